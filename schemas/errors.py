@@ -1,0 +1,61 @@
+"""The one tree of errors. Every message says what was wrong, where, and what to do next."""
+
+from typing import ClassVar
+
+
+class OuroborosError(Exception):
+    """The root. `exit_code` is what a command ends with when nobody catches it.
+
+    Args:
+        what: what was wrong, as a sentence without its full stop.
+        where: the id, file, line or field it concerns ("" when `what` says it already).
+        remedy: what the reader can do next ("" only where nothing can be done).
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.remedy = what, where, remedy
+        place = f" ({where})" if where else ""
+        advice = f" {remedy}" if remedy else ""
+        super().__init__(f"{what}{place}.{advice}")
+
+
+class BadInputError(OuroborosError):
+    """What the user gave cannot be used; nothing was changed."""
+
+    exit_code = 2
+
+
+class SettingsError(BadInputError):
+    """A settings file, an environment variable or a field in them is wrong."""
+
+
+class ScheduleError(BadInputError):
+    """A schedule, cron line, time zone or trigger cannot be used."""
+
+
+class StateError(BadInputError):
+    """The state folder or its database cannot be used: locked, damaged, newer than us, or held by another daemon."""
+
+
+class SnakeError(BadInputError):
+    """A snake does not build, start, answer, or its configuration file cannot be used."""
+
+
+class GameStateError(BadInputError):
+    """A game state breaks the rules' invariants; `where` names the field."""
+
+
+class MachineError(OuroborosError):
+    """The machine lacks what is needed now: disk, memory, a device, a toolchain."""
+
+    exit_code = 2
+
+
+class EvaluationError(OuroborosError):
+    """Games were played but must not be scored, for instance because more than 1 % ended by time-outs."""
+
+
+class WorkerError(OuroborosError):
+    """A training run could not be launched, observed or understood."""

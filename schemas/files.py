@@ -1,0 +1,37 @@
+"""Files that are whole or absent: temporary name, fsync, rename."""
+
+import os
+import uuid
+from pathlib import Path
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Replace `path` by `content`, so that a reader, or a kill at any moment, sees the old file or the new one.
+
+    The temporary file stands beside the target (a rename across file systems would copy), its name begins with a
+    dot and ends in `.tmp`: readers skip those. The folder is fsynced too, or the rename itself could be lost.
+
+    Raises:
+        OSError: the folder is missing or full; the old file is untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

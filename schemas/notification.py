@@ -1,0 +1,70 @@
+"""Whom to tell, how, and how often."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+
+
+class MessageKind(StrEnum):
+    """What a message is about."""
+
+    COMPLETION = "completion"
+    FAILURE = "failure"
+    DEFERRAL = "deferral"
+    STAGNATION = "stagnation"
+    DEGRADATION = "degradation"
+    CRASH_RECOVERY = "crash_recovery"
+    ALERT = "alert"
+    DIGEST = "digest"
+    TEST = "test"
+
+
+class SmtpSecurity(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class SmtpSettings(Frozen):
+    """The outgoing mail server; an empty host means: no e-mail."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    security: SmtpSecurity = SmtpSecurity.STARTTLS
+    ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
+    username: str = ""
+    password_file: Path | None = None
+    """The password is read from this file, or from OUROBOROS_SMTP_PASSWORD; it never stands in the settings."""
+    sender: str = "ouroboros@localhost"
+    timeout_s: float = Field(default=30, gt=0)
+
+
+class NotificationSettings(Frozen):
+    """All that leaves the machine."""
+
+    smtp: SmtpSettings = Field(default_factory=SmtpSettings)
+    emails: list[str] = Field(default_factory=list)
+    """Told of everything, besides each schedule's own addresses."""
+    channel_urls_file: Path | None = None
+    """One Apprise URL a line (they hold secrets, so they stand in a file); also OUROBOROS_CHANNEL_URLS."""
+    dead_man_url: str = ""
+    """Fetched every `dead_man_interval_s` while the daemon is well, so that silence is noticed elsewhere."""
+    dead_man_interval_s: float = Field(default=300, gt=0)
+    dashboard_url: str = ""
+    """Base of the links to a run; empty: the run's folder is named instead."""
+    digest_hours: float = Field(default=0, ge=0)
+    """Over 0: completions are gathered and sent together this often; failures always go at once."""
+    max_messages_per_hour: int = Field(default=20, ge=1)
+    """Beyond this, messages are gathered into the next digest; none is dropped."""
+    deferral_alert_hours: float = Field(default=2, gt=0)
+    """A run that has waited this long for the guards is reported once."""
+    retry_backoff_s: float = Field(default=30, gt=0)
+    retry_backoff_max_s: float = Field(default=3600, gt=0)
+    give_up_after_hours: float = Field(default=72, gt=0)
+    """A message that could not be delivered for so long is marked failed, and stays in the outbox."""

@@ -1,0 +1,75 @@
+"""How the daemon itself behaves: its loop, its workers, its logs and its storage."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+
+
+class SchedulerSettings(Frozen):
+    """The daemon's loop and queue."""
+
+    poll_interval_s: float = Field(default=1.0, gt=0, le=60)
+    """How often the loop looks at the database for commands when nothing is due earlier."""
+    drop_poll_interval_s: float = Field(default=30, gt=0)
+    """How often the drop folder is scanned where inotify does not reach."""
+    max_queue_length: int = Field(default=20_000, ge=1)
+    """Occurrences beyond this are recorded as missed with that reason."""
+    slots: int = Field(default=1, ge=1, le=64)
+    """Runs at once; a GPU run takes the GPU for itself whatever this says."""
+    drain_timeout_s: float = Field(default=60, gt=0)
+    """At shutdown a running worker gets this long to save and stop."""
+    on_shutdown: str = Field(default="stop", pattern="^(stop|leave)$")
+    """`stop`: running workers are asked to save and stop, and resume later; `leave`: they go on and are adopted."""
+
+
+class WorkerSettings(Frozen):
+    """How training runs are held."""
+
+    heartbeat_interval_s: float = Field(default=5, gt=0)
+    heartbeat_timeout_s: float = Field(default=300, gt=0)
+    """A worker silent for so long is taken for hung and ended."""
+    soft_stop_timeout_s: float = Field(default=30, gt=0)
+    """After a request to stop, before TERM."""
+    term_timeout_s: float = Field(default=10, gt=0)
+    """After TERM, before KILL of the whole tree."""
+    sample_interval_s: float = Field(default=5, gt=0)
+    """Resource use of the process tree is sampled this often."""
+    memory_limit_gb: float = Field(default=0, ge=0)
+    """Resident memory of the whole tree above which a run is ended; 0: no limit."""
+    nice: int = Field(default=10, ge=0, le=19)
+    cpu_affinity: list[int] = Field(default_factory=list)
+    """CPU numbers a run may use; empty: all."""
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LoggingSettings(Frozen):
+    """The daemon's own log files."""
+
+    level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    format: LogFormat = LogFormat.TEXT
+    max_mb: float = Field(default=10, gt=0)
+    """A log file is rotated and compressed beyond this size."""
+    keep_files: int = Field(default=14, ge=1)
+
+
+class StorageSettings(Frozen):
+    """The database and what is kept in it."""
+
+    database_url: str = ""
+    """SQLAlchemy URL; empty: SQLite at `automation_tracking.db` in the state folder."""
+    busy_timeout_s: float = Field(default=60, gt=0)
+    keep_decisions_days: float = Field(default=90, gt=0)
+    keep_occurrences_days: float = Field(default=730, gt=0)
+    """Finished occurrences and executions older than this are removed; counters stay."""
+    keep_run_folders_days: float = Field(default=60, gt=0)
+    keep_backups: int = Field(default=10, ge=1)
+    maintenance_interval_hours: float = Field(default=24, gt=0)
+    """How often retention and vacuum run."""

@@ -1,0 +1,133 @@
+"""The settings tree: the only reader of the settings file and of the environment.
+
+`get_config()` reads once at the edge; everything below is handed what it needs. A settings file is JSON or TOML;
+`OUROBOROS_CONFIG` names it, else `settings.json` in the state folder is read if it is there.
+"""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import SettingsError
+from schemas.files import write_atomic
+from schemas.frozen import Frozen
+from schemas.machine import GuardSettings
+from schemas.notification import NotificationSettings
+from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
+from schemas.tuning import TunerSettings
+
+HOME_VARIABLE = "OUROBOROS_HOME"
+CONFIG_VARIABLE = "OUROBOROS_CONFIG"
+
+
+class Settings(Frozen):
+    """Everything that can be set. `home` is the state folder; all paths of `interface` lie below it."""
+
+    home: Path = Path("automation")
+    scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
+    guards: GuardSettings = Field(default_factory=GuardSettings)
+    workers: WorkerSettings = Field(default_factory=WorkerSettings)
+    notifications: NotificationSettings = Field(default_factory=NotificationSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    tuner: TunerSettings = Field(default_factory=TunerSettings)
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the history."""
+        return self.storage.database_url or f"sqlite:///{self.home.absolute() / 'automation_tracking.db'}"
+
+    @property
+    def games_dir(self) -> Path:
+        """Where production games arrive as JSON lines."""
+        return self.home / "data" / "games"
+
+    @property
+    def triggers_dir(self) -> Path:
+        """Where JSON file drops are put."""
+        return self.home / "triggers"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Parent of the run folders."""
+        return self.home / "runs"
+
+    @property
+    def logs_dir(self) -> Path:
+        """The daemon's logs."""
+        return self.home / "logs"
+
+    @property
+    def tuner_dir(self) -> Path:
+        """Checkpoint, log and console files of the Go-weight tuner."""
+        return self.home / "nn_training_results"
+
+    def save_to_file(self, path: str | Path) -> None:
+        """Write the whole tree as JSON that `load` reads back to an equal tree.
+
+        Raises:
+            SettingsError: the file cannot be written.
+        """
+        try:
+            write_atomic(Path(path).absolute(), self.model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            raise SettingsError(f"cannot write the settings: {error}", where=str(path)) from error
+
+
+def load(path: Path) -> Settings:
+    """Read a settings file (JSON, or TOML by its suffix).
+
+    Raises:
+        SettingsError: unreadable, malformed, or a field unknown or out of range; names file, line or field.
+    """
+    return _validated(_parsed(path), path)
+
+
+def get_config() -> Settings:
+    """The settings this process runs under: defaults, the settings file, then `OUROBOROS_HOME`.
+
+    Raises:
+        SettingsError: as `load`.
+    """
+    home = os.environ.get(HOME_VARIABLE)
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named) if named else Path(home or "automation") / "settings.json"
+    tree = _parsed(path) if named or path.exists() else {}
+    if home:
+        tree["home"] = home
+    return _validated(tree, path)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the settings: {error.strerror}", where=str(path), remedy=f"Check {CONFIG_VARIABLE}."
+        ) from error
+    except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"malformed settings: {error}", where=str(path)) from error
+    if not isinstance(tree, dict):
+        raise SettingsError("the settings are no JSON object", where=str(path))
+    return tree
+
+
+def _validated(tree: dict[str, Any], path: Path) -> Settings:
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(
+            describe(error), where=str(path), remedy="Correct or remove these fields."
+        ) from error
+
+
+def describe(error: ValidationError) -> str:
+    """All of a validation error's complaints on one line, each with its field's path."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in error.errors()
+    )
