@@ -107,9 +107,7 @@ class TrainingSchedule(Frozen):
     @model_validator(mode="after")
     def _callbacks_stay_home(self) -> Self:
         if self.training_config.progress_callback or self.training_config.notification_callback:
-            raise ValueError(
-                "training_config: a callback cannot cross to a worker process; use notifications instead"
-            )
+            raise ValueError("training_config: a callback cannot cross to a worker process; use notifications instead")
         return self
 
 

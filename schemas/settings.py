@@ -121,13 +121,9 @@ def _validated(tree: dict[str, Any], path: Path) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise SettingsError(
-            describe(error), where=str(path), remedy="Correct or remove these fields."
-        ) from error
+        raise SettingsError(describe(error), where=str(path), remedy="Correct or remove these fields.") from error
 
 
 def describe(error: ValidationError) -> str:
     """All of a validation error's complaints on one line, each with its field's path."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in error.errors()
-    )
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in error.errors())

@@ -22,9 +22,7 @@ class TrainingConfiguration(Frozen):
     """One training run. The self-play pipeline reads all of it; the Go-weight tuner reads the time limit,
     `force_retrain` (measure the baseline anew) and `max_consecutive_failures`."""
 
-    target_phases: list[str] = Field(
-        default_factory=lambda: [phase.value for phase in TrainingPhase], min_length=1
-    )
+    target_phases: list[str] = Field(default_factory=lambda: [phase.value for phase in TrainingPhase], min_length=1)
     """Phases to run, in order; names of `TrainingPhase` or of custom phases in the configuration."""
     continuous_learning_enabled: bool = True
     max_training_time_hours: float = Field(default=12, gt=0)
