@@ -39,6 +39,16 @@ class FailureClass(StrEnum):
     ERROR = "error"
 
 
+class ProcessIdentity(Frozen):
+    """A process beyond doubt: a process id alone is reused, and a creation time follows clock steps."""
+
+    boot_id: str
+    """`/proc/sys/kernel/random/boot_id`."""
+    pid: int = Field(gt=0)
+    start_ticks: int = Field(ge=0)
+    """Field 22 of `/proc/PID/stat`: clock ticks after boot."""
+
+
 class RunRequest(Frozen):
     """All that a worker is told: written as `request.json` into its run folder."""
 
