@@ -1,0 +1,183 @@
+package brain
+
+import (
+	"ouroboros-snake/board"
+	"ouroboros-snake/weights"
+)
+
+// evaluator scores quiet positions for one snake. It keeps its memory between calls and belongs to one goroutine.
+type evaluator struct {
+	w  *weights.Weights
+	me int
+	// solo: there never was an opponent. late is how far the board has filled, from 0 (early) to 1 (late).
+	solo bool
+	late float64
+
+	ground    territory
+	cellValue []float64
+	foods     []int16
+	decay     [128]float64
+	hunger    [board.MaxHealth + 1]float64
+}
+
+// prepare sets up everything that stays the same for all positions looked at from root.
+func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights) {
+	e.w, e.me, e.solo = w, me, len(root.Snakes) == 1
+	e.ground.resize(root.Geo.Cells)
+	if cap(e.cellValue) < root.Geo.Cells {
+		e.cellValue = make([]float64, root.Geo.Cells)
+	}
+	e.cellValue = e.cellValue[:root.Geo.Cells]
+	e.foods = e.foods[:0]
+	for c := range e.cellValue {
+		e.cellValue[c] = cellValue(root, c, w)
+		if root.Food[c] {
+			e.foods = append(e.foods, int16(c))
+		}
+	}
+	e.late = lateness(root, &w.Phase)
+	e.fillTables(w)
+}
+
+// cellValue is what one cell of ground is worth: less on the edge, less in hazards that hurt.
+func cellValue(s *board.State, c int, w *weights.Weights) float64 {
+	v := 1.0
+	if s.Geo.Sides[c] > 0 {
+		v = w.Space.EdgeCell
+	}
+	if s.Hazard[c] > 0 && s.HazardDamage > 0 {
+		v *= 1 - w.Hazard.AreaDiscount
+	}
+	return v
+}
+
+// lateness runs from 0 while bodies cover at most EarlyFill of the board to 1 from LateFill on.
+func lateness(s *board.State, p *weights.Phase) float64 {
+	total := 0
+	for i := range s.Snakes {
+		total += int(s.Snakes[i].Length)
+	}
+	fill := float64(total) / float64(s.Geo.Cells)
+	if p.LateFill <= p.EarlyFill {
+		if fill > p.EarlyFill {
+			return 1
+		}
+		return 0
+	}
+	return min(max((fill-p.EarlyFill)/(p.LateFill-p.EarlyFill), 0), 1)
+}
+
+// score is the value of a position in which e.me lives and, unless the game is solo, somebody else does too.
+func (e *evaluator) score(s *board.State) float64 {
+	e.ground.fill(s, e.cellValue, e.w.Space.BodiesVacate)
+	rivals := s.Living - 1
+	v := e.space(s, rivals) + e.exits(s) + e.position(s) + e.tail(s, rivals)
+	if rivals > 0 {
+		v += e.traps(s, rivals) + e.heads(s, rivals)
+	}
+	if !s.Constrictor {
+		v += e.food(s, rivals)
+	}
+	if s.Hazards > 0 {
+		v += e.hazard(s)
+	}
+	return v
+}
+
+func between(early, late, share float64) float64 { return early + (late-early)*share }
+
+// space values my ground against the opponents', and punishes too little of it.
+func (e *evaluator) space(s *board.State, rivals int) float64 {
+	w, g := &e.w.Space, &e.ground
+	mine, theirs, area := g.worth[e.me], 0.0, w.AreaCrowd
+	for i := range s.Snakes {
+		if i != e.me && s.Snakes[i].Alive {
+			theirs += g.worth[i]
+		}
+	}
+	if rivals == 1 {
+		area = w.AreaDuel
+		theirs *= w.OpponentAreaDuel
+	} else if rivals > 1 {
+		theirs *= w.OpponentAreaCrowd / float64(rivals)
+	}
+	if s.Constrictor {
+		area = w.AreaConstrictor
+	}
+	area *= between(e.w.Phase.AreaEarly, e.w.Phase.AreaLate, e.late)
+	v := (area*(mine-theirs) + w.Contested*g.disputed) / float64(s.Geo.Cells)
+	if lack := e.shortage(s, e.me); lack > 0 {
+		if e.reachesTail(s, e.me) {
+			lack *= 1 - w.TailRelief
+		}
+		v -= w.RoomShortage * lack
+	}
+	return v
+}
+
+// shortage is the share of the room the snake needs that it does not have, 0 to 1.
+func (e *evaluator) shortage(s *board.State, i int) float64 {
+	need := e.w.Space.RoomNeed * float64(s.Snakes[i].Length)
+	if room := float64(e.ground.room[i]); room < need {
+		return 1 - room/need
+	}
+	return 0
+}
+
+// reachesTail reports whether the snake can follow its own tail: it reaches that cell before anybody else.
+func (e *evaluator) reachesTail(s *board.State, i int) bool {
+	return !s.Constrictor && e.ground.owner[s.Tail(i)] == uint8(i) && s.Snakes[i].Length > 2
+}
+
+// openSteps counts the cells that snake i can enter next turn.
+func openSteps(s *board.State, i int) int {
+	n := 0
+	for _, c := range s.Geo.Next[s.Snakes[i].Head] {
+		if c != board.Wall && s.Enterable(c) {
+			n++
+		}
+	}
+	return n
+}
+
+func (e *evaluator) exits(s *board.State) float64 {
+	switch n := openSteps(s, e.me); n {
+	case 0:
+		return -e.w.Space.NoExit
+	case 1:
+		return -e.w.Space.OneExit
+	default:
+		return e.w.Space.ExtraExit * float64(n-2)
+	}
+}
+
+// position shapes where the head stands, regardless of anybody else.
+func (e *evaluator) position(s *board.State) float64 {
+	w, head := &e.w.Position, s.Snakes[e.me].Head
+	v := -between(w.CentreEarly, w.CentreLate, e.late) * s.Geo.Off[head]
+	switch s.Geo.Sides[head] {
+	case 0:
+	case 1:
+		v -= w.Edge
+	default:
+		v -= w.Corner
+	}
+	return v
+}
+
+// tail values the way back to one's own tail: that there is one, and how near the tail is while not hungry.
+func (e *evaluator) tail(s *board.State, rivals int) float64 {
+	if !e.reachesTail(s, e.me) {
+		return 0
+	}
+	w, sn := &e.w.Tail, &s.Snakes[e.me]
+	v := w.Reach
+	if int(sn.Health) >= w.ChaseHealth {
+		chase := w.ChaseCrowd
+		if rivals <= 1 {
+			chase = w.ChaseDuel
+		}
+		v += chase / float64(1+e.ground.steps[s.Tail(e.me)])
+	}
+	return v
+}

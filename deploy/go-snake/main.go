@@ -1,0 +1,129 @@
+// Ouroboros-snake is a Battlesnake server. See README.md.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"ouroboros-snake/server"
+	"ouroboros-snake/weights"
+)
+
+//go:embed config.yaml
+var embedded []byte
+
+// Exit codes: 2 for what the user can mend (flags, weights, port), 1 for a failure while serving.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// drain bounds how long requests in flight are waited for at shutdown.
+const drain = 800 * time.Millisecond
+
+type options struct {
+	host, port, config string
+	verbose            bool
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	complain := log.New(os.Stderr, "ouroboros-snake: ", 0)
+	opt, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return exitUsage // the flag set has said why
+	}
+	w, err := load(opt.config)
+	if err != nil {
+		complain.Print(err)
+		return exitUsage
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(opt.host, opt.port))
+	if err != nil {
+		complain.Printf("%v; choose another port with -port or PORT", err)
+		return exitUsage
+	}
+	var verbose *log.Logger
+	if opt.verbose {
+		verbose = log.New(os.Stderr, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
+	}
+	handler := server.New(w, nil, verbose, complain).Handler()
+	if err := serve(listener, handler); err != nil {
+		complain.Print(err)
+		return exitFailed
+	}
+	return 0
+}
+
+func parse(args []string) (options, error) {
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "8000"
+	}
+	var opt options
+	flags := flag.NewFlagSet("ouroboros-snake", flag.ContinueOnError)
+	flags.StringVar(&opt.host, "host", "0.0.0.0", "address to listen on")
+	flags.StringVar(&opt.port, "port", port, "port to listen on; the environment's PORT is the default")
+	flags.StringVar(&opt.config, "config", "", "YAML file with the weights, instead of those built in")
+	flags.BoolVar(&opt.verbose, "verbose", false, "tell every move on stderr")
+	if err := flags.Parse(args); err != nil {
+		return opt, err
+	}
+	fault := ""
+	if flags.NArg() > 0 {
+		fault = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
+	} else if n, err := strconv.Atoi(opt.port); err != nil || n < 0 || n > 65535 {
+		fault = fmt.Sprintf("port %q is no number from 0 to 65535", opt.port)
+	}
+	if fault != "" {
+		fmt.Fprintln(flags.Output(), "ouroboros-snake:", fault)
+		return opt, errors.New(fault)
+	}
+	return opt, nil
+}
+
+func load(file string) (*weights.Weights, error) {
+	if file == "" {
+		return weights.Parse("embedded config.yaml", embedded)
+	}
+	return weights.ReadFile(file)
+}
+
+// serve answers until SIGTERM or SIGINT, then finishes the requests in flight, within a second.
+func serve(listener net.Listener, handler http.Handler) error {
+	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
+		ErrorLog: log.New(os.Stderr, "ouroboros-snake: ", 0)}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	fmt.Fprintf(os.Stderr, "listening on %s\n", listener.Addr())
+	select {
+	case err := <-failed:
+		return err
+	case <-stop.Done():
+	}
+	ctx, done := context.WithTimeout(context.Background(), drain)
+	defer done()
+	if err := srv.Shutdown(ctx); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	return nil
+}
