@@ -1,0 +1,66 @@
+"""Where numba keeps compiled code, and the one decorator that every compiled function of the engine uses.
+
+Rule: the folder is `$OUROBOROS_CACHE_DIR`, else `~/.cache/ouroboros`; where that cannot be written (read-only
+or foreign home) it is a folder of this user below the system's temporary folder. Inside it code lies in
+`numba/<digest>`, the digest being over the source text of this package: numba itself only notices a change in
+the file of the function it loads, not in the functions that this one calls, so a stale caller could survive.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numba
+from numba import njit
+
+_SOURCE_FOLDER: Final = Path(__file__).parent
+
+
+def _source_digest() -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(_SOURCE_FOLDER.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    # Bounds-checked code is different code, but numba's own index does not tell them apart.
+    digest.update(f"boundscheck={numba.config.BOUNDSCHECK}".encode())
+    return digest.hexdigest()
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def cache_folder() -> Path:
+    """Return the folder for compiled code, creating it; see the module's rule."""
+    chosen = os.environ.get("OUROBOROS_CACHE_DIR", "")
+    candidates = [Path(chosen)] if chosen else []
+    with contextlib.suppress(RuntimeError):  # no home at all: the temporary folder serves
+        candidates.append(Path.home() / ".cache" / "ouroboros")
+    name = Path("numba") / _source_digest()
+    for candidate in candidates:
+        if _writable(candidate / name):
+            return candidate / name
+    fallback = Path(tempfile.gettempdir()) / f"ouroboros-{os.getuid()}" / name
+    fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return fallback
+
+
+CACHE_FOLDER: Final = cache_folder()
+numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def compiled(function: Any) -> Any:
+    """Compile with numba: cached on disk, without the GIL, C-like division, no fast-math."""
+    return njit(cache=True, nogil=True, error_model="numpy")(function)
+
+
+def compiled_parallel(function: Any) -> Any:
+    """The same, for a loop over tiles with `prange`."""
+    return njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)

@@ -1,0 +1,134 @@
+"""Steps on one game's grid: neighbours, walking a body, putting food down and taking it up."""
+
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.layout import (
+    AREA,
+    DIRECTION_MASK,
+    DIRECTION_SHIFT,
+    FOOD,
+    FOOD_AT,
+    FOOD_BIT,
+    HAZARDS,
+    HEAD,
+    HEIGHT,
+    LENGTH,
+    OWNER,
+    STACK,
+    STRIDE,
+    TAIL,
+    WALL,
+    WIDTH,
+    Cells,
+    Words,
+)
+
+
+@compiled
+def step_towards(cell: int, direction: int, stride: int) -> int:
+    """Return the cell next to `cell`, maybe on the border."""
+    if direction == 0:
+        return cell + stride
+    if direction == 1:
+        return cell - stride
+    if direction == 2:
+        return cell - 1
+    return cell + 1
+
+
+@compiled
+def wrap(words: Words, game: int, cell: int, direction: int) -> int:
+    """Return the cell at the opposite edge, for a border cell reached by a step in `direction`."""
+    if direction == 0:
+        return cell - words[game, HEIGHT] * words[game, STRIDE]
+    if direction == 1:
+        return cell + words[game, HEIGHT] * words[game, STRIDE]
+    if direction == 2:
+        return cell + words[game, WIDTH]
+    return cell - words[game, WIDTH]
+
+
+@compiled
+def neighbour(words: Words, cells: Cells, game: int, cell: int, direction: int) -> int:
+    """Return the next cell in `direction`, across the edge where that leaves the board.
+
+    A body's stored directions may cross the edge in wrapped games only; elsewhere they never do.
+    """
+    there = step_towards(cell, direction, words[game, STRIDE])
+    if cells[game, there] & OWNER == WALL:
+        return wrap(words, game, there, direction)
+    return there
+
+
+@compiled
+def direction_at(cells: Cells, game: int, cell: int) -> int:
+    """Return the direction from a body cell to the next one towards the head."""
+    return (cells[game, cell] >> DIRECTION_SHIFT) & DIRECTION_MASK
+
+
+@compiled
+def cell_of(words: Words, game: int, x: int, y: int) -> int:
+    """Return the cell number of (x, y)."""
+    return (y + 1) * words[game, STRIDE] + x + 1
+
+
+@compiled
+def body_path(words: Words, cells: Cells, game: int, snake_at: int, path: Words) -> int:
+    """Write a living snake's distinct cells, tail first and head last, into `path`; return their number."""
+    steps = words[game, snake_at + LENGTH] - words[game, snake_at + STACK]
+    cell = int(words[game, snake_at + TAIL])
+    for index in range(steps):
+        path[index] = cell
+        cell = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
+    path[steps] = words[game, snake_at + HEAD]
+    return steps + 1
+
+
+@compiled
+def add_food(words: Words, cells: Cells, game: int, cell: int) -> None:
+    """Append food on a cell that has none."""
+    words[game, words[game, FOOD_AT] + words[game, FOOD]] = cell
+    words[game, FOOD] += 1
+    cells[game, cell] |= FOOD_BIT
+
+
+@compiled
+def remove_food(words: Words, cells: Cells, game: int, cell: int) -> None:
+    """Take the food on `cell` away; the rest keeps its order."""
+    cells[game, cell] &= 255 - FOOD_BIT
+    first = words[game, FOOD_AT]
+    last = first + words[game, FOOD] - 1
+    index = first
+    while words[game, index] != cell:
+        index += 1
+    while index < last:
+        words[game, index] = words[game, index + 1]
+        index += 1
+    words[game, FOOD] -= 1
+
+
+@compiled
+def clear_food(words: Words, cells: Cells, game: int) -> None:
+    """Take all food away."""
+    first = words[game, FOOD_AT]
+    for index in range(first, first + words[game, FOOD]):
+        cells[game, words[game, index]] &= 255 - FOOD_BIT
+    words[game, FOOD] = 0
+
+
+@compiled
+def add_hazard(words: Words, cells: Cells, game: int, cell: int, count: int) -> None:
+    """Stack `count` more hazards on a cell (255 at most, the byte's limit)."""
+    at = words[game, AREA] + cell
+    if cells[game, at] == 0 and count > 0:
+        words[game, HAZARDS] += 1
+    cells[game, at] = min(cells[game, at] + count, 255)
+
+
+@compiled
+def clear_hazards(words: Words, cells: Cells, game: int) -> None:
+    """Take all hazards away."""
+    area = words[game, AREA]
+    if words[game, HAZARDS] > 0:
+        for at in range(area, 2 * area):
+            cells[game, at] = 0
+    words[game, HAZARDS] = 0

@@ -1,0 +1,54 @@
+"""Random numbers as a pure function of (game seed, turn, purpose, index): no state, so order cannot matter.
+
+The mixing step is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
+OOPSLA 2014), applied once to (seed, turn) and once per draw to (purpose, index).
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.engine.compile_cache import compiled
+
+# purposes: each kind of draw has its own stream
+STARTS: Final = 1
+START_FOOD: Final = 2
+FOOD_DICE: Final = 3
+FOOD_CELL: Final = 4
+HAZARD_MAP: Final = 5
+NEXT_SEED: Final = 6
+PLAYER: Final = 64  # + seat
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_B = np.uint64(0x94D049BB133111EB)
+_TURN_STEP = np.uint64(0xD1342543DE82EF95)
+_PURPOSE_STEP = np.uint64(0xA0761D6478BD642F)
+
+
+@compiled
+def mix(value: Any) -> Any:
+    """Return SplitMix64's finaliser of a uint64."""
+    value = (value ^ (value >> np.uint64(30))) * _MIX_A
+    value = (value ^ (value >> np.uint64(27))) * _MIX_B
+    return value ^ (value >> np.uint64(31))
+
+
+@compiled
+def stream(seed: Any, turn: Any, purpose: Any) -> Any:
+    """Return the uint64 key of one stream; pass it to `draw`."""
+    turn_key = mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN)
+    return turn_key + np.uint64(purpose) * _PURPOSE_STEP
+
+
+@compiled
+def draw(key: Any, index: Any, bound: Any) -> Any:
+    """Return number `index` of the stream `key`, uniform in 0 .. bound - 1 (bound below 2**31)."""
+    bits = mix(key + np.uint64(index) * _GOLDEN) >> np.uint64(32)
+    return np.int64((bits * np.uint64(bound)) >> np.uint64(32))
+
+
+@compiled
+def derive_seed(seed: Any, episode: Any) -> Any:
+    """Return the seed of the next game in a slot: a fresh int64 from its last seed and its number."""
+    return np.int64(mix(stream(seed, episode, NEXT_SEED)))

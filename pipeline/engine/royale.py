@@ -1,0 +1,45 @@
+"""Royale's closing hazards, for the ruleset's stage and for the map: the complement of a rectangle."""
+
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.grid import add_hazard, cell_of, clear_hazards
+from pipeline.engine.layout import HEIGHT, SEED, SHRINK, SHRUNK, TURN, WIDTH, Cells, Longs, Words
+from pipeline.engine.rng import HAZARD_MAP, draw, stream
+
+
+@compiled
+def fill_outside(words: Words, cells: Cells, game: int, left: int, right: int, bottom: int, top: int) -> None:
+    """Put one hazard on every cell outside left..right x bottom..top."""
+    for x in range(words[game, WIDTH]):
+        for y in range(words[game, HEIGHT]):
+            if x < left or x > right or y < bottom or y > top:
+                add_hazard(words, cells, game, cell_of(words, game, x, y), 1)
+
+
+@compiled
+def shrink_royale(words: Words, cells: Cells, longs: Longs, game: int, clear_early: bool) -> None:
+    """Redraw the hazards for the turn being played: (turn + 1) // SHRINK rows and columns cut, the same each turn.
+
+    `clear_early`: also empty the hazards before the first cut, as the ruleset does and the map does not.
+    """
+    every = longs[game, SHRINK]
+    cuts = (longs[game, TURN] + 1) // every if every > 0 else 0
+    # Cutting more often than there are rows and columns changes nothing: from then on the board is full.
+    cuts = min(cuts, 32000)
+    if cuts == words[game, SHRUNK] or (cuts == 0 and not clear_early):
+        return
+    clear_hazards(words, cells, game)
+    words[game, SHRUNK] = cuts
+    left, right = 0, int(words[game, WIDTH]) - 1
+    bottom, top = 0, int(words[game, HEIGHT]) - 1
+    key = stream(longs[game, SEED], 0, HAZARD_MAP)
+    for index in range(cuts):
+        side = draw(key, index, 4)
+        if side == 0:
+            left += 1
+        elif side == 1:
+            right -= 1
+        elif side == 2:
+            bottom += 1
+        else:
+            top -= 1
+    fill_outside(words, cells, game, left, right, bottom, top)

@@ -1,0 +1,289 @@
+"""The rules of one turn, on one game's record. The only place where a snake moves, eats, grows or dies.
+
+Every function follows `battlesnake-rules` of the official engine (movement, starvation, hazards, feeding,
+elimination, royale, constrictor); work per turn is in the number of snakes, not of cells: heads are written into
+the grid only after everybody's fate is known, so that the grid holds exactly the body entries 1.. of all snakes
+while collisions are judged, and a dead snake's cells are cleared once, when it dies.
+"""
+
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.grid import (
+    body_path,
+    clear_food,
+    direction_at,
+    neighbour,
+    remove_food,
+    step_towards,
+    wrap,
+)
+from pipeline.engine.layout import (
+    ALIVE,
+    ALIVE_CAUSE,
+    AREA,
+    BURIED,
+    CAUSE,
+    CONSTRICTOR,
+    DAMAGE,
+    DIRECTION_SHIFT,
+    FACING,
+    FOOD_BIT,
+    HAZARD,
+    HEAD,
+    HEAD_COLLISION,
+    HEADER,
+    HEALTH,
+    KILLER,
+    LENGTH,
+    LONGS,
+    MAX_HEALTH,
+    NO_DIRECTION,
+    OUT_OF_HEALTH,
+    OVER,
+    OWNER,
+    ROYALE,
+    RULES,
+    SELF_COLLISION,
+    SNAKE_COLLISION,
+    SNAKE_WORDS,
+    SNAKES,
+    SOLO,
+    STACK,
+    STRIDE,
+    TAIL,
+    TURN,
+    UP,
+    VERDICT,
+    VERDICT_BY,
+    WALL,
+    WALL_COLLISION,
+    WRAPPED,
+    Cells,
+    Longs,
+    Moves,
+    Words,
+)
+from pipeline.engine.royale import shrink_royale
+
+
+@compiled
+def default_move(words: Words, game: int, snake_at: int) -> int:
+    """Return the move of a snake that named none: straight on, or up while it has no direction."""
+    facing = int(words[game, snake_at + FACING])
+    if words[game, snake_at + LENGTH] < 2 or facing == NO_DIRECTION:
+        return UP
+    return facing
+
+
+@compiled
+def move_snake(words: Words, cells: Cells, game: int, snake_at: int, move: int) -> None:
+    """Advance head and tail; the new head is not in the grid yet."""
+    if move > 3:
+        move = default_move(words, game, snake_at)
+    head = int(words[game, snake_at + HEAD])
+    # The old head becomes a body cell whose next cell lies in `move`.
+    cells[game, head] = (cells[game, head] & (OWNER | FOOD_BIT)) | (move << DIRECTION_SHIFT)
+    new_head = step_towards(head, move, words[game, STRIDE])
+    if words[game, RULES] & WRAPPED and cells[game, new_head] & OWNER == WALL:
+        new_head = wrap(words, game, new_head, move)
+    words[game, snake_at + HEAD] = new_head
+    words[game, snake_at + FACING] = move
+    if words[game, snake_at + STACK] > 1:
+        words[game, snake_at + STACK] -= 1
+    else:
+        tail = int(words[game, snake_at + TAIL])
+        words[game, snake_at + TAIL] = neighbour(words, cells, game, tail, direction_at(cells, game, tail))
+        cells[game, tail] &= FOOD_BIT
+
+
+@compiled
+def lift_head(words: Words, cells: Cells, game: int, snake_at: int) -> None:
+    """Take a head that stays where it is out of the grid (turn without moves)."""
+    cells[game, words[game, snake_at + HEAD]] &= FOOD_BIT
+
+
+@compiled
+def hurt_by_hazards(words: Words, cells: Cells, game: int, snake_at: int) -> None:
+    """Apply every hazard stacked under the head, one by one, unless food lies there."""
+    head = int(words[game, snake_at + HEAD])
+    count = int(cells[game, words[game, AREA] + head])
+    if count == 0 or cells[game, head] & FOOD_BIT:
+        return
+    damage = int(words[game, DAMAGE])
+    health = int(words[game, snake_at + HEALTH])
+    for _ in range(count):
+        health = min(max(health - damage, 0), MAX_HEALTH)
+        if health == 0:
+            words[game, snake_at + CAUSE] = HAZARD
+    words[game, snake_at + HEALTH] = health
+
+
+@compiled
+def feed_snakes(words: Words, cells: Cells, game: int, snakes_end: int) -> None:
+    """Let every living head on food eat, then take that food away."""
+    eaten = False
+    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and (
+            cells[game, words[game, snake_at + HEAD]] & FOOD_BIT
+        ):
+            words[game, snake_at + LENGTH] += 1
+            words[game, snake_at + STACK] += 1
+            words[game, snake_at + HEALTH] = MAX_HEALTH
+            eaten = True
+    if not eaten:
+        return
+    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        # Only after all have eaten: several heads may share one food.
+        head = int(words[game, snake_at + HEAD])
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and cells[game, head] & FOOD_BIT:
+            remove_food(words, cells, game, head)
+
+
+@compiled
+def bury(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, snake: int) -> None:
+    """Take a snake that has just died out of the grid, keeping its last body where corpses are wanted."""
+    snake_at = HEADER + snake * SNAKE_WORDS
+    if corpses.shape[0] > 0:
+        body_path(words, cells, game, snake_at, corpses[game, snake])
+    cell = int(words[game, snake_at + TAIL])
+    # By number of cells, not until the head is met: the head may lie on the snake's own body.
+    for _ in range(words[game, snake_at + LENGTH] - words[game, snake_at + STACK]):
+        following = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
+        cells[game, cell] &= FOOD_BIT
+        cell = following
+    words[game, snake_at + VERDICT] = BURIED
+    longs[game, LONGS + snake] = longs[game, TURN] + 1
+    words[game, ALIVE] -= 1
+
+
+@compiled
+def head_to_head_killer(words: Words, game: int, snake_at: int, snakes_end: int) -> int:
+    """Return who beats this head on its cell: the longest of those at least as long, first index on ties; -1: nobody."""
+    head = words[game, snake_at + HEAD]
+    killer = -1
+    longest = int(words[game, snake_at + LENGTH]) - 1
+    for other_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        if words[game, other_at + HEAD] == head and other_at != snake_at:
+            if words[game, other_at + CAUSE] == ALIVE_CAUSE and words[game, other_at + LENGTH] > longest:
+                longest = int(words[game, other_at + LENGTH])
+                killer = (other_at - HEADER) // SNAKE_WORDS
+    return killer
+
+
+@compiled
+def judge(words: Words, cells: Cells, game: int, snake: int, snakes_end: int) -> int:
+    """Write the collision verdict of one snake from the common picture, applying nothing; return the cause."""
+    snake_at = HEADER + snake * SNAKE_WORDS
+    head = int(words[game, snake_at + HEAD])
+    owner = int(cells[game, head] & OWNER)
+    verdict, killer = ALIVE_CAUSE, -1
+    if owner == snake + 1 or (
+        # A snake of length 1 that has just eaten lies on itself, though not in the grid.
+        words[game, snake_at + TAIL] == head and words[game, snake_at + LENGTH] > 1
+    ):
+        verdict, killer = SELF_COLLISION, snake
+    elif owner > 0:
+        verdict, killer = SNAKE_COLLISION, owner - 1
+    else:
+        killer = head_to_head_killer(words, game, snake_at, snakes_end)
+        if killer >= 0:
+            verdict = HEAD_COLLISION
+    words[game, snake_at + VERDICT] = verdict
+    words[game, snake_at + VERDICT_BY] = killer
+    return verdict
+
+
+@compiled
+def bury_the_weak(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
+    """Bury who died of a hazard, hunger or the wall this turn: they neither block nor fight."""
+    for snake in range(words[game, SNAKES]):
+        snake_at = HEADER + snake * SNAKE_WORDS
+        if words[game, snake_at + VERDICT] == BURIED:
+            continue
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
+            if words[game, snake_at + HEALTH] <= 0:
+                words[game, snake_at + CAUSE] = OUT_OF_HEALTH
+            elif cells[game, words[game, snake_at + HEAD]] & OWNER == WALL:
+                words[game, snake_at + CAUSE] = WALL_COLLISION
+            else:
+                continue
+        bury(words, cells, longs, corpses, game, snake)
+
+
+@compiled
+def eliminate(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, snakes_end: int) -> None:
+    """Decide every death of the turn and write the survivors' heads into the grid."""
+    bury_the_weak(words, cells, longs, corpses, game)
+    anybody = False
+    for snake in range(words[game, SNAKES]):
+        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+            if judge(words, cells, game, snake, snakes_end) != ALIVE_CAUSE:
+                anybody = True
+    if anybody:
+        for snake in range(words[game, SNAKES]):
+            snake_at = HEADER + snake * SNAKE_WORDS
+            if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + VERDICT] > 0:
+                words[game, snake_at + CAUSE] = words[game, snake_at + VERDICT]
+                words[game, snake_at + KILLER] = words[game, snake_at + VERDICT_BY]
+                bury(words, cells, longs, corpses, game, snake)
+    for snake in range(words[game, SNAKES]):
+        snake_at = HEADER + snake * SNAKE_WORDS
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
+            cells[game, words[game, snake_at + HEAD]] |= snake + 1
+
+
+@compiled
+def grow_constrictors(words: Words, game: int, snakes_end: int) -> None:
+    """Set every snake's health, dead ones included, and stack its tail for the next turn."""
+    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        words[game, snake_at + HEALTH] = MAX_HEALTH
+        if words[game, snake_at + STACK] == 1 and words[game, snake_at + LENGTH] > 1:
+            words[game, snake_at + STACK] = 2
+            words[game, snake_at + LENGTH] += 1
+
+
+@compiled
+def is_over(words: Words, game: int) -> bool:
+    """Return whether nobody lives (solo flag) or at most one does."""
+    least = 0 if words[game, RULES] & SOLO else 1
+    return bool(words[game, ALIVE] <= least)
+
+
+@compiled
+def initialise(words: Words, cells: Cells, game: int) -> None:
+    """Run the pipeline as before turn 1, without moves: feeding and the constrictor's stages alone have an effect."""
+    snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
+    feed_snakes(words, cells, game, snakes_end)
+    if words[game, RULES] & CONSTRICTOR:
+        clear_food(words, cells, game)
+        grow_constrictors(words, game, snakes_end)
+
+
+@compiled
+def apply_rules(
+    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
+) -> None:
+    """Run the ruleset's stages of one turn on a game that is not over; the turn number stays.
+
+    `moves[game, snake]` is read for living snakes. With `moving` false nobody moves, but all else happens.
+    Corpses, where wanted, keep what `bury` saw; growth after death shows in LENGTH and STACK alone.
+    """
+    snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
+    for snake in range(words[game, SNAKES]):
+        snake_at = HEADER + snake * SNAKE_WORDS
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
+            if moving:
+                move_snake(words, cells, game, snake_at, moves[game, snake])
+            else:
+                lift_head(words, cells, game, snake_at)
+            words[game, snake_at + HEALTH] -= 1
+    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
+            hurt_by_hazards(words, cells, game, snake_at)
+    feed_snakes(words, cells, game, snakes_end)
+    eliminate(words, cells, longs, corpses, game, snakes_end)
+    if words[game, RULES] & ROYALE:
+        shrink_royale(words, cells, longs, game, True)
+    if words[game, RULES] & CONSTRICTOR:
+        clear_food(words, cells, game)
+        grow_constrictors(words, game, snakes_end)
+    words[game, OVER] = is_over(words, game)

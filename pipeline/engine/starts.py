@@ -1,0 +1,233 @@
+"""Placing snakes and the first food, as the standard map does it."""
+
+from typing import Final
+
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.grid import add_food, cell_of
+from pipeline.engine.layout import (
+    ALIVE,
+    AREA,
+    FACING,
+    FOOD_BIT,
+    HEAD,
+    HEADER,
+    HEALTH,
+    HEIGHT,
+    KILLER,
+    LENGTH,
+    MAX_HEALTH,
+    NO_DIRECTION,
+    OWNER,
+    SEED,
+    SNAKE_WORDS,
+    SNAKES,
+    STACK,
+    START_LENGTH,
+    TAIL,
+    WIDTH,
+    Cells,
+    Longs,
+    Words,
+)
+from pipeline.engine.rng import START_FOOD, STARTS, draw, stream
+from pipeline.engine.spawn import may_hold_food, random_food_cell
+
+# Why a board could not be set up.
+FINE: Final = 0
+NO_ROOM_FOR_SNAKE: Final = 1
+NO_ROOM_FOR_FOOD: Final = 2
+
+
+@compiled
+def place_snake(words: Words, cells: Cells, game: int, snake: int, x: int, y: int) -> None:
+    """Put a new snake down: three copies of one cell, full health."""
+    at = HEADER + snake * SNAKE_WORDS
+    cell = cell_of(words, game, x, y)
+    words[game, at + HEALTH] = MAX_HEALTH
+    words[game, at + LENGTH] = START_LENGTH
+    words[game, at + STACK] = START_LENGTH
+    words[game, at + HEAD] = cell
+    words[game, at + TAIL] = cell
+    words[game, at + FACING] = NO_DIRECTION
+    words[game, at + KILLER] = -1
+    words[game, ALIVE] += 1
+    cells[game, cell] |= snake + 1
+
+
+@compiled
+def shuffled(count: int, key: int, first_draw: int) -> int:
+    """Return a shuffle of 0..count-1 (at most 16), packed four bits each, the first in the lowest bits.
+
+    Fisher-Yates on the nibbles of one integer, so that nothing is allocated.
+    """
+    order = 0
+    for item in range(count):
+        order |= item << (4 * item)
+    for last in range(count - 1, 0, -1):
+        other = draw(key, first_draw + last, last + 1)
+        difference = ((order >> (4 * last)) ^ (order >> (4 * other))) & 15
+        order ^= (difference << (4 * last)) | (difference << (4 * other)) if other != last else 0
+    return order
+
+
+@compiled
+def place_on_fixed_points(words: Words, cells: Cells, game: int, key: int) -> None:
+    """Square boards from 7, up to 8 snakes: corners and cardinals, a coin deciding which group comes first."""
+    side = int(words[game, WIDTH])
+    low, middle, high = 1, (side - 1) // 2, side - 2
+    corners_first = draw(key, 0, 2) == 0
+    corners, cardinals = shuffled(4, key, 10), shuffled(4, key, 20)
+    for snake in range(words[game, SNAKES]):
+        if (snake < 4) == corners_first:
+            point = corners & 15
+            corners >>= 4
+            place_snake(words, cells, game, snake, high if point & 2 else low, high if point & 1 else low)
+        else:
+            point = cardinals & 15
+            cardinals >>= 4
+            along = high if point & 1 else low
+            if point & 2:
+                place_snake(words, cells, game, snake, along, middle)
+            else:
+                place_snake(words, cells, game, snake, middle, along)
+
+
+@compiled
+def place_by_quadrants(words: Words, cells: Cells, game: int, key: int) -> None:
+    """Square boards from 11, 9 to 16 snakes: round the four quadrants, a random unused point of each."""
+    side = int(words[game, WIDTH])
+    space = side // 2
+    offset = space // 3
+    first = draw(key, 0, 4)
+    for snake in range(words[game, SNAKES]):
+        quadrant = (first + snake) % 4
+        point = (shuffled(4, key, 10 + 10 * quadrant) >> (4 * (snake // 4))) & 15
+        x = space - offset if point & 1 else offset
+        y = space - offset if point & 2 else offset
+        if quadrant & 1:
+            x = side - 1 - x
+        if quadrant & 2:
+            y = side - 1 - y
+        place_snake(words, cells, game, snake, x, y)
+
+
+@compiled
+def place_anywhere(words: Words, cells: Cells, game: int, key: int) -> int:
+    """Other boards: free cells with x + y even, never the centre. Returns FINE or NO_ROOM_FOR_SNAKE."""
+    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    centre = ((width - 1) // 2) * height + (height - 1) // 2
+    for snake in range(words[game, SNAKES]):
+        free = 0
+        for spot in range(width * height):
+            x, y = spot // height, spot % height
+            taken = cells[game, cell_of(words, game, x, y)] & (OWNER | FOOD_BIT)
+            free += (x + y) % 2 == 0 and spot != centre and taken == 0
+        if free == 0:
+            return NO_ROOM_FOR_SNAKE
+        chosen = draw(key, snake, free)
+        spot = -1
+        while chosen >= 0:
+            spot += 1
+            x, y = spot // height, spot % height
+            taken = cells[game, cell_of(words, game, x, y)] & (OWNER | FOOD_BIT)
+            chosen -= (x + y) % 2 == 0 and spot != centre and taken == 0
+        place_snake(words, cells, game, snake, spot // height, spot % height)
+    return FINE
+
+
+@compiled
+def place_snakes(words: Words, cells: Cells, longs: Longs, game: int) -> int:
+    """Place all snakes as the standard map does; return FINE or NO_ROOM_FOR_SNAKE."""
+    width, height, snakes = int(words[game, WIDTH]), int(words[game, HEIGHT]), int(words[game, SNAKES])
+    key = stream(longs[game, SEED], 0, STARTS)
+    if width == height:
+        if snakes <= 8 and width >= 7:
+            place_on_fixed_points(words, cells, game, key)
+            return FINE
+        if snakes > 8 and width >= 11:
+            place_by_quadrants(words, cells, game, key)
+            return FINE
+        if snakes > 8 and width < 7:
+            return NO_ROOM_FOR_SNAKE
+    return place_anywhere(words, cells, game, key)
+
+
+@compiled
+def fits_start_food(
+    words: Words, cells: Cells, game: int, x: int, y: int, head_x: int, head_y: int, clear: bool
+) -> bool:
+    """Return whether start food may lie at (x, y) for this head: away from the centre, in no corner.
+
+    `clear`: the cell must also be free of snakes and hazards (maps of rivers and islands).
+    """
+    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    centre_x, centre_y = (width - 1) // 2, (height - 1) // 2
+    cell = cell_of(words, game, x, y)
+    if (x == centre_x and y == centre_y) or cells[game, cell] & FOOD_BIT:
+        return False
+    if clear and (cells[game, cell] & OWNER or cells[game, words[game, AREA] + cell] > 0):
+        return False
+    if (x == 0 or x == width - 1) and (y == 0 or y == height - 1):
+        return False
+    return (
+        (x < head_x and head_x < centre_x)
+        or (centre_x < head_x and head_x < x)
+        or (y < head_y and head_y < centre_y)
+        or (centre_y < head_y and head_y < y)
+    )
+
+
+@compiled
+def place_food_beside(words: Words, cells: Cells, game: int, snake: int, key: int, clear: bool) -> int:
+    """Put one food on a diagonal neighbour of a snake's head; return FINE or NO_ROOM_FOR_FOOD."""
+    cell = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    stride = int(words[game, WIDTH]) + 2
+    head_x, head_y = cell % stride - 1, cell // stride - 1
+    choices = 0
+    for corner in range(4):
+        x, y = head_x + (corner & 2) - 1, head_y + 2 * (corner & 1) - 1
+        choices += fits_start_food(words, cells, game, x, y, head_x, head_y, clear)
+    if choices == 0:
+        return NO_ROOM_FOR_FOOD
+    chosen = draw(key, snake, choices)
+    for corner in range(4):
+        x, y = head_x + (corner & 2) - 1, head_y + 2 * (corner & 1) - 1
+        if fits_start_food(words, cells, game, x, y, head_x, head_y, clear):
+            if chosen == 0:
+                add_food(words, cells, game, cell_of(words, game, x, y))
+                return FINE
+            chosen -= 1
+    return NO_ROOM_FOR_FOOD
+
+
+@compiled
+def place_fixed_food(words: Words, cells: Cells, longs: Longs, game: int, clear: bool) -> int:
+    """Food beside each snake (not on small boards with five or more) and in the centre; FINE or NO_ROOM_FOR_FOOD.
+
+    `clear` is the routine of the river and island maps, which leaves an unfit centre out silently.
+    """
+    width, height, snakes = int(words[game, WIDTH]), int(words[game, HEIGHT]), int(words[game, SNAKES])
+    key = stream(longs[game, SEED], 0, START_FOOD)
+    if snakes <= 4 or width * height >= 121:
+        for snake in range(snakes):
+            if place_food_beside(words, cells, game, snake, key, clear) != FINE:
+                return NO_ROOM_FOR_FOOD
+    centre = cell_of(words, game, (width - 1) // 2, (height - 1) // 2)
+    if may_hold_food(words, cells, game, centre, True, not clear):
+        add_food(words, cells, game, centre)
+        return FINE
+    return FINE if clear else NO_ROOM_FOR_FOOD
+
+
+@compiled
+def place_food(words: Words, cells: Cells, longs: Longs, game: int) -> int:
+    """Place the first food as the standard map does; return FINE or NO_ROOM_FOR_FOOD."""
+    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    if width == height and width >= 7:
+        return place_fixed_food(words, cells, longs, game, False)
+    key = stream(longs[game, SEED], 0, START_FOOD)
+    for index in range(words[game, SNAKES]):
+        cell = random_food_cell(words, cells, game, key, index, False, True)
+        if cell >= 0:
+            add_food(words, cells, game, cell)
+    return FINE
