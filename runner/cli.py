@@ -1,0 +1,87 @@
+"""The command line: find the command, run it, turn errors into exit codes.
+
+Commands of other packages come in by entry points of group `ouroboros.commands`, so that this package imports none
+of them and a start stays quick.
+"""
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import NoReturn, cast
+
+import click
+
+from schemas.errors import OuroborosError
+
+COMMAND_GROUP = "ouroboros.commands"
+_OWN = {
+    "up": "runner.commands.up:up",
+    "status": "runner.commands.status:status",
+    "history": "runner.commands.history:history",
+    "schedules": "runner.commands.schedules:schedules",
+    "triggers": "runner.commands.triggers:triggers",
+    "trigger": "runner.commands.control:trigger",
+    "pause": "runner.commands.control:pause",
+    "resume": "runner.commands.control:resume",
+    "stop": "runner.commands.control:stop",
+    "cancel": "runner.commands.control:cancel",
+    "why": "runner.commands.explanations:why",
+    "next": "runner.commands.explanations:next_fires",
+    "explain": "runner.commands.explanations:explain",
+    "notify": "runner.commands.notify:notify",
+    "db": "runner.commands.database:database",
+    "doctor": "runner.commands.doctor:doctor",
+    "config": "runner.commands.config:config",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's file only when that command, or the list of all, is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own commands and those of installed packages."""
+        return sorted({*_OWN, *(point.name for point in entry_points(group=COMMAND_GROUP))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None where nobody offers it."""
+        if cmd_name in _OWN:
+            module, _, attribute = _OWN[cmd_name].partition(":")
+            return cast(click.Command, getattr(import_module(module), attribute))
+        for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
+            return cast(click.Command, point.load())
+        return None
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ouroboros")
+def cli() -> None:
+    """Trains Battlesnakes round the clock.
+
+    `ouroboros up` starts the daemon; everything else talks to it through its database. State lies in `automation/`,
+    or where OUROBOROS_HOME says.
+    """
+
+
+def main() -> NoReturn:
+    """The console script: 0 done, 1 failed, 2 bad input or an unusable machine, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; errors are told on standard error."""
+    try:
+        answer = cli.main(args=arguments, prog_name="ouroboros", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except OuroborosError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing more to say, and Python must not try to at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return answer if isinstance(answer, int) else 0

@@ -1,0 +1,88 @@
+"""One daemon per state folder, by a lock that the kernel releases whatever becomes of the process."""
+
+import fcntl
+import json
+import os
+import socket
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from schemas.errors import StateError
+from schemas.instants import to_text
+
+LOCK_NAME = "daemon.lock"
+
+
+class InstanceLock:
+    """Held from `__enter__` to `__exit__`; a second holder is told who has it.
+
+    The file stays behind on purpose: removing it would let two processes lock two different files of one name.
+    """
+
+    def __init__(self, home: Path, now: datetime) -> None:
+        self._path = home / LOCK_NAME
+        self._now = now
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        Raises:
+            StateError: another daemon holds it, or the folder cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+")
+        except OSError as error:
+            raise StateError(
+                f"cannot use the state folder: {error.strerror}",
+                where=str(self._path.parent),
+                remedy="Check its owner, or name another one with OUROBOROS_HOME.",
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = describe_holder(self._path)
+            self._file.close()
+            raise StateError(
+                f"another daemon already serves this state folder: {holder}",
+                where=str(self._path),
+                remedy="Use `ouroboros status`, stop it with `ouroboros stop`, or choose another OUROBOROS_HOME.",
+            ) from None
+        self._file.truncate(0)
+        self._file.write(
+            json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._now)}) + "\n"
+        )
+        self._file.flush()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release the lock."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def is_held(home: Path) -> bool:
+    """True while some process serves `home`. Leaves nothing behind."""
+    try:
+        with (home / LOCK_NAME).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def describe_holder(path: Path) -> str:
+    """Who wrote the lock file, in words."""
+    try:
+        holder = json.loads(path.read_text())
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "a process that has not yet written its name"

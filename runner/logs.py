@@ -1,0 +1,78 @@
+"""The daemon's own log files: `logs/runner_YYYYMMDD_HHMMSS.log`, rotated and compressed by size, old ones removed."""
+
+import gzip
+import logging
+import shutil
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from pythonjsonlogger.json import JsonFormatter
+
+from schemas.errors import StateError
+from schemas.service import LogFormat, LoggingSettings
+
+LOGGER_NAME = "ouroboros"
+TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+BACKUPS_PER_FILE = 5
+
+
+def start_logging(logs_dir: Path, settings: LoggingSettings, now: datetime) -> Path:
+    """Send the daemon's log to a new file in `logs_dir` and return it; call the returned file's handlers' `close` via
+    `stop_logging`.
+
+    Raises:
+        StateError: the folder or the file cannot be written.
+    """
+    path = logs_dir / f"runner_{now:%Y%m%d_%H%M%S}.log"
+    try:
+        logs_dir.mkdir(parents=True, exist_ok=True)
+        _remove_oldest(logs_dir, keep=settings.keep_files - 1)
+        handler = RotatingFileHandler(
+            path, maxBytes=int(settings.max_mb * 1e6), backupCount=BACKUPS_PER_FILE, encoding="utf-8"
+        )
+    except OSError as error:
+        raise StateError(
+            f"cannot write the log: {error.strerror}", where=str(path), remedy="Check the folder's owner and the disk."
+        ) from error
+    handler.rotator, handler.namer = _compress, _compressed_name
+    handler.setFormatter(_formatter(settings.format))
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.setLevel(settings.level)
+    logger.addHandler(handler)
+    return path
+
+
+def stop_logging() -> None:
+    """Close the files that `start_logging` opened."""
+    logger = logging.getLogger(LOGGER_NAME)
+    for handler in list(logger.handlers):
+        if isinstance(handler, RotatingFileHandler):
+            logger.removeHandler(handler)
+            handler.close()
+
+
+def _formatter(wanted: LogFormat) -> logging.Formatter:
+    text = TEXT_FORMAT
+    formatter = JsonFormatter(text) if wanted is LogFormat.JSON else logging.Formatter(text)
+    # Aware UTC in the files, whatever zone the machine is set to.
+    formatter.converter = lambda seconds: datetime.fromtimestamp(seconds or 0, UTC).timetuple()
+    formatter.default_msec_format = "%s.%03dZ"
+    return formatter
+
+
+def _compressed_name(name: str) -> str:
+    return f"{name}.gz"
+
+
+def _compress(source: str, target: str) -> None:
+    with Path(source).open("rb") as plain, gzip.open(target, "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    Path(source).unlink()
+
+
+def _remove_oldest(logs_dir: Path, keep: int) -> None:
+    starts = sorted(logs_dir.glob("runner_*.log"))
+    for path in starts[: max(0, len(starts) - keep)]:
+        for belonging in logs_dir.glob(f"{path.name}*"):
+            belonging.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Telling people: compose a message, keep it in the outbox, deliver it at least once."""

@@ -1,0 +1,211 @@
+"""Pure: what happened -> the message that tells it. Whom it reaches is decided here too."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schemas.automation import TrainingSchedule
+from schemas.execution import ExecutionResult, Outcome
+from schemas.message import Message, MessageKind, WinRatePoint
+from schemas.notification import NotificationSettings
+
+LOG_LINES = 40
+
+
+def run_ended(
+    result: ExecutionResult,
+    schedule: TrainingSchedule,
+    win_rates: Sequence[WinRatePoint],
+    settings: NotificationSettings,
+) -> Message | None:
+    """The message of an ended run, or None where the schedule does not want one.
+
+    A run that somebody cancelled is told as a completion: its work is saved, and nothing needs mending.
+    """
+    good = result.success or result.outcome is Outcome.CANCELLED
+    if not (schedule.notify_on_completion if good else schedule.notify_on_failure):
+        return None
+    kind = MessageKind.COMPLETION if good else MessageKind.FAILURE
+    return Message(
+        kind=kind,
+        dedup_key=f"execution-{result.execution_id}-{kind.value}",
+        subject=f"{result.schedule_name}: {_verdict(result)}",
+        headline=_headline(result),
+        facts=_facts(result),
+        advice=_advice(result),
+        log_tail=[] if good else list(result.log_tail[-LOG_LINES:]),
+        link=run_link(result, settings),
+        win_rates=list(win_rates),
+        recipients=addressees(schedule.notification_emails, settings),
+        created_at=result.completed_at,
+        result=result,
+    )
+
+
+def run_stagnated(result: ExecutionResult, schedule: TrainingSchedule, settings: NotificationSettings) -> Message:
+    """A tuner or pipeline has gone on for long without an improvement."""
+    return Message(
+        kind=MessageKind.STAGNATION,
+        dedup_key=f"execution-{result.execution_id}-stagnation",
+        subject=f"{result.schedule_name}: no improvement for a long time",
+        headline=f"Run {result.execution_id} of {result.schedule_name} found nothing better.",
+        facts=_facts(result),
+        advice="A local optimum may be reached: change the perturbation, the opponents or the snake itself.",
+        link=run_link(result, settings),
+        recipients=addressees(schedule.notification_emails, settings),
+        created_at=result.completed_at,
+        result=result,
+    )
+
+
+def run_deferred(
+    occurrence_id: int,
+    schedule: TrainingSchedule,
+    scheduled_for: datetime,
+    reason: str,
+    settings: NotificationSettings,
+    now: datetime,
+) -> Message:
+    """A run has waited for the guards longer than `deferral_alert_hours`; told once per occurrence."""
+    waited = now - scheduled_for
+    return Message(
+        kind=MessageKind.DEFERRAL,
+        dedup_key=f"occurrence-{occurrence_id}-deferral",
+        subject=f"{schedule.name}: waiting for {duration(waited)}",
+        headline=f"The run of {schedule.name} due at {minute(scheduled_for)} has not started yet.",
+        facts=[("Reason", reason), ("Waiting for", duration(waited))],
+        advice=f"`ouroboros why {schedule.name}` tells more; the schedule's resource_requirements set the limits.",
+        recipients=addressees(schedule.notification_emails, settings),
+        created_at=now,
+    )
+
+
+def degraded(trigger_name: str, reason: str, settings: NotificationSettings, now: datetime) -> Message:
+    """The champion does worse in production than its registered win rate says."""
+    return Message(
+        kind=MessageKind.DEGRADATION,
+        dedup_key=f"degradation-{trigger_name}-{now:%Y%m%dT%H%M%S}",
+        subject="the champion has become weaker",
+        headline=f"Trigger {trigger_name} found that the champion loses more than it should.",
+        facts=[("Finding", reason)],
+        advice="A training run was queued; `ouroboros status` shows it.",
+        recipients=addressees([], settings),
+        created_at=now,
+    )
+
+
+def recovered_from_crash(
+    last_heartbeat: datetime, runs: Sequence[str], settings: NotificationSettings, now: datetime
+) -> Message:
+    """The daemon did not stop cleanly last time; `runs` says what became of each run that was under way."""
+    return Message(
+        kind=MessageKind.CRASH_RECOVERY,
+        dedup_key=f"crash-{last_heartbeat:%Y%m%dT%H%M%S.%f}",
+        subject="the daemon was restarted after a crash",
+        headline=f"The daemon was last alive at {minute(last_heartbeat)} and did not stop cleanly.",
+        facts=[("Away for", duration(now - last_heartbeat)), *(("Run", line) for line in runs)],
+        advice="Look at the end of the newest-but-one file in the logs folder.",
+        recipients=addressees([], settings),
+        created_at=now,
+    )
+
+
+def alert(subject: str, detail: str, advice: str, key: str, settings: NotificationSettings, now: datetime) -> Message:
+    """Something in the daemon itself needs a person."""
+    return Message(
+        kind=MessageKind.ALERT,
+        dedup_key=f"alert-{key}",
+        subject=subject,
+        headline=detail,
+        advice=advice,
+        recipients=addressees([], settings),
+        created_at=now,
+    )
+
+
+def digest(messages: Sequence[Message], settings: NotificationSettings, now: datetime) -> Message:
+    """Several messages in one, oldest first; each recipient of any of them hears of all."""
+    everyone = sorted({address for message in messages for address in message.recipients})
+    return Message(
+        kind=MessageKind.DIGEST,
+        dedup_key=f"digest-{now:%Y%m%dT%H%M%S.%f}",
+        subject=f"{len(messages)} messages",
+        headline=f"Since {minute(messages[0].created_at)}:",
+        facts=[(minute(message.created_at), f"{message.subject}. {message.headline}") for message in messages],
+        win_rates=messages[-1].win_rates,
+        recipients=everyone or addressees([], settings),
+        created_at=now,
+    )
+
+
+def addressees(own: Sequence[str], settings: NotificationSettings) -> list[str]:
+    """A schedule's own addresses and the general ones, each once."""
+    return list(dict.fromkeys([*own, *settings.emails]))
+
+
+def run_link(result: ExecutionResult, settings: NotificationSettings) -> str:
+    """The run on the dashboard, or its folder where there is none."""
+    if settings.dashboard_url:
+        return f"{settings.dashboard_url.rstrip('/')}/executions/{result.execution_id}"
+    return str(result.run_dir)
+
+
+def duration(span: timedelta) -> str:
+    """`2 h 05 min`, `7 min`, `12 s`."""
+    seconds = int(span.total_seconds())
+    if seconds >= 3600:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+
+
+def minute(instant: datetime) -> str:
+    """`2026-11-21 20:30 UTC`."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+def _verdict(result: ExecutionResult) -> str:
+    if result.success:
+        return f"completed, best win rate {_win_rate(result)}" if result.state.best_win_rate_games else "completed"
+    words = {Outcome.TIMED_OUT: "ran out of time", Outcome.LOST: "lost its worker", Outcome.CANCELLED: "was stopped"}
+    return words.get(result.outcome, "failed")
+
+
+def _headline(result: ExecutionResult) -> str:
+    lasted = duration(result.completed_at - result.started_at)
+    ending = f" {result.error_message}" if result.error_message else ""
+    return f"Run {result.execution_id} of {result.schedule_name} {_verdict(result)} after {lasted}.{ending}"
+
+
+def _facts(result: ExecutionResult) -> list[tuple[str, str]]:
+    state, usage = result.state, result.usage
+    facts = [
+        ("Started", minute(result.started_at)),
+        ("Asked for by", f"{result.trigger_type.value}, for {minute(result.scheduled_for)}"),
+        ("Worker", f"{result.worker}, attempt {result.attempt}"),
+        ("Games played", f"{state.total_games_processed:,}"),
+    ]
+    if state.best_win_rate_games:
+        facts.append(("Best win rate", _win_rate(result)))
+    if state.best_model_version:
+        facts.append(("Best version", state.best_model_version))
+    if usage.samples:
+        facts.append(("Peak memory", f"{usage.peak_memory_mb:,.0f} MB in {usage.peak_processes} processes"))
+        facts.append(("CPU", f"{usage.mean_cpu_percent:.0f} % of a core on average, {usage.cpu_time_s:,.0f} s in all"))
+    if result.will_retry_at:
+        facts.append(("Next attempt", minute(result.will_retry_at)))
+    return facts
+
+
+def _win_rate(result: ExecutionResult) -> str:
+    state = result.state
+    interval = ""
+    if state.best_win_rate_low is not None and state.best_win_rate_high is not None:
+        interval = f" (95 % interval {state.best_win_rate_low:.1%} to {state.best_win_rate_high:.1%})"
+    return f"{state.best_win_rate:.1%}{interval} over {state.best_win_rate_games:,} games"
+
+
+def _advice(result: ExecutionResult) -> str:
+    if result.success or result.outcome is Outcome.CANCELLED:
+        return ""
+    if result.will_retry_at:
+        return "It will be tried again by itself; nothing needs to be done yet."
+    return f"It will not be tried again. `ouroboros why {result.schedule_name}` tells what led here."

@@ -1,0 +1,57 @@
+"""A message as an e-mail: plain text, HTML, and the plot inside it."""
+
+import hashlib
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from schemas.message import Message, MessageKind
+
+_BAD = (MessageKind.FAILURE, MessageKind.DEGRADATION, MessageKind.CRASH_RECOVERY, MessageKind.ALERT)
+_PAGES = Environment(
+    loader=PackageLoader("runner.notify"),
+    autoescape=select_autoescape(["html.j2"]),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+def as_text(message: Message, host: str) -> str:
+    """The plain-text body, also for channels that are no e-mail."""
+    return _PAGES.get_template("message.txt.j2").render(message=message, host=host)
+
+
+def as_email(message: Message, sender: str, host: str, plot_png: bytes | None, sent_at: datetime) -> EmailMessage:
+    """A multipart mail whose Message-ID depends on the message alone, so that a second delivery is recognised.
+
+    `host` names this machine in the footer; the address after `@` of `sender` ends the Message-ID.
+    """
+    mail = EmailMessage()
+    mail["Subject"] = f"[Ouroboros] {message.subject}"
+    mail["From"] = Address("Ouroboros", addr_spec=sender)
+    mail["To"] = ", ".join(message.recipients)
+    mail["Date"] = format_datetime(sent_at)
+    mail["Message-ID"] = message_id(message.dedup_key, sender)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(as_text(message, host))
+    plot_id = "win-rates@ouroboros" if plot_png else ""
+    html = _PAGES.get_template("message.html.j2").render(
+        message=message, host=host, plot=plot_id, bad=message.kind in _BAD
+    )
+    mail.add_alternative(html, subtype="html")
+    if plot_png:
+        _html_part(mail).add_related(plot_png, "image", "png", cid=f"<{plot_id}>", filename="win-rates.png")
+    return mail
+
+
+def message_id(dedup_key: str, sender: str) -> str:
+    """`<hash@domain>`, the same for the same key."""
+    domain = sender.rpartition("@")[2] or "localhost"
+    return f"<{hashlib.sha256(dedup_key.encode()).hexdigest()[:32]}@{domain}>"
+
+
+def _html_part(mail: EmailMessage) -> EmailMessage:
+    return next(part for part in mail.iter_parts() if part.get_content_type() == "text/html")  # type: ignore[misc]

@@ -1,0 +1,91 @@
+"""Delivery by e-mail: SMTP with STARTTLS or TLS and authentication."""
+
+import smtplib
+import socket
+import ssl
+from datetime import datetime
+
+from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.plot import draw_win_rates
+from runner.notify.render import as_email
+from schemas.errors import WorkerError
+from schemas.message import Message
+from schemas.notification import SmtpSecurity, SmtpSettings
+from schemas.secrets import read_secret
+
+PASSWORD_VARIABLE = "OUROBOROS_SMTP_PASSWORD"
+
+
+class SmtpChannel:
+    """Sends each message to all its recipients in one transaction with the mail server."""
+
+    name = "e-mail"
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._settings = settings
+
+    def deliver(self, message: Message, now: datetime) -> None:
+        """Send the mail. A message without recipients needs no mail and counts as delivered.
+
+        A server that takes some addresses and refuses others for good has delivered: the refused ones are told in a
+        `PermanentDeliveryError` only when nobody was left.
+
+        Raises:
+            DeliveryError: connection, time-out, or an answer 4xx: try again.
+            PermanentDeliveryError: an answer 5xx, or credentials refused.
+        """
+        if not message.recipients:
+            return
+        mail = as_email(message, self._settings.sender, socket.gethostname(), _plot(message), now)
+        try:
+            with self._connected() as server:
+                server.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            answers = "; ".join(f"{who}: {code} {text!r}" for who, (code, text) in error.recipients.items())
+            permanent = all(code >= 500 for code, _ in error.recipients.values())
+            raise _failure(permanent, f"the mail server refused every address: {answers}", self._place()) from error
+        except smtplib.SMTPResponseException as error:
+            text = f"the mail server answered {error.smtp_code} {error.smtp_error!r}"
+            raise _failure(error.smtp_code >= 500, text, self._place()) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise _failure(True, f"the mail server cannot do what the settings ask: {error}", self._place()) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise _failure(False, f"the mail server cannot be reached: {error}", self._place()) from error
+
+    def _connected(self) -> smtplib.SMTP:
+        settings = self._settings
+        context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+        if settings.security is SmtpSecurity.TLS:
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.host, settings.port, timeout=settings.timeout_s, context=context
+            )
+        else:
+            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_s)
+        try:
+            if settings.security is SmtpSecurity.STARTTLS:
+                server.starttls(context=context)
+            if settings.username:
+                server.login(settings.username, read_secret(PASSWORD_VARIABLE, settings.password_file))
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _place(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+
+def _failure(permanent: bool, what: str, where: str) -> DeliveryError:
+    kind = PermanentDeliveryError if permanent else DeliveryError
+    remedy = "Check notifications.smtp and the addresses, then `ouroboros notify test`." if permanent else ""
+    return kind(what, where=where, remedy=remedy)
+
+
+def _plot(message: Message) -> bytes | None:
+    if not message.win_rates:
+        return None
+    try:
+        return draw_win_rates(message.win_rates)
+    except WorkerError as error:
+        # The news matters more than its picture; a drawing that fails now may work at the next attempt.
+        raise DeliveryError(error.what, where=message.dedup_key) from error

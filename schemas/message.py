@@ -1,0 +1,63 @@
+"""What is told to people, before it takes the form of a mail or a chat line."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.execution import ExecutionResult
+from schemas.frozen import Frozen
+
+
+class MessageKind(StrEnum):
+    """What a message is about."""
+
+    COMPLETION = "completion"
+    FAILURE = "failure"
+    DEFERRAL = "deferral"
+    STAGNATION = "stagnation"
+    DEGRADATION = "degradation"
+    CRASH_RECOVERY = "crash_recovery"
+    ALERT = "alert"
+    DIGEST = "digest"
+    TEST = "test"
+
+
+class WinRatePoint(Frozen):
+    """One finished run on the way: a measured win rate and the games behind it."""
+
+    completed_at: datetime
+    win_rate: float
+    low: float | None = None
+    high: float | None = None
+    games: int
+
+
+class Message(Frozen):
+    """What is told, before it takes the form of a mail or a chat line. This is what the outbox holds."""
+
+    kind: MessageKind
+    dedup_key: str
+    """Two messages with one key are one message; the Message-ID of the mail is made of it."""
+    subject: str
+    headline: str
+    """One plain sentence: what happened."""
+    facts: list[tuple[str, str]] = Field(default_factory=list)
+    """Label and value, in the order in which they are shown."""
+    advice: str = ""
+    """What the reader can do next."""
+    log_tail: list[str] = Field(default_factory=list)
+    link: str = ""
+    """A URL of the dashboard, or the run's folder."""
+    win_rates: list[WinRatePoint] = Field(default_factory=list)
+    """History for the plot; empty: no plot."""
+    recipients: list[str] = Field(default_factory=list)
+    """E-mail addresses; empty: only the other channels hear of it."""
+    created_at: datetime
+    result: ExecutionResult | None = None
+    """The execution it is about: what a notification system of the user's own is handed."""
+
+    @property
+    def urgent(self) -> bool:
+        """Urgent messages never wait for a digest."""
+        return self.kind not in (MessageKind.COMPLETION, MessageKind.DEFERRAL)
