@@ -39,6 +39,30 @@ class StateError(BadInputError):
     """The state folder or its database cannot be used: locked, damaged, newer than us, or held by another daemon."""
 
 
+class TransientStateError(StateError):
+    """The database cannot be used just now; nothing was changed, and the same call may succeed later."""
+
+
+class DatabaseBusyError(TransientStateError):
+    """Another process held the database for longer than the busy timeout."""
+
+
+class DatabaseFullError(TransientStateError):
+    """The disk (or the file's size limit) is full; the transaction was rolled back."""
+
+
+class DatabaseReadOnlyError(StateError):
+    """The database file or its folder may not be written."""
+
+
+class DatabaseDamagedError(StateError):
+    """The database file is no SQLite database, or is damaged."""
+
+
+class DatabaseNewerError(StateError):
+    """The database was written by a newer version, or by another program; it was left untouched."""
+
+
 class SnakeError(BadInputError):
     """A snake does not build, start, answer, or its configuration file cannot be used."""
 
