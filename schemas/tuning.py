@@ -1,9 +1,10 @@
-"""The Go-weight tuner's words."""
+"""The Go-weight tuner's settings."""
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.frozen import Frozen
 
@@ -12,39 +13,60 @@ class AcceptRule(StrEnum):
     """When a candidate counts as better."""
 
     SPRT = "sprt"
-    """A sequential probability ratio test on paired games, then a confirming re-measurement on unseen seeds."""
+    """A sequential probability ratio test on paired games, then the same test again on unseen seeds."""
     MEAN = "mean"
-    """The guide's plain comparison of two means; its power at 30 games is about 5 %, and a warning says so."""
+    """The guide's plain comparison of two means; it says yes to almost every second change that does nothing, and a
+    warning says so."""
+
+
+class SearchKind(StrEnum):
+    """How the next candidate is found."""
+
+    RANDOM = "random"
+    """The guide's: a random change of a few weights of the best configuration."""
+    MOMENTUM = "momentum"
+    """Random changes too, but an accepted change is tried once more in the same direction, larger, and a clearly
+    losing one in the opposite direction."""
+    SPSA = "spsa"
+    """Many short matches between two mirrored changes of all weights at once point out a direction (simultaneous
+    perturbation stochastic approximation); the candidate is the point reached."""
 
 
 class TunerSettings(Frozen):
     """How weights are varied, measured and kept."""
 
     games: int = Field(default=30, ge=2)
-    """Games per look at a candidate: the size of a batch between two looks of the sequential test, or, with
-    `accept=mean`, of the whole comparison. Even: every seed is played from both seats."""
+    """Games between two looks of the sequential test, or, with `accept=mean`, of the whole comparison. Every seed is
+    played from both seats, so an odd number is rounded up."""
     baseline_games: int = Field(default=50, ge=2)
+    """Games that measure the configuration a campaign starts from."""
     max_games: int = Field(default=2000, ge=2)
     """A candidate undecided after so many games is not kept."""
-    confirm_games: int = Field(default=200, ge=2)
-    """Fresh paired games on which an accepted candidate is measured again."""
+    confirm_games: int = Field(default=2000, ge=2)
+    """At most so many fresh games in which an accepted candidate must pass the same test once more."""
+    measure_games: int = Field(default=200, ge=2)
+    """Fresh games on which each new best is measured against the campaign's reference: `best_win_rate`."""
     checkpoint_interval: int = Field(default=10, ge=1)
     """Iterations between checkpoints; one is also written at every stop and every accepted candidate."""
     max_iterations: int | None = Field(default=None, ge=1)
+    """Stop once the campaign has so many iterations, earlier runs included; None: never."""
     min_improvement: float = Field(default=0.001, ge=0, lt=0.5)
     """Gain in win rate below which a better mean is not kept (rule `mean`), and the null side of the test."""
     target_improvement: float = Field(default=0.05, gt=0, lt=0.5)
     """Gain in win rate that the sequential test is built to find (its alternative)."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Error rate of keeping a candidate that is not better."""
+    """Error rate of each of the two tests: of passing a candidate that is not better. Both must pass, so a useless
+    candidate is kept with probability alpha squared: at 0.05, one in 400."""
     beta: float = Field(default=0.10, gt=0, lt=0.5)
-    """Error rate of dropping one that is better by `target_improvement`."""
+    """Error rate of each of the two tests: of dropping one that is better by `target_improvement`."""
     accept: AcceptRule = AcceptRule.SPRT
+    search: SearchKind = SearchKind.RANDOM
     perturbation: float = Field(default=0.15, gt=0, le=1)
     """Relative size of a random change of one weight."""
     weights_per_candidate_min: int = Field(default=3, ge=1)
     weights_per_candidate_max: int = Field(default=5, ge=1)
     stagnation_warning_after: int = Field(default=100, ge=1)
+    """Iterations without an improvement after which a warning is given."""
     parallel_games: int | None = Field(default=None, ge=1)
     """Games at once; None: chosen from the number of cores."""
     width: int = Field(default=11, ge=3, le=25)
@@ -54,16 +76,33 @@ class TunerSettings(Frozen):
     max_turns: int = Field(default=1000, ge=1)
     """A game still running then is a draw, counted as `turn_limit`."""
     timeout_ms: int = Field(default=500, ge=1)
+    """The API's time-out for one move."""
+    start_timeout_s: float = Field(default=20, gt=0)
+    """A snake that does not answer so long after its start does not start."""
+    build_timeout_s: float = Field(default=300, gt=0)
+    """A build that takes longer has failed; the first one downloads and compiles what the snake needs."""
     snake_dir: Path | None = None
-    """Folder of the Go snake; None: the bundled one."""
+    """Folder of the Go snake; None: a working copy of the bundled one, `go-snake` in the state folder."""
     build_command: str = "go build -o {output} ."
-    """Run in a scratch copy of `snake_dir`; `{output}` is the binary to write."""
+    """Run in a scratch copy of `snake_dir`; `{output}` is the binary to write. Empty: nothing is built."""
     run_command: str = "{binary}"
-    """Starts a built snake; `{binary}` and `{port}` are filled in, and PORT is in its environment."""
+    """Starts a built snake in its scratch copy; `{binary}`, `{port}` and `{config}` (the weights' file) are filled
+    in, and PORT is in its environment."""
     config_file: str = "config.yaml"
     """The weights, relative to `snake_dir`."""
     weight_spec: Path | None = None
-    """Overrides of the kinds, bounds and steps derived from the YAML."""
+    """YAML file with overrides of the kinds, bounds and steps that are derived from the weights' file; None:
+    `weight_spec.yaml` beside the weights, if there is one."""
     opponents: list[str] = Field(default_factory=list)
-    """URLs of running snakes, or folders of other Go snakes; empty: the best configuration so far."""
+    """URLs of running snakes, or folders of other snakes with the same build and run commands; empty: candidate and
+    best play each other."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
+    """Seed of a new campaign; None: one is drawn, and kept in the checkpoint."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.weights_per_candidate_min > self.weights_per_candidate_max:
+            raise ValueError("weights_per_candidate_min: is larger than weights_per_candidate_max")
+        if self.min_improvement >= self.target_improvement:
+            raise ValueError("min_improvement: must be smaller than target_improvement, which the test must tell from it")
+        return self

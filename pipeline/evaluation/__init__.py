@@ -1,0 +1,1 @@
+"""What games prove: intervals, sequential tests and the power of comparisons."""

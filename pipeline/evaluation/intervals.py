@@ -1,0 +1,71 @@
+"""How sure a win rate is: intervals for single games and for games played in pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from scipy.stats import norm
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A win rate and the games behind it. A draw counts half."""
+
+    win_rate: float
+    low: float
+    high: float
+    games: int
+
+
+def wilson(score: float, games: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval for a share of `score` out of `games` (Wilson 1927, JASA 22, 209-212).
+
+    Args:
+        score: points won, 0..games; halves allowed (a draw's variance is smaller, so the interval stays valid).
+        games: games played; fractions allowed, for an effective number.
+        confidence: probability that the interval covers the truth.
+
+    Raises:
+        ValueError: no games, or a score outside 0..games.
+    """
+    if games <= 0 or not 0 <= score <= games:
+        raise ValueError(f"score {score} of {games} games is no share")
+    z = float(norm.isf((1 - confidence) / 2))
+    share = score / games
+    spread = 1 + z * z / games
+    centre = (share + z * z / (2 * games)) / spread
+    half = z * sqrt(share * (1 - share) / games + z * z / (4 * games * games)) / spread
+    low = 0.0 if score == 0 else max(0.0, centre - half)
+    high = 1.0 if score == games else min(1.0, centre + half)
+    return low, high
+
+
+def measure_pairs(pair_scores: Sequence[float], confidence: float = CONFIDENCE) -> Measured:
+    """The win rate over pairs of games on the same seed, with an interval that is never too hopeful.
+
+    The two games of a pair share board and food, so they are not independent. The interval is Wilson's on an
+    effective number of games: the true number divided by the design effect (Kish 1965), the variance seen between
+    pairs over the one that independent games would show, and never less than 1, so that a few alike pairs by luck do
+    not narrow it.
+
+    Args:
+        pair_scores: the mean score of each pair's two games, each in 0..1.
+
+    Raises:
+        ValueError: no pairs.
+    """
+    pairs = len(pair_scores)
+    if not pairs:
+        raise ValueError("a win rate needs at least one pair of games")
+    games = 2 * pairs
+    rate = sum(pair_scores) / pairs
+    independent = rate * (1 - rate) / 2
+    effect = 1.0
+    if pairs > 1 and independent > 0:
+        between = sum((score - rate) ** 2 for score in pair_scores) / (pairs - 1)
+        effect = max(1.0, between / independent)
+    effective = games / effect
+    low, high = wilson(rate * effective, effective, confidence)
+    return Measured(win_rate=rate, low=low, high=high, games=games)
