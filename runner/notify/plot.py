@@ -46,7 +46,7 @@ def _draw(points: Sequence[WinRatePoint]) -> None:
     from matplotlib import dates, pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 3.2), dpi=100, layout="constrained")
-    times = dates.date2num([point.completed_at for point in points])
+    times = dates.date2num([point.completed_at for point in points])  # type: ignore[no-untyped-call]
     rates = [100 * point.win_rate for point in points]
     low = [100 * (point.win_rate - (point.low if point.low is not None else point.win_rate)) for point in points]
     high = [100 * ((point.high if point.high is not None else point.win_rate) - point.win_rate) for point in points]

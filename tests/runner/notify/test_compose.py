@@ -1,0 +1,89 @@
+"""Which message tells what, and whom it reaches."""
+
+from datetime import timedelta
+
+from runner.notify import compose
+from schemas.execution import Outcome
+from schemas.message import MessageKind
+from schemas.notification import NotificationSettings
+
+
+def test_a_completion_states_the_win_rate_with_its_games(result, schedule, win_rates, settings):
+    message = compose.run_ended(result(), schedule, win_rates, settings)
+    assert message.kind is MessageKind.COMPLETION
+    facts = dict(message.facts)
+    assert facts["Best win rate"] == "56.1% (95 % interval 53.0% to 59.1%) over 1,000 games"
+    assert facts["Games played"] == "12,345"
+    assert "56.1%" in message.subject
+    assert message.recipients == ["snake@example.com", "boss@example.com"]
+    assert message.log_tail == []
+
+
+def test_a_win_rate_without_games_is_never_told(failed, schedule, settings):
+    message = compose.run_ended(failed, schedule, [], settings)
+    assert "Best win rate" not in dict(message.facts)
+    assert "%" not in message.subject
+
+
+def test_a_failure_carries_reason_last_log_lines_and_the_next_attempt(failed, schedule, settings):
+    message = compose.run_ended(failed, schedule, [], settings)
+    assert message.kind is MessageKind.FAILURE
+    assert "does not build" in message.headline
+    assert message.log_tail[-1] == "line 59 & more"
+    assert len(message.log_tail) == compose.LOG_LINES
+    assert dict(message.facts)["Next attempt"] == "2026-03-01 04:35 UTC"
+    assert "tried again" in message.advice
+
+
+def test_a_last_failure_says_that_nothing_follows(failed, schedule, settings):
+    message = compose.run_ended(failed.model_copy(update={"will_retry_at": None}), schedule, [], settings)
+    assert "not be tried again" in message.advice
+
+
+def test_the_schedule_decides_what_is_told(result, failed, schedule, settings):
+    quiet = schedule.model_copy(update={"notify_on_completion": False})
+    assert compose.run_ended(result(), quiet, [], settings) is None
+    assert compose.run_ended(failed, quiet, [], settings) is not None
+    deaf = schedule.model_copy(update={"notify_on_failure": False})
+    assert compose.run_ended(failed, deaf, [], settings) is None
+    assert compose.run_ended(result(), deaf, [], settings) is not None
+
+
+def test_a_cancelled_run_is_no_failure(result, schedule, settings):
+    cancelled = result(outcome=Outcome.CANCELLED, success=False)
+    assert compose.run_ended(cancelled, schedule, [], settings).kind is MessageKind.COMPLETION
+
+
+def test_one_execution_has_one_key_per_kind(result, failed, schedule, settings):
+    keys = {
+        compose.run_ended(result(), schedule, [], settings).dedup_key,
+        compose.run_ended(failed, schedule, [], settings).dedup_key,
+        compose.run_stagnated(result(), schedule, settings).dedup_key,
+        compose.run_ended(result(execution_id=8), schedule, [], settings).dedup_key,
+    }
+    assert len(keys) == 4
+    assert (
+        compose.run_ended(result(), schedule, [], settings).dedup_key
+        == compose.run_ended(result(), schedule, [], settings).dedup_key
+    )
+
+
+def test_a_digest_reaches_everyone_and_repeats_every_headline(result, failed, schedule, settings):
+    parts = [
+        compose.run_ended(result(), schedule, [], settings),
+        compose.run_ended(failed, schedule, [], NotificationSettings(emails=["third@example.com"])),
+    ]
+    message = compose.digest(parts, settings, failed.completed_at)
+    assert message.recipients == ["boss@example.com", "snake@example.com", "third@example.com"]
+    assert all(part.headline in message.facts[index][1] for index, part in enumerate(parts))
+
+
+def test_the_link_goes_to_the_dashboard_where_there_is_one(result, schedule, settings):
+    assert compose.run_ended(result(), schedule, [], settings).link == "automation/runs/7"
+    with_page = settings.model_copy(update={"dashboard_url": "https://snakes.example/"})
+    assert compose.run_ended(result(), schedule, [], with_page).link == "https://snakes.example/executions/7"
+
+
+def test_durations_read_like_speech():
+    told = [compose.duration(timedelta(seconds=seconds)) for seconds in (12, 420, 7500)]
+    assert told == ["12 s", "7 min", "2 h 05 min"]
