@@ -1,0 +1,315 @@
+"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of this package stands here.
+
+SQLite is used in WAL mode with synchronous=FULL, so that a committed transaction survives a power cut. Python's driver
+would begin transactions late and deferred, which loses updates between processes without an error; so its own
+transaction control is off, and BEGIN IMMEDIATE (writers) or BEGIN (readers) is sent by an event, as SQLAlchemy's page
+on SQLite describes for Python 3.11.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.sql.dml import Insert
+
+from runner.store.faults import typed_faults
+from schemas.errors import SettingsError, StateError
+from schemas.files import fsync_folder
+
+_READERS = 8
+_WAL_LIMIT_BYTES = 64 * 2**20
+_WAL_RETRY_S = 0.01
+
+
+class Store:
+    """The database behind every room of this package.
+
+    Args:
+        url: SQLAlchemy URL. SQLite files need no more than `sqlite:////absolute/path`.
+        busy_timeout_s: how long to wait for another writer.
+
+    Raises:
+        SettingsError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str, busy_timeout_s: float) -> None:
+        self.url = _checked(url)
+        self.busy_timeout_s = busy_timeout_s
+        self.path = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self._watcher: sqlite3.Connection | None = None
+        self._seen_version: int | None = None
+        self._writers = self._engine(_prepare_writer, "BEGIN IMMEDIATE", poolclass=QueuePool, pool_size=1)
+        self._readers = self._engine(_prepare_reader, "BEGIN", poolclass=QueuePool, pool_size=_READERS)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is an SQLite file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def where(self) -> str:
+        """The database in words for messages, without a password."""
+        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+
+    def faults(self) -> AbstractContextManager[None]:
+        """Within it, the driver's errors become typed ones that name this database."""
+        return typed_faults(self.where, self.busy_timeout_s)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that may write; committed at the end, rolled back if anything is raised.
+
+        The lock is taken at the start (BEGIN IMMEDIATE), so what is read inside cannot go stale. Keep it short, and
+        never open a second one inside it: that waits for itself.
+
+        Raises:
+            TransientStateError, StateError: as `faults.typed_faults`.
+        """
+        with self.faults(), Session(self._writers, expire_on_commit=False) as session, session.begin():
+            session.connection()
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One transaction on a snapshot, which cannot write and waits for nobody.
+
+        Raises:
+            StateError: as `faults.typed_faults`.
+        """
+        with self.faults(), Session(self._readers, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def changed(self) -> bool:
+        """Whether anything was committed since the last call, by this process or another; True on the first call.
+
+        It costs a few microseconds on SQLite and opens no transaction. On other databases it is always True: the
+        caller's own query is the check there.
+
+        Raises:
+            StateError: as `faults.typed_faults`.
+        """
+        if self.path is None:
+            return True
+        with self.faults():
+            if self._watcher is None:
+                self._watcher = _connect(self.path, "rw", self.busy_timeout_s)
+            version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+        before, self._seen_version = self._seen_version, version
+        return version != before
+
+    def close(self) -> None:
+        """Close every connection of this process that is not in use."""
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher, self._seen_version = None, None
+        self._readers.dispose()
+        self._writers.dispose()
+
+    def create_file(self) -> None:
+        """Make an empty database file, and its folder, where none is.
+
+        Raises:
+            StateError: the folder may not be written.
+        """
+        if self.path is None or self.path.exists():
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644))
+            fsync_folder(self.path.parent)
+        except OSError as error:
+            raise StateError(
+                f"cannot create the database: {error.strerror}",
+                where=self.where,
+                remedy="Check the folder's permissions and free space.",
+            ) from error
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Read without leaving a trace: no file is created, and closing checkpoints nothing."""
+        engine = self._engine(None, "BEGIN", mode="ro", poolclass=NullPool)
+        with self.faults(), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def restructure(self) -> Iterator[Connection]:
+        """A write transaction for migrations: rebuilding a table must not cascade, so foreign keys are checked at
+        the end instead of at each statement.
+
+        Raises:
+            StateError: a foreign key points nowhere afterwards (nothing is committed); else as `write`.
+        """
+        engine = self._engine(_prepare_migration, "BEGIN IMMEDIATE", poolclass=NullPool)
+        with self.faults(), engine.begin() as connection:
+            yield connection
+            dangling = foreign_key_faults(connection)
+            if dangling:
+                raise StateError(f"a migration left dangling rows: {dangling[0]}", where=self.where)
+
+    def copy_to(self, target: Path) -> None:
+        """A whole, compact copy of the last committed state, taken while others go on writing.
+
+        Raises:
+            StateError: no SQLite file, the target exists, or it cannot be written (no partial file stays).
+        """
+        if self.path is None:
+            raise StateError("only SQLite files are copied", where=self.where, remedy="Use the server's own dump tool.")
+        if target.exists():
+            raise StateError("a backup never overwrites", where=str(target), remedy="Name another file.")
+        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with typed_faults(str(target), self.busy_timeout_s), _closing(self.path, self.busy_timeout_s) as source:
+                source.execute("VACUUM INTO ?", (str(partial),))
+            descriptor = os.open(partial, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            partial.rename(target)
+            fsync_folder(target.parent)
+        except OSError as error:
+            raise StateError(f"cannot write the copy: {error.strerror}", where=str(target)) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def checkpoint(self) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing; False if a reader was in the way."""
+        if self.path is None:
+            return True
+        with self.faults(), _closing(self.path, self.busy_timeout_s) as connection:
+            busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return busy == 0
+
+    def release_pages(self, limit: int) -> int:
+        """Give up to `limit` free pages back to the file system, in one short transaction; how many are left."""
+        if self.path is None:
+            return 0
+        with self.faults(), _closing(self.path, self.busy_timeout_s) as connection:
+            connection.execute(f"PRAGMA incremental_vacuum({int(limit)})").fetchall()
+            left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        return left
+
+    def integrity(self) -> list[str]:
+        """Every complaint of the database about its own structure and foreign keys; empty when sound.
+
+        Raises:
+            StateError: the file cannot even be read.
+        """
+        if self.path is None:
+            return []
+        with self.look() as connection:
+            structure = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            return [line for line in structure if line != "ok"] + foreign_key_faults(connection)
+
+    def _engine(self, prepare: Any, begin: str, *, mode: str = "rw", **pool: Any) -> Engine:
+        if pool["poolclass"] is QueuePool:
+            pool |= {"max_overflow": 0, "pool_timeout": self.busy_timeout_s}
+        if self.path is None:
+            return create_engine(self.url, **pool)
+        path = self.path
+        engine = create_engine("sqlite://", creator=lambda: _connect(path, mode, self.busy_timeout_s), **pool)
+        if prepare is not None:
+            event.listen(engine, "connect", lambda connection, _record: prepare(connection, self.busy_timeout_s))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+
+def insert_or_ignore(session: Session, table: Table) -> Insert:
+    """An INSERT that passes over rows whose unique key is taken.
+
+    Raises:
+        StateError: the database's dialect has no such statement here.
+    """
+    dialect = session.get_bind().dialect.name
+    if dialect == "sqlite":
+        return sqlite_insert(table).on_conflict_do_nothing()
+    if dialect == "postgresql":
+        return postgresql_insert(table).on_conflict_do_nothing()
+    raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
+
+
+def foreign_key_faults(connection: Connection) -> list[str]:
+    """Rows that point at nothing, in words (SQLite only; other databases enforce always)."""
+    if connection.dialect.name != "sqlite":
+        return []
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    return [f"{table} row {rowid} points at a missing row of {parent}" for table, rowid, parent, _ in rows]
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(f"no database URL: {error}", where="storage.database_url") from error
+    if parsed.get_backend_name() == "sqlite" and (parsed.query or parsed.database in {None, "", ":memory:"}):
+        raise SettingsError(
+            "SQLite is used as a file, without options in the URL",
+            where="storage.database_url",
+            remedy="Write sqlite:////absolute/path/automation_tracking.db.",
+        )
+    return parsed
+
+
+def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
+    # mode=rw never creates: a `status` on a folder without a database must not leave an empty file behind.
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+@contextmanager
+def _closing(path: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection]:
+    connection = _connect(path, "rw", busy_timeout_s)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _prepare_reader(connection: sqlite3.Connection, busy_timeout_s: float) -> None:  # noqa: ARG001
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _prepare_writer(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    _enter_wal(connection, busy_timeout_s)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+
+
+def _prepare_migration(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    _prepare_writer(connection, busy_timeout_s)
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def _enter_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    """WAL is a property of the file. Changing to it fails at once while another connection does the same, whatever
+    the busy timeout says, so it is tried again until then."""
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        return
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only on a file that is still empty
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_S)
+        else:
+            return

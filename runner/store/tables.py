@@ -1,0 +1,328 @@
+"""The tables. A change here needs a migration; a test compares the two.
+
+Guides and users read `executions`, `schedule_runs` (a view, made in the migration) and the rest with plain SQL: column
+names are part of the interface. Every index is named, and a test shows which query it serves.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from runner.store.columns import Instant, JsonText, PathText, RowId, Word
+from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState
+from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
+from schemas.execution import DecisionKind, FailureClass, ProcessIdentity, ResourceUsage
+from schemas.message import Message
+from schemas.model import PipelineState
+
+_NAMES = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+_NAME = String(100)
+
+
+class Base(DeclarativeBase):
+    """All tables of the store."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+class ScheduleRow(Base):
+    """A schedule, when it fires next, and its counters."""
+
+    __tablename__ = "schedules"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    definition: Mapped[TrainingSchedule] = mapped_column("definition_json", JsonText(TrainingSchedule))
+    enabled: Mapped[bool]
+    paused_note: Mapped[str | None] = mapped_column(Text)
+    next_run: Mapped[datetime | None] = mapped_column(Instant)
+    watermark: Mapped[datetime] = mapped_column(Instant)
+    last_run: Mapped[datetime | None] = mapped_column(Instant)
+    run_count: Mapped[int] = mapped_column(server_default="0")
+    success_count: Mapped[int] = mapped_column(server_default="0")
+    failure_count: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (Index("ix_schedules_due", "next_run"),)
+
+
+class TriggerRow(Base):
+    """A trigger, how far it has looked, and its counters."""
+
+    __tablename__ = "triggers"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    definition: Mapped[TriggerCondition] = mapped_column("definition_json", JsonText(TriggerCondition))
+    enabled: Mapped[bool]
+    paused_note: Mapped[str | None] = mapped_column(Text)
+    next_check: Mapped[datetime] = mapped_column(Instant)
+    last_checked: Mapped[datetime | None] = mapped_column(Instant)
+    last_triggered: Mapped[datetime | None] = mapped_column(Instant)
+    last_verdict: Mapped[str] = mapped_column(Text, server_default="")
+    cursor_json: Mapped[str] = mapped_column(Text, server_default="{}")
+    run_count: Mapped[int] = mapped_column(server_default="0")
+    success_count: Mapped[int] = mapped_column(server_default="0")
+    failure_count: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+_IN_QUEUE = text("state = 'queued'")
+_ACTIVE = text("state IN ('queued', 'running')")
+
+
+class OccurrenceRow(Base):
+    """One due occurrence, whatever its source, and what became of it."""
+
+    __tablename__ = "occurrences"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    schedule_name: Mapped[str] = mapped_column(_NAME)
+    trigger_type: Mapped[TriggerType] = mapped_column(Word(TriggerType))
+    trigger_name: Mapped[str | None] = mapped_column(_NAME)
+    scheduled_for: Mapped[datetime] = mapped_column(Instant)
+    state: Mapped[OccurrenceState] = mapped_column(Word(OccurrenceState))
+    reason: Mapped[str] = mapped_column(Text)
+    coalesced_into: Mapped[int | None] = mapped_column(ForeignKey("occurrences.id", ondelete="SET NULL"))
+    priority: Mapped[int]
+    queue_rank: Mapped[int]
+    """The lowest is first: the negative `priority`, and emergencies below every other."""
+    not_before: Mapped[datetime] = mapped_column(Instant)
+    start_deadline: Mapped[datetime] = mapped_column(Instant)
+    attempt: Mapped[int]
+    definition: Mapped[TrainingSchedule | None] = mapped_column("definition_json", JsonText(TrainingSchedule))
+    """As it was when recorded; NULL for what was never to run."""
+    note: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (
+        UniqueConstraint("schedule_name", "scheduled_for"),
+        Index(
+            "ix_occurrences_queue",
+            "queue_rank",
+            "scheduled_for",
+            "id",
+            "not_before",
+            sqlite_where=_IN_QUEUE,
+            postgresql_where=_IN_QUEUE,
+        ),
+        Index("ix_occurrences_not_before", "not_before", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
+        Index("ix_occurrences_start_deadline", "start_deadline", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
+        Index("ix_occurrences_active", "schedule_name", "state", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+        Index("ix_occurrences_finished_at", "finished_at"),
+        Index("ix_occurrences_coalesced_into", "coalesced_into"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+_SUCCESSES = text("success = 1")
+_SUCCESSES_ELSEWHERE = text("success")
+_UNFINISHED = text("completed_at IS NULL")
+_FOLDER_KEPT = text("run_dir_removed_at IS NULL")
+
+
+class ExecutionRow(Base):
+    """One attempt at one occurrence: what users see as the history."""
+
+    __tablename__ = "executions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrences.id", ondelete="CASCADE"))
+    schedule_name: Mapped[str] = mapped_column(_NAME)
+    trigger_type: Mapped[TriggerType] = mapped_column(Word(TriggerType))
+    trigger_name: Mapped[str | None] = mapped_column(_NAME)
+    scheduled_for: Mapped[datetime] = mapped_column(Instant)
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    success: Mapped[bool | None]
+    status: Mapped[ExecutionStatus] = mapped_column(Word(ExecutionStatus))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    failure_class: Mapped[FailureClass | None] = mapped_column(Word(FailureClass))
+    state: Mapped[PipelineState] = mapped_column("pipeline_state_json", JsonText(PipelineState))
+    usage: Mapped[ResourceUsage | None] = mapped_column("resource_usage_json", JsonText(ResourceUsage))
+    worker: Mapped[str] = mapped_column(_NAME)
+    worker_reason: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    run_dir: Mapped[Path] = mapped_column(PathText)
+    run_dir_removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    identity: Mapped[ProcessIdentity | None] = mapped_column("identity_json", JsonText(ProcessIdentity))
+    progress_at: Mapped[datetime | None] = mapped_column(Instant)
+    games_before: Mapped[int]
+    """Production games known when it started: what `min_data_threshold` counts from."""
+
+    __table_args__ = (
+        Index("ix_executions_started_at", "started_at"),
+        Index("ix_executions_schedule", "schedule_name", "started_at"),
+        Index("ix_executions_worker", "worker"),
+        Index("ix_executions_occurrence", "occurrence_id"),
+        Index(
+            "ix_executions_success",
+            "schedule_name",
+            "completed_at",
+            sqlite_where=_SUCCESSES,
+            postgresql_where=_SUCCESSES_ELSEWHERE,
+        ),
+        Index("ix_executions_unfinished", "started_at", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+        Index("ix_executions_run_folder", "completed_at", sqlite_where=_FOLDER_KEPT, postgresql_where=_FOLDER_KEPT),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class TotalsRow(Base):
+    """Counters over all executions ever settled: a status needs no scan, and retention does not change them."""
+
+    __tablename__ = "totals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    settled: Mapped[int] = mapped_column(BigInteger)
+    succeeded: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    duration_s: Mapped[float]
+
+
+class DecisionRow(Base):
+    """Why a run did or did not start; a repeated decision is one row with a count."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrences.id", ondelete="CASCADE"))
+    schedule_name: Mapped[str] = mapped_column(_NAME)
+    kind: Mapped[DecisionKind] = mapped_column(Word(DecisionKind))
+    code: Mapped[str] = mapped_column(_NAME)
+    reason: Mapped[str] = mapped_column(Text)
+    first_at: Mapped[datetime] = mapped_column(Instant)
+    last_at: Mapped[datetime] = mapped_column(Instant)
+    count: Mapped[int]
+
+    __table_args__ = (
+        UniqueConstraint("occurrence_id", "kind", "code"),
+        Index("ix_decisions_schedule", "schedule_name", "last_at"),
+        Index("ix_decisions_last_at", "last_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+_UNHANDLED = text("handled_at IS NULL")
+
+
+class CommandRow(Base):
+    """What a person or another program asked of the daemon."""
+
+    __tablename__ = "commands"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    verb: Mapped[str] = mapped_column(String(32))
+    arguments_json: Mapped[str] = mapped_column(Text)
+    requested_by: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime] = mapped_column(Instant)
+    handled_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer: Mapped[str | None] = mapped_column(Text)
+    ok: Mapped[bool | None]
+
+    __table_args__ = (
+        Index("ix_commands_unhandled", "id", sqlite_where=_UNHANDLED, postgresql_where=_UNHANDLED),
+        Index("ix_commands_handled_at", "handled_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class OutboxRow(Base):
+    """A message to be sent at least once."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    dedup_key: Mapped[str] = mapped_column(String(200), unique=True)
+    execution_id: Mapped[int | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    message: Mapped[Message] = mapped_column("payload_json", JsonText(Message))
+    recipients: Mapped[list[str]] = mapped_column("recipients_json", JsonText(list[str]))
+    state: Mapped[OutboxState] = mapped_column(Word(OutboxState))
+    attempts: Mapped[int]
+    not_before: Mapped[datetime] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    message_id: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        Index("ix_outbox_due", "state", "not_before"),
+        Index("ix_outbox_sent_at", "sent_at"),
+        Index("ix_outbox_execution", "execution_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class DropRow(Base):
+    """A file that somebody dropped to ask for a run."""
+
+    __tablename__ = "drops"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    original_name: Mapped[str] = mapped_column(Text)
+    claimed_path: Mapped[Path] = mapped_column(PathText, unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    state: Mapped[DropState] = mapped_column(Word(DropState))
+    reason: Mapped[str] = mapped_column(Text)
+    occurrence_id: Mapped[int | None] = mapped_column(ForeignKey("occurrences.id", ondelete="SET NULL"))
+
+    __table_args__ = (
+        Index("ix_drops_state", "state"),
+        Index("ix_drops_occurrence", "occurrence_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class GameFileRow(Base):
+    """How far a file of production games has been counted."""
+
+    __tablename__ = "game_files"
+
+    path: Mapped[Path] = mapped_column(PathText, primary_key=True)
+    inode: Mapped[int] = mapped_column(BigInteger)
+    offset_bytes: Mapped[int] = mapped_column(BigInteger)
+    games: Mapped[int] = mapped_column(BigInteger)
+    first_seen_at: Mapped[datetime] = mapped_column(Instant)
+    last_grown_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class DaemonRow(Base):
+    """The daemon as it last told of itself: one row."""
+
+    __tablename__ = "daemon"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pid: Mapped[int]
+    host: Mapped[str] = mapped_column(Text)
+    boot_id: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    heartbeat_at: Mapped[datetime] = mapped_column(Instant)
+    status: Mapped[RunnerStatus] = mapped_column(Word(RunnerStatus))
+    paused: Mapped[bool]
+    paused_note: Mapped[str] = mapped_column(Text)
+    stopped_cleanly: Mapped[bool]
+    version: Mapped[str] = mapped_column(Text)
+
+
+class LoopRow(Base):
+    """One of the daemon's loops and when it last turned."""
+
+    __tablename__ = "loops"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    heartbeat_at: Mapped[datetime] = mapped_column(Instant)
+    restarts: Mapped[int]
+    last_error: Mapped[str | None] = mapped_column(Text)
