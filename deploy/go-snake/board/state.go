@@ -145,3 +145,12 @@ func (s *State) Enterable(c int16) bool {
 	}
 	return c == s.Tail(int(o)) && s.Snakes[o].stack == 0
 }
+
+// Path lists the cells of a snake's body once each, tail first, head last. It is only valid until the next Step.
+func (s *State) Path(id int) []int16 {
+	sn := &s.Snakes[id]
+	return s.paths[id][sn.tailAt : sn.headAt+1]
+}
+
+// Stack is the number of extra copies of the tail cell: so many moves the tail stays where it is.
+func (s *State) Stack(id int) int { return int(s.Snakes[id].stack) }

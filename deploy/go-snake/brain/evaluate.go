@@ -13,42 +13,24 @@ type evaluator struct {
 	solo bool
 	late float64
 
-	ground    territory
-	cellValue []float64
-	foods     []int16
-	decay     [128]float64
-	hunger    [board.MaxHealth + 1]float64
+	ground ground
+	foods  []int16
+	decay  [128]float64
+	hunger [board.MaxHealth + 1]float64
 }
 
 // prepare sets up everything that stays the same for all positions looked at from root.
 func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights) {
 	e.w, e.me, e.solo = w, me, len(root.Snakes) == 1
-	e.ground.resize(root.Geo.Cells)
-	if cap(e.cellValue) < root.Geo.Cells {
-		e.cellValue = make([]float64, root.Geo.Cells)
-	}
-	e.cellValue = e.cellValue[:root.Geo.Cells]
 	e.foods = e.foods[:0]
-	for c := range e.cellValue {
-		e.cellValue[c] = cellValue(root, c, w)
-		if root.Food[c] {
+	for c, food := range root.Food {
+		if food {
 			e.foods = append(e.foods, int16(c))
 		}
 	}
+	e.ground.prepare(root, w)
 	e.late = lateness(root, &w.Phase)
 	e.fillTables(w)
-}
-
-// cellValue is what one cell of ground is worth: less on the edge, less in hazards that hurt.
-func cellValue(s *board.State, c int, w *weights.Weights) float64 {
-	v := 1.0
-	if s.Geo.Sides[c] > 0 {
-		v = w.Space.EdgeCell
-	}
-	if s.Hazard[c] > 0 && s.HazardDamage > 0 {
-		v *= 1 - w.Hazard.AreaDiscount
-	}
-	return v
 }
 
 // lateness runs from 0 while bodies cover at most EarlyFill of the board to 1 from LateFill on.
@@ -69,7 +51,7 @@ func lateness(s *board.State, p *weights.Phase) float64 {
 
 // score is the value of a position in which e.me lives and, unless the game is solo, somebody else does too.
 func (e *evaluator) score(s *board.State) float64 {
-	e.ground.fill(s, e.cellValue, e.w.Space.BodiesVacate)
+	e.ground.fill(s, e.foods, e.w.Space.BodiesVacate)
 	rivals := s.Living - 1
 	v := e.space(s, rivals) + e.exits(s) + e.position(s) + e.tail(s, rivals)
 	if rivals > 0 {
@@ -89,10 +71,10 @@ func between(early, late, share float64) float64 { return early + (late-early)*s
 // space values my ground against the opponents', and punishes too little of it.
 func (e *evaluator) space(s *board.State, rivals int) float64 {
 	w, g := &e.w.Space, &e.ground
-	mine, theirs, area := g.worth[e.me], 0.0, w.AreaCrowd
+	mine, theirs, area := g.worth(&g.rooms[e.me]), 0.0, w.AreaCrowd
 	for i := range s.Snakes {
 		if i != e.me && s.Snakes[i].Alive {
-			theirs += g.worth[i]
+			theirs += g.worth(&g.rooms[i])
 		}
 	}
 	if rivals == 1 {
@@ -105,7 +87,7 @@ func (e *evaluator) space(s *board.State, rivals int) float64 {
 		area = w.AreaConstrictor
 	}
 	area *= between(e.w.Phase.AreaEarly, e.w.Phase.AreaLate, e.late)
-	v := (area*(mine-theirs) + w.Contested*g.disputed) / float64(s.Geo.Cells)
+	v := (area*(mine-theirs) + w.Contested*g.worth(&g.disputed)) / float64(s.Geo.Cells)
 	if lack := e.shortage(s, e.me); lack > 0 {
 		if e.reachesTail(s, e.me) {
 			lack *= 1 - w.TailRelief
@@ -118,7 +100,7 @@ func (e *evaluator) space(s *board.State, rivals int) float64 {
 // shortage is the share of the room the snake needs that it does not have, 0 to 1.
 func (e *evaluator) shortage(s *board.State, i int) float64 {
 	need := e.w.Space.RoomNeed * float64(s.Snakes[i].Length)
-	if room := float64(e.ground.room[i]); room < need {
+	if room := float64(e.ground.room(i)); room < need {
 		return 1 - room/need
 	}
 	return 0
@@ -126,7 +108,7 @@ func (e *evaluator) shortage(s *board.State, i int) float64 {
 
 // reachesTail reports whether the snake can follow its own tail: it reaches that cell before anybody else.
 func (e *evaluator) reachesTail(s *board.State, i int) bool {
-	return !s.Constrictor && e.ground.owner[s.Tail(i)] == uint8(i) && s.Snakes[i].Length > 2
+	return !s.Constrictor && e.ground.tailSteps[i] < farAway
 }
 
 // openSteps counts the cells that snake i can enter next turn.
@@ -177,7 +159,7 @@ func (e *evaluator) tail(s *board.State, rivals int) float64 {
 		if rivals <= 1 {
 			chase = w.ChaseDuel
 		}
-		v += chase / float64(1+e.ground.steps[s.Tail(e.me)])
+		v += chase / float64(1+e.ground.tailSteps[e.me])
 	}
 	return v
 }
