@@ -9,6 +9,9 @@ from schemas.execution import ExecutionResult
 from schemas.frozen import Frozen
 
 
+EMAIL_CHANNEL = "e-mail"
+
+
 class MessageKind(StrEnum):
     """What a message is about."""
 
@@ -39,6 +42,8 @@ class Message(Frozen):
     kind: MessageKind
     dedup_key: str
     """Two messages with one key are one message; the Message-ID of the mail is made of it."""
+    channel: str = EMAIL_CHANNEL
+    """The one channel that delivers it: each has its own row, so that one that fails holds up no other."""
     subject: str
     headline: str
     """One plain sentence: what happened."""
@@ -56,6 +61,10 @@ class Message(Frozen):
     created_at: datetime
     result: ExecutionResult | None = None
     """The execution it is about: what a notification system of the user's own is handed."""
+
+    def through(self, channel: str) -> "Message":
+        """The same message for another channel, with a key of its own."""
+        return self.model_copy(update={"channel": channel, "dedup_key": f"{self.dedup_key}@{channel}"})
 
     @property
     def urgent(self) -> bool:
