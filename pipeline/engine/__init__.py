@@ -6,7 +6,9 @@ no numba.
 
 from typing import Any
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "Game": "pipeline.engine.game",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,11 +11,14 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba import njit
 
+_Function = TypeVar("_Function")
+
+_CONFIG: Any = numba.config
 _SOURCE_FOLDER: Final = Path(__file__).parent
 
 
@@ -24,7 +27,7 @@ def _source_digest() -> str:
     for source in sorted(_SOURCE_FOLDER.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     # Bounds-checked code is different code, but numba's own index does not tell them apart.
-    digest.update(f"boundscheck={numba.config.BOUNDSCHECK}".encode())
+    digest.update(f"boundscheck={_CONFIG.BOUNDSCHECK}".encode())
     return digest.hexdigest()
 
 
@@ -53,14 +56,14 @@ def cache_folder() -> Path:
 
 
 CACHE_FOLDER: Final = cache_folder()
-numba.config.CACHE_DIR = str(CACHE_FOLDER)
+_CONFIG.CACHE_DIR = str(CACHE_FOLDER)
 
 
-def compiled(function: Any) -> Any:
+def compiled(function: _Function) -> _Function:
     """Compile with numba: cached on disk, without the GIL, C-like division, no fast-math."""
-    return njit(cache=True, nogil=True, error_model="numpy")(function)
+    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-def compiled_parallel(function: Any) -> Any:
+def compiled_parallel(function: _Function) -> _Function:
     """The same, for a loop over tiles with `prange`."""
-    return njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
+    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))

@@ -16,7 +16,8 @@ a batch may mix board sizes, rulesets, maps and numbers of snakes. `record_shape
   stacked ones included), HEAD (cell), TAIL (cell of the last entry), STACK (body entries on the tail's cell,
   at least 1), FACING (direction from the neck's cell to the head's, NO_DIRECTION while all lie on one cell),
   CAUSE (ALIVE_CAUSE = 0, or why it died), KILLER (snake index or -1), VERDICT (used within a turn; BURIED once
-  the snake is out of the grid) and VERDICT_BY.
+  the snake is out of the grid) and VERDICT_BY, PENDING and PENDING_COUNT (map snail_mode: the trail that
+  comes on the board next turn, cell and hazards; 0 where none).
 - food: FOOD cells from FOOD_AT on, in the rules' order (oldest first).
 
 **cells**, uint8[N, 2 * (width + 2) * (height + 2)]
@@ -84,7 +85,9 @@ CAUSE: Final = 6
 KILLER: Final = 7
 VERDICT: Final = 8
 VERDICT_BY: Final = 9
-SNAKE_WORDS: Final = 10
+PENDING: Final = 10
+PENDING_COUNT: Final = 11
+SNAKE_WORDS: Final = 12
 
 # longs
 SEED: Final = 0
@@ -178,4 +181,4 @@ def allocate(games: int, width: int, height: int, snakes: int, *, corpses: bool)
 def record_bytes(records: Records) -> float:
     """Return the bytes that one game takes."""
     arrays: tuple[NDArray[Any], ...] = records
-    return sum(array.nbytes for array in arrays) / records.words.shape[0]
+    return float(sum(array.nbytes for array in arrays)) / records.words.shape[0]

@@ -21,7 +21,7 @@ def set_up(words: Words, cells: Cells, longs: Longs, game: int) -> int:
 def update(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     """Play the map's part of a turn; it sees the board after the rules, the turn number not yet raised."""
     this_map = words[game, MAP]
-    if this_map == NO_MAP or this_map == EMPTY:
+    if this_map == NO_MAP or this_map == EMPTY:  # noqa: PLR1714, SIM109 - compiled
         return
     spawn_food(words, cells, longs, game, True)
     if this_map == ROYALE_MAP:

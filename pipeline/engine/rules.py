@@ -1,9 +1,9 @@
 """The rules of one turn, on one game's record. The only place where a snake moves, eats, grows or dies.
 
 Every function follows `battlesnake-rules` of the official engine (movement, starvation, hazards, feeding,
-elimination, royale, constrictor); work per turn is in the number of snakes, not of cells: heads are written into
-the grid only after everybody's fate is known, so that the grid holds exactly the body entries 1.. of all snakes
-while collisions are judged, and a dead snake's cells are cleared once, when it dies.
+elimination, constrictor; the royale stage draws, so `turn.py` adds it). Work per turn is in the number of snakes,
+not of cells: heads are written into the grid only after everybody's fate is known, so that the grid holds exactly
+the body entries 1.. of all snakes while collisions are judged, and a dead snake's cells are cleared once.
 """
 
 from pipeline.engine.compile_cache import compiled
@@ -40,7 +40,6 @@ from pipeline.engine.layout import (
     OUT_OF_HEALTH,
     OVER,
     OWNER,
-    ROYALE,
     RULES,
     SELF_COLLISION,
     SNAKE_COLLISION,
@@ -62,7 +61,6 @@ from pipeline.engine.layout import (
     Moves,
     Words,
 )
-from pipeline.engine.royale import shrink_royale
 
 
 @compiled
@@ -122,9 +120,7 @@ def feed_snakes(words: Words, cells: Cells, game: int, snakes_end: int) -> None:
     """Let every living head on food eat, then take that food away."""
     eaten = False
     for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and (
-            cells[game, words[game, snake_at + HEAD]] & FOOD_BIT
-        ):
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and (cells[game, words[game, snake_at + HEAD]] & FOOD_BIT):
             words[game, snake_at + LENGTH] += 1
             words[game, snake_at + STACK] += 1
             words[game, snake_at + HEALTH] = MAX_HEALTH
@@ -156,40 +152,61 @@ def bury(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, sn
 
 
 @compiled
-def head_to_head_killer(words: Words, game: int, snake_at: int, snakes_end: int) -> int:
-    """Return who beats this head on its cell: the longest of those at least as long, first index on ties; -1: nobody."""
+def meets_a_head(words: Words, game: int, snake_at: int, snakes_end: int) -> bool:
+    """Return whether another living snake's head is on the same cell."""
     head = words[game, snake_at + HEAD]
-    killer = -1
-    longest = int(words[game, snake_at + LENGTH]) - 1
     for other_at in range(HEADER, snakes_end, SNAKE_WORDS):
         if words[game, other_at + HEAD] == head and other_at != snake_at:
-            if words[game, other_at + CAUSE] == ALIVE_CAUSE and words[game, other_at + LENGTH] > longest:
-                longest = int(words[game, other_at + LENGTH])
-                killer = (other_at - HEADER) // SNAKE_WORDS
-    return killer
+            if words[game, other_at + CAUSE] == ALIVE_CAUSE:
+                return True
+    return False
+
+
+@compiled
+def doubled(words: Words, game: int, snake_at: int) -> bool:
+    """Return whether a snake of length 1 has just eaten: its second entry lies under its head, not in the grid."""
+    return bool(words[game, snake_at + TAIL] == words[game, snake_at + HEAD] and words[game, snake_at + LENGTH] > 1)
+
+
+@compiled
+def judge_meeting(words: Words, game: int, snake_at: int, snakes_end: int) -> None:
+    """Write the verdict on a head that shares its cell with other living heads.
+
+    The killer is the longest of those at least as long, the first index among equals; but a doubled snake there
+    (all of them have length 2) is a body in the way, whatever the lengths.
+    """
+    head = words[game, snake_at + HEAD]
+    verdict, killer = ALIVE_CAUSE, -1
+    longest = int(words[game, snake_at + LENGTH]) - 1
+    for other_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        if other_at == snake_at or words[game, other_at + HEAD] != head:
+            continue
+        if words[game, other_at + CAUSE] != ALIVE_CAUSE or verdict == SNAKE_COLLISION:
+            continue
+        if doubled(words, game, other_at):
+            verdict, killer = SNAKE_COLLISION, (other_at - HEADER) // SNAKE_WORDS
+        elif words[game, other_at + LENGTH] > longest:
+            longest = int(words[game, other_at + LENGTH])
+            verdict, killer = HEAD_COLLISION, (other_at - HEADER) // SNAKE_WORDS
+    words[game, snake_at + VERDICT] = verdict
+    words[game, snake_at + VERDICT_BY] = killer
 
 
 @compiled
 def judge(words: Words, cells: Cells, game: int, snake: int, snakes_end: int) -> int:
     """Write the collision verdict of one snake from the common picture, applying nothing; return the cause."""
     snake_at = HEADER + snake * SNAKE_WORDS
-    head = int(words[game, snake_at + HEAD])
-    owner = int(cells[game, head] & OWNER)
-    verdict, killer = ALIVE_CAUSE, -1
-    if owner == snake + 1 or (
-        # A snake of length 1 that has just eaten lies on itself, though not in the grid.
-        words[game, snake_at + TAIL] == head and words[game, snake_at + LENGTH] > 1
-    ):
-        verdict, killer = SELF_COLLISION, snake
+    owner = int(cells[game, words[game, snake_at + HEAD]] & OWNER)
+    words[game, snake_at + VERDICT] = ALIVE_CAUSE
+    if owner == snake + 1 or doubled(words, game, snake_at):
+        words[game, snake_at + VERDICT] = SELF_COLLISION
+        words[game, snake_at + VERDICT_BY] = snake
     elif owner > 0:
-        verdict, killer = SNAKE_COLLISION, owner - 1
-    else:
-        killer = head_to_head_killer(words, game, snake_at, snakes_end)
-        if killer >= 0:
-            verdict = HEAD_COLLISION
-    words[game, snake_at + VERDICT] = verdict
-    words[game, snake_at + VERDICT_BY] = killer
-    return verdict
+        words[game, snake_at + VERDICT] = SNAKE_COLLISION
+        words[game, snake_at + VERDICT_BY] = owner - 1
+    elif meets_a_head(words, game, snake_at, snakes_end):
+        judge_meeting(words, game, snake_at, snakes_end)
+    return int(words[game, snake_at + VERDICT])
 
 
 @compiled
@@ -216,8 +233,7 @@ def eliminate(words: Words, cells: Cells, longs: Longs, corpses: Words, game: in
     anybody = False
     for snake in range(words[game, SNAKES]):
         if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            if judge(words, cells, game, snake, snakes_end) != ALIVE_CAUSE:
-                anybody = True
+            anybody |= judge(words, cells, game, snake, snakes_end) != ALIVE_CAUSE
     if anybody:
         for snake in range(words[game, SNAKES]):
             snake_at = HEADER + snake * SNAKE_WORDS
@@ -262,7 +278,7 @@ def initialise(words: Words, cells: Cells, game: int) -> None:
 def apply_rules(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
 ) -> None:
-    """Run the ruleset's stages of one turn on a game that is not over; the turn number stays.
+    """Run the ruleset's stages, but royale's, of one turn of a game that is not over; the turn number stays.
 
     `moves[game, snake]` is read for living snakes. With `moving` false nobody moves, but all else happens.
     Corpses, where wanted, keep what `bury` saw; growth after death shows in LENGTH and STACK alone.
@@ -281,8 +297,6 @@ def apply_rules(
             hurt_by_hazards(words, cells, game, snake_at)
     feed_snakes(words, cells, game, snakes_end)
     eliminate(words, cells, longs, corpses, game, snakes_end)
-    if words[game, RULES] & ROYALE:
-        shrink_royale(words, cells, longs, game, True)
     if words[game, RULES] & CONSTRICTOR:
         clear_food(words, cells, game)
         grow_constrictors(words, game, snakes_end)

@@ -42,9 +42,7 @@ def beside_living_head(words: Words, game: int, cell: int) -> bool:
 
 
 @compiled
-def may_hold_food(
-    words: Words, cells: Cells, game: int, cell: int, beside_heads: bool, on_hazards: bool
-) -> bool:
+def may_hold_food(words: Words, cells: Cells, game: int, cell: int, beside_heads: bool, on_hazards: bool) -> bool:
     """Return whether food may appear on `cell`: no food, no living body, and as the two flags allow."""
     if cells[game, cell] & (OWNER | FOOD_BIT):
         return False

@@ -169,12 +169,7 @@ def fits_start_food(
         return False
     if (x == 0 or x == width - 1) and (y == 0 or y == height - 1):
         return False
-    return (
-        (x < head_x and head_x < centre_x)
-        or (centre_x < head_x and head_x < x)
-        or (y < head_y and head_y < centre_y)
-        or (centre_y < head_y and head_y < y)
-    )
+    return (x < head_x < centre_x) or (centre_x < head_x < x) or (y < head_y < centre_y) or (centre_y < head_y < y)
 
 
 @compiled

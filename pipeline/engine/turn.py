@@ -13,6 +13,8 @@ from pipeline.engine.layout import (
     LONGS,
     MAP_A,
     OVER,
+    ROYALE,
+    RULES,
     SHRUNK,
     SNAKE_WORDS,
     SNAKES,
@@ -25,6 +27,7 @@ from pipeline.engine.layout import (
     Moves,
     Words,
 )
+from pipeline.engine.royale import shrink_royale
 from pipeline.engine.rules import apply_rules, initialise, is_over
 
 
@@ -73,8 +76,16 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
 
 
 @compiled
+def draw_turn(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+    """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
+    if words[game, RULES] & ROYALE:
+        shrink_royale(words, cells, longs, game, True)
+    maps.update(words, cells, longs, game)
+
+
+@compiled
 def play_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
     apply_rules(words, cells, longs, corpses, moves, game, True)
-    maps.update(words, cells, longs, game)
+    draw_turn(words, cells, longs, game)
     longs[game, TURN] += 1

@@ -1,0 +1,261 @@
+"""One game behind plain Python data: the façade that checks, referees and tests call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+
+from pipeline.engine import grid, layout
+from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Records
+from pipeline.engine.map_names import ROYALE_MAP, map_limits
+from pipeline.engine.new_game import begin_checked, signed_seed
+from pipeline.engine.rules import apply_rules, initialise, is_over
+from pipeline.engine.settings import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
+from pipeline.engine.state import (
+    food_cells,
+    hazard_cells,
+    load_hazards,
+    load_state,
+    write_bodies,
+    write_header,
+)
+from pipeline.engine.state_checks import CheckedState, read_food, read_hazards, read_state, refuse
+from pipeline.engine.turn import draw_turn
+
+_MOVES: Final = {word: number for number, word in enumerate(layout.MOVE_WORDS)}
+_NO_MOVE_WORD: Final = 255
+_MOST_TAIL_COPIES: Final = 104  # state_checks lets no more through, and no turn adds to them
+
+
+class Game:
+    """One game, exact to the official rules. Make it with `from_state` or `new`.
+
+    Every state goes in and out as plain data: `turn`, `width`, `height`, `food` and `hazards` (lists of [x, y]; a
+    hazard repeated is a stack) and `snakes` (dicts of `id`, `health`, `body` head first and, once dead, `cause`,
+    `by` where there is a killer, and `on`, the turn of death).
+    """
+
+    def __init__(self, records: Records, ids: Sequence[str]) -> None:
+        """Take over a one-game record that is already loaded; the two constructors below do that."""
+        self.records: Final = records
+        self.snake_ids: Final = tuple(ids)
+        self.width: Final = int(records.words[0, layout.WIDTH])
+        self.height: Final = int(records.words[0, layout.HEIGHT])
+        self._moves = np.zeros((1, max(len(ids), 1)), np.uint8)
+        self._bodies = np.zeros((len(ids) * (self.width * self.height + _MOST_TAIL_COPIES), 2), np.int16)
+        # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they
+        # were given (their order, and those far off the board), food outside.
+        self._loaded_bodies: dict[int, list[list[int]]] = {}
+        self._loaded_deaths: dict[int, dict[str, Any]] = {}
+        self._given_hazards: list[list[int]] | None = None
+        self._food_outside: list[list[int]] = []
+
+    @classmethod
+    def from_state(
+        cls,
+        state: Mapping[str, Any],
+        ruleset: str = "standard",
+        settings: Mapping[str, object] | None = None,
+        solo: bool = False,
+        *,
+        map_id: str = "standard",
+        seed: int = 0,
+    ) -> Self:
+        """Return a game that stands in `state`. Settings left out have the rules' defaults (nothing spawns).
+
+        Raises:
+            GameStateError: a field breaks an invariant; `where` names it. Unknown rulesets, maps and settings too.
+        """
+        rules = rules_bits(ruleset, solo)
+        checked = read_state(state, rules)
+        size = (checked.width, checked.height, len(checked.snakes))
+        records = layout.allocate(1, *size, corpses=True)
+        numbers = read_settings(settings, RULES_DEFAULTS)
+        write_header(records, 0, size, rules, map_limits(map_id).number, numbers)
+        records.longs[0, layout.SEED] = signed_seed(seed)
+        load_state(records, 0, checked)
+        game = cls(records, [snake.id for snake in checked.snakes])
+        game._keep_aside(checked, state)
+        return game
+
+    @classmethod
+    def new(
+        cls,
+        width: int,
+        height: int,
+        snake_ids: Sequence[str],
+        ruleset: str = "standard",
+        map_id: str = "standard",
+        settings: Mapping[str, object] | None = None,
+        seed: int = 0,
+        *,
+        solo: bool | None = None,
+    ) -> Self:
+        """Set up a fresh game. Settings left out have the official CLI's defaults; so has `solo`: with one snake.
+
+        Equal arguments give equal games; the seed also decides all that the map draws later.
+
+        Raises:
+            GameStateError: bad ids, sizes (3..25) or settings, or a map that cannot be set up this way.
+        """
+        ids = list(snake_ids)
+        for index, name in enumerate(ids):
+            if not isinstance(name, str) or not name or name in ids[:index]:
+                refuse(f"{name!r} is no id of its own", f"snake_ids[{index}]")
+        rules = rules_bits(ruleset, len(ids) < 2 if solo is None else solo)
+        numbers = read_settings(settings, CLI_DEFAULTS)
+        records = begin_checked((width, height, len(ids)), rules, map_id, numbers, seed)
+        return cls(records, ids)
+
+    @property
+    def turn(self) -> int:
+        """Turns played."""
+        return int(self.records.longs[0, layout.TURN])
+
+    def living(self) -> list[str]:
+        """Return the ids of the living snakes, in the order of the snakes."""
+        words = self.records.words[0]
+        return [
+            name
+            for index, name in enumerate(self.snake_ids)
+            if words[HEADER + index * SNAKE_WORDS + layout.CAUSE] == ALIVE_CAUSE
+        ]
+
+    def is_over(self) -> bool:
+        """Return whether at most one snake lives (solo: none)."""
+        return bool(is_over(self.records.words, 0))
+
+    def winner(self) -> str | None:
+        """Return the id of the last living snake of a game that is over; None for a draw or an unfinished game."""
+        living = self.living()
+        return living[0] if self.is_over() and len(living) == 1 else None
+
+    def step(
+        self,
+        moves: Mapping[str, str],
+        food: Sequence[Sequence[int]] | None = None,
+        hazards: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """Play one whole turn and raise the turn number.
+
+        `moves` holds a move per living snake; what is no move word takes the default move, other ids are ignored.
+        Without any moves nobody moves: at turn 0 that is the engine's initialisation, later all other stages run.
+        In a game that is over the rules change nothing, but map and turn number go on, as in the official CLI.
+
+        With `food` or `hazards` given nothing is drawn at random: that food is appended after the rules, and those
+        hazards (if given) stand after the turn. With both left out, the map and the seed decide.
+
+        Raises:
+            MissingMoveError, ZeroLengthSnakeError, ShrinkError: as the official engine refuses a turn.
+            GameStateError: food or hazards that cannot be on this board. Nothing was played in any of these cases.
+        """
+        records = self.records
+        drawing = food is None and hazards is None
+        new_food = () if food is None else read_food(food, "food", self.width, self.height)
+        new_hazards = None if hazards is None else read_hazards(hazards, "hazards", self.width, self.height)
+        if not self.is_over():
+            self._check_turn(moves, drawing)
+            self._apply(moves)
+        if drawing:
+            draw_turn(records.words, records.cells, records.longs, 0)
+            self._given_hazards = None
+        else:
+            self._inject(new_food)
+        if new_hazards is not None:
+            load_hazards(records, 0, new_hazards)
+            self._given_hazards = [list(cell) for cell in new_hazards]
+        records.longs[0, layout.TURN] += 1
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the state as plain data, in the form `from_state` takes."""
+        records = self.records
+        hazards = self._given_hazards
+        return {
+            "turn": self.turn,
+            "width": self.width,
+            "height": self.height,
+            "food": food_cells(records, 0) + self._food_outside,
+            "hazards": hazard_cells(records, 0) if hazards is None else [list(cell) for cell in hazards],
+            "snakes": self._snakes(),
+        }
+
+    def _keep_aside(self, state: CheckedState, given: Mapping[str, Any]) -> None:
+        for index, snake in enumerate(state.snakes):
+            if snake.cause or not state.has_cells:
+                self._loaded_bodies[index] = [list(cell) for cell in snake.body]
+            if snake.cause:
+                as_given = given["snakes"][index]
+                self._loaded_deaths[index] = {k: as_given[k] for k in ("cause", "by", "on") if k in as_given}
+        self._given_hazards = [list(cell) for cell in state.hazards]
+        self._food_outside = [[x, y] for x, y in state.food if not (0 <= x < self.width and 0 <= y < self.height)]
+
+    def _check_turn(self, moves: Mapping[str, str], drawing: bool) -> None:
+        words = self.records.words[0]
+        for index, name in enumerate(self.snake_ids):
+            at = HEADER + index * SNAKE_WORDS
+            if words[at + layout.CAUSE] != ALIVE_CAUSE or (not moves and self.turn == 0):
+                continue
+            if words[at + layout.LENGTH] == 0:
+                raise ZeroLengthSnakeError("snake is length zero", where=f"snake {name!r}")
+            if moves and name not in moves:
+                raise MissingMoveError(
+                    "move not provided for snake", where=f"snake {name!r}", remedy="Give each living snake a move."
+                )
+        shrinks = words[layout.RULES] & layout.ROYALE or (drawing and words[layout.MAP] == ROYALE_MAP)
+        if shrinks and moves and self.records.longs[0, layout.SHRINK] < 1:
+            raise ShrinkError(
+                "royale game can't shrink more frequently than every turn",
+                where="settings.shrinkEveryNTurns",
+                remedy="Give a number of turns from 1 on.",
+            )
+
+    def _apply(self, moves: Mapping[str, str]) -> None:
+        records = self.records
+        self._food_outside = []
+        if not moves and self.turn == 0:
+            initialise(records.words, records.cells, 0)
+            return
+        for index, name in enumerate(self.snake_ids):
+            word = moves.get(name)
+            self._moves[0, index] = _MOVES.get(word, _NO_MOVE_WORD) if isinstance(word, str) else _NO_MOVE_WORD
+        apply_rules(records.words, records.cells, records.longs, records.corpses, self._moves, 0, bool(moves))
+
+    def _inject(self, food: Sequence[tuple[int, int]]) -> None:
+        records = self.records
+        for x, y in food:
+            cell = int(grid.cell_of(records.words, 0, x, y))
+            if records.cells[0, cell] & layout.FOOD_BIT:
+                refuse(f"there is already food on {[x, y]}", "food")
+            grid.add_food(records.words, records.cells, 0, cell)
+
+    def _snakes(self) -> list[dict[str, Any]]:
+        records = self.records
+        words = records.words[0]
+        rows = write_bodies(records.words, records.cells, records.corpses, 0, self._bodies)
+        cells = self._bodies[:rows].tolist()
+        snakes = []
+        row = 0
+        for index, name in enumerate(self.snake_ids):
+            at = HEADER + index * SNAKE_WORDS
+            block = words[at : at + SNAKE_WORDS].tolist()
+            length = block[layout.LENGTH]
+            body = self._loaded_bodies.get(index)
+            if body is None:
+                body = cells[row : row + length]
+                row += length
+            else:
+                body = [list(cell) for cell in body + body[-1:] * (length - len(body))]
+            snake: dict[str, Any] = {"id": name, "health": block[layout.HEALTH], "body": body}
+            if block[layout.CAUSE] != ALIVE_CAUSE:
+                snake |= self._death(index, block)
+            snakes.append(snake)
+        return snakes
+
+    def _death(self, index: int, block: list[int]) -> dict[str, Any]:
+        if index in self._loaded_deaths:
+            return self._loaded_deaths[index]
+        death: dict[str, Any] = {"cause": layout.CAUSE_WORDS[block[layout.CAUSE]]}
+        if block[layout.KILLER] >= 0:
+            death["by"] = self.snake_ids[block[layout.KILLER]]
+        return death | {"on": int(self.records.longs[0, layout.LONGS + index])}

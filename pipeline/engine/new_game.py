@@ -1,0 +1,70 @@
+"""Checking what a fresh game is asked to be, and setting it up."""
+
+from pipeline.engine import layout
+from pipeline.engine.errors import SetUpError
+from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES, Records
+from pipeline.engine.map_names import ROYALE_MAP, map_limits
+from pipeline.engine.settings import RuleSettings
+from pipeline.engine.starts import FINE, NO_ROOM_FOR_SNAKE
+from pipeline.engine.state import write_header
+from pipeline.engine.state_checks import refuse
+from pipeline.engine.turn import begin
+
+
+def signed_seed(seed: int) -> int:
+    """Return the 64 bits of a seed as the record holds them.
+
+    Raises:
+        GameStateError: `seed` is no int within 64 bits, signed or unsigned.
+    """
+    if type(seed) is not int or not -(2**63) <= seed < 2**64:
+        refuse(f"{seed!r} is no whole number of 64 bits", "seed")
+    return seed - 2**64 if seed >= 2**63 else seed
+
+
+def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings: RuleSettings) -> int:
+    """Return the number of a map that may be set up with (width, height, snakes).
+
+    Raises:
+        GameStateError: sizes out of 3..25, snakes out of 1..16, royale shrinking more than every turn, a map
+            unknown (`UnknownMapError`) or unfit for this board or number (`SetUpError`).
+    """
+    limits = map_limits(map_id)
+    for name, value, low, high in (
+        ("width", size[0], 3, MAX_SIDE),
+        ("height", size[1], 3, MAX_SIDE),
+        ("snake_ids", size[2], 1, MAX_SNAKES),
+    ):
+        if type(value) is not int or not low <= value <= high:
+            refuse(f"{value!r} is not within {low}..{high}", name)
+    if size[2] > limits.most_snakes:
+        raise SetUpError(
+            f"the map {map_id!r} takes at most {limits.most_snakes} snakes, not {size[2]}", where="snake_ids"
+        )
+    if limits.boards and size[:2] not in limits.boards:
+        boards = ", ".join(f"{w}x{h}" for w, h in limits.boards)
+        raise SetUpError(f"the map {map_id!r} is made for {boards}, not {size[0]}x{size[1]}", where="width, height")
+    if (rules & layout.ROYALE or limits.number == ROYALE_MAP) and settings.shrinkEveryNTurns < 1:
+        refuse("royale game can't shrink more frequently than every turn", "settings.shrinkEveryNTurns")
+    return limits.number
+
+
+def raise_set_up_problem(problem: int, size: tuple[int, int, int], map_id: str) -> None:
+    """Raise `SetUpError` unless `problem` is FINE."""
+    if problem != FINE:
+        lacking = "snakes" if problem == NO_ROOM_FOR_SNAKE else "food"
+        raise SetUpError(
+            f"no room for the {lacking} of {size[2]} snakes on {size[0]}x{size[1]}",
+            where=f"map {map_id!r}",
+            remedy="Take a larger board or fewer snakes.",
+        )
+
+
+def begin_checked(size: tuple[int, int, int], rules: int, map_id: str, settings: RuleSettings, seed: int) -> Records:
+    """Return the record of one fresh game of (width, height, snakes), corpses kept."""
+    number = check_new_game(size, rules, map_id, settings)
+    records = layout.allocate(1, *size, corpses=True)
+    write_header(records, 0, size, rules, number, settings)
+    records.longs[0, layout.SEED] = signed_seed(seed)
+    raise_set_up_problem(int(begin(records.words, records.cells, records.longs, 0)), size, map_id)
+    return records
