@@ -1,0 +1,192 @@
+"""The worker process: `python -m runner.worker.child RUN_DIR` does the one run that the folder's request names.
+
+Order matters and is told at each step: claim, limits, signals, heartbeat, work, cleaning up, result, end.
+"""
+
+import ctypes
+import errno
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from runner.worker.exitcodes import WorkerExit
+from runner.worker.identity import own_identity
+from runner.worker.jobs import resolve
+from runner.worker.pulse import Pulse
+from runner.worker.rundir import ClaimRole, RunDir, Unreadable
+from runner.worker.tree import MARK_VARIABLE, Root, kill_all
+from schemas.errors import BadInputError, MachineError
+from schemas.execution import FailureClass, Outcome, RunFailure, RunRequest, RunResult
+from schemas.model import PipelineState, PipelineStatus
+from schemas.service import WorkerSettings
+
+_log = logging.getLogger("runner.worker")
+_PR_SET_CHILD_SUBREAPER = 36
+_OOM_SCORE = "500"
+_RESOURCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+_MAX_TRACEBACK = 20_000
+_RESULT_TRIES = 20
+_RESULT_RETRY_S = 0.5
+
+
+class StopNow(BaseException):
+    """Raised in the job by a TERM after the request to stop was not followed, so that its `finally` blocks run."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do the run; the exit code is a `WorkerExit`."""
+    if len(arguments) != 1:
+        sys.stderr.write("Usage: python -m runner.worker.child RUN_DIR\n")
+        return WorkerExit.USAGE
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    faulthandler.enable()  # a segmentation fault in native code leaves its stack in the log
+    run_dir = RunDir(Path(arguments[0]).absolute())
+    identity = own_identity()
+    try:
+        # First of all: whoever has the claim decides what becomes of the run, and a daemon that is recovering may
+        # be taking it at this very moment.
+        if not run_dir.take_claim(ClaimRole.WORKER, identity):
+            _log.info("Somebody else has this run: %s", run_dir.path)
+            return WorkerExit.CLAIM_LOST
+    except OSError:
+        _log.exception("Cannot claim the run in %s", run_dir.path)
+        return WorkerExit.NO_CLAIM
+    request = run_dir.read_request()
+    settings = request.settings.workers if isinstance(request, RunRequest) else WorkerSettings()
+    pulse = Pulse(run_dir, identity, settings.heartbeat_interval_s)
+    _take_signals(pulse)  # before the first heartbeat: from here on a TERM is a request, not an end
+    pulse.start()
+    try:
+        result = _result_of(request, pulse, settings)
+        _ignore_term()  # the work is over, and a TERM must not cost its result
+    except StopNow:  # it came between the job's end and the line above
+        _ignore_term()
+        result = RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+    kill_all(Root(identity, os.environ.get(MARK_VARIABLE, "")))  # what the job left behind; never this process itself
+    pulse.close()
+    return _tell(run_dir, result)
+
+
+def _result_of(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
+    """Do the work, and turn whatever comes out of it into a result."""
+    try:
+        return _work(request, pulse, settings)
+    except (StopNow, KeyboardInterrupt):
+        _log.warning("The job did not follow the request to stop and was interrupted")
+        return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+    except SystemExit as error:
+        return _failed(error, pulse.last_state, f"the job ended the process by itself, with {error.code!r}")
+    except Exception as error:  # noqa: BLE001 - a job may raise anything; its parent learns of it, traceback and all
+        _log.error("The run failed", exc_info=error)
+        return _failed(error, pulse.last_state, str(error) or type(error).__name__)
+
+
+def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
+    if not isinstance(request, RunRequest):
+        problem = request.reason if request else "request.json is not there"
+        raise BadInputError(f"cannot read what to do: {problem}", where=str(pulse.run_dir))
+    RunDir(pulse.run_dir).reserve_result()
+    _take_limits(settings)
+    job = resolve(request.worker)
+    _log.info("Run %s of %s, attempt %s: %s", request.execution_id, request.schedule_name, request.attempt, job)
+    result = job(request, pulse)
+    if not isinstance(result, RunResult):
+        raise TypeError(f"the worker {request.worker} returned {type(result).__name__} instead of a RunResult")
+    return result
+
+
+def _failed(error: BaseException, state: PipelineState, message: str) -> RunResult:
+    failure = RunFailure(
+        failure_class=_class_of(error),
+        message=message,
+        traceback="".join(traceback.format_exception(error))[-_MAX_TRACEBACK:],
+    )
+    ended = state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": message})
+    return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
+
+
+def _class_of(error: BaseException) -> FailureClass:
+    """What kind of failure it is, its causes included: `raise SnakeError from OSError(ENOSPC)` is a full disk."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError | MachineError):
+            return FailureClass.RESOURCE
+        if isinstance(seen, OSError) and seen.errno in _RESOURCE_ERRNOS:
+            return FailureClass.RESOURCE
+        if any(kind.__name__ == "OutOfMemoryError" for kind in type(seen).__mro__):  # torch's, without importing it
+            return FailureClass.RESOURCE
+        seen = seen.__cause__
+    return FailureClass.BAD_INPUT if isinstance(error, BadInputError) else FailureClass.ERROR
+
+
+def _take_signals(pulse: Pulse) -> None:
+    def on_term(_number: int, _frame: FrameType | None) -> None:
+        if not pulse.stop_requested():
+            pulse.request_stop()
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # one more ends the process at once
+        raise StopNow
+
+    signal.signal(signal.SIGTERM, on_term)
+
+
+def _ignore_term() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _take_limits(settings: WorkerSettings) -> None:
+    """Niceness, CPUs, first choice of the kernel's out-of-memory killer, and gatherer of orphans."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(settings.nice, os.getpriority(os.PRIO_PROCESS, 0)))  # never back down
+    if settings.cpu_affinity:
+        try:
+            os.sched_setaffinity(0, settings.cpu_affinity)
+        except OSError as error:
+            raise BadInputError(
+                f"cannot run on CPUs {settings.cpu_affinity}: {error.strerror}",
+                where="workers.cpu_affinity",
+                remedy="Name CPUs that this machine lets us use, or none for all.",
+            ) from error
+    try:
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+    except OSError as error:
+        _log.warning("Cannot ask to be ended before the daemon when memory runs out: %s", error)
+    # Orphans of this run hang below this process from now on, so that whoever ends its tree ends them too.
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        _log.warning("Cannot become the reaper of orphans: %s", os.strerror(ctypes.get_errno()))
+
+
+def _tell(run_dir: RunDir, result: RunResult) -> int:
+    """Write the result; on a full disk, try for ten seconds."""
+    for left in reversed(range(_RESULT_TRIES)):
+        try:
+            run_dir.write_result(result)
+        except OSError as error:
+            _log.error("Cannot write the result (%s); %s tries left", error, left)
+            time.sleep(_RESULT_RETRY_S if left else 0)
+        else:
+            return WorkerExit.SUCCEEDED if result.outcome is Outcome.SUCCEEDED else WorkerExit.NOT_SUCCEEDED
+    _log.error("The result that could not be written: %s", result.model_dump_json())
+    return WorkerExit.NO_RESULT
+
+
+def _leave(code: int) -> None:
+    """End at once: a thread that a job left behind must not keep a finished run alive."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            code = code or WorkerExit.NOT_SUCCEEDED
+            os.write(2, f"cannot flush the log: {error}\n".encode())
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what the daemon's libraries may have left open to its children
+    _leave(main(sys.argv[1:]))

@@ -1,0 +1,255 @@
+"""The daemon's door to its workers: launch, adopt, revoke, observe, stop."""
+
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.worker import tree
+from runner.worker.identity import identity_of, is_alive, own_identity
+from runner.worker.observation import Observation, Phase
+from runner.worker.rundir import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
+from runner.worker.sampling import GpuUseOf, Reaped, Sampler, lifetime_s
+from runner.worker.stopping import StopReason
+from runner.worker.tree import MARK_VARIABLE, Root
+from schemas.errors import WorkerError
+from schemas.execution import ProcessIdentity, RunRequest, RunResult
+from schemas.model import PipelineState
+from schemas.service import WorkerSettings
+
+_log = logging.getLogger(__name__)
+_KIB_PER_MIB = 1024.0
+_GIB_IN_MIB = 1024.0
+
+
+@dataclass
+class WorkerHandle:
+    """A worker that this daemon watches; only `Launcher` changes it."""
+
+    run_dir: RunDir
+    root: Root
+    ours: bool
+    """A child of this process, which must reap it; False after adoption."""
+    known_since_s: float
+    """Of the monotonic clock: when it was launched or adopted."""
+    phase: Phase = Phase.RUNNING
+    exit_code: int | None = None
+    signal_number: int | None = None
+    reaped: Reaped | None = None
+
+    @property
+    def identity(self) -> ProcessIdentity:
+        """The worker's process."""
+        return self.root.worker
+
+
+class Launcher:
+    """Starts workers and watches them. One for a daemon; `close` leaves running workers alone."""
+
+    def __init__(self, settings: WorkerSettings, gpu_use_of: GpuUseOf | None = None) -> None:
+        self._settings = settings
+        self._sampler = Sampler(settings.sample_interval_s, gpu_use_of)
+
+    def launch(self, request: RunRequest, run_dir: Path, monotonic_s: float) -> WorkerHandle:
+        """Write the request and start the worker in its own session.
+
+        The intent must be in the database before: from here on a kill of this process leaves a worker that only the
+        run folder tells of.
+
+        Raises:
+            WorkerError: the folder was used before, or it or the process cannot be made.
+        """
+        folder = _folder(run_dir)
+        if folder.read_claim() is not None:
+            raise WorkerError("this run folder has been used already", where=str(run_dir), remedy="Use a new one.")
+        try:
+            folder.create()
+            folder.write_request(request)
+            pid = _spawn(folder)
+        except OSError as error:
+            raise WorkerError(
+                f"cannot launch a worker: {error.strerror}", where=str(run_dir), remedy="Check disk and limits."
+            ) from error
+        identity = identity_of(pid)  # never None: nobody but us can reap it, so it is there, be it as a zombie
+        if identity is None:
+            raise WorkerError("a worker vanished while it was started", where=str(run_dir))
+        return self._watch(WorkerHandle(folder, Root(identity, _mark(folder)), ours=True, known_since_s=monotonic_s))
+
+    def adopt(self, run_dir: Path, monotonic_s: float) -> WorkerHandle | None:
+        """The living worker of a run folder that another daemon launched; None: it has no living worker.
+
+        None leaves two cases: nobody has claimed the run yet (`revoke` it), or its worker has died (`inspect` it).
+        """
+        folder = _folder(run_dir)
+        claim = folder.read_claim()
+        if not isinstance(claim, Claim) or claim.role is not ClaimRole.WORKER or not is_alive(claim.holder):
+            return None
+        root = Root(claim.holder, _mark(folder))
+        return self._watch(WorkerHandle(folder, root, ours=False, known_since_s=monotonic_s))
+
+    def revoke(self, run_dir: Path) -> bool:
+        """Forbid a run that has not begun: a worker that is still on its way will do nothing. False: it has begun.
+
+        Raises:
+            WorkerError: the claim cannot be written; nothing is decided, try again.
+        """
+        folder = _folder(run_dir)
+        try:
+            folder.create()
+            return folder.take_claim(ClaimRole.REVOKED, own_identity())
+        except OSError as error:
+            raise WorkerError(
+                f"cannot revoke a run: {error.strerror}", where=str(run_dir), remedy="Free disk space."
+            ) from error
+
+    def inspect(self, run_dir: Path) -> Observation:
+        """What the folder of a run without a living worker tells: phase GONE, its last state, its result."""
+        folder = _folder(run_dir)
+        state, result, problem = _told(folder)
+        return Observation(
+            phase=Phase.GONE, state=state, result=result, result_problem=problem, stop_reason=_stop_reason(folder)
+        )
+
+    def was_revoked(self, run_dir: Path) -> bool:
+        """True when a daemon has forbidden this run."""
+        claim = _folder(run_dir).read_claim()
+        return isinstance(claim, Claim) and claim.role is ClaimRole.REVOKED
+
+    def sweep(self, run_dir: Path) -> None:
+        """KILL what a dead worker left behind (and the worker, were it alive)."""
+        folder = _folder(run_dir)
+        claim = folder.read_claim()
+        if isinstance(claim, Claim) and claim.role is ClaimRole.WORKER:
+            tree.kill_all(Root(claim.holder, _mark(folder)))
+
+    def observe(self, handle: WorkerHandle, monotonic_s: float) -> Observation:
+        """Look at the worker; reaps it when it has ended."""
+        # The process first, its files second: a result that is not there after the end will never be.
+        self._look_at_process(handle)
+        state, result, problem = _told(handle.run_dir)
+        memory_mb = self._sampler.memory_mb(handle.root) if handle.phase is Phase.RUNNING else 0.0
+        limit_mb = self._settings.memory_limit_gb * _GIB_IN_MIB
+        return Observation(
+            phase=handle.phase,
+            exit_code=handle.exit_code,
+            signal_number=handle.signal_number,
+            heartbeat_age_s=_heartbeat_age_s(handle, monotonic_s),
+            state=state,
+            result=result,
+            result_problem=problem,
+            usage=self._sampler.usage(handle.root, handle.reaped),
+            memory_mb=memory_mb,
+            over_memory_limit=0 < limit_mb < memory_mb,
+            stop_reason=_stop_reason(handle.run_dir),
+        )
+
+    def request_stop(self, handle: WorkerHandle, reason: StopReason) -> None:
+        """Ask the worker to save and return; the first reason stays. On a full disk a TERM says it instead."""
+        try:
+            handle.run_dir.request_stop(reason)
+        except OSError as error:
+            _log.warning("Cannot write %s (%s); asking by TERM", handle.run_dir.stop_path, error)
+            tree.terminate(handle.root)
+
+    def terminate(self, handle: WorkerHandle, reason: StopReason) -> None:
+        """TERM. To a worker that was asked softly before it means: leave the work now, clean up, and end."""
+        self._note(handle, reason)
+        tree.terminate(handle.root)
+
+    def kill(self, handle: WorkerHandle, reason: StopReason) -> list[int]:
+        """KILL the whole tree; process numbers not yet gone at the last look."""
+        self._note(handle, reason)
+        return tree.kill_all(handle.root)
+
+    def release(self, handle: WorkerHandle) -> None:
+        """Forget a worker: what a dead one left behind is ended, a living one goes on and can be adopted."""
+        self._look_at_process(handle)
+        if handle.phase is not Phase.RUNNING:
+            tree.kill_all(handle.root)
+        self._sampler.unwatch(handle.root)
+
+    def _watch(self, handle: WorkerHandle) -> WorkerHandle:
+        self._sampler.watch(handle.root)
+        return handle
+
+    def _note(self, handle: WorkerHandle, reason: StopReason) -> None:
+        """Leave the reason where the next daemon finds it, should this one die before it settles the run."""
+        try:
+            handle.run_dir.request_stop(reason)
+        except OSError as error:
+            _log.warning("Cannot note in %s why the run is ended: %s", handle.run_dir.stop_path, error)
+
+    def _look_at_process(self, handle: WorkerHandle) -> None:
+        if handle.phase is not Phase.RUNNING:
+            return
+        if not handle.ours:
+            handle.phase = Phase.RUNNING if is_alive(handle.identity) else Phase.GONE
+            return
+        try:
+            pid, status, use = os.wait4(handle.identity.pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else in this process reaped it
+            handle.phase = Phase.RUNNING if is_alive(handle.identity) else Phase.GONE
+            return
+        if pid == 0:
+            return
+        handle.phase = Phase.EXITED
+        code = os.waitstatus_to_exitcode(status)
+        handle.exit_code, handle.signal_number = (code, None) if code >= 0 else (None, -code)
+        handle.reaped = Reaped(use.ru_utime + use.ru_stime, use.ru_maxrss / _KIB_PER_MIB, lifetime_s(handle.root))
+
+
+def _folder(run_dir: Path) -> RunDir:
+    # Resolved, as the path is also the mark by which a run's processes are known to a later daemon.
+    return RunDir(run_dir.resolve())
+
+
+def _mark(folder: RunDir) -> str:
+    return str(folder.path)
+
+
+def _spawn(folder: RunDir) -> int:
+    """Start the worker: own session, no pipe to us, nothing on its stdin, its words in its log."""
+    log = str(folder.log_path)
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-u", "-m", "runner.worker.child", str(folder.path)],
+        {**os.environ, MARK_VARIABLE: _mark(folder)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP],
+    )
+
+
+def _told(folder: RunDir) -> tuple[PipelineState | None, RunResult | None, str]:
+    state, result = folder.read_progress(), folder.read_result()
+    if isinstance(state, Unreadable):  # the next one is whole; nothing hangs on a single state
+        _log.warning("Skipping a state: %s", state.reason)
+        state = None
+    if isinstance(result, Unreadable):
+        return state, None, result.reason
+    return state, result, ""
+
+
+def _heartbeat_age_s(handle: WorkerHandle, monotonic_s: float) -> float:
+    heartbeat = handle.run_dir.read_heartbeat()
+    last_s = handle.known_since_s
+    if isinstance(heartbeat, Heartbeat) and heartbeat.worker == handle.identity:
+        last_s = heartbeat.monotonic_s
+    return max(0.0, monotonic_s - last_s)
+
+
+def _stop_reason(folder: RunDir) -> StopReason | None:
+    text = folder.read_stop()
+    if text is None:
+        return None
+    try:
+        return StopReason(text)
+    except ValueError:
+        return StopReason.CANCEL  # made by hand, with `touch`: somebody asked
