@@ -1,0 +1,1 @@
+"""When schedules fire: pure functions, `now` passed in, no input or output."""
