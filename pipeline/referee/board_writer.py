@@ -1,0 +1,172 @@
+"""The changing parts of a request body, written straight from the engine's record as JSON text by compiled code.
+
+A turn's text is a row of segments in one buffer: per written snake `health,"body":[...],"head":{...},"length":n`,
+then the food list and the hazard list. `protocol.py` splices them between parts that stay the same all game.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import grid, layout
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.turn import play_turn
+
+Text = NDArray[np.uint8]
+Marks = NDArray[np.int64]
+
+_BODY = np.frombuffer(b',"body":[', np.uint8)
+_HEAD = np.frombuffer(b'],"head":', np.uint8)
+_LENGTH = np.frombuffer(b',"length":', np.uint8)
+_CELL_BYTES = 18
+"""The longest cell with its comma: `{"x":-1,"y":-1},` and room for three digits."""
+_SNAKE_BYTES = 96
+"""What a snake's segment has beyond its cells."""
+
+
+@compiled
+def _write_bytes(out: Text, at: int, text: Any) -> int:
+    for index in range(text.shape[0]):
+        out[at + index] = text[index]
+    return int(at + text.shape[0])
+
+
+@compiled
+def _write_number(out: Text, at: int, number: int) -> int:
+    if number < 0:
+        out[at] = 45
+        at += 1
+        number = -number
+    size = 1
+    bound = 10
+    while number >= bound:
+        bound *= 10
+        size += 1
+    for index in range(at + size - 1, at - 1, -1):
+        out[index] = 48 + number % 10
+        number //= 10
+    return at + size
+
+
+@compiled
+def _write_cell(out: Text, at: int, cell: int, stride: int) -> int:
+    """Write `{"x":1,"y":2}`; cells of the border have coordinates just off the board."""
+    out[at] = 123
+    out[at + 1] = 34
+    out[at + 2] = 120
+    out[at + 3] = 34
+    out[at + 4] = 58
+    at = _write_number(out, at + 5, cell % stride - 1)
+    out[at] = 44
+    out[at + 1] = 34
+    out[at + 2] = 121
+    out[at + 3] = 34
+    out[at + 4] = 58
+    at = _write_number(out, at + 5, cell // stride - 1)
+    out[at] = 125
+    return at + 1
+
+
+@compiled
+def _write_snake(words: Any, cells: Any, corpses: Any, game: int, snake: int, path: Any, out: Text, at: int) -> int:
+    snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
+    stride = int(words[game, layout.STRIDE])
+    length = int(words[game, snake_at + layout.LENGTH])
+    stack = int(words[game, snake_at + layout.STACK])
+    distinct = length - stack + 1
+    if words[game, snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
+        grid.body_path(words, cells, game, snake_at, path)
+    else:
+        for index in range(distinct):
+            path[index] = corpses[game, snake, index]
+    at = _write_number(out, at, int(words[game, snake_at + layout.HEALTH]))
+    at = _write_bytes(out, at, _BODY)
+    for index in range(length):
+        if index > 0:
+            out[at] = 44
+            at += 1
+        at = _write_cell(out, at, path[max(distinct - 1 - index, 0)], stride)
+    at = _write_bytes(out, at, _HEAD)
+    at = _write_cell(out, at, path[distinct - 1], stride)
+    at = _write_bytes(out, at, _LENGTH)
+    return int(_write_number(out, at, length))
+
+
+@compiled
+def _write_food(words: Any, game: int, out: Text, at: int) -> int:
+    out[at] = 91
+    at += 1
+    first = int(words[game, layout.FOOD_AT])
+    for index in range(words[game, layout.FOOD]):
+        if index > 0:
+            out[at] = 44
+            at += 1
+        at = _write_cell(out, at, words[game, first + index], int(words[game, layout.STRIDE]))
+    out[at] = 93
+    return at + 1
+
+
+@compiled
+def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int:
+    """Every stacked hazard once, those just off the board included, as the official engine lists them."""
+    out[at] = 91
+    at += 1
+    if words[game, layout.HAZARDS] > 0:
+        area = int(words[game, layout.AREA])
+        first = True
+        for cell in range(area):
+            for _ in range(cells[game, area + cell]):
+                if not first:
+                    out[at] = 44
+                    at += 1
+                first = False
+                at = _write_cell(out, at, cell, int(words[game, layout.STRIDE]))
+    out[at] = 93
+    return at + 1
+
+
+@compiled
+def _bytes_needed(words: Any, cells: Any, game: int) -> int:
+    total = int(words[game, layout.FOOD]) + 2
+    for snake in range(words[game, layout.SNAKES]):
+        total += int(words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH])
+    if words[game, layout.HAZARDS] > 0:
+        area = int(words[game, layout.AREA])
+        for at in range(area, 2 * area):
+            total += int(cells[game, at])
+    return total * _CELL_BYTES + int(words[game, layout.SNAKES]) * _SNAKE_BYTES
+
+
+@compiled
+def write_board(
+    words: Any, cells: Any, corpses: Any, game: int, dead_too: bool, path: Any, out: Text, marks: Marks
+) -> int:
+    """Write the segments of one game into `out`; return 0, or how many bytes `out` must have to be tried again.
+
+    Segment `s` (snakes by seat, then food, then hazards) ends at `marks[s]` and begins where the one before it ends;
+    a dead snake's is empty unless `dead_too`. `path` is scratch, int16[at least width * height + 2].
+    """
+    needed = _bytes_needed(words, cells, game)
+    if needed > out.shape[0]:
+        return int(needed)
+    at = 0
+    snakes = int(words[game, layout.SNAKES])
+    for snake in range(snakes):
+        cause = words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE]
+        if dead_too or cause == layout.ALIVE_CAUSE:
+            at = _write_snake(words, cells, corpses, game, snake, path, out, at)
+        marks[snake] = at
+    at = _write_food(words, game, out, at)
+    marks[snakes] = at
+    marks[snakes + 1] = _write_hazards(words, cells, game, out, at)
+    return 0
+
+
+@compiled
+def play_and_write(
+    words: Any, cells: Any, longs: Any, corpses: Any, moves: Any, game: int, path: Any, out: Text, marks: Marks
+) -> int:
+    """Play one whole turn, then write the board as `write_board` does, living snakes only."""
+    play_turn(words, cells, longs, corpses, moves, game)
+    return int(write_board(words, cells, corpses, game, False, path, out, marks))

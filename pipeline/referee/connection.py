@@ -1,0 +1,242 @@
+"""One seat's line to its snake: keep-alive HTTP/1.1, one request at a time, one deadline for all of it.
+
+Nothing here is a coroutine but the connecting itself: a request costs one write, one read and one callback. The
+deadline is one timer per line that is pushed forward lazily, not one timer per request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from pipeline.referee.endpoint import Endpoint
+from pipeline.referee.outcome import Failure
+
+MAX_ANSWER_BYTES = 1 << 20
+"""Head and body together; a snake's answer has about a hundred."""
+LAST_LOOK_S = 0.001
+"""How long after the deadline bytes that have already arrived may still be read."""
+
+
+class Answer(NamedTuple):
+    """What came back, or why nothing did."""
+
+    failure: Failure | None
+    """TIMEOUT, CONNECTION, BAD_HTTP or None. The status is not judged here."""
+    status: int
+    body: bytes
+    elapsed_s: float
+
+
+AnswerHandler = Callable[[Answer], None]
+
+
+class SnakeConnection:
+    """A seat's line to one snake.
+
+    Args:
+        loop: the event loop it lives on; not thread-safe.
+        endpoint: the snake.
+        timeout_s: for one request: connecting, sending, waiting and reading together.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint, timeout_s: float) -> None:
+        self.endpoint = endpoint
+        self.timeout_s = timeout_s
+        self.reconnects = 0
+        """Requests sent again because the server had closed the kept-alive connection meanwhile."""
+        self._loop = loop
+        self._wire: _Wire | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._handler: AnswerHandler | None = None
+        self._request = b""
+        self._started = self._deadline = 0.0
+        self._last_look = False
+
+    def ask(self, request: bytes, handler: AnswerHandler) -> None:
+        """Send a whole request; `handler` gets the answer later, exactly once, unless `close` comes first.
+
+        One request at a time: asking again before the answer is a fault of the caller.
+        """
+        if self._handler is not None:
+            raise RuntimeError(f"a second request to {self.endpoint.url} before the first was answered")
+        self._handler = handler
+        self._request = request
+        self._started = perf_counter()
+        self._deadline = self._started + self.timeout_s
+        self._last_look = False
+        if self._timer is None:  # else an earlier request's timer fires first and then waits for the rest
+            self._set_timer(self.timeout_s)
+        if self._wire is None:
+            self._connect()
+        else:
+            self._wire.send(request)
+
+    def close(self) -> None:
+        """Drop the connection and any request under way, whose handler is never called."""
+        self._handler = None
+        self._hang_up()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _connect(self) -> None:
+        self._connecting = self._loop.create_task(self._open(), name=f"connect {self.endpoint.url}")
+
+    async def _open(self) -> None:
+        endpoint = self.endpoint
+        try:
+            await self._loop.create_connection(
+                lambda: _Wire(self),
+                endpoint.host,
+                endpoint.port,
+                ssl=endpoint.tls,
+            )
+        except OSError:
+            self._connecting = None
+            self._finish(Failure.CONNECTION)
+
+    def opened(self, wire: "_Wire") -> None:
+        """The connection stands; what is waiting goes out (called by the wire)."""
+        self._connecting = None
+        self._wire = wire
+        if self._handler is not None:
+            wire.send(self._request)
+
+    def answered(self, status: int, body: bytes, *, reusable: bool) -> None:
+        """A whole answer has come (called by the wire); nobody may have asked for it."""
+        if not reusable or self._handler is None:
+            self._hang_up()
+        self._finish(None, status, body)
+
+    def broken(self, failure: Failure, *, stale: bool) -> None:
+        """The wire is gone; `stale`: it had served before and closed without a byte of this answer."""
+        self._hang_up()
+        if self._handler is None:
+            return
+        if stale:
+            # The server's idle close and our request crossed on the way: not the snake's failure. A fresh
+            # connection is never stale, so this happens at most once per request.
+            self.reconnects += 1
+            self._connect()
+        else:
+            self._finish(failure)
+
+    def _finish(self, failure: Failure | None, status: int = 0, body: bytes = b"") -> None:
+        handler = self._handler
+        if handler is not None:
+            self._handler = None
+            handler(Answer(failure, status, body, perf_counter() - self._started))
+
+    def _hang_up(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        if self._wire is not None:
+            self._wire.drop()
+            self._wire = None
+
+    def _set_timer(self, delay_s: float) -> None:
+        self._timer = self._loop.call_later(delay_s, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        if self._handler is None:
+            return
+        left_s = self._deadline - perf_counter()
+        if left_s > 0:
+            self._set_timer(left_s)
+        elif not self._last_look:
+            # The loop runs timers before it reads sockets: were we the ones who dawdled, the answer is there.
+            self._last_look = True
+            self._set_timer(LAST_LOOK_S)
+        else:
+            self._hang_up()
+            self._finish(Failure.TIMEOUT)
+
+
+class _Wire(asyncio.Protocol):
+    """One TCP connection and the parser of its answers; forgotten by its line as soon as it is dropped."""
+
+    def __init__(self, line: SnakeConnection) -> None:
+        self._line: SnakeConnection | None = line
+        self._transport: asyncio.Transport | None = None
+        self._parser = HttpResponseParser(self)
+        self._fresh = True
+        self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        self._body: list[bytes] = []
+        self._received = 0
+        self._status = 0
+        self._until_close = True
+        self._complete = False
+        self._reusable = False
+
+    def send(self, request: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(request)
+
+    def drop(self) -> None:
+        self._line = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if self._line is None:
+            self._transport.abort()
+        else:
+            self._line.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        line = self._line
+        if line is None:
+            return
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            # Rubbish behind a whole answer spoils the connection, not the answer.
+            self._reusable = False
+            if not self._complete:
+                line.broken(Failure.BAD_HTTP, stale=False)
+                return
+        if self._complete:
+            self._hand_over(line)
+        elif self._received > MAX_ANSWER_BYTES:
+            line.broken(Failure.BAD_HTTP, stale=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        line = self._line
+        if line is None:
+            return
+        if exc is None and self._status and self._until_close:
+            self._reusable = False
+            self._hand_over(line)
+        else:
+            line.broken(Failure.CONNECTION, stale=not self._fresh and self._received == 0)
+
+    def _hand_over(self, line: SnakeConnection) -> None:
+        status, body, reusable = self._status, b"".join(self._body), self._reusable
+        self._fresh = False
+        self._expect_answer()  # before the handler, which may ask again at once
+        line.answered(status, body, reusable=reusable)
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        if name.lower() in (b"content-length", b"transfer-encoding"):
+            self._until_close = False
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._status >= 200:  # else "100 Continue" and its like, before the answer proper
+            self._reusable = self._parser.should_keep_alive()
+            self._complete = True

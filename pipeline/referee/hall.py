@@ -1,0 +1,202 @@
+"""One process's share of a match: many games at once on one event loop, until the schedule or the caller ends it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from pipeline.referee.conditions import Conditions
+from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.endpoint import Endpoint, parse_endpoint
+from pipeline.referee.game import Player, Recording, RunningGame
+from pipeline.referee.outcome import GameOutcome
+from pipeline.referee.protocol import Identity, read_identity
+from pipeline.referee.replay import write_replay
+from pipeline.referee.schedule import GameSpec
+from schemas.errors import SnakeError
+
+INDEX_TIMEOUT_S = 10.0
+"""How long a snake may take to answer the first `GET /`: it may have to wake up."""
+STOP_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A snake in a match."""
+
+    name: str
+    """Sent to the snakes and shown in replays."""
+    url: str
+
+
+class Hall:
+    """Plays a schedule; use once.
+
+    Args:
+        contestants: the snakes, by the indices that the schedule's seats name.
+        conditions: of every game.
+        games_at_once: games under way at any time.
+        replay_dir: an existing folder for one replay file per game, or None.
+    """
+
+    def __init__(
+        self, contestants: Sequence[Contestant], conditions: Conditions, games_at_once: int, replay_dir: Path | None
+    ) -> None:
+        self._contestants = tuple(contestants)
+        self._endpoints = [parse_endpoint(contestant.url) for contestant in contestants]
+        self._conditions = conditions
+        self._games_at_once = games_at_once
+        self._replay_dir = replay_dir
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._identities: list[Identity] = []
+        self._lines: list[SnakeConnection] = []
+        self._under_way = 0
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def play(
+        self, schedule: Sequence[GameSpec], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
+    ) -> None:
+        """Play until the schedule is done or `stop` says so (asked every 0.1 s and after each game).
+
+        `on_game` gets every finished game, in the order they finish. Games under way at a stop are dropped.
+
+        Raises:
+            SnakeError: a snake does not answer `GET /`, or its answer is no JSON object.
+            GameStateError: the conditions cannot be played.
+            Exception: whatever `on_game` or `stop` raises.
+        """
+        try:
+            self._loop.run_until_complete(self._play(iter(schedule), on_game, stop))
+        finally:
+            self._close()
+
+    async def _play(
+        self, schedule: Iterator[GameSpec], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
+    ) -> None:
+        self._specs, self._on_game, self._stop = schedule, on_game, stop
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._loop.set_exception_handler(self._fail)
+        self._watch_stop()
+        self._opening = self._loop.create_task(self._open())
+        await self._ended
+
+    async def _open(self) -> None:
+        try:
+            self._identities = [await self._ask_identity(endpoint) for endpoint in self._endpoints]
+            for _ in range(self._games_at_once):
+                self._start_next({})
+            self._end_if_idle()
+        except Exception as error:  # noqa: BLE001 - handed to the caller of `play`
+            self._end(error)
+
+    async def _ask_identity(self, endpoint: Endpoint) -> Identity:
+        line = self._line(endpoint, INDEX_TIMEOUT_S)
+        answered: asyncio.Future[Answer] = self._loop.create_future()
+        line.ask(endpoint.index_request, answered.set_result)
+        answer = await answered
+        line.close()
+        identity = None if answer.failure else read_identity(answer.body)
+        if identity is None:
+            why = f"({answer.failure}) " if answer.failure else "with JSON "
+            raise SnakeError(
+                f"the snake does not answer GET / {why}".rstrip(),
+                where=endpoint.url,
+                remedy="Start it, or check the URL; the API wants an object like {\"apiversion\": \"1\"}.",
+            )
+        return identity
+
+    def _line(self, endpoint: Endpoint, timeout_s: float) -> SnakeConnection:
+        line = SnakeConnection(self._loop, endpoint, timeout_s)
+        self._lines.append(line)
+        return line
+
+    def _start_next(self, lines: dict[tuple[int, int], SnakeConnection]) -> None:
+        """Begin the next game; `lines` are those of this table, by contestant and how many seats it has had."""
+        spec = next(self._specs, None)
+        if spec is None:
+            return
+        players = []
+        for seat, contestant in enumerate(spec.seats):
+            key = contestant, spec.seats[:seat].count(contestant)
+            if key not in lines:
+                lines[key] = self._line(self._endpoints[contestant], self._conditions.timeout_ms / 1000)
+            name = self._contestants[contestant].name
+            players.append(Player(contestant, name, self._identities[contestant], lines[key]))
+
+        def done(outcome: GameOutcome, recording: Recording | None) -> None:
+            if recording is None:
+                self._finished(outcome, lines)
+            else:
+                task = self._loop.create_task(self._keep(outcome, recording, lines))
+                self._writing.add(task)
+                task.add_done_callback(self._writing.discard)
+
+        game = RunningGame(spec, self._conditions, players, done, record=self._replay_dir is not None)
+        self._under_way += 1
+        game.begin()
+
+    async def _keep(
+        self, outcome: GameOutcome, recording: Recording, lines: dict[tuple[int, int], SnakeConnection]
+    ) -> None:
+        """Write the replay in a thread: compressing and fsync would make every snake look slow."""
+        assert self._replay_dir is not None
+        names = tuple(self._contestants[snake.contestant].name for snake in outcome.snakes)
+        try:
+            path = await self._loop.run_in_executor(
+                None, write_replay, self._replay_dir, outcome, recording, names
+            )
+            self._finished(replace(outcome, replay=path), lines)
+        except Exception as error:  # noqa: BLE001 - handed to the caller of `play`
+            self._end(error)
+
+    def _finished(self, outcome: GameOutcome, lines: dict[tuple[int, int], SnakeConnection]) -> None:
+        if self._ended.done():
+            return
+        self._under_way -= 1
+        self._on_game(outcome)
+        if self._stop():
+            self._end(None)
+            return
+        self._start_next(lines)
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._under_way == 0:
+            self._end(None)
+
+    def _watch_stop(self) -> None:
+        if self._stop():
+            self._end(None)
+        elif not self._ended.done():
+            self._loop.call_later(STOP_POLL_S, self._watch_stop)
+
+    def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error in any callback ends the match: without it the game it belonged to would wait for ever."""
+        self._end(context.get("exception") or RuntimeError(context["message"]))
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+    def _close(self) -> None:
+        for line in self._lines:
+            line.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(_settle(tasks))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
+async def _settle(tasks: set[asyncio.Task[Any]]) -> None:
+    """Let cancelled connects and aborted transports finish."""
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)

@@ -1,0 +1,150 @@
+"""The official HTTP API's JSON: request bodies as the official command sends them, and answers as it reads them.
+
+A body is spliced from parts that never change in a game and the segments that `board_writer` writes each turn.
+The one wall-clock content is `latency`: true, as in the official games, so a snake that reads it is not
+deterministic. As there, `you.latency` is always "0" in `/move` requests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from pipeline.referee.conditions import Conditions
+from pipeline.referee.outcome import Failure
+
+MOVES = {"up": 0, "down": 1, "left": 2, "right": 3}
+"""The four words and the engine's numbers for them."""
+Segment = bytes | memoryview
+"""A piece of JSON text that `board_writer` wrote; valid until the next turn is written."""
+UP = 0
+"""What a snake plays that never gave a valid move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a snake is, from its answer to `GET /`; absent fields are empty, as in the official command."""
+
+    author: str = ""
+    color: str = ""
+    head: str = ""
+    tail: str = ""
+    version: str = ""
+
+
+def read_identity(body: bytes) -> Identity | None:
+    """Return what `GET /` said, or None where it is no JSON object with text in those fields."""
+    answer = _object(body)
+    if answer is None:
+        return None
+    fields = {name: answer.get(name) for name in ("author", "color", "head", "tail", "version")}
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    if any(value is not None and name not in texts for name, value in fields.items()):
+        return None
+    return Identity(**texts)
+
+
+def read_move(status: int, body: bytes) -> int | Failure:
+    """Return the move's number, or why there is none. Judged in the official order: status, JSON, word.
+
+    Field names match whatever their case, as Go's decoder has it; the four words do not.
+    """
+    if status != 200:
+        return Failure.BAD_STATUS
+    answer = _object(body)
+    if answer is None:
+        return Failure.BAD_JSON
+    word, shout = answer.get("move"), answer.get("shout")
+    if not isinstance(word, str | None) or not isinstance(shout, str | None):
+        return Failure.BAD_JSON
+    return MOVES.get(word or "", Failure.BAD_MOVE)
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    """The JSON object with its names in lower case; JSON's null counts as an empty one, as in Go."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            answer = orjson.loads(body.decode(errors="replace"))  # Go replaces bad UTF-8 instead of refusing it
+        except orjson.JSONDecodeError:
+            return None
+    if answer is None:
+        return {}
+    if not isinstance(answer, dict):
+        return None
+    return {name.lower(): value for name, value in answer.items()}
+
+
+def game_object(game_id: str, conditions: Conditions) -> bytes:
+    """Return the `game` object, the same in every request of a game and the first line of a replay."""
+    numbers = conditions.numbers
+    return orjson.dumps(
+        {
+            "id": game_id,
+            "ruleset": {
+                "name": conditions.ruleset,
+                "version": "cli",
+                "settings": {
+                    "foodSpawnChance": numbers.food_spawn_chance,
+                    "minimumFood": numbers.minimum_food,
+                    "hazardDamagePerTurn": numbers.hazard_damage_per_turn,
+                    "hazardMap": "",
+                    "hazardMapAuthor": "",
+                    "royale": {"shrinkEveryNTurns": numbers.shrink_every_n_turns},
+                    "squad": {
+                        "allowBodyCollisions": False,
+                        "sharedElimination": False,
+                        "sharedHealth": False,
+                        "sharedLength": False,
+                    },
+                },
+            },
+            "map": conditions.map_id,
+            "timeout": conditions.timeout_ms,
+            "source": "",
+        }
+    )
+
+
+class SnakeText:
+    """The parts of one snake's JSON that stay the same all game, around its latency and its segment."""
+
+    __slots__ = ("before", "latency", "suffix")
+
+    def __init__(self, snake_id: str, name: str, identity: Identity) -> None:
+        self.before = b'{"id":' + orjson.dumps(snake_id) + b',"name":' + orjson.dumps(name) + b',"latency":"'
+        self.latency = b"0"
+        """Whole milliseconds of its last answer, in digits."""
+        look = orjson.dumps({"color": identity.color, "head": identity.head, "tail": identity.tail})
+        self.suffix = b',"shout":"","squad":"","customizations":' + look + b"}"
+
+
+class BodyText:
+    """Builds the request bodies of one game."""
+
+    __slots__ = ("_before_snakes", "_before_turn", "snakes")
+
+    def __init__(self, game: bytes, conditions: Conditions, snakes: Sequence[SnakeText]) -> None:
+        self.snakes = tuple(snakes)
+        self._before_turn = b'{"game":' + game + b',"turn":'
+        self._before_snakes = b',"board":{"height":%d,"width":%d,"snakes":[' % (conditions.height, conditions.width)
+
+    def common(self, turn: int, living: Sequence[int], segments: Sequence[Segment]) -> bytes:
+        """Return all of a body up to `"you":`, the same for every snake of a turn.
+
+        `segments` are the snakes' by seat, then food, then hazards; `living` are the seats to list.
+        """
+        parts: list[Segment] = [self._before_turn, b"%d" % turn, self._before_snakes]
+        comma = b""
+        for seat in living:
+            snake = self.snakes[seat]
+            parts += (comma, snake.before, snake.latency, b'","health":', segments[seat], snake.suffix)
+            comma = b","
+        parts += (b'],"food":', segments[-2], b',"hazards":', segments[-1], b'},"you":')
+        return b"".join(parts)
+
+    def you(self, seat: int, segment: Segment, latency: bytes = b"0") -> bytes:
+        """Return the end of a body: the snake it is addressed to."""
+        snake = self.snakes[seat]
+        return b"".join((snake.before, latency, b'","health":', segment, snake.suffix, b"}"))
