@@ -187,8 +187,8 @@ def _executions() -> None:
         "executions",
         ["schedule_name", "completed_at"],
         unique=False,
-        sqlite_where=sa.text("success = 1"),
-        postgresql_where=sa.text("success"),
+        sqlite_where=sa.text("status = 'succeeded'"),
+        postgresql_where=sa.text("status = 'succeeded'"),
     )
     op.create_index(
         "ix_executions_unfinished",

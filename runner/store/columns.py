@@ -71,7 +71,8 @@ class Word(TypeDecorator[Any]):
 
     def process_literal_param(self, value: StrEnum | None, dialect: Dialect) -> str:
         """Rendered into the statement: partial indexes are chosen by constants, not by parameters."""
-        return "NULL" if value is None else f"'{value.value}'"
+        assert value is not None
+        return str(value.value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """From its value."""

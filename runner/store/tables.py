@@ -125,8 +125,7 @@ class OccurrenceRow(Base):
     )
 
 
-_SUCCESSES = text("success = 1")
-_SUCCESSES_ELSEWHERE = text("success")
+_SUCCESSES = text("status = 'succeeded'")
 _UNFINISHED = text("completed_at IS NULL")
 _FOLDER_KEPT = text("run_dir_removed_at IS NULL")
 
@@ -171,7 +170,7 @@ class ExecutionRow(Base):
             "schedule_name",
             "completed_at",
             sqlite_where=_SUCCESSES,
-            postgresql_where=_SUCCESSES_ELSEWHERE,
+            postgresql_where=_SUCCESSES,
         ),
         Index("ix_executions_unfinished", "started_at", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
         Index("ix_executions_run_folder", "completed_at", sqlite_where=_FOLDER_KEPT, postgresql_where=_FOLDER_KEPT),

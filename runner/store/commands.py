@@ -1,0 +1,78 @@
+"""What people and programs ask of the daemon: rows, handled in their order in the transaction of their effect."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel
+from sqlalchemy import select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from runner.store.tables import CommandRow
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request and, once handled, its answer."""
+
+    command_id: int
+    verb: str
+    arguments_json: str
+    """The JSON of the model that the verb takes (`{}` for none)."""
+    requested_by: str
+    requested_at: datetime
+    handled_at: datetime | None
+    answer: str | None
+    """In words, for whoever asked."""
+    ok: bool | None
+
+
+def enqueue(session: Session, verb: str, arguments: BaseModel | None, requested_by: str, now: datetime) -> int:
+    """Ask for something; the id finds the answer."""
+    row = CommandRow(
+        verb=verb,
+        arguments_json="{}" if arguments is None else arguments.model_dump_json(),
+        requested_by=requested_by,
+        requested_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def pending(session: Session, limit: int) -> list[Command]:
+    """What is not handled yet, oldest first."""
+    rows = session.scalars(
+        select(CommandRow).where(CommandRow.handled_at.is_(None)).order_by(CommandRow.id).limit(limit)
+    )
+    return [_to_command(row) for row in rows]
+
+
+def answer(session: Session, command_id: int, ok: bool, words: str, now: datetime) -> bool:
+    """Mark a command as handled; False if it was already. Call it in the transaction of the command's effect."""
+    done = session.execute(
+        update(CommandRow)
+        .where(CommandRow.id == command_id, CommandRow.handled_at.is_(None))
+        .values(handled_at=now, ok=ok, answer=words)
+    )
+    assert isinstance(done, CursorResult)
+    return bool(done.rowcount)
+
+
+def get(session: Session, command_id: int) -> Command | None:
+    """One command by its id."""
+    row = session.get(CommandRow, command_id)
+    return None if row is None else _to_command(row)
+
+
+def _to_command(row: CommandRow) -> Command:
+    return Command(
+        command_id=row.id,
+        verb=row.verb,
+        arguments_json=row.arguments_json,
+        requested_by=row.requested_by,
+        requested_at=row.requested_at,
+        handled_at=row.handled_at,
+        answer=row.answer,
+        ok=row.ok,
+    )

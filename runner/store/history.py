@@ -1,0 +1,303 @@
+"""The history: one row per attempt at a run, from the intent to its result."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from runner.store import games
+from runner.store.columns import Word
+from runner.store.states import ExecutionStatus
+from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
+from schemas.automation import TriggerType
+from schemas.execution import ExecutionResult, FailureClass, Outcome, ProcessIdentity, ResourceUsage
+from schemas.message import WinRatePoint
+from schemas.model import PipelineState, PipelineStatus
+
+# A constant in the statement: SQLite chooses a partial index by constants, not by parameters.
+_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, Word(ExecutionStatus), literal_execute=True)
+_CARRIED = ("best_win_rate", "best_win_rate_low", "best_win_rate_high", "best_win_rate_games", "best_model_version")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What was decided about a run before its row is written."""
+
+    worker: str
+    worker_reason: str
+    seed: int
+    run_dir: Callable[[int], Path]
+    """From the execution's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """An execution as it stands; while it runs, `completed_at`, `success` and `usage` are None."""
+
+    execution_id: int
+    occurrence_id: int
+    schedule_name: str
+    trigger_type: TriggerType
+    trigger_name: str | None
+    scheduled_for: datetime
+    started_at: datetime
+    completed_at: datetime | None
+    success: bool | None
+    status: ExecutionStatus
+    error_message: str | None
+    failure_class: FailureClass | None
+    state: PipelineState
+    usage: ResourceUsage | None
+    worker: str
+    worker_reason: str
+    attempt: int
+    seed: int
+    run_dir: Path
+    identity: ProcessIdentity | None
+    progress_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Over everything ever run; retention does not change it."""
+
+    total_executions: int
+    """Settled ones and those under way."""
+    successful_executions: int
+    failed_executions: int
+    failure_rate: float
+    """Failed share of the settled ones, 0..1; cancelled runs are no failures."""
+    last_execution: datetime | None
+    """When the latest one started."""
+    average_execution_time_hours: float
+
+
+def open_execution(session: Session, occurrence: OccurrenceRow, plan: RunPlan, now: datetime) -> int:
+    """Write the row `starting` for a run that is about to be launched; called by `queue.begin` only.
+
+    Its state carries the best win rate that the same worker last told, so that readers of the history find a number
+    there from the first moment.
+    """
+    row = ExecutionRow(
+        occurrence_id=occurrence.id,
+        schedule_name=occurrence.schedule_name,
+        trigger_type=occurrence.trigger_type,
+        trigger_name=occurrence.trigger_name,
+        scheduled_for=occurrence.scheduled_for,
+        started_at=now,
+        status=ExecutionStatus.STARTING,
+        state=_carried_state(_last_state(session, plan.worker), PipelineState(status=PipelineStatus.INITIALIZING)),
+        worker=plan.worker,
+        worker_reason=plan.worker_reason,
+        attempt=occurrence.attempt,
+        seed=plan.seed,
+        run_dir=Path(),
+        games_before=games.total(session),
+    )
+    session.add(row)
+    session.flush()
+    row.run_dir = plan.run_dir(row.id)
+    session.flush()
+    session.execute(update(ScheduleRow).where(ScheduleRow.name == row.schedule_name).values(last_run=now))
+    return row.id
+
+
+def mark_running(session: Session, execution_id: int, identity: ProcessIdentity) -> bool:
+    """The worker lives and is known; False if the execution is not `starting`."""
+    statement = update(ExecutionRow).where(
+        ExecutionRow.id == execution_id, ExecutionRow.status == ExecutionStatus.STARTING
+    )
+    return _changed(session.execute(statement.values(status=ExecutionStatus.RUNNING, identity=identity)))
+
+
+def progress(session: Session, execution_id: int, state: PipelineState, now: datetime) -> bool:
+    """Keep what the worker last told; False if the execution is settled already."""
+    row = session.get(ExecutionRow, execution_id, populate_existing=True)
+    if row is None or row.completed_at is not None:
+        return False
+    row.state, row.progress_at = _carried_state(row.state, state), now
+    session.flush()
+    return True
+
+
+def settle(session: Session, result: ExecutionResult) -> bool:
+    """Write the result, and count it for its schedule, its trigger and the totals.
+
+    Returns:
+        False if the execution was settled before: then nothing is changed, and the caller must not count, mail or
+        retry it a second time.
+    """
+    row = session.get(ExecutionRow, result.execution_id, populate_existing=True)
+    if row is None or row.completed_at is not None:
+        return False
+    row.completed_at = result.completed_at
+    row.success = result.success
+    row.status = ExecutionStatus(result.outcome.value)
+    row.error_message = result.error_message
+    row.failure_class = result.failure.failure_class if result.failure else None
+    row.state = _carried_state(row.state, result.state)
+    row.usage = result.usage
+    session.flush()
+    _count(session, row, result)
+    return True
+
+
+def get(session: Session, execution_id: int) -> ExecutionRecord | None:
+    """One execution by its id."""
+    row = session.get(ExecutionRow, execution_id)
+    return None if row is None else _to_record(row)
+
+
+def recent(session: Session, limit: int, schedule_name: str | None = None) -> list[ExecutionRecord]:
+    """The latest executions, newest first; of one schedule, if it is named."""
+    statement = select(ExecutionRow).order_by(ExecutionRow.started_at.desc()).limit(limit)
+    if schedule_name is not None:
+        statement = statement.where(ExecutionRow.schedule_name == schedule_name)
+    return [_to_record(row) for row in session.scalars(statement)]
+
+
+def unfinished(session: Session) -> list[ExecutionRecord]:
+    """Executions `starting` or `running`, oldest first: what a recovering daemon must account for."""
+    rows = session.scalars(
+        select(ExecutionRow).where(ExecutionRow.completed_at.is_(None)).order_by(ExecutionRow.started_at)
+    )
+    return [_to_record(row) for row in rows]
+
+
+def of_occurrence(session: Session, occurrence_id: int) -> list[ExecutionRecord]:
+    """All attempts at one occurrence, in order."""
+    rows = session.scalars(
+        select(ExecutionRow).where(ExecutionRow.occurrence_id == occurrence_id).order_by(ExecutionRow.id)
+    )
+    return [_to_record(row) for row in rows]
+
+
+def last_success(session: Session, schedule_name: str) -> ExecutionRecord | None:
+    """The latest successful execution of a schedule."""
+    row = session.scalar(_last_success(schedule_name))
+    return None if row is None else _to_record(row)
+
+
+def new_games_since_success(session: Session, schedule_name: str) -> int | None:
+    """Production games that arrived since the last successful run of this schedule began; None: no success yet."""
+    row = session.scalar(_last_success(schedule_name))
+    return None if row is None else games.total(session) - row.games_before
+
+
+def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRatePoint]:
+    """Measured win rates at the end of the latest runs of a schedule, oldest first: the plot of a message."""
+    rows = session.scalars(
+        select(ExecutionRow)
+        .where(ExecutionRow.schedule_name == schedule_name, ExecutionRow.completed_at.is_not(None))
+        .order_by(ExecutionRow.started_at.desc())
+        .limit(limit)
+    )
+    points = [
+        WinRatePoint(
+            completed_at=row.completed_at,
+            win_rate=row.state.best_win_rate,
+            low=row.state.best_win_rate_low,
+            high=row.state.best_win_rate_high,
+            games=row.state.best_win_rate_games,
+        )
+        for row in rows
+        if row.completed_at is not None and row.state.best_win_rate_games > 0
+    ]
+    return points[::-1]
+
+
+def statistics(session: Session) -> Statistics:
+    """The figures of a status, from counters: no scan of the history."""
+    totals = session.get_one(TotalsRow, 1)
+    under_way = select(func.count()).select_from(ExecutionRow).where(ExecutionRow.completed_at.is_(None))
+    settled = totals.settled or 1
+    return Statistics(
+        total_executions=totals.settled + (session.scalar(under_way) or 0),
+        successful_executions=totals.succeeded,
+        failed_executions=totals.failed,
+        failure_rate=totals.failed / settled,
+        last_execution=session.scalar(select(func.max(ExecutionRow.started_at))),
+        average_execution_time_hours=totals.duration_s / settled / 3600,
+    )
+
+
+def _count(session: Session, row: ExecutionRow, result: ExecutionResult) -> None:
+    succeeded = int(result.success)
+    failed = int(not result.success and result.outcome is not Outcome.CANCELLED)
+    # A wall clock may be set back while a run goes on; a negative duration would poison the mean for ever.
+    duration_s = max(0.0, (result.completed_at - row.started_at).total_seconds())
+    session.execute(
+        update(TotalsRow).values(
+            settled=TotalsRow.settled + 1,
+            succeeded=TotalsRow.succeeded + succeeded,
+            failed=TotalsRow.failed + failed,
+            duration_s=TotalsRow.duration_s + duration_s,
+        )
+    )
+    for table, name in ((ScheduleRow, row.schedule_name), (TriggerRow, row.trigger_name)):
+        session.execute(
+            update(table)
+            .where(table.name == name)
+            .values(
+                run_count=table.run_count + 1,
+                success_count=table.success_count + succeeded,
+                failure_count=table.failure_count + failed,
+            )
+        )
+
+
+def _last_success(schedule_name: str) -> Select[ExecutionRow]:
+    return (
+        select(ExecutionRow)
+        .where(ExecutionRow.schedule_name == schedule_name, _SUCCEEDED)
+        .order_by(ExecutionRow.completed_at.desc())
+        .limit(1)
+    )
+
+
+def _last_state(session: Session, worker: str) -> PipelineState | None:
+    return session.scalar(
+        select(ExecutionRow.state).where(ExecutionRow.worker == worker).order_by(ExecutionRow.id.desc()).limit(1)
+    )
+
+
+def _carried_state(known: PipelineState | None, told: PipelineState) -> PipelineState:
+    """`told`, with the known win rate where it has measured none of its own."""
+    if known is None or told.best_win_rate_games > 0 or known.best_win_rate_games == 0:
+        return told
+    return told.model_copy(update={field: getattr(known, field) for field in _CARRIED})
+
+
+def _changed(result: object) -> bool:
+    assert isinstance(result, CursorResult)
+    return bool(result.rowcount)
+
+
+def _to_record(row: ExecutionRow) -> ExecutionRecord:
+    return ExecutionRecord(
+        execution_id=row.id,
+        occurrence_id=row.occurrence_id,
+        schedule_name=row.schedule_name,
+        trigger_type=row.trigger_type,
+        trigger_name=row.trigger_name,
+        scheduled_for=row.scheduled_for,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        success=row.success,
+        status=row.status,
+        error_message=row.error_message,
+        failure_class=row.failure_class,
+        state=row.state,
+        usage=row.usage,
+        worker=row.worker,
+        worker_reason=row.worker_reason,
+        attempt=row.attempt,
+        seed=row.seed,
+        run_dir=row.run_dir,
+        identity=row.identity,
+        progress_at=row.progress_at,
+    )

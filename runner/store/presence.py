@@ -1,0 +1,131 @@
+"""The daemon's own row, and its loops': who runs, since when, and when each last gave a sign."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from runner.store.tables import DaemonRow, LoopRow
+from schemas.automation import RunnerStatus
+
+_ONLY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonRecord:
+    """The daemon as it last told of itself. Whether it lives now, the instance lock says."""
+
+    pid: int
+    host: str
+    boot_id: str
+    started_at: datetime
+    heartbeat_at: datetime
+    status: RunnerStatus
+    paused: bool
+    paused_note: str
+    stopped_cleanly: bool
+    """False while it runs, and after it was killed."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRecord:
+    """One of the daemon's loops."""
+
+    name: str
+    heartbeat_at: datetime
+    restarts: int
+    last_error: str | None
+
+
+def started(session: Session, *, pid: int, host: str, boot_id: str, version: str, now: datetime) -> DaemonRecord | None:
+    """A daemon has started. Returns the one before it as it was left (None: the first ever).
+
+    A pause outlives the daemon; the loops of the one before are forgotten.
+    """
+    row = session.get(DaemonRow, _ONLY, populate_existing=True)
+    before = None if row is None else _to_record(row)
+    if row is None:
+        row = DaemonRow(id=_ONLY, paused=False, paused_note="")
+        session.add(row)
+    row.pid, row.host, row.boot_id, row.version = pid, host, boot_id, version
+    row.started_at, row.heartbeat_at = now, now
+    row.status, row.stopped_cleanly = RunnerStatus.IDLE, False
+    for loop in session.scalars(select(LoopRow)):
+        session.delete(loop)
+    session.flush()
+    return before
+
+
+def heartbeat(session: Session, status: RunnerStatus, now: datetime) -> None:
+    """The daemon lives, and what it is doing."""
+    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row.status, row.heartbeat_at = status, now
+    session.flush()
+
+
+def set_paused(session: Session, paused: bool, note: str) -> None:
+    """Pause or resume all launches; kept across restarts."""
+    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row.paused, row.paused_note = paused, note if paused else ""
+    session.flush()
+
+
+def stopped(session: Session, now: datetime) -> None:
+    """The daemon ends in good order."""
+    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row.stopped_cleanly, row.heartbeat_at, row.status = True, now, RunnerStatus.IDLE
+    session.flush()
+
+
+def get(session: Session) -> DaemonRecord | None:
+    """The daemon's row; None if none has ever run here."""
+    row = session.get(DaemonRow, _ONLY, populate_existing=True)
+    return None if row is None else _to_record(row)
+
+
+def beat(session: Session, loop: str, now: datetime) -> None:
+    """A loop has turned."""
+    _loop(session, loop, now).heartbeat_at = now
+    session.flush()
+
+
+def restarted(session: Session, loop: str, error: str, now: datetime) -> int:
+    """A loop died or hung and was started again; how often that has happened since the daemon started."""
+    row = _loop(session, loop, now)
+    row.heartbeat_at, row.last_error = now, error
+    row.restarts += 1
+    session.flush()
+    return row.restarts
+
+
+def loops(session: Session) -> list[LoopRecord]:
+    """All loops, by name."""
+    return [
+        LoopRecord(row.name, row.heartbeat_at, row.restarts, row.last_error)
+        for row in session.scalars(select(LoopRow).order_by(LoopRow.name))
+    ]
+
+
+def _loop(session: Session, name: str, now: datetime) -> LoopRow:
+    row = session.get(LoopRow, name, populate_existing=True)
+    if row is None:
+        row = LoopRow(name=name, heartbeat_at=now, restarts=0)
+        session.add(row)
+    return row
+
+
+def _to_record(row: DaemonRow) -> DaemonRecord:
+    return DaemonRecord(
+        pid=row.pid,
+        host=row.host,
+        boot_id=row.boot_id,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+        status=row.status,
+        paused=row.paused,
+        paused_note=row.paused_note,
+        stopped_cleanly=row.stopped_cleanly,
+        version=row.version,
+    )

@@ -1,0 +1,297 @@
+"""The queue: every due occurrence recorded once, waiting, begun, retried, ended. Each step names the state it
+leaves, so that a step repeated after a crash changes nothing."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session, aliased
+
+from runner.store import history
+from runner.store.columns import Word
+from runner.store.engine import insert_or_ignore
+from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
+from runner.store.states import OccurrenceState, occurrence_state
+from runner.store.tables import OccurrenceRow
+from schemas.automation import TriggerType
+from schemas.execution import Outcome, QueuedRun
+
+_SAME_MOMENT = timedelta(seconds=1)
+_NAMES_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one `record`."""
+
+    occurrence_id: int
+    created: bool
+    """False: this schedule and time had its row already; nothing was changed."""
+    state: OccurrenceState
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRecorded:
+    """What became of many."""
+
+    created: int
+    already: int
+    refused: int
+    """Recorded as missed, because the queue was full (among `created`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveOccurrences:
+    """What a schedule has queued and running: the overlap policy reads it."""
+
+    queued: tuple[int, ...] = ()
+    running: tuple[int, ...] = ()
+
+
+def record(session: Session, new: NewOccurrence, now: datetime, max_queue_length: int) -> Recorded:
+    """Record one occurrence; a second time is harmless.
+
+    With `max_queue_length` waiting already it is recorded as missed with that reason; emergencies are always queued.
+    """
+    bounded = _bound([new], max_queue_length - depth(session))
+    result = session.execute(insert_or_ignore(session, _TABLE), [to_columns(bounded[0], now)])
+    _resolve_coalesced(session, bounded)
+    row = session.execute(
+        select(OccurrenceRow.id, OccurrenceRow.state).where(
+            OccurrenceRow.schedule_name == new.schedule.name, OccurrenceRow.scheduled_for == new.scheduled_for
+        )
+    ).one()
+    return Recorded(row.id, _count(result) == 1, row.state)
+
+
+def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, max_queue_length: int) -> BulkRecorded:
+    """Record many occurrences at once, as `record` does each."""
+    if not news:
+        return BulkRecorded(0, 0, 0)
+    bounded = _bound(news, max_queue_length - depth(session))
+    created = _count(session.execute(insert_or_ignore(session, _TABLE), [to_columns(new, now) for new in bounded]))
+    _resolve_coalesced(session, bounded)
+    refused = sum(after is not before for before, after in zip(news, bounded, strict=True))
+    return BulkRecorded(created, len(news) - created, refused)
+
+
+def free_instant(session: Session, schedule_name: str, instant: datetime) -> datetime:
+    """`instant`, or the first microseconds after it that no occurrence of this name has taken.
+
+    For runs asked for by hand or by file: two of them at one moment are two runs. A cron time is never moved.
+    """
+    same_name = OccurrenceRow.schedule_name == schedule_name
+    taken = select(OccurrenceRow.id).where(same_name, OccurrenceRow.scheduled_for == instant)
+    if session.scalar(taken) is None:
+        return instant
+    latest = session.scalar(
+        select(func.max(OccurrenceRow.scheduled_for)).where(
+            same_name, OccurrenceRow.scheduled_for >= instant, OccurrenceRow.scheduled_for < instant + _SAME_MOMENT
+        )
+    )
+    assert latest is not None
+    return free_instant(session, schedule_name, latest + timedelta(microseconds=1))
+
+
+def waiting(session: Session, now: datetime, limit: int) -> list[QueuedRun]:
+    """Runs that may start now, in the order in which they should: emergencies, then by priority, then by age."""
+    rows = session.scalars(
+        select(OccurrenceRow).where(_QUEUED, OccurrenceRow.not_before <= now).order_by(*_HEAD_FIRST).limit(limit)
+    )
+    return [to_queued_run(row) for row in rows]
+
+
+def queued(session: Session, limit: int) -> list[QueuedRun]:
+    """All that wait, those not ready yet too, in the order in which they should start."""
+    rows = session.scalars(select(OccurrenceRow).where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit))
+    return [to_queued_run(row) for row in rows]
+
+
+def depth(session: Session) -> int:
+    """How many occurrences wait."""
+    return session.scalar(select(func.count()).select_from(OccurrenceRow).where(_QUEUED)) or 0
+
+
+def next_not_before(session: Session, now: datetime) -> datetime | None:
+    """When the next of the runs that are not ready yet will be; None: all are, or none waits."""
+    return session.scalar(select(func.min(OccurrenceRow.not_before)).where(_QUEUED, OccurrenceRow.not_before > now))
+
+
+def next_start_deadline(session: Session) -> datetime | None:
+    """When the next waiting run is missed."""
+    return session.scalar(select(func.min(OccurrenceRow.start_deadline)).where(_QUEUED))
+
+
+def expire(session: Session, now: datetime) -> list[QueuedRun]:
+    """End as missed what still waits past its start deadline; the reason tells what it last waited for.
+
+    A retry is no longer an occurrence that never ran: it ends as failed.
+    """
+    rows = session.scalars(select(OccurrenceRow).where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
+    expired = [to_queued_run(row) for row in rows]
+    for row in rows:
+        waited = f": {row.reason}" if row.reason else ""
+        row.state = OccurrenceState.MISSED if row.attempt == 1 else OccurrenceState.FAILED
+        row.reason = f"still waiting at its start deadline{waited}"
+        row.finished_at = now
+    session.flush()
+    return expired
+
+
+def defer(session: Session, occurrence_id: int, reason: str, not_before: datetime) -> bool:
+    """Keep a run waiting until `not_before`, with the reason; False if it no longer waits."""
+    statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
+    return _count(session.execute(statement.values(reason=reason, not_before=not_before))) == 1
+
+
+def begin(
+    session: Session,
+    occurrence_id: int,
+    now: datetime,
+    *,
+    worker: str,
+    worker_reason: str,
+    seed: int,
+    run_dir: Callable[[int], Path],
+) -> int | None:
+    """Write down the intent to run: the occurrence becomes running, with a new execution `starting`.
+
+    Args:
+        run_dir: the run's folder, from the execution's id.
+
+    Returns:
+        The execution's id; None if the occurrence is not queued (any more), and then nothing was changed.
+    """
+    row = session.get(OccurrenceRow, occurrence_id, populate_existing=True)
+    if row is None or row.state is not OccurrenceState.QUEUED:
+        return None
+    row.state, row.reason = OccurrenceState.RUNNING, ""
+    session.flush()
+    plan = history.RunPlan(worker=worker, worker_reason=worker_reason, seed=seed, run_dir=run_dir)
+    return history.open_execution(session, row, plan, now)
+
+
+def retry(session: Session, occurrence_id: int, not_before: datetime, reason: str) -> bool:
+    """Queue a running occurrence again, as its next attempt; False if it is not running.
+
+    Its start deadline moves along: a run that did start on time must not be missed between two attempts.
+    """
+    row = session.get(OccurrenceRow, occurrence_id, populate_existing=True)
+    if row is None or row.state is not OccurrenceState.RUNNING:
+        return False
+    assert row.definition is not None
+    row.state, row.reason, row.not_before = OccurrenceState.QUEUED, reason, not_before
+    row.attempt += 1
+    row.start_deadline = max(row.start_deadline, start_deadline(row.definition, not_before))
+    session.flush()
+    return True
+
+
+def finish(session: Session, occurrence_id: int, outcome: Outcome, reason: str, now: datetime) -> bool:
+    """End a running occurrence for good; False if it is not running."""
+    statement = update(OccurrenceRow).where(
+        OccurrenceRow.id == occurrence_id, OccurrenceRow.state == OccurrenceState.RUNNING
+    )
+    end = {"state": occurrence_state(outcome), "reason": reason, "finished_at": now}
+    return _count(session.execute(statement.values(end))) == 1
+
+
+def cancel(session: Session, occurrence_id: int, reason: str, now: datetime) -> bool:
+    """End a waiting occurrence as cancelled; False if it does not wait (a running one is stopped by its worker)."""
+    return _end_waiting(session, occurrence_id, OccurrenceState.CANCELLED, reason, now)
+
+
+def skip(session: Session, occurrence_id: int, reason: str, now: datetime) -> bool:
+    """End a waiting occurrence as skipped (too little new data, say); False if it does not wait."""
+    return _end_waiting(session, occurrence_id, OccurrenceState.SKIPPED, reason, now)
+
+
+def coalesce(session: Session, occurrence_id: int, into: int, reason: str, now: datetime) -> bool:
+    """End a waiting occurrence because another one stands for it; False if it does not wait."""
+    return _end_waiting(session, occurrence_id, OccurrenceState.COALESCED, reason, now, coalesced_into=into)
+
+
+def active(session: Session, schedule_names: Collection[str]) -> dict[str, ActiveOccurrences]:
+    """What each of these schedules has queued and running; those with nothing are absent."""
+    names = list(schedule_names)
+    found: dict[str, ActiveOccurrences] = {}
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        rows = session.execute(
+            select(OccurrenceRow.schedule_name, OccurrenceRow.id, OccurrenceRow.state)
+            .where(_ACTIVE, OccurrenceRow.schedule_name.in_(names[start : start + _NAMES_PER_QUERY]))
+            .order_by(OccurrenceRow.id)
+        )
+        for name, occurrence_id, state in rows:
+            known = found.get(name, ActiveOccurrences())
+            found[name] = (
+                replace(known, queued=(*known.queued, occurrence_id))
+                if state is OccurrenceState.QUEUED
+                else replace(known, running=(*known.running, occurrence_id))
+            )
+    return found
+
+
+_TABLE = OccurrenceRow.metadata.tables[OccurrenceRow.__tablename__]
+
+
+def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:
+    """A state rendered into the statement: SQLite chooses partial indexes by constants, not by parameters."""
+    return literal(state, Word(OccurrenceState), literal_execute=True)
+
+
+_QUEUED = OccurrenceRow.state == _constant(OccurrenceState.QUEUED)
+_ACTIVE = OccurrenceRow.state.in_([_constant(OccurrenceState.QUEUED), _constant(OccurrenceState.RUNNING)])
+_HEAD_FIRST = (OccurrenceRow.queue_rank, OccurrenceRow.scheduled_for, OccurrenceRow.id)
+
+
+def _bound(news: Sequence[NewOccurrence], room: int) -> list[NewOccurrence]:
+    bounded = []
+    for new in news:
+        if new.state is OccurrenceState.QUEUED and new.trigger_type is not TriggerType.EMERGENCY:
+            room -= 1
+            if room < 0:
+                reason = "the queue is full (scheduler.max_queue_length)"
+                bounded.append(replace(new, state=OccurrenceState.MISSED, reason=reason))
+                continue
+        bounded.append(new)
+    return bounded
+
+
+def _resolve_coalesced(session: Session, news: Sequence[NewOccurrence]) -> None:
+    other = aliased(OccurrenceRow)
+    for new in news:
+        if new.coalesced_with is None or new.coalesced_into is not None:
+            continue
+        stands_for_it = (
+            select(other.id)
+            .where(other.schedule_name == new.schedule.name, other.scheduled_for == new.coalesced_with)
+            .scalar_subquery()
+        )
+        session.execute(
+            update(OccurrenceRow)
+            .where(OccurrenceRow.schedule_name == new.schedule.name, OccurrenceRow.scheduled_for == new.scheduled_for)
+            .values(coalesced_into=stands_for_it)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _end_waiting(
+    session: Session,
+    occurrence_id: int,
+    state: OccurrenceState,
+    reason: str,
+    now: datetime,
+    coalesced_into: int | None = None,
+) -> bool:
+    statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
+    end = {"state": state, "reason": reason, "finished_at": now, "coalesced_into": coalesced_into}
+    return _count(session.execute(statement.values(end))) == 1
+
+
+def _count(result: object) -> int:
+    """How many rows a statement inserted or changed."""
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)

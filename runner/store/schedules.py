@@ -1,0 +1,211 @@
+"""Schedules: saved, due, accounted for, paused, removed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from runner.store import queue
+from runner.store.occurrences import NewOccurrence
+from runner.store.queue import BulkRecorded
+from runner.store.tables import ScheduleRow
+from schemas.automation import TrainingSchedule
+from schemas.errors import ScheduleError
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    """A schedule as it stands."""
+
+    name: str
+    schedule: TrainingSchedule
+    enabled: bool
+    paused_note: str | None
+    """None: not paused."""
+    next_run: datetime | None
+    watermark: datetime
+    """Occurrences at or before it are accounted for."""
+    last_run: datetime | None
+    run_count: int
+    """Settled executions, cancelled ones too."""
+    success_count: int
+    failure_count: int
+    created_at: datetime
+    updated_at: datetime
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule whose next run has come."""
+
+    name: str
+    schedule: TrainingSchedule
+    next_run: datetime
+    watermark: datetime
+    paused_note: str | None
+    """Not None: its occurrences are to be recorded as skipped, with this note as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of everything that was due of one schedule, up to a new watermark."""
+
+    name: str
+    occurrences: tuple[NewOccurrence, ...]
+    watermark: datetime
+    next_run: datetime | None
+
+
+def save(session: Session, schedule: TrainingSchedule, next_run: datetime | None, now: datetime) -> None:
+    """Insert a schedule, or change the one of this name (a removed one comes back).
+
+    The watermark moves to `now`, so that nothing old fires under the new definition; counters, last run and a pause
+    are kept. `next_run` is None for a disabled schedule.
+    """
+    row = session.get(ScheduleRow, schedule.name, populate_existing=True)
+    if row is None:
+        row = ScheduleRow(name=schedule.name, created_at=now)
+        session.add(row)
+    row.definition, row.enabled = schedule, schedule.enabled
+    row.next_run, row.watermark = next_run, now
+    row.updated_at, row.removed_at = now, None
+    session.flush()
+
+
+def remove(session: Session, name: str, now: datetime) -> bool:
+    """Take a schedule out of service; its history and counters stay. False if there is none."""
+    row = _row(session, name)
+    if row is None:
+        return False
+    row.removed_at, row.updated_at, row.next_run = now, now, None
+    session.flush()
+    return True
+
+
+def get(session: Session, name: str) -> ScheduleRecord | None:
+    """One schedule by its name; a removed one is none."""
+    row = _row(session, name)
+    return None if row is None else _to_record(row)
+
+
+def list_active(session: Session) -> list[ScheduleRecord]:
+    """All that are not removed (disabled and paused ones too), by name."""
+    rows = session.scalars(select(ScheduleRow).where(ScheduleRow.removed_at.is_(None)).order_by(ScheduleRow.name))
+    return [_to_record(row) for row in rows]
+
+
+def count_active(session: Session) -> int:
+    """How many are not removed."""
+    statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))
+    return session.scalar(statement) or 0
+
+
+def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
+    """Enabled schedules whose next run is at or before `now`, the most overdue first; paused ones are among them.
+
+    Call it in the write transaction that accounts for them, so that no edit falls between the two.
+    """
+    columns = (
+        ScheduleRow.name,
+        ScheduleRow.definition,
+        ScheduleRow.next_run,
+        ScheduleRow.watermark,
+        ScheduleRow.paused_note,
+    )
+    rows = session.execute(
+        select(*columns)
+        .where(ScheduleRow.next_run <= now, ScheduleRow.removed_at.is_(None), ScheduleRow.enabled.is_(True))
+        .order_by(ScheduleRow.next_run, ScheduleRow.name)
+        .limit(limit)
+    )
+    return [
+        DueSchedule(name, schedule, next_run, watermark, paused_note)
+        for name, schedule, next_run, watermark, paused_note in rows
+        if next_run is not None
+    ]
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the next enabled schedule falls due (it may be in the past)."""
+    return session.scalar(
+        select(ScheduleRow.next_run)
+        .where(ScheduleRow.next_run.is_not(None), ScheduleRow.removed_at.is_(None), ScheduleRow.enabled.is_(True))
+        .order_by(ScheduleRow.next_run)
+        .limit(1)
+    )
+
+
+def account(session: Session, accounts: Sequence[Account], now: datetime, max_queue_length: int) -> BulkRecorded:
+    """Record everything that was due of many schedules, and move their watermarks and next runs.
+
+    One transaction and few statements, however many schedules; repeating it after a crash records nothing twice.
+    """
+    if not accounts:
+        return BulkRecorded(0, 0, 0)
+    news = [new for item in accounts for new in item.occurrences]
+    recorded = queue.record_many(session, news, now, max_queue_length)
+    session.connection().execute(
+        update(_TABLE)
+        .where(_TABLE.c.name == bindparam("of_name"))
+        .values(watermark=bindparam("new_watermark"), next_run=bindparam("new_next_run")),
+        [{"of_name": item.name, "new_watermark": item.watermark, "new_next_run": item.next_run} for item in accounts],
+    )
+    return recorded
+
+
+def pause(session: Session, name: str, note: str, now: datetime) -> None:
+    """Until `unpause`, what falls due is skipped, and the note says why.
+
+    Raises:
+        ScheduleError: no such schedule.
+    """
+    row = _known(session, name)
+    row.paused_note, row.updated_at = note, now
+    session.flush()
+
+
+def unpause(session: Session, name: str, now: datetime) -> None:
+    """End a pause.
+
+    Raises:
+        ScheduleError: no such schedule.
+    """
+    row = _known(session, name)
+    row.paused_note, row.updated_at = None, now
+    session.flush()
+
+
+_TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
+
+
+def _row(session: Session, name: str) -> ScheduleRow | None:
+    row = session.get(ScheduleRow, name, populate_existing=True)
+    return None if row is None or row.removed_at is not None else row
+
+
+def _known(session: Session, name: str) -> ScheduleRow:
+    row = _row(session, name)
+    if row is None:
+        raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
+    return row
+
+
+def _to_record(row: ScheduleRow) -> ScheduleRecord:
+    return ScheduleRecord(
+        name=row.name,
+        schedule=row.definition,
+        enabled=row.enabled,
+        paused_note=row.paused_note,
+        next_run=row.next_run,
+        watermark=row.watermark,
+        last_run=row.last_run,
+        run_count=row.run_count,
+        success_count=row.success_count,
+        failure_count=row.failure_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        removed_at=row.removed_at,
+    )

@@ -1,0 +1,227 @@
+"""The queue: each occurrence once, in order, and every step harmless when repeated."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from runner.store import history, occurrences, queue
+from runner.store.engine import Store
+from runner.store.occurrences import NewOccurrence
+from runner.store.states import ExecutionStatus, OccurrenceState
+from schemas.automation import TrainingSchedule, TriggerType
+from schemas.execution import Outcome
+
+ROOM = 100
+
+
+def schedule(name: str = "nightly", **fields: object) -> TrainingSchedule:
+    return TrainingSchedule.model_validate({"name": name, "cron_expression": "0 2 * * *", **fields})
+
+
+def begin(session: Session, occurrence_id: int, now: datetime) -> int | None:
+    return queue.begin(
+        session,
+        occurrence_id,
+        now,
+        worker="tuner",
+        worker_reason="no GPU",
+        seed=7,
+        run_dir=lambda execution_id: Path(f"/runs/{execution_id}"),
+    )
+
+
+def put(session: Session, now: datetime, name: str = "nightly", **fields: object) -> int:
+    new = NewOccurrence(schedule(name), now, **fields)  # type: ignore[arg-type]
+    return queue.record(session, new, now, ROOM).occurrence_id
+
+
+def test_an_occurrence_is_recorded_once(store: Store, now: datetime) -> None:
+    new = NewOccurrence(schedule(), now)
+    with store.write() as session:
+        first = queue.record(session, new, now, ROOM)
+    with store.write() as session:
+        second = queue.record(session, new, now + timedelta(hours=1), ROOM)
+    assert first.created
+    assert not second.created
+    assert second.occurrence_id == first.occurrence_id
+    with store.read() as session:
+        assert queue.depth(session) == 1
+
+
+def test_the_head_is_emergency_then_priority_then_age(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        put(session, now - timedelta(minutes=1), "young")
+        put(session, now - timedelta(minutes=5), "old")
+        put(session, now, "important", priority=5)
+        put(session, now, "unwanted", priority=-3)
+        put(session, now, "fire", trigger_type=TriggerType.EMERGENCY, priority=-1000)
+        put(session, now, "later", not_before=now + timedelta(minutes=3), priority=9)
+    with store.read() as session:
+        assert [run.schedule_name for run in queue.waiting(session, now, 10)] == [
+            "fire",
+            "important",
+            "old",
+            "young",
+            "unwanted",
+        ]
+        assert [run.schedule_name for run in queue.waiting(session, now, 2)] == ["fire", "important"]
+        assert len(queue.queued(session, 10)) == 6
+        assert queue.next_not_before(session, now) == now + timedelta(minutes=3)
+        run = queue.waiting(session, now, 1)[0]
+        assert run.schedule == schedule("fire")
+        assert run.attempt == 1
+
+
+def test_a_full_queue_says_missed_and_lets_emergencies_in(store: Store, now: datetime) -> None:
+    news = [NewOccurrence(schedule(f"s{number}"), now) for number in range(4)]
+    fire = NewOccurrence(schedule("fire"), now, TriggerType.EMERGENCY)
+    with store.write() as session:
+        bulk = queue.record_many(session, [*news, fire], now, max_queue_length=2)
+        assert (bulk.created, bulk.already, bulk.refused) == (5, 0, 2)
+        assert queue.depth(session) == 3
+        refused = occurrences.find(session, "s3", now)
+        assert refused is not None
+        assert refused.state is OccurrenceState.MISSED
+        assert "queue is full" in refused.reason
+        assert refused.finished_at == now
+        again = queue.record(session, NewOccurrence(schedule("s4"), now), now, 2)
+        assert again.state is OccurrenceState.MISSED
+
+
+def test_coalesced_ones_name_what_stands_for_them(store: Store, now: datetime) -> None:
+    late = now - timedelta(days=1)
+    with store.write() as session:
+        queue.record_many(
+            session,
+            [
+                NewOccurrence(
+                    schedule(), late, state=OccurrenceState.COALESCED, reason="later one", coalesced_with=now
+                ),
+                NewOccurrence(schedule(), now),
+            ],
+            now,
+            ROOM,
+        )
+    with store.read() as session:
+        kept, gone = occurrences.find(session, "nightly", now), occurrences.find(session, "nightly", late)
+        assert kept is not None
+        assert gone is not None
+        assert gone.coalesced_into == kept.occurrence_id
+        assert [run.occurrence_id for run in queue.queued(session, 9)] == [kept.occurrence_id]
+
+
+def test_begin_writes_the_intent_once(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        occurrence_id = put(session, now)
+        execution_id = begin(session, occurrence_id, now)
+        assert execution_id is not None
+        assert begin(session, occurrence_id, now) is None
+        assert begin(session, 999, now) is None
+    with store.read() as session:
+        [execution] = history.unfinished(session)
+        assert execution.execution_id == execution_id
+        assert execution.status is ExecutionStatus.STARTING
+        assert execution.run_dir == Path(f"/runs/{execution_id}")
+        assert execution.seed == 7
+        found = queue.active(session, ["nightly", "other"])
+        assert found == {"nightly": queue.ActiveOccurrences(running=(occurrence_id,))}
+
+
+def test_a_retry_waits_as_the_next_attempt_and_keeps_time_to_start(store: Store, now: datetime) -> None:
+    again = now + timedelta(hours=20)
+    with store.write() as session:
+        occurrence_id = put(session, now)
+        begin(session, occurrence_id, now)
+        assert queue.retry(session, occurrence_id, again, "crashed; attempt 2 of 3")
+        assert not queue.retry(session, occurrence_id, again, "twice")
+        assert queue.waiting(session, now, 5) == []
+        [run] = queue.waiting(session, again, 5)
+        assert run.attempt == 2
+        assert run.reason == "crashed; attempt 2 of 3"
+        assert run.start_deadline == again + timedelta(hours=12)
+        assert queue.expire(session, again) == []
+        begin(session, occurrence_id, again)
+        assert [execution.attempt for execution in history.of_occurrence(session, occurrence_id)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Outcome.SUCCEEDED, OccurrenceState.SUCCEEDED),
+        (Outcome.TIMED_OUT, OccurrenceState.FAILED),
+        (Outcome.LOST, OccurrenceState.FAILED),
+        (Outcome.CANCELLED, OccurrenceState.CANCELLED),
+    ],
+)
+def test_finish_ends_a_running_one_once(store: Store, now: datetime, outcome: Outcome, state: OccurrenceState) -> None:
+    with store.write() as session:
+        occurrence_id = put(session, now)
+        assert not queue.finish(session, occurrence_id, outcome, "not begun", now)
+        begin(session, occurrence_id, now)
+        assert queue.finish(session, occurrence_id, outcome, "done", now)
+        assert not queue.finish(session, occurrence_id, Outcome.FAILED, "again", now)
+    with store.read() as session:
+        record = occurrences.get(session, occurrence_id)
+        assert record is not None
+        assert (record.state, record.reason, record.finished_at) == (state, "done", now)
+
+
+def test_what_waits_too_long_is_missed_with_the_guards_last_words(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        occurrence_id = put(session, now)
+        assert queue.defer(session, occurrence_id, "2.0 GB free of 4.0 GB", now + timedelta(seconds=15))
+        assert queue.waiting(session, now, 5) == []
+        assert queue.next_start_deadline(session) == now + timedelta(hours=12)
+        assert queue.expire(session, now + timedelta(hours=12)) == []
+        [run] = queue.expire(session, now + timedelta(hours=12, microseconds=1))
+        assert run.occurrence_id == occurrence_id
+        assert not queue.defer(session, occurrence_id, "again", now)
+    with store.read() as session:
+        record = occurrences.get(session, occurrence_id)
+        assert record is not None
+        assert record.state is OccurrenceState.MISSED
+        assert record.reason == "still waiting at its start deadline: 2.0 GB free of 4.0 GB"
+
+
+def test_a_retry_past_its_deadline_failed_it_was_not_missed(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        occurrence_id = put(session, now)
+        begin(session, occurrence_id, now)
+        queue.retry(session, occurrence_id, now, "crashed")
+        queue.expire(session, now + timedelta(days=2))
+        record = occurrences.get(session, occurrence_id)
+        assert record is not None
+        assert record.state is OccurrenceState.FAILED
+
+
+def test_only_what_waits_can_be_cancelled_skipped_or_coalesced(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        running, cancelled, skipped, merged = (put(session, now, name) for name in ("a", "b", "c", "d"))
+        begin(session, running, now)
+        for end in (queue.cancel, queue.skip):
+            assert not end(session, running, "no", now)
+        assert not queue.coalesce(session, running, cancelled, "no", now)
+        assert queue.cancel(session, cancelled, "asked", now)
+        assert queue.skip(session, skipped, "12 of 500 new games", now)
+        assert queue.coalesce(session, merged, running, "one is under way", now)
+        states = [occurrences.get(session, number) for number in (running, cancelled, skipped, merged)]
+        assert [record.state.value for record in states if record] == ["running", "cancelled", "skipped", "coalesced"]
+        assert states[3] is not None
+        assert states[3].coalesced_into == running
+
+
+def test_two_runs_asked_for_at_one_moment_are_two(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        for _ in range(5):
+            instant = queue.free_instant(session, "manual", now)
+            assert queue.record(session, NewOccurrence(schedule("manual"), instant), now, ROOM).created
+        assert [record.scheduled_for.microsecond for record in occurrences.recent(session, "manual", 9)] == [
+            4,
+            3,
+            2,
+            1,
+            0,
+        ]
+        assert queue.free_instant(session, "other", now) == now
