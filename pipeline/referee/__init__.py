@@ -14,7 +14,7 @@ _HOMES = {
     "replay": "Replay read_replay",
     "result": "ContestantTally MatchResult",
     "schedule": "GameSpec paired_schedule",
-    "snake_process": "SnakeCommand SnakeProcess",
+    "snake_process": "SnakeCommand SnakeProcess running_snakes",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -104,7 +104,7 @@ class Hall:
             raise SnakeError(
                 f"the snake does not answer GET / {why}".rstrip(),
                 where=endpoint.url,
-                remedy="Start it, or check the URL; the API wants an object like {\"apiversion\": \"1\"}.",
+                remedy='Start it, or check the URL; the API wants an object like {"apiversion": "1"}.',
             )
         return identity
 
@@ -145,9 +145,7 @@ class Hall:
         assert self._replay_dir is not None
         names = tuple(self._contestants[snake.contestant].name for snake in outcome.snakes)
         try:
-            path = await self._loop.run_in_executor(
-                None, write_replay, self._replay_dir, outcome, recording, names
-            )
+            path = await self._loop.run_in_executor(None, write_replay, self._replay_dir, outcome, recording, names)
             self._finished(replace(outcome, replay=path), lines)
         except Exception as error:  # noqa: BLE001 - handed to the caller of `play`
             self._end(error)

@@ -34,9 +34,7 @@ def paired_schedule(pairs: int, seed: int, seats: Sequence[int] = (0, 1)) -> tup
     """
     line = tuple(seats)
     rotations = list(dict.fromkeys(line[shift:] + line[:shift] for shift in range(len(line))))
-    return tuple(
-        GameSpec(pair, game_seed(seed, pair), rotation) for pair in range(pairs) for rotation in rotations
-    )
+    return tuple(GameSpec(pair, game_seed(seed, pair), rotation) for pair in range(pairs) for rotation in rotations)
 
 
 def game_seed(seed: int, number: int) -> int:

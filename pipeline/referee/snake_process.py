@@ -1,0 +1,280 @@
+"""A snake server as a child process: started on a free port, waited for, watched, stopped with all it started."""
+
+import contextlib
+import http.client
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from pipeline.referee.protocol import read_identity
+from schemas.errors import SnakeError
+
+PORTS = range(20000, 32768)
+"""Below the range from which the kernel takes outgoing connections' ports, so none of those can be in the way."""
+PORT_ATTEMPTS = 5
+START_DEADLINE_S = 20.0
+STOP_GRACE_S = 1.0
+"""Between TERM and KILL."""
+POLL_S = 0.01
+LOG_LINES = 15
+_TETHER = Path(__file__).with_name("tether.py")
+
+
+@dataclass(frozen=True, slots=True)
+class SnakeCommand:
+    """How a snake is started. `{port}` in an argument becomes the port, which is also in the environment."""
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    port_variable: str = "PORT"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """On top of this process's own."""
+
+
+class SnakeProcess:
+    """A running snake; use it as a context manager, or `start` and `stop` it.
+
+    The snake runs behind a tether (`tether.py`): it ends when this process does, however that happens.
+
+    Args:
+        name: for messages.
+        command: how to start it.
+        log: file that its output is appended to; its folder must exist.
+        start_deadline_s: until it answers `GET /` with JSON.
+        stop: asked while waiting for the start; once true, `start` gives up with a SnakeError.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: SnakeCommand,
+        log: Path,
+        *,
+        start_deadline_s: float = START_DEADLINE_S,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.port = 0
+        self._command = command
+        self._start_deadline_s = start_deadline_s
+        self._stop = stop
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    def url(self) -> str:
+        """The base URL, once started."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it on a free port and wait until it answers.
+
+        The port is only known to be free a moment before the snake binds it; should another process take it in
+        between, the snake is started again on another one.
+
+        Raises:
+            SnakeError: it cannot be started, ends, hangs, or answers no JSON; with the last lines of its log.
+        """
+        taken = random.SystemRandom()
+        for _ in range(PORT_ATTEMPTS):
+            self.port = _free_port(taken)
+            self._launch()
+            try:
+                if self._wait_until_answering():
+                    return
+            except BaseException:
+                self.stop()
+                raise
+            self.stop()
+        raise self._error(f"found no port it could listen on in {PORT_ATTEMPTS} attempts", "Is something taking them?")
+
+    def begin_stop(self) -> None:
+        """Send it TERM, and KILL a second later, without waiting; `stop` waits. Several snakes so end together."""
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def stop(self) -> None:
+        """End it and all it started: TERM, after a second KILL. Harmless when it does not run."""
+        process = self._process
+        if process is None:
+            return
+        self.begin_stop()
+        self._process = None
+        try:
+            process.wait(STOP_GRACE_S + 5)
+        except subprocess.TimeoutExpired:  # the tether itself hangs: the kernel then kills the snake with it
+            process.kill()
+            process.wait()
+
+    def require_running(self) -> None:
+        """Check that it has not ended since.
+
+        Raises:
+            SnakeError: it has; with its exit code and the last lines of its log.
+        """
+        code = self._process.poll() if self._process is not None else None
+        if self._process is None or code is not None:
+            raise self._error(f"ended by itself with exit code {code}", "Mend what its log says.")
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the snake and all it started, without the tether."""
+        if self._process is None:
+            return []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [child.pid for child in psutil.Process(self._process.pid).children(recursive=True)]
+        return []
+
+    def log_tail(self) -> str:
+        """Return the last lines it wrote since it was started."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - 8192, self._log_start))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError as error:
+            return f"(its log cannot be read: {error})"
+        return "\n".join(lines[-LOG_LINES:])
+
+    def __enter__(self) -> Self:
+        """Start it; see `start`."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+    def _launch(self) -> None:
+        command = self._command
+        argv = [part.replace("{port}", str(self.port)) for part in command.argv]
+        environment = {**os.environ, **command.environment, command.port_variable: str(self.port)}
+        try:
+            with self.log.open("ab") as log:
+                self._log_start = log.tell()
+                self._process = subprocess.Popen(
+                    # -I: neither the snake's folder nor the user's may change what the tether imports.
+                    [sys.executable, "-I", str(_TETHER), str(STOP_GRACE_S), *argv],
+                    cwd=command.cwd,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    process_group=0,
+                )
+        except OSError as error:
+            raise SnakeError(
+                f"snake {self.name} cannot be started: {error.strerror}",
+                where=str(error.filename or self.log),
+                remedy="Check its folder and the folder of its log.",
+            ) from error
+
+    def _wait_until_answering(self) -> bool:
+        """Return True once it answers; False where its port was taken by somebody else."""
+        deadline = monotonic() + self._start_deadline_s
+        while monotonic() < deadline:
+            assert self._process is not None
+            code = self._process.poll()
+            if code is not None:
+                if code != 127 and self._port_was_taken():
+                    return False
+                raise self._error(f"ended at once with exit code {code}", "Mend what its log says.")
+            if self._stop is not None and self._stop():
+                raise self._error("was not waited for: a stop was asked for", "Start again when it suits.")
+            if self._listens():
+                return self._answers(deadline)
+            sleep(POLL_S)
+        raise self._error(
+            f"did not listen on port {self.port} within {self._start_deadline_s:g} s",
+            f"It must listen on the port in ${self._command.port_variable}; see its log.",
+        )
+
+    def _listens(self) -> bool:
+        """Whether a process of the snake's own has a listening socket on the port: another's would not do."""
+        for pid in self.pids():
+            with contextlib.suppress(psutil.Error):
+                for connection in psutil.Process(pid).net_connections("tcp"):
+                    if connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port:
+                        return True
+        return False
+
+    def _answers(self, deadline: float) -> bool:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=max(deadline - monotonic(), 0.1))
+        try:
+            client.request("GET", "/")
+            body = client.getresponse().read(1 << 20)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._error(f"does not answer GET / ({error or type(error).__name__})", "See its log.") from error
+        finally:
+            client.close()
+        if read_identity(body) is None:
+            raise self._error(
+                f"answers GET / with {body[:80]!r}", 'The API wants a JSON object like {"apiversion": "1"}.'
+            )
+        return True
+
+    def _port_was_taken(self) -> bool:
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            words = log.read(65536).lower()
+        return b"address already in use" in words or b"eaddrinuse" in words or not _is_free(self.port)
+
+    def _error(self, what: str, remedy: str) -> SnakeError:
+        tail = self.log_tail()
+        words = f"{remedy} Its last lines:\n{tail}" if tail else f"{remedy} It wrote nothing."
+        return SnakeError(f"snake {self.name} {what}", where=f"log {self.log}", remedy=words)
+
+
+@contextlib.contextmanager
+def running_snakes(snakes: Iterable[SnakeProcess]) -> Iterator[None]:
+    """Start several snakes, one after the other, and stop them all together.
+
+    Raises:
+        SnakeError: one could not be started; those already running are stopped.
+    """
+    started: list[SnakeProcess] = []
+    try:
+        for snake in snakes:
+            snake.start()
+            started.append(snake)
+        yield
+    finally:
+        for snake in started:
+            snake.begin_stop()
+        for snake in started:
+            snake.stop()
+
+
+def _free_port(chance: random.Random) -> int:
+    for _ in range(200):
+        port = chance.choice(PORTS)
+        if _is_free(port):
+            return port
+    raise SnakeError(
+        "no free port for a snake",
+        where=f"tried 200 ports from {PORTS.start} to {PORTS.stop - 1}",
+        remedy="End the programs that listen on them.",
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose old connections are still in TIME_WAIT is free for listening.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
