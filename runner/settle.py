@@ -188,7 +188,7 @@ def _following(
         return GiveUp(final)
     delay_s = retry_delay_s(facts.schedule, facts.scheduled_for, facts.attempt, kind)
     count = f"retry {facts.attempt} of {facts.schedule.max_retries}"
-    reason = f"{count}, {delay_s:.0f} s after it {outcome.value.replace('_', ' ')} ({kind.value})"
+    reason = f"{count}, {delay_s:.0f} s after the run ended as {outcome.value} ({kind.value})"
     return Retry(now + timedelta(seconds=delay_s), facts.attempt + 1, reason)
 
 

@@ -47,6 +47,14 @@ class GpuState(Frozen):
     other_processes: int = 0
 
 
+class GpuUse(Frozen):
+    """What a set of processes holds of the GPUs at one instant."""
+
+    memory_mb: float
+    utilisation_percent: float | None
+    """Mean over the devices they are on; None where the device does not tell."""
+
+
 class ResourceSnapshot(Frozen):
     """The machine at one instant, container limits applied (the cgroup's, where they are tighter than the host's)."""
 

@@ -13,19 +13,11 @@ from dataclasses import dataclass
 
 from runner.worker.tree import TICKS_PER_S, Entry, Root, members, process_table
 from schemas.execution import ResourceUsage
+from schemas.machine import GpuUse
 
 _log = logging.getLogger(__name__)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1024.0 * 1024.0
-
-
-@dataclass(frozen=True, slots=True)
-class GpuUse:
-    """What a set of processes holds of the GPUs at one instant."""
-
-    memory_mb: float
-    utilisation_percent: float
-    """Mean over the devices they are on."""
 
 
 GpuUseOf = Callable[[set[int]], GpuUse | None]
@@ -167,8 +159,9 @@ def _add(account: _Account, entries: list[Entry], memory_mb: float, gpu: GpuUse 
     account.peak_processes = max(account.peak_processes, len(entries))
     if gpu is not None:
         account.peak_gpu_memory_mb = max(account.peak_gpu_memory_mb or 0.0, gpu.memory_mb)
-        account.gpu_percent_sum += gpu.utilisation_percent
-        account.gpu_samples += 1
+        if gpu.utilisation_percent is not None:
+            account.gpu_percent_sum += gpu.utilisation_percent
+            account.gpu_samples += 1
 
 
 def _memory_bytes(pid: int) -> int:
