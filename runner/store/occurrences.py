@@ -114,6 +114,11 @@ def get(session: Session, occurrence_id: int) -> OccurrenceRecord | None:
     return None if row is None else _to_record(row)
 
 
+def definition(session: Session, occurrence_id: int) -> TrainingSchedule | None:
+    """The schedule as it was when the occurrence was recorded; None for what was never to run, or is unknown."""
+    return session.scalar(select(OccurrenceRow.definition).where(OccurrenceRow.id == occurrence_id))
+
+
 def find(session: Session, schedule_name: str, scheduled_for: datetime) -> OccurrenceRecord | None:
     """One occurrence by what makes it unique."""
     row = session.scalar(

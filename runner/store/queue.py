@@ -174,8 +174,14 @@ def begin(
     return history.open_execution(session, row, plan, now)
 
 
-def retry(session: Session, occurrence_id: int, not_before: datetime, reason: str) -> bool:
-    """Queue a running occurrence again, as its next attempt; False if it is not running.
+def retry(
+    session: Session, occurrence_id: int, not_before: datetime, reason: str, attempt: int | None = None
+) -> bool:
+    """Queue a running occurrence again; False if it is not running.
+
+    Args:
+        attempt: the number of its next execution; None: one more. The same number again where the daemon itself
+            ended the run, which must not use up a retry.
 
     Its start deadline moves along: a run that did start on time must not be missed between two attempts.
     """
@@ -184,7 +190,7 @@ def retry(session: Session, occurrence_id: int, not_before: datetime, reason: st
         return False
     assert row.definition is not None
     row.state, row.reason, row.not_before = OccurrenceState.QUEUED, reason, not_before
-    row.attempt += 1
+    row.attempt = row.attempt + 1 if attempt is None else attempt
     row.start_deadline = max(row.start_deadline, start_deadline(row.definition, not_before))
     session.flush()
     return True
