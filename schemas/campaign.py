@@ -20,7 +20,7 @@ class CandidateDecision(StrEnum):
     NOT_CONFIRMED = "not_confirmed"
     """It passed the first test, but not the second one on unseen seeds."""
     CONFLICT = "conflict"
-    """It passed, but the weights' file had been edited by hand meanwhile: the edit stays, the candidate is set aside."""
+    """It passed, but the weights' file had been edited by hand meanwhile: the edit stays, this is set aside."""
 
 
 class MeasuredRate(Frozen):
@@ -39,6 +39,8 @@ class SeedUse(Frozen):
     campaign: int
     epoch: int
     """Number of the start of the tuner within its campaign, so that a repeated iteration gets new seeds."""
+    serial: int
+    """Number of the evaluation within the epoch."""
     decision_pairs: int
     confirmation_pairs: int
     measurement_pairs: int
@@ -128,8 +130,6 @@ class Checkpoint(Frozen):
     """None until it has been measured; its games are none of those that decided."""
     measurement_due: bool
     """The best configuration is not the one that `best` was measured on, or `best` is asked for anew."""
-    measurements: int
-    """How often a best was measured in this epoch; keeps their seeds apart."""
     search_state: dict[str, list[float]]
     """What the search has learned, by name."""
     pending: PendingReplacement | None = None

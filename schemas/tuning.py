@@ -104,5 +104,5 @@ class TunerSettings(Frozen):
         if self.weights_per_candidate_min > self.weights_per_candidate_max:
             raise ValueError("weights_per_candidate_min: is larger than weights_per_candidate_max")
         if self.min_improvement >= self.target_improvement:
-            raise ValueError("min_improvement: must be smaller than target_improvement, which the test must tell from it")
+            raise ValueError("min_improvement: must be smaller than target_improvement")
         return self

@@ -1,0 +1,53 @@
+"""The weights as the nested dictionary that users' own perturbations work on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.tuner.specification import Specification
+from pipeline.tuner.weights import WeightFile
+from schemas.campaign import WeightValue
+from schemas.errors import SnakeError
+
+
+def nested(weights: WeightFile) -> dict[str, Any]:
+    """The whole file as plain dictionaries, lists and values; a fresh copy every time."""
+    tree: dict[str, Any] = YAML(typ="safe", pure=True).load(weights.text)
+    return tree
+
+
+def changes_in(tree: object, weights: WeightFile, rules: Specification) -> dict[str, WeightValue]:
+    """What `tree` changes of the file's weights, each brought to its kind and bounds.
+
+    Raises:
+        SnakeError: `tree` is no dictionary, lacks a weight, or gives one that is no number.
+    """
+    if not isinstance(tree, dict):
+        raise SnakeError(f"random_perturbation returned {type(tree).__name__}", remedy="Return the changed config.")
+    found = dict(_flattened(tree, ""))
+    changes: dict[str, WeightValue] = {}
+    for path, value in weights.values.items():
+        if path not in found:
+            raise SnakeError(f"random_perturbation dropped the weight {path}")
+        proposed = found[path]
+        if proposed == value or path not in rules:
+            continue
+        if not isinstance(proposed, bool | int | float):
+            raise SnakeError(f"random_perturbation made {path} {proposed!r}, which is no number")
+        fitted = rules[path].fitted(float(proposed))
+        if fitted != value:
+            changes[path] = fitted
+    return changes
+
+
+def _flattened(value: object, path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        entries: list[tuple[object, object]] = list(value.items())
+    elif isinstance(value, list):
+        entries = list(enumerate(value))
+    else:
+        yield path, value
+        return
+    for key, child in entries:
+        yield from _flattened(child, f"{path}.{key}" if path else str(key))

@@ -1,0 +1,156 @@
+"""What may be done to each weight: its kind, bounds and step, derived from the weights file and overridable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.tuner.weights import Weight, WeightFile
+from schemas.campaign import WeightValue
+from schemas.errors import SnakeError
+from schemas.frozen import Frozen
+from schemas.settings import describe
+
+SPECIFICATION_NAME = "weight_spec.yaml"
+WIDEST = 10
+"""Without declared bounds a weight keeps its sign and stays within ten times its size."""
+SMALLEST_SCALE = 0.05
+"""Share of a weight's range that changes are at least measured in, so that a weight of 0 can leave it."""
+
+
+class WeightOverride(Frozen):
+    """An entry of the override file: everything left out stays as derived."""
+
+    kind: Literal["bool", "int", "float"] | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    tune: bool = True
+
+
+@dataclass(frozen=True)
+class WeightRule:
+    """How one weight may change."""
+
+    kind: type[bool] | type[int] | type[float]
+    low: float
+    high: float
+    step: float
+    """Values lie on multiples of this, counted from `low`; 0: anywhere."""
+
+    def moved(self, value: WeightValue, share: float) -> WeightValue:
+        """`value` moved by `share` of its own size, at least one step, kept inside the bounds.
+
+        A switch is flipped whatever the share. At a bound the move goes the other way.
+        """
+        if self.kind is bool:
+            return not value
+        scale = max(abs(value), SMALLEST_SCALE * (self.high - self.low))
+        smallest = self.step if self.step > 0 else 0.0
+        shift = share * scale
+        if abs(shift) < smallest:
+            shift = smallest if share >= 0 else -smallest
+        moved = self.fitted(value + shift)
+        return moved if moved != value else self.fitted(value - shift)
+
+    def fitted(self, value: float) -> WeightValue:
+        """The allowed value nearest to `value`."""
+        if self.kind is bool:
+            return value >= 0.5
+        inside = min(max(value, self.low), self.high)
+        if self.step > 0:
+            steps = round((inside - self.low) / self.step)
+            inside = self.low + steps * self.step
+            if inside > self.high:
+                inside -= self.step
+        return round(inside) if self.kind is int else float(f"{inside:.6g}")
+
+    @property
+    def span(self) -> float:
+        """Width of the bounds; 1 for a switch."""
+        return 1.0 if self.kind is bool else self.high - self.low
+
+
+Specification = Mapping[str, WeightRule]
+"""Path -> rule of every weight that may be tuned."""
+
+
+def specify(weights: WeightFile, override_file: Path | None) -> dict[str, WeightRule]:
+    """The rule of every weight that may be tuned.
+
+    Derived: the kind from the value; the bounds from `# [lowest, highest]` on its line, else its sign is kept and it
+    may grow tenfold; the step is 1 for whole numbers. `override_file` maps weight paths, or patterns such as
+    `search.*`, to `kind`, `low`, `high`, `step` and `tune: false`; later entries win.
+
+    Raises:
+        SnakeError: the override file is missing or malformed, names no weight, gives bounds that are none or exclude
+            the present value, or leaves nothing to tune.
+    """
+    overrides = _read_overrides(override_file) if override_file else {}
+    where = str(override_file)
+    for pattern in overrides:
+        if not any(fnmatchcase(path, pattern) for path in weights.weights):
+            raise SnakeError(f"no weight is called {pattern!r}", where=where, remedy=f"{weights.where} lists them.")
+    rules = {}
+    for path, weight in weights.weights.items():
+        applied = [override for pattern, override in overrides.items() if fnmatchcase(path, pattern)]
+        if applied and not applied[-1].tune:
+            continue
+        rules[path] = _rule(weight, applied, weights.where)
+    if not rules:
+        raise SnakeError("every weight is excluded from tuning", where=where, remedy="Remove a `tune: false`.")
+    return rules
+
+
+def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> WeightRule:
+    merged: dict[str, Any] = {}
+    for override in overrides:
+        merged |= override.model_dump(exclude_none=True, exclude={"tune"})
+    value = weight.value
+    kind: type[bool] | type[int] | type[float] = {"bool": bool, "int": int, "float": float}.get(
+        merged.get("kind", ""), type(value)
+    )
+    if kind is not type(value):
+        raise SnakeError(
+            f"weight {weight.path} is written as {type(value).__name__} but is to be {kind.__name__}",
+            where=f"{where}:{weight.line}",
+            remedy="Write its value in that form, for instance 2.0 instead of 2.",
+        )
+    if kind is bool:
+        return WeightRule(bool, 0, 1, 1)
+    low, high = weight.declared or _bounds_around(float(value))
+    low, high = merged.get("low", low), merged.get("high", high)
+    step = merged.get("step", 1 if kind is int else 0)
+    if not low < high or not low <= value <= high or step < 0 or (kind is int and (step < 1 or step % 1)):
+        raise SnakeError(
+            f"weight {weight.path} = {value} does not fit its bounds {low} to {high} and step {step}",
+            where=f"{where}:{weight.line}",
+            remedy="Correct the value, the bounds in its comment, or the weight specification.",
+        )
+    return WeightRule(kind, low, high, step)
+
+
+def _bounds_around(value: float) -> tuple[float, float]:
+    if value == 0:
+        return -WIDEST, WIDEST
+    return (0.0, WIDEST * value) if value > 0 else (WIDEST * value, 0.0)
+
+
+def _read_overrides(path: Path) -> dict[str, WeightOverride]:
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SnakeError(f"the weight specification cannot be read: {error.strerror}", where=str(path)) from error
+    except (YAMLError, ValueError) as error:
+        raise SnakeError(f"the weight specification is malformed YAML: {error}", where=str(path)) from error
+    if not isinstance(tree, dict):
+        raise SnakeError("the weight specification holds no weight paths", where=str(path))
+    try:
+        return {str(key): WeightOverride.model_validate(entry) for key, entry in tree.items()}
+    except ValidationError as error:
+        raise SnakeError(f"the weight specification is wrong: {describe(error)}", where=str(path)) from error

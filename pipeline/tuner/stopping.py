@@ -1,0 +1,67 @@
+"""When a run is to stop: first asked to finish what it is at, soon after made to drop it."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+GRACE_S = 6.0
+"""An iteration gets so long to finish after the request; the rest of the promised 10 s is for saving."""
+
+
+class Stopping:
+    """Collects the reasons to stop: a signal, a caller's flag, a time budget.
+
+    Args:
+        asked: polled; true once somebody wants the run to stop.
+        budget_s: seconds from now after which the run has used up its time; None: unlimited.
+    """
+
+    def __init__(self, asked: Callable[[], bool] = lambda: False, budget_s: float | None = None) -> None:
+        self._asked = asked
+        self._started = time.monotonic()
+        self._budget_s = budget_s
+        self._signals = 0
+        self._since: float | None = None
+
+    @property
+    def requested(self) -> bool:
+        """True once the run should save and return after the iteration in hand."""
+        if self._since is None and (self._signals or self._asked() or self.budget_used):
+            self._since = time.monotonic()
+        return self._since is not None
+
+    @property
+    def budget_used(self) -> bool:
+        """True once the time budget is spent."""
+        return self._budget_s is not None and time.monotonic() - self._started >= self._budget_s
+
+    @property
+    def by_request(self) -> bool:
+        """True if somebody asked, as opposed to a spent time budget."""
+        return bool(self._signals) or self._asked()
+
+    def overdue(self) -> bool:
+        """True once the iteration in hand must be dropped: the grace is over, or the signal came twice."""
+        if not self.requested:
+            return False
+        return self._signals > 1 or (self._since is not None and time.monotonic() - self._since >= GRACE_S)
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """While inside, SIGINT and SIGTERM ask for a stop; outside the main thread signals are left alone."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(_number: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+
+        former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)

@@ -1,0 +1,184 @@
+"""A snake's weights file: which numbers stand in it, and the same text with some of them changed.
+
+Values are replaced where they stand in the text, so comments, order, quoting and blank lines stay as they are.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from schemas.campaign import WeightValue
+from schemas.errors import SnakeError
+
+_KINDS = {"tag:yaml.org,2002:bool": bool, "tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
+_BOUNDS_IN_COMMENT = re.compile(r"#\s*\[\s*([^,\]\s]+)\s*,\s*([^,\]\s]+)\s*\]")
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One number or switch of the file."""
+
+    path: str
+    """Keys from the top, joined by dots; places in a list are numbers."""
+    value: WeightValue
+    line: int
+    declared: tuple[float, float] | None
+    """Bounds declared on its line as `# [lowest, highest]`."""
+    start: int
+    end: int
+    """Its characters in the text: `text[start:end]`."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A weights file as text, and the weights in it."""
+
+    text: str
+    weights: Mapping[str, Weight]
+    where: str
+    """Its name in error messages."""
+
+    @property
+    def values(self) -> dict[str, WeightValue]:
+        """Path -> value, in the order of the file."""
+        return {path: weight.value for path, weight in self.weights.items()}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the text: two files with one hash are the same configuration."""
+        return hash_of(self.text)
+
+    def changed(self, values: Mapping[str, WeightValue]) -> "WeightFile":
+        """The same file with these weights set; a value of another kind than the present one is refused.
+
+        Raises:
+            SnakeError: a path that the file does not have, or a value of the wrong kind.
+        """
+        pieces, rest = [], self.text
+        for path in sorted(values, key=lambda path: -self._weight(path).start):
+            weight, value = self.weights[path], values[path]
+            if type(value) is not type(weight.value) or not math.isfinite(value):
+                raise SnakeError(
+                    f"weight {path} is of kind {type(weight.value).__name__} and cannot become {value!r}",
+                    where=f"{self.where}:{weight.line}",
+                )
+            pieces.append(rest[weight.end :])
+            pieces.append(_written(value))
+            rest = rest[: weight.start]
+        return parse("".join([rest, *reversed(pieces)]), self.where)
+
+    def _weight(self, path: str) -> Weight:
+        if path not in self.weights:
+            raise SnakeError(f"there is no weight {path!r}", where=self.where)
+        return self.weights[path]
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 of a weights file's text, in hexadecimal."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def read(path: Path) -> WeightFile:
+    """Read a weights file.
+
+    Raises:
+        SnakeError: missing, unreadable, malformed, or without a single weight; names file and line.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError as error:
+        raise SnakeError(
+            "there is no weights file", where=str(path), remedy="Name it with --config-file, relative to --snake-dir."
+        ) from error
+    except OSError as error:
+        raise SnakeError(f"the weights file cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise SnakeError(f"the weights file is not UTF-8 text: {error}", where=str(path)) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> WeightFile:
+    """Find the weights in YAML text.
+
+    Raises:
+        SnakeError: as `read`.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        tree = yaml.load(text)
+        root = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise SnakeError(f"the weights file is malformed YAML: {error.problem}", where=where + line) from error
+    except (YAMLError, ValueError) as error:
+        raise SnakeError(f"the weights file is malformed YAML: {error}", where=where) from error
+    if not isinstance(tree, dict):
+        raise SnakeError("the weights file holds no keys and values", where=where)
+    weights: dict[str, Weight] = {}
+    for path, node, value in _scalars(root, tree, "", set()):
+        if path in weights:
+            raise SnakeError(f"two weights are called {path!r}", where=f"{where}:{node.start_mark.line + 1}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SnakeError(f"weight {path} is not finite", where=f"{where}:{node.start_mark.line + 1}")
+        weights[path] = _weight_at(text, path, node, value)
+    if not weights:
+        raise SnakeError("the weights file holds no number and no switch to tune", where=where)
+    return WeightFile(text, weights, where)
+
+
+def _scalars(node: Any, value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, ScalarNode, WeightValue]]:
+    """Every number and switch once: what an alias repeats belongs to its anchor."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, MappingNode) and isinstance(value, dict):
+        for key_node, child in node.value:
+            key = next((key for key in value if str(key) == key_node.value), None)
+            if key is not None:
+                yield from _scalars(child, value[key], f"{path}.{key}" if path else str(key), seen)
+    elif isinstance(node, SequenceNode) and isinstance(value, list):
+        for place, (child, item) in enumerate(zip(node.value, value, strict=True)):
+            yield from _scalars(child, item, f"{path}.{place}", seen)
+    elif isinstance(node, ScalarNode) and isinstance(value, bool | int | float):
+        if _KINDS.get(str(node.tag)) is type(value):
+            yield path, node, value
+
+
+def _weight_at(text: str, path: str, node: ScalarNode, value: WeightValue) -> Weight:
+    start, end = node.start_mark.index, node.end_mark.index
+    if node.anchor is not None:
+        start = text.rindex(node.value, start, end)
+    newline = text.find("\n", end)
+    line_end = text[end : newline if newline >= 0 else len(text)]
+    return Weight(path, value, node.start_mark.line + 1, _declared(line_end), start, end)
+
+
+def _declared(rest_of_line: str) -> tuple[float, float] | None:
+    match = _BOUNDS_IN_COMMENT.search(rest_of_line)
+    if not match:
+        return None
+    try:
+        low, high = float(match[1]), float(match[2])
+    except ValueError:
+        return None
+    return (low, high) if low < high and math.isfinite(low) and math.isfinite(high) else None
+
+
+def _written(value: WeightValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    text = f"{value:.6g}"
+    if "e" in text and float(text) != 0:
+        text = f"{value:.12f}".rstrip("0") if abs(value) < 1 else f"{value:.1f}"
+    return text if "." in text else f"{text}.0"

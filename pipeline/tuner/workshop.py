@@ -1,0 +1,202 @@
+"""Builds snakes in scratch copies, so that the user's folder only ever sees accepted weights."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.tuner.arena import Abandoned
+from pipeline.tuner.toolchain import build_environment
+from schemas.errors import MachineError, SettingsError, SnakeError
+
+WORDS_KEPT = 30
+"""Last lines of a compiler's output that an error shows."""
+_POLL_S = 0.01
+_NOT_COPIED = shutil.ignore_patterns(".git", "nn_training_results", "__pycache__", ".venv", "node_modules")
+
+
+@dataclass
+class BuiltSnake:
+    """A snake that is ready to start."""
+
+    folder: Path
+    """Its scratch copy: the working folder it is to run in."""
+    binary: Path
+    config: Path
+    """The weights' file it is to play with."""
+
+
+class Workshop:
+    """Scratch copies of one snake's source.
+
+    Each snake gets a copy of its own, built with its own weights. If `weights_at_start` is set, the weights are read
+    when the snake starts: then one build serves all, and a candidate costs no compilation.
+
+    Args:
+        source: the snake's folder; only read.
+        scratch: an existing folder for the copies, on any file system.
+        config_file: the weights, relative to `source`.
+        build_command: `{output}` in it is the binary to write; empty: nothing is built.
+
+    Raises:
+        SnakeError: `source` is no folder.
+        SettingsError: `build_command` cannot be split into words.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        scratch: Path,
+        config_file: str,
+        build_command: str,
+        build_timeout_s: float,
+        *,
+        weights_at_start: bool,
+    ) -> None:
+        if not source.is_dir():
+            raise SnakeError("there is no snake folder", where=str(source), remedy="Name it with --snake-dir.")
+        self._source, self._scratch, self._config_file = source, scratch, config_file
+        self._command = split_command(build_command, "build_command")
+        self._build_timeout_s = build_timeout_s
+        self._weights_at_start = weights_at_start
+        self._free: list[Path] = []
+        self._count = 0
+        self._shared: Path | None = None
+
+    def build(self, name: str, config: str | None, abandon: Callable[[], bool]) -> BuiltSnake:
+        """Build the snake with these weights; None: with those of its own folder.
+
+        Raises:
+            SnakeError: it does not build; shows the compiler's words.
+            MachineError: no toolchain, or no disk.
+            Abandoned: `abandon` became true meanwhile.
+        """
+        try:
+            if not self._weights_at_start:
+                return self._build_own(name, config, abandon)
+            if self._shared is None:
+                self._shared = self._build_own(name, None, abandon).folder
+            return self._with_own_weights(self._shared, config)
+        except OSError as error:
+            raise MachineError(
+                f"the snake cannot be copied for a build: {error.strerror or error}",
+                where=str(error.filename or self._scratch),
+                remedy="Free some space, or correct the folder's rights.",
+            ) from error
+
+    def release(self, snake: BuiltSnake) -> None:
+        """Give a copy back; the next build reuses it, and with it what Go remembers of it."""
+        if self._weights_at_start:
+            snake.config.unlink(missing_ok=True)
+        else:
+            self._free.append(snake.folder)
+
+    def _build_own(self, name: str, config: str | None, abandon: Callable[[], bool]) -> BuiltSnake:
+        folder = self._free.pop() if self._free else self._copy()
+        binary = folder / ".ouroboros-snake"
+        target = folder / self._config_file
+        if config is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(config.encode())
+        if self._command:
+            binary.unlink(missing_ok=True)
+            try:
+                self._run_build(name, folder, binary, abandon)
+            except BaseException:
+                self._free.append(folder)
+                raise
+        return BuiltSnake(folder, binary, target)
+
+    def _with_own_weights(self, folder: Path, config: str | None) -> BuiltSnake:
+        own = folder / self._config_file
+        if config is None:
+            config = own.read_bytes().decode()
+        self._count += 1
+        path = self._scratch / f"weights_{self._count}.yaml"
+        path.write_bytes(config.encode())
+        return BuiltSnake(folder, folder / ".ouroboros-snake", path)
+
+    def _copy(self) -> Path:
+        self._count += 1
+        folder = self._scratch / f"copy_{self._count}"
+        shutil.copytree(self._source, folder, ignore=_NOT_COPIED)
+        return folder
+
+    def _run_build(self, name: str, folder: Path, binary: Path, abandon: Callable[[], bool]) -> None:
+        words = filled(self._command, {"output": str(binary)})
+        environment = build_environment(words[0])
+        log = folder / ".ouroboros-build.log"
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    words,
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                code = self._wait(process, abandon)
+        except FileNotFoundError as error:
+            raise MachineError(f"the build command {words[0]!r} is not found", remedy="Set --build-command.") from error
+        said = _last_lines(log)
+        if "no space left on device" in said.lower():
+            raise MachineError("the disk is full: no snake can be built", where=str(folder), remedy="Free some space.")
+        if code is None:
+            raise SnakeError(
+                f"{name} was not built within {self._build_timeout_s:g} s",
+                where=shlex.join(words),
+                remedy="Raise build_timeout_s, or look why the build hangs.",
+            )
+        if code != 0 or not binary.exists():
+            why = f"exit code {code}" if code else f"it wrote no {binary.name}; is {{output}} in the command?"
+            raise SnakeError(f"{name} does not build: {why}\n{said}\n", where=shlex.join(words))
+
+    def _wait(self, process: "subprocess.Popen[bytes]", abandon: Callable[[], bool]) -> int | None:
+        """The exit code; None after the time limit. Nothing of the build outlives this."""
+        deadline = time.monotonic() + self._build_timeout_s
+        try:
+            while time.monotonic() < deadline:
+                try:
+                    return process.wait(_POLL_S)
+                except subprocess.TimeoutExpired:
+                    if abandon():
+                        raise Abandoned from None
+            return None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def split_command(command: str, setting: str) -> list[str]:
+    """The words of a command, as a shell would split them; no shell is run.
+
+    Raises:
+        SettingsError: unbalanced quotes.
+    """
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise SettingsError(f"{setting} cannot be split into words: {error}", where=command) from error
+
+
+def filled(words: Iterable[str], places: dict[str, str]) -> list[str]:
+    """The words with `{name}` replaced, and no other brace touched."""
+    result = []
+    for word in words:
+        for name, value in places.items():
+            word = word.replace(f"{{{name}}}", value)  # noqa: PLW2901 - one place after the other
+        result.append(word)
+    return result
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_bytes().decode(errors="replace").splitlines()
+    return "\n".join(lines[-WORDS_KEPT:])
