@@ -5,9 +5,9 @@ from datetime import datetime
 
 from pydantic import BaseModel
 from sqlalchemy import select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from runner.store.engine import rows_changed
 from runner.store.tables import CommandRow
 
 
@@ -55,8 +55,7 @@ def answer(session: Session, command_id: int, ok: bool, words: str, now: datetim
         .where(CommandRow.id == command_id, CommandRow.handled_at.is_(None))
         .values(handled_at=now, ok=ok, answer=words)
     )
-    assert isinstance(done, CursorResult)
-    return bool(done.rowcount)
+    return rows_changed(done) == 1
 
 
 def get(session: Session, command_id: int) -> Command | None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from runner.store.engine import rows_changed
 from runner.store.tables import DecisionRow
 from schemas.execution import Decision
 
@@ -37,8 +37,7 @@ def record(session: Session, occurrence_id: int, schedule_name: str, decision: D
         .values(count=DecisionRow.count + 1, last_at=now, reason=decision.reason)
         .execution_options(synchronize_session=False)
     )
-    assert isinstance(folded, CursorResult)
-    if folded.rowcount:
+    if rows_changed(folded):
         return
     session.add(
         DecisionRow(
@@ -61,7 +60,6 @@ def of_occurrence(session: Session, occurrence_id: int) -> list[DecisionRecord]:
         select(DecisionRow)
         .where(DecisionRow.occurrence_id == occurrence_id)
         .order_by(DecisionRow.last_at, DecisionRow.id)
-        .execution_options(populate_existing=True)
     )
     return [_to_record(row) for row in rows]
 
@@ -73,7 +71,6 @@ def of_schedule(session: Session, schedule_name: str, limit: int) -> list[Decisi
         .where(DecisionRow.schedule_name == schedule_name)
         .order_by(DecisionRow.last_at.desc())
         .limit(limit)
-        .execution_options(populate_existing=True)
     )
     return [_to_record(row) for row in rows]
 

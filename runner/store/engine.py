@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
@@ -76,7 +76,7 @@ class Store:
         Raises:
             TransientStateError, StateError: as `faults.typed_faults`.
         """
-        with self.faults(), Session(self._writers, expire_on_commit=False) as session, session.begin():
+        with self.faults(), _session(self._writers) as session, session.begin():
             session.connection()
             yield session
 
@@ -87,7 +87,7 @@ class Store:
         Raises:
             StateError: as `faults.typed_faults`.
         """
-        with self.faults(), Session(self._readers, expire_on_commit=False) as session, session.begin():
+        with self.faults(), _session(self._readers) as session, session.begin():
             yield session
 
     def changed(self) -> bool:
@@ -239,12 +239,23 @@ def insert_or_ignore(session: Session, table: Table) -> Insert:
     raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
 
 
+def rows_changed(result: object) -> int:
+    """How many rows an INSERT, UPDATE or DELETE touched."""
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)
+
+
 def foreign_key_faults(connection: Connection) -> list[str]:
     """Rows that point at nothing, in words (SQLite only; other databases enforce always)."""
     if connection.dialect.name != "sqlite":
         return []
     rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     return [f"{table} row {rowid} points at a missing row of {parent}" for table, rowid, parent, _ in rows]
+
+
+def _session(engine: Engine) -> Session:
+    # populate_existing: a statement shows what is in the database now, also after a bulk update in the same session.
+    return Session(engine, expire_on_commit=False, execution_options={"populate_existing": True})
 
 
 def _checked(url: str) -> URL:

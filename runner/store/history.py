@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Select, func, literal, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from runner.store import games
 from runner.store.columns import Word
+from runner.store.engine import rows_changed
 from runner.store.states import ExecutionStatus
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
 from schemas.automation import TriggerType
@@ -111,12 +111,12 @@ def mark_running(session: Session, execution_id: int, identity: ProcessIdentity)
     statement = update(ExecutionRow).where(
         ExecutionRow.id == execution_id, ExecutionRow.status == ExecutionStatus.STARTING
     )
-    return _changed(session.execute(statement.values(status=ExecutionStatus.RUNNING, identity=identity)))
+    return rows_changed(session.execute(statement.values(status=ExecutionStatus.RUNNING, identity=identity))) == 1
 
 
 def progress(session: Session, execution_id: int, state: PipelineState, now: datetime) -> bool:
     """Keep what the worker last told; False if the execution is settled already."""
-    row = session.get(ExecutionRow, execution_id, populate_existing=True)
+    row = session.get(ExecutionRow, execution_id)
     if row is None or row.completed_at is not None:
         return False
     row.state, row.progress_at = _carried_state(row.state, state), now
@@ -131,7 +131,7 @@ def settle(session: Session, result: ExecutionResult) -> bool:
         False if the execution was settled before: then nothing is changed, and the caller must not count, mail or
         retry it a second time.
     """
-    row = session.get(ExecutionRow, result.execution_id, populate_existing=True)
+    row = session.get(ExecutionRow, result.execution_id)
     if row is None or row.completed_at is not None:
         return False
     row.completed_at = result.completed_at
@@ -270,11 +270,6 @@ def _carried_state(known: PipelineState | None, told: PipelineState) -> Pipeline
     if known is None or told.best_win_rate_games > 0 or known.best_win_rate_games == 0:
         return told
     return told.model_copy(update={field: getattr(known, field) for field in _CARRIED})
-
-
-def _changed(result: object) -> bool:
-    assert isinstance(result, CursorResult)
-    return bool(result.rowcount)
 
 
 def _to_record(row: ExecutionRow) -> ExecutionRecord:

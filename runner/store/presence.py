@@ -44,7 +44,7 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
 
     A pause outlives the daemon; the loops of the one before are forgotten.
     """
-    row = session.get(DaemonRow, _ONLY, populate_existing=True)
+    row = session.get(DaemonRow, _ONLY)
     before = None if row is None else _to_record(row)
     if row is None:
         row = DaemonRow(id=_ONLY, paused=False, paused_note="")
@@ -60,28 +60,28 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
 
 def heartbeat(session: Session, status: RunnerStatus, now: datetime) -> None:
     """The daemon lives, and what it is doing."""
-    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row = session.get_one(DaemonRow, _ONLY)
     row.status, row.heartbeat_at = status, now
     session.flush()
 
 
 def set_paused(session: Session, paused: bool, note: str) -> None:
     """Pause or resume all launches; kept across restarts."""
-    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row = session.get_one(DaemonRow, _ONLY)
     row.paused, row.paused_note = paused, note if paused else ""
     session.flush()
 
 
 def stopped(session: Session, now: datetime) -> None:
     """The daemon ends in good order."""
-    row = session.get_one(DaemonRow, _ONLY, populate_existing=True)
+    row = session.get_one(DaemonRow, _ONLY)
     row.stopped_cleanly, row.heartbeat_at, row.status = True, now, RunnerStatus.IDLE
     session.flush()
 
 
 def get(session: Session) -> DaemonRecord | None:
     """The daemon's row; None if none has ever run here."""
-    row = session.get(DaemonRow, _ONLY, populate_existing=True)
+    row = session.get(DaemonRow, _ONLY)
     return None if row is None else _to_record(row)
 
 
@@ -109,7 +109,7 @@ def loops(session: Session) -> list[LoopRecord]:
 
 
 def _loop(session: Session, name: str, now: datetime) -> LoopRow:
-    row = session.get(LoopRow, name, populate_existing=True)
+    row = session.get(LoopRow, name)
     if row is None:
         row = LoopRow(name=name, heartbeat_at=now, restarts=0)
         session.add(row)

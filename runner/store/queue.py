@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, func, literal, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
 from runner.store import history
 from runner.store.columns import Word
-from runner.store.engine import insert_or_ignore
+from runner.store.engine import insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.states import OccurrenceState, occurrence_state
 from runner.store.tables import OccurrenceRow
@@ -64,7 +63,7 @@ def record(session: Session, new: NewOccurrence, now: datetime, max_queue_length
             OccurrenceRow.schedule_name == new.schedule.name, OccurrenceRow.scheduled_for == new.scheduled_for
         )
     ).one()
-    return Recorded(row.id, _count(result) == 1, row.state)
+    return Recorded(row.id, rows_changed(result) == 1, row.state)
 
 
 def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, max_queue_length: int) -> BulkRecorded:
@@ -72,7 +71,9 @@ def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, 
     if not news:
         return BulkRecorded(0, 0, 0)
     bounded = _bound(news, max_queue_length - depth(session))
-    created = _count(session.execute(insert_or_ignore(session, _TABLE), [to_columns(new, now) for new in bounded]))
+    created = rows_changed(
+        session.execute(insert_or_ignore(session, _TABLE), [to_columns(new, now) for new in bounded])
+    )
     _resolve_coalesced(session, bounded)
     refused = sum(after is not before for before, after in zip(news, bounded, strict=True))
     return BulkRecorded(created, len(news) - created, refused)
@@ -144,7 +145,7 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
 def defer(session: Session, occurrence_id: int, reason: str, not_before: datetime) -> bool:
     """Keep a run waiting until `not_before`, with the reason; False if it no longer waits."""
     statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
-    return _count(session.execute(statement.values(reason=reason, not_before=not_before))) == 1
+    return rows_changed(session.execute(statement.values(reason=reason, not_before=not_before))) == 1
 
 
 def begin(
@@ -165,7 +166,7 @@ def begin(
     Returns:
         The execution's id; None if the occurrence is not queued (any more), and then nothing was changed.
     """
-    row = session.get(OccurrenceRow, occurrence_id, populate_existing=True)
+    row = session.get(OccurrenceRow, occurrence_id)
     if row is None or row.state is not OccurrenceState.QUEUED:
         return None
     row.state, row.reason = OccurrenceState.RUNNING, ""
@@ -174,9 +175,7 @@ def begin(
     return history.open_execution(session, row, plan, now)
 
 
-def retry(
-    session: Session, occurrence_id: int, not_before: datetime, reason: str, attempt: int | None = None
-) -> bool:
+def retry(session: Session, occurrence_id: int, not_before: datetime, reason: str, attempt: int | None = None) -> bool:
     """Queue a running occurrence again; False if it is not running.
 
     Args:
@@ -185,7 +184,7 @@ def retry(
 
     Its start deadline moves along: a run that did start on time must not be missed between two attempts.
     """
-    row = session.get(OccurrenceRow, occurrence_id, populate_existing=True)
+    row = session.get(OccurrenceRow, occurrence_id)
     if row is None or row.state is not OccurrenceState.RUNNING:
         return False
     assert row.definition is not None
@@ -202,7 +201,7 @@ def finish(session: Session, occurrence_id: int, outcome: Outcome, reason: str, 
         OccurrenceRow.id == occurrence_id, OccurrenceRow.state == OccurrenceState.RUNNING
     )
     end = {"state": occurrence_state(outcome), "reason": reason, "finished_at": now}
-    return _count(session.execute(statement.values(end))) == 1
+    return rows_changed(session.execute(statement.values(end))) == 1
 
 
 def cancel(session: Session, occurrence_id: int, reason: str, now: datetime) -> bool:
@@ -294,10 +293,4 @@ def _end_waiting(
 ) -> bool:
     statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
     end = {"state": state, "reason": reason, "finished_at": now, "coalesced_into": coalesced_into}
-    return _count(session.execute(statement.values(end))) == 1
-
-
-def _count(result: object) -> int:
-    """How many rows a statement inserted or changed."""
-    assert isinstance(result, CursorResult)
-    return int(result.rowcount)
+    return rows_changed(session.execute(statement.values(end))) == 1

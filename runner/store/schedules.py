@@ -65,7 +65,7 @@ def save(session: Session, schedule: TrainingSchedule, next_run: datetime | None
     The watermark moves to `now`, so that nothing old fires under the new definition; counters, last run and a pause
     are kept. `next_run` is None for a disabled schedule.
     """
-    row = session.get(ScheduleRow, schedule.name, populate_existing=True)
+    row = session.get(ScheduleRow, schedule.name)
     if row is None:
         row = ScheduleRow(name=schedule.name, created_at=now)
         session.add(row)
@@ -182,7 +182,7 @@ _TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
 
 
 def _row(session: Session, name: str) -> ScheduleRow | None:
-    row = session.get(ScheduleRow, name, populate_existing=True)
+    row = session.get(ScheduleRow, name)
     return None if row is None or row.removed_at is not None else row
 
 

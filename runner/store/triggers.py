@@ -40,7 +40,7 @@ def save(session: Session, condition: TriggerCondition, now: datetime, cursor_js
     Counters, the last firing and the cursor are kept; `cursor_json` sets the cursor, so that a new trigger does not
     fire for what was there before it.
     """
-    row = session.get(TriggerRow, condition.name, populate_existing=True)
+    row = session.get(TriggerRow, condition.name)
     if row is None:
         row = TriggerRow(name=condition.name, created_at=now, last_triggered=condition.last_triggered)
         session.add(row)
@@ -69,12 +69,7 @@ def get(session: Session, name: str) -> TriggerRecord | None:
 
 def list_active(session: Session) -> list[TriggerRecord]:
     """All that are not removed (disabled and paused ones too), by name."""
-    rows = session.scalars(
-        select(TriggerRow)
-        .where(TriggerRow.removed_at.is_(None))
-        .order_by(TriggerRow.name)
-        .execution_options(populate_existing=True)
-    )
+    rows = session.scalars(select(TriggerRow).where(TriggerRow.removed_at.is_(None)).order_by(TriggerRow.name))
     return [_to_record(row) for row in rows]
 
 
@@ -89,7 +84,6 @@ def due(session: Session, now: datetime) -> list[TriggerRecord]:
             TriggerRow.next_check <= now,
         )
         .order_by(TriggerRow.next_check, TriggerRow.name)
-        .execution_options(populate_existing=True)
     )
     return [_to_record(row) for row in rows]
 
@@ -110,7 +104,7 @@ def checked(
         fired: the trigger fired; call it in the transaction that records the occurrence, or the same games could
             fire twice, or be lost.
     """
-    row = session.get(TriggerRow, name, populate_existing=True)
+    row = session.get(TriggerRow, name)
     if row is None:
         return
     row.last_checked, row.last_verdict = now, verdict
@@ -149,7 +143,7 @@ def _set_pause(session: Session, name: str, note: str | None, now: datetime) -> 
 
 
 def _row(session: Session, name: str) -> TriggerRow | None:
-    row = session.get(TriggerRow, name, populate_existing=True)
+    row = session.get(TriggerRow, name)
     return None if row is None or row.removed_at is not None else row
 
 

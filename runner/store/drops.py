@@ -1,0 +1,97 @@
+"""Files that people drop to ask for a run: each one recorded before anything else becomes of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from runner.store.engine import rows_changed
+from runner.store.states import DropState
+from runner.store.tables import DropRow
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A dropped file and what has become of it."""
+
+    drop_id: int
+    original_name: str
+    claimed_path: Path
+    """Where it was moved to: unique, whatever it was called."""
+    sha256: str
+    received_at: datetime
+    state: DropState
+    reason: str
+    occurrence_id: int | None
+
+
+def claim(session: Session, original_name: str, claimed_path: Path, sha256: str, received_at: datetime) -> int:
+    """Record a claimed file; the same claimed path again (after a crash) gives the same id and changes nothing."""
+    known = session.scalar(select(DropRow.id).where(DropRow.claimed_path == claimed_path))
+    if known is not None:
+        return known
+    row = DropRow(
+        original_name=original_name,
+        claimed_path=claimed_path,
+        sha256=sha256,
+        received_at=received_at,
+        state=DropState.CLAIMED,
+        reason="",
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def mark_queued(session: Session, drop_id: int, occurrence_id: int) -> bool:
+    """Its run is queued; False if it was not merely claimed. Call it in the transaction that records the run."""
+    return _leave(session, drop_id, (DropState.CLAIMED,), state=DropState.QUEUED, occurrence_id=occurrence_id)
+
+
+def mark_rejected(session: Session, drop_id: int, reason: str) -> bool:
+    """It asks for nothing that can be done; False if it was not merely claimed."""
+    return _leave(session, drop_id, (DropState.CLAIMED,), state=DropState.REJECTED, reason=reason)
+
+
+def mark_archived(session: Session, drop_id: int, outcome: str) -> bool:
+    """Its file lies in the archive with its outcome; False if it was never queued."""
+    return _leave(session, drop_id, (DropState.QUEUED,), state=DropState.ARCHIVED, reason=outcome)
+
+
+def in_state(session: Session, state: DropState) -> list[Drop]:
+    """All drops in a state, oldest first: a recovering daemon takes up CLAIMED and QUEUED ones."""
+    rows = session.scalars(select(DropRow).where(DropRow.state == state).order_by(DropRow.id))
+    return [_to_drop(row) for row in rows]
+
+
+def of_occurrence(session: Session, occurrence_id: int) -> Drop | None:
+    """The drop that asked for this occurrence."""
+    row = session.scalar(select(DropRow).where(DropRow.occurrence_id == occurrence_id))
+    return None if row is None else _to_drop(row)
+
+
+def get(session: Session, drop_id: int) -> Drop | None:
+    """One drop by its id."""
+    row = session.get(DropRow, drop_id)
+    return None if row is None else _to_drop(row)
+
+
+def _leave(session: Session, drop_id: int, leaving: tuple[DropState, ...], **values: object) -> bool:
+    statement = update(DropRow).where(DropRow.id == drop_id, DropRow.state.in_(leaving)).values(**values)
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return rows_changed(result) == 1
+
+
+def _to_drop(row: DropRow) -> Drop:
+    return Drop(
+        drop_id=row.id,
+        original_name=row.original_name,
+        claimed_path=row.claimed_path,
+        sha256=row.sha256,
+        received_at=row.received_at,
+        state=row.state,
+        reason=row.reason,
+        occurrence_id=row.occurrence_id,
+    )
