@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"ouroboros-snake/gamelog"
 	"ouroboros-snake/server"
 	"ouroboros-snake/weights"
 )
@@ -33,8 +34,8 @@ const (
 const drain = 800 * time.Millisecond
 
 type options struct {
-	host, port, config string
-	verbose            bool
+	host, port, config, games string
+	verbose                   bool
 }
 
 func main() {
@@ -55,6 +56,11 @@ func run(args []string) int {
 		complain.Print(err)
 		return exitUsage
 	}
+	recorder, err := record(opt.games)
+	if err != nil {
+		complain.Print(err)
+		return exitUsage
+	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(opt.host, opt.port))
 	if err != nil {
 		complain.Printf("%v; choose another port with -port or PORT", err)
@@ -64,7 +70,7 @@ func run(args []string) int {
 	if opt.verbose {
 		verbose = log.New(os.Stderr, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
 	}
-	handler := server.New(w, nil, verbose, complain).Handler()
+	handler := server.New(w, recorder, verbose, complain).Handler()
 	if err := serve(listener, handler); err != nil {
 		complain.Print(err)
 		return exitFailed
@@ -82,6 +88,8 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&opt.host, "host", "0.0.0.0", "address to listen on")
 	flags.StringVar(&opt.port, "port", port, "port to listen on; the environment's PORT is the default")
 	flags.StringVar(&opt.config, "config", "", "YAML file with the weights, instead of those built in")
+	flags.StringVar(&opt.games, "games-dir", os.Getenv("OUROBOROS_GAMES_DIR"),
+		"folder to append finished games to; the environment's OUROBOROS_GAMES_DIR is the default, empty keeps none")
 	flags.BoolVar(&opt.verbose, "verbose", false, "tell every move on stderr")
 	if err := flags.Parse(args); err != nil {
 		return opt, err
@@ -106,11 +114,19 @@ func load(file string) (*weights.Weights, error) {
 	return weights.ReadFile(file)
 }
 
+// record opens the game log, or none if no folder is named.
+func record(dir string) (server.Recorder, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	return gamelog.Open(dir, time.Now)
+}
+
 // serve answers until SIGTERM or SIGINT, then finishes the requests in flight, within a second.
 func serve(listener net.Listener, handler http.Handler) error {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
+	srv := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
 		ErrorLog: log.New(os.Stderr, "ouroboros-snake: ", 0)}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
