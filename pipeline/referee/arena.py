@@ -90,3 +90,15 @@ class Arena:
             pieces.append(view[start:end])
             start = end
         return pieces
+
+
+def rehearse(spec: GameSpec, conditions: Conditions) -> None:
+    """Play one turn without snakes: compiled code is loaded before any clock runs, and bad conditions show now.
+
+    Raises:
+        GameStateError: as `Arena`.
+    """
+    arena = Arena(spec, conditions)
+    arena.segments()
+    if not arena.over:
+        arena.play([0] * len(spec.seats))

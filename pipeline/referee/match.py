@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
+from pipeline.referee.arena import rehearse
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.hall import Contestant, Hall
 from pipeline.referee.outcome import GameOutcome, PairOutcome
@@ -54,6 +55,7 @@ def play_match(
     """
     at_once = default_games_at_once() if games_at_once is None else games_at_once
     _check(contestants, schedule, at_once)
+    rehearse(schedule[0], conditions)
     if replay_dir is not None:
         replay_dir.mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(schedule, failure_limit, on_game, on_pair)
