@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from schemas.automation import TrainingSchedule
-from schemas.execution import ExecutionResult, Outcome
+from schemas.execution import ExecutionResult, Outcome, QueuedRun
 from schemas.message import Message, MessageKind, WinRatePoint
 from schemas.notification import NotificationSettings
 
@@ -75,6 +75,20 @@ def run_deferred(
         facts=[("Reason", reason), ("Waiting for", duration(waited))],
         advice=f"`ouroboros why {schedule.name}` tells more; the schedule's resource_requirements set the limits.",
         recipients=addressees(schedule.notification_emails, settings),
+        created_at=now,
+    )
+
+
+def run_missed(run: QueuedRun, reason: str, settings: NotificationSettings, now: datetime) -> Message:
+    """A run was still waiting at its start deadline and will not start any more."""
+    return Message(
+        kind=MessageKind.FAILURE,
+        dedup_key=f"occurrence-{run.occurrence_id}-missed",
+        subject=f"{run.schedule_name}: missed",
+        headline=f"The run of {run.schedule_name} due at {minute(run.scheduled_for)} did not start in time.",
+        facts=[("Waited for", reason), ("Start deadline", minute(run.start_deadline))],
+        advice=f"`ouroboros why {run.schedule_name}` tells more.",
+        recipients=addressees(run.schedule.notification_emails, settings),
         created_at=now,
     )
 

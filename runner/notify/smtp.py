@@ -32,10 +32,14 @@ class SmtpChannel:
 
         Raises:
             DeliveryError: connection, time-out, or an answer 4xx: try again.
-            PermanentDeliveryError: an answer 5xx, or credentials refused.
+            PermanentDeliveryError: an answer 5xx, credentials refused, or no mail server set.
         """
         if not message.recipients:
             return
+        if not self._settings.host:
+            raise PermanentDeliveryError(
+                "no mail server is set", where="notifications.smtp.host", remedy="Set it, then `ouroboros notify test`."
+            )
         mail = as_email(message, self._settings.sender, socket.gethostname(), _plot(message), now)
         try:
             with self._connected() as server:

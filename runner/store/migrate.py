@@ -79,6 +79,17 @@ def alembic_config() -> "Config":
     return config
 
 
+def drift(connection: Connection) -> list[str]:
+    """How the database's tables differ from the code's, in Alembic's words; empty when they do not."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from runner.store.tables import Base
+
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return [f"the schema differs: {difference}" for difference in compare_metadata(context, Base.metadata)]
+
+
 def _revision(connection: Connection) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:

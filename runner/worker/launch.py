@@ -45,6 +45,18 @@ class WorkerHandle:
         return self.root.worker
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a daemon that starts finds of a run that an earlier one recorded as started: one of three things."""
+
+    handle: WorkerHandle | None
+    """Its living worker, adopted."""
+    never_began: bool
+    """No worker had claimed it, and now none can."""
+    seen: Observation
+    """What the run folder tells; final without a `handle`."""
+
+
 class Launcher:
     """Starts workers and watches them. One for a daemon; `close` leaves running workers alone."""
 
@@ -76,6 +88,20 @@ class Launcher:
         if identity is None:
             raise WorkerError("a worker vanished while it was started", where=str(run_dir))
         return self._watch(WorkerHandle(folder, Root(identity, _mark(folder)), ours=True, known_since_s=monotonic_s))
+
+    def recover(self, run_dir: Path, monotonic_s: float) -> Recovered:
+        """Find out what became of a run that an earlier daemon recorded as started, and decide it for good.
+
+        Raises:
+            WorkerError: nothing could be decided (a full disk); try again.
+        """
+        handle = self.adopt(run_dir, monotonic_s)
+        revoked = handle is None and (self.revoke(run_dir) or self.was_revoked(run_dir))
+        if handle is None and not revoked:
+            handle = self.adopt(run_dir, monotonic_s)  # it may have come between our first look and our claim
+        if handle is None:
+            self.sweep(run_dir)
+        return Recovered(handle, revoked, self.inspect(run_dir))
 
     def adopt(self, run_dir: Path, monotonic_s: float) -> WorkerHandle | None:
         """The living worker of a run folder that another daemon launched; None: it has no living worker.

@@ -1,0 +1,44 @@
+"""`ouroboros trigger | pause | resume | cancel | stop`: ask the daemon, by way of its database."""
+
+import click
+
+from runner.commands.asking import ask
+from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+
+
+@click.command()
+@click.argument("name")
+@click.option("--note", default="", help="Why; kept with the run.")
+@click.option("--emergency", is_flag=True, help="Ahead of all others, and outside the allowed hours too.")
+def trigger(name: str, note: str, emergency: bool) -> None:
+    """Run the schedule or trigger NAME now."""
+    ask(Verb.TRIGGER, TriggerArguments(name=name, note=note, emergency=emergency))
+
+
+@click.command()
+@click.option("--note", default="", help="Why; shown by `status` and `why`.")
+def pause(note: str) -> None:
+    """Start nothing new until `resume`; runs under way go on."""
+    ask(Verb.PAUSE, PauseArguments(note=note))
+
+
+@click.command()
+def resume() -> None:
+    """End a pause."""
+    ask(Verb.RESUME, NoArguments())
+
+
+@click.command()
+@click.argument("what")
+def cancel(what: str) -> None:
+    """End a run: WHAT is a run's number, or a schedule's name (then what waits is cancelled too)."""
+    if what.isdigit():
+        ask(Verb.CANCEL, CancelArguments(execution_id=int(what)), needs_daemon=True)
+    else:
+        ask(Verb.CANCEL, CancelArguments(schedule_name=what), needs_daemon=True)
+
+
+@click.command()
+def stop() -> None:
+    """Stop the daemon in good order: runs save their work and go on at the next start."""
+    ask(Verb.STOP, NoArguments(), needs_daemon=True)

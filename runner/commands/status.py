@@ -1,0 +1,63 @@
+"""`ouroboros status`: what the daemon does, what comes next, what ran last."""
+
+import json
+from datetime import UTC, datetime
+
+import click
+from rich.table import Table
+
+from runner import overview
+from runner.commands.opening import opened
+from runner.commands.tables import console, executions, when, win_rate
+from runner.overview import Overview
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
+def status(as_json: bool) -> None:
+    """Show what the daemon does, what waits and why, what comes next and what ran last."""
+    with opened() as (settings, store):
+        seen = overview.look(store, settings.home)
+    if as_json:
+        click.echo(json.dumps(overview.as_dictionary(seen), indent=2))
+        return
+    _print(seen, datetime.now(UTC))
+
+
+def _print(seen: Overview, now: datetime) -> None:
+    console.print(_headline(seen, now))
+    for run in seen.current:
+        state = run.state
+        speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
+        console.print(
+            f"[cyan]run {run.execution_id}[/] of {run.schedule_name} ({run.worker}):"
+            f" {state.current_phase or 'starting'}, iteration {state.iteration},"
+            f" {state.total_games_processed:,} games{speed}, best win rate {win_rate(state)}"
+        )
+    for waiting in seen.queued:
+        console.print(f"[yellow]waits[/] {waiting.schedule_name}: {waiting.reason or 'for its turn'}")
+    if seen.queue_depth > len(seen.queued):
+        console.print(f"... and {seen.queue_depth - len(seen.queued):,} more wait")
+    coming = Table("schedule", "cron", "zone", "next", "runs", "good", "bad", "")
+    for item in sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now)):
+        note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
+        counts = map(str, (item.run_count, item.success_count, item.failure_count))
+        schedule = item.schedule
+        coming.add_row(item.name, schedule.cron_expression, schedule.timezone, when(item.next_run, now), *counts, note)
+    console.print(coming)
+    console.print(executions(seen.recent, now))
+    figures = seen.statistics
+    console.print(
+        f"{figures.total_executions:,} executions, {figures.successful_executions:,} succeeded,"
+        f" failure rate {figures.failure_rate:.1%}, mean duration {figures.average_execution_time_hours:.2f} h"
+    )
+
+
+def _headline(seen: Overview, now: datetime) -> str:
+    if seen.daemon is None or not seen.alive:
+        return "[red]No daemon is running.[/] `ouroboros up` starts one."
+    paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{seen.daemon.paused_note}.[/]"
+    return (
+        f"[green]The daemon is {seen.status.value}[/] (process {seen.daemon.pid}, up since"
+        f" {when(seen.daemon.started_at, now)}).{paused if seen.paused else ''}"
+    )

@@ -1,0 +1,215 @@
+"""The daemon: the flow by name. It owns no policy; each step is a file of `runner.flow`.
+
+One thread turns the loop. A step that fails costs its turn, a row and a message, never the loop: the next turn tries
+again. Signals and other threads only set flags and wake the loop.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+
+from runner.flow.check_triggers import CheckTriggers
+from runner.flow.fire import FireSchedules
+from runner.flow.launch import LaunchRuns
+from runner.flow.obey import ObeyCommands
+from runner.flow.runtime import Runtime
+from runner.flow.take_drops import TakeDrops
+from runner.flow.watch import WatchRuns
+from runner.notify import compose
+from runner.store import presence, queue, schedules, triggers
+from runner.store.presence import DaemonRecord
+from runner.worker.identity import boot_id
+from schemas.automation import RunnerStatus
+from schemas.errors import StateError
+
+HEARTBEAT_INTERVAL_S = 15.0
+"""How often the daemon writes that it lives, when nothing else happens."""
+BUSY_INTERVAL_S = 0.5
+"""How often it looks while runs are under way."""
+_log = logging.getLogger("ouroboros.daemon")
+
+
+@dataclass
+class Steps:
+    """The flow's steps, in the order of a turn."""
+
+    obey: ObeyCommands
+    fire: FireSchedules
+    drops: TakeDrops
+    triggers: CheckTriggers
+    watch: WatchRuns
+    launch: LaunchRuns
+
+    def in_order(self) -> tuple[tuple[str, Callable[[datetime], None]], ...]:
+        """Commands first, so that a pause holds for this turn; the watch before the launch, so that a run that has
+        ended makes room for the next one in the same turn."""
+        return (
+            ("commands", self.obey),
+            ("schedules", self.fire),
+            ("drops", self.drops),
+            ("triggers", self.triggers),
+            ("runs", self.watch),
+            ("launches", self.launch),
+        )
+
+
+@dataclass
+class Daemon:
+    """Turns the loop until it is asked to stop. All state that matters is in the store and the run folders."""
+
+    runtime: Runtime
+    steps: Steps
+    wake: threading.Event = field(default_factory=threading.Event)
+    on_turn: Callable[[RunnerStatus], None] = lambda _status: None
+    """Called after each turn: the watchdog, the progress line."""
+    _stopping: bool = False
+    _last_beat_s: float = float("-inf")
+    _status: RunnerStatus = RunnerStatus.IDLE
+    _troubles: dict[str, str] = field(default_factory=dict)
+
+    def start(self, now: datetime) -> DaemonRecord | None:
+        """Take the state over: say who serves it now, and account for what an earlier daemon left. Returns the
+        earlier daemon's record.
+
+        Raises:
+            StateError: the database cannot be used.
+        """
+        with self.runtime.store.write() as session:
+            before = presence.started(
+                session,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                boot_id=boot_id(),
+                version=version("ouroboros"),
+                now=now,
+            )
+        self.runtime.reach("start.announced")
+        lines = self.steps.watch.take_over(now)
+        self.runtime.reach("start.taken_over")
+        if before is not None and not before.stopped_cleanly:
+            settings = self.runtime.settings.notifications
+            message = compose.recovered_from_crash(before.heartbeat_at, lines, settings, now)
+            with self.runtime.store.write() as session:
+                self.runtime.outbound.put(session, message, now)
+        for line in lines:
+            _log.info("Taken over: %s", line)
+        return before
+
+    def tick(self, now: datetime) -> None:
+        """One turn: every step once. A step that fails is told of, and the others have their turn."""
+        for name, step in self.steps.in_order():
+            try:
+                step(now)
+            except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
+                self._note_trouble(name, error, now)
+            else:
+                self._note_recovery(name, now)
+        self._beat(now)
+
+    def run(self) -> None:
+        """Turn until `request_stop` and until every run has been drained."""
+        clock = self.runtime.clock
+        while not self._drained():
+            self.tick(clock.now())
+            self.on_turn(self._status)
+            if not self._drained():
+                self.wake.wait(self._patience_s(clock.now()))
+                self.wake.clear()
+        self._end(clock.now())
+
+    def request_stop(self) -> None:
+        """Start no more; end the runs under way, or leave them, as `scheduler.on_shutdown` says. Safe in a signal."""
+        self._stopping = True
+        self.steps.watch.shutting_down = True
+        self.wake.set()
+
+    @property
+    def status(self) -> RunnerStatus:
+        """What the daemon did in its last turn."""
+        return self._status
+
+    def _drained(self) -> bool:
+        leave = self.runtime.settings.scheduler.on_shutdown == "leave"
+        return self._stopping and (leave or not self.steps.watch.runs)
+
+    def _patience_s(self, now: datetime) -> float:
+        """How long the loop may sleep: until something is due, but never longer than the poll for commands."""
+        patience_s = self.runtime.settings.scheduler.poll_interval_s
+        if self.steps.watch.runs:
+            patience_s = min(patience_s, BUSY_INTERVAL_S)
+        try:
+            with self.runtime.store.read() as session:
+                due = [schedules.next_due(session), queue.next_not_before(session, now)]
+        except StateError:
+            return patience_s  # told of by the steps themselves
+        for instant in due:
+            if instant is not None:
+                patience_s = min(patience_s, max(0.0, (instant - now).total_seconds()))
+        return patience_s
+
+    def _beat(self, now: datetime) -> None:
+        clock_s = self.runtime.clock.monotonic_s()
+        try:
+            with self.runtime.store.read() as session:
+                daemon = presence.get(session)
+            status = self._status_now(paused=daemon is not None and daemon.paused)
+            if status is self._status and clock_s - self._last_beat_s < HEARTBEAT_INTERVAL_S:
+                return
+            with self.runtime.store.write() as session:
+                presence.heartbeat(session, status, now)
+        except StateError as error:
+            self._troubles["heartbeat"] = str(error)
+            self._status = RunnerStatus.ERROR
+            return
+        self._status, self._last_beat_s = status, clock_s
+
+    def _status_now(self, *, paused: bool) -> RunnerStatus:
+        if self._troubles:
+            return RunnerStatus.ERROR
+        if self.steps.watch.runs:
+            return RunnerStatus.EXECUTING
+        return RunnerStatus.PAUSED if paused else RunnerStatus.MONITORING
+
+    def _note_trouble(self, name: str, error: Exception, now: datetime) -> None:
+        """A row, a message and a log line for a new trouble; the same one again is told once."""
+        told = f"{type(error).__name__}: {error}"
+        if self._troubles.get(name) == told:
+            return
+        self._troubles[name] = told
+        _log.error("The step %s failed: %s", name, told, exc_info=error)
+        try:
+            with self.runtime.store.write() as session:
+                presence.restarted(session, name, told, now)
+                message = compose.alert(
+                    subject=f"the daemon's step {name} fails",
+                    detail=told,
+                    advice="It is tried again at every turn; `ouroboros doctor` looks for the cause.",
+                    key=f"step-{name}-{now:%Y%m%dT%H}",
+                    settings=self.runtime.settings.notifications,
+                    now=now,
+                )
+                self.runtime.outbound.put(session, message, now)
+        except StateError as unwritable:
+            _log.error("and it could not be recorded yet: %s", unwritable)
+            self._troubles[name] = ""  # not told: tell again at the next turn
+
+    def _note_recovery(self, name: str, now: datetime) -> None:
+        if self._troubles.pop(name, None) is not None:
+            _log.info("The step %s works again", name)
+        self._troubles.pop("heartbeat", None)
+
+    def _end(self, now: datetime) -> None:
+        with self.runtime.store.write() as session:
+            presence.stopped(session, now)
+        _log.info("Stopped in good order")
+
+
+def nothing_was_ever_saved(daemon: Daemon) -> bool:
+    """True on the very first start: neither a schedule nor a trigger was ever saved, nor removed."""
+    with daemon.runtime.store.read() as session:
+        return not schedules.list_active(session) and not triggers.list_active(session)

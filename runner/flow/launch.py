@@ -1,0 +1,234 @@
+"""Start what waits, if the machine and the policies allow it; else keep the reason in a row.
+
+The order of a launch is what makes it crash-safe: the intent is committed first (occurrence running, execution
+starting), then the run folder and the process are made, then the process is known by name. Whoever recovers from a
+kill between two of these finds an execution that is `starting` and settles or adopts it through its folder.
+"""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from runner.flow.runtime import Runtime
+from runner.flow.watch import WatchRuns
+from runner.guards import rules
+from runner.guards.choice import WorkerChoice, choose_worker
+from runner.guards.probe import Probe
+from runner.notify import compose
+from runner.store import decisions, history, presence, queue
+from runner.worker.jobs import installed_workers, torch_installed
+from runner.worker.launch import Launcher
+from schemas.automation import OverlapPolicy, TriggerType
+from schemas.errors import WorkerError
+from schemas.execution import Decision, DecisionKind, QueuedRun, RunRequest
+from schemas.machine import GuardDecision, ResourceSnapshot
+
+LOOK_AHEAD = 20
+"""How many of the waiting runs are looked at: one that must wait for a GPU holds up no other."""
+TRAINS_ON_STORED_GAMES = frozenset({"pipeline"})
+"""Workers for which `min_data_threshold` means anything; the Go-weight tuner plays its own games."""
+_log = logging.getLogger("ouroboros.launch")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a run starts now."""
+
+    choice: WorkerChoice
+    wait: Decision | None
+    """None: it starts."""
+    allowed_because: str = ""
+
+
+class LaunchRuns:
+    """Looks at the head of the queue; keeps only what it last said of each run, to say it no more often than asked."""
+
+    def __init__(self, runtime: Runtime, launcher: Launcher, watch: WatchRuns, probe: Probe) -> None:
+        self._runtime = runtime
+        self._launcher = launcher
+        self._watch = watch
+        self._probe = probe
+        self._refused: dict[int, GuardDecision] = {}
+        self._said: dict[int, tuple[str, float]] = {}
+
+    def __call__(self, now: datetime) -> None:
+        """Miss what is past its deadline, then start what may start."""
+        self._miss_the_late(now)
+        if self._watch.shutting_down:
+            return
+        with self._runtime.store.read() as session:
+            waiting = queue.waiting(session, now, LOOK_AHEAD)
+            daemon = presence.get(session)
+        self._forget_all_but(waiting)
+        if not waiting:
+            return
+        if daemon is not None and daemon.paused:
+            note = f": {daemon.paused_note}" if daemon.paused_note else ""
+            self._keep_waiting([(run, _wait("paused", f"the daemon is paused{note}")) for run in waiting], now)
+            return
+        snapshot = self._probe.snapshot(now)
+        refusals = []
+        for run in waiting:
+            verdict = self._judge(run, snapshot, now)
+            if verdict.wait is not None:
+                refusals.append((run, verdict.wait))
+            else:
+                self._start(run, verdict, now)
+        self._keep_waiting(refusals, now)
+
+    def _miss_the_late(self, now: datetime) -> None:
+        with self._runtime.store.read() as session:
+            deadline = queue.next_start_deadline(session)
+        if deadline is None or deadline >= now:
+            return
+        settings = self._runtime.settings.notifications
+        with self._runtime.store.write() as session:
+            for run in queue.expire(session, now):
+                reason = run.reason or "it was never its turn"
+                decision = Decision(kind=DecisionKind.MISS, code="start_deadline", reason=reason)
+                decisions.record(session, run.occurrence_id, run.schedule_name, decision, now)
+                self._runtime.outbound.put(session, compose.run_missed(run, reason, settings, now), now)
+
+    def _judge(self, run: QueuedRun, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
+        choice = choose_worker(
+            run.schedule.worker, snapshot.gpu, installed_workers(), torch_installed=torch_installed()
+        )
+        wait = self._crowd(run, choice) or self._data(run, choice)
+        if wait is not None:
+            return Verdict(choice, wait)
+        guard = rules.decide(
+            run.schedule.resource_requirements,
+            self._runtime.settings.guards,
+            snapshot,
+            needs_gpu=choice.needs_gpu,
+            emergency=run.trigger_type is TriggerType.EMERGENCY,
+            previous=self._refused.get(run.occurrence_id),
+            now=now,
+        )
+        if guard.allowed:
+            return Verdict(choice, None, guard.reason)
+        self._refused[run.occurrence_id] = guard
+        return Verdict(choice, _wait(guard.code, guard.reason))
+
+    def _crowd(self, run: QueuedRun, choice: WorkerChoice) -> Decision | None:
+        """What other runs under way mean for this one."""
+        under_way = [watched.execution for watched in self._watch.runs.values()]
+        for other in under_way:
+            if other.schedule_name == run.schedule_name:
+                if run.schedule.overlap is OverlapPolicy.CANCEL_RUNNING:
+                    self._watch.cancel_occurrence(other.occurrence_id)
+                    return _wait("cancelling", f"run {other.execution_id} of the same schedule is being stopped for it")
+                return _wait("same_schedule", f"run {other.execution_id} of the same schedule is under way")
+        for other in under_way:
+            if other.worker == choice.worker:
+                return _wait("worker_busy", f"run {other.execution_id} ({other.schedule_name}) uses the {other.worker}")
+        slots = self._runtime.settings.scheduler.slots
+        if len(under_way) >= slots:
+            names = ", ".join(other.schedule_name for other in under_way)
+            return _wait("slots", f"{len(under_way)} of {slots} slots are taken, by {names}")
+        return None
+
+    def _data(self, run: QueuedRun, choice: WorkerChoice) -> Decision | None:
+        """Whether enough new games have arrived, for workers that learn from them."""
+        needed = run.schedule.min_data_threshold
+        asked = run.trigger_type is TriggerType.SCHEDULED and choice.worker in TRAINS_ON_STORED_GAMES
+        if not asked or needed == 0:
+            return None
+        with self._runtime.store.read() as session:
+            new_games = history.new_games_since_success(session, run.schedule_name)
+        if new_games is None or new_games >= needed:
+            return None
+        return _wait("data", f"{new_games} of {needed} new games since its last successful run")
+
+    def _start(self, run: QueuedRun, verdict: Verdict, now: datetime) -> None:
+        choice = verdict.choice
+        seed = run.schedule.seed if run.schedule.seed is not None else secrets.randbits(63)
+        runs_dir = self._runtime.settings.runs_dir.absolute()
+        reason = f"{choice.worker}: {choice.reason}; {verdict.allowed_because}"
+        launch = Decision(kind=DecisionKind.LAUNCH, code=choice.worker, reason=reason)
+        with self._runtime.store.write() as session:
+            execution_id = queue.begin(
+                session,
+                run.occurrence_id,
+                now,
+                worker=choice.worker,
+                worker_reason=choice.reason,
+                seed=seed,
+                run_dir=lambda number: _run_dir(runs_dir, number),
+            )
+            if execution_id is None:
+                return  # cancelled or taken between the look and this transaction
+            decisions.record(session, run.occurrence_id, run.schedule_name, launch, now)
+            self._runtime.reach("launch.intending")
+        self._runtime.reach("launch.intended")
+        self._make_process(run, execution_id, now)
+
+    def _make_process(self, run: QueuedRun, execution_id: int, now: datetime) -> None:
+        with self._runtime.store.read() as session:
+            execution = history.get(session, execution_id)
+        assert execution is not None, f"execution {execution_id} was committed a moment ago"
+        request = RunRequest(
+            execution_id=execution_id,
+            schedule_name=run.schedule_name,
+            trigger_type=run.trigger_type,
+            scheduled_for=run.scheduled_for,
+            attempt=run.attempt,
+            worker=execution.worker,
+            worker_reason=execution.worker_reason,
+            training_config=run.schedule.training_config,
+            deadline=now + timedelta(hours=run.schedule.max_duration_hours),
+            seed=execution.seed,
+            settings=self._runtime.settings.located(),
+        )
+        try:
+            handle = self._launcher.launch(request, execution.run_dir, self._runtime.clock.monotonic_s())
+        except WorkerError as error:
+            self._watch.settle_unlaunched(execution, run.schedule, str(error), now)
+            return
+        self._runtime.reach("launch.spawned")
+        self._watch.add(execution, run.schedule, handle)
+        with self._runtime.store.write() as session:
+            history.mark_running(session, execution_id, handle.identity)
+        self._runtime.reach("launch.known")
+        _log.info("Run %s of %s started: %s", execution_id, run.schedule_name, execution.worker)
+
+    def _keep_waiting(self, refusals: Sequence[tuple[QueuedRun, Decision]], now: datetime) -> None:
+        clock_s = self._runtime.clock.monotonic_s()
+        news = [(run, wait) for run, wait in refusals if self._is_news(run, wait, clock_s)]
+        if not news:
+            return
+        with self._runtime.store.write() as session:
+            for run, wait in news:
+                queue.defer(session, run.occurrence_id, wait.reason, run.not_before)
+                decisions.record(session, run.occurrence_id, run.schedule_name, wait, now)
+                self._tell_of_long_wait(session, run, wait, now)
+        self._said.update({run.occurrence_id: (wait.code, clock_s) for run, wait in news})
+
+    def _is_news(self, run: QueuedRun, wait: Decision, clock_s: float) -> bool:
+        code, said_at_s = self._said.get(run.occurrence_id, ("", 0.0))
+        return wait.code != code or clock_s - said_at_s >= self._runtime.settings.guards.retry_interval_s
+
+    def _tell_of_long_wait(self, session: Session, run: QueuedRun, wait: Decision, now: datetime) -> None:
+        settings = self._runtime.settings.notifications
+        if now - run.scheduled_for < timedelta(hours=settings.deferral_alert_hours):
+            return
+        message = compose.run_deferred(run.occurrence_id, run.schedule, run.scheduled_for, wait.reason, settings, now)
+        self._runtime.outbound.put(session, message, now)
+
+    def _forget_all_but(self, waiting: Sequence[QueuedRun]) -> None:
+        known = {run.occurrence_id for run in waiting}
+        self._refused = {number: said for number, said in self._refused.items() if number in known}
+        self._said = {number: said for number, said in self._said.items() if number in known}
+
+
+def _wait(code: str, reason: str) -> Decision:
+    return Decision(kind=DecisionKind.WAIT, code=code, reason=reason)
+
+
+def _run_dir(runs_dir: Path, execution_id: int) -> Path:
+    return runs_dir / f"{execution_id:08d}"

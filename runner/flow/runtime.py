@@ -1,0 +1,25 @@
+"""What every step of the flow stands on: settings, store, clock, and the way out for messages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.clock import Clock
+from runner.notify.outbound import Outbound
+from runner.store.engine import Store
+from schemas.settings import Settings
+
+
+def _nowhere(_point: str) -> None:
+    """The daemon's own runs reach no crash point."""
+
+
+@dataclass
+class Runtime:
+    """Shared by all steps; `settings` is replaced as a whole when they are read again."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    outbound: Outbound
+    reach: Callable[[str], None] = _nowhere
+    """Called with a name at each point where a kill must lose nothing; tests kill there."""

@@ -1,0 +1,277 @@
+"""Watch the runs: keep their progress, stop those that must end, settle those that have ended.
+
+A run is settled in one transaction with its retry, its decision and its messages, so that a kill at any moment
+leaves either an unsettled run, which the next daemon finds in the history, or a settled one with all that follows.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from runner import settle
+from runner.flow.runtime import Runtime
+from runner.notify import compose
+from runner.store import decisions, history, occurrences, queue
+from runner.store.history import ExecutionRecord
+from runner.worker.launch import Launcher, WorkerHandle
+from runner.worker.observation import Observation
+from runner.worker.rundir import RunDir
+from runner.worker.sampling import lifetime_s
+from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
+from schemas.automation import TrainingSchedule
+from schemas.errors import WorkerError
+from schemas.execution import Decision, DecisionKind, ExecutionResult
+from schemas.model import PipelineState
+
+PROGRESS_INTERVAL_S = 5.0
+"""The history takes a run's state this often; the run folder has it four times a second."""
+PLOT_POINTS = 200
+_log = logging.getLogger("ouroboros.watch")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRun:
+    """A run under way, as this daemon knows it."""
+
+    execution: ExecutionRecord
+    schedule: TrainingSchedule
+    handle: WorkerHandle
+    deadline_s: float
+    """Of the monotonic clock, so that a step of the wall clock neither ends a run nor prolongs it."""
+    stopping: Stopping | None = None
+    cancelled: bool = False
+    state: PipelineState | None = None
+    told_at_s: float = 0.0
+
+
+class WatchRuns:
+    """Holds the runs under way; everything it holds can be rebuilt from the history and the run folders."""
+
+    def __init__(self, runtime: Runtime, launcher: Launcher) -> None:
+        self._runtime = runtime
+        self._launcher = launcher
+        self._runs: dict[int, WatchedRun] = {}
+        self.shutting_down = False
+        self.listener: Callable[[ExecutionRecord, PipelineState], None] | None = None
+        """Told of every new state: the progress line."""
+
+    @property
+    def runs(self) -> Mapping[int, WatchedRun]:
+        """The runs under way, by execution id."""
+        return self._runs
+
+    def take_over(self, now: datetime) -> list[str]:
+        """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done."""
+        with self._runtime.store.read() as session:
+            left = [(record, _schedule_of(session, record)) for record in history.unfinished(session)]
+        return [self._take_over(record, schedule, now) for record, schedule in left]
+
+    def add(self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle) -> None:
+        """Watch a run that was just launched."""
+        deadline_s = self._runtime.clock.monotonic_s() + schedule.max_duration_hours * 3600
+        self._runs[execution.execution_id] = WatchedRun(execution, schedule, handle, deadline_s)
+
+    def cancel_occurrence(self, occurrence_id: int) -> bool:
+        """Stop the run of an occurrence; False if none is under way.
+
+        The request goes into the run folder at once, so that a daemon that dies now leaves it to the next one.
+        """
+        for execution_id, run in self._runs.items():
+            if run.execution.occurrence_id == occurrence_id:
+                if not run.cancelled:
+                    self._launcher.request_stop(run.handle, StopReason.CANCEL)
+                self._runs[execution_id] = replace(run, cancelled=True)
+                return True
+        return False
+
+    def __call__(self, now: datetime) -> None:
+        """Look at every run once."""
+        for execution_id in list(self._runs):
+            run = self._runs[execution_id]
+            seen = self._launcher.observe(run.handle, self._runtime.clock.monotonic_s())
+            if seen.ended:
+                self._settle(run.execution, run.schedule, seen, self._facts(run), now)
+                self._launcher.release(run.handle)
+                del self._runs[execution_id]
+            else:
+                self._runs[execution_id] = self._end_if_needed(self._keep_progress(run, seen, now), seen)
+
+    def settle_unlaunched(
+        self, execution: ExecutionRecord, schedule: TrainingSchedule, problem: str, now: datetime
+    ) -> None:
+        """Settle a run whose worker could not be started."""
+        facts = settle.RunFacts(schedule, execution.scheduled_for, execution.attempt, launch_problem=problem)
+        self._settle(execution, schedule, self._launcher.inspect(execution.run_dir), facts, now)
+
+    def _take_over(self, execution: ExecutionRecord, schedule: TrainingSchedule, now: datetime) -> str:
+        label = f"run {execution.execution_id} of {execution.schedule_name}"
+        clock_s = self._runtime.clock.monotonic_s()
+        handle = self._launcher.adopt(execution.run_dir, clock_s)
+        if handle is None and self._launcher.revoke(execution.run_dir):
+            # Nobody had claimed it, and now nobody can: a worker that is still on its way will do nothing.
+            handle = None
+            facts = settle.RunFacts(schedule, execution.scheduled_for, execution.attempt, never_began=True)
+            self._settle(execution, schedule, self._launcher.inspect(execution.run_dir), facts, now)
+            return f"{label} had not begun; it is queued again"
+        # A worker may have claimed it between the two looks.
+        handle = handle or self._launcher.adopt(execution.run_dir, clock_s)
+        if handle is not None:
+            self._adopt(execution, schedule, handle, clock_s)
+            return f"{label} goes on, adopted"
+        self._launcher.sweep(execution.run_dir)
+        seen = self._launcher.inspect(execution.run_dir)
+        facts = settle.RunFacts(
+            schedule,
+            execution.scheduled_for,
+            execution.attempt,
+            never_began=self._launcher.was_revoked(execution.run_dir),
+            last_state=execution.state,
+        )
+        self._settle(execution, schedule, seen, facts, now)
+        return f"{label} had ended meanwhile; it is settled from its folder"
+
+    def _adopt(
+        self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle, clock_s: float
+    ) -> None:
+        with self._runtime.store.write() as session:
+            history.mark_running(session, execution.execution_id, handle.identity)
+        left_s = schedule.max_duration_hours * 3600 - lifetime_s(handle.root)
+        self._runs[execution.execution_id] = WatchedRun(execution, schedule, handle, clock_s + left_s)
+
+    def _keep_progress(self, run: WatchedRun, seen: Observation, now: datetime) -> WatchedRun:
+        if seen.state is None or seen.state == run.state:
+            return run
+        if self.listener is not None:
+            self.listener(run.execution, seen.state)
+        clock_s = self._runtime.clock.monotonic_s()
+        if clock_s - run.told_at_s < PROGRESS_INTERVAL_S:
+            return run
+        with self._runtime.store.write() as session:
+            history.progress(session, run.execution.execution_id, seen.state, now)
+        return replace(run, state=seen.state, told_at_s=clock_s)
+
+    def _end_if_needed(self, run: WatchedRun, seen: Observation) -> WatchedRun:
+        settings, clock_s = self._runtime.settings, self._runtime.clock.monotonic_s()
+        reason = why_stop(
+            heartbeat_age_s=seen.heartbeat_age_s,
+            over_memory_limit=seen.over_memory_limit,
+            past_deadline=clock_s > run.deadline_s,
+            cancelled=run.cancelled or seen.stop_reason is StopReason.CANCEL,
+            shutting_down=self.shutting_down,
+            settings=settings.workers,
+        )
+        stopping = follow(run.stopping, reason, clock_s)
+        if stopping is None:
+            return run
+        step = next_step(stopping, clock_s, settings.workers, settings.scheduler)
+        self._take(step, run.handle, stopping.reason)
+        return replace(run, stopping=stopping.after(step, clock_s))
+
+    def _take(self, step: StopStep, handle: WorkerHandle, reason: StopReason) -> None:
+        if step is StopStep.SOFT:
+            self._launcher.request_stop(handle, reason)
+        elif step is StopStep.TERM:
+            self._launcher.terminate(handle, reason)
+        elif step is StopStep.KILL:
+            self._launcher.kill(handle, reason)
+        if step is not StopStep.NOTHING:
+            _log.info("Ending %s: %s (%s)", handle.run_dir.path.name, step.value, reason.value)
+
+    def _facts(self, run: WatchedRun) -> settle.RunFacts:
+        return settle.RunFacts(
+            run.schedule,
+            run.execution.scheduled_for,
+            run.execution.attempt,
+            stop_reason=run.stopping.reason if run.stopping else None,
+            last_state=run.state,
+        )
+
+    def _settle(
+        self,
+        execution: ExecutionRecord,
+        schedule: TrainingSchedule,
+        seen: Observation,
+        facts: settle.RunFacts,
+        now: datetime,
+    ) -> None:
+        settlement = settle.settle(facts, seen, now)
+        result = _result(execution, settlement, seen, now)
+        self._runtime.reach("run.observed")
+        with self._runtime.store.write() as session:
+            if history.settle(session, result):
+                _follow_up(session, execution, settlement, now)
+                self._tell(session, result, schedule, seen, now)
+            self._runtime.reach("run.settling")
+        self._runtime.reach("run.settled")
+        _log.info(
+            "Run %s of %s: %s. %s",
+            execution.execution_id,
+            execution.schedule_name,
+            result.outcome.value,
+            result.error_message or "",
+        )
+
+    def _tell(
+        self, session: Session, result: ExecutionResult, schedule: TrainingSchedule, seen: Observation, now: datetime
+    ) -> None:
+        settings = self._runtime.settings.notifications
+        points = history.win_rates(session, schedule.name, PLOT_POINTS)
+        message = compose.run_ended(result, schedule, points, settings)
+        if message is not None:
+            self._runtime.outbound.put(session, message, now)
+        if seen.result is not None and seen.result.stagnated:
+            self._runtime.outbound.put(session, compose.run_stagnated(result, schedule, settings), now)
+
+
+def _schedule_of(session: Session, execution: ExecutionRecord) -> TrainingSchedule:
+    schedule = occurrences.definition(session, execution.occurrence_id)
+    if schedule is None:
+        raise WorkerError(
+            "a run under way has lost its schedule",
+            where=f"execution {execution.execution_id}",
+            remedy="Check the database with `ouroboros db check`.",
+        )
+    return schedule
+
+
+def _result(
+    execution: ExecutionRecord, settlement: settle.Settlement, seen: Observation, now: datetime
+) -> ExecutionResult:
+    following = settlement.following
+    return ExecutionResult(
+        execution_id=execution.execution_id,
+        schedule_name=execution.schedule_name,
+        trigger_type=execution.trigger_type,
+        scheduled_for=execution.scheduled_for,
+        started_at=execution.started_at,
+        completed_at=now,
+        attempt=execution.attempt,
+        worker=execution.worker,
+        outcome=settlement.outcome,
+        success=settlement.success,
+        state=settlement.state,
+        usage=seen.usage,
+        failure=settlement.failure,
+        will_retry_at=following.at if isinstance(following, settle.Retry) else None,
+        run_dir=execution.run_dir,
+        log_tail=RunDir(execution.run_dir).log_tail(compose.LOG_LINES),
+    )
+
+
+def _follow_up(session: Session, execution: ExecutionRecord, settlement: settle.Settlement, now: datetime) -> None:
+    """The occurrence goes back to the queue or ends, and the decision is a row."""
+    following = settlement.following
+    if isinstance(following, settle.Retry):
+        queue.retry(session, execution.occurrence_id, following.at, following.reason, following.attempt)
+        decision = Decision(kind=DecisionKind.RETRY, code=settlement.outcome.value, reason=following.reason)
+    else:
+        reason = following.reason if following else ""
+        failure = settlement.failure.message if settlement.failure else ""
+        queue.finish(session, execution.occurrence_id, settlement.outcome, failure or reason, now)
+        if following is None:
+            return
+        decision = Decision(kind=DecisionKind.GIVE_UP, code=settlement.outcome.value, reason=reason)
+    decisions.record(session, execution.occurrence_id, execution.schedule_name, decision, now)

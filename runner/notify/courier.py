@@ -1,0 +1,103 @@
+"""Deliver what the outbox holds: at least once, within the rate limit, the rest gathered into digests.
+
+A message is marked only after it was delivered, so a kill in between delivers it a second time with the same
+Message-ID; it never loses one. Nothing that a channel does ends the courier.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from runner.notify import compose
+from runner.notify.delivery import DeliveryError
+from runner.notify.outbound import Outbound
+from runner.notify.render import message_id
+from runner.store import outbox
+from runner.store.engine import Store
+from runner.store.outbox import OutboxRecord
+from schemas.errors import OuroborosError
+from schemas.message import MessageKind
+
+BATCH = 50
+SHORTEST_DIGEST = timedelta(hours=1)
+"""What the rate limit set aside is sent together after this long, where no digest interval is set."""
+_log = logging.getLogger("ouroboros.courier")
+
+
+class Courier:
+    """One call of `deliver_due` delivers all that is due now."""
+
+    def __init__(self, store: Store, outbound: Outbound, reach: Callable[[str], None]) -> None:
+        self._store = store
+        self._outbound = outbound
+        self._reach = reach
+
+    def deliver_due(self, now: datetime) -> int:
+        """Deliver what is due; how many messages were delivered."""
+        self._gather(now)
+        with self._store.read() as session:
+            due = outbox.take_due(session, now, BATCH)
+            room = self._outbound.settings.max_messages_per_hour - outbox.sent_since(session, now - timedelta(hours=1))
+        if not due:
+            return 0
+        now_ones, later = self._within(due, room)
+        if later:
+            with self._store.write() as session:
+                outbox.set_aside(session, [record.outbox_id for record in later])
+        self._reach("mail.taken")
+        return sum(self._deliver(record, now) for record in now_ones)
+
+    def _within(self, due: Sequence[OutboxRecord], room: int) -> tuple[list[OutboxRecord], list[OutboxRecord]]:
+        """Digests always go; of the others as many as the rate limit has room for."""
+        digests = [record for record in due if record.message.kind is MessageKind.DIGEST]
+        others = [record for record in due if record.message.kind is not MessageKind.DIGEST]
+        return [*digests, *others[: max(0, room)]], others[max(0, room) :]
+
+    def _deliver(self, record: OutboxRecord, now: datetime) -> bool:
+        message = record.message
+        channel = self._outbound.channel(message.channel)
+        if channel is None:
+            self._failed(record, DeliveryError("this channel is no longer configured", where=message.channel), now)
+            return False
+        try:
+            channel.deliver(message, now)
+        except OuroborosError as error:
+            self._failed(record, error, now)
+            return False
+        except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the courier
+            self._failed(record, DeliveryError(f"{type(error).__name__}: {error}", where=message.channel), now)
+            return False
+        self._reach("mail.sent")
+        with self._store.write() as session:
+            outbox.mark_sent(session, record.outbox_id, message_id(message.dedup_key, message.channel), now)
+        self._reach("mail.marked")
+        return True
+
+    def _failed(self, record: OutboxRecord, error: OuroborosError, now: datetime) -> None:
+        settings = self._outbound.settings
+        too_old = now - record.created_at > timedelta(hours=settings.give_up_after_hours)
+        permanent = isinstance(error, DeliveryError) and error.permanent
+        with self._store.write() as session:
+            if permanent or too_old:
+                outbox.mark_failed(session, record.outbox_id, str(error))
+            else:
+                delay_s = min(settings.retry_backoff_s * 2.0 ** min(record.attempts, 30), settings.retry_backoff_max_s)
+                outbox.mark_retry(session, record.outbox_id, str(error), now + timedelta(seconds=delay_s))
+        _log.warning("Message %s was not delivered: %s", record.message.dedup_key, error)
+
+    def _gather(self, now: datetime) -> None:
+        """Put a digest in for each channel whose oldest message has waited long enough."""
+        settings = self._outbound.settings
+        patience = max(SHORTEST_DIGEST, timedelta(hours=settings.digest_hours))
+        with self._store.read() as session:
+            waiting = outbox.waiting_for_digest(session, BATCH)
+        for name in {record.message.channel for record in waiting}:
+            mine = [record for record in waiting if record.message.channel == name]
+            if now - mine[0].created_at < patience and len(mine) < BATCH:
+                continue
+            digest = compose.digest([record.message for record in mine], settings, now)
+            whole = digest.model_copy(update={"channel": name, "dedup_key": f"{digest.dedup_key}@{name}"})
+            with self._store.write() as session:
+                outbox.put(session, whole, not_before=now)
+                outbox.mark_gathered(session, [record.outbox_id for record in mine], whole.dedup_key, now)
+            self._reach("mail.gathered")

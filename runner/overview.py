@@ -1,0 +1,146 @@
+"""What the daemon is doing, as its database tells: for the status command and for `get_runner_status`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from runner import instance
+from runner.store import history, presence, queue, schedules, triggers
+from runner.store.engine import Store
+from runner.store.history import ExecutionRecord, Statistics
+from runner.store.presence import DaemonRecord, LoopRecord
+from runner.store.schedules import ScheduleRecord
+from runner.store.triggers import TriggerRecord
+from schemas.automation import RunnerStatus
+from schemas.execution import QueuedRun
+from schemas.instants import to_text
+
+RECENT = 10
+QUEUE_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One consistent look at everything."""
+
+    daemon: DaemonRecord | None
+    alive: bool
+    """A process holds the state folder's lock right now."""
+    schedules: list[ScheduleRecord]
+    triggers: list[TriggerRecord]
+    current: list[ExecutionRecord]
+    recent: list[ExecutionRecord]
+    queued: list[QueuedRun]
+    """The head of the queue."""
+    queue_depth: int
+    statistics: Statistics
+    loops: list[LoopRecord]
+
+    @property
+    def status(self) -> RunnerStatus:
+        """What the daemon is doing; IDLE when none lives."""
+        return self.daemon.status if self.daemon is not None and self.alive else RunnerStatus.IDLE
+
+    @property
+    def paused(self) -> bool:
+        """Launches are held back."""
+        return self.daemon is not None and self.daemon.paused
+
+
+def look(store: Store, home: Path) -> Overview:
+    """Look once, in one snapshot.
+
+    Raises:
+        StateError: the database cannot be read.
+    """
+    alive = instance.is_held(home)
+    with store.read() as session:
+        return Overview(
+            daemon=presence.get(session),
+            alive=alive,
+            schedules=schedules.list_active(session),
+            triggers=triggers.list_active(session),
+            current=history.unfinished(session),
+            recent=history.recent(session, RECENT),
+            queued=queue.queued(session, QUEUE_SHOWN),
+            queue_depth=queue.depth(session),
+            statistics=history.statistics(session),
+            loops=presence.loops(session),
+        )
+
+
+def as_dictionary(seen: Overview) -> dict[str, Any]:
+    """The form that the operations guide's snippets read; plain values that JSON can hold."""
+    status = RunnerStatus.PAUSED if seen.paused and seen.alive and not seen.current else seen.status
+    return {
+        "status": status.value,
+        "running": seen.alive,
+        "paused": seen.paused,
+        "schedules": [_schedule(record) for record in seen.schedules],
+        "triggers": [_trigger(record) for record in seen.triggers],
+        "recent_executions": [execution_as_dictionary(record) for record in seen.recent],
+        "current_execution": execution_as_dictionary(seen.current[0]) if seen.current else None,
+        "queued": [
+            {"schedule_name": run.schedule_name, "scheduled_for": to_text(run.scheduled_for), "reason": run.reason}
+            for run in seen.queued
+        ],
+        "statistics": {
+            "total_executions": seen.statistics.total_executions,
+            "successful_executions": seen.statistics.successful_executions,
+            "failure_rate": seen.statistics.failure_rate,
+            "last_execution": _text(seen.statistics.last_execution),
+            "average_execution_time_hours": seen.statistics.average_execution_time_hours,
+        },
+    }
+
+
+def execution_as_dictionary(record: ExecutionRecord) -> dict[str, Any]:
+    """One execution in plain values."""
+    return {
+        "id": record.execution_id,
+        "schedule_name": record.schedule_name,
+        "trigger_type": record.trigger_type.value,
+        "scheduled_for": to_text(record.scheduled_for),
+        "started_at": to_text(record.started_at),
+        "completed_at": _text(record.completed_at),
+        "success": record.success,
+        "status": record.status.value,
+        "error_message": record.error_message,
+        "worker": record.worker,
+        "worker_reason": record.worker_reason,
+        "attempt": record.attempt,
+        "pipeline_state": record.state.model_dump(mode="json"),
+        "run_dir": str(record.run_dir),
+    }
+
+
+def _schedule(record: ScheduleRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "cron_expression": record.schedule.cron_expression,
+        "timezone": record.schedule.timezone,
+        "enabled": record.enabled,
+        "paused_note": record.paused_note,
+        "priority": record.schedule.priority,
+        "next_run": _text(record.next_run),
+        "last_run": _text(record.last_run),
+        "run_count": record.run_count,
+        "success_count": record.success_count,
+        "failure_count": record.failure_count,
+    }
+
+
+def _trigger(record: TriggerRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "trigger_type": record.condition.trigger_type.value,
+        "enabled": record.enabled,
+        "last_triggered": _text(record.last_triggered),
+        "last_checked": _text(record.last_checked),
+        "last_verdict": record.last_verdict,
+    }
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else to_text(instant)
