@@ -1,0 +1,187 @@
+"""Jobs that run in real worker processes under test, named `worker_jobs:NAME`. Some of them misbehave on purpose."""
+
+import ctypes
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from schemas.errors import BadInputError, MachineError, SnakeError
+from schemas.execution import Outcome, RunFailure, RunResult
+from schemas.files import write_atomic
+from schemas.model import PipelineState
+
+PIDS = "pids.json"
+
+
+def _done(outcome=Outcome.SUCCEEDED, **state):
+    return RunResult(outcome=outcome, state=PipelineState(**state))
+
+
+def _mark_work(context, text="worked\n"):
+    descriptor = os.open(context.run_dir / "worked", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(descriptor, text.encode())
+    os.close(descriptor)
+
+
+def _idle_for_ever():
+    while True:
+        time.sleep(0.05)
+
+
+def succeed(request, context):
+    _mark_work(context)
+    context.report(PipelineState(iteration=3, best_win_rate=0.25))
+    print("words of the job")
+    return _done(best_win_rate=0.5, best_win_rate_games=100, seed=request.seed)
+
+
+def tell_limits(request, context):
+    figures = {
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "cpus": sorted(os.sched_getaffinity(0)),
+        "session": os.getsid(0),
+        "group": os.getpgid(0),
+        "pid": os.getpid(),
+        "stdin": os.readlink("/proc/self/fd/0"),
+        "stdout": os.readlink("/proc/self/fd/1"),
+        "stderr": os.readlink("/proc/self/fd/2"),
+        "files": [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if _open(name)],
+    }
+    write_atomic(context.run_dir / "limits.json", json.dumps(figures))
+    return _done()
+
+
+def _open(name):
+    return int(name) > 2 and os.path.lexists(f"/proc/self/fd/{name}")
+
+
+def wait_for_stop(request, context):
+    context.report(PipelineState(operation_details="waiting"))
+    while not context.stop_requested():
+        time.sleep(0.02)
+    return _done(Outcome.CANCELLED, iteration=7)
+
+
+def ignore_soft_stop(request, context):
+    context.report(PipelineState(operation_details="deaf"))
+    try:
+        _idle_for_ever()
+    finally:
+        (context.run_dir / "cleaned").touch()
+
+
+def raise_bad_input(request, context):
+    context.report(PipelineState(iteration=5, best_win_rate=0.4))
+    raise BadInputError("the snake has no head", where="snake.yaml", remedy="Give it one.")
+
+
+def raise_memory(request, context):
+    raise MemoryError
+
+
+def raise_machine(request, context):
+    raise MachineError("no Go toolchain")
+
+
+def raise_full_disk_below(request, context):
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise SnakeError("the snake does not build") from error
+
+
+def raise_error(request, context):
+    return 1 // 0
+
+
+def exit_process(request, context):
+    sys.exit("I leave")
+
+
+def exit_hard(request, context):
+    os._exit(9)
+
+
+def crash(request, context):
+    ctypes.string_at(0)
+
+
+def return_nothing(request, context):
+    return None
+
+
+def stay_in_a_thread(request, context):
+    import threading
+
+    threading.Thread(target=_idle_for_ever).start()
+    return _done()
+
+
+def fail_with_reason(request, context):
+    failure = RunFailure(failure_class="error", message="told by the job itself")
+    return RunResult(outcome=Outcome.FAILED, state=PipelineState(iteration=2), failure=failure)
+
+
+def tear_result(request, context):
+    (context.run_dir / "result.json").write_text('{"outcome": "succee')
+    os._exit(0)
+
+
+def fill_memory(request, context):
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1) * (4 << 20)))
+        time.sleep(0.01)
+
+
+def burn_two_processes(request, context):
+    """About 0.5 s of CPU time in each of two processes, and 80 MiB in the child."""
+    code = "import time; x = bytearray(b'x' * (80 << 20)); e = time.process_time() + 0.5\nwhile time.process_time() < e: pass"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    end = time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    child.wait()
+    return _done()
+
+
+_SLEEPER = "import time, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def _family(context):
+    """A child, a double-forked grandchild in our session, one in its own, and one that hides its environment too."""
+    code = (
+        "import os, subprocess, sys\n"
+        f"sleeper = [sys.executable, '-c', {_SLEEPER!r}]\n"
+        "same = subprocess.Popen(sleeper)\n"
+        "own = subprocess.Popen(sleeper, start_new_session=True)\n"
+        "bare = subprocess.Popen(sleeper, start_new_session=True, env={})\n"
+        "print(same.pid, own.pid, bare.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", _SLEEPER])
+    middle = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
+    same, own, bare = (int(word) for word in middle.stdout.split())
+    pids = {"worker": os.getpid(), "child": child.pid, "same_session": same, "own_session": own, "bare": bare}
+    write_atomic(context.run_dir / PIDS, json.dumps(pids))
+
+
+def ignore_term_with_family(request, context):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _family(context)
+    _idle_for_ever()
+
+
+def leave_family_behind(request, context):
+    _family(context)
+    return _done()
+
+
+def report_often(request, context):
+    for iteration in range(20_000):
+        context.report(PipelineState(iteration=iteration))
+    return _done(iteration=19_999)
