@@ -80,12 +80,12 @@ def fixed_with_seconds_in_the_overlap(d: Difference) -> bool:
     return not d.elapsed and not d.fixed_to_cronsim and d.in_second_pass and not d.ours
 
 
-def half_hour_overlap(d: Difference) -> bool:
-    """Lord Howe goes from 02:00 back to 01:30. cronsim then steps on by whole hours at half past, and so drops the
-    first half of 02:xx and of 03:xx, which the wall does show: a fault of cronsim's."""
-    half = timedelta(minutes=30)
-    passed_over = half <= d.since_change < 2 * half or 3 * half <= d.since_change < 4 * half
-    return not d.fixed_to_cronsim and d.ours and d.jumped == -half and passed_over
+def half_hour_change(d: Difference) -> bool:
+    """Lord Howe's clocks change by half an hour. cronsim then steps on by whole hours at half past, and so drops the
+    first half of the hours 02 and 03 that the wall does show: a fault of cronsim's."""
+    half, since = timedelta(minutes=30), d.since_change
+    passed_over = half <= since < 2 * half or (d.jumped < timedelta(0) and 3 * half <= since < 4 * half)
+    return not d.fixed_to_cronsim and d.ours and abs(d.jumped) == half and passed_over
 
 
 KNOWN_DIFFERENCES = (
@@ -94,7 +94,7 @@ KNOWN_DIFFERENCES = (
     step_without_a_star_in_the_overlap,
     fixed_with_seconds_in_the_gap,
     fixed_with_seconds_in_the_overlap,
-    half_hour_overlap,
+    half_hour_change,
 )
 
 
