@@ -61,7 +61,7 @@ def _triggers() -> None:
         sa.Column("next_check", _INSTANT, nullable=False),
         sa.Column("last_checked", _INSTANT, nullable=True),
         sa.Column("last_triggered", _INSTANT, nullable=True),
-        sa.Column("last_verdict", sa.Text(), server_default="", nullable=False),
+        sa.Column("last_verdict", sa.Text(), nullable=False),
         sa.Column("cursor_json", sa.Text(), server_default="{}", nullable=False),
         sa.Column("run_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("success_count", sa.Integer(), server_default="0", nullable=False),

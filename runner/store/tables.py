@@ -66,7 +66,7 @@ class TriggerRow(Base):
     next_check: Mapped[datetime] = mapped_column(Instant)
     last_checked: Mapped[datetime | None] = mapped_column(Instant)
     last_triggered: Mapped[datetime | None] = mapped_column(Instant)
-    last_verdict: Mapped[str] = mapped_column(Text, server_default="")
+    last_verdict: Mapped[str] = mapped_column(Text, default="")
     cursor_json: Mapped[str] = mapped_column(Text, server_default="{}")
     run_count: Mapped[int] = mapped_column(server_default="0")
     success_count: Mapped[int] = mapped_column(server_default="0")
