@@ -1,0 +1,22 @@
+"""The work: games, the Go-weight tuner, and everything else that makes a snake stronger.
+
+Names are re-exported lazily (PEP 562), so that importing one costs only what it needs.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "pipeline.tuner.trainer": "ContinuousTrainer",
+    "schemas.training": "TrainingConfiguration",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - computed from the one table above
+
+
+def __getattr__(name: str) -> Any:
+    """Import the file that holds `name` on first use."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

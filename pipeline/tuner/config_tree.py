@@ -1,6 +1,7 @@
 """The weights as the nested dictionary that users' own perturbations work on."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -51,3 +52,26 @@ def _flattened(value: object, path: str) -> Iterator[tuple[str, object]]:
         return
     for key, child in entries:
         yield from _flattened(child, f"{path}.{key}" if path else str(key))
+
+
+def with_changes(tree: dict[str, Any], changes: Mapping[str, WeightValue]) -> dict[str, Any]:
+    """A copy of the tree with these paths set."""
+    changed = copy.deepcopy(tree)
+    _set_below(changed, "", changes)
+    return changed
+
+
+def values_in(tree: dict[str, Any], rules: Specification) -> dict[str, WeightValue]:
+    """The tunable weights of a tree, by path."""
+    return {
+        path: value for path, value in _flattened(tree, "") if path in rules and isinstance(value, bool | int | float)
+    }
+
+
+def _set_below(node: Any, path: str, changes: Mapping[str, WeightValue]) -> None:
+    for key, child in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        below = f"{path}.{key}" if path else str(key)
+        if isinstance(child, dict | list):
+            _set_below(child, below, changes)
+        elif below in changes:
+            node[key] = changes[below]

@@ -8,7 +8,6 @@ from typing import Protocol
 from pipeline.tuner.specification import Specification
 from pipeline.tuner.trial import Trial
 from schemas.campaign import CandidateDecision, WeightValue
-from schemas.tuning import TunerSettings
 
 Values = Mapping[str, WeightValue]
 """Path -> value."""
@@ -75,11 +74,11 @@ class RandomSearch:
         perturb: the change itself; `ContinuousTrainer.random_perturbation`, which users may override.
     """
 
-    def __init__(self, perturb: Callable[[Values], dict[str, WeightValue]]) -> None:
+    def __init__(self, perturb: Callable[[Values, Random], dict[str, WeightValue]]) -> None:
         self._perturb = perturb
 
     def propose(self, best: Values, rules: Specification, random: Random, contest: Contest) -> Proposal:
-        return Proposal(self._perturb(best), "random")
+        return Proposal(self._perturb(best, random), "random")
 
     def learn(self, best: Values, proposal: Proposal, trial: Trial) -> None:
         pass
@@ -101,7 +100,7 @@ class MomentumSearch:
     STRETCH = 1.5
     CLEAR_LOSS = 0.05
 
-    def __init__(self, perturb: Callable[[Values], dict[str, WeightValue]]) -> None:
+    def __init__(self, perturb: Callable[[Values, Random], dict[str, WeightValue]]) -> None:
         self._perturb = perturb
         self._idea: dict[str, float] = {}
         """Path -> change to add; empty: none."""
@@ -114,7 +113,7 @@ class MomentumSearch:
                 if moved != best[path]:
                     changes[path] = moved
         self._idea = {}
-        return Proposal(changes, "momentum") if changes else Proposal(self._perturb(best), "random")
+        return Proposal(changes, "momentum") if changes else Proposal(self._perturb(best, random), "random")
 
     def learn(self, best: Values, proposal: Proposal, trial: Trial) -> None:
         shifts = {path: float(value) - float(best[path]) for path, value in proposal.changes.items()}
@@ -129,8 +128,3 @@ class MomentumSearch:
 
     def restore(self, state: Mapping[str, list[float]]) -> None:
         self._idea = {path: entry[0] for path, entry in state.items() if len(entry) == 1}
-
-
-def magnitude_bounds(settings: TunerSettings) -> tuple[float, int, int]:
-    """Magnitude, fewest and most weights of a random change."""
-    return settings.perturbation, settings.weights_per_candidate_min, settings.weights_per_candidate_max

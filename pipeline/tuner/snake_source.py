@@ -53,7 +53,7 @@ def snake_source(settings: Settings) -> SnakeSource:
 
 def _working_copy(folder: Path, config_file: str) -> Path:
     if not BUNDLED.is_dir():
-        raise SnakeError("the bundled snake is not installed here", where=str(BUNDLED), remedy="Name yours: --snake-dir.")
+        raise SnakeError("the bundled snake is not here", where=str(BUNDLED), remedy="Name yours with --snake-dir.")
     config = folder / config_file
     try:
         if config.exists() and (BUNDLED / config_file).exists():

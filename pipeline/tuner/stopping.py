@@ -39,6 +39,11 @@ class Stopping:
         return self._budget_s is not None and time.monotonic() - self._started >= self._budget_s
 
     @property
+    def share_of_budget(self) -> float:
+        """How much of the time budget is spent, 0 to 1; 0 without a budget."""
+        return min(1.0, (time.monotonic() - self._started) / self._budget_s) if self._budget_s else 0.0
+
+    @property
     def by_request(self) -> bool:
         """True if somebody asked, as opposed to a spent time budget."""
         return bool(self._signals) or self._asked()

@@ -148,9 +148,12 @@ def _scalars(node: Any, value: Any, path: str, seen: set[int]) -> Iterator[tuple
     elif isinstance(node, SequenceNode) and isinstance(value, list):
         for place, (child, item) in enumerate(zip(node.value, value, strict=True)):
             yield from _scalars(child, item, f"{path}.{place}", seen)
-    elif isinstance(node, ScalarNode) and isinstance(value, bool | int | float):
-        if _KINDS.get(str(node.tag)) is type(value):
-            yield path, node, value
+    elif isinstance(value, bool | int | float) and isinstance(node, ScalarNode) and _kind_of(node) is type(value):
+        yield path, node, value
+
+
+def _kind_of(node: ScalarNode) -> type | None:
+    return _KINDS.get(str(node.tag))
 
 
 def _weight_at(text: str, path: str, node: ScalarNode, value: WeightValue) -> Weight:

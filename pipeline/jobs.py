@@ -1,0 +1,74 @@
+"""Entry points for the daemon's worker: a request in, a result out."""
+
+from datetime import UTC, datetime
+
+from pipeline.tuner.stopping import Stopping
+from pipeline.tuner.trainer import ContinuousTrainer, TrainingSummary, with_changes
+from pipeline.tuner.tuning_run import EndReason
+from schemas.errors import (
+    BadInputError,
+    EvaluationError,
+    MachineError,
+    OuroborosError,
+)
+from schemas.execution import FailureClass, JobContext, Outcome, RunFailure, RunRequest, RunResult
+from schemas.model import PipelineState, PipelineStatus
+
+
+def tune(request: RunRequest, context: JobContext) -> RunResult:
+    """Go on with the tuner's campaign in the state folder, for as long as the request allows.
+
+    SUCCEEDED once its time is used up or its iterations are done, CANCELLED if it was asked to stop earlier; in both
+    cases all but the iteration in hand is saved. FAILED, with the reason, if the snake or the machine cannot be used.
+    """
+    training = request.training_config
+    tuner = request.settings.tuner
+    if tuner.seed is None:
+        tuner = with_changes(tuner, {"seed": request.seed})
+    last = _Last(context)
+    trainer = ContinuousTrainer(
+        settings=request.settings.model_copy(update={"tuner": tuner}),
+        remeasure=training.force_retrain,
+        max_consecutive_failures=training.max_consecutive_failures,
+        stopping=Stopping(context.stop_requested, training.max_training_time_hours * 3600),
+        report=last.report,
+        now=lambda: datetime.now(UTC),
+    )
+    try:
+        summary = trainer.train()
+    except OuroborosError as error:
+        return _failed(error, last.state)
+    return _result(summary)
+
+
+class _Last:
+    """Passes states on and keeps the last one, for the result of a run that fails."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self.state = PipelineState(status=PipelineStatus.INITIALIZING)
+
+    def report(self, state: PipelineState) -> None:
+        self.state = state
+        self._context.report(state)
+
+
+def _result(summary: TrainingSummary) -> RunResult:
+    cancelled = summary.reason is EndReason.REQUEST
+    return RunResult(
+        outcome=Outcome.CANCELLED if cancelled else Outcome.SUCCEEDED,
+        state=summary.state,
+        stagnated=summary.stagnated,
+    )
+
+
+def _failed(error: OuroborosError, state: PipelineState) -> RunResult:
+    classes = {BadInputError: FailureClass.BAD_INPUT, MachineError: FailureClass.RESOURCE}
+    failure_class = next(
+        (found for kind, found in classes.items() if isinstance(error, kind)),
+        FailureClass.ERROR if isinstance(error, EvaluationError) else FailureClass.CRASH,
+    )
+    failed = state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": str(error)})
+    return RunResult(
+        outcome=Outcome.FAILED, state=failed, failure=RunFailure(failure_class=failure_class, message=str(error))
+    )
