@@ -110,12 +110,12 @@ def show(result: MatchResult, console: Console) -> None:
     tallies = [result.tally(contestant) for contestant in range(len(result.names))]
     table = Table(title=f"{len(result.games)} of {len(result.schedule)} games, {result.games_per_s:.1f} games/s")
     table.add_column("snake", overflow="fold")
-    for heading in ("won", "drawn", "lost", "limit", "win rate, 95 %", "p50 ms", "p99 ms"):
+    for heading in ("won", "drawn", "lost", "limit", "win rate, 95 %", "ms p50/p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     for tally in tallies:
         counts = map(str, (tally.wins, tally.draws, tally.losses, tally.turn_limits))
-        latencies = f"{tally.latency_p50_ms:.1f}", f"{tally.latency_p99_ms:.1f}"
-        table.add_row(tally.name, *counts, win_rate_text(tally), *latencies)
+        latencies = f"{tally.latency_p50_ms:.1f}/{tally.latency_p99_ms:.1f}"
+        table.add_row(tally.name, *counts, win_rate_text(tally), latencies)
     console.print(table)
     for tally in tallies:
         console.print(f"{tally.name} died of: {_counts(tally.causes, skip='') or 'nothing'}", highlight=False)

@@ -205,10 +205,10 @@ class _Wire(asyncio.Protocol):
             if not self._complete:
                 line.broken(Failure.BAD_HTTP, stale=False)
                 return
-        if self._complete:
-            self._hand_over(line)
-        elif self._received > MAX_ANSWER_BYTES:
+        if self._received > MAX_ANSWER_BYTES:
             line.broken(Failure.BAD_HTTP, stale=False)
+        elif self._complete:
+            self._hand_over(line)
 
     def connection_lost(self, exc: Exception | None) -> None:
         line = self._line
