@@ -8,6 +8,9 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "Game": "pipeline.engine.game",
+    "Batch": "pipeline.engine.batch",
+    "GameSpec": "pipeline.engine.batch",
+    "Outcomes": "pipeline.engine.batch",
 }
 
 

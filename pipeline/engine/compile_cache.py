@@ -61,7 +61,7 @@ _CONFIG.CACHE_DIR = str(CACHE_FOLDER)
 
 def compiled(function: _Function) -> _Function:
     """Compile with numba: cached on disk, without the GIL, C-like division, no fast-math."""
-    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function))
 
 
 def compiled_parallel(function: _Function) -> _Function:

@@ -13,11 +13,13 @@ from pipeline.engine.layout import (
     HEIGHT,
     LENGTH,
     OWNER,
+    RULES,
     STACK,
     STRIDE,
     TAIL,
     WALL,
     WIDTH,
+    WRAPPED,
     Cells,
     Words,
 )
@@ -26,13 +28,8 @@ from pipeline.engine.layout import (
 @compiled
 def step_towards(cell: int, direction: int, stride: int) -> int:
     """Return the cell next to `cell`, maybe on the border."""
-    if direction == 0:
-        return cell + stride
-    if direction == 1:
-        return cell - stride
-    if direction == 2:
-        return cell - 1
-    return cell + 1
+    # One expression for up, down, left, right: which way a snake goes is hard to predict for the processor too.
+    return cell + (1 - 2 * (direction & 1)) * (stride - (direction >> 1) * (stride + 1))
 
 
 @compiled
@@ -49,12 +46,9 @@ def wrap(words: Words, game: int, cell: int, direction: int) -> int:
 
 @compiled
 def neighbour(words: Words, cells: Cells, game: int, cell: int, direction: int) -> int:
-    """Return the next cell in `direction`, across the edge where that leaves the board.
-
-    A body's stored directions may cross the edge in wrapped games only; elsewhere they never do.
-    """
+    """Return the next cell in `direction`; in wrapped games across the edge, else maybe on the border."""
     there = step_towards(cell, direction, words[game, STRIDE])
-    if cells[game, there] & OWNER == WALL:
+    if words[game, RULES] & WRAPPED and cells[game, there] & OWNER == WALL:
         return wrap(words, game, there, direction)
     return there
 

@@ -6,6 +6,8 @@ not of cells: heads are written into the grid only after everybody's fate is kno
 the body entries 1.. of all snakes while collisions are judged, and a dead snake's cells are cleared once.
 """
 
+from typing import Final
+
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.grid import (
     body_path,
@@ -13,8 +15,6 @@ from pipeline.engine.grid import (
     direction_at,
     neighbour,
     remove_food,
-    step_towards,
-    wrap,
 )
 from pipeline.engine.layout import (
     ALIVE,
@@ -28,6 +28,7 @@ from pipeline.engine.layout import (
     FACING,
     FOOD_BIT,
     HAZARD,
+    HAZARDS,
     HEAD,
     HEAD_COLLISION,
     HEADER,
@@ -47,7 +48,6 @@ from pipeline.engine.layout import (
     SNAKES,
     SOLO,
     STACK,
-    STRIDE,
     TAIL,
     TURN,
     UP,
@@ -55,12 +55,14 @@ from pipeline.engine.layout import (
     VERDICT_BY,
     WALL,
     WALL_COLLISION,
-    WRAPPED,
     Cells,
     Longs,
     Moves,
     Words,
 )
+
+ATE: Final = 1
+WEAK: Final = 2  # died of a hazard, hunger or the wall
 
 
 @compiled
@@ -80,10 +82,7 @@ def move_snake(words: Words, cells: Cells, game: int, snake_at: int, move: int) 
     head = int(words[game, snake_at + HEAD])
     # The old head becomes a body cell whose next cell lies in `move`.
     cells[game, head] = (cells[game, head] & (OWNER | FOOD_BIT)) | (move << DIRECTION_SHIFT)
-    new_head = step_towards(head, move, words[game, STRIDE])
-    if words[game, RULES] & WRAPPED and cells[game, new_head] & OWNER == WALL:
-        new_head = wrap(words, game, new_head, move)
-    words[game, snake_at + HEAD] = new_head
+    words[game, snake_at + HEAD] = neighbour(words, cells, game, head, move)
     words[game, snake_at + FACING] = move
     if words[game, snake_at + STACK] > 1:
         words[game, snake_at + STACK] -= 1
@@ -116,22 +115,47 @@ def hurt_by_hazards(words: Words, cells: Cells, game: int, snake_at: int) -> Non
 
 
 @compiled
-def feed_snakes(words: Words, cells: Cells, game: int, snakes_end: int) -> None:
-    """Let every living head on food eat, then take that food away."""
-    eaten = False
+def eat(words: Words, cells: Cells, game: int, snake_at: int) -> int:
+    """Let a living head on food eat; return ATE, or 0. The food stays for others until `take_eaten_food`."""
+    if not cells[game, words[game, snake_at + HEAD]] & FOOD_BIT or words[game, snake_at + CAUSE] != ALIVE_CAUSE:
+        return 0
+    words[game, snake_at + LENGTH] += 1
+    words[game, snake_at + STACK] += 1
+    words[game, snake_at + HEALTH] = MAX_HEALTH
+    return ATE
+
+
+@compiled
+def take_eaten_food(words: Words, cells: Cells, game: int, snakes_end: int) -> None:
+    """Remove the food under every living head, once all have eaten of it."""
     for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and (cells[game, words[game, snake_at + HEAD]] & FOOD_BIT):
-            words[game, snake_at + LENGTH] += 1
-            words[game, snake_at + STACK] += 1
-            words[game, snake_at + HEALTH] = MAX_HEALTH
-            eaten = True
-    if not eaten:
-        return
-    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
-        # Only after all have eaten: several heads may share one food.
         head = int(words[game, snake_at + HEAD])
         if words[game, snake_at + CAUSE] == ALIVE_CAUSE and cells[game, head] & FOOD_BIT:
             remove_food(words, cells, game, head)
+
+
+@compiled
+def live_and_move(words: Words, cells: Cells, moves: Moves, game: int, snake: int, moving: bool) -> int:
+    """Move, starve, hurt and feed one living snake; return what happened, as bits of ATE and WEAK.
+
+    The stages run over all snakes one after another in the official engine; since no snake's part in these
+    four depends on another's, each may have all four at once, as long as eaten food stays until the end.
+    """
+    snake_at = HEADER + snake * SNAKE_WORDS
+    if moving:
+        move_snake(words, cells, game, snake_at, moves[game, snake])
+    else:
+        lift_head(words, cells, game, snake_at)
+    words[game, snake_at + HEALTH] -= 1
+    if words[game, HAZARDS] > 0:
+        hurt_by_hazards(words, cells, game, snake_at)
+    event = eat(words, cells, game, snake_at)
+    if words[game, snake_at + HEALTH] <= 0 or cells[game, words[game, snake_at + HEAD]] & OWNER == WALL:
+        event |= WEAK
+    # Healed after a hazard had already killed it: dead all the same.
+    if words[game, snake_at + CAUSE] != ALIVE_CAUSE:
+        event |= WEAK
+    return event
 
 
 @compiled
@@ -156,9 +180,9 @@ def meets_a_head(words: Words, game: int, snake_at: int, snakes_end: int) -> boo
     """Return whether another living snake's head is on the same cell."""
     head = words[game, snake_at + HEAD]
     for other_at in range(HEADER, snakes_end, SNAKE_WORDS):
-        if words[game, other_at + HEAD] == head and other_at != snake_at:
-            if words[game, other_at + CAUSE] == ALIVE_CAUSE:
-                return True
+        same_cell = words[game, other_at + HEAD] == head and other_at != snake_at
+        if same_cell and words[game, other_at + CAUSE] == ALIVE_CAUSE:
+            return True
     return False
 
 
@@ -227,24 +251,36 @@ def bury_the_weak(words: Words, cells: Cells, longs: Longs, corpses: Words, game
 
 
 @compiled
-def eliminate(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, snakes_end: int) -> None:
-    """Decide every death of the turn and write the survivors' heads into the grid."""
-    bury_the_weak(words, cells, longs, corpses, game)
-    anybody = False
-    for snake in range(words[game, SNAKES]):
-        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            anybody |= judge(words, cells, game, snake, snakes_end) != ALIVE_CAUSE
-    if anybody:
-        for snake in range(words[game, SNAKES]):
-            snake_at = HEADER + snake * SNAKE_WORDS
-            if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + VERDICT] > 0:
-                words[game, snake_at + CAUSE] = words[game, snake_at + VERDICT]
-                words[game, snake_at + KILLER] = words[game, snake_at + VERDICT_BY]
-                bury(words, cells, longs, corpses, game, snake)
+def write_heads(words: Words, cells: Cells, game: int) -> bool:
+    """Write the living heads into the grid; where any meets something, write none and return False."""
     for snake in range(words[game, SNAKES]):
         snake_at = HEADER + snake * SNAKE_WORDS
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
-            cells[game, words[game, snake_at + HEAD]] |= snake + 1
+        if words[game, snake_at + CAUSE] != ALIVE_CAUSE:
+            continue
+        head = int(words[game, snake_at + HEAD])
+        if cells[game, head] & OWNER or doubled(words, game, snake_at):
+            for before in range(snake):
+                before_at = HEADER + before * SNAKE_WORDS
+                if words[game, before_at + CAUSE] == ALIVE_CAUSE:
+                    cells[game, words[game, before_at + HEAD]] &= FOOD_BIT
+            return False
+        cells[game, head] |= snake + 1
+    return True
+
+
+@compiled
+def collide(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, snakes_end: int) -> None:
+    """Judge all living snakes by one picture, bury those that fall, write the survivors' heads into the grid."""
+    for snake in range(words[game, SNAKES]):
+        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+            judge(words, cells, game, snake, snakes_end)
+    for snake in range(words[game, SNAKES]):
+        snake_at = HEADER + snake * SNAKE_WORDS
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + VERDICT] > 0:
+            words[game, snake_at + CAUSE] = words[game, snake_at + VERDICT]
+            words[game, snake_at + KILLER] = words[game, snake_at + VERDICT_BY]
+            bury(words, cells, longs, corpses, game, snake)
+    write_heads(words, cells, game)
 
 
 @compiled
@@ -268,7 +304,9 @@ def is_over(words: Words, game: int) -> bool:
 def initialise(words: Words, cells: Cells, game: int) -> None:
     """Run the pipeline as before turn 1, without moves: feeding and the constrictor's stages alone have an effect."""
     snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
-    feed_snakes(words, cells, game, snakes_end)
+    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
+        eat(words, cells, game, snake_at)
+    take_eaten_food(words, cells, game, snakes_end)
     if words[game, RULES] & CONSTRICTOR:
         clear_food(words, cells, game)
         grow_constrictors(words, game, snakes_end)
@@ -284,19 +322,16 @@ def apply_rules(
     Corpses, where wanted, keep what `bury` saw; growth after death shows in LENGTH and STACK alone.
     """
     snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
+    events = 0
     for snake in range(words[game, SNAKES]):
-        snake_at = HEADER + snake * SNAKE_WORDS
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
-            if moving:
-                move_snake(words, cells, game, snake_at, moves[game, snake])
-            else:
-                lift_head(words, cells, game, snake_at)
-            words[game, snake_at + HEALTH] -= 1
-    for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
-            hurt_by_hazards(words, cells, game, snake_at)
-    feed_snakes(words, cells, game, snakes_end)
-    eliminate(words, cells, longs, corpses, game, snakes_end)
+        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+            events |= live_and_move(words, cells, moves, game, snake, moving)
+    if events & ATE:
+        take_eaten_food(words, cells, game, snakes_end)
+    if events & WEAK:
+        bury_the_weak(words, cells, longs, corpses, game)
+    if not write_heads(words, cells, game):
+        collide(words, cells, longs, corpses, game, snakes_end)
     if words[game, RULES] & CONSTRICTOR:
         clear_food(words, cells, game)
         grow_constrictors(words, game, snakes_end)

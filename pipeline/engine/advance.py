@@ -1,0 +1,179 @@
+"""The compiled loops over a batch: tiles of games that stay in cache, many turns of one tile before the next."""
+
+from typing import Final
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from pipeline.engine.compile_cache import compiled, compiled_parallel
+from pipeline.engine.layout import (
+    EPISODE,
+    OVER,
+    SEED,
+    TURN,
+    Cells,
+    Longs,
+    Moves,
+    Words,
+)
+from pipeline.engine.outcomes import file_outcome
+from pipeline.engine.rng import derive_seed
+from pipeline.engine.seats import choose_moves
+from pipeline.engine.turn import begin, play_turn
+
+TILE: Final = 512
+
+
+@compiled
+def begin_all(words: Words, cells: Cells, longs: Longs, problems: Moves) -> None:
+    """Set up the first game of every slot; problems[slot] = FINE or why that is impossible."""
+    for game in range(words.shape[0]):
+        problems[game] = begin(words, cells, longs, game)
+
+
+@compiled
+def begin_next(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+    """Start the slot's next game, with a seed derived from the last one."""
+    longs[game, EPISODE] += 1
+    longs[game, SEED] = derive_seed(longs[game, SEED], longs[game, EPISODE])
+    begin(words, cells, longs, game)
+
+
+@compiled
+def finish(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    waiting: NDArray[np.int32],
+    games: NDArray[np.int64],
+    snakes: NDArray[np.int32],
+    game: int,
+    auto_reset: bool,
+) -> bool:
+    """File a finished game and perhaps begin the next; False: the ring is full, the slot must wait."""
+    if waiting[game] >= games.shape[1]:
+        return False
+    file_outcome(words, longs, waiting, games, snakes, game)
+    if auto_reset:
+        begin_next(words, cells, longs, game)
+    return True
+
+
+@compiled
+def advance_game(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    corpses: Words,
+    seats: Moves,
+    actions: Moves,
+    done: Moves,
+    waiting: NDArray[np.int32],
+    games: NDArray[np.int64],
+    snakes: NDArray[np.int32],
+    game: int,
+    turns: int,
+    turn_limit: int,
+    auto_reset: bool,
+) -> int:
+    """Play up to `turns` turns of one slot; return how many were played."""
+    done[game] = 0
+    played = 0
+    for _ in range(turns):
+        if words[game, OVER]:
+            # Either nobody wants a next game, or this slot waits for its outcomes to be drained.
+            if not auto_reset or not finish(words, cells, longs, waiting, games, snakes, game, auto_reset):
+                return played
+            done[game] = 1
+            continue
+        choose_moves(words, cells, longs, seats, actions, game)
+        play_turn(words, cells, longs, corpses, actions, game)
+        played += 1
+        if turn_limit > 0 and longs[game, TURN] >= turn_limit:
+            words[game, OVER] = 1
+        if words[game, OVER]:
+            done[game] = finish(words, cells, longs, waiting, games, snakes, game, auto_reset)
+    return played
+
+
+@compiled
+def advance_tile(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    corpses: Words,
+    seats: Moves,
+    actions: Moves,
+    done: Moves,
+    waiting: NDArray[np.int32],
+    games: NDArray[np.int64],
+    snakes: NDArray[np.int32],
+    first: int,
+    end: int,
+    turns: int,
+    turn_limit: int,
+    auto_reset: bool,
+) -> int:
+    """Advance the games first..end-1; return the turns played."""
+    played = 0
+    for game in range(first, end):
+        played += advance_game(
+            words,
+            cells,
+            longs,
+            corpses,
+            seats,
+            actions,
+            done,
+            waiting,
+            games,
+            snakes,
+            game,
+            turns,
+            turn_limit,
+            auto_reset,
+        )
+    return played
+
+
+@compiled_parallel
+def advance_parallel(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    corpses: Words,
+    seats: Moves,
+    actions: Moves,
+    done: Moves,
+    waiting: NDArray[np.int32],
+    games: NDArray[np.int64],
+    snakes: NDArray[np.int32],
+    tile: int,
+    turns: int,
+    turn_limit: int,
+    auto_reset: bool,
+) -> int:
+    """Advance all games, tiles spread over threads; return the turns played."""
+    count = words.shape[0]
+    played = 0
+    for index in prange((count + tile - 1) // tile):
+        first = index * tile
+        played += advance_tile(
+            words,
+            cells,
+            longs,
+            corpses,
+            seats,
+            actions,
+            done,
+            waiting,
+            games,
+            snakes,
+            first,
+            min(first + tile, count),
+            turns,
+            turn_limit,
+            auto_reset,
+        )
+    return played

@@ -1,0 +1,200 @@
+"""Many games advanced by one compiled call, on arrays allocated once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import layout
+from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_all
+from pipeline.engine.layout import Records
+from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
+from pipeline.engine.outcomes import (
+    DIED_ON,
+    OUTCOME_CAUSE,
+    OUTCOME_KILLER,
+    OUTCOME_LENGTH,
+    OUTCOME_SEED,
+    OUTCOME_TURNS,
+    RANK,
+    OutcomeRing,
+    allocate_outcomes,
+)
+from pipeline.engine.rng import derive_seed
+from pipeline.engine.seats import CALLER, RANDOM_LEGAL
+from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
+from pipeline.engine.starts import FINE
+from pipeline.engine.state import write_header
+from pipeline.engine.state_checks import refuse
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """What one slot of a batch plays. Settings left out have the official CLI's defaults; `solo` None: with one snake."""
+
+    width: int = 11
+    height: int = 11
+    snakes: int = 4
+    ruleset: str = "standard"
+    map_id: str = "standard"
+    settings: dict[str, int] = field(default_factory=dict)
+    solo: bool | None = None
+
+    def rules(self) -> int:
+        """Return the RULES word."""
+        return rules_bits(self.ruleset, self.snakes < 2 if self.solo is None else self.solo)
+
+
+class Outcomes(NamedTuple):
+    """Finished games, M of them, in order of slot and then of finishing.
+
+    slot int64[M]; seed int64[M]; turns int64[M]; and per snake int32[M, S]: rank (1 = best, snakes that died on the
+    same turn share it; 0 = no such seat), cause (index into `layout.CAUSE_WORDS`, 0 = alive), killer (snake, -1 none),
+    died_on (turn, 0 = alive), length.
+    """
+
+    slot: NDArray[np.int64]
+    seed: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    rank: NDArray[np.int32]
+    cause: NDArray[np.int32]
+    killer: NDArray[np.int32]
+    died_on: NDArray[np.int32]
+    length: NDArray[np.int32]
+
+
+class Batch:
+    """N games side by side; a game is the same whatever the batch's size, order or threads.
+
+    Public arrays, valid for the batch's life and changed in place: `records` (see `layout.py`), `actions`
+    uint8[N, S] (the caller's moves; random seats leave theirs here), `done` uint8[N] (1: the last call finished a
+    game in this slot). With `auto_reset` a finished game is replaced at once by the next one, whose seed follows from
+    the last; its outcome waits in a ring of `outcomes_per_slot` until `drain_outcomes`. A slot whose ring is full stands
+    still rather than lose one. `turn_limit` > 0 ends games after so many turns (the living share rank 1).
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[GameSpec],
+        *,
+        auto_reset: bool = True,
+        threads: int = 1,
+        outcomes_per_slot: int = 2,
+        turn_limit: int = 0,
+        corpses: bool = False,
+        tile: int = TILE,
+    ) -> None:
+        """Allocate everything; no game stands yet, so call `reset` before playing.
+
+        Raises:
+            GameStateError: a spec that no game can be set up with.
+        """
+        self.specs: Final = tuple(specs)
+        games = len(self.specs)
+        seats = max((spec.snakes for spec in self.specs), default=0)
+        self.records: Final = self._allocate(seats, corpses)
+        self.actions: Final = np.zeros((games, seats), np.uint8)
+        self.done: Final = np.zeros(games, np.uint8)
+        self.auto_reset = auto_reset
+        self.threads = min(max(threads, 1), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        self.turn_limit = turn_limit
+        self._tile = tile
+        self._ring: Final[OutcomeRing] = allocate_outcomes(games, outcomes_per_slot, seats)
+        self._caller_seats = np.full((games, seats), CALLER, np.uint8)
+        self._random_seats = np.full((games, seats), RANDOM_LEGAL, np.uint8)
+
+    @classmethod
+    def uniform(cls, games: int, spec: GameSpec | None = None, **options: Any) -> Self:
+        """Return a batch of equal specs; the options are the constructor's."""
+        return cls([spec or GameSpec()] * games, **options)
+
+    def _allocate(self, seats: int, corpses: bool) -> Records:
+        cells = max(((spec.width, spec.height) for spec in self.specs), key=lambda s: s[0] * s[1], default=(3, 3))
+        shapes = [layout.record_shape(s.width, s.height, s.snakes) for s in self.specs] or [(1, 1, 1)]
+        widths = [max(column) for column in zip(*shapes, strict=True)]
+        path = (len(self.specs), seats, cells[0] * cells[1] + 2) if corpses else (0, 0, 0)
+        records = Records(
+            np.zeros((len(self.specs), widths[0]), np.int16),
+            np.zeros((len(self.specs), widths[1]), np.uint8),
+            np.zeros((len(self.specs), widths[2]), np.int64),
+            np.zeros(path, np.int16),
+        )
+        for index, spec in enumerate(self.specs):
+            size = (spec.width, spec.height, spec.snakes)
+            settings = read_settings(spec.settings, CLI_DEFAULTS)
+            number = check_new_game(size, spec.rules(), spec.map_id, settings)
+            write_header(records, index, size, spec.rules(), number, settings)
+        return records
+
+    @property
+    def games(self) -> int:
+        """Number of slots."""
+        return len(self.specs)
+
+    def reset(self, seeds: int | Sequence[int] | NDArray[np.int64]) -> None:
+        """Set up every slot's first game: one seed per slot, or one number from which they follow.
+
+        Raises:
+            SetUpError: a map has no room for its snakes or food.
+        """
+        longs = self.records.longs
+        if isinstance(seeds, int):
+            base = signed_seed(seeds)
+            longs[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
+        else:
+            if len(seeds) != self.games:
+                refuse(f"{len(seeds)} seeds for {self.games} games", "seeds")
+            longs[:, layout.SEED] = [signed_seed(int(seed)) for seed in seeds]
+        longs[:, layout.EPISODE] = 0
+        self._ring.waiting[:] = 0
+        self.done[:] = 0
+        problems = np.zeros(self.games, np.uint8)
+        begin_all(self.records.words, self.records.cells, longs, problems)
+        for slot in np.flatnonzero(problems != FINE)[:1]:
+            spec = self.specs[slot]
+            raise_set_up_problem(int(problems[slot]), (spec.width, spec.height, spec.snakes), spec.map_id)
+
+    def step(self, actions: NDArray[np.uint8] | None = None) -> int:
+        """Play one turn of every game that is not over; return how many turns were played.
+
+        `actions` uint8[N, S] is copied into `self.actions` unless it is left out (then what stands there counts).
+        Moves are 0..3 = up, down, left, right; anything else takes the rules' default move; dead seats are ignored.
+        """
+        if actions is not None:
+            self.actions[:] = actions
+        return self._advance(self._caller_seats, 1)
+
+    def play_random(self, turns: int) -> int:
+        """Let random legal snakes play `turns` turns of every slot in one compiled call; return the turns played."""
+        return self._advance(self._random_seats, turns)
+
+    def _advance(self, seats: NDArray[np.uint8], turns: int) -> int:
+        arrays = (*self.records, seats, self.actions, self.done, *self._ring)
+        if self.threads == 1:
+            return int(advance_tile(*arrays, 0, self.games, turns, self.turn_limit, self.auto_reset))
+        previous = numba.get_num_threads()
+        numba.set_num_threads(self.threads)
+        try:
+            return int(advance_parallel(*arrays, self._tile, turns, self.turn_limit, self.auto_reset))
+        finally:
+            numba.set_num_threads(previous)
+
+    def drain_outcomes(self) -> Outcomes:
+        """Return the outcomes of all games finished since the last drain, and make room for more."""
+        waiting, games, snakes = self._ring
+        slot, position = np.nonzero(np.arange(games.shape[1]) < waiting[:, None])
+        game, snake = games[slot, position], snakes[slot, position]
+        waiting[:] = 0
+        return Outcomes(
+            slot=slot.astype(np.int64),
+            seed=game[:, OUTCOME_SEED],
+            turns=game[:, OUTCOME_TURNS],
+            rank=snake[:, :, RANK],
+            cause=snake[:, :, OUTCOME_CAUSE],
+            killer=snake[:, :, OUTCOME_KILLER],
+            died_on=snake[:, :, DIED_ON],
+            length=snake[:, :, OUTCOME_LENGTH],
+        )
