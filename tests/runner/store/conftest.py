@@ -1,5 +1,6 @@
 """A real database file for each test, and words to fill it with."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +18,25 @@ def now() -> datetime:
     return NOW
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Upgraded once; each test gets a copy."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    made = Store(f"sqlite:///{path}", busy_timeout_s=30)
+    upgrade(made, keep_backups=3, now=NOW)
+    made.checkpoint()
+    made.close()
+    return path
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'automation_tracking.db'}"
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(url: str, empty_database: Path, tmp_path: Path) -> Iterator[Store]:
+    shutil.copyfile(empty_database, tmp_path / "automation_tracking.db")
     opened = Store(url, busy_timeout_s=30)
-    upgrade(opened, keep_backups=3, now=NOW)
     yield opened
     opened.close()
