@@ -131,6 +131,30 @@ class TriggerCondition(Frozen):
     """A condition that takes longer is abandoned: one row and one alert, the loop goes on."""
 
 
+class Drop(TrainingConfiguration):
+    """What a dropped file asks for: any fields of a training configuration, and those below. `{}` or an empty file asks
+    for a run as the trigger or schedule has it."""
+
+    schedule: str | None = Field(default=None, pattern=NAME_PATTERN)
+    """Whose configuration and policies the run takes; the fields given here stand above them."""
+    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    """None: that of the schedule or trigger."""
+    note: str = ""
+    emergency: bool = False
+    """Ahead of every other queued run, and past the allowed-hours guard."""
+
+    @model_validator(mode="after")
+    def _callbacks_stay_home(self) -> Self:
+        if self.progress_callback or self.notification_callback:
+            raise ValueError("a callback cannot be given in a file")
+        return self
+
+    def training_over(self, base: TrainingConfiguration) -> TrainingConfiguration:
+        """`base` with the training fields that this drop gives put above it."""
+        given = self.model_fields_set & TrainingConfiguration.model_fields.keys()
+        return base.model_copy(update={name: getattr(self, name) for name in given})
+
+
 def create_default_schedules() -> list[TrainingSchedule]:
     """The three schedules that a first start seeds: daily, weekly, and every six hours."""
     return [

@@ -1,0 +1,101 @@
+"""Finished games as JSON lines: the format `ouroboros-game-log/1`, one object a line, one file per snake and day.
+
+Snakes append to `data/games/*.jsonl` in the state folder (ours does; its documentation, `deploy/go-snake/gamelog`, has
+the same format in Go), importers write the same, triggers count the lines and the trainer reads them. Cells are x, y,
+with y growing upward.
+
+A frame tells the board of one turn: `s` the living snakes, `b` their whole bodies on the first frame and after a gap
+in turns, `f` food and `z` hazards where they differ from the frame before. In between a body follows from the frame
+before: the new head in front, then the old body without its last entry; if the new length is greater, the last entry
+of the result is repeated until the length is right.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.frozen import Frozen
+
+GAME_LOG_FORMAT = "ouroboros-game-log/1"
+GAME_LOG_SUFFIX = ".jsonl"
+
+
+class GameOutcome(StrEnum):
+    """How a game ended for the snake that tells of it."""
+
+    WIN = "win"
+    LOSS = "loss"
+    DRAW = "draw"
+    """Nobody lived at the end, or the game was stopped while several did."""
+
+
+class GameLogSettings(Frozen):
+    """The rules' numbers, under the API's names."""
+
+    foodSpawnChance: int = 15
+    minimumFood: int = 1
+    hazardDamagePerTurn: int = 14
+    shrinkEveryNTurns: int = 25
+
+
+class GameLogSnake(Frozen):
+    """A snake that took part."""
+
+    id: str = Field(min_length=1)
+    name: str
+
+
+class GameLogFrame(Frozen):
+    """The board of one turn."""
+
+    t: int = Field(ge=0)
+    s: list[tuple[int, int, int, int, int]]
+    """Living snakes: index, health, length, head x, head y."""
+    b: list[tuple[int, list[int]]] | None = None
+    """Index and body, head first, as x, y, x, y, ...; on the first frame and after a gap in turns."""
+    f: list[int] | None = None
+    """Food as x, y, ...; None: as in the frame before (at first: none)."""
+    z: list[int] | None = None
+    """Hazards as x, y, ..., a cell once per layer; None: as in the frame before (at first: none)."""
+
+
+class GameLog(Frozen):
+    """One finished game, as one snake saw it."""
+
+    format: str = Field(default=GAME_LOG_FORMAT, pattern=f"^{GAME_LOG_FORMAT}$")
+    game_id: str = Field(min_length=1)
+    ruleset: str
+    map: str
+    source: str
+    """As the game server sent it."""
+    timeout_ms: int = Field(ge=0)
+    settings: GameLogSettings
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    you: int = Field(ge=0)
+    """Index into `snakes`: whose game it is."""
+    snakes: list[GameLogSnake] = Field(min_length=1)
+    outcome: GameOutcome
+    turns: int = Field(ge=0)
+    """The last turn number."""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    """None where an imported file does not tell."""
+    imported_from: str = ""
+    """Name of the file it was imported from; empty: a snake of ours wrote it when the game ended."""
+    frames: list[GameLogFrame]
+
+    @model_validator(mode="after")
+    def _indices_are_snakes(self) -> Self:
+        if self.you >= len(self.snakes):
+            raise ValueError(f"you is {self.you}, but there are {len(self.snakes)} snakes")
+        for frame in self.frames:
+            if any(not 0 <= entry[0] < len(self.snakes) for entry in frame.s):
+                raise ValueError(f"frame of turn {frame.t}: no such snake")
+        return self
+
+    def to_line(self) -> str:
+        """The game as one line with its line break, the fields a frame does not change left out."""
+        return self.model_dump_json(exclude_none=True) + "\n"
