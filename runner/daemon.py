@@ -8,11 +8,12 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 
+from runner.background import Background
 from runner.flow.check_triggers import CheckTriggers
 from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
@@ -21,7 +22,7 @@ from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
 from runner.flow.watch import WatchRuns
 from runner.notify import compose
-from runner.store import presence, queue, schedules, triggers
+from runner.store import presence, queue, schedules
 from runner.store.presence import DaemonRecord
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
@@ -64,6 +65,8 @@ class Daemon:
 
     runtime: Runtime
     steps: Steps
+    backgrounds: Sequence[Background] = ()
+    """Threads beside the loop, which it supervises."""
     wake: threading.Event = field(default_factory=threading.Event)
     on_turn: Callable[[RunnerStatus], None] = lambda _status: None
     """Called after each turn: the watchdog, the progress line."""
@@ -109,6 +112,7 @@ class Daemon:
                 self._note_trouble(name, error, now)
             else:
                 self._note_recovery(name, now)
+        self._supervise(now)
         self._beat(now)
 
     def run(self) -> None:
@@ -127,6 +131,11 @@ class Daemon:
         self._stopping = True
         self.steps.watch.shutting_down = True
         self.wake.set()
+
+    @property
+    def stopping(self) -> bool:
+        """A stop was requested."""
+        return self._stopping
 
     @property
     def status(self) -> RunnerStatus:
@@ -175,6 +184,13 @@ class Daemon:
             return RunnerStatus.EXECUTING
         return RunnerStatus.PAUSED if paused else RunnerStatus.MONITORING
 
+    def _supervise(self, now: datetime) -> None:
+        for background in self.backgrounds:
+            trouble = background.supervise()
+            if trouble:
+                _log.error("The loop %s: %s", background.name, trouble)
+                self._report(background.name, trouble, now, restarted=True)
+
     def _note_trouble(self, name: str, error: Exception, now: datetime) -> None:
         """A row, a message and a log line for a new trouble; the same one again is told once."""
         told = f"{type(error).__name__}: {error}"
@@ -182,21 +198,27 @@ class Daemon:
             return
         self._troubles[name] = told
         _log.error("The step %s failed: %s", name, told, exc_info=error)
+        if not self._report(name, told, now, restarted=False):
+            self._troubles[name] = ""  # not told: tell again at the next turn
+
+    def _report(self, name: str, told: str, now: datetime, *, restarted: bool) -> bool:
+        """A row and a message; False if the database would not take them."""
+        message = compose.alert(
+            subject=f"trouble with the daemon's {name}",
+            detail=told,
+            advice="It goes on by itself; `ouroboros doctor` looks for the cause.",
+            key=f"{name}-{now:%Y%m%dT%H}",
+            settings=self.runtime.settings.notifications,
+            now=now,
+        )
         try:
             with self.runtime.store.write() as session:
-                presence.restarted(session, name, told, now)
-                message = compose.alert(
-                    subject=f"the daemon's step {name} fails",
-                    detail=told,
-                    advice="It is tried again at every turn; `ouroboros doctor` looks for the cause.",
-                    key=f"step-{name}-{now:%Y%m%dT%H}",
-                    settings=self.runtime.settings.notifications,
-                    now=now,
-                )
+                (presence.restarted if restarted else presence.troubled)(session, name, told, now)
                 self.runtime.outbound.put(session, message, now)
         except StateError as unwritable:
             _log.error("and it could not be recorded yet: %s", unwritable)
-            self._troubles[name] = ""  # not told: tell again at the next turn
+            return False
+        return True
 
     def _note_recovery(self, name: str, now: datetime) -> None:
         if self._troubles.pop(name, None) is not None:
@@ -207,9 +229,3 @@ class Daemon:
         with self.runtime.store.write() as session:
             presence.stopped(session, now)
         _log.info("Stopped in good order")
-
-
-def nothing_was_ever_saved(daemon: Daemon) -> bool:
-    """True on the very first start: neither a schedule nor a trigger was ever saved, nor removed."""
-    with daemon.runtime.store.read() as session:
-        return not schedules.list_active(session) and not triggers.list_active(session)

@@ -99,6 +99,12 @@ class WatchRuns:
             else:
                 self._runs[execution_id] = self._end_if_needed(self._keep_progress(run, seen, now), seen)
 
+    def leave(self) -> None:
+        """Watch no more: living workers go on, for the next daemon to adopt."""
+        for run in self._runs.values():
+            self._launcher.release(run.handle)
+        self._runs.clear()
+
     def settle_unlaunched(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, problem: str, now: datetime
     ) -> None:

@@ -136,6 +136,18 @@ def alert(subject: str, detail: str, advice: str, key: str, settings: Notificati
     )
 
 
+def test_message(addresses: Sequence[str], settings: NotificationSettings, now: datetime) -> Message:
+    """What `ouroboros notify test` sends."""
+    return Message(
+        kind=MessageKind.TEST,
+        dedup_key=f"test-{now:%Y%m%dT%H%M%S.%f}",
+        subject="a test message",
+        headline="If you can read this, Ouroboros can reach you.",
+        recipients=list(addresses) or addressees([], settings),
+        created_at=now,
+    )
+
+
 def digest(messages: Sequence[Message], settings: NotificationSettings, now: datetime) -> Message:
     """Several messages in one, oldest first; each recipient of any of them hears of all."""
     everyone = sorted({address for message in messages for address in message.recipients})

@@ -1,5 +1,6 @@
 """The way into the outbox: a message becomes one row for each channel, in the transaction of what it tells."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,11 +15,11 @@ from schemas.notification import NotificationSettings
 class Outbound:
     """Knows the channels by name. Replacing them (`use`) takes effect from the next message on."""
 
-    def __init__(self, channels: list[Channel], settings: NotificationSettings) -> None:
+    def __init__(self, channels: Sequence[Channel], settings: NotificationSettings) -> None:
         self._channels = {channel.name: channel for channel in channels}
         self._settings = settings
 
-    def use(self, channels: list[Channel], settings: NotificationSettings) -> None:
+    def use(self, channels: Sequence[Channel], settings: NotificationSettings) -> None:
         """Replace channels and settings."""
         self._channels = {channel.name: channel for channel in channels}
         self._settings = settings

@@ -42,7 +42,7 @@ class SmtpChannel:
             )
         mail = as_email(message, self._settings.sender, socket.gethostname(), _plot(message), now)
         try:
-            with self._connected() as server:
+            with self.connected() as server:
                 server.send_message(mail)
         except smtplib.SMTPRecipientsRefused as error:
             answers = "; ".join(f"{who}: {code} {text!r}" for who, (code, text) in error.recipients.items())
@@ -56,7 +56,12 @@ class SmtpChannel:
         except (smtplib.SMTPException, OSError) as error:
             raise _failure(False, f"the mail server cannot be reached: {error}", self._place()) from error
 
-    def _connected(self) -> smtplib.SMTP:
+    def connected(self) -> smtplib.SMTP:
+        """A connection, encrypted and logged in as the settings say.
+
+        Raises:
+            OSError, smtplib.SMTPException: as they come; `deliver` and the doctor tell them apart.
+        """
         settings = self._settings
         context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
         if settings.security is SmtpSecurity.TLS:

@@ -91,6 +91,13 @@ def beat(session: Session, loop: str, now: datetime) -> None:
     session.flush()
 
 
+def troubled(session: Session, loop: str, error: str, now: datetime) -> None:
+    """A loop or step could not do its turn; it goes on by itself."""
+    row = _loop(session, loop, now)
+    row.heartbeat_at, row.last_error = now, error
+    session.flush()
+
+
 def restarted(session: Session, loop: str, error: str, now: datetime) -> int:
     """A loop died or hung and was started again; how often that has happened since the daemon started."""
     row = _loop(session, loop, now)

@@ -97,6 +97,11 @@ def list_active(session: Session) -> list[ScheduleRecord]:
     return [_to_record(row) for row in rows]
 
 
+def ever_saved(session: Session) -> bool:
+    """True once any schedule was saved here, be it removed since."""
+    return session.scalar(select(ScheduleRow.name).limit(1)) is not None
+
+
 def count_active(session: Session) -> int:
     """How many are not removed."""
     statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))

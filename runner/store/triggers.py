@@ -73,6 +73,11 @@ def list_active(session: Session) -> list[TriggerRecord]:
     return [_to_record(row) for row in rows]
 
 
+def ever_saved(session: Session) -> bool:
+    """True once any trigger was saved here, be it removed since."""
+    return session.scalar(select(TriggerRow.name).limit(1)) is not None
+
+
 def due(session: Session, now: datetime) -> list[TriggerRecord]:
     """Enabled, unpaused triggers whose next look has come, the most overdue first."""
     rows = session.scalars(

@@ -33,6 +33,22 @@ def is_dotted(worker: str) -> bool:
     return ":" in worker
 
 
+def check_job(worker: str) -> None:
+    """Say whether `resolve` would find this worker, without importing it.
+
+    Raises:
+        BadInputError: none of that name is installed.
+    """
+    if not is_dotted(worker) and worker not in _offered():
+        raise _unknown(worker)
+
+
+def _unknown(worker: str) -> BadInputError:
+    known = ", ".join(sorted(_offered())) or "none"
+    remedy = _REMEDIES.get(worker, "Install the package that offers it, or name another worker in the schedule.")
+    return BadInputError(f"no worker of that name is installed; installed: {known}", where=worker, remedy=remedy)
+
+
 def resolve(worker: str) -> Job:
     """Import the job called `worker`.
 
@@ -41,9 +57,7 @@ def resolve(worker: str) -> Job:
     """
     point = EntryPoint(worker, worker, GROUP) if is_dotted(worker) else _offered().get(worker)
     if point is None:
-        known = ", ".join(sorted(_offered())) or "none"
-        remedy = _REMEDIES.get(worker, "Install the package that offers it, or name another worker in the schedule.")
-        raise BadInputError(f"no worker of that name is installed; installed: {known}", where=worker, remedy=remedy)
+        raise _unknown(worker)
     try:
         job: Job = point.load()
     except (ImportError, AttributeError, ValueError) as error:

@@ -1,0 +1,50 @@
+"""`ouroboros db`: check, backup, export, prune."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from runner.commands.opening import opened
+from runner.store import administration
+from runner.store.administration import ExportFormat
+from schemas.errors import DatabaseDamagedError
+
+
+@click.group("db")
+def database() -> None:
+    """Look after the database."""
+
+
+@database.command()
+def check() -> None:
+    """Is it sound: structure, foreign keys, revision, and the rows' own logic."""
+    with opened() as (_, store):
+        report = administration.check(store)
+    for table, count in report.rows:
+        click.echo(f"{table:16} {count:>12,} rows")
+    click.echo(f"revision {report.revision}, {report.size_bytes / 1e6:,.1f} MB")
+    if report.problems:
+        raise DatabaseDamagedError(
+            "; ".join(report.problems), where=store.where, remedy="Restore a backup, or export what can be read."
+        )
+    click.echo("sound")
+
+
+@database.command()
+@click.argument("target", type=click.Path(path_type=Path), required=False)
+def backup(target: Path | None) -> None:
+    """Copy the last committed state to TARGET (default: beside the database), while the daemon goes on."""
+    with opened() as (settings, store):
+        name = f"automation_tracking.backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
+        click.echo(administration.backup(store, target or settings.home / name))
+
+
+@database.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--format", "kind", type=click.Choice([kind.value for kind in ExportFormat]), default="jsonl")
+def export(folder: Path, kind: str) -> None:
+    """Write every table into FOLDER, all from one moment."""
+    with opened() as (_, store):
+        for path in administration.export(store, folder, ExportFormat(kind)):
+            click.echo(path)

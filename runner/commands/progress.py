@@ -1,0 +1,80 @@
+"""The progress of the run under way: one live line on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.live import Live
+from rich.text import Text
+
+from runner.commands.tables import console, win_rate
+from runner.store.history import ExecutionRecord
+from schemas.automation import RunnerStatus
+from schemas.model import PipelineState
+
+PLAIN_INTERVAL_S = 10.0
+REFRESHES_PER_S = 4
+
+
+class ProgressLine:
+    """Told of every new state by the daemon's loop; shows it."""
+
+    def __init__(self) -> None:
+        self._live = Live(Text(""), console=console, refresh_per_second=REFRESHES_PER_S, transient=True)
+        self._plain = not console.is_terminal
+        self._printed_at_s = float("-inf")
+        self._printed_for: tuple[int, str | None, int] | None = None
+        self._idle_told = False
+        self.text = ""
+        """The line as last shown; empty while nothing runs."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        if not self._plain:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the live line away."""
+        if not self._plain:
+            self._live.stop()
+
+    def tell(self, execution: ExecutionRecord, state: PipelineState) -> None:
+        """Show a state of a run."""
+        self.text = describe(execution, state)
+        self._idle_told = False
+        if not self._plain:
+            self._live.update(Text(self.text))
+            return
+        shown = (execution.execution_id, state.current_phase, state.iteration)
+        now_s = time.monotonic()
+        if shown != self._printed_for or now_s - self._printed_at_s >= PLAIN_INTERVAL_S:
+            console.print(self.text, soft_wrap=True)
+            self._printed_for, self._printed_at_s = shown, now_s
+
+    def settle(self, status: RunnerStatus) -> None:
+        """Nothing runs: say so once."""
+        if status is RunnerStatus.EXECUTING or self._idle_told:
+            return
+        self._idle_told, self.text = True, ""
+        self._printed_for = None
+        if self._plain:
+            console.print(f"The daemon is {status.value}.", soft_wrap=True)
+        else:
+            self._live.update(Text(f"{status.value}: `ouroboros status` tells what comes next"))
+
+
+def describe(execution: ExecutionRecord, state: PipelineState) -> str:
+    """`run 3 continuous_learning | tuning, iteration 12 | 1,240 games, 61.0/s | best win rate 52.4 % [...]`."""
+    speed = f", {state.games_per_second:.1f}/s" if state.games_per_second else ""
+    parts = [
+        f"run {execution.execution_id} {execution.schedule_name}",
+        f"{state.current_phase or state.status.value}, iteration {state.iteration}",
+        f"{state.total_games_processed:,} games{speed}",
+        f"best win rate {win_rate(state)}",
+    ]
+    if state.operation_details:
+        parts.append(state.operation_details)
+    return " | ".join(parts)

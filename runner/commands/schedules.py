@@ -1,0 +1,136 @@
+"""`ouroboros schedules`: list, show, add or edit, pause, remove."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from rich.table import Table
+
+from runner import bookkeeping
+from runner.commands.opening import opened
+from runner.commands.tables import console, when
+from runner.store import schedules as rows
+from schemas.automation import TrainingSchedule
+from schemas.errors import ScheduleError
+from schemas.settings import describe
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def schedules(context: click.Context) -> None:
+    """List the schedules; the subcommands change them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_all)
+
+
+@schedules.command("list")
+def list_all() -> None:
+    """List the schedules with their next fire."""
+    now = datetime.now(UTC)
+    with opened() as (_, store), store.read() as session:
+        records = rows.list_active(session)
+    table = Table("schedule", "cron", "zone", "priority", "worker", "next", "runs", "good", "bad", "")
+    for item in records:
+        note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
+        schedule = item.schedule
+        counts = map(str, (item.run_count, item.success_count, item.failure_count))
+        table.add_row(
+            item.name,
+            schedule.cron_expression,
+            schedule.timezone,
+            str(schedule.priority),
+            schedule.worker,
+            when(item.next_run, now),
+            *counts,
+            note,
+        )
+    console.print(table)
+
+
+@schedules.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print a schedule as JSON: edit it and hand it to `add`."""
+    with opened() as (_, store), store.read() as session:
+        record = rows.get(session, name)
+    if record is None:
+        raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
+    click.echo(record.schedule.model_dump_json(indent=2))
+
+
+@schedules.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), required=False)
+@click.option("--name", help="Instead of a file: the schedule's name,")
+@click.option("--cron", help="its cron line,")
+@click.option("--set", "fields", multiple=True, metavar="FIELD=JSON", help="and any other field, e.g. priority=3.")
+def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str, ...]) -> None:
+    """Save the schedule in FILE (JSON; `-` reads standard input), or one given by options; prints its next five fires.
+
+    A schedule of that name is replaced, and nothing that was due before fires.
+    """
+    now = datetime.now(UTC)
+    with opened() as (_, store):
+        schedule = _from_file(file) if file is not None else _from_options(name, cron, fields)
+        with store.write() as session:
+            coming = bookkeeping.save_schedule(session, schedule, now)
+    click.echo(f"Saved {schedule.name}. It fires next at:")
+    for instant in coming:
+        click.echo(f"  {when(instant, now)}")
+
+
+@schedules.command()
+@click.argument("name")
+@click.option("--note", default="", help="Why; it stands in the row of every occurrence missed meanwhile.")
+def pause(name: str, note: str) -> None:
+    """What falls due is recorded as missed, until `unpause`."""
+    with opened() as (_, store), store.write() as session:
+        rows.pause(session, name, note, datetime.now(UTC))
+    click.echo(f"{name} is paused.")
+
+
+@schedules.command()
+@click.argument("name")
+def unpause(name: str) -> None:
+    """End a schedule's pause."""
+    with opened() as (_, store), store.write() as session:
+        rows.unpause(session, name, datetime.now(UTC))
+    click.echo(f"{name} goes on.")
+
+
+@schedules.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take a schedule out of service; its history stays."""
+    with opened() as (_, store), store.write() as session:
+        if not rows.remove(session, name, datetime.now(UTC)):
+            raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
+    click.echo(f"{name} is removed; its history stays.")
+
+
+def _from_file(file: Path) -> TrainingSchedule:
+    with click.open_file(str(file)) as handle:
+        text = handle.read()
+    try:
+        return TrainingSchedule.model_validate_json(text)
+    except ValidationError as error:
+        raise ScheduleError(f"not a schedule: {describe(error)}", where=str(file)) from error
+
+
+def _from_options(name: str | None, cron: str | None, fields: tuple[str, ...]) -> TrainingSchedule:
+    if name is None or cron is None:
+        raise ScheduleError("neither a file nor --name and --cron", remedy="See `ouroboros schedules add --help`.")
+    given: dict[str, object] = {"name": name, "cron_expression": cron}
+    for field in fields:
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise ScheduleError("no FIELD=JSON", where=f"--set {field}", remedy="Write for instance priority=3.")
+        try:
+            given[key] = json.loads(value)
+        except json.JSONDecodeError:
+            given[key] = value  # a bare word is a text
+    try:
+        return TrainingSchedule.model_validate(given)
+    except ValidationError as error:
+        raise ScheduleError(f"not a schedule: {describe(error)}", where=name) from error

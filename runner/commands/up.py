@@ -1,0 +1,123 @@
+"""`ouroboros up`: the daemon in the foreground, from the first line it prints to its graceful end."""
+
+import signal
+import threading
+from datetime import UTC, datetime
+from types import FrameType
+
+import click
+
+from runner.commands.progress import ProgressLine
+from runner.commands.tables import console, when
+from runner.flow.runtime import Runtime
+from runner.guards.choice import choose_worker
+from runner.schedule.fires import upcoming
+from runner.service import Service
+from runner.store import queue, schedules, triggers
+from runner.systemd import ServiceNotifier
+from runner.worker.jobs import installed_workers, torch_installed
+from schemas.automation import AUTO_WORKER, RunnerStatus
+from schemas.errors import SettingsError
+from schemas.settings import get_config
+
+FIRES_SHOWN = 5
+
+
+@click.command()
+def up() -> None:
+    """Start the daemon and keep it in the foreground until Ctrl+C or SIGTERM.
+
+    The first start seeds the default schedules and triggers and begins one run at once.
+    """
+    with Service(get_config()) as service:
+        _introduce(service, datetime.now(UTC))
+        progress = ProgressLine()
+        service.daemon.steps.watch.listener = progress.tell
+        notifier = ServiceNotifier()
+
+        def on_turn(status: RunnerStatus) -> None:
+            notifier.alive(f"{status.value}; {progress.text}" if progress.text else status.value)
+            progress.settle(status)
+
+        service.daemon.on_turn = on_turn
+        _take_signals(service, notifier)
+        notifier.ready()
+        with progress:
+            service.run()
+        notifier.stopping()
+        console.print("Stopped in good order; `ouroboros up` goes on from here.")
+
+
+def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
+    """TERM and INT drain; a second one leaves at once, and the runs to the next start. HUP reads the settings again."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if service.daemon.stopping:
+            console.print("Leaving at once; the next start settles what is under way.")
+            raise SystemExit(128 + number)
+        console.print("Stopping: runs are asked to save. Once more to leave at once.")
+        service.daemon.request_stop()
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        # Reading files inside a signal handler could meet a lock that the interrupted code holds.
+        threading.Thread(target=_reload, args=(service, notifier), name="ouroboros-reload").start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, reload)
+
+
+def _reload(service: Service, notifier: ServiceNotifier) -> None:
+    try:
+        service.reload(get_config())
+        console.print("Settings read again.")
+    except SettingsError as error:
+        console.print(f"[red]The old settings stay:[/] {error}")
+    notifier.ready()
+
+
+def _introduce(service: Service, now: datetime) -> None:
+    """Where the state is, and what will happen next."""
+    settings = service.settings
+    console.print(f"[bold]Ouroboros[/] serves [bold]{settings.home.absolute()}[/]")
+    console.print(f"  history   {service.store.where}{_upgrade_told(service)}")
+    console.print(f"  log       {service.log_path}")
+    gpu = service.probe.gpu.look()
+    choice = choose_worker(AUTO_WORKER, gpu, installed_workers(), torch_installed=torch_installed())
+    console.print(f"  hardware  {gpu.detail}")
+    console.print(f"  worker    {choice.worker}. {choice.reason}")
+    _coming(service.runtime, now)
+
+
+def _coming(runtime: Runtime, now: datetime) -> None:
+    with runtime.store.read() as session:
+        known = schedules.list_active(session)
+        watching = triggers.list_active(session)
+        waiting = queue.queued(session, FIRES_SHOWN)
+    fires = sorted(
+        (instant, record.name)
+        for record in known
+        if record.enabled and record.paused_note is None
+        for instant in upcoming(
+            record.name, record.schedule.cron_expression, record.schedule.timezone, now, FIRES_SHOWN
+        )
+    )
+    for number, (instant, name) in enumerate(fires[:FIRES_SHOWN]):
+        console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now)}  {name}")
+    for number, trigger in enumerate(watching):
+        condition = trigger.condition
+        console.print(
+            f"  {'triggers' if number == 0 else '        '}  {trigger.name}: {condition.condition_function}"
+            f" every {condition.check_interval_s:g} s, cooldown {condition.cooldown_hours:g} h"
+        )
+    for run in waiting:
+        console.print(f"  queued    {run.schedule_name}, asked by {run.trigger_type.value}")
+
+
+def _upgrade_told(service: Service) -> str:
+    upgraded = service.upgraded
+    if upgraded is None or upgraded.before == upgraded.after:
+        return ""
+    if upgraded.before is None:
+        return " (new)"
+    return f" (upgraded from {upgraded.before}; backup: {upgraded.backup})"

@@ -1,0 +1,198 @@
+"""A daemon and all that stands around it: lock, log, database, background threads. Opened once, closed once."""
+
+import logging
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runner import bookkeeping
+from runner.background import Background
+from runner.clock import Clock, SystemClock
+from runner.daemon import Daemon, Steps
+from runner.flow.check_triggers import CheckTriggers
+from runner.flow.fire import FireSchedules
+from runner.flow.launch import LaunchRuns
+from runner.flow.obey import ObeyCommands
+from runner.flow.runtime import Runtime
+from runner.flow.take_drops import TakeDrops
+from runner.flow.watch import WatchRuns
+from runner.guards.gpu import GpuProbe, NvmlProbe
+from runner.guards.probe import Probe
+from runner.instance import InstanceLock
+from runner.logs import start_logging, stop_logging
+from runner.maintenance import Maintenance
+from runner.notify.channels import configured
+from runner.notify.courier import Courier
+from runner.notify.custom_channel import CustomChannel, NotificationSystem
+from runner.notify.dead_man import ping
+from runner.notify.delivery import Channel, DeliveryError
+from runner.notify.outbound import Outbound
+from runner.store import presence
+from runner.store.engine import Store
+from runner.store.migrate import Upgrade, upgrade
+from runner.triggers.watch import DropWatcher
+from runner.worker.launch import Launcher
+from schemas.errors import SettingsError
+from schemas.settings import Settings
+
+COURIER_POLL_S = 5.0
+THREAD_END_S = 10.0
+_log = logging.getLogger("ouroboros.service")
+
+
+class Service:
+    """Holds the state folder from `__enter__` to `__exit__`.
+
+    Args:
+        settings: as `get_config` gives them.
+        clock: a test gives its own.
+        gpu: how GPUs are looked for; None: by NVML.
+        notification_system: an object of the user's own instead of the configured channels.
+        seed_defaults: on the very first start, save the default schedules and triggers and queue one run.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        gpu: GpuProbe | None = None,
+        notification_system: NotificationSystem | None = None,
+        *,
+        seed_defaults: bool = True,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._gpu = gpu or NvmlProbe()
+        self._custom = notification_system
+        self._seed_defaults = seed_defaults
+        self._stack = ExitStack()
+        self.upgraded: Upgrade | None = None
+        self.seeded = False
+        self.log_path: Path | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock, open the log, bring the database up to date, and put everything together.
+
+        Raises:
+            StateError: another daemon serves this folder, or folder or database cannot be used.
+            SettingsError: the settings name what cannot be used.
+        """
+        now = self._clock.now()
+        try:
+            self._stack.enter_context(InstanceLock(self.settings.home, now))
+            self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
+            self._stack.callback(stop_logging)
+            for folder in (self.settings.games_dir, self.settings.triggers_dir, self.settings.runs_dir):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._open_store()
+            self._assemble()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let everything go; runs under way are left to whoever comes next."""
+        self._stack.close()
+
+    def run(self) -> None:
+        """Serve until `daemon.request_stop`: account for what was left, start the threads, turn the loop."""
+        self.daemon.start(self._clock.now())
+        for background in self._backgrounds:
+            background.start()
+        try:
+            self.daemon.run()
+            self._courier_background.stop(THREAD_END_S)
+            self._courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
+        finally:
+            for background in self._backgrounds:
+                background.stop(THREAD_END_S)
+
+    def use_notification_system(self, system: NotificationSystem) -> None:
+        """Tell the user's own object instead of the configured channels, from now on."""
+        self._custom = system
+        self._outbound.use([CustomChannel(system)], self.settings.notifications)
+
+    def reload(self, settings: Settings) -> None:
+        """Take new settings; the state folder and the database stay what they are.
+
+        Raises:
+            SettingsError: they name another state folder or database, or channels that cannot be used.
+        """
+        if (settings.home, settings.database_url) != (self.settings.home, self.settings.database_url):
+            raise SettingsError("home and database cannot change while the daemon runs", remedy="Restart it for that.")
+        if self._custom is None:
+            self._outbound.use(configured(settings.notifications), settings.notifications)
+        self.settings = self.runtime.settings = settings
+        logging.getLogger("ouroboros").setLevel(settings.logging.level)
+        self.daemon.wake.set()
+        _log.info("Settings read again")
+
+    def _open_store(self) -> None:
+        storage = self.settings.storage
+        self.store = Store(self.settings.database_url, storage.busy_timeout_s)
+        self._stack.callback(self.store.close)
+        self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now())
+        if self._seed_defaults:
+            with self.store.write() as session:
+                limit = self.settings.scheduler.max_queue_length
+                self.seeded = bookkeeping.seed(session, self._clock.now(), limit)
+
+    def _assemble(self) -> None:
+        notifications = self.settings.notifications
+        channels: list[Channel] = [CustomChannel(self._custom)] if self._custom else configured(notifications)
+        self._outbound = Outbound(channels, notifications)
+        self.runtime = Runtime(self.settings, self.store, self._clock, self._outbound)
+        self.probe = Probe(self.settings.guards, self.settings.home, self._gpu)
+        self.probe.start()
+        self._stack.callback(self.probe.close)
+        launcher = Launcher(self.settings.workers, self.probe.gpu.use_of)
+        wake = threading.Event()
+        watch = WatchRuns(self.runtime, launcher)
+        self._stack.callback(watch.leave)
+        steps = Steps(
+            obey=ObeyCommands(self.runtime, watch, self._request_stop),
+            fire=FireSchedules(self.runtime),
+            drops=TakeDrops(self.runtime),
+            triggers=CheckTriggers(self.runtime, wake.set),
+            watch=watch,
+            launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
+        )
+        self._stack.callback(steps.triggers.close)
+        self._courier = Courier(self.store, self._outbound, self.runtime.reach)
+        self._backgrounds = self._threads()
+        self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
+        watcher = DropWatcher(self.settings.triggers_dir, wake.set)
+        watcher.start()
+        self._stack.callback(watcher.close)
+
+    def _request_stop(self) -> None:
+        self.daemon.request_stop()
+
+    def _threads(self) -> list[Background]:
+        maintenance = Maintenance(self.runtime)
+        self._courier_background = Background("courier", self._deliver, 600, self._clock, self.store)
+        return [
+            self._courier_background,
+            Background("maintenance", maintenance.turn, 3600, self._clock, self.store),
+            Background("dead-man", self._ping, 120, self._clock, self.store),
+        ]
+
+    def _deliver(self) -> float:
+        delivered = self._courier.deliver_due(self._clock.now())
+        return 0.0 if delivered else COURIER_POLL_S
+
+    def _ping(self) -> float:
+        settings = self.settings.notifications
+        if settings.dead_man_url:
+            try:
+                ping(settings.dead_man_url)
+            except DeliveryError as error:
+                with self.store.write() as session:
+                    presence.troubled(session, "dead-man", str(error), self._clock.now())
+                return min(60.0, settings.dead_man_interval_s)
+        return settings.dead_man_interval_s
