@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from runner.store.engine import rows_changed
 from runner.store.states import DropState
-from runner.store.tables import DropRow
+from runner.store.tables import DropRow, OccurrenceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,27 @@ def in_state(session: Session, state: DropState) -> list[Drop]:
     """All drops in a state, oldest first: a recovering daemon takes up CLAIMED and QUEUED ones."""
     rows = session.scalars(select(DropRow).where(DropRow.state == state).order_by(DropRow.id))
     return [_to_drop(row) for row in rows]
+
+
+def claimed_paths(session: Session) -> frozenset[Path]:
+    """Where the files of drops that are not done with were moved to."""
+    unfinished = DropRow.state.in_([DropState.CLAIMED, DropState.QUEUED, DropState.REJECTED])
+    return frozenset(session.scalars(select(DropRow.claimed_path).where(unfinished)))
+
+
+def finished(session: Session, limit: int) -> list[tuple[Drop, str]]:
+    """Queued drops whose occurrence has ended, and how, in words: to be archived."""
+    rows = session.execute(
+        select(DropRow, OccurrenceRow.id, OccurrenceRow.state, OccurrenceRow.reason)
+        .join(OccurrenceRow, OccurrenceRow.id == DropRow.occurrence_id)
+        .where(DropRow.state == DropState.QUEUED, OccurrenceRow.finished_at.is_not(None))
+        .order_by(DropRow.id)
+        .limit(limit)
+    )
+    return [
+        (_to_drop(row), f"occurrence {number} {state.value}{': ' if reason else ''}{reason}")
+        for row, number, state, reason in rows
+    ]
 
 
 def of_occurrence(session: Session, occurrence_id: int) -> Drop | None:

@@ -44,7 +44,7 @@ def _from_json(text: str) -> Drop:
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"no valid JSON: {error}") from error
     if not isinstance(tree, dict):
-        raise ValueError(f"a JSON object is needed, this is a {type(tree).__name__}")
+        raise ValueError(f"a JSON object is needed, this is a {type(tree).__name__}")  # noqa: TRY004
     try:
         return Drop.model_validate(tree)
     except ValidationError as error:

@@ -1,17 +1,17 @@
 """Dropped files: claimed by rename, recorded by the caller, then archived or rejected.
 
-The order makes a kill harmless at any point. A file is first renamed into `claimed/` under a name of its own, which also
-carries its first name and when it came, so that `unrecorded` finds at the next start what no row tells of. The caller
-then records it together with its run, in one transaction, and only after that moves the file on to `archived/` or
-`rejected/`; both moves may be repeated. So nothing is lost, and nothing is taken twice.
+The order makes a kill harmless at any point. A file is first renamed into `claimed/` under a name of its own, which
+also carries its first name and when it came, so that `unrecorded` finds at the next start what no row tells of. The
+caller then records it together with its run, in one transaction, and only after that moves the file on to `archived/`
+or `rejected/`; both moves may be repeated. So nothing is lost, and nothing is taken twice.
 
 Left alone: names that begin with a dot or end in `.tmp` or `.part`, what is no plain file, and, for writers that do
 not rename, a file that does not read well and was written to within the last seconds.
 """
 
+import errno
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ SETTLE_TEXT_S = 1.0
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _CLAIMED_NAME = re.compile(r"^(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{32})-(.+)$")
 _MAX_NAME = 150
+_ON_ITS_WAY = ".claimed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class DropScan:
 
 
 def scan(triggers_dir: Path, now: datetime, limit: int = 500) -> DropScan:
-    """Claim the JSON files in `triggers_dir`, at most `limit` of them, the oldest names first.
+    """Claim the JSON files in `triggers_dir`, at most `limit` of them, in the order of their names.
 
     Raises:
         OSError: the folder cannot be read, or nothing can be moved into `claimed/`; what was claimed so far lies there.
@@ -91,6 +92,20 @@ def claim_trigger_file(path: Path, triggers_dir: Path, now: datetime) -> Claimed
     if drop is not None:
         fsync_folder(triggers_dir / CLAIMED)
     return drop
+
+
+def finish_claims(path: Path, triggers_dir: Path) -> None:
+    """At start: complete the claims of this trigger file that a kill interrupted between two file systems; what comes
+    of it lies in `claimed/`.
+
+    Raises:
+        OSError: a file cannot be moved.
+    """
+    for hidden in sorted(path.parent.glob(f".*-{path.name}{_ON_ITS_WAY}")):
+        name = hidden.name.removeprefix(".").removesuffix(_ON_ITS_WAY)
+        if _CLAIMED_NAME.match(name):
+            (triggers_dir / CLAIMED).mkdir(parents=True, exist_ok=True)
+            _move_across(hidden, triggers_dir / CLAIMED / name)
 
 
 def trigger_file_waits(path: Path, now: datetime) -> bool:
@@ -183,20 +198,21 @@ def _claim(path: Path, triggers_dir: Path, now: datetime) -> ClaimedDrop | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno != 18:  # EXDEV: the working folder lies on another file system
+        if error.errno != errno.EXDEV:
             raise
-        _move_across(path, target)
+        # The working folder lies on another file system: take it out of sight there, under the name it will bear.
+        hidden = path.with_name(f".{target.name}{_ON_ITS_WAY}")
+        path.rename(hidden)
+        _move_across(hidden, target)
     return _read(target)
 
 
-def _move_across(path: Path, target: Path) -> None:
-    """Copy, then remove. A kill in between leaves both, and the file is claimed once more: it runs twice rather than
-    never. The copy appears under its name only when it is whole."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.copyfile(path, temporary)
-    temporary.replace(target)
-    fsync_folder(target.parent)
-    path.unlink(missing_ok=True)
+def _move_across(hidden: Path, target: Path) -> None:
+    """The copy appears whole under its one name, so doing it again after a kill changes nothing."""
+    moved_on = [target.parent.parent / folder / target.name for folder in (CLAIMED, ARCHIVED, REJECTED)]
+    if not any(place.exists() for place in moved_on):
+        write_atomic(target, hidden.read_bytes())
+    hidden.unlink()
 
 
 def _read(path: Path) -> ClaimedDrop:

@@ -1,0 +1,39 @@
+"""Keeping the count of finished games in the store."""
+
+from datetime import datetime
+from pathlib import Path
+
+from runner.store import games
+from runner.store.engine import Store
+from runner.triggers.games_folder import Cursor, FileNews, look
+
+
+def count_new_games(store: Store, games_dir: Path, now: datetime) -> int:
+    """Count what has arrived in `games_dir`, piece by piece, and return the total of all games ever counted.
+
+    May be called by several threads: a piece is counted only if the file's cursor still stands where it was read from.
+
+    Raises:
+        StateError: the database cannot be used.
+        OSError: the folder cannot be read.
+    """
+    with store.read() as session:
+        known = {path: Cursor(file.inode, file.offset_bytes) for path, file in games.counted(session).items()}
+    for news in look(games_dir.absolute(), known):
+        if not _keep(store, news, known.get(news.path), now):
+            break
+        known[news.path] = news.after
+    with store.read() as session:
+        return games.total(session)
+
+
+def _keep(store: Store, news: FileNews, expected: Cursor | None, now: datetime) -> bool:
+    """False if somebody else has moved the cursor meanwhile."""
+    with store.write() as session:
+        file = games.counted(session).get(news.path)
+        stands = None if file is None else Cursor(file.inode, file.offset_bytes)
+        if stands != expected:
+            return False
+        after = news.after
+        games.advance(session, news.path, after.inode, after.offset_bytes, len(news.games), now)
+        return True
