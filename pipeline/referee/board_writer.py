@@ -109,19 +109,20 @@ def _write_food(words: Any, game: int, out: Text, at: int) -> int:
 
 @compiled
 def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int:
-    """Every stacked hazard once, those just off the board included, as the official engine lists them."""
+    """Every hazard of a stack, those just off the board included, column by column as official royale lists them."""
     out[at] = 91
     at += 1
     if words[game, layout.HAZARDS] > 0:
-        area = int(words[game, layout.AREA])
+        area, stride = int(words[game, layout.AREA]), int(words[game, layout.STRIDE])
         first = True
-        for cell in range(area):
-            for _ in range(cells[game, area + cell]):
-                if not first:
-                    out[at] = 44
-                    at += 1
-                first = False
-                at = _write_cell(out, at, cell, int(words[game, layout.STRIDE]))
+        for x in range(stride):
+            for cell in range(x, area, stride):
+                for _ in range(cells[game, area + cell]):
+                    if not first:
+                        out[at] = 44
+                        at += 1
+                    first = False
+                    at = _write_cell(out, at, cell, stride)
     out[at] = 93
     return at + 1
 
