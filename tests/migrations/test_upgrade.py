@@ -1,0 +1,263 @@
+"""Upgrades: from nothing and from every released revision, once, in one piece, with a backup; newer ones refused."""
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from runner.store import migrate
+from runner.store.administration import check
+from runner.store.engine import Store
+from runner.store.migrate import HEAD, alembic_config, drift, stored_revision, upgrade
+from schemas.errors import DatabaseNewerError, StateError
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+RELEASED = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+
+SOME_ROWS = {
+    "0001": """
+        INSERT INTO schedules (name, definition_json, enabled, watermark, created_at, updated_at, run_count,
+                               success_count)
+        VALUES ('nightly', '{"name": "nightly", "cron_expression": "0 2 * * *"}', 1, '2026-11-20T02:00:00.000000Z',
+                '2026-11-20T02:00:00.000000Z', '2026-11-20T02:00:00.000000Z', 4, 3);
+        INSERT INTO occurrences (id, schedule_name, trigger_type, scheduled_for, state, reason, priority, queue_rank,
+                                 not_before, start_deadline, attempt, note, created_at)
+        VALUES (11, 'nightly', 'scheduled', '2026-11-20T02:00:00.000000Z', 'running', '', 1, -1,
+                '2026-11-20T02:00:00.000000Z', '2026-11-20T14:00:00.000000Z', 1, '', '2026-11-20T02:00:00.000000Z');
+        INSERT INTO executions (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at, status,
+                                pipeline_state_json, worker, worker_reason, attempt, seed, run_dir, games_before)
+        VALUES (5, 11, 'nightly', 'scheduled', '2026-11-20T02:00:00.000000Z', '2026-11-20T02:00:01.000000Z', 'running',
+                '{"best_win_rate": 0.5}', 'tuner', 'no GPU', 1, 9, '/runs/5', 0);
+    """,
+}
+"""Rows that a database of this revision may hold. A new revision gets its own entry; a released one never changes."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "automation_tracking.db"
+
+
+def opened(path: Path) -> Store:
+    return Store(f"sqlite:///{path}", busy_timeout_s=60)
+
+
+def at_revision(path: Path, revision: str) -> None:
+    """A database as a release with that newest revision left it, with rows in it."""
+    store = opened(path)
+    store.create_file()
+    with store.restructure() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    store.close()
+    with sqlite3.connect(path) as plain:
+        plain.executescript(SOME_ROWS[revision])
+    plain.close()
+
+
+def test_the_head_known_cheaply_is_alembics() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [HEAD]
+
+
+def test_up_from_nothing_makes_exactly_the_tables_of_the_code(path: Path) -> None:
+    store = opened(path)
+    assert stored_revision(store) is None
+    done = upgrade(store, 3, NOW)
+    assert (done.before, done.after, done.backup) == (None, HEAD, None)
+    with store.look() as connection:
+        assert drift(connection) == []
+    assert check(store).problems == ()
+    assert [entry.name for entry in path.parent.iterdir() if "backup" in entry.name] == []
+    store.close()
+
+
+@pytest.mark.parametrize("revision", RELEASED)
+def test_up_from_every_released_revision_with_data(path: Path, revision: str) -> None:
+    at_revision(path, revision)
+    store = opened(path)
+    upgrade(store, 3, NOW)
+    report = check(store)
+    assert report.problems == ()
+    assert {("schedules", 1), ("occurrences", 1), ("executions", 1)} <= set(report.rows)
+    store.close()
+    with sqlite3.connect(path) as plain:
+        found = plain.execute("SELECT schedule_name, run_count, success_count FROM schedule_runs").fetchall()
+        assert found == [("nightly", 4, 3)]
+        assert plain.execute("SELECT id, run_dir FROM executions").fetchall() == [(5, "/runs/5")]
+    plain.close()
+
+
+def test_every_released_revision_has_rows_to_try() -> None:
+    assert set(SOME_ROWS) == set(RELEASED)
+
+
+def pretend_older(path: Path) -> None:
+    """Mark the database as one revision behind, as far as `upgrade` can tell."""
+    with sqlite3.connect(path) as plain:
+        plain.execute("UPDATE alembic_version SET version_num = '0000'")
+    plain.close()
+
+
+class FakeUpgrade:
+    """Stands in for Alembic's application of the revisions after `0000`, of which none exists yet."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> None:
+        self.runs = 0
+        self.fails = fails
+        monkeypatch.setattr(migrate, "_apply", self.apply)
+        monkeypatch.setattr(migrate, "_refuse_unknown", lambda _store, _revision: None)
+
+    def apply(self, connection) -> None:  # type: ignore[no-untyped-def]
+        self.runs += 1
+        connection.exec_driver_sql("CREATE TABLE half_done (a)")
+        if self.fails:
+            raise StateError("the migration failed")
+        connection.exec_driver_sql("DROP TABLE half_done")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_an_existing_database_is_backed_up_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_revision(path, "0001")
+    applied = FakeUpgrade(monkeypatch)
+    store = opened(path)
+    backups = []
+    for day in range(4):
+        pretend_older(path)
+        done = upgrade(store, keep_backups=2, now=NOW + timedelta(days=day))
+        assert done.before == "0000"
+        assert done.backup is not None
+        backups.append(done.backup)
+    assert applied.runs == 4
+    assert [backup.exists() for backup in backups] == [False, False, True, True]
+    assert backups[3].name == "automation_tracking.db.backup-0000-20261124T120000.000000Z"
+    copy = opened(backups[3])
+    assert stored_revision(copy) == "0000"
+    assert copy.integrity() == []
+    copy.close()
+    store.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_revision(path, "0001")
+    pretend_older(path)
+    FakeUpgrade(monkeypatch, fails=True)
+    store = opened(path)
+    with pytest.raises(StateError, match="the migration failed"):
+        upgrade(store, 3, NOW)
+    assert stored_revision(store) == "0000"
+    store.close()
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half_done'").fetchone() == (0,)
+    plain.close()
+
+
+def test_a_migration_that_leaves_dangling_rows_is_undone(path: Path) -> None:
+    at_revision(path, "0001")
+    store = opened(path)
+    with pytest.raises(StateError, match="dangling"), store.restructure() as connection:
+        connection.exec_driver_sql("DELETE FROM occurrences")
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("SELECT count(*) FROM occurrences").fetchone() == (1,)
+    plain.close()
+
+
+@pytest.mark.parametrize("unclean", [False, True])
+def test_a_newer_database_is_refused_untouched(path: Path, unclean: bool) -> None:
+    at_revision(path, "0001")
+    other = sqlite3.connect(path)
+    other.execute("UPDATE alembic_version SET version_num = '9999'")
+    other.commit()
+    if not unclean:  # otherwise the change is still in the write-ahead log, as after a crash
+        other.close()
+    before = fingerprint(path)
+    store = opened(path)
+    with pytest.raises(DatabaseNewerError, match=r"revision 9999.*newer version"):
+        upgrade(store, 3, NOW)
+    store.close()
+    assert fingerprint(path) == before
+    assert [entry.name for entry in path.parent.iterdir() if "backup" in entry.name] == []
+    other.close()
+
+
+def test_a_database_of_another_program_is_refused_untouched(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as plain:
+        plain.execute("CREATE TABLE recipes (name)")
+    plain.close()
+    before = fingerprint(path)
+    with pytest.raises(DatabaseNewerError, match=r"another program \(recipes\)"):
+        upgrade(opened(path), 3, NOW)
+    assert fingerprint(path) == before
+
+
+def fingerprint(path: Path) -> list[str]:
+    """The file and its write-ahead log, byte for byte."""
+    return [
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (path, path.with_name(f"{path.name}-wal"))
+        if file.exists() and file.stat().st_size
+    ]
+
+
+AT_ONCE = """
+import sys
+from datetime import UTC, datetime
+from runner.store.engine import Store
+from runner.store.migrate import upgrade
+import alembic.command
+store = Store(sys.argv[1], 60)
+print("ready", flush=True)
+sys.stdin.readline()
+print(upgrade(store, 3, datetime.now(UTC)).before)
+"""
+
+
+def test_processes_that_start_together_upgrade_once(path: Path) -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", AT_ONCE, f"sqlite:///{path}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    befores = [child.communicate(timeout=120)[0].strip() for child in children]
+    assert sorted(befores) == [HEAD, HEAD, "None"]
+    store = opened(path)
+    assert check(store).problems == ()
+    store.close()
+
+
+def test_nothing_to_do_loads_no_alembic(path: Path) -> None:
+    store = opened(path)
+    upgrade(store, 3, NOW)
+    store.close()
+    script = f"""
+import sys
+from datetime import UTC, datetime
+from runner.store.engine import Store
+from runner.store.migrate import upgrade
+assert upgrade(Store("sqlite:///{path}", 5), 3, datetime.now(UTC)).backup is None
+assert not [name for name in sys.modules if name.split(".")[0] in ("alembic", "mako", "migrations")]
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, cwd="/")
+
+
+def test_downgrade_is_not_offered() -> None:
+    for script in ScriptDirectory.from_config(alembic_config()).walk_revisions():
+        assert not hasattr(script.module, "downgrade")
