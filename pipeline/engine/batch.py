@@ -33,7 +33,7 @@ from pipeline.engine.state_checks import refuse
 
 @dataclass(frozen=True)
 class GameSpec:
-    """What one slot of a batch plays. Settings left out have the official CLI's defaults; `solo` None: with one snake."""
+    """What one slot of a batch plays; settings left out have the official CLI's defaults, `solo` None: with one snake."""
 
     width: int = 11
     height: int = 11
@@ -71,9 +71,9 @@ class Batch:
 
     Public arrays, valid for the batch's life and changed in place: `records` (see `layout.py`), `actions`
     uint8[N, S] (the caller's moves; random seats leave theirs here), `done` uint8[N] (1: the last call finished a
-    game in this slot). With `auto_reset` a finished game is replaced at once by the next one, whose seed follows from
-    the last; its outcome waits in a ring of `outcomes_per_slot` until `drain_outcomes`. A slot whose ring is full stands
-    still rather than lose one. `turn_limit` > 0 ends games after so many turns (the living share rank 1).
+    game in this slot). With `auto_reset` a finished game is replaced at once by the next one, whose seed follows
+    from the last; its outcome waits in a ring of `outcomes_per_slot` until `drain_outcomes`. A slot whose ring is full
+    stands still rather than lose one. `turn_limit` > 0 ends games after so many turns (the living share rank 1).
     """
 
     def __init__(

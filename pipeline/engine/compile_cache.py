@@ -59,11 +59,22 @@ CACHE_FOLDER: Final = cache_folder()
 _CONFIG.CACHE_DIR = str(CACHE_FOLDER)
 
 
+_njit: Any = njit
+# `_nrt` off: no reference counts on arrays. Counting them costs an atomic instruction per array and call, twenty
+# times the rules themselves; and code compiled so cannot allocate, which the engine must not do anyway.
+_OPTIONS: Final = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+
 def compiled(function: _Function) -> _Function:
-    """Compile with numba: cached on disk, without the GIL, C-like division, no fast-math."""
-    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function))
+    """Compile with numba: cached on disk, without the GIL or allocation, C-like division, no fast-math."""
+    return cast("_Function", _njit(**_OPTIONS)(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """The same for what every turn runs through: always inlined into its compiled callers."""
+    return cast("_Function", _njit(**_OPTIONS, forceinline=True)(function))
 
 
 def compiled_parallel(function: _Function) -> _Function:
-    """The same, for a loop over tiles with `prange`."""
-    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))
+    """The same as `compiled`, for a loop over tiles with `prange` (numba's parallel frame itself does allocate)."""
+    return cast("_Function", _njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))

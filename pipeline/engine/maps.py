@@ -1,6 +1,6 @@
 """What a map does to the board: set-up, then food and hazards after the rules of each turn."""
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import MAP, Cells, Longs, Words
 from pipeline.engine.map_names import EMPTY, NO_MAP, ROYALE_MAP
 from pipeline.engine.royale import shrink_royale
@@ -17,7 +17,7 @@ def set_up(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     return problem
 
 
-@compiled
+@inlined
 def update(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     """Play the map's part of a turn; it sees the board after the rules, the turn number not yet raised."""
     this_map = words[game, MAP]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import compiled, inlined
 
 # purposes: each kind of draw has its own stream
 STARTS: Final = 1
@@ -26,7 +26,7 @@ _TURN_STEP = np.uint64(0xD1342543DE82EF95)
 _PURPOSE_STEP = np.uint64(0xA0761D6478BD642F)
 
 
-@compiled
+@inlined
 def mix(value: Any) -> Any:
     """Return SplitMix64's finaliser of a uint64."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_A
@@ -34,14 +34,14 @@ def mix(value: Any) -> Any:
     return value ^ (value >> np.uint64(31))
 
 
-@compiled
+@inlined
 def stream(seed: Any, turn: Any, purpose: Any) -> Any:
     """Return the uint64 key of one stream; pass it to `draw`."""
     turn_key = mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN)
     return turn_key + np.uint64(purpose) * _PURPOSE_STEP
 
 
-@compiled
+@inlined
 def draw(key: Any, index: Any, bound: Any) -> Any:
     """Return number `index` of the stream `key`, uniform in 0 .. bound - 1 (bound below 2**31)."""
     bits = mix(key + np.uint64(index) * _GOLDEN) >> np.uint64(32)

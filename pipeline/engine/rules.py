@@ -8,7 +8,7 @@ the body entries 1.. of all snakes while collisions are judged, and a dead snake
 
 from typing import Final
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import (
     body_path,
     clear_food,
@@ -65,7 +65,7 @@ ATE: Final = 1
 WEAK: Final = 2  # died of a hazard, hunger or the wall
 
 
-@compiled
+@inlined
 def default_move(words: Words, game: int, snake_at: int) -> int:
     """Return the move of a snake that named none: straight on, or up while it has no direction."""
     facing = int(words[game, snake_at + FACING])
@@ -74,7 +74,7 @@ def default_move(words: Words, game: int, snake_at: int) -> int:
     return facing
 
 
-@compiled
+@inlined
 def move_snake(words: Words, cells: Cells, game: int, snake_at: int, move: int) -> None:
     """Advance head and tail; the new head is not in the grid yet."""
     if move > 3:
@@ -114,7 +114,7 @@ def hurt_by_hazards(words: Words, cells: Cells, game: int, snake_at: int) -> Non
     words[game, snake_at + HEALTH] = health
 
 
-@compiled
+@inlined
 def eat(words: Words, cells: Cells, game: int, snake_at: int) -> int:
     """Let a living head on food eat; return ATE, or 0. The food stays for others until `take_eaten_food`."""
     if not cells[game, words[game, snake_at + HEAD]] & FOOD_BIT or words[game, snake_at + CAUSE] != ALIVE_CAUSE:
@@ -134,7 +134,7 @@ def take_eaten_food(words: Words, cells: Cells, game: int, snakes_end: int) -> N
             remove_food(words, cells, game, head)
 
 
-@compiled
+@inlined
 def live_and_move(words: Words, cells: Cells, moves: Moves, game: int, snake: int, moving: bool) -> int:
     """Move, starve, hurt and feed one living snake; return what happened, as bits of ATE and WEAK.
 
@@ -186,7 +186,7 @@ def meets_a_head(words: Words, game: int, snake_at: int, snakes_end: int) -> boo
     return False
 
 
-@compiled
+@inlined
 def doubled(words: Words, game: int, snake_at: int) -> bool:
     """Return whether a snake of length 1 has just eaten: its second entry lies under its head, not in the grid."""
     return bool(words[game, snake_at + TAIL] == words[game, snake_at + HEAD] and words[game, snake_at + LENGTH] > 1)
@@ -250,7 +250,7 @@ def bury_the_weak(words: Words, cells: Cells, longs: Longs, corpses: Words, game
         bury(words, cells, longs, corpses, game, snake)
 
 
-@compiled
+@inlined
 def write_heads(words: Words, cells: Cells, game: int) -> bool:
     """Write the living heads into the grid; where any meets something, write none and return False."""
     for snake in range(words[game, SNAKES]):
@@ -293,7 +293,7 @@ def grow_constrictors(words: Words, game: int, snakes_end: int) -> None:
             words[game, snake_at + LENGTH] += 1
 
 
-@compiled
+@inlined
 def is_over(words: Words, game: int) -> bool:
     """Return whether nobody lives (solo flag) or at most one does."""
     least = 0 if words[game, RULES] & SOLO else 1
@@ -312,7 +312,7 @@ def initialise(words: Words, cells: Cells, game: int) -> None:
         grow_constrictors(words, game, snakes_end)
 
 
-@compiled
+@inlined
 def apply_rules(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
 ) -> None:

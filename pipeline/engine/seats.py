@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import inlined
 from pipeline.engine.grid import neighbour
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
@@ -40,7 +40,7 @@ _PICK: Final = np.array(
 )
 
 
-@compiled
+@inlined
 def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
     """Return whether a head may enter a cell without hitting the wall or a body that is still there next turn."""
     owner = cells[game, cell] & OWNER
@@ -53,7 +53,7 @@ def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
     return bool(words[game, owner_at + TAIL] == cell and words[game, owner_at + STACK] == 1)
 
 
-@compiled
+@inlined
 def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
     """Return a mask (bit = move) of the moves that hit neither wall nor a staying body."""
     head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
@@ -63,7 +63,7 @@ def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
     return mask
 
 
-@compiled
+@inlined
 def random_legal(words: Words, cells: Cells, longs: Longs, game: int, snake: int) -> int:
     """Return a uniform legal move, or up where there is none."""
     mask = legal_moves(words, cells, game, snake)
@@ -73,7 +73,7 @@ def random_legal(words: Words, cells: Cells, longs: Longs, game: int, snake: int
     return _PICK[mask, draw(stream(longs[game, SEED], longs[game, TURN], PLAYER + snake), 0, count)]
 
 
-@compiled
+@inlined
 def choose_moves(words: Words, cells: Cells, longs: Longs, seats: Moves, actions: Moves, game: int) -> None:
     """Write the random player's move for each of its living snakes; the caller's seats keep what stands there."""
     for snake in range(words[game, SNAKES]):

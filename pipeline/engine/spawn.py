@@ -1,6 +1,6 @@
 """Food that appears during play: whether, and where."""
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, cell_of
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
@@ -81,7 +81,7 @@ def random_food_cell(
     return cell_of(words, game, spot // height, spot % height)
 
 
-@compiled
+@inlined
 def food_needed(words: Words, longs: Longs, game: int) -> int:
     """Return how many food are to appear: up to the minimum without dice, else one by the dice.
 
@@ -98,14 +98,19 @@ def food_needed(words: Words, longs: Longs, game: int) -> int:
 
 
 @compiled
-def spawn_food(words: Words, cells: Cells, longs: Longs, game: int, on_hazards: bool) -> None:
-    """Play the standard map's food after the rules of a turn."""
-    needed = food_needed(words, longs, game)
-    if needed == 0:
-        return
+def place_spawned(words: Words, cells: Cells, longs: Longs, game: int, needed: int, on_hazards: bool) -> None:
+    """Put down `needed` food on random cells, fewer where they run out."""
     key = stream(longs[game, SEED], longs[game, TURN], FOOD_CELL)
     for index in range(needed):
         cell = random_food_cell(words, cells, game, key, index, False, on_hazards)
         if cell < 0:
             return
         add_food(words, cells, game, cell)
+
+
+@inlined
+def spawn_food(words: Words, cells: Cells, longs: Longs, game: int, on_hazards: bool) -> None:
+    """Play the standard map's food after the rules of a turn."""
+    needed = food_needed(words, longs, game)
+    if needed > 0:
+        place_spawned(words, cells, longs, game, needed, on_hazards)

@@ -1,7 +1,7 @@
 """A whole turn and a whole set-up, as compiled code and the façade both call them."""
 
 from pipeline.engine import maps
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import (
     ALIVE,
     AREA,
@@ -75,7 +75,7 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     return int(problem)
 
 
-@compiled
+@inlined
 def draw_turn(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
     if words[game, RULES] & ROYALE:
@@ -83,7 +83,7 @@ def draw_turn(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     maps.update(words, cells, longs, game)
 
 
-@compiled
+@inlined
 def play_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
     apply_rules(words, cells, longs, corpses, moves, game, True)
