@@ -1,6 +1,5 @@
 """Delivery to chat services, phones and webhooks by Apprise, which knows over a hundred of them."""
 
-import os
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +52,5 @@ def channels_from(file: Path | None) -> list[AppriseChannel]:
     Raises:
         SettingsError: the file cannot be read.
     """
-    text = read_secret(URLS_VARIABLE, file).replace(" ", os.linesep)
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in read_secret(URLS_VARIABLE, file).splitlines()]
     return [AppriseChannel(url, number) for number, url in enumerate(lines, 1) if url and not url.startswith("#")]

@@ -21,5 +21,8 @@ def ping(url: str) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the scheme was checked above
             answer.read(1024)
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too, with a connection of its own
+        raise DeliveryError(f"the dead-man URL answers {error.code}", where=url.partition("?")[0]) from error
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise DeliveryError(f"the dead-man URL cannot be reached: {error}", where=url.partition("?")[0]) from error

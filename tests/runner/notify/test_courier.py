@@ -1,0 +1,222 @@
+"""The courier with a real database: at least once, backed off, within its rate, and nothing dropped."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from runner.notify import compose
+from runner.notify.courier import Courier
+from runner.notify.custom_channel import CustomChannel
+from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.outbound import Outbound
+from runner.store import outbox
+from runner.store.engine import Store
+from runner.store.migrate import upgrade
+from schemas.message import EMAIL_CHANNEL, Message, MessageKind
+from schemas.notification import NotificationSettings
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Postbox:
+    """A channel that does as it is told."""
+
+    def __init__(self, name: str = EMAIL_CHANNEL) -> None:
+        self.name = name
+        self.delivered: list[Message] = []
+        self.error: Exception | None = None
+
+    def deliver(self, message: Message, now: datetime) -> None:
+        if self.error is not None:
+            raise self.error
+        self.delivered.append(message)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing may catch it."""
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
+    upgrade(opened, 1, NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings() -> NotificationSettings:
+    return NotificationSettings(
+        emails=["boss@example.com"], retry_backoff_s=30, retry_backoff_max_s=100, give_up_after_hours=1
+    )
+
+
+def note(key: str, settings: NotificationSettings, at: datetime = NOW) -> Message:
+    return compose.alert(f"alert {key}", "something happened", "", key, settings, at)
+
+
+def a_completion(result, schedule, settings) -> Message:
+    return compose.run_ended(result(), schedule, [], settings)
+
+
+def courier_of(store, settings, *channels, reach=lambda point: None) -> tuple[Courier, Outbound]:
+    outbound = Outbound(channels, settings)
+    return Courier(store, outbound, reach), outbound
+
+
+def put(store, outbound, message, at=NOW) -> None:
+    with store.write() as session:
+        outbound.put(session, message, at)
+
+
+def counts(store) -> outbox.OutboxCounts:
+    with store.read() as session:
+        return outbox.counts(session)
+
+
+def test_each_channel_gets_its_own_row_and_delivery(store, settings):
+    mail, chat = Postbox(), Postbox("slack (channel 1)")
+    courier, outbound = courier_of(store, settings, mail, chat)
+    put(store, outbound, note("a", settings))
+    put(store, outbound, note("a", settings))
+    assert courier.deliver_due(NOW) == 2
+    assert courier.deliver_due(NOW) == 0
+    assert (len(mail.delivered), len(chat.delivered)) == (1, 1)
+    assert counts(store).sent == 2
+
+
+def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(store, settings):
+    mail, chat = Postbox(), Postbox("chat")
+    chat.error = DeliveryError("away")
+    courier, outbound = courier_of(store, settings, mail, chat)
+    put(store, outbound, note("a", settings))
+    courier.deliver_due(NOW)
+    assert len(mail.delivered) == 1
+    tries = []
+    for second in range(0, 400, 5):
+        with store.read() as session:
+            due = outbox.take_due(session, NOW + timedelta(seconds=second), 10)
+        if due:
+            tries.append(second)
+            courier.deliver_due(NOW + timedelta(seconds=second))
+    assert tries == [30, 90, 190, 290, 390]
+    chat.error = None
+    courier.deliver_due(NOW + timedelta(seconds=600))
+    assert len(chat.delivered) == 1
+    assert len(mail.delivered) == 1
+
+
+def test_given_up_after_the_limit_but_never_removed(store, settings):
+    mail = Postbox()
+    mail.error = DeliveryError("away")
+    courier, outbound = courier_of(store, settings, mail)
+    put(store, outbound, note("a", settings))
+    courier.deliver_due(NOW + timedelta(hours=2))
+    assert counts(store) == outbox.OutboxCounts(failed=1)
+
+
+@pytest.mark.parametrize("error", [PermanentDeliveryError("no such user"), DeliveryError("busy"), RuntimeError("bug")])
+def test_one_bad_message_never_stops_the_next(store, settings, error):
+    class Choosy(Postbox):
+        def deliver(self, message: Message, now: datetime) -> None:
+            if "bad" in message.subject:
+                raise error
+            super().deliver(message, now)
+
+    mail = Choosy()
+    courier, outbound = courier_of(store, settings, mail)
+    for key in ("bad", "good"):
+        put(store, outbound, note(key, settings))
+    courier.deliver_due(NOW)
+    assert [message.subject for message in mail.delivered] == ["alert good"]
+    assert counts(store).sent == 1
+    assert counts(store).failed == (1 if isinstance(error, PermanentDeliveryError) else 0)
+
+
+@pytest.mark.parametrize("point", ["mail.taken", "mail.sent"])
+def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(store, settings, point):
+    mail = Postbox()
+
+    def die(reached: str) -> None:
+        if reached == point:
+            raise Killed
+
+    courier, outbound = courier_of(store, settings, mail, reach=die)
+    put(store, outbound, note("a", settings))
+    with pytest.raises(Killed):
+        courier.deliver_due(NOW)
+    after, _ = courier_of(store, settings, mail)
+    after.deliver_due(NOW)
+    assert {message.dedup_key for message in mail.delivered} == {"alert-a"}
+    assert len(mail.delivered) == (2 if point == "mail.sent" else 1)
+    assert counts(store) == outbox.OutboxCounts(sent=1)
+
+
+def test_beyond_the_rate_limit_messages_are_gathered_and_none_is_dropped(store, settings):
+    strict = settings.model_copy(update={"max_messages_per_hour": 3})
+    mail = Postbox()
+    courier, outbound = courier_of(store, strict, mail)
+    for number in range(10):
+        put(store, outbound, note(str(number), strict))
+    courier.deliver_due(NOW)
+    assert len(mail.delivered) == 3
+    assert counts(store).digest == 7
+    courier.deliver_due(NOW + timedelta(minutes=61))
+    (digest,) = mail.delivered[3:]
+    assert digest.kind is MessageKind.DIGEST
+    told = {message.subject for message in mail.delivered[:3]} | {fact.partition(".")[0] for _, fact in digest.facts}
+    assert told == {f"alert {number}" for number in range(10)}
+    assert counts(store).pending == counts(store).digest == 0
+
+
+def test_with_a_digest_interval_completions_wait_and_failures_do_not(store, settings, result, failed, schedule):
+    calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
+    mail = Postbox()
+    courier, outbound = courier_of(store, calm, mail)
+    start = result().completed_at
+    put(store, outbound, a_completion(result, schedule, calm).model_copy(update={"result": None}), start)
+    failure = compose.run_ended(failed, schedule, [], calm).model_copy(update={"result": None})
+    put(store, outbound, failure, start)
+    courier.deliver_due(start)
+    assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE]
+    courier.deliver_due(start + timedelta(hours=5))
+    assert len(mail.delivered) == 1
+    courier.deliver_due(start + timedelta(hours=6))
+    assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE, MessageKind.DIGEST]
+
+
+def test_a_channel_that_is_no_longer_configured_keeps_its_messages(store, settings):
+    chat = Postbox("chat")
+    _, outbound = courier_of(store, settings, chat)
+    put(store, outbound, note("a", settings))
+    without, _ = courier_of(store, settings, Postbox())
+    without.deliver_due(NOW)
+    assert counts(store).pending == 1
+    again, _ = courier_of(store, settings, chat)
+    again.deliver_due(NOW + timedelta(minutes=5))
+    assert len(chat.delivered) == 1
+
+
+def test_the_users_own_system_hears_of_ended_runs(store, settings, result, schedule):
+    class Slack:
+        def __init__(self) -> None:
+            self.heard = []
+
+        def send_training_completion_notification(self, ended) -> None:
+            self.heard.append(ended)
+
+    slack = Slack()
+    channel = CustomChannel(slack)
+    channel.deliver(a_completion(result, schedule, settings), NOW)
+    channel.deliver(note("a", settings), NOW)  # has no ended run, and Slack has no send_message
+    assert [ended.execution_id for ended in slack.heard] == [7]
+
+
+def test_an_error_of_the_users_own_system_is_tried_again(result, schedule, settings):
+    class Broken:
+        def send_training_completion_notification(self, ended) -> None:
+            raise ValueError("no token")
+
+    with pytest.raises(DeliveryError, match="ValueError: no token"):
+        CustomChannel(Broken()).deliver(a_completion(result, schedule, settings), NOW)
