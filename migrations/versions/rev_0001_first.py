@@ -48,7 +48,7 @@ def _schedules() -> None:
         sa.Column("removed_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_schedules"),
     )
-    op.create_index("ix_schedules_due", "schedules", ["next_run"], unique=False)
+    op.create_index("ix_schedules_due", "schedules", ["next_run", "name"], unique=False)
 
 
 def _triggers() -> None:
@@ -116,7 +116,7 @@ def _occurrences() -> None:
     op.create_index(
         "ix_occurrences_not_before",
         "occurrences",
-        ["not_before"],
+        ["not_before", "state"],
         unique=False,
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
@@ -132,7 +132,7 @@ def _occurrences() -> None:
     op.create_index(
         "ix_occurrences_start_deadline",
         "occurrences",
-        ["start_deadline"],
+        ["start_deadline", "state"],
         unique=False,
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
@@ -252,14 +252,6 @@ def _commands() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_commands_handled_at", "commands", ["handled_at"], unique=False)
-    op.create_index(
-        "ix_commands_unhandled",
-        "commands",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("handled_at IS NULL"),
-        postgresql_where=sa.text("handled_at IS NULL"),
-    )
 
 
 def _outbox() -> None:

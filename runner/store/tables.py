@@ -51,7 +51,7 @@ class ScheduleRow(Base):
     updated_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    __table_args__ = (Index("ix_schedules_due", "next_run"),)
+    __table_args__ = (Index("ix_schedules_due", "next_run", "name"),)
 
 
 class TriggerRow(Base):
@@ -116,8 +116,14 @@ class OccurrenceRow(Base):
             sqlite_where=_IN_QUEUE,
             postgresql_where=_IN_QUEUE,
         ),
-        Index("ix_occurrences_not_before", "not_before", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
-        Index("ix_occurrences_start_deadline", "start_deadline", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
+        Index("ix_occurrences_not_before", "not_before", "state", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
+        Index(
+            "ix_occurrences_start_deadline",
+            "start_deadline",
+            "state",
+            sqlite_where=_IN_QUEUE,
+            postgresql_where=_IN_QUEUE,
+        ),
         Index("ix_occurrences_active", "schedule_name", "state", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
         Index("ix_occurrences_finished_at", "finished_at"),
         Index("ix_occurrences_coalesced_into", "coalesced_into"),
@@ -213,9 +219,6 @@ class DecisionRow(Base):
     )
 
 
-_UNHANDLED = text("handled_at IS NULL")
-
-
 class CommandRow(Base):
     """What a person or another program asked of the daemon."""
 
@@ -231,7 +234,6 @@ class CommandRow(Base):
     ok: Mapped[bool | None]
 
     __table_args__ = (
-        Index("ix_commands_unhandled", "id", sqlite_where=_UNHANDLED, postgresql_where=_UNHANDLED),
         Index("ix_commands_handled_at", "handled_at"),
         {"sqlite_autoincrement": True},
     )

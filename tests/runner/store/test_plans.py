@@ -1,0 +1,133 @@
+"""Every query of the hot path is answered from an index, in its order: shown by SQLite's own query plans."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from runner.store import commands, decisions, history, occurrences, outbox, queue, retention, schedules
+from runner.store.engine import Store
+from schemas.service import StorageSettings
+
+NOW = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
+Use = Callable[[Session], object]
+
+HISTORY_OF_THE_GUIDE = """
+            SELECT schedule_name, started_at, completed_at, success,
+                   json_extract(pipeline_state_json, '$.best_win_rate') as win_rate
+            FROM executions
+            ORDER BY started_at DESC
+            LIMIT 10
+"""
+
+
+@contextmanager
+def plans_of(store: Store) -> Iterator[list[str]]:
+    """Collects the plan of every SELECT and UPDATE that is executed within."""
+    plans: list[str] = []
+
+    def explain(_connection, cursor, statement, parameters, *_rest) -> None:  # type: ignore[no-untyped-def]
+        if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE")):
+            explaining = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in explaining)
+
+    for engine in (store._readers, store._writers):
+        event.listen(engine, "before_cursor_execute", explain)
+    yield plans
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (lambda s: schedules.due(s, NOW, 500), ["SEARCH schedules USING INDEX ix_schedules_due (next_run<?)"]),
+        (schedules.next_due, ["SEARCH schedules USING INDEX ix_schedules_due (next_run>?)"]),
+        (lambda s: queue.waiting(s, NOW, 10), ["SCAN occurrences USING INDEX ix_occurrences_queue"]),
+        (queue.depth, ["SCAN occurrences USING COVERING INDEX"]),
+        (
+            lambda s: queue.next_not_before(s, NOW),
+            ["SEARCH occurrences USING COVERING INDEX ix_occurrences_not_before"],
+        ),
+        (queue.next_start_deadline, ["SEARCH occurrences USING COVERING INDEX ix_occurrences_start_deadline"]),
+        (lambda s: queue.expire(s, NOW), ["SEARCH occurrences USING INDEX ix_occurrences_start_deadline"]),
+        (
+            lambda s: queue.active(s, ["a", "b"]),
+            ["SEARCH occurrences USING COVERING INDEX ix_occurrences_active", "USE TEMP B-TREE FOR ORDER BY"],
+        ),
+        (lambda s: occurrences.find(s, "a", NOW), ["SEARCH occurrences USING INDEX sqlite_autoindex_occurrences_1"]),
+        (lambda s: occurrences.recent(s, "a", 5), ["SEARCH occurrences USING INDEX sqlite_autoindex_occurrences_1"]),
+        (lambda s: history.recent(s, 10), ["SCAN executions USING INDEX ix_executions_started_at"]),
+        (lambda s: history.recent(s, 10, "a"), ["SEARCH executions USING INDEX ix_executions_schedule"]),
+        (lambda s: history.last_success(s, "a"), ["SEARCH executions USING INDEX ix_executions_success"]),
+        (history.unfinished, ["SCAN executions USING INDEX ix_executions_unfinished"]),
+        (
+            history.statistics,
+            [
+                "SEARCH totals USING INTEGER PRIMARY KEY",
+                "SCAN executions USING INDEX ix_executions_unfinished",
+                "SEARCH executions USING COVERING INDEX ix_executions_started_at",
+            ],
+        ),
+        (lambda s: history._last_state(s, "tuner"), ["SEARCH executions USING INDEX ix_executions_worker"]),
+        (lambda s: history.of_occurrence(s, 1), ["SEARCH executions USING INDEX ix_executions_occurrence"]),
+        (lambda s: decisions.of_schedule(s, "a", 9), ["SEARCH decisions USING INDEX ix_decisions_schedule"]),
+        (lambda s: commands.pending(s, 10), ["SEARCH commands USING INDEX ix_commands_handled_at"]),
+        (lambda s: outbox.take_due(s, NOW, 10), ["SEARCH outbox USING INDEX ix_outbox_due"]),
+        (lambda s: outbox.sent_since(s, NOW), ["SEARCH outbox USING INDEX ix_outbox_sent_at"]),
+        (
+            lambda s: retention.expired_run_folders(s, StorageSettings(), NOW, 10),
+            ["SEARCH executions USING INDEX ix_executions_run_folder"],
+        ),
+    ],
+)
+def test_plan(store: Store, use: Use, expected: list[str]) -> None:
+    with plans_of(store) as plans, store.read() as session:
+        use(session)
+    assert len(plans) == len(expected), plans
+    for found, wanted in zip(plans, expected, strict=True):
+        assert found.startswith(wanted), plans
+
+
+def test_the_guides_history_needs_no_sorting(store: Store) -> None:
+    assert store.path is not None
+    plain = sqlite3.connect(store.path)
+    plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN {HISTORY_OF_THE_GUIDE}")]
+    plain.close()
+    assert plan == ["SCAN executions USING INDEX ix_executions_started_at"]
+
+
+def test_removing_old_rows_scans_no_table(store: Store) -> None:
+    """Foreign keys included: each child column that a removed parent is looked for in has its index."""
+    assert store.path is not None
+    plain = sqlite3.connect(store.path)
+    children = plain.execute(
+        """
+        SELECT child.name, key."from" FROM sqlite_master AS child, pragma_foreign_key_list(child.name) AS key
+        WHERE child.type = 'table'
+        """
+    ).fetchall()
+    assert len(children) == 5
+    for table, column in children:
+        plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 7")]
+        assert all(step.startswith(f"SEARCH {table} USING") for step in plan), plan
+    plain.close()
+
+
+def test_pruning_uses_the_age_indexes(store: Store) -> None:
+    with plans_of(store) as plans, store.write() as session:
+        retention._prune_occurrences(session, NOW - timedelta(days=700), 10)
+    assert plans[0].startswith("SEARCH occurrences USING COVERING INDEX ix_occurrences_finished_at"), plans
+
+
+def test_plans_are_seen(tmp_path: Path) -> None:
+    """`plans_of` would be blind if statements were executed elsewhere: it must see one."""
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}", 5)
+    store.create_file()
+    with plans_of(store) as plans, store.read() as session:
+        session.connection().exec_driver_sql("SELECT name FROM sqlite_master")
+    store.close()
+    assert plans == ["SCAN sqlite_master"]
