@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
+from pipeline.engine.map_names import SNAIL_MODE
 from pipeline.engine.turn import play_turn
 
 Text = NDArray[np.uint8]
@@ -108,21 +109,37 @@ def _write_food(words: Any, game: int, out: Text, at: int) -> int:
 
 
 @compiled
+def _write_cells(out: Text, at: int, cell: int, stride: int, count: int) -> int:
+    """Write one cell so often, a comma before each."""
+    for _ in range(count):
+        out[at] = 44
+        at = _write_cell(out, at + 1, cell, stride)
+    return at
+
+
+@compiled
 def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int:
-    """Every hazard of a stack, those just off the board included, column by column as official royale lists them."""
-    out[at] = 91
-    at += 1
+    """Every hazard of a stack, those just off the board included, column by column as official royale lists them.
+
+    Map snail_mode's pending trails follow where the official engine keeps them, one board height above.
+    """
+    area, stride, height = words[game, layout.AREA], words[game, layout.STRIDE], words[game, layout.HEIGHT]
+    snail = words[game, layout.MAP] == SNAIL_MODE
+    first = at
     if words[game, layout.HAZARDS] > 0:
-        area, stride = int(words[game, layout.AREA]), int(words[game, layout.STRIDE])
-        first = True
         for x in range(stride):
-            for cell in range(x, area, stride):
-                for _ in range(cells[game, area + cell]):
-                    if not first:
-                        out[at] = 44
-                        at += 1
-                    first = False
-                    at = _write_cell(out, at, cell, stride)
+            # The row above the board is written from the pending trails on that map.
+            for cell in range(x, (height + 1) * stride if snail else area, stride):
+                at = _write_cells(out, at, cell, stride, cells[game, area + cell])
+    if snail:
+        for snake in range(words[game, layout.SNAKES]):
+            snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
+            cell = words[game, snake_at + layout.PENDING] + height * stride
+            at = _write_cells(out, at, cell, stride, words[game, snake_at + layout.PENDING_COUNT])
+    if at == first:
+        out[at] = 91
+        at += 1
+    out[first] = 91  # instead of the first comma
     out[at] = 93
     return at + 1
 
@@ -131,7 +148,8 @@ def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int
 def _bytes_needed(words: Any, cells: Any, game: int) -> int:
     total = int(words[game, layout.FOOD]) + 2
     for snake in range(words[game, layout.SNAKES]):
-        total += int(words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH])
+        snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
+        total += int(words[game, snake_at + layout.LENGTH]) + int(words[game, snake_at + layout.PENDING_COUNT])
     if words[game, layout.HAZARDS] > 0:
         area = int(words[game, layout.AREA])
         for at in range(area, 2 * area):

@@ -8,8 +8,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted_snake import safe_move
 
 from pipeline.engine import Game
+from pipeline.engine.map_names import MAPS
 from pipeline.referee.board_writer import write_board
 from pipeline.referee.conditions import Conditions, RuleNumbers
 from pipeline.referee.outcome import Failure
@@ -94,6 +96,41 @@ def test_bodies_are_the_official_ones_byte_for_byte(name):
         you = [seat for seat in seats if board["snakes"][seat]["id"] == frame["you"]["id"]]
         for seat in you:  # the official file may show a dead snake here
             assert common + bodies.you(seat, segments[seat], frame["you"]["latency"].encode()) == line
+
+
+def api_frame(state):
+    """An engine state as the API shows it, as far as a scripted snake looks."""
+    living = [snake for snake in state["snakes"] if "cause" not in snake]
+    points = {snake["id"]: [{"x": x, "y": y} for x, y in snake["body"]] for snake in living}
+    snakes = [{"id": name, "body": body, "head": body[0]} for name, body in points.items()]
+    return {"board": {"width": state["width"], "height": state["height"], "snakes": snakes}}
+
+
+@pytest.mark.parametrize("map_id", sorted(MAPS))
+def test_segments_say_what_the_engine_says(map_id):
+    limits = MAPS[map_id]
+    width, height = limits.boards[0] if limits.boards else (11, 11)
+    snakes = min(4, limits.most_snakes)
+    game = Game.new(width, height, [f"s{seat}" for seat in range(snakes)], map_id=map_id, seed=5, solo=True)
+    turns = 0
+    while not game.is_over() and turns < 60:
+        state = game.to_state()
+        *bodies, food, hazards = segments_of(game)
+        assert cells(orjson.loads(food)) == state["food"]
+        assert sorted(cells(orjson.loads(hazards))) == sorted(state["hazards"])
+        for snake, text in zip(state["snakes"], bodies, strict=True):
+            if "cause" in snake:
+                assert text == b""
+                continue
+            written = orjson.loads(b'{"health":' + text + b"}")
+            assert written["health"] == snake["health"]
+            assert cells(written["body"]) == snake["body"]
+            assert cells([written["head"]]) == snake["body"][:1]
+            assert written["length"] == len(snake["body"])
+        frame = api_frame(state)
+        game.step({you["id"]: safe_move({**frame, "you": you}) for you in frame["board"]["snakes"]})
+        turns += 1
+    assert turns > 10
 
 
 def test_names_are_escaped():
