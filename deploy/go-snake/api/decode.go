@@ -1,7 +1,7 @@
 package api
 
 // Decode reads a request from JSON text, into req, reusing its slices. Unknown fields are skipped, null and absent
-// fields are zero, keys are case-sensitive, of repeated keys the last counts. An error names the byte where the text
+// fields are zero, keys are case-sensitive, of repeated keys the last counts, whole numbers have at most nine digits. An error names the byte where the text
 // stops being JSON or where a value has the wrong type. It is written for these messages because it is in the path of
 // every move of every tuning game; the tests hold it to what encoding/json reads.
 func Decode(text []byte, req *Request) error {

@@ -181,7 +181,8 @@ func (a *arena) judge(living []string) {
 
 // spawn adds food and, in royale, hazards, as the standard and royale maps do.
 func (a *arena) spawn() {
-	if a.req.Game.Ruleset.Name == "royale" && a.req.Turn >= 25 && a.req.Turn%25 == 0 {
+	every := a.req.Game.Ruleset.Settings.ShrinkEveryNTurns
+	if a.req.Game.Ruleset.Name == "royale" && a.req.Turn%every == 0 {
 		a.shrink[a.rng.IntN(4)]++
 		a.closeIn()
 	}

@@ -19,6 +19,7 @@ type Thinker struct {
 	ahead     int
 	pessimism float64
 	multi     bool // the game has opponents at the root
+	first     bool // this is the look one turn ahead, which is finished whatever it takes
 }
 
 // Decision is a move and how it came about.
@@ -57,6 +58,7 @@ func (t *Thinker) Choose(s *board.State, me int, w *weights.Weights) Decision {
 	var predicted [board.MaxSnakes]board.Move
 	t.predictAll(s, &predicted)
 	for d := 1; d <= depth && t.budget > 0; d++ {
+		t.first = d == 1
 		finished := t.look(s, ranked, d, &predicted)
 		if finished == n || (finished > 0 && w.Search.KeepPartial) {
 			sortRoots(ranked[:finished])
@@ -89,7 +91,7 @@ func (t *Thinker) look(s *board.State, ranked []rootMove, depth int, predicted *
 	alpha := math.Inf(-1)
 	for i := range ranked {
 		v := t.afterMine(s, ranked[i].move, predicted, depth, alpha)
-		if t.budget <= 0 && depth > 1 {
+		if t.spent() {
 			return i
 		}
 		ranked[i].value = v
@@ -97,6 +99,9 @@ func (t *Thinker) look(s *board.State, ranked []rootMove, depth int, predicted *
 	}
 	return len(ranked)
 }
+
+// spent reports that the look in hand has to be broken off.
+func (t *Thinker) spent() bool { return t.budget <= 0 && !t.first }
 
 // sortRoots orders by value, best first; equal values keep their order, which is what makes ties deterministic.
 func sortRoots(moves []rootMove) {
@@ -117,7 +122,7 @@ func (t *Thinker) best(s *board.State, depth int, alpha, beta float64) float64 {
 	for _, m := range moves[:n] {
 		value = max(value, t.afterMine(s, m, &predicted, depth, alpha))
 		alpha = max(alpha, value)
-		if value >= beta || (t.budget <= 0 && depth > 1) {
+		if value >= beta || t.spent() {
 			break
 		}
 	}
@@ -141,7 +146,7 @@ func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxS
 	moves := *predicted
 	moves[t.me] = m
 	expected := t.play(s, &moves, depth, alpha, math.Inf(1))
-	if expected <= alpha || t.pessimism == 0 || s.Living < 2 {
+	if expected <= alpha || t.pessimism == 0 || s.Living < 2 || t.spent() {
 		return expected
 	}
 	var repliers [board.MaxSnakes]int
@@ -155,11 +160,13 @@ func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxS
 			moves[r] = reply
 			low := (alpha - (1-t.pessimism)*expected) / t.pessimism
 			worst = min(worst, t.play(s, &moves, depth, low, worst))
-			if worst <= low || (t.budget <= 0 && depth > 1) {
+			if worst <= low || t.spent() {
 				break
 			}
 		}
-		moves[r] = predicted[r]
+		if moves[r] = predicted[r]; t.spent() {
+			break
+		}
 	}
 	return (1-t.pessimism)*expected + t.pessimism*worst
 }

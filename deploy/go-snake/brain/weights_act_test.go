@@ -1,0 +1,88 @@
+package brain
+
+import (
+	"reflect"
+	"strconv"
+	"testing"
+
+	"ouroboros-snake/api"
+	"ouroboros-snake/board"
+	"ouroboros-snake/weights"
+)
+
+// TestEveryWeightActs changes one weight at a time, strongly, and wants at least one decision of the corpus to change.
+func TestEveryWeightActs(t *testing.T) {
+	base := mustRead(t, "../config.yaml")
+	base.Search.DuelBudget, base.Search.CrowdBudget = 40, 40 // so many positions are asked that each must be quick
+	views := corpus(t, base, 2)
+	var player Player
+	usual := make([]board.Move, len(views))
+	for i, view := range views {
+		usual[i] = decide(t, &player, view, base).Move
+	}
+	changed := *base
+	sections := reflect.ValueOf(&changed).Elem()
+	for i := range sections.NumField() {
+		section := sections.Field(i)
+		for k := range section.NumField() {
+			field, value := section.Type().Field(k), section.Field(k)
+			before := reflect.New(value.Type()).Elem()
+			before.Set(value)
+			if !acts(t, &player, views, usual, &changed, field, value) {
+				t.Errorf("weight %s.%s changes no decision in %d positions", sections.Type().Field(i).Tag.Get("yaml"),
+					field.Tag.Get("yaml"), len(views))
+			}
+			value.Set(before)
+		}
+	}
+}
+
+// acts tries strong changes of the weight that value points at, in w, until one changes a decision.
+func acts(t *testing.T, p *Player, views []*api.Request, usual []board.Move, w *weights.Weights,
+	field reflect.StructField, value reflect.Value) bool {
+	t.Helper()
+	for _, change := range strong(t, field, value) {
+		value.Set(change)
+		for i, view := range views {
+			if decide(t, p, view, w).Move != usual[i] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// strong lists values of the weight that lie far from the present one, within its range.
+func strong(t *testing.T, field reflect.StructField, value reflect.Value) (list []reflect.Value) {
+	t.Helper()
+	add := func(v any) { list = append(list, reflect.ValueOf(v)) }
+	switch field.Type.Kind() {
+	case reflect.Bool:
+		add(!value.Bool())
+	case reflect.Int:
+		low, high := span(t, field)
+		now := int(value.Int())
+		add(min(now*3, int(high)))
+		add(int(low))
+		if int(high) < 1000 { // the greatest budgets only take long
+			add(int(high))
+		}
+	case reflect.Float64:
+		low, high := span(t, field)
+		now := value.Float()
+		for _, v := range []float64{now * 4, high, low} {
+			add(min(max(v, low), high))
+		}
+	}
+	return list
+}
+
+func span(t *testing.T, field reflect.StructField) (low, high float64) {
+	t.Helper()
+	low, errLow := strconv.ParseFloat(field.Tag.Get("min"), 64)
+	high, errHigh := strconv.ParseFloat(field.Tag.Get("max"), 64)
+	if errLow != nil || errHigh != nil {
+		t.Fatalf("%s has no range", field.Name)
+	}
+	return low, high
+}
