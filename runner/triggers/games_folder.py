@@ -1,9 +1,9 @@
 """Reading the finished games that arrive in the games folder, each line once, from where the last look stopped.
 
-A line counts when it is complete and tells of a finished game in the format of `schemas.game`; anything else complete is
-malformed and passed over; an incomplete last line waits. A file is known again by its inode, also under another name, so
-that rotation by rename counts nothing twice; a file that was replaced or cut short is read from its beginning. A game
-that the same file already told of within its last megabyte (same game, same snake) is a duplicate.
+A line counts when it is complete and tells of a finished game in the format of `schemas.game`; anything else complete
+is malformed and passed over; an incomplete last line waits. A file is known again by its inode, also under another
+name, so that rotation by rename counts nothing twice; a file that was replaced or cut short is read from its beginning.
+A game that the same file already told of within its last megabyte (same game, same snake) is a duplicate.
 """
 
 import os
