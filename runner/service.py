@@ -29,9 +29,11 @@ from runner.notify.custom_channel import CustomChannel, NotificationSystem
 from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.outbound import Outbound
-from runner.store import presence
+from runner.store import presence, triggers
 from runner.store.engine import Store
 from runner.store.migrate import Upgrade, upgrade
+from runner.triggers.built_in import TriggerFileParameters
+from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.watch import DropWatcher
 from runner.worker.launch import Launcher
 from schemas.errors import SettingsError
@@ -158,7 +160,7 @@ class Service:
             obey=ObeyCommands(self.runtime, watch, self._request_stop),
             fire=FireSchedules(self.runtime),
             drops=TakeDrops(self.runtime),
-            triggers=CheckTriggers(self.runtime, wake.set),
+            triggers=CheckTriggers(self.runtime, wake.set, self.probe.snapshot, Path.cwd()),
             watch=watch,
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
         )
@@ -166,9 +168,18 @@ class Service:
         self._courier = Courier(self.store, self._outbound, self.runtime.reach)
         self._backgrounds = self._threads()
         self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
-        watcher = DropWatcher(self.settings.triggers_dir, wake.set)
+        watcher = DropWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
         watcher.start()
         self._stack.callback(watcher.close)
+
+    def _trigger_files(self) -> list[Path]:
+        with self.store.read() as session:
+            conditions = [record.condition for record in triggers.list_active(session)]
+        return [
+            Path.cwd() / TriggerFileParameters.model_validate(condition.parameters).trigger_file
+            for condition in conditions
+            if condition.condition_function == MANUAL_FILE
+        ]
 
     def _request_stop(self) -> None:
         self.daemon.request_stop()

@@ -110,6 +110,8 @@ def _verdict(facts: RunFacts, seen: Observation) -> tuple[Outcome, RunFailure | 
     stop = facts.stop_reason or seen.stop_reason
     if seen.result is not None:
         return _by_result(seen.result, stop, facts, seen)
+    if stop is StopReason.CANCEL:
+        return Outcome.CANCELLED, None
     if facts.launch_problem:
         return Outcome.FAILED, _failure(FailureClass.RESOURCE, facts.launch_problem)
     if facts.never_began:

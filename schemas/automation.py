@@ -209,5 +209,6 @@ def create_default_triggers() -> list[TriggerCondition]:
             condition_function="check_manual_trigger_file",
             parameters={"trigger_file": "trigger_training.txt"},
             cooldown_hours=1,
+            check_interval_s=1,
         ),
     ]

@@ -8,7 +8,6 @@ from pydantic import Field
 from schemas.execution import ExecutionResult
 from schemas.frozen import Frozen
 
-
 EMAIL_CHANNEL = "e-mail"
 
 

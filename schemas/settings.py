@@ -66,6 +66,10 @@ class Settings(Frozen):
         """Checkpoint, log and console files of the Go-weight tuner."""
         return self.home / "nn_training_results"
 
+    def located(self) -> "Settings":
+        """The same with an absolute state folder, for a process that may stand elsewhere."""
+        return self.model_copy(update={"home": self.home.absolute()})
+
     def save_to_file(self, path: str | Path) -> None:
         """Write the whole tree as JSON that `load` reads back to an equal tree.
 

@@ -1,0 +1,200 @@
+"""Look at the triggers whose time has come, outside the loop, and record the runs of those that fire.
+
+What fired, its cursor and its run are one transaction: killed before it, the condition holds again at the next look;
+killed after it, the cursor keeps the same games or file from firing twice.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from runner.flow.asking import ask, schedule_for
+from runner.flow.runtime import Runtime
+from runner.notify import compose
+from runner.store import drops, triggers
+from runner.store.triggers import TriggerRecord
+from runner.triggers.built_in import TriggerFileParameters
+from runner.triggers.conditions import MANUAL_FILE
+from runner.triggers.context import ConditionContext
+from runner.triggers.drops import ClaimedDrop, claim_trigger_file, reject
+from runner.triggers.evaluation import Evaluation, Evaluator
+from runner.triggers.store_view import StoreView
+from schemas.automation import TriggerCondition, TriggerType
+from schemas.errors import ScheduleError
+from schemas.machine import ResourceSnapshot
+
+KEEP_LOOK_S = 60.0
+"""A look that found nothing new is written down this often; trigger files are looked at every second."""
+_log = logging.getLogger("ouroboros.triggers")
+
+
+class CheckTriggers:
+    """Starts looks and collects what they found; holds only looks under way."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        wake: Callable[[], None],
+        machine: Callable[[datetime], ResourceSnapshot],
+        working_dir: Path,
+    ) -> None:
+        self._runtime = runtime
+        self._machine = machine
+        self._working_dir = working_dir
+        self._evaluator = Evaluator(wake, runtime.clock.monotonic_s)
+        self._looked_at_s: dict[str, float] = {}
+        self._kept_at_s: dict[str, float] = {}
+
+    def __call__(self, now: datetime) -> None:
+        """Collect what earlier looks found, then begin new ones."""
+        for evaluation in self._evaluator.collect():
+            self._take(evaluation, now)
+        with self._runtime.store.read() as session:
+            known = triggers.list_active(session)
+        for record in known:
+            if self._is_due(record, now) and self._begin(record, now):
+                self._looked_at_s[record.name] = self._runtime.clock.monotonic_s()
+
+    def close(self) -> None:
+        """Wait a moment for looks under way."""
+        self._evaluator.close()
+
+    def _is_due(self, record: TriggerRecord, now: datetime) -> bool:
+        condition = record.condition
+        if not record.enabled or record.paused_note is not None:
+            return False
+        last = record.last_triggered
+        # A clock that was set back must not stretch a cooldown: a firing in the future counts as just now.
+        if last is not None and last <= now < last + timedelta(hours=condition.cooldown_hours):
+            return False
+        looked_at_s = self._looked_at_s.get(record.name, float("-inf"))
+        return self._runtime.clock.monotonic_s() - looked_at_s >= condition.check_interval_s
+
+    def _begin(self, record: TriggerRecord, now: datetime) -> bool:
+        settings = self._runtime.settings
+        context = ConditionContext(
+            trigger_name=record.name,
+            now=now,
+            parameters=record.condition.parameters,
+            cursor="" if record.cursor_json == "{}" else record.cursor_json,
+            settings=settings,
+            working_dir=self._working_dir,
+            view=StoreView(self._runtime.store, settings.games_dir, now, lambda: self._machine(now)),
+        )
+        return self._evaluator.start(record.condition, context)
+
+    def _take(self, evaluation: Evaluation, now: datetime) -> None:
+        if evaluation.verdict is None:
+            self._keep_error(evaluation, now)
+        elif evaluation.verdict.fired:
+            self._fire(evaluation, now)
+        else:
+            self._keep_look(evaluation, now)
+
+    def _keep_look(self, evaluation: Evaluation, now: datetime) -> None:
+        """Nothing fired: write it down when the cursor has moved, or after a while."""
+        assert evaluation.verdict is not None
+        name, verdict, clock_s = evaluation.trigger.name, evaluation.verdict, self._runtime.clock.monotonic_s()
+        with self._runtime.store.read() as session:
+            record = triggers.get(session, name)
+        if record is None:
+            return
+        moved = verdict.cursor not in ("", record.cursor_json)
+        if not moved and clock_s - self._kept_at_s.get(name, float("-inf")) < KEEP_LOOK_S:
+            return
+        with self._runtime.store.write() as session:
+            triggers.checked(session, name, verdict.reason, now, cursor_json=verdict.cursor or None)
+        self._kept_at_s[name] = clock_s
+
+    def _keep_error(self, evaluation: Evaluation, now: datetime) -> None:
+        name, settings = evaluation.trigger.name, self._runtime.settings.notifications
+        message = compose.alert(
+            subject=f"trigger {name} cannot be looked at",
+            detail=evaluation.error,
+            advice="Mend its condition; until then it does not fire. It is looked at again at its interval.",
+            key=f"trigger-{name}-{now:%Y%m%d}",
+            settings=settings,
+            now=now,
+        )
+        with self._runtime.store.write() as session:
+            triggers.checked(session, name, f"could not look: {evaluation.error}", now)
+            self._runtime.outbound.put(session, message, now)
+        _log.warning("Trigger %s: %s", name, evaluation.error)
+
+    def _fire(self, evaluation: Evaluation, now: datetime) -> None:
+        """Record the run, the cursor and the firing together."""
+        trigger, verdict = evaluation.trigger, evaluation.verdict
+        assert verdict is not None
+        drop: ClaimedDrop | None = None
+        if trigger.condition_function == MANUAL_FILE:
+            drop = self._claim(trigger, now)
+            if drop is None:
+                return  # gone again, or taken by an earlier look
+        self._runtime.reach("trigger.judged")
+        with self._runtime.store.write() as session:
+            problem = self._record(session, trigger, drop, verdict.reason, now)
+            fired = not problem
+            reason = f"{verdict.reason}; {problem}" if problem else verdict.reason
+            triggers.checked(session, trigger.name, reason, now, cursor_json=verdict.cursor or None, fired=fired)
+            if trigger.trigger_type is TriggerType.PERFORMANCE_DRIVEN and fired:
+                message = compose.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
+                self._runtime.outbound.put(session, message, now)
+        self._runtime.reach("trigger.recorded")
+        if drop is not None and problem:
+            reject(drop.path, problem)
+        _log.info("Trigger %s fired: %s", trigger.name, reason)
+
+    def _record(
+        self, session: Session, trigger: TriggerCondition, drop: ClaimedDrop | None, reason: str, now: datetime
+    ) -> str:
+        """Queue the run, and the dropped file's row with it; why there is none, or ""."""
+        number = None
+        if drop is not None:
+            number = drops.claim(session, drop.original_name, drop.path, drop.sha256, drop.received_at)
+        problem = drop.problem if drop is not None else ""
+        if not problem:
+            try:
+                occurrence_id = self._ask(session, trigger, drop, reason, now)
+            except ScheduleError as error:
+                problem = str(error)
+            else:
+                if number is not None:
+                    drops.mark_queued(session, number, occurrence_id)
+                return ""
+        if number is not None:
+            drops.mark_rejected(session, number, problem)
+        return problem
+
+    def _ask(
+        self, session: Session, trigger: TriggerCondition, drop: ClaimedDrop | None, reason: str, now: datetime
+    ) -> int:
+        request = drop.request if drop is not None else None
+        if request is not None and request.schedule is not None:
+            trigger = trigger.model_copy(update={"schedule": request.schedule})
+        schedule = schedule_for(session, trigger)
+        priority, kind = trigger.priority, trigger.trigger_type
+        if request is not None:
+            training = request.training_over(schedule.training_config)
+            schedule = schedule.model_copy(update={"training_config": training})
+            priority = priority if request.priority is None else request.priority
+            kind = TriggerType.EMERGENCY if request.emergency else kind
+            reason = request.note or reason
+        recorded = ask(
+            session,
+            schedule,
+            kind,
+            now,
+            self._runtime.settings.scheduler.max_queue_length,
+            trigger_name=trigger.name,
+            priority=priority,
+            note=reason,
+            fold=drop is None,
+        )
+        return recorded.occurrence_id
+
+    def _claim(self, trigger: TriggerCondition, now: datetime) -> ClaimedDrop | None:
+        file = TriggerFileParameters.model_validate(trigger.parameters).trigger_file
+        return claim_trigger_file(self._working_dir / file, self._runtime.settings.triggers_dir, now)
