@@ -101,7 +101,7 @@ def _result(outcome: GameOutcome, recording: Recording, names: tuple[str, ...]) 
                     "cause": snake.cause,
                     "by": "" if snake.killer is None else recording.snake_ids[snake.killer],
                     "on": snake.died_on_turn,
-                    "failures": snake.failures,
+                    "failures": {kind.value: count for kind, count in snake.failures.items()},
                     "ignoredFailures": snake.ignored_failures,
                 }
                 for seat, snake in enumerate(outcome.snakes)

@@ -1,0 +1,201 @@
+"""Snakes as real child processes: started, refused, stopped, and never left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+import psutil
+import pytest
+
+from pipeline.referee import SnakeCommand, SnakeProcess, running_snakes
+from pipeline.referee.snake_process import _is_free
+from schemas.errors import SnakeError
+
+SERVER = """
+import http.server, os, signal, subprocess, sys
+class Snake(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = os.environ.get("ANSWER", "{}").encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+if "--stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "--child" in sys.argv:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+port = int(sys.argv[1] if sys.argv[1].isdigit() else os.environ[sys.argv[1]])
+http.server.HTTPServer(("127.0.0.1", port), Snake).serve_forever()
+"""
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "snake.log"
+
+
+def command(*arguments, **environment):
+    return SnakeCommand((sys.executable, "-c", SERVER, *(arguments or ("PORT",))), environment=environment)
+
+
+def program(code):
+    return SnakeCommand((sys.executable, "-c", code))
+
+
+def wait_until_gone(pids, deadline_s=30.0):
+    deadline = monotonic() + deadline_s
+    while alive := [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]:
+        assert monotonic() < deadline, f"still alive: {alive}"
+        sleep(0.01)
+
+
+def test_a_snake_is_started_and_stopped(log):
+    with SnakeProcess("py", command(), log) as snake:
+        pids = snake.pids()
+        assert len(pids) == 1
+        assert snake.url == f"http://127.0.0.1:{snake.port}"
+        snake.require_running()
+        assert not _is_free(snake.port)
+    wait_until_gone(pids)
+    assert _is_free(snake.port)
+    snake.stop()
+
+
+def test_the_port_may_come_as_an_argument_or_in_another_variable(log):
+    with SnakeProcess("flag", command("{port}"), log) as snake:
+        assert snake.pids()
+    other = SnakeCommand((sys.executable, "-c", SERVER, "MY_PORT"), port_variable="MY_PORT")
+    with SnakeProcess("variable", other, log) as snake:
+        assert snake.pids()
+
+
+@pytest.mark.parametrize("arguments", [("PORT", "--stubborn"), ("PORT", "--child"), ("PORT", "--stubborn", "--child")])
+def test_stopping_ends_stubborn_snakes_and_all_they_started(log, arguments):
+    with SnakeProcess("py", command(*arguments), log) as snake:
+        pids = snake.pids()
+        assert len(pids) == 1 + ("--child" in arguments)
+    wait_until_gone(pids)
+
+
+def test_no_snake_outlives_a_killed_parent(log, tmp_path):
+    pid_file = tmp_path / "pids"
+    parent = f"""
+import os, sys, signal
+from pathlib import Path
+from pipeline.referee import SnakeCommand, SnakeProcess
+snake = SnakeProcess("py", SnakeCommand({command("PORT", "--stubborn", "--child").argv!r}), Path({str(log)!r}))
+snake.start()
+print(*snake.pids(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=False)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    pids = [int(pid) for pid in run.stdout.split()]
+    assert len(pids) == 2
+    wait_until_gone(pids)
+    assert not pid_file.exists()
+
+
+def test_a_killed_tether_takes_the_snake_with_it(log):
+    with SnakeProcess("py", command("PORT", "--stubborn"), log) as snake:
+        pids = snake.pids()
+        os.kill(psutil.Process(pids[0]).ppid(), signal.SIGKILL)
+        wait_until_gone(pids)
+        with pytest.raises(SnakeError, match="exit code -9"):
+            snake.require_running()
+
+
+def test_a_snake_that_ends_later_is_told_with_its_last_words(log):
+    with SnakeProcess("py", command(), log) as snake:
+        pid = snake.pids()[0]
+        os.kill(pid, signal.SIGSEGV)
+        wait_until_gone([pid, psutil.Process(pid).ppid()] if psutil.pid_exists(pid) else [pid])
+        deadline = monotonic() + 30
+        with pytest.raises(SnakeError, match=r"py ended by itself with exit code 139 \(log .*snake\.log\)"):
+            while monotonic() < deadline:
+                snake.require_running()
+                sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (SnakeCommand(("/no/such/snake",)), r"exit code 127.*cannot start /no/such/snake: No such file"),
+        (program("import sys; print('bad weights in line 3'); sys.exit(2)"), r"exit code 2.*bad weights in line 3"),
+        (program("pass"), r"ended at once with exit code 0.*wrote nothing"),
+        (program("import time; print('thinking', flush=True); time.sleep(99)"), r"did not listen .*thinking"),
+        (command(ANSWER="<html>"), r"answers GET / with b'<html>'"),
+        (command(ANSWER="[1]"), r"answers GET / with b'\[1\]'"),
+    ],
+)
+def test_snakes_that_do_not_start(log, what, message):
+    log.write_text("what an earlier run wrote\n")
+    deadline_s = 1.5 if "thinking" in message else 30
+    snake = SnakeProcess("bad", what, log, start_deadline_s=deadline_s)
+    with pytest.raises(SnakeError, match=rf"(?s)snake bad .*{message}") as caught:
+        snake.start()
+    assert "earlier run" not in str(caught.value)
+    assert snake.pids() == []
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_snake_that_listens_but_hangs(log):
+    deaf = program(
+        "import os, socket, time; s = socket.create_server(('127.0.0.1', int(os.environ['PORT']))); time.sleep(99)"
+    )
+    with pytest.raises(SnakeError, match=r"does not answer GET / \(timed out\)"):
+        SnakeProcess("deaf", deaf, log, start_deadline_s=1.5).start()
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_port_taken_in_between_is_replaced(log, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as thief:
+        taken = thief.getsockname()[1]
+        free = iter([taken, taken, None])
+        from pipeline.referee import snake_process
+
+        real = snake_process._free_port
+        monkeypatch.setattr(snake_process, "_free_port", lambda chance: next(free) or real(chance))
+        with SnakeProcess("py", command(), log) as snake:
+            assert snake.port != taken
+            assert len(snake.pids()) == 1
+
+
+def test_another_server_on_the_port_is_not_taken_for_the_snake(log, monkeypatch, scripted):
+    stranger = scripted(lambda _: [])
+    from pipeline.referee import snake_process
+
+    monkeypatch.setattr(snake_process, "_free_port", lambda _: stranger.port)
+    snake = SnakeProcess("mute", program("import time; time.sleep(99)"), log, start_deadline_s=1.0)
+    with pytest.raises(SnakeError, match=f"did not listen on port {stranger.port}"):
+        snake.start()
+    assert stranger.requests == []
+
+
+def test_waiting_for_a_start_can_be_called_off(log):
+    snake = SnakeProcess("slow", program("import time; time.sleep(99)"), log, start_deadline_s=3600, stop=lambda: True)
+    with pytest.raises(SnakeError, match="a stop was asked for"):
+        snake.start()
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_several_snakes_are_started_and_all_stopped_when_one_fails(tmp_path):
+    snakes = [SnakeProcess(name, command(), tmp_path / f"{name}.log") for name in "ab"]
+    with running_snakes(snakes):
+        assert snakes[0].port != snakes[1].port
+        pids = snakes[0].pids() + snakes[1].pids()
+    wait_until_gone(pids)
+    bad = SnakeProcess("bad", program("raise SystemExit(3)"), tmp_path / "bad.log")
+    with pytest.raises(SnakeError, match="bad"), running_snakes([snakes[0], bad]):
+        pytest.fail("must not start")
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_log_folder_that_does_not_exist(tmp_path):
+    snake = SnakeProcess("py", command(), Path(tmp_path) / "none" / "snake.log")
+    with pytest.raises(SnakeError, match="cannot be started: No such file"):
+        snake.start()
