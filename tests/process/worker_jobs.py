@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from schemas.errors import BadInputError, MachineError, SnakeError
 from schemas.execution import Outcome, RunFailure, RunResult
@@ -15,6 +16,7 @@ from schemas.files import write_atomic
 from schemas.model import PipelineState
 
 PIDS = "pids.json"
+FILES = Path("/proc/self/fd")
 
 
 def _done(outcome=Outcome.SUCCEEDED, **state):
@@ -46,17 +48,13 @@ def tell_limits(request, context):
         "session": os.getsid(0),
         "group": os.getpgid(0),
         "pid": os.getpid(),
-        "stdin": os.readlink("/proc/self/fd/0"),
-        "stdout": os.readlink("/proc/self/fd/1"),
-        "stderr": os.readlink("/proc/self/fd/2"),
-        "files": [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if _open(name)],
+        "stdin": str(FILES.joinpath("0").readlink()),
+        "stdout": str(FILES.joinpath("1").readlink()),
+        "stderr": str(FILES.joinpath("2").readlink()),
+        "files": [str(file.readlink()) for file in FILES.iterdir() if file.is_symlink() and int(file.name) > 2],
     }
     write_atomic(context.run_dir / "limits.json", json.dumps(figures))
     return _done()
-
-
-def _open(name):
-    return int(name) > 2 and os.path.lexists(f"/proc/self/fd/{name}")
 
 
 def wait_for_stop(request, context):
@@ -88,10 +86,7 @@ def raise_machine(request, context):
 
 
 def raise_full_disk_below(request, context):
-    try:
-        raise OSError(errno.ENOSPC, "No space left on device")
-    except OSError as error:
-        raise SnakeError("the snake does not build") from error
+    raise SnakeError("the snake does not build") from OSError(errno.ENOSPC, "No space left on device")
 
 
 def raise_error(request, context):
@@ -140,7 +135,10 @@ def fill_memory(request, context):
 
 def burn_two_processes(request, context):
     """About 0.5 s of CPU time in each of two processes, and 80 MiB in the child."""
-    code = "import time; x = bytearray(b'x' * (80 << 20)); e = time.process_time() + 0.5\nwhile time.process_time() < e: pass"
+    code = (
+        "import time; x = bytearray(b'x' * (80 << 20)); end = time.process_time() + 0.5\n"
+        "while time.process_time() < end: pass"
+    )
     child = subprocess.Popen([sys.executable, "-c", code])
     end = time.process_time() + 0.5
     while time.process_time() < end:
@@ -157,9 +155,9 @@ def _family(context):
     code = (
         "import os, subprocess, sys\n"
         f"sleeper = [sys.executable, '-c', {_SLEEPER!r}]\n"
-        "same = subprocess.Popen(sleeper)\n"
-        "own = subprocess.Popen(sleeper, start_new_session=True)\n"
-        "bare = subprocess.Popen(sleeper, start_new_session=True, env={})\n"
+        "same = subprocess.Popen(sleeper, stdout=subprocess.DEVNULL)\n"
+        "own = subprocess.Popen(sleeper, stdout=subprocess.DEVNULL, start_new_session=True)\n"
+        "bare = subprocess.Popen(sleeper, stdout=subprocess.DEVNULL, start_new_session=True, env={})\n"
         "print(same.pid, own.pid, bare.pid, flush=True)\n"
         "os._exit(0)\n"
     )

@@ -115,7 +115,9 @@ class Bench:
         for launcher, handle in self._handles:
             launcher.kill(handle, StopReason.CANCEL)
             if handle.ours:
-                self._until(lambda h=handle, la=launcher: la.observe(h, time.monotonic()).ended, "the end of a killed one")
+                self._until(
+                    lambda h=handle, la=launcher: la.observe(h, time.monotonic()).ended, "the end of a killed one"
+                )
             launcher.release(handle)
 
 

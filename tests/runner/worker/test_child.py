@@ -102,7 +102,9 @@ def test_states_told_often_end_with_the_newest(bench):
 def test_a_folder_without_a_request_fails_with_a_result(tmp_path, environment):
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    done = subprocess.run([sys.executable, "-m", "runner.worker.child", str(run_dir)], env=environment, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "runner.worker.child", str(run_dir)], check=False, env=environment, timeout=60
+    )
     assert done.returncode == WorkerExit.NOT_SUCCEEDED
     result = json.loads((run_dir / "result.json").read_text())
     assert result["failure"]["failure_class"] == "bad_input"
@@ -111,14 +113,14 @@ def test_a_folder_without_a_request_fails_with_a_result(tmp_path, environment):
 
 def test_a_folder_that_is_not_there_cannot_be_claimed(tmp_path, environment):
     command = [sys.executable, "-m", "runner.worker.child", str(tmp_path / "nowhere")]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, timeout=60)
     assert done.returncode == WorkerExit.NO_CLAIM
     assert b"Cannot claim" in done.stderr
 
 
 def test_started_by_hand_without_a_folder_it_says_how(environment):
     command = [sys.executable, "-m", "runner.worker.child"]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (WorkerExit.USAGE, b"Usage: python -m runner.worker.child RUN_DIR\n")
 
 

@@ -1,0 +1,225 @@
+"""What becomes of an execution: pure, so tables and properties."""
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.settle import GiveUp, Retry, RunFacts, retry_delay_s, settle
+from runner.worker.exitcodes import WorkerExit
+from runner.worker.observation import Observation, Phase
+from runner.worker.stopping import StopReason
+from schemas.automation import TrainingSchedule
+from schemas.execution import FailureClass, Outcome, ResourceUsage, RunFailure, RunResult
+from schemas.model import PipelineState, PipelineStatus
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DUE = NOW - timedelta(hours=2)
+STATE = PipelineState(best_win_rate=0.6, best_win_rate_games=300)
+
+
+def schedule(**changes):
+    return TrainingSchedule(name="nightly", cron_expression="0 2 * * *", **changes)
+
+
+def facts(**changes):
+    return RunFacts(**{"schedule": schedule(), "scheduled_for": DUE, "attempt": 1, **changes})
+
+
+def result(outcome, kind=None, message="told by the worker"):
+    failure = None if kind is None else RunFailure(failure_class=kind, message=message, traceback="trace")
+    return RunResult(outcome=outcome, state=STATE, failure=failure)
+
+
+def exited(code=None, signal_number=None, **changes):
+    return Observation(phase=Phase.EXITED, exit_code=code, signal_number=signal_number, **changes)
+
+
+GONE = Observation(phase=Phase.GONE)
+KILLED = exited(signal_number=signal.SIGKILL)
+SUCCESS = exited(0, result=result(Outcome.SUCCEEDED))
+SAVED = exited(1, result=result(Outcome.CANCELLED))
+BROKE = exited(1, result=result(Outcome.FAILED, FailureClass.ERROR))
+BAD = exited(1, result=result(Outcome.FAILED, FailureClass.BAD_INPUT))
+NEVER_AGAIN = schedule(retry_on_failure=False)
+SHUTDOWN, CANCEL, MEMORY = StopReason.SHUTDOWN, StopReason.CANCEL, StopReason.MEMORY
+
+CASES = {
+    # what happened: (facts, observation, outcome, failure class, tried again?, number of the next execution)
+    "success": (facts(), SUCCESS, "succeeded", None, None),
+    "success although told to stop": (facts(stop_reason=SHUTDOWN), SUCCESS, "succeeded", None, None),
+    "success of an adopted worker": (facts(), Observation(Phase.GONE, result=SUCCESS.result), "succeeded", None, None),
+    "success, killed while it left": (facts(), exited(None, 9, result=SUCCESS.result), "succeeded", None, None),
+    "error": (facts(), BROKE, "failed", "error", 2),
+    "error at the last attempt": (facts(attempt=3), BROKE, "failed", "error", "give up"),
+    "error, no retries": (facts(schedule=schedule(max_retries=0)), BROKE, "failed", "error", "give up"),
+    "error, retries off": (facts(schedule=NEVER_AGAIN), BROKE, "failed", "error", "give up"),
+    "bad input": (facts(), BAD, "failed", "bad_input", "give up"),
+    "resource": (facts(), exited(1, result=result(Outcome.FAILED, FailureClass.RESOURCE)), "failed", "resource", 2),
+    "failed without a reason": (facts(), exited(1, result=result(Outcome.FAILED)), "failed", "error", 2),
+    "timed out by itself": (facts(), exited(1, result=result(Outcome.TIMED_OUT)), "timed_out", "timeout", 2),
+    "calls itself lost": (facts(), exited(1, result=result(Outcome.LOST)), "failed", "error", 2),
+    "cancelled, work saved": (facts(stop_reason=CANCEL), SAVED, "cancelled", None, "give up"),
+    "cancelled, killed": (facts(stop_reason=CANCEL), KILLED, "cancelled", None, "give up"),
+    "cancelled, broke over it": (facts(stop_reason=CANCEL), BROKE, "cancelled", "error", "give up"),
+    "cancel found in folder": (facts(), Observation(Phase.GONE, stop_reason=CANCEL), "cancelled", None, "give up"),
+    "shutdown, work saved": (facts(stop_reason=SHUTDOWN), SAVED, "cancelled", None, 1),
+    "shutdown, killed": (facts(attempt=3, stop_reason=SHUTDOWN), KILLED, "cancelled", None, 3),
+    "shutdown by an earlier daemon": (facts(), Observation(Phase.GONE, stop_reason=SHUTDOWN), "cancelled", None, 1),
+    "shutdown, no retries": (facts(schedule=NEVER_AGAIN, stop_reason=SHUTDOWN), SAVED, "cancelled", None, 1),
+    "broke during a shutdown": (facts(stop_reason=SHUTDOWN), BROKE, "failed", "error", 2),
+    "a TERM from outside": (facts(), SAVED, "cancelled", None, 2),
+    "TERMs from outside for ever": (facts(attempt=3), SAVED, "cancelled", None, "give up"),
+    "too long, work saved": (facts(stop_reason=StopReason.DURATION), SAVED, "timed_out", "timeout", 2),
+    "too long, killed": (facts(stop_reason=StopReason.DURATION), KILLED, "timed_out", "timeout", 2),
+    "too long, broke over it": (facts(stop_reason=StopReason.DURATION), BROKE, "timed_out", "timeout", 2),
+    "hung": (facts(stop_reason=StopReason.HUNG), KILLED, "failed", "timeout", 2),
+    "memory": (facts(stop_reason=MEMORY), KILLED, "failed", "resource", 2),
+    "memory after a cancel": (facts(stop_reason=MEMORY), exited(None, 9, stop_reason=CANCEL), "failed", "resource", 2),
+    "killed from outside": (facts(), KILLED, "lost", "crash", 2),
+    "vanished": (facts(), GONE, "lost", "crash", 2),
+    "exit without a result": (facts(), exited(9), "failed", "crash", 2),
+    "exit 0 without a result": (facts(), exited(0), "failed", "crash", 2),
+    "torn result": (facts(), exited(0, result_problem="result.json: EOF"), "failed", "crash", 2),
+    "torn result of an adopted one": (facts(), Observation(Phase.GONE, result_problem="x"), "failed", "crash", 2),
+    "result not written": (facts(), exited(WorkerExit.NO_RESULT), "failed", "resource", 2),
+    "claim not written": (facts(), exited(WorkerExit.NO_CLAIM), "failed", "resource", 2),
+    "claim lost": (facts(), exited(WorkerExit.CLAIM_LOST), "failed", "crash", 2),
+    "never began": (facts(attempt=3, never_began=True), GONE, "lost", "crash", 3),
+    "could not be launched": (facts(launch_problem="no more processes"), GONE, "failed", "resource", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_table(case):
+    known, seen, outcome, kind, following = CASES[case]
+    settled = settle(known, seen, NOW)
+    assert settled.outcome.value == outcome
+    assert settled.success == (outcome == "succeeded")
+    assert (settled.failure and settled.failure.failure_class.value) == kind
+    if following is None:
+        assert settled.following is None
+    elif following == "give up":
+        assert isinstance(settled.following, GiveUp)
+    else:
+        assert isinstance(settled.following, Retry)
+        assert settled.following.attempt == following
+        assert settled.following.at >= NOW
+
+
+def test_what_the_daemon_brought_about_is_taken_up_at_once():
+    for known in (facts(stop_reason=StopReason.SHUTDOWN), facts(never_began=True)):
+        assert settle(known, GONE, NOW).following.at == NOW
+
+
+def test_the_last_state_is_kept_and_tells_the_failure():
+    settled = settle(facts(), BROKE, NOW)
+    assert (settled.state.best_win_rate, settled.state.best_win_rate_games) == (0.6, 300)
+    assert (settled.state.status, settled.state.last_error) == (PipelineStatus.ERROR, "told by the worker")
+    assert settled.failure.traceback == "trace"
+
+
+def test_states_are_looked_for_in_result_progress_and_history():
+    told, older = PipelineState(iteration=5), PipelineState(iteration=4)
+    assert settle(facts(last_state=older), exited(9, state=told), NOW).state.iteration == 5
+    assert settle(facts(last_state=older), exited(9), NOW).state.iteration == 4
+    assert settle(facts(), exited(9), NOW).state.best_win_rate == 0
+    assert settle(facts(), SAVED, NOW).state.status is PipelineStatus.PAUSED
+    assert settle(facts(), SUCCESS, NOW).state == STATE
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "words"),
+    [
+        (facts(), KILLED, "SIGKILL (the kernel does so when memory runs out)"),
+        (facts(), exited(None, 64), "SIGRTMAX"),
+        (facts(), exited(None, 77), "signal 77"),
+        (facts(), exited(7), "exit code 7"),
+        (facts(stop_reason=StopReason.DURATION), KILLED, "longest duration, 8 h"),
+        (facts(stop_reason=StopReason.DURATION), BROKE, "The worker said: told by the worker"),
+        (
+            facts(stop_reason=StopReason.MEMORY),
+            exited(None, 9, usage=ResourceUsage(peak_memory_mb=4321.4)),
+            "4321 MiB at its peak",
+        ),
+        (facts(launch_problem="no more processes (run 7)."), GONE, "no more processes (run 7)."),
+    ],
+)
+def test_failures_say_what_was_wrong(known, seen, words):
+    assert words in settle(known, seen, NOW).failure.message
+
+
+def test_delays_double_up_to_their_cap_and_resource_waits_longer():
+    plan = schedule(retry_backoff_s=60, retry_backoff_max_s=3600)
+    whole = [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    for attempt, delay_s in enumerate(whole, start=1):
+        assert delay_s * 0.8 <= retry_delay_s(plan, DUE, attempt, FailureClass.ERROR) <= delay_s
+    assert 240 * 0.8 <= retry_delay_s(plan, DUE, 1, FailureClass.RESOURCE) <= 240
+
+
+@given(
+    attempt=st.integers(min_value=1, max_value=10_000),
+    base_s=st.floats(min_value=0.001, max_value=1e6),
+    cap_s=st.floats(min_value=0.001, max_value=1e6),
+    kind=st.sampled_from(FailureClass),
+    due=st.datetimes(timezones=st.just(UTC)),
+)
+def test_delays_are_bounded_repeatable_and_never_nothing(attempt, base_s, cap_s, kind, due):
+    plan = schedule(retry_backoff_s=base_s, retry_backoff_max_s=cap_s)
+    delay_s = retry_delay_s(plan, due, attempt, kind)
+    assert 0 < delay_s <= cap_s
+    assert delay_s >= 0.79 * min(base_s, cap_s)
+    assert delay_s == retry_delay_s(plan, due, attempt, kind)
+    assert retry_delay_s(plan, due, attempt, FailureClass.RESOURCE) >= retry_delay_s(plan, due, attempt, kind)
+
+
+def test_runs_that_failed_together_do_not_come_back_together():
+    delays = {
+        retry_delay_s(TrainingSchedule(name=f"s{number}", cron_expression="0 2 * * *"), DUE, 1, FailureClass.CRASH)
+        for number in range(50)
+    }
+    assert len(delays) == 50
+    assert max(delays) - min(delays) > 5
+
+
+observations = st.builds(
+    Observation,
+    phase=st.sampled_from([Phase.EXITED, Phase.GONE]),
+    exit_code=st.none() | st.integers(min_value=0, max_value=255),
+    signal_number=st.none() | st.integers(min_value=1, max_value=64),
+    state=st.none() | st.just(STATE),
+    result=st.none() | st.builds(result, st.sampled_from(Outcome), st.none() | st.sampled_from(FailureClass)),
+    result_problem=st.sampled_from(["", "result.json: torn"]),
+    stop_reason=st.none() | st.sampled_from(StopReason),
+)
+any_facts = st.builds(
+    facts,
+    attempt=st.integers(min_value=1, max_value=6),
+    stop_reason=st.none() | st.sampled_from(StopReason),
+    never_began=st.booleans(),
+    launch_problem=st.sampled_from(["", "no more processes"]),
+    schedule=st.builds(schedule, retry_on_failure=st.booleans(), max_retries=st.integers(min_value=0, max_value=5)),
+)
+
+
+@given(known=any_facts, seen=observations)
+def test_every_settlement_is_whole(known, seen):
+    """Success says nothing more; every other end says why it failed or that it was cancelled, and what comes next."""
+    settled = settle(known, seen, NOW)
+    assert settled == settle(known, seen, NOW)
+    assert settled.success == (settled.outcome is Outcome.SUCCEEDED) == (settled.following is None)
+    assert settled.failure is None or not settled.success
+    assert settled.failure is not None or settled.outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED)
+    if isinstance(settled.following, Retry):
+        assert settled.following.attempt in (known.attempt, known.attempt + 1)
+        assert settled.failure is None or settled.failure.failure_class is not FailureClass.BAD_INPUT
+        if settled.following.attempt > known.attempt:
+            assert known.schedule.retry_on_failure
+            assert settled.following.attempt <= known.schedule.max_retries + 1
+            assert settled.following.at > NOW
+        else:
+            assert known.never_began or StopReason.SHUTDOWN in (known.stop_reason, seen.stop_reason)
+    if known.stop_reason is StopReason.CANCEL and not settled.success:
+        assert isinstance(settled.following, GiveUp)

@@ -1,0 +1,62 @@
+"""A process beyond doubt, with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from runner.worker.identity import identity_of, is_alive, own_identity, send_signal, wait_until_dead
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_this_process_lives():
+    assert own_identity().pid == os.getpid()
+    assert is_alive(own_identity())
+
+
+def test_a_zombie_is_dead_but_can_still_be_named(sleeper):
+    identity = identity_of(sleeper.pid)
+    sleeper.kill()
+    assert wait_until_dead(identity, 30.0)
+    assert not is_alive(identity)
+    assert identity_of(sleeper.pid) == identity  # nobody has reaped it
+    sleeper.wait()
+    assert identity_of(sleeper.pid) is None
+    assert wait_until_dead(identity, 0.0)
+
+
+def test_waiting_for_the_living_ends_in_time(sleeper):
+    assert not wait_until_dead(identity_of(sleeper.pid), 0.05)
+
+
+@pytest.mark.parametrize("change", [{"start_ticks": 1}, {"boot_id": "another"}])
+def test_a_process_that_took_over_a_number_is_somebody_else(sleeper, change):
+    other = identity_of(sleeper.pid).model_copy(update=change)
+    assert not is_alive(other)
+    assert not send_signal(other, signal.SIGKILL)
+    assert sleeper.poll() is None
+
+
+def test_a_signal_reaches_its_process(sleeper):
+    identity = identity_of(sleeper.pid)
+    assert send_signal(identity, signal.SIGTERM)
+    assert sleeper.wait() == -signal.SIGTERM
+    assert not send_signal(identity, signal.SIGTERM)
+
+
+def test_a_name_with_brackets_and_spaces_does_not_confuse(tmp_path):
+    odd = tmp_path / "a) Z 0 (b"
+    odd.symlink_to(sys.executable)
+    with subprocess.Popen([str(odd), "-c", "import time; time.sleep(600)"]) as process:
+        identity = identity_of(process.pid)
+        assert is_alive(identity)
+        process.kill()
