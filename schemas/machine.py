@@ -86,9 +86,9 @@ class GuardDecision(Frozen):
 class GuardSettings(Frozen):
     """How the guards look at the machine."""
 
-    cpu_window_s: float = Field(default=30, gt=0)
+    cpu_window_s: float = Field(default=10, gt=0)
     """CPU use is the mean over this window, so that a spike neither starts nor stops anything."""
-    cpu_sample_interval_s: float = Field(default=2, gt=0)
+    cpu_sample_interval_s: float = Field(default=1, gt=0)
     hysteresis_percent: float = Field(default=5, ge=0, le=50)
     """After a refusal the figure must be better than the limit by this share before a launch is allowed."""
     retry_interval_s: float = Field(default=15, gt=0)

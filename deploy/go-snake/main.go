@@ -138,8 +138,8 @@ func serve(listener net.Listener, handler http.Handler) error {
 	}
 	ctx, done := context.WithTimeout(context.Background(), drain)
 	defer done()
-	if err := srv.Shutdown(ctx); err != nil {
-		return errors.Join(err, srv.Close())
+	if err := srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return nil
+	return srv.Close() // cuts off the callers that have not finished their requests
 }

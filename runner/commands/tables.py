@@ -10,7 +10,11 @@ from runner.notify.compose import duration
 from runner.store.history import ExecutionRecord
 from schemas.model import PipelineState
 
+PLAIN_WIDTH = 180
+"""Columns where the output is no terminal: a file or another program reads it, and nothing should be cut."""
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = PLAIN_WIDTH
 _COLOURS = {"succeeded": "green", "running": "cyan", "starting": "cyan", "cancelled": "yellow"}
 
 

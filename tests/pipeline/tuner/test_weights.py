@@ -1,0 +1,116 @@
+"""Weights in a YAML file: found, and changed without touching anything else."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.tuner import weights
+from schemas.errors import SnakeError
+
+TEXT = """\
+# the head
+a: &anchor 3  # [1, 10] whole, kept
+'quoted key': -.5
+b: *anchor
+list: [1, 2.50, true, word]   # mixed
+deep:
+    er: {est: 1.0e+3, no: null}
+    on: True\r
+    day: 2026-11-21
+
+tail: 0.1   # [0, nope] bounds that are none
+"""
+BUNDLED = Path(__file__).parents[3] / "deploy" / "go-snake" / "config.yaml"
+
+
+def test_every_number_and_switch_is_found_once() -> None:
+    found = weights.parse(TEXT, "t.yaml")
+    assert found.values == {
+        "a": 3,
+        "quoted key": -0.5,
+        "list.0": 1,
+        "list.1": 2.5,
+        "list.2": True,
+        "deep.er.est": 1000.0,
+        "deep.on": True,
+        "tail": 0.1,
+    }
+    assert found.weights["a"].declared == (1, 10)
+    assert found.weights["tail"].declared is None
+    assert [found.weights[path].line for path in ("a", "deep.on", "tail")] == [2, 8, 11]
+
+
+def test_a_change_touches_nothing_else() -> None:
+    changed = weights.parse(TEXT, "t.yaml").changed({"a": 4, "list.1": 3.0, "deep.on": False, "quoted key": -0.25})
+    expected = (
+        TEXT.replace("&anchor 3 ", "&anchor 4 ").replace("2.50", "3.0").replace("True", "false").replace("-.5", "-0.25")
+    )
+    assert changed.text == expected
+    assert changed.values["deep.on"] is False
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "list.1", "deep.er.est", "deep.on", "tail"]),
+        st.one_of(
+            st.integers(-(10**6), 10**6), st.booleans(), st.floats(-1e9, 1e9, allow_nan=False, allow_infinity=False)
+        ),
+    )
+)
+def test_what_is_written_is_read_back(values: dict[str, bool | int | float]) -> None:
+    found = weights.parse(TEXT, "t.yaml")
+    fitting = {path: value for path, value in values.items() if type(value) is type(found.values[path])}
+    changed = found.changed(fitting)
+    assert changed.weights.keys() == found.weights.keys()
+    for path, value in found.values.items():
+        wanted = fitting.get(path, value)
+        assert type(changed.values[path]) is type(value)
+        assert changed.values[path] == pytest.approx(wanted, rel=1e-5, abs=1e-11)
+    assert changed.changed({path: found.values[path] for path in fitting}).values == found.values
+
+
+def test_the_bundled_snake_has_its_weights_with_bounds() -> None:
+    found = weights.read(BUNDLED)
+    assert len(found.weights) >= 40
+    numbers = [weight for weight in found.weights.values() if not isinstance(weight.value, bool)]
+    assert all(weight.declared for weight in numbers)
+    assert all(weight.declared[0] <= weight.value <= weight.declared[1] for weight in numbers if weight.declared)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\nb: [1, 2\n", r"t\.yaml:\d.*\bmalformed YAML|malformed YAML.*t\.yaml:\d"),
+        ("a: 1\na: 2\n", r"malformed YAML.*t\.yaml:2"),
+        ("\tx: 1", "malformed YAML"),
+        ("- 1\n- 2\n", "no keys and values"),
+        ("", "no keys and values"),
+        ("name: viper\n", "no number"),
+        ("a: .nan\n", r"a is not finite.*t\.yaml:1"),
+        ("a: .inf\n", "not finite"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line(text: str, words: str) -> None:
+    with pytest.raises(SnakeError, match=words):
+        weights.parse(text, "t.yaml")
+
+
+def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SnakeError, match=r"no weights file.*nothing\.yaml.*--config-file"):
+        weights.read(tmp_path / "nothing.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
+    with pytest.raises(SnakeError, match="not UTF-8"):
+        weights.read(tmp_path / "latin.yaml")
+    with pytest.raises(SnakeError, match="cannot be read"):
+        weights.read(tmp_path)
+
+
+def test_a_value_of_another_kind_is_refused() -> None:
+    found = weights.parse(TEXT, "t.yaml")
+    for values in ({"a": 4.0}, {"deep.on": 1}, {"tail": 2}, {"tail": float("inf")}):
+        with pytest.raises(SnakeError, match="cannot become"):
+            found.changed(values)
+    with pytest.raises(SnakeError, match="no weight 'nope'"):
+        found.changed({"nope": 1})
