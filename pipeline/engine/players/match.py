@@ -1,0 +1,146 @@
+"""Players against each other, whole games in compiled code: the ruler for players and for what they are tuned by."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import layout
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.layout import OVER, SEED, Cells, Longs, Moves, Words
+from pipeline.engine.new_game import check_new_game, raise_set_up_problem
+from pipeline.engine.players.choose import Kinds, choose_moves
+from pipeline.engine.players.mind import Mind, make_mind
+from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, rules_bits
+from pipeline.engine.starts import FINE
+from pipeline.engine.state import write_header
+from pipeline.engine.turn import begin, play_turn
+
+_GAMES_AT_ONCE: Final = 256
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under what conditions players meet; the defaults are a standard duel of the official CLI."""
+
+    width: int = 11
+    height: int = 11
+    snakes: int = 2
+    ruleset: str = "standard"
+    map_id: str = "standard"
+    settings: RuleSettings = CLI_DEFAULTS
+    most_turns: int = 3000
+
+
+@compiled
+def play_out(
+    mind: Mind, words: Words, cells: Cells, longs: Longs, corpses: Words, kinds: Kinds, moves: Moves, most_turns: int
+) -> int:
+    """Set up every game of the batch and play it to its end, or to `most_turns`; return the first problem or FINE."""
+    for game in range(words.shape[0]):
+        problem = begin(words, cells, longs, game)
+        if problem != FINE:
+            return problem
+        turns = 0
+        while not words[game, OVER] and turns < most_turns:
+            choose_moves(mind, words, cells, longs, game, kinds, moves)
+            play_turn(words, cells, longs, corpses, moves, game)
+            turns += 1
+    return FINE
+
+
+@dataclass(frozen=True)
+class Played:
+    """How games ended: `deaths` int64[games, snakes], the turn of death or 0 for the living; `turns` int64[games]."""
+
+    deaths: NDArray[np.int64]
+    turns: NDArray[np.int64]
+
+
+def play_games(
+    seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions, mind: Mind | None = None
+) -> Played:
+    """Play one game per row of `seats` (uint8[games, snakes], a player kind per seat) with that row's seed.
+
+    `mind`: whose weights the thinking players go by; default weights if left out.
+
+    Raises:
+        GameStateError: the conditions cannot be set up.
+    """
+    mind = make_mind() if mind is None else mind
+    size = (conditions.width, conditions.height, conditions.snakes)
+    rules = rules_bits(conditions.ruleset, conditions.snakes < 2)
+    number = check_new_game(size, rules, conditions.map_id, conditions.settings)
+    games = len(seeds)
+    deaths, turns = np.zeros((games, conditions.snakes), np.int64), np.zeros(games, np.int64)
+    for first in range(0, games, _GAMES_AT_ONCE):
+        part = slice(first, min(first + _GAMES_AT_ONCE, games))
+        records = layout.allocate(part.stop - first, *size, corpses=False)
+        write_header(records, 0, size, rules, number, conditions.settings)
+        records.words[1:] = records.words[0]
+        records.longs[1:] = records.longs[0]
+        records.longs[:, SEED] = seeds[part]
+        kinds = np.ascontiguousarray(seats[part])
+        moves = np.zeros(kinds.shape, np.uint8)
+        problem = play_out(mind, *records, kinds, moves, conditions.most_turns)
+        raise_set_up_problem(int(problem), size, conditions.map_id)
+        deaths[part] = records.longs[:, layout.LONGS :]
+        turns[part] = records.longs[:, layout.TURN]
+    return Played(deaths, turns)
+
+
+def fresh_seeds(seed: int, count: int) -> NDArray[np.int64]:
+    """Return `count` game seeds derived from one."""
+    return np.random.default_rng(seed).integers(-(2**63), 2**63, count, dtype=np.int64)
+
+
+def scores(deaths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each seat's score per game, float64[games, snakes]: the share of the others it outlived, ties half."""
+    lived = np.where(deaths == 0, np.iinfo(np.int64).max, deaths)
+    above = (lived[:, :, None] > lived[:, None, :]).sum(2)
+    equal = (lived[:, :, None] == lived[:, None, :]).sum(2) - 1
+    return np.asarray((above + 0.5 * equal) / max(deaths.shape[1] - 1, 1))
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two kinds' paired games: per seed the first kind's mean score over all seatings, float64[seeds] in 0..1."""
+
+    pair_scores: NDArray[np.float64]
+    games: int
+    turns: int
+
+    @property
+    def score(self) -> float:
+        """The first kind's mean score."""
+        return float(self.pair_scores.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of `score`, from the spread between seeds."""
+        return float(self.pair_scores.std(ddof=1) / np.sqrt(len(self.pair_scores)))
+
+
+def play(
+    kind_a: int, kind_b: int, seeds: NDArray[np.int64], conditions: Conditions | None = None, mind: Mind | None = None
+) -> Meeting:
+    """Play two kinds against each other: every seed once from each seating, the kinds alternating round the seats.
+
+    Raises:
+        GameStateError: the conditions cannot be set up.
+        ValueError: an odd number of seats, which two kinds cannot share equally.
+    """
+    conditions = conditions or Conditions()
+    if conditions.snakes % 2:
+        raise ValueError(f"two kinds cannot share {conditions.snakes} seats equally; give an even number of snakes")
+    first = np.tile(np.array([kind_a, kind_b], np.uint8), conditions.snakes // 2)
+    seats = np.stack([first, first[::-1]])[np.tile([0, 1], len(seeds))]
+    played = play_games(np.ascontiguousarray(seats), np.repeat(seeds, 2), conditions, mind)
+    points = scores(played.deaths).reshape(len(seeds), 2, conditions.snakes)
+    # Against one's own kind the score is half by definition: only the other kind's seats are opponents.
+    mine = np.stack([points[:, 0, ::2], points[:, 1, 1::2]], 1).mean((1, 2))
+    theirs = np.stack([points[:, 0, 1::2], points[:, 1, ::2]], 1).mean((1, 2))
+    return Meeting(
+        0.5 + (mine - theirs) * (conditions.snakes - 1) / conditions.snakes, 2 * len(seeds), int(played.turns.sum())
+    )
