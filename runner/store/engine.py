@@ -167,6 +167,8 @@ class Store:
             raise StateError("only SQLite files are copied", where=self.where, remedy="Use the server's own dump tool.")
         if target.exists():
             raise StateError("a backup never overwrites", where=str(target), remedy="Name another file.")
+        if not target.parent.is_dir():
+            raise StateError("no such folder", where=str(target.parent), remedy="Make it, or name another.")
         partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with typed_faults(str(target), self.busy_timeout_s), _closing(self.path, self.busy_timeout_s) as source:
