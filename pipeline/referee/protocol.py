@@ -5,6 +5,7 @@ The one wall-clock content is `latency`: true, as in the official games, so a sn
 deterministic. As there, `you.latency` is always "0" in `/move` requests.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,15 +66,20 @@ def _object(body: bytes) -> dict[str, object] | None:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
+        # Go replaces bad UTF-8 and lone surrogates, which orjson refuses; otherwise both are as strict.
         try:
-            answer = orjson.loads(body.decode(errors="replace"))  # Go replaces bad UTF-8 instead of refusing it
-        except orjson.JSONDecodeError:
+            answer = json.loads(body.decode(errors="replace"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
             return None
     if answer is None:
         return {}
     if not isinstance(answer, dict):
         return None
     return {name.lower(): value for name, value in answer.items()}
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def game_object(game_id: str, conditions: Conditions) -> bytes:

@@ -148,6 +148,10 @@ def test_names_are_escaped():
         (200, b'{"MOVE":"right"}', 3),  # Go's decoder matches names whatever their case
         (200, b'{"move":"right","shout":null}', 3),
         (200, b'{"move":"up","x":"\xff"}', 0),  # Go replaces bad UTF-8
+        (200, b'{"move":"up","x":"\\ud800"}', 0),  # and lone surrogates
+        (200, b'{"move":"up","x":NaN}', Failure.BAD_JSON),
+        (200, b'{"move":"up","x":' + b"[" * 100_000, Failure.BAD_JSON),
+        (200, b'\xef\xbb\xbf{"move":"up"}', Failure.BAD_JSON),
         (201, b'{"move":"up"}', Failure.BAD_STATUS),
         (500, b"", Failure.BAD_STATUS),
         (200, b"", Failure.BAD_JSON),

@@ -1,0 +1,194 @@
+"""The official command beside ours: its games through our engine, its requests and its failures beside ours."""
+
+import itertools
+import subprocess
+from collections import Counter
+
+import pytest
+from go_programs import build_go_snake, build_official_cli
+from scripted_snake import Close, Hang, http, move, safe_move
+
+from pipeline.engine import Game
+from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match, read_replay
+
+STEPS = {"up": (0, 1), "down": (0, -1), "left": (-1, 0), "right": (1, 0)}
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    """Play one game with the official command; returns the file it wrote."""
+    folder = tmp_path_factory.mktemp("official")
+    program = build_official_cli(folder)
+    numbers = itertools.count()
+
+    def play(urls, *options):
+        output = folder / f"{next(numbers)}.jsonl"
+        arguments = [part for index, url in enumerate(urls) for part in ("-u", url, "-n", f"snake {index}")]
+        run = subprocess.run(
+            [program, "play", *arguments, "-o", output, *options], capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        return read_replay(output)
+
+    return play
+
+
+@pytest.fixture(scope="module")
+def go_snake(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("go")
+    with SnakeProcess("go", SnakeCommand((str(build_go_snake(folder)),)), folder / "log") as snake:
+        yield snake
+
+
+def cells(points):
+    return [[point["x"], point["y"]] for point in points]
+
+
+def living(frame):
+    return {snake["id"]: (snake["health"], cells(snake["body"])) for snake in frame["board"]["snakes"]}
+
+
+def state_of(frame):
+    board = frame["board"]
+    return {
+        "turn": frame["turn"],
+        "width": board["width"],
+        "height": board["height"],
+        "food": cells(board["food"]),
+        "hazards": cells(board["hazards"]),
+        "snakes": [{"id": name, "health": health, "body": body} for name, (health, body) in living(frame).items()],
+    }
+
+
+def moves_between(frame, following):
+    """The survivors' moves, from their heads, and the ids of those whose last move the file does not show."""
+    width, height = frame["board"]["width"], frame["board"]["height"]
+    after = living(following)
+    moves = {}
+    for name, (_, body) in living(frame).items():
+        if name in after:
+            (x, y), head = body[0], after[name][1][0]
+            found = [word for word, (dx, dy) in STEPS.items() if [(x + dx) % width, (y + dy) % height] == head]
+            assert len(found) == 1
+            moves[name] = found[0]
+    return moves, [name for name in living(frame) if name not in after]
+
+
+def agrees(game, frame):
+    state = game.to_state()
+    ours = {s["id"]: (s["health"], s["body"]) for s in state["snakes"] if "cause" not in s}
+    return (
+        ours == living(frame)
+        and state["turn"] == frame["turn"]
+        and state["food"] == cells(frame["board"]["food"])
+        and Counter(map(tuple, state["hazards"])) == Counter(map(tuple, cells(frame["board"]["hazards"])))
+    )
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+@pytest.mark.parametrize(
+    ("snakes", "options"),
+    [
+        (2, ["-W", "11", "-H", "11"]),
+        (4, ["-W", "11", "-H", "11"]),
+        (4, ["-W", "7", "-H", "7", "-g", "royale", "-m", "royale", "--shrinkEveryNTurns", "4"]),
+        (4, ["-W", "7", "-H", "9", "-g", "wrapped", "-m", "standard"]),
+        (3, ["-W", "9", "-H", "9", "-g", "constrictor", "-m", "empty"]),
+    ],
+)
+def test_official_games_replayed_through_our_engine(official, go_snake, snakes, options, seed):
+    replay = official([go_snake.url] * snakes, "-r", seed, *options)
+    settings = replay.game["ruleset"]["settings"]
+    numbers = {
+        "damagePerTurn": settings["hazardDamagePerTurn"],
+        "foodSpawnChance": settings["foodSpawnChance"],
+        "minimumFood": settings["minimumFood"],
+        "shrinkEveryNTurns": settings["royale"]["shrinkEveryNTurns"],
+    }
+    assert len(replay.frames) > 5
+    for frame, following in itertools.pairwise(replay.frames):
+        known, dying = moves_between(frame, following)
+        spawned = [cell for cell in cells(following["board"]["food"]) if cell not in cells(frame["board"]["food"])]
+        hazards = cells(following["board"]["hazards"])
+        matches = 0
+        for words in itertools.product(STEPS, repeat=len(dying)):
+            game = Game.from_state(state_of(frame), replay.game["ruleset"]["name"], numbers)
+            game.step({**known, **dict(zip(dying, words, strict=True))}, food=spawned, hazards=hazards)
+            matches += agrees(game, following)
+        assert matches >= 1, f"turn {following['turn']}"
+        if not dying:
+            assert not game.is_over()
+    assert game.is_over() or dying
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return tuple((name, shape(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return tuple(sorted({shape(part) for part in value}))
+    return type(value).__name__
+
+
+def ours(*snakes, conditions):
+    contestants = [Contestant(f"snake {index}", snake.url) for index, snake in enumerate(snakes)]
+    spec = GameSpec(0, 4, tuple(range(len(snakes))))
+    return play_match(contestants, [spec], conditions, failure_limit=1.0).games[0]
+
+
+def test_requests_have_the_official_shape(official, scripted):
+    theirs, mine = (scripted(lambda r: [move(safe_move(r.body))]) for _ in range(2))
+    official([theirs.url, theirs.url], "-t", "9000")
+    ours(mine, mine, conditions=Conditions(timeout_ms=9000))
+    for path in ("/start", "/move", "/end"):
+        first = {shape(body) for body in mine.bodies(path)}
+        assert first <= {shape(body) for body in theirs.bodies(path)} | {shape(body) for body in theirs.bodies()}
+        assert first
+    game, own = theirs.bodies()[0]["game"], mine.bodies()[0]["game"]
+    assert {**game, "id": ""} == {**own, "id": ""}
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [http({"move": "down"}, "500 Oops")],
+        [http({"move": "down"}, "201 Created")],
+        [http("down")],
+        [http({"shout": "down"})],
+        [move("DOWN")],
+        [http('{"move":"down","shout":5}')],
+        [http('{"move":1}')],
+        [Close],
+        [b"not HTTP\r\n\r\n", Close],
+        [b'HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n{"move":"down"}', Close],
+        [Hang],
+    ],
+)
+def test_failures_lead_where_they_do_officially(official, scripted, good_snake, actions):
+    timeout_ms = 120 if Hang in actions else 9000
+    heads = []
+    for referee in ("official", "ours"):
+        bad = scripted(lambda r: actions if r.body["turn"] > 0 else [move("left")])
+        if referee == "official":
+            official([bad.url, good_snake.url], "-t", str(timeout_ms))
+        else:
+            assert ours(bad, good_snake, conditions=Conditions(timeout_ms=timeout_ms)).failed
+        path = {body["turn"]: cells([body["you"]["head"]])[0] for body in bad.bodies()}
+        # Starts differ; what counts is that it went left, to the wall if nobody met it, whatever it answered.
+        x, y = path[0]
+        assert path == {turn: [x - turn, y] for turn in path}
+        heads.append(len(path))
+    assert all(count >= 2 for count in heads)
+
+
+@pytest.mark.parametrize("answer", ['{"MOVE":"left"}', '{"move":"left","shout":null}', '{"move":"left","x":"\\ud800"}'])
+def test_answers_that_only_look_wrong_count_as_officially(official, scripted, good_snake, answer):
+    for referee in ("official", "ours"):
+        odd = scripted(lambda _: [http(answer)])
+        if referee == "official":
+            official([odd.url, good_snake.url], "-t", "9000")
+        else:
+            game = ours(odd, good_snake, conditions=Conditions(timeout_ms=9000))
+            assert not game.failed
+        path = {body["turn"]: cells([body["you"]["head"]])[0] for body in odd.bodies()}
+        x, y = path[0]
+        assert path == {turn: [x - turn, y] for turn in path}
