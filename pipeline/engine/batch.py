@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.engine import layout
 from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_all
 from pipeline.engine.layout import Records
+from pipeline.engine.map_names import map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
 from pipeline.engine.outcomes import (
     DIED_ON,
@@ -33,7 +34,7 @@ from pipeline.engine.state_checks import refuse
 
 @dataclass(frozen=True)
 class GameSpec:
-    """What one slot of a batch plays; settings left out have the official CLI's defaults, `solo` None: with one snake."""
+    """What one slot plays; settings left out have the official CLI's defaults, `solo` None: with one snake."""
 
     width: int = 11
     height: int = 11
@@ -115,6 +116,8 @@ class Batch:
         cells = max(((spec.width, spec.height) for spec in self.specs), key=lambda s: s[0] * s[1], default=(3, 3))
         shapes = [layout.record_shape(s.width, s.height, s.snakes) for s in self.specs] or [(1, 1, 1)]
         widths = [max(column) for column in zip(*shapes, strict=True)]
+        # Castle walls and the maze spawn no food on the dead, so these need to be known.
+        corpses = corpses or any(map_limits(spec.map_id).minds_corpses for spec in self.specs)
         path = (len(self.specs), seats, cells[0] * cells[1] + 2) if corpses else (0, 0, 0)
         records = Records(
             np.zeros((len(self.specs), widths[0]), np.int16),

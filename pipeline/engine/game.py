@@ -158,7 +158,7 @@ class Game:
             self._check_turn(moves, drawing)
             self._apply(moves)
         if drawing:
-            draw_turn(records.words, records.cells, records.longs, 0)
+            draw_turn(*records, 0)
             self._given_hazards = None
         else:
             self._inject(new_food)
@@ -219,7 +219,7 @@ class Game:
         for index, name in enumerate(self.snake_ids):
             word = moves.get(name)
             self._moves[0, index] = _MOVES.get(word, _NO_MOVE_WORD) if isinstance(word, str) else _NO_MOVE_WORD
-        apply_rules(records.words, records.cells, records.longs, records.corpses, self._moves, 0, bool(moves))
+        apply_rules(*records, self._moves, 0, bool(moves))
 
     def _inject(self, food: Sequence[tuple[int, int]]) -> None:
         records = self.records

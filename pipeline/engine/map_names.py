@@ -35,6 +35,11 @@ class MapLimits(NamedTuple):
     boards: tuple[tuple[int, int], ...] = ()
     least_side: int = 3
 
+    @property
+    def minds_corpses(self) -> bool:
+        """Whether food keeps off the dead too, so that their bodies must be kept."""
+        return FIRST_PICTURE <= self.number < FIRST_RIVERS or self.number == ARCADE_MAZE
+
 
 _POOL_BOARDS: Final = ((7, 7), (11, 11), (19, 19))
 _MOST_SNAKES_OF_PICTURES: Final = (8, 8, 12, 8, 12, 12, 4, 16, 6)

@@ -3,7 +3,7 @@
 from pipeline.engine import layout
 from pipeline.engine.errors import SetUpError
 from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES, Records
-from pipeline.engine.map_names import ROYALE_MAP, map_limits
+from pipeline.engine.map_names import HAZARD_PITS, ROYALE_MAP, map_limits
 from pipeline.engine.settings import RuleSettings
 from pipeline.engine.starts import FINE, NO_ROOM_FOR_SNAKE
 from pipeline.engine.state import write_header
@@ -37,6 +37,8 @@ def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings
     ):
         if type(value) is not int or not low <= value <= high:
             refuse(f"{value!r} is not within {low}..{high}", name)
+    if min(size[:2]) < limits.least_side:
+        raise SetUpError(f"the map {map_id!r} needs sides from {limits.least_side} on", where="width, height")
     if size[2] > limits.most_snakes:
         raise SetUpError(
             f"the map {map_id!r} takes at most {limits.most_snakes} snakes, not {size[2]}", where="snake_ids"
@@ -44,7 +46,8 @@ def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings
     if limits.boards and size[:2] not in limits.boards:
         boards = ", ".join(f"{w}x{h}" for w, h in limits.boards)
         raise SetUpError(f"the map {map_id!r} is made for {boards}, not {size[0]}x{size[1]}", where="width, height")
-    if (rules & layout.ROYALE or limits.number == ROYALE_MAP) and settings.shrinkEveryNTurns < 1:
+    shrinks = rules & layout.ROYALE or limits.number in (ROYALE_MAP, HAZARD_PITS)
+    if shrinks and settings.shrinkEveryNTurns < 1:
         refuse("royale game can't shrink more frequently than every turn", "settings.shrinkEveryNTurns")
     return limits.number
 

@@ -76,16 +76,16 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
 
 
 @inlined
-def draw_turn(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def draw_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
     """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
     if words[game, RULES] & ROYALE:
         shrink_royale(words, cells, longs, game, True)
-    maps.update(words, cells, longs, game)
+    maps.update(words, cells, longs, corpses, game)
 
 
 @inlined
 def play_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
     apply_rules(words, cells, longs, corpses, moves, game, True)
-    draw_turn(words, cells, longs, game)
+    draw_turn(words, cells, longs, corpses, game)
     longs[game, TURN] += 1
