@@ -33,10 +33,11 @@ class DegradationParameters(Frozen):
     """Of `check_performance_degradation`."""
 
     degradation_threshold: float = Field(default=0.05, gt=0, lt=1)
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Error rate of calling a champion degraded that is not."""
+    alpha: float = Field(default=0.01, gt=0, lt=0.5)
+    """Error rate, in each test, of calling a champion degraded that is not. Tests follow one another for ever, so it is
+    kept small."""
     beta: float = Field(default=0.10, gt=0, lt=0.5)
-    """Error rate of calling one healthy that has lost `degradation_threshold`."""
+    """Error rate, in each test, of calling one healthy that has lost `degradation_threshold`; the next test follows."""
     registered_win_rate: float | None = Field(default=None, gt=0, lt=1)
     """None: that of the last successful run that measured one. Give it where the opponents met in production differ
     from those the champion was measured against."""
