@@ -56,7 +56,7 @@ def _span(part: str) -> tuple[int, int]:
     if match is None:
         raise SettingsError(f"{part!r} is no span of hours", where="guards.allowed_hours", remedy=_EXAMPLE)
     start, end = _minute(part, match[1], match[2]), _minute(part, match[3], match[4])
-    if start % _DAY_MINUTES == end:
+    if start == end or (start, end) == (_DAY_MINUTES, 0):
         raise SettingsError(f"the span {part!r} is empty", where="guards.allowed_hours", remedy=_EXAMPLE)
     return start % _DAY_MINUTES, end
 
