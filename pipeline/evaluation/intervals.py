@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 CONFIDENCE = 0.95
 
@@ -32,7 +31,7 @@ def wilson(score: float, games: float, confidence: float = CONFIDENCE) -> tuple[
     """
     if games <= 0 or not 0 <= score <= games:
         raise ValueError(f"score {score} of {games} games is no share")
-    z = float(norm.isf((1 - confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = score / games
     spread = 1 + z * z / games
     centre = (share + z * z / (2 * games)) / spread

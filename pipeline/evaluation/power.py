@@ -1,8 +1,7 @@
 """What a comparison of a given size can see."""
 
 from math import sqrt
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 LEVEL = 0.05
 
@@ -28,10 +27,10 @@ def power_of_fixed_games(
     rival = variance_base / rival_games if rival_games else 0.0
     error_null = sqrt(variance_base / games + rival)
     error_true = sqrt(variance_won / games + rival)
-    threshold = float(norm.isf(level)) * error_null
+    threshold = NormalDist().inv_cdf(1 - level) * error_null
     if error_true == 0:
         return 1.0 if gain > threshold else 0.0
-    return float(norm.sf((threshold - gain) / error_true))
+    return 1 - NormalDist().cdf((threshold - gain) / error_true)
 
 
 def chance_of_higher_mean(games: int, gain: float, margin: float, base: float = 0.5) -> float:
@@ -43,4 +42,4 @@ def chance_of_higher_mean(games: int, gain: float, margin: float, base: float = 
     error = sqrt(won * (1 - won) / games)
     if error == 0:
         return 1.0 if gain > margin else 0.0
-    return float(norm.sf((margin - gain) / error))
+    return 1 - NormalDist().cdf((margin - gain) / error)

@@ -13,10 +13,11 @@ from math import log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 EMPTY_CELL = 1e-3
 """What an outcome never seen counts as, so that a handful of pairs does not rule it out for ever (as in Fishtest)."""
+HALVINGS = 52
+"""As many as a double has bits."""
 PENTANOMIAL = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Mean score of a pair of games: two losses up to two wins."""
 PAIR_DIFFERENCES = tuple(step / 4 for step in range(-2, 7))
@@ -87,14 +88,19 @@ def log_likelihood_ratio(support: Sequence[float], counts: Sequence[float], mean
 
 
 def _multiplier(deviations: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """The x with sum p_i d_i / (1 + x d_i) = 0: p_i / (1 + x d_i) is then the likeliest distribution of that mean."""
+    """The x with sum p_i d_i / (1 + x d_i) = 0: p_i / (1 + x d_i) is then the likeliest distribution of that mean.
 
-    def secular(x: float) -> float:
-        return float(np.sum(shares * deviations / (1 + x * deviations)))
-
+    The sum falls in x from plus to minus infinity between its outer poles, so halving the interval finds the one root.
+    """
     low, high = -1 / float(deviations[-1]), -1 / float(deviations[0])
-    margin = (high - low) * 1e-12
-    return float(brentq(secular, low + margin, high - margin, xtol=1e-14))
+    weighted = shares * deviations
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if np.sum(weighted / (1 + middle * deviations)) > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 @dataclass

@@ -47,8 +47,7 @@ def check_finished(folder: Path, config: Path) -> None:
     assert not list(folder.glob("snake/.*.tmp"))
 
 
-@pytest.mark.parametrize("visit", [1, 2])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(("point", "visit"), [*((point, 1) for point in POINTS), ("weights_replaced", 2)])
 def test_a_kill_at_a_named_point_loses_nothing_but_the_iteration_in_hand(
     tmp_path: Path, point: str, visit: int
 ) -> None:

@@ -92,9 +92,8 @@ class SimulatedArena:
                 scores.append(sum(chance.random() < wins for _ in range(2)) / 2)
                 failures += [p.name for p in (first, second) if self._failing(round_.seed, p.name)]
             self.games += 2 * len(scores)
-            result = RoundResult(
-                round_.seed, tuple(scores), 2 * len(scores), min(len(failures), 2), tuple(f"{n}: timeout" for n in failures)
-            )
+            words = tuple(f"{name}: timeout" for name in failures)
+            result = RoundResult(round_.seed, tuple(scores), 2 * len(scores), min(len(failures), 2), words)
             if on_round(result):
                 return
 

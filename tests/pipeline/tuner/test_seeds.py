@@ -1,5 +1,7 @@
 """No two evaluations of a campaign share a seed."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_the_scattering_is_a_bijection_so_the_promise_holds_everywhere() -> None
 def test_campaigns_differ_and_neighbours_lie_far_apart() -> None:
     one, other = (pair_seeds(seed, Stage.DECISION, 1, 1, 100) for seed in (1, 2))
     assert not set(one) & set(other)
-    assert min(abs(a - b) for a, b in zip(one, one[1:], strict=False)) > 2**32
+    assert min(abs(a - b) for a, b in itertools.pairwise(one)) > 2**32
 
 
 @pytest.mark.parametrize(("epoch", "serial", "count"), [(2**16, 0, 1), (0, 2**24, 1), (0, 0, 2**20 + 1), (-1, 0, 1)])

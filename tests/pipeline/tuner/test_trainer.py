@@ -186,7 +186,8 @@ def test_a_checkpoint_of_a_newer_program_is_left_alone(bench: Any) -> None:
 def test_iterations_after_the_last_checkpoint_come_back_from_the_log(bench: Any) -> None:
     bench.trainer(Sinker, max_iterations=3, **FAST).train()
     old = checkpoint(bench)
-    behind = old.model_copy(update={"iteration": 1, "total_games": 50 + bench.log()[0]["games"], "since_improvement": 1})
+    games = 50 + bench.log()[0]["games"]
+    behind = old.model_copy(update={"iteration": 1, "total_games": games, "since_improvement": 1})
     (bench.state / "checkpoint.json").write_text(behind.model_dump_json())
     summary = bench.trainer(Sinker, max_iterations=3, **FAST).train()
     assert summary.checkpoint.iteration == 3
@@ -464,7 +465,8 @@ def test_the_guides_jq_lines_work_on_the_log(bench: Any) -> None:
     log = bench.state / "training_log.jsonl"
 
     def shell(command: str) -> str:
-        return subprocess.run(["bash", "-c", command], cwd=log.parent, check=True, capture_output=True, text=True).stdout
+        ran = subprocess.run(["bash", "-c", command], cwd=log.parent, check=True, capture_output=True, text=True)
+        return ran.stdout
 
     rows = shell("tail -20 training_log.jsonl | jq -r '[.iteration, .win_rate, .best_win_rate] | @tsv'").splitlines()
     assert [len(row.split("\t")) for row in rows] == [3, 3]
