@@ -17,6 +17,9 @@ class CgroupLimits:
     free_memory_bytes: int | None = None
     """Limit less what is used; file cache that can be dropped counts as free."""
     cpu_cores: float | None = None
+    """The quota, as a number of cores."""
+    cpu_used_s: float | None = None
+    """CPU time used so far by the group whose quota that is; it only grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,19 @@ def read_limits(proc_self: Path = Path("/proc/self")) -> CgroupLimits:
     """
     groups = _groups(proc_self / "cgroup")
     memory: list[tuple[int, int]] = []
-    cores: list[float] = []
+    quotas: list[tuple[float, float | None]] = []
     for mount in _mounts(proc_self / "mountinfo"):
         for folder in _folders(mount, groups):
             if "memory" in mount.controllers or mount.version == 2:
                 memory += _memory(folder, mount.version)
             if "cpu" in mount.controllers or mount.version == 2:
-                cores += _cores(folder, mount.version)
+                quotas += _quota(folder, mount.version)
+    cores, used_s = min(quotas, key=lambda quota: quota[0], default=(None, None))
     return CgroupLimits(
         memory_bytes=min((limit for limit, _ in memory), default=None),
         free_memory_bytes=min((max(0, limit - used) for limit, used in memory), default=None),
-        cpu_cores=min(cores, default=None),
+        cpu_cores=cores,
+        cpu_used_s=used_s,
     )
 
 
@@ -102,14 +107,17 @@ def _memory(folder: Path, version: int) -> list[tuple[int, int]]:
     return [(limit, max(0, used - cache)) for limit in found]
 
 
-def _cores(folder: Path, version: int) -> list[float]:
+def _quota(folder: Path, version: int) -> list[tuple[float, float | None]]:
+    """Cores and CPU seconds used, [] without a quota."""
     if version == 2:
         words = (_text(folder / "cpu.max") or "").split()
         quota, period = (int(words[0]), int(words[1])) if len(words) == 2 and words[0].isdigit() else (-1, 1)
+        used_s = _stat(folder / "cpu.stat", "usage_usec") / 1e6
     else:
         quota = _number(folder / "cpu.cfs_quota_us") or -1
         period = _number(folder / "cpu.cfs_period_us") or 1
-    return [quota / period] if quota > 0 else []
+        used_s = (_number(folder / "cpuacct.usage") or 0) / 1e9  # there when both controllers share a mount
+    return [(quota / period, used_s or None)] if quota > 0 else []
 
 
 def _stat(path: Path, name: str) -> int:

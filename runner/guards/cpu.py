@@ -5,24 +5,47 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from runner.guards.cgroup import CgroupLimits, read_limits
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Counters at one instant of the monotonic clock."""
+
+    at_s: float
+    busy_ticks: float
+    all_ticks: float
+    group: CgroupLimits
 
 
 class CpuMeter:
     """Means over a window of the CPUs we may use; None until the first window has passed.
 
+    With a quota of the control group the higher of two shares counts: how busy the CPUs are, and how much of the
+    quota is used. A container may stand still at its quota while its host is idle, and the other way round.
+
     The counters are cumulative, so the mean between two readings is exact whatever happens between them, and a
     reading each `interval_s` only sets how finely the window slides.
     """
 
-    def __init__(self, window_s: float, interval_s: float, stat: Path = Path("/proc/stat")) -> None:
+    def __init__(
+        self,
+        window_s: float,
+        interval_s: float,
+        stat: Path = Path("/proc/stat"),
+        limits: Callable[[], CgroupLimits] = read_limits,
+    ) -> None:
         self._window_s = window_s
         self._interval_s = min(interval_s, window_s)
         self._stat = stat
-        self._readings: deque[tuple[float, float, float]] = deque()
-        """(monotonic seconds, busy ticks, all ticks), oldest first."""
+        self._limits = limits
+        self._readings: deque[_Reading] = deque()  # oldest first
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="cpu-meter", daemon=True)
@@ -44,10 +67,11 @@ class CpuMeter:
             OSError: the kernel's counters cannot be read.
         """
         busy, total = _counters(self._stat, os.sched_getaffinity(0))
+        group = self._limits()
         with self._lock:
-            self._readings.append((monotonic_s, busy, total))
+            self._readings.append(_Reading(monotonic_s, busy, total, group))
             # One reading older than the window stays: it is where the window begins.
-            while len(self._readings) > 2 and monotonic_s - self._readings[1][0] >= self._window_s:
+            while len(self._readings) > 2 and monotonic_s - self._readings[1].at_s >= self._window_s:
                 self._readings.popleft()
 
     def percent(self) -> float | None:
@@ -55,11 +79,14 @@ class CpuMeter:
         with self._lock:
             if len(self._readings) < 2:
                 return None
-            (first_s, first_busy, first_all), (last_s, last_busy, last_all) = self._readings[0], self._readings[-1]
-        if last_s - first_s < self._window_s or last_all <= first_all:
+            first, last = self._readings[0], self._readings[-1]
+        if last.at_s - first.at_s < self._window_s or last.all_ticks <= first.all_ticks:
             return None
-        # The kernel's idle counters may step back by a tick: keep the share within its bounds.
-        return min(100.0, max(0.0, 100.0 * (last_busy - first_busy) / (last_all - first_all)))
+        share = max(
+            (last.busy_ticks - first.busy_ticks) / (last.all_ticks - first.all_ticks), _quota_share(first, last)
+        )
+        # The kernel's idle counters may step back by a tick, and a quota may be overdrawn for a moment.
+        return 100.0 * min(1.0, max(0.0, share))
 
     def _loop(self) -> None:
         while not self._closed.is_set():
@@ -68,6 +95,14 @@ class CpuMeter:
             except OSError:
                 _log.exception("Cannot read %s; CPU use stays unknown until it can be read", self._stat)
             self._closed.wait(self._interval_s)
+
+
+def _quota_share(first: _Reading, last: _Reading) -> float:
+    """Share of the group's quota that was used; 0 without a quota."""
+    used_s, before_s, cores = last.group.cpu_used_s, first.group.cpu_used_s, last.group.cpu_cores
+    if used_s is None or before_s is None or cores is None:
+        return 0.0
+    return (used_s - before_s) / (cores * (last.at_s - first.at_s))
 
 
 def _counters(stat: Path, cpus: set[int]) -> tuple[float, float]:

@@ -41,7 +41,7 @@ class Probe:
         self.gpu = gpu or NvmlProbe()
         """Also what the sampling of workers asks (`use_of`)."""
         self._limits = limits
-        self._cpu = CpuMeter(settings.cpu_window_s, settings.cpu_sample_interval_s)
+        self._cpu = CpuMeter(settings.cpu_window_s, settings.cpu_sample_interval_s, limits=limits)
 
     def start(self) -> None:
         """Begin to measure CPU use: the first figure is there one window later."""

@@ -40,10 +40,11 @@ def test_version_2_takes_the_tightest_of_group_and_ancestors(machine):
                 above + "memory.current": f"{700 * MIB}\n",
                 above + "memory.stat": f"anon 1\ninactive_file {200 * MIB}\nactive_file 7\n",
                 above + "cpu.max": "150000 100000\n",
+                above + "cpu.stat": "usage_usec 2500000\nuser_usec 1\n",
             }
         )
     )
-    assert limits == CgroupLimits(memory_bytes=1000 * MIB, free_memory_bytes=500 * MIB, cpu_cores=1.5)
+    assert limits == CgroupLimits(memory_bytes=1000 * MIB, free_memory_bytes=500 * MIB, cpu_cores=1.5, cpu_used_s=2.5)
 
 
 def test_version_2_minds_the_throttling_limit(machine):
@@ -82,10 +83,11 @@ def test_version_1_in_a_container(machine):
                 "mem ory/memory.stat": f"inactive_file 5\ntotal_inactive_file {100 * MIB}\n",
                 "cpu/cpu.cfs_quota_us": "50000\n",
                 "cpu/cpu.cfs_period_us": "100000\n",
+                "cpu/cpuacct.usage": "7000000000\n",
             }
         )
     )
-    assert limits == CgroupLimits(memory_bytes=512 * MIB, free_memory_bytes=312 * MIB, cpu_cores=0.5)
+    assert limits == CgroupLimits(memory_bytes=512 * MIB, free_memory_bytes=312 * MIB, cpu_cores=0.5, cpu_used_s=7.0)
 
 
 def test_version_1_without_limits(machine):

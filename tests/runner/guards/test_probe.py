@@ -44,7 +44,7 @@ def stat(tmp_path):
 
 
 def test_cpu_is_unknown_until_a_whole_window_has_passed(stat):
-    meter = CpuMeter(window_s=30, interval_s=2, stat=stat(0, 0))
+    meter = CpuMeter(30, 2, stat(0, 0), CgroupLimits)
     for second in range(0, 30, 2):
         meter.read(float(second))
         assert meter.percent() is None
@@ -54,7 +54,7 @@ def test_cpu_is_unknown_until_a_whole_window_has_passed(stat):
 
 
 def test_cpu_is_the_mean_of_the_last_window_only(stat):
-    meter = CpuMeter(window_s=10, interval_s=1, stat=stat(0, 0))
+    meter = CpuMeter(10, 1, stat(0, 0), CgroupLimits)
     busy = idle = 0
     for second in range(21):
         meter.read(float(second))
@@ -63,8 +63,17 @@ def test_cpu_is_the_mean_of_the_last_window_only(stat):
     assert meter.percent() == 20.0
 
 
+def test_a_quota_that_is_used_up_counts_on_an_idle_host(stat):
+    used = iter([10.0, 14.5])
+    meter = CpuMeter(10, 1, stat(0, 0), lambda: CgroupLimits(cpu_cores=0.5, cpu_used_s=next(used)))
+    meter.read(0.0)
+    stat(10, 990)
+    meter.read(10.0)
+    assert meter.percent() == 90.0  # 4.5 s of the 5 s that half a core gives in ten
+
+
 def test_a_spike_is_smoothed(stat):
-    meter = CpuMeter(window_s=10, interval_s=1, stat=stat(0, 0))
+    meter = CpuMeter(10, 1, stat(0, 0), CgroupLimits)
     busy = idle = 0
     for second in range(11):
         meter.read(float(second))
@@ -74,7 +83,7 @@ def test_a_spike_is_smoothed(stat):
 
 
 def test_a_counter_that_steps_back_gives_no_nonsense(stat):
-    meter = CpuMeter(window_s=1, interval_s=1, stat=stat(100, 1000))
+    meter = CpuMeter(1, 1, stat(100, 1000), CgroupLimits)
     meter.read(0.0)
     stat(300, 999)
     meter.read(1.0)
