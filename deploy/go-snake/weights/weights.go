@@ -88,10 +88,10 @@ type Food struct {
 
 // Length is the value of being longer than the longest opponent.
 type Length struct {
-	BehindDuel  float64 `yaml:"behind_duel" min:"0" max:"200"`
-	AheadDuel   float64 `yaml:"ahead_duel" min:"0" max:"200"`
-	BehindCrowd float64 `yaml:"behind_crowd" min:"0" max:"200"`
-	AheadCrowd  float64 `yaml:"ahead_crowd" min:"0" max:"200"`
+	BehindDuel  float64 `yaml:"behind_duel" min:"0" max:"500"`
+	AheadDuel   float64 `yaml:"ahead_duel" min:"0" max:"500"`
+	BehindCrowd float64 `yaml:"behind_crowd" min:"0" max:"500"`
+	AheadCrowd  float64 `yaml:"ahead_crowd" min:"0" max:"500"`
 	TargetLead  int     `yaml:"target_lead" min:"0" max:"20"`
 }
 
