@@ -87,7 +87,7 @@ class StoreView:
             .limit(_OVERDUE)
         )
         with self._store.read() as session:
-            found = [*session.execute(waiting).tuples(), *session.execute(unseen).tuples()]
+            found = [*session.execute(waiting), *session.execute(unseen)]
         runs = [OverdueRun(schedule_name=name, scheduled_for=due) for name, due in found if due is not None]
         return sorted(runs, key=lambda run: run.scheduled_for)[:_OVERDUE]
 

@@ -67,14 +67,14 @@ def a_machine(**fields: Any) -> ResourceSnapshot:
     return ResourceSnapshot(**{**values, **fields})
 
 
-def a_game(game_id: str, outcome: str = "win", **fields: Any) -> str:
+def a_game(number: str, result: str = "win", /, **fields: Any) -> str:
     snakes = [{"id": "me", "name": "Ouro"}, {"id": "other", "name": "Rival"}]
     frames = [{"t": 0, "s": [[0, 100, 3, 1, 1]], "b": [[0, [1, 1, 1, 1, 1, 1]]]}]
     tree = {
-        "format": "ouroboros-game-log/1", "game_id": game_id, "ruleset": "standard", "map": "standard",
+        "format": "ouroboros-game-log/1", "game_id": number, "ruleset": "standard", "map": "standard",
         "source": "ladder", "timeout_ms": 500,
         "settings": {"foodSpawnChance": 15, "minimumFood": 1, "hazardDamagePerTurn": 14, "shrinkEveryNTurns": 25},
-        "width": 11, "height": 11, "you": 0, "snakes": snakes, "outcome": outcome, "turns": 120,
+        "width": 11, "height": 11, "you": 0, "snakes": snakes, "outcome": result, "turns": 120,
         "started_at": "2026-11-21T11:58:00.000Z", "ended_at": "2026-11-21T11:59:00.000Z", "frames": frames,
     }  # fmt: skip
     return json.dumps({**tree, **fields}) + "\n"
