@@ -1,6 +1,6 @@
 """Many games advanced by one compiled call, on arrays allocated once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
@@ -25,11 +25,13 @@ from pipeline.engine.outcomes import (
     allocate_outcomes,
 )
 from pipeline.engine.rng import derive_seed
+from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.seats import CALLER, RANDOM_LEGAL
 from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.starts import FINE
-from pipeline.engine.state import write_header
-from pipeline.engine.state_checks import refuse
+from pipeline.engine.state import load_hazards, load_state, put_food, write_header
+from pipeline.engine.state_checks import read_food, read_hazards, read_state, refuse
+from pipeline.engine.state_reading import read_state_back
 
 
 @dataclass(frozen=True)
@@ -201,3 +203,44 @@ class Batch:
             died_on=snake[:, :, DIED_ON],
             length=snake[:, :, OUTCOME_LENGTH],
         )
+
+    def load_state(self, slot: int, state: Mapping[str, Any]) -> None:
+        """Put a state in the form of `Game.to_state` into a slot of the same size and number of snakes.
+
+        Raises:
+            GameStateError: the state breaks an invariant, or does not fit the slot's spec.
+        """
+        spec = self.specs[slot]
+        checked = read_state(state, spec.rules())
+        size = (checked.width, checked.height, len(checked.snakes))
+        if size != (spec.width, spec.height, spec.snakes):
+            refuse(f"a state of {size} for a slot of {(spec.width, spec.height, spec.snakes)}", "width, height, snakes")
+        load_state(self.records, slot, checked)
+
+    def state_of(self, slot: int) -> dict[str, Any]:
+        """Return a slot's state in the form of `Game.to_state`, snakes called s0, s1, ...
+
+        Bodies of dead snakes are empty where the batch keeps no corpses, or the snake was loaded dead.
+        """
+        return read_state_back(self.records, slot, [f"s{index}" for index in range(self.specs[slot].snakes)])
+
+    def replay_turn(
+        self, actions: NDArray[np.uint8], spawned: Mapping[int, tuple[Sequence[Any], Sequence[Any]]]
+    ) -> None:
+        """Play one turn of the slots named in `spawned`, nothing drawn: its food is added, its hazards stand after.
+
+        Raises:
+            GameStateError: food or hazards that cannot be there.
+        """
+        words, longs = self.records.words, self.records.longs
+        self.actions[:] = actions
+        for slot, (food, hazards) in spawned.items():
+            spec = self.specs[slot]
+            new_food = read_food(food, "food", spec.width, spec.height)
+            new_hazards = read_hazards(hazards, "hazards", spec.width, spec.height)
+            if not words[slot, layout.OVER]:
+                apply_rules(*self.records, self.actions, slot, True)
+            put_food(self.records, slot, new_food)
+            load_hazards(self.records, slot, new_hazards)
+            longs[slot, layout.TURN] += 1
+            words[slot, layout.OVER] = is_over(words, slot)

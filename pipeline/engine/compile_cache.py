@@ -24,8 +24,8 @@ _SOURCE_FOLDER: Final = Path(__file__).parent
 
 def _source_digest() -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(_SOURCE_FOLDER.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for source in sorted(_SOURCE_FOLDER.rglob("*.py")):
+        digest.update(source.relative_to(_SOURCE_FOLDER).as_posix().encode() + b"\0" + source.read_bytes())
     # Bounds-checked code is different code, but numba's own index does not tell them apart.
     digest.update(f"boundscheck={_CONFIG.BOUNDSCHECK}".encode())
     return digest.hexdigest()

@@ -5,27 +5,20 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from pipeline.engine import grid, layout
+from pipeline.engine import layout
 from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Records
 from pipeline.engine.map_names import ROYALE_MAP, map_limits
 from pipeline.engine.new_game import begin_checked, signed_seed
 from pipeline.engine.rules import apply_rules, initialise, is_over
 from pipeline.engine.settings import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
-from pipeline.engine.state import (
-    food_cells,
-    hazard_cells,
-    load_hazards,
-    load_state,
-    write_bodies,
-    write_header,
-)
+from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import CheckedState, read_food, read_hazards, read_state, refuse
+from pipeline.engine.state_reading import bodies_buffer, food_cells, hazard_cells, read_snakes
 from pipeline.engine.turn import draw_turn
 
 _MOVES: Final = {word: number for number, word in enumerate(layout.MOVE_WORDS)}
 _NO_MOVE_WORD: Final = 255
-_MOST_TAIL_COPIES: Final = 104  # state_checks lets no more through, and no turn adds to them
 
 
 class Game:
@@ -33,7 +26,7 @@ class Game:
 
     Every state goes in and out as plain data: `turn`, `width`, `height`, `food` and `hazards` (lists of [x, y]; a
     hazard repeated is a stack) and `snakes` (dicts of `id`, `health`, `body` head first and, once dead, `cause`,
-    `by` where there is a killer, and `on`, the turn of death).
+    `by`, the killer's id or "", and `on`, the turn of death).
     """
 
     def __init__(self, records: Records, ids: Sequence[str]) -> None:
@@ -43,13 +36,13 @@ class Game:
         self.width: Final = int(records.words[0, layout.WIDTH])
         self.height: Final = int(records.words[0, layout.HEIGHT])
         self._moves = np.zeros((1, max(len(ids), 1)), np.uint8)
-        self._bodies = np.zeros((len(ids) * (self.width * self.height + _MOST_TAIL_COPIES), 2), np.int16)
-        # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they
-        # were given (their order, and those far off the board), food outside.
+        self._bodies = bodies_buffer(records)
+        # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they were
+        # given (their order, and those far off the board), and until the first turn food as it was given.
         self._loaded_bodies: dict[int, list[list[int]]] = {}
         self._loaded_deaths: dict[int, dict[str, Any]] = {}
         self._given_hazards: list[list[int]] | None = None
-        self._food_outside: list[list[int]] = []
+        self._given_food: list[list[int]] | None = None
 
     @classmethod
     def from_state(
@@ -157,11 +150,12 @@ class Game:
         if not self.is_over():
             self._check_turn(moves, drawing)
             self._apply(moves)
+        self._given_food = None
         if drawing:
             draw_turn(*records, 0)
             self._given_hazards = None
         else:
-            self._inject(new_food)
+            put_food(records, 0, new_food)
         if new_hazards is not None:
             load_hazards(records, 0, new_hazards)
             self._given_hazards = [list(cell) for cell in new_hazards]
@@ -170,14 +164,14 @@ class Game:
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain data, in the form `from_state` takes."""
         records = self.records
-        hazards = self._given_hazards
+        food, hazards = self._given_food, self._given_hazards
         return {
             "turn": self.turn,
             "width": self.width,
             "height": self.height,
-            "food": food_cells(records, 0) + self._food_outside,
+            "food": food_cells(records, 0) if food is None else [list(cell) for cell in food],
             "hazards": hazard_cells(records, 0) if hazards is None else [list(cell) for cell in hazards],
-            "snakes": self._snakes(),
+            "snakes": read_snakes(records, 0, self.snake_ids, self._bodies, self._loaded_bodies, self._loaded_deaths),
         }
 
     def _keep_aside(self, state: CheckedState, given: Mapping[str, Any]) -> None:
@@ -188,7 +182,7 @@ class Game:
                 as_given = given["snakes"][index]
                 self._loaded_deaths[index] = {k: as_given[k] for k in ("cause", "by", "on") if k in as_given}
         self._given_hazards = [list(cell) for cell in state.hazards]
-        self._food_outside = [[x, y] for x, y in state.food if not (0 <= x < self.width and 0 <= y < self.height)]
+        self._given_food = [list(cell) for cell in state.food]
 
     def _check_turn(self, moves: Mapping[str, str], drawing: bool) -> None:
         words = self.records.words[0]
@@ -196,7 +190,7 @@ class Game:
             at = HEADER + index * SNAKE_WORDS
             if words[at + layout.CAUSE] != ALIVE_CAUSE or (not moves and self.turn == 0):
                 continue
-            if words[at + layout.LENGTH] == 0:
+            if words[at + layout.LENGTH] == 0 and not self._loaded_bodies.get(index):
                 raise ZeroLengthSnakeError("snake is length zero", where=f"snake {name!r}")
             if moves and name not in moves:
                 raise MissingMoveError(
@@ -209,10 +203,11 @@ class Game:
                 where="settings.shrinkEveryNTurns",
                 remedy="Give a number of turns from 1 on.",
             )
+        if moves and self.width * self.height == 0:
+            refuse("nothing can be played on a board without cells", "width, height")
 
     def _apply(self, moves: Mapping[str, str]) -> None:
         records = self.records
-        self._food_outside = []
         if not moves and self.turn == 0:
             initialise(records.words, records.cells, 0)
             return
@@ -220,42 +215,3 @@ class Game:
             word = moves.get(name)
             self._moves[0, index] = _MOVES.get(word, _NO_MOVE_WORD) if isinstance(word, str) else _NO_MOVE_WORD
         apply_rules(*records, self._moves, 0, bool(moves))
-
-    def _inject(self, food: Sequence[tuple[int, int]]) -> None:
-        records = self.records
-        for x, y in food:
-            cell = int(grid.cell_of(records.words, 0, x, y))
-            if records.cells[0, cell] & layout.FOOD_BIT:
-                refuse(f"there is already food on {[x, y]}", "food")
-            grid.add_food(records.words, records.cells, 0, cell)
-
-    def _snakes(self) -> list[dict[str, Any]]:
-        records = self.records
-        words = records.words[0]
-        rows = write_bodies(records.words, records.cells, records.corpses, 0, self._bodies)
-        cells = self._bodies[:rows].tolist()
-        snakes = []
-        row = 0
-        for index, name in enumerate(self.snake_ids):
-            at = HEADER + index * SNAKE_WORDS
-            block = words[at : at + SNAKE_WORDS].tolist()
-            length = block[layout.LENGTH]
-            body = self._loaded_bodies.get(index)
-            if body is None:
-                body = cells[row : row + length]
-                row += length
-            else:
-                body = [list(cell) for cell in body + body[-1:] * (length - len(body))]
-            snake: dict[str, Any] = {"id": name, "health": block[layout.HEALTH], "body": body}
-            if block[layout.CAUSE] != ALIVE_CAUSE:
-                snake |= self._death(index, block)
-            snakes.append(snake)
-        return snakes
-
-    def _death(self, index: int, block: list[int]) -> dict[str, Any]:
-        if index in self._loaded_deaths:
-            return self._loaded_deaths[index]
-        death: dict[str, Any] = {"cause": layout.CAUSE_WORDS[block[layout.CAUSE]]}
-        if block[layout.KILLER] >= 0:
-            death["by"] = self.snake_ids[block[layout.KILLER]]
-        return death | {"on": int(self.records.longs[0, layout.LONGS + index])}

@@ -1,19 +1,16 @@
-"""Between plain data and the record of one game: loading a checked state, and reading one back."""
+"""Writing plain data into the record of one game: its header, a checked state, food and hazards."""
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.engine import grid, layout
-from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import Cells, Records, Words
+from pipeline.engine.layout import Records
 from pipeline.engine.map_names import SNAIL_MODE
 from pipeline.engine.rules import is_over
 from pipeline.engine.settings import RuleSettings
-from pipeline.engine.state_checks import Cell, CheckedSnake, CheckedState
+from pipeline.engine.state_checks import Cell, CheckedSnake, CheckedState, refuse
 from pipeline.engine.turn import blank
 
 _DIRECTIONS = {(0, 1): layout.UP, (0, -1): layout.DOWN, (-1, 0): layout.LEFT, (1, 0): layout.RIGHT}
@@ -127,67 +124,14 @@ def load_state(records: Records, game: int, state: CheckedState) -> None:
     words[game, layout.OVER] = is_over(words, game)
 
 
-@compiled
-def write_bodies(words: Words, cells: Cells, corpses: Words, game: int, out: Words) -> int:
-    """Write every snake's body into `out` int16[rows, 2] as (x, y), snake after snake, head first; return the rows.
+def put_food(records: Records, game: int, food: Iterable[Cell]) -> None:
+    """Append food.
 
-    Snakes whose corpse was not kept (corpses of shape (0, 0, 0), or dead when loaded) give no rows.
+    Raises:
+        GameStateError: there is food on such a cell already; what came before it was put down.
     """
-    row = 0
-    stride = words[game, layout.STRIDE]
-    for snake in range(words[game, layout.SNAKES]):
-        at = layout.HEADER + snake * layout.SNAKE_WORDS
-        length, stack = words[game, at + layout.LENGTH], words[game, at + layout.STACK]
-        living = words[game, at + layout.CAUSE] == layout.ALIVE_CAUSE
-        if length == 0 or not (living or words[game, at + layout.HEAD] > 0):
-            continue
-        distinct = length - stack + 1
-        cell = int(words[game, at + layout.TAIL])
-        for index in range(distinct):
-            if not living:
-                cell = int(corpses[game, snake, index])
-            position = row + distinct - 1 - index
-            out[position, 0] = cell % stride - 1
-            out[position, 1] = cell // stride - 1
-            if living and index < distinct - 1:
-                cell = grid.neighbour(words, cells, game, cell, grid.direction_at(cells, game, cell))
-        for copy in range(distinct, length):
-            out[row + copy, 0] = out[row + distinct - 1, 0]
-            out[row + copy, 1] = out[row + distinct - 1, 1]
-        row += length
-    return row
-
-
-def food_cells(records: Records, game: int) -> list[list[int]]:
-    """Return the food as [x, y], in the rules' order."""
-    words = records.words[game]
-    first = int(words[layout.FOOD_AT])
-    stride = int(words[layout.STRIDE])
-    return [[c % stride - 1, c // stride - 1] for c in words[first : first + int(words[layout.FOOD])].tolist()]
-
-
-def hazard_cells(records: Records, game: int) -> list[list[int]]:
-    """Return the hazards as [x, y], stacks repeated, by x then y; snail_mode's pending ones last."""
-    words = records.words[game]
-    found: list[list[int]] = []
-    if words[layout.HAZARDS] > 0:
-        area, stride = int(words[layout.AREA]), int(words[layout.STRIDE])
-        counts: NDArray[Any] = records.cells[game, area : 2 * area]
-        for cell in np.nonzero(counts)[0].tolist():
-            found.extend([[cell % stride - 1, cell // stride - 1]] * int(counts[cell]))
-        found.sort()
-    if words[layout.MAP] == SNAIL_MODE:
-        found = [cell for cell in found if cell[1] < words[layout.HEIGHT]] + pending_hazards(records, game)
-    return found
-
-
-def pending_hazards(records: Records, game: int) -> list[list[int]]:
-    """Return snail_mode's pending trails where the official engine keeps them: one board height above."""
-    words = records.words[game]
-    stride, height = int(words[layout.STRIDE]), int(words[layout.HEIGHT])
-    found: list[list[int]] = []
-    for index in range(int(words[layout.SNAKES])):
-        at = layout.HEADER + index * layout.SNAKE_WORDS
-        cell, count = int(words[at + layout.PENDING]), int(words[at + layout.PENDING_COUNT])
-        found.extend([[cell % stride - 1, cell // stride - 1 + height]] * count)
-    return found
+    for cell in food:
+        number = _cell(records, game, cell)
+        if records.cells[game, number] & layout.FOOD_BIT:
+            refuse(f"there is already food on {list(cell)}", "food")
+        grid.add_food(records.words, records.cells, game, number)

@@ -4,8 +4,9 @@ Demanded: whole numbers of sane size; a board of at most 25x25 (boards under 3x3
 own cases use them); at most 16 snakes with distinct, non-empty ids; living snakes with health 1..100 and a
 connected body on the board that overlaps neither itself (but for copies stacked at the tail) nor another living
 snake; food on the board, each cell once. Left free, because real games show it: corpses (they may lie over anything
-and end one step outside), hazards off the board (map snail_mode), living snakes with no body (an error
-only once moves are played), food outside where the ruleset throws all food away unread (constrictor).
+and end one step outside), hazards off the board (map snail_mode), snakes with no body,
+whatever their ids (an error only once moves are played), food one step outside where the ruleset throws all food
+away unread (constrictor).
 """
 
 from collections.abc import Mapping, Sequence
@@ -131,7 +132,7 @@ def _read_snake(value: object, field: str, width: int, height: int) -> CheckedSn
     if unknown:
         refuse("unknown field", f"{field}.{min(map(str, unknown))}")
     name = value.get("id")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or (not name and value.get("body")):
         refuse(f"{name!r} is no id", f"{field}.id")
     cause = value.get("cause") or ""
     if cause not in CAUSE_WORDS:
@@ -178,7 +179,7 @@ def read_state(state: Mapping[str, Any], rules: int) -> CheckedState:
     taken: dict[Cell, str] = {}
     for index, snake in enumerate(checked.snakes):
         field = f"snakes[{index}]"
-        if snake.id in ids:
+        if snake.id in ids and snake.body:
             refuse(f"a second snake has the id {snake.id!r}", f"{field}.id")
         ids.add(snake.id)
         if not snake.cause and snake.body and checked.has_cells:

@@ -1,0 +1,356 @@
+"""The observation encoder: one row of planes, features and context for one living snake, as `planes.py` defines them.
+
+Work per row is in what is on the board, not in its cells: a row is cleared, then only occupied cells are written.
+What all snakes of a game share (bodies walked, moves open) is gathered once per game into a `Trail`.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine.compile_cache import compiled, inlined
+from pipeline.engine.grid import direction_at, neighbour
+from pipeline.engine.layout import (
+    ALIVE,
+    ALIVE_CAUSE,
+    AREA,
+    CAUSE,
+    CONSTRICTOR,
+    DAMAGE,
+    FACING,
+    FOOD,
+    FOOD_AT,
+    FOOD_CHANCE,
+    HAZARDS,
+    HEAD,
+    HEADER,
+    HEALTH,
+    HEIGHT,
+    LENGTH,
+    MAP,
+    MAX_SIDE,
+    MAX_SNAKES,
+    MINIMUM_FOOD,
+    ROYALE,
+    RULES,
+    SNAKE_WORDS,
+    SNAKES,
+    SOLO,
+    STACK,
+    STRIDE,
+    TAIL,
+    TURN,
+    WIDTH,
+    WRAPPED,
+    Cells,
+    Longs,
+    Words,
+)
+from pipeline.engine.map_names import ROYALE_MAP
+from pipeline.engine.planes import CONTEXT, FEATURES, PLANES
+from pipeline.engine.seats import is_open
+from pipeline.engine.symmetry import FACING_UP, MOVE_TO, SWAPS_AXES
+
+Bytes = NDArray[np.uint8]
+
+_MAX_CELLS: Final = (MAX_SIDE + 2) ** 2
+FOLLOW_FACING: Final = 255
+"""A row's symmetry: turn the frame so that the snake faces up; the encoder writes the symmetry it took in its place."""
+DEAD_ROW: Final = 254
+"""What the encoder leaves as the symmetry of a row whose seat holds no living snake; the row itself is zero."""
+
+LENS: Final = np.dtype([("place", np.int16, (8, _MAX_CELLS)), ("board", np.uint8, (8, MAX_SIDE * MAX_SIDE))])
+"""How a board lies in the frame, per symmetry: cell number -> place in a plane, -1 off the board; the plane `board`."""
+
+TRAIL: Final = np.dtype(
+    [
+        ("cell", np.int16, (MAX_SIDE * MAX_SIDE + MAX_SNAKES,)),
+        ("turns", np.uint8, (MAX_SIDE * MAX_SIDE + MAX_SNAKES,)),
+        ("start", np.int64, (MAX_SNAKES + 1,)),
+        ("next", np.int16, (MAX_SNAKES, 4)),
+        ("game", np.int64),
+        ("longest", np.int64),
+        ("second", np.int64),
+        ("bodies", np.int64),
+    ],
+    align=True,
+)
+"""A game's living bodies, tail first, with the turns until each cell is left (snake s: start[s] .. start[s+1]), the cells
+each head may enter (-1: wall or body), the two greatest lengths and the sum of all."""
+
+_P: Final = {slot.name: index for index, slot in enumerate(PLANES)}
+P_FOOD: Final = _P["food"]
+P_HAZARDS: Final = _P["hazards"]
+P_MY_BODY: Final = _P["my_body"]
+P_OTHER_BODIES: Final = _P["other_bodies"]
+P_MY_HEAD: Final = _P["my_head"]
+P_OTHER_HEADS: Final = _P["other_heads"]
+P_STRONGER: Final = _P["stronger_heads"]
+P_WEAKER: Final = _P["weaker_heads"]
+P_THREATS: Final = _P["threats"]
+P_PREY: Final = _P["prey"]
+P_LENGTHS: Final = _P["other_lengths"]
+_F: Final = {slot.name: index for index, slot in enumerate(FEATURES)}
+F_OPEN: Final = _F["open_up"]
+F_THREAT: Final = _F["threat_up"]
+F_PREY_AT: Final = _F["prey_up"]
+F_EXITS_AT: Final = _F["exits_up"]
+F_FOOD_AT: Final = _F["food_up"]
+F_HEAD_AT: Final = _F["head_up"]
+F_FOOD_STEPS: Final = _F["food_steps"]
+F_HEAD_STEPS: Final = _F["head_steps"]
+F_TAIL_STEPS: Final = _F["tail_steps"]
+F_TAIL_WAITS: Final = _F["tail_waits"]
+_PLANES: Final = len(PLANES)
+_FEATURES: Final = len(FEATURES)
+_CONTEXT: Final = len(CONTEXT)
+
+
+@inlined
+def byte(value: int) -> int:
+    """Return a count cut to what a byte holds."""
+    return min(max(value, 0), 255)
+
+
+@inlined
+def gather(trail: Any, words: Words, cells: Cells, game: int) -> None:
+    """Fill the trail of one game."""
+    at_entry, longest, second, bodies = 0, 0, 0, 0
+    for snake in range(words[game, SNAKES]):
+        trail.start[snake] = at_entry
+        at = HEADER + snake * SNAKE_WORDS
+        if words[game, at + CAUSE] != ALIVE_CAUSE:
+            continue
+        length, stack, head = int(words[game, at + LENGTH]), int(words[game, at + STACK]), int(words[game, at + HEAD])
+        cell = int(words[game, at + TAIL])
+        for index in range(length - stack + 1):
+            trail.cell[at_entry] = cell
+            trail.turns[at_entry] = byte(index + stack)
+            at_entry += 1
+            if index < length - stack:
+                cell = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
+        for direction in range(4):
+            there = neighbour(words, cells, game, head, direction)
+            trail.next[snake, direction] = there if is_open(words, cells, game, there) else -1
+        bodies += length
+        if length > longest:
+            longest, second = length, longest
+        else:
+            second = max(second, length)
+    trail.start[words[game, SNAKES]] = at_entry
+    trail.longest, trail.second, trail.bodies, trail.game = longest, second, bodies, game
+
+
+@inlined
+def write_board(lens: Any, words: Words, cells: Cells, game: int, symmetry: int, row: Bytes, size: int) -> None:
+    """Clear the row and write what does not depend on the snake: board, food, hazards."""
+    row[:size] = lens.board[symmetry, :size]
+    row[size:] = 0
+    place = lens.place[symmetry]
+    first = int(words[game, FOOD_AT])
+    for index in range(first, first + words[game, FOOD]):
+        row[P_FOOD * size + place[words[game, index]]] = 255
+    if words[game, HAZARDS] > 0:
+        area = int(words[game, AREA])
+        for cell in range(area):
+            count = cells[game, area + cell]
+            if count > 0 and place[cell] >= 0:
+                row[P_HAZARDS * size + place[cell]] = count
+
+
+@inlined
+def write_other(lens: Any, trail: Any, words: Words, game: int, other: int, mine: int, symmetry: int, row: Bytes,
+                size: int) -> None:  # fmt: skip
+    """Write another living snake's body, head and reach; `mine` is my length."""
+    place = lens.place[symmetry]
+    at = HEADER + other * SNAKE_WORDS
+    length = int(words[game, at + LENGTH])
+    for entry in range(trail.start[other], trail.start[other + 1]):
+        spot = place[trail.cell[entry]]
+        row[P_OTHER_BODIES * size + spot] = trail.turns[entry]
+        row[P_LENGTHS * size + spot] = byte(length)
+    spot = place[words[game, at + HEAD]]
+    row[P_OTHER_HEADS * size + spot] = byte(words[game, at + HEALTH])
+    reach = P_THREATS
+    if length >= mine:
+        row[P_STRONGER * size + spot] = byte(1 + length - mine)
+    else:
+        row[P_WEAKER * size + spot] = byte(mine - length)
+        reach = P_PREY
+    for direction in range(4):
+        there = trail.next[other, direction]
+        if there >= 0:
+            row[reach * size + place[there]] = 255
+
+
+@inlined
+def offsets(words: Words, game: int, start: int, end: int) -> Any:
+    """Return the steps up, down, left, right from one cell to another, the shorter way round where edges wrap.
+
+    Both ways are given where both are equally short.
+    """
+    stride = int(words[game, STRIDE])
+    right, up = end % stride - start % stride, end // stride - start // stride
+    left, down = -right, -up
+    if words[game, RULES] & WRAPPED:
+        width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+        right, left, up, down = right % width, left % width, up % height, down % height
+        if right > left:
+            right = 0
+        elif left > right:
+            left = 0
+        if up > down:
+            up = 0
+        elif down > up:
+            down = 0
+    return max(up, 0), max(down, 0), max(left, 0), max(right, 0)
+
+
+@inlined
+def steps(way: Any) -> int:
+    """Return the number of steps of some offsets."""
+    return max(way[0], way[1]) + max(way[2], way[3])
+
+
+@inlined
+def write_way(way: Any, symmetry: int, first: int, row: Bytes) -> None:
+    """Write offsets into the four feature slots from `first` on, turned with the frame."""
+    row[first + MOVE_TO[symmetry, 0]] = byte(way[0])
+    row[first + MOVE_TO[symmetry, 1]] = byte(way[1])
+    row[first + MOVE_TO[symmetry, 2]] = byte(way[2])
+    row[first + MOVE_TO[symmetry, 3]] = byte(way[3])
+
+
+@inlined
+def write_moves(lens: Any, trail: Any, words: Words, cells: Cells, game: int, snake: int, symmetry: int, planes: Bytes,
+                size: int, row: Bytes) -> None:  # fmt: skip
+    """Write the features of my four moves; the planes of threats and prey stand already."""
+    place = lens.place[symmetry]
+    for direction in range(4):
+        there = int(trail.next[snake, direction])
+        to = MOVE_TO[symmetry, direction]
+        if there < 0:
+            continue
+        row[F_OPEN + to] = 255
+        row[F_THREAT + to] = planes[P_THREATS * size + place[there]]
+        row[F_PREY_AT + to] = planes[P_PREY * size + place[there]]
+        exits = 0
+        for onward in range(4):
+            exits += is_open(words, cells, game, neighbour(words, cells, game, there, onward))
+        row[F_EXITS_AT + to] = exits
+
+
+@inlined
+def write_distances(words: Words, game: int, snake: int, symmetry: int, row: Bytes) -> None:
+    """Write where the nearest food, the nearest other head and my tail are."""
+    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    nearest, least = -1, 255
+    first = int(words[game, FOOD_AT])
+    for index in range(first, first + words[game, FOOD]):
+        away = steps(offsets(words, game, head, int(words[game, index])))
+        if away < least:
+            nearest, least = int(words[game, index]), away
+    row[F_FOOD_STEPS] = least
+    if nearest >= 0:
+        write_way(offsets(words, game, head, nearest), symmetry, F_FOOD_AT, row)
+    nearest, least = -1, 255
+    for other in range(words[game, SNAKES]):
+        at = HEADER + other * SNAKE_WORDS
+        if other != snake and words[game, at + CAUSE] == ALIVE_CAUSE:
+            away = steps(offsets(words, game, head, int(words[game, at + HEAD])))
+            if away < least:
+                nearest, least = int(words[game, at + HEAD]), away
+    row[F_HEAD_STEPS] = least
+    if nearest >= 0:
+        write_way(offsets(words, game, head, nearest), symmetry, F_HEAD_AT, row)
+    tail = int(words[game, HEADER + snake * SNAKE_WORDS + TAIL])
+    row[F_TAIL_STEPS] = byte(steps(offsets(words, game, head, tail)))
+
+
+@inlined
+def write_context(trail: Any, words: Words, longs: Longs, game: int, symmetry: int, row: Bytes) -> None:
+    """Write the context, slot by slot in the table's order."""
+    rules, damage = int(words[game, RULES]), int(words[game, DAMAGE])
+    width, height = byte(words[game, WIDTH]), byte(words[game, HEIGHT])
+    row[0] = min(longs[game, TURN] >> 2, 255)
+    row[1] = words[game, ALIVE] - 1
+    row[2] = words[game, SNAKES]
+    row[3] = height if SWAPS_AXES[symmetry] else width
+    row[4] = width if SWAPS_AXES[symmetry] else height
+    row[5] = 255 if rules & WRAPPED else 0
+    row[6] = 255 if rules & CONSTRICTOR else 0
+    row[7] = 255 if rules & ROYALE or words[game, MAP] == ROYALE_MAP else 0
+    row[8] = 255 if rules & SOLO else 0
+    row[9] = byte(damage)
+    row[10] = byte(-damage)
+    row[11] = byte(words[game, HAZARDS])
+    row[12] = byte(trail.bodies)
+    row[13] = byte(words[game, FOOD])
+    row[14] = byte(words[game, FOOD_CHANCE])
+    row[15] = byte(words[game, MINIMUM_FOOD])
+
+
+@inlined
+def write_row(lens: Any, trail: Any, words: Words, cells: Cells, longs: Longs, game: int, snake: int, symmetry: int,
+              planes: Bytes, features: Bytes, context: Bytes) -> None:  # fmt: skip
+    """Write the whole row of one living snake."""
+    size = planes.shape[0] // _PLANES
+    at = HEADER + snake * SNAKE_WORDS
+    mine, place = int(words[game, at + LENGTH]), lens.place[symmetry]
+    write_board(lens, words, cells, game, symmetry, planes, size)
+    for other in range(words[game, SNAKES]):
+        if other != snake and words[game, HEADER + other * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+            write_other(lens, trail, words, game, other, mine, symmetry, planes, size)
+    for entry in range(trail.start[snake], trail.start[snake + 1]):
+        planes[P_MY_BODY * size + place[trail.cell[entry]]] = trail.turns[entry]
+    planes[P_MY_HEAD * size + place[words[game, at + HEAD]]] = byte(words[game, at + HEALTH])
+    features[:] = 0
+    features[0] = byte(words[game, at + HEALTH])
+    features[1] = byte(mine)
+    longest = trail.second if mine == trail.longest else trail.longest
+    features[2] = byte(mine - longest)
+    features[3] = byte(longest - mine)
+    features[F_TAIL_WAITS] = byte(words[game, at + STACK] - 1)
+    write_moves(lens, trail, words, cells, game, snake, symmetry, planes, size, features)
+    write_distances(words, game, snake, symmetry, features)
+    write_context(trail, words, longs, game, symmetry, context)
+
+
+@compiled
+def encode_rows(
+    lenses: Any, lens_of: NDArray[np.int64], trail: Any, words: Words, cells: Cells, longs: Longs,
+    games: NDArray[np.int64], snakes: NDArray[np.int64], symmetries: Bytes,
+    planes: Bytes, features: Bytes, context: Bytes,
+) -> None:  # fmt: skip
+    """Write row i for snake `snakes[i]` of game `games[i]`, seen through `symmetries[i]`; see `observe.Observer`.
+
+    Rows of one game should follow each other: what its snakes share is then gathered once.
+    """
+    trail.game = -1
+    for index in range(games.shape[0]):
+        game, snake = games[index], snakes[index]
+        if snake >= words[game, SNAKES] or words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
+            planes[index] = 0
+            features[index] = 0
+            context[index] = 0
+            symmetries[index] = DEAD_ROW
+            continue
+        if trail.game != game:
+            gather(trail, words, cells, game)
+        symmetry = int(symmetries[index])
+        if symmetry == FOLLOW_FACING:
+            symmetry = int(FACING_UP[words[game, HEADER + snake * SNAKE_WORDS + FACING]])
+            symmetries[index] = symmetry
+        write_row(lenses[lens_of[game]], trail, words, cells, longs, game, snake, symmetry, planes[index],
+                  features[index], context[index])  # fmt: skip
+
+
+@compiled
+def scale_rows(source: Bytes, scales: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Write the float form: target[i, s, c] = source[i, s, c] * scales[s], one float32 multiply each."""
+    for index in range(source.shape[0]):
+        for slot in range(source.shape[1]):
+            scale = scales[slot]
+            for cell in range(source.shape[2]):
+                target[index, slot, cell] = np.float32(source[index, slot, cell]) * scale

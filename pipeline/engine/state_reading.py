@@ -1,0 +1,142 @@
+"""Reading the record of one game back into plain data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import grid, layout
+from pipeline.engine.compile_cache import compiled
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Cells, Records, Words
+from pipeline.engine.map_names import SNAIL_MODE
+
+_MOST_TAIL_COPIES: Final = 104  # state_checks lets no more through, and no turn adds to them
+
+
+@compiled
+def write_bodies(words: Words, cells: Cells, corpses: Words, game: int, out: Words) -> int:
+    """Write every snake's body into `out` int16[rows, 2] as (x, y), snake after snake, head first; return the rows.
+
+    Snakes whose corpse was not kept (corpses of shape (0, 0, 0), or dead when loaded) give no rows.
+    """
+    row = 0
+    stride = words[game, layout.STRIDE]
+    for snake in range(words[game, layout.SNAKES]):
+        at = layout.HEADER + snake * layout.SNAKE_WORDS
+        length, stack = words[game, at + layout.LENGTH], words[game, at + layout.STACK]
+        living = words[game, at + layout.CAUSE] == layout.ALIVE_CAUSE
+        if length == 0 or not (living or (corpses.shape[0] > 0 and words[game, at + layout.HEAD] > 0)):
+            continue
+        distinct = length - stack + 1
+        cell = int(words[game, at + layout.TAIL])
+        for index in range(distinct):
+            if not living:
+                cell = int(corpses[game, snake, index])
+            position = row + distinct - 1 - index
+            out[position, 0] = cell % stride - 1
+            out[position, 1] = cell // stride - 1
+            if living and index < distinct - 1:
+                cell = grid.neighbour(words, cells, game, cell, grid.direction_at(cells, game, cell))
+        for copy in range(distinct, length):
+            out[row + copy, 0] = out[row + distinct - 1, 0]
+            out[row + copy, 1] = out[row + distinct - 1, 1]
+        row += length
+    return row
+
+
+def food_cells(records: Records, game: int) -> list[list[int]]:
+    """Return the food as [x, y], in the rules' order."""
+    words = records.words[game]
+    first = int(words[layout.FOOD_AT])
+    stride = int(words[layout.STRIDE])
+    return [[c % stride - 1, c // stride - 1] for c in words[first : first + int(words[layout.FOOD])].tolist()]
+
+
+def hazard_cells(records: Records, game: int) -> list[list[int]]:
+    """Return the hazards as [x, y], stacks repeated, by x then y; snail_mode's pending ones last."""
+    words = records.words[game]
+    found: list[list[int]] = []
+    if words[layout.HAZARDS] > 0:
+        area, stride = int(words[layout.AREA]), int(words[layout.STRIDE])
+        counts: NDArray[Any] = records.cells[game, area : 2 * area]
+        for cell in np.nonzero(counts)[0].tolist():
+            found.extend([[cell % stride - 1, cell // stride - 1]] * int(counts[cell]))
+        found.sort()
+    if words[layout.MAP] == SNAIL_MODE:
+        found = [cell for cell in found if cell[1] < words[layout.HEIGHT]] + pending_hazards(records, game)
+    return found
+
+
+def pending_hazards(records: Records, game: int) -> list[list[int]]:
+    """Return snail_mode's pending trails where the official engine keeps them: one board height above."""
+    words = records.words[game]
+    stride, height = int(words[layout.STRIDE]), int(words[layout.HEIGHT])
+    found: list[list[int]] = []
+    for index in range(int(words[layout.SNAKES])):
+        at = layout.HEADER + index * layout.SNAKE_WORDS
+        cell, count = int(words[at + layout.PENDING]), int(words[at + layout.PENDING_COUNT])
+        found.extend([[cell % stride - 1, cell // stride - 1 + height]] * count)
+    return found
+
+
+def bodies_buffer(records: Records) -> NDArray[np.int16]:
+    """Return a buffer that holds all bodies of any game of these records."""
+    snakes = max(records.longs.shape[1] - layout.LONGS, 1)
+    return np.zeros((snakes * (records.cells.shape[1] // 2 + _MOST_TAIL_COPIES), 2), np.int16)
+
+
+def _death(records: Records, game: int, index: int, block: list[int], ids: Sequence[str]) -> dict[str, Any]:
+    killer = block[layout.KILLER]
+    return {
+        "cause": layout.CAUSE_WORDS[block[layout.CAUSE]],
+        "by": ids[killer] if killer >= 0 else "",
+        "on": int(records.longs[game, layout.LONGS + index]),
+    }
+
+
+def read_snakes(
+    records: Records,
+    game: int,
+    ids: Sequence[str],
+    buffer: NDArray[np.int16],
+    kept_bodies: Mapping[int, list[list[int]]],
+    kept_deaths: Mapping[int, dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the snakes of a state; the kept ones stand in for what the record does not know of snakes loaded dead."""
+    words = records.words[game]
+    rows = write_bodies(records.words, records.cells, records.corpses, game, buffer)
+    cells = buffer[:rows].tolist()
+    has_corpses = records.corpses.shape[0] > 0
+    snakes = []
+    row = 0
+    for index, name in enumerate(ids):
+        at = HEADER + index * SNAKE_WORDS
+        block = words[at : at + SNAKE_WORDS].tolist()
+        length, living = block[layout.LENGTH], block[layout.CAUSE] == ALIVE_CAUSE
+        if index in kept_bodies:
+            body = kept_bodies[index]
+            body = [list(cell) for cell in body + body[-1:] * (length - len(body))]
+        elif living or (has_corpses and block[layout.HEAD] > 0):
+            body = cells[row : row + length]
+            row += length
+        else:
+            body = []
+        snake: dict[str, Any] = {"id": name, "health": block[layout.HEALTH], "body": body}
+        if not living:
+            snake |= kept_deaths[index] if index in kept_deaths else _death(records, game, index, block, ids)
+        snakes.append(snake)
+    return snakes
+
+
+def read_state_back(records: Records, game: int, ids: Sequence[str]) -> dict[str, Any]:
+    """Return a whole state, knowing no more than the record does."""
+    words = records.words[game]
+    return {
+        "turn": int(records.longs[game, layout.TURN]),
+        "width": int(words[layout.WIDTH]),
+        "height": int(words[layout.HEIGHT]),
+        "food": food_cells(records, game),
+        "hazards": hazard_cells(records, game),
+        "snakes": read_snakes(records, game, ids, bodies_buffer(records), {}, {}),
+    }

@@ -1,0 +1,56 @@
+"""Compile everything once, so that later processes load it from disk: `python -m pipeline.engine.warm`."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.compile_cache import CACHE_FOLDER
+from pipeline.engine.game import Game
+
+
+def warm_single_games() -> None:
+    """Compile set-up, rules, maps and reading back for single games."""
+    game = Game.new(7, 7, ["a", "b"], settings={"foodSpawnChance": 100}, seed=1)
+    game.step({"a": "up", "b": "up"})
+    state = game.to_state()
+    game = Game.from_state(state)
+    game.step({"a": "up", "b": "left"}, food=[], hazards=[[0, 0]])
+    game.to_state()
+    Game.from_state(state).step({})
+
+
+def warm_batches() -> None:
+    """Compile the loops over batches, on one thread."""
+    batch = Batch.uniform(2, GameSpec(7, 7, 2))
+    batch.reset(1)
+    batch.play_random(2)
+
+
+def warm_threads() -> None:
+    """Compile the loop that spreads tiles over threads."""
+    batch = Batch.uniform(2, GameSpec(7, 7, 2), threads=2)
+    batch.reset(1)
+    batch.play_random(2)
+
+
+STEPS: tuple[tuple[str, Callable[[], None]], ...] = (
+    ("single games", warm_single_games),
+    ("batches", warm_batches),
+    ("threads", warm_threads),
+)
+
+
+def main() -> None:
+    """Compile step by step, a line each."""
+    for number, (name, step) in enumerate(STEPS, start=1):
+        begun = time.monotonic()
+        step()
+        took_s = time.monotonic() - begun
+        sys.stdout.write(f"engine [{number}/{len(STEPS)}] {name} ready in {took_s:.1f} s\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"compiled code lies in {CACHE_FOLDER}\n")
+
+
+if __name__ == "__main__":
+    main()
