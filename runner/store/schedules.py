@@ -102,6 +102,17 @@ def ever_saved(session: Session) -> bool:
     return session.scalar(select(ScheduleRow.name).limit(1)) is not None
 
 
+def upcoming(session: Session, limit: int) -> list[ScheduleRecord]:
+    """The enabled schedules that fall due next, the soonest first."""
+    rows = session.scalars(
+        select(ScheduleRow)
+        .where(ScheduleRow.next_run.is_not(None), ScheduleRow.removed_at.is_(None), ScheduleRow.enabled.is_(True))
+        .order_by(ScheduleRow.next_run, ScheduleRow.name)
+        .limit(limit)
+    )
+    return [_to_record(row) for row in rows]
+
+
 def count_active(session: Session) -> int:
     """How many are not removed."""
     statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))
