@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from pipeline.engine import Game, layout
-from pipeline.referee.board_writer import play_and_write, write_board
+from pipeline.engine.turn import play_turn
+from pipeline.referee.board_writer import write_board
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.schedule import GameSpec
 
@@ -56,16 +57,18 @@ class Arena:
             self._words, self._cells, self._corpses, 0, dead_too, self._path, self._text, self._marks
         ):
             self._make_room(2 * needed)
-        return self._cut()
+        view, start, pieces = self._view, 0, []
+        for end in self._marks.tolist():
+            pieces.append(view[start:end])
+            start = end
+        return pieces
 
     def play(self, moves: Sequence[int]) -> list[memoryview]:
         """Play one turn and return the new board's text; `moves[seat]` is read for living snakes."""
         self._moves[0] = moves
-        needed = play_and_write(
-            self._words, self._cells, self._longs, self._corpses, self._moves, 0, self._path, self._text, self._marks
-        )
+        play_turn(self._words, self._cells, self._longs, self._corpses, self._moves, 0)
         self.turn += 1
-        return self.segments() if needed else self._cut()
+        return self.segments()
 
     def death(self, seat: int) -> tuple[str, int | None, int | None]:
         """Return why a snake died, the killer's seat and the turn: ("", None, None) while it lives."""
@@ -83,13 +86,6 @@ class Arena:
     def _make_room(self, size: int) -> None:
         self._text = np.zeros(size, np.uint8)
         self._view = memoryview(self._text.data)
-
-    def _cut(self) -> list[memoryview]:
-        view, start, pieces = self._view, 0, []
-        for end in self._marks.tolist():
-            pieces.append(view[start:end])
-            start = end
-        return pieces
 
 
 def rehearse(spec: GameSpec, conditions: Conditions) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.map_names import SNAIL_MODE
-from pipeline.engine.turn import play_turn
 
 Text = NDArray[np.uint8]
 Marks = NDArray[np.int64]
@@ -180,12 +179,3 @@ def write_board(
     marks[snakes] = at
     marks[snakes + 1] = _write_hazards(words, cells, game, out, at)
     return 0
-
-
-@compiled
-def play_and_write(
-    words: Any, cells: Any, longs: Any, corpses: Any, moves: Any, game: int, path: Any, out: Text, marks: Marks
-) -> int:
-    """Play one whole turn, then write the board as `write_board` does, living snakes only."""
-    play_turn(words, cells, longs, corpses, moves, game)
-    return int(write_board(words, cells, corpses, game, False, path, out, marks))
