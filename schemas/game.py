@@ -7,7 +7,8 @@ with y growing upward.
 A frame tells the board of one turn: `s` the living snakes, `b` their whole bodies on the first frame and after a gap
 in turns, `f` food and `z` hazards where they differ from the frame before. In between a body follows from the frame
 before: the new head in front, then the old body without its last entry; if the new length is greater, the last entry
-of the result is repeated until the length is right.
+of the result is repeated until the length is right. The official CLI's `/end` counts one turn more, so a snake's own
+last frame may show the board before it once more, with no head moved.
 """
 
 from datetime import datetime

@@ -1,0 +1,1 @@
+"""Games as data: imported, read, and given to whoever trains on them."""

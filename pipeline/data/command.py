@@ -1,0 +1,24 @@
+"""`ouroboros import-games`: games of other programs into the games folder."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from pipeline.data.game_logs import import_games
+from schemas.settings import get_config
+
+
+@click.command("import-games")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--you", metavar="NAME", help="Your snake, by name or id; default: the first one listed in each game.")
+def import_games_command(paths: tuple[Path, ...], you: str | None) -> None:
+    """Import games from output files of the official CLI (`-o`) and from the game engine's exported JSON."""
+    games_dir = get_config().games_dir
+    report = import_games(paths, games_dir, datetime.now(UTC), you)
+    for refused in report.refused:
+        click.echo(f"not imported: {refused.path}: {refused.reason}", err=True)
+    where = f" into {report.written_to}" if report.written_to else ""
+    click.echo(f"{report.games} games imported{where}, {report.already_there} were there already.")
+    if report.refused and not report.games:
+        raise click.exceptions.Exit(1)
