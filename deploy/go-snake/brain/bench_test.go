@@ -4,30 +4,13 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"ouroboros-snake/api"
 )
 
-// midgame collects positions of self-play games from turn 30 on, with every living snake's view.
-func midgame(tb testing.TB, ruleset string, snakes, games int) []*api.Request {
-	tb.Helper()
-	var views []*api.Request
-	play := brained(mustRead(tb, "../config.yaml"))
-	for seed := range games {
-		game := newArena(ruleset, 11, 11, snakes, uint64(seed)+1000)
-		players := map[string]chooser{}
-		for _, id := range game.order {
-			players[id] = play()
-		}
-		game.play(players, 400, func(req *api.Request) {
-			if req.Turn >= 30 && len(req.Board.Snakes) >= min(snakes, 3) {
-				views = append(views, req)
-			}
-		})
-	}
-	return views
-}
+// tries is how often each decision is timed: the least time of them is the decision's own, without what else the machine
+// did meanwhile.
+const tries = 5
 
+// benchmarkMove times whole decisions on positions of self-play games from turn 30 on.
 func benchmarkMove(b *testing.B, snakes int) {
 	views := midgame(b, "standard", snakes, 10)
 	w := mustRead(b, "../config.yaml")
@@ -36,16 +19,23 @@ func benchmarkMove(b *testing.B, snakes int) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		began := time.Now()
-		if _, err := player.Move(views[i%len(views)], w); err != nil {
-			b.Fatal(err)
+		least := time.Hour
+		for range tries {
+			began := time.Now()
+			decide(b, player, views[i%len(views)], w)
+			least = min(least, time.Since(began))
 		}
-		taken = append(taken, time.Since(began))
+		taken = append(taken, least)
 	}
 	b.StopTimer()
 	slices.Sort(taken)
-	b.ReportMetric(float64(taken[len(taken)*99/100].Nanoseconds()), "p99-ns")
-	b.ReportMetric(float64(taken[len(taken)-1].Nanoseconds()), "max-ns")
+	sum := time.Duration(0)
+	for _, t := range taken {
+		sum += t
+	}
+	b.ReportMetric(float64(sum.Nanoseconds())/float64(b.N), "mean-ns/move")
+	b.ReportMetric(float64(taken[len(taken)*99/100].Nanoseconds()), "p99-ns/move")
+	b.ReportMetric(float64(taken[len(taken)-1].Nanoseconds()), "max-ns/move")
 }
 
 func BenchmarkMoveDuel(b *testing.B)  { benchmarkMove(b, 2) }

@@ -86,3 +86,23 @@ func decide(tb testing.TB, p *Player, req *api.Request, w *weights.Weights) Deci
 	}
 	return d
 }
+
+// midgame collects positions of self-play games from turn 30 on, with every living snake's view.
+func midgame(tb testing.TB, ruleset string, snakes, games int) []*api.Request {
+	tb.Helper()
+	var views []*api.Request
+	play := brained(mustRead(tb, "../config.yaml"))
+	for seed := range games {
+		game := newArena(ruleset, 11, 11, snakes, uint64(seed)+1000)
+		players := map[string]chooser{}
+		for _, id := range game.order {
+			players[id] = play()
+		}
+		game.play(players, 400, func(req *api.Request) {
+			if req.Turn >= 30 && len(req.Board.Snakes) >= min(snakes, 3) {
+				views = append(views, req)
+			}
+		})
+	}
+	return views
+}
