@@ -3,6 +3,7 @@
 import signal
 from datetime import UTC, datetime, timedelta
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,6 +160,7 @@ def test_delays_double_up_to_their_cap_and_resource_waits_longer():
     assert 240 * 0.8 <= retry_delay_s(plan, DUE, 1, FailureClass.RESOURCE) <= 240
 
 
+@hypothesis.settings(deadline=None)
 @given(
     attempt=st.integers(min_value=1, max_value=10_000),
     base_s=st.floats(min_value=0.001, max_value=1e6),
@@ -204,6 +206,7 @@ any_facts = st.builds(
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(known=any_facts, seen=observations)
 def test_every_settlement_is_whole(known, seen):
     """Success says nothing more; every other end says why it failed or that it was cancelled, and what comes next."""

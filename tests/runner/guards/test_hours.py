@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,7 @@ def test_an_unknown_zone_is_refused(zone):
         parse_hours("8-18", zone)
 
 
+@hypothesis.settings(deadline=None)
 @given(start=st.integers(0, 1439), length=st.integers(1, 1439), minute=st.integers(0, 1439))
 def test_a_span_holds_exactly_its_minutes(start, length, minute):
     end = (start + length) % 1440

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,6 +179,7 @@ def test_a_full_battery_is_enough_whatever_the_margin():
     assert ask(full, settings=settings, previous=refused("battery")).allowed
 
 
+@hypothesis.settings(deadline=None)
 @given(
     cpu=st.floats(0, 100), memory=st.floats(0, 64), better=st.floats(0, 30), last=st.sampled_from(["", "cpu", "memory"])
 )

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from runner.worker.exitcodes import WorkerExit
+from runner.worker.identity import stat_fields
 from runner.worker.launch import Launcher
 from runner.worker.observation import Phase
 from runner.worker.rundir import ClaimRole, Heartbeat, RunDir
@@ -137,14 +138,20 @@ def test_a_claim_of_an_earlier_boot_is_not_adopted(bench, tmp_path):
     assert bench.launcher.adopt(run_dir.path, 0.0) is None
 
 
-def test_the_age_of_a_heartbeat_counts_from_the_launch_until_the_first(bench):
-    handle = bench.start("wait_for_stop")
-    (handle.run_dir.path / "heartbeat.json").unlink(missing_ok=True)
-    before = bench.launcher.observe(handle, handle.known_since_s + 400.0)
-    assert before.heartbeat_age_s <= 400.0
-    bench.working(handle)
-    later_s = time.monotonic() + 1000.0
-    assert 900.0 < bench.launcher.observe(handle, later_s).heartbeat_age_s <= 1001.0 + later_s - time.monotonic()
+def test_the_age_of_a_heartbeat_counts_from_the_last_one_and_before_it_from_the_launch(bench, until):
+    handle = bench.working(bench.start("wait_for_stop"))
+    os.kill(handle.identity.pid, signal.SIGSTOP)
+    until(lambda: stat_fields(handle.identity.pid)[0] == b"T", "the worker to stand still: no more heartbeats")
+    last = handle.run_dir.read_heartbeat()
+    seen = bench.launcher.observe(handle, last.monotonic_s + 500.0)
+    assert seen.heartbeat_age_s == pytest.approx(500.0)
+    (handle.run_dir.path / "heartbeat.json").unlink()
+    seen = bench.launcher.observe(handle, handle.known_since_s + 400.0)
+    assert seen.heartbeat_age_s == pytest.approx(400.0)
+    foreign = last.model_copy(update={"worker": last.worker.model_copy(update={"start_ticks": 1}), "monotonic_s": 1e9})
+    handle.run_dir.write_heartbeat(foreign)
+    seen = bench.launcher.observe(handle, handle.known_since_s + 400.0)
+    assert seen.heartbeat_age_s == pytest.approx(400.0)
 
 
 def test_a_frozen_worker_grows_silent(bench, until):

@@ -2,6 +2,7 @@
 
 import threading
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,7 @@ def test_everything_comes_back_as_it_was_written(folder, request_for):
     ]
 
 
+@hypothesis.settings(deadline=None)
 @given(cut=st.integers(min_value=0))
 def test_no_part_of_a_result_is_taken_for_a_result(tmp_path_factory, cut):
     folder = RunDir(tmp_path_factory.mktemp("run"))

@@ -1,5 +1,6 @@
 """When and how hard a worker is ended: pure."""
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +69,7 @@ def test_the_first_reason_stays_unless_time_is_short():
     assert follow(None, None, 0.0) is None
 
 
+@hypothesis.settings(deadline=None)
 @given(
     reason=st.sampled_from(StopReason),
     pauses=st.lists(st.floats(min_value=0.0, max_value=45.0), min_size=1, max_size=60),
