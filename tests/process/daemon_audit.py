@@ -1,0 +1,66 @@
+"""Count what a state folder holds after lives that were killed: nothing lost, nothing twice, nothing left running."""
+
+import sqlite3
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from runner.schedule import fires
+from schemas.instants import to_text
+
+
+def audit(home: Path, crons: dict[str, str], start: datetime, end: datetime) -> dict[str, int]:
+    """Check every promise; returns what was counted, for the reader.
+
+    Raises:
+        AssertionError: something was lost, doubled, or left unfinished.
+    """
+    connection = sqlite3.connect(home / "automation_tracking.db")
+    try:
+        occurrences = connection.execute(
+            "SELECT id, schedule_name, scheduled_for, state, trigger_type FROM occurrences"
+        ).fetchall()
+        executions = connection.execute(
+            "SELECT id, occurrence_id, status, completed_at, success FROM executions"
+        ).fetchall()
+        outbox = connection.execute("SELECT execution_id, kind, state FROM outbox").fetchall()
+    finally:
+        connection.close()
+    _every_fire_has_one_row(occurrences, crons, start, end)
+    assert {row[3] for row in occurrences} <= {"succeeded", "coalesced", "failed", "missed", "skipped"}, occurrences
+    assert [row for row in executions if row[3] is None] == []
+    successes = Counter(row[1] for row in executions if row[4])
+    for number, _, _, state, _ in occurrences:
+        assert successes[number] == (1 if state == "succeeded" else 0), (number, state)
+    ledger = [line.split() for line in (home / "ledger.txt").read_text().splitlines()]
+    worked = Counter(int(line[0]) for line in ledger)
+    assert max(worked.values()) == 1, "one execution worked twice"
+    known = {row[0] for row in executions}
+    assert set(worked) <= known, "a worker worked for an execution that the history does not know"
+    assert {row[0] for row in executions if row[4]} <= set(worked), "a success without any work"
+    _every_end_was_told_once(executions, outbox)
+    told = Counter(line.split()[0] for line in (home / "pigeon.txt").read_text().splitlines())
+    assert set(told) == {str(number) for number in known}
+    return {
+        "occurrences": len(occurrences),
+        "executions": len(executions),
+        "messages": len(outbox),
+        "told again after a kill": sum(count - 1 for count in told.values()),
+    }
+
+
+def _every_fire_has_one_row(occurrences, crons: dict[str, str], start: datetime, end: datetime) -> None:
+    rows = Counter((name, when) for _, name, when, _, kind in occurrences if kind == "scheduled")
+    for name, cron in crons.items():
+        due = fires.upcoming(name, cron, "UTC", start, 100_000 if end - start > timedelta(days=300) else 5_000)
+        expected = {(name, to_text(instant)) for instant in due if instant <= end}
+        found = {key for key in rows if key[0] == name}
+        assert found == expected, (sorted(found - expected), sorted(expected - found))
+    assert max(rows.values()) == 1
+
+
+def _every_end_was_told_once(executions, outbox) -> None:
+    told = Counter(execution_id for execution_id, kind, _ in outbox if kind in ("completion", "failure"))
+    for number, *_ in executions:
+        assert told[number] == 1, f"execution {number} was told of {told[number]} times"
+    assert {state for _, _, state in outbox} == {"sent"}

@@ -1,0 +1,59 @@
+"""Jobs that a daemon under test launches as real worker processes (`daemon_jobs:NAME`)."""
+
+import os
+import threading
+
+from schemas.errors import BadInputError
+from schemas.execution import JobContext, Outcome, RunRequest, RunResult
+from schemas.model import PipelineState, PipelineStatus
+
+MEASURED = PipelineState(
+    status=PipelineStatus.COMPLETED,
+    best_win_rate=0.55,
+    best_win_rate_low=0.5,
+    best_win_rate_high=0.6,
+    best_win_rate_games=400,
+    total_games_processed=400,
+)
+
+
+def ledger(request: RunRequest, context: JobContext) -> RunResult:
+    """Leave one line that says: this run was really done."""
+    _write_line(request)
+    context.report(MEASURED)
+    return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
+
+
+def fails_at_first(request: RunRequest, context: JobContext) -> RunResult:
+    """An error at the first attempt, a success at the second."""
+    _write_line(request)
+    if request.attempt == 1:
+        raise RuntimeError("the first attempt fails")
+    return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
+
+
+def refuses(request: RunRequest, context: JobContext) -> RunResult:
+    """Bad input: the same request would fail again."""
+    _write_line(request)
+    raise BadInputError("this cannot work", where="here", remedy="Ask for something else.")
+
+
+def until_stopped(request: RunRequest, context: JobContext) -> RunResult:
+    """Goes on until it is asked to stop; the second execution of an occurrence ends at once."""
+    _write_line(request)
+    if (request.settings.home / "let_it_end").exists():
+        return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
+    pause = threading.Event()
+    while not context.stop_requested():
+        context.report(MEASURED.model_copy(update={"status": PipelineStatus.CONTINUOUS_TRAINING}))
+        pause.wait(0.02)
+    return RunResult(outcome=Outcome.CANCELLED, state=MEASURED)
+
+
+def _write_line(request: RunRequest) -> None:
+    line = f"{request.execution_id} {request.schedule_name} {request.scheduled_for.isoformat()} {request.attempt}\n"
+    descriptor = os.open(request.settings.home / "ledger.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,185 @@
+"""A daemon with a clock and a GPU of our own; everything else is real: database, worker processes, files."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from runner import bookkeeping
+from runner.service import Service
+from runner.store import queue
+from schemas.automation import TrainingSchedule
+from schemas.execution import ExecutionResult
+from schemas.files import write_atomic
+from schemas.instants import from_text, to_text
+from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceRequirements
+from schemas.notification import NotificationSettings
+from schemas.service import SchedulerSettings, WorkerSettings
+from schemas.settings import Settings
+from schemas.training import TrainingConfiguration
+
+ANY_MACHINE = ResourceRequirements(min_free_memory_gb=0, min_free_disk_gb=0, max_cpu_usage_percent=100)
+LOOK_S = 0.01
+DEADLINE_S = 90.0
+
+
+class SimulatedClock:
+    """Wall time as the test says, kept in a file so that the next life goes on from there; durations are real."""
+
+    def __init__(self, file: Path, start: datetime) -> None:
+        self._file = file
+        self.instant = from_text(file.read_text()) if file.exists() else start
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def advance(self, step: timedelta) -> None:
+        self.instant += step
+        write_atomic(self._file, to_text(self.instant))
+
+
+class NoGpu:
+    """A machine without a GPU, or with the one it is given."""
+
+    def __init__(self, state: GpuState | None = None) -> None:
+        self.state = state or GpuState(finding=GpuFinding.ABSENT, detail="a test without a GPU")
+
+    def look(self, own_pids: Collection[int] = ()) -> GpuState:
+        return self.state
+
+    def use_of(self, pids: set[int]) -> None:
+        return None
+
+
+class Pigeon:
+    """The user's own notification system: a line for each ended run."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def send_training_completion_notification(self, result: ExecutionResult) -> None:
+        with self._file.open("a") as handle:
+            handle.write(f"{result.execution_id} {result.outcome.value}\n")
+
+
+def settings_for(home: Path) -> Settings:
+    return Settings(
+        home=home,
+        guards=GuardSettings(cpu_window_s=0.01, cpu_sample_interval_s=0.01, retry_interval_s=0.01),
+        workers=WorkerSettings(
+            heartbeat_interval_s=0.2, sample_interval_s=0.2, soft_stop_timeout_s=20, term_timeout_s=1, nice=0
+        ),
+        scheduler=SchedulerSettings(drain_timeout_s=20),
+        notifications=NotificationSettings(emails=["a@example.com"], max_messages_per_hour=100_000),
+    )
+
+
+def schedule(name: str, cron: str, job: str = "ledger", **fields: object) -> TrainingSchedule:
+    given: dict[str, object] = {
+        "resource_requirements": ANY_MACHINE,
+        "training_config": TrainingConfiguration(max_training_time_hours=1),
+        "worker": f"daemon_jobs:{job}",
+        "retry_backoff_s": 1,
+    }
+    return TrainingSchedule(name=name, cron_expression=cron, **{**given, **fields})
+
+
+class World:
+    """One life of a daemon, turned by hand."""
+
+    def __init__(
+        self,
+        home: Path,
+        start: datetime,
+        *,
+        reach: Callable[[str], None] | None = None,
+        gpu: GpuState | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.clock = SimulatedClock(home / "simulated_now", start)
+        pigeon = Pigeon(home / "pigeon.txt")
+        wanted = settings or settings_for(home)
+        self.service = Service(wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False)
+        self._reach = reach
+
+    def __enter__(self) -> "World":
+        self.service.__enter__()
+        self.daemon = self.service.daemon
+        self.store = self.service.store
+        if self._reach is not None:
+            self.service.runtime.reach = self._reach
+            self.service.courier.reach = self._reach
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.service.__exit__(None, None, None)
+
+    def save(self, *schedules: TrainingSchedule) -> None:
+        with self.store.write() as session:
+            for item in schedules:
+                bookkeeping.save_schedule(session, item, self.clock.now())
+
+    def start(self) -> None:
+        self.daemon.start(self.clock.now())
+
+    def turn(self) -> None:
+        self.daemon.tick(self.clock.now())
+        self.service.courier.deliver_due(self.clock.now())
+
+    def turn_until(self, condition: Callable[[], object], what: str) -> None:
+        """Turn, in real time, until a condition holds."""
+        end_s = time.monotonic() + DEADLINE_S
+        pause = threading.Event()
+        while True:
+            self.turn()
+            if condition():
+                return
+            assert time.monotonic() < end_s, f"never came: {what}"
+            pause.wait(LOOK_S)
+
+    def is_quiet(self) -> bool:
+        """Nothing runs and nothing is ready to run."""
+        with self.store.read() as session:
+            waiting = queue.waiting(session, self.clock.now(), 1)
+        return not self.daemon.steps.watch.runs and not waiting
+
+    def live_until(self, end: datetime, step: timedelta) -> None:
+        """Let simulated time pass; it stands still while anything runs or could run."""
+        while self.clock.now() < end:
+            self.turn_until(self.is_quiet, "quiet")
+            self.clock.advance(step)
+        self.turn_until(self.is_quiet, "quiet at the end")
+        with self.store.read() as session:
+            left = queue.depth(session)
+        while left:  # retries that are not ready yet
+            self.clock.advance(step)
+            self.turn_until(self.is_quiet, "quiet after the end")
+            with self.store.read() as session:
+                left = queue.depth(session)
+
+    def lines(self, name: str) -> list[list[str]]:
+        """The words of each line of a file in the state folder."""
+        path = self.home / name
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def die_at(point: str, nth: int) -> Callable[[str], None]:
+    """SIGKILL this process when `point` is reached for the `nth` time."""
+    seen = 0
+
+    def reach(reached: str) -> None:
+        nonlocal seen
+        if reached == point:
+            seen += 1
+            if seen == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach

@@ -1,0 +1,59 @@
+"""kill -9 at every named point of the flow, then another life: nothing lost, nothing twice, nothing left running."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from daemon_audit import audit
+from daemon_life import START
+
+LIFE = Path(__file__).parent / "daemon_life.py"
+SPAN_HOURS = 1.0
+CRONS = {"hourly": "0 * * * *", "often": "*/30 * * * *"}
+POINTS = [
+    ("start.announced", 1),
+    ("start.taken_over", 1),
+    ("obey.answering", 1),
+    ("obey.answered", 1),
+    ("fire.recording", 1),
+    ("fire.recorded", 1),
+    ("drop.claimed", 1),
+    ("drop.recorded", 1),
+    ("drop.archived", 1),
+    ("launch.intending", 2),
+    ("launch.intended", 2),
+    ("launch.spawned", 2),
+    ("launch.known", 2),
+    ("run.observed", 2),
+    ("run.settling", 2),
+    ("run.settled", 2),
+    ("mail.taken", 2),
+    ("mail.sent", 2),
+    ("mail.marked", 2),
+]
+
+
+def live(home: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(LIFE), str(home), str(SPAN_HOURS), point, str(nth)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(LIFE.parent)},
+    )
+
+
+@pytest.mark.parametrize(("point", "nth"), POINTS, ids=[point for point, _ in POINTS])
+def test_killed_at(point: str, nth: int, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = live(home, point, nth)
+    assert first.returncode == -signal.SIGKILL, f"{point} was never reached: {first.stderr}"
+    second = live(home, "-", 0)
+    assert second.returncode == 0, second.stderr
+    counted = audit(home, CRONS, START, START + timedelta(hours=SPAN_HOURS))
+    assert counted["executions"] >= 6
