@@ -22,6 +22,11 @@ def build_go_snake(folder: Path) -> Path:
     return _build(REPOSITORY / "deploy" / "go-snake", ".", folder / "go-snake")
 
 
+def build_mindless_snake(folder: Path) -> Path:
+    """Build the cheapest snake there can be."""
+    return _build(REPOSITORY / "tests" / "benchmarks" / "mindless-snake", ".", folder / "mindless-snake")
+
+
 def _build(module: Path, package: str, output: Path) -> Path:
     run = subprocess.run(
         ["go", "build", "-o", str(output), package],

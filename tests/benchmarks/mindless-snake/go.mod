@@ -1,0 +1,3 @@
+module mindless-snake
+
+go 1.18
