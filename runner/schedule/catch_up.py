@@ -14,13 +14,15 @@ passed the watermark. A clock stepped forward is downtime like any other.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from runner.schedule.fires import count_fires, latest, next_fire
+from runner.schedule.fires import between, count_fires, latest, next_fire
 from schemas.automation import CatchUpPolicy, TrainingSchedule
 from schemas.instants import to_text
 
 GRACE_S = 60.0
 """An occurrence found so late is still on time: the loop was busy, not gone."""
 ROW_BOUND = 100
+_FEW = 32
+"""Up to so many due fires are simply listed: the everyday case, in a few microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +102,24 @@ def plan(
     Raises:
         ScheduleError: the schedule's line or time zone cannot be used.
     """
-    clock = (schedule.name, schedule.cron_expression, schedule.timezone)
-    start = next_fire(*clock, watermark)
-    if start is None or start > now:
-        return FirePlan(watermark, start, held_back=max(watermark - now, timedelta(0)))
-    newest = latest(*clock, watermark, now, 1)[0]
-    next_run = next_fire(*clock, now)
-    stretch = _Stretches(schedule, row_bound)
+    due = _Due(schedule, watermark, now, row_bound)
+    if due.newest is None:
+        return FirePlan(watermark, due.next_run, held_back=max(watermark - now, timedelta(0)))
     if pause_note is not None:
         reason = f"the schedule was paused{': ' if pause_note else ''}{pause_note}"
-        return FirePlan(newest, next_run, missed=stretch.missed(watermark, now, "paused", reason))
+        return FirePlan(due.newest, due.next_run, missed=due.missed(watermark, now, "paused", reason))
     on_time_from = max(watermark, now - timedelta(seconds=grace_s, microseconds=1))
     patience = timedelta(hours=schedule.start_deadline_hours)
-    on_time = tuple(Due(instant, False, "", instant + patience) for instant in stretch.all(on_time_from, now))
-    late = _late(schedule, stretch, watermark, on_time_from, now, on_time)
-    return FirePlan(newest, next_run, late.to_queue + on_time, late.coalesced, late.missed)
+    on_time = tuple(Due(instant, False, "", instant + patience) for instant in due.all(on_time_from, now))
+    if len(on_time) == due.count(watermark, now):
+        return FirePlan(due.newest, due.next_run, on_time)
+    late = _late(schedule, due, watermark, on_time_from, now, on_time)
+    return FirePlan(due.newest, due.next_run, late.to_queue + on_time, late.coalesced, late.missed)
 
 
 def _late(
     schedule: TrainingSchedule,
-    stretch: "_Stretches",
+    due: "_Due",
     watermark: datetime,
     until: datetime,
     now: datetime,
@@ -130,11 +130,11 @@ def _late(
     window_start = min(until, max(watermark, now - timedelta(hours=schedule.catch_up_window_hours)))
     if schedule.catch_up is CatchUpPolicy.NONE:
         reason = f"{found}, and the catch-up policy is none"
-        return FirePlan(until, None, missed=stretch.missed(watermark, until, "catch_up_none", reason))
+        return FirePlan(until, None, missed=due.missed(watermark, until, "catch_up_none", reason))
     reason = f"{found}, more than the catch-up window of {schedule.catch_up_window_hours:g} h ago"
-    missed = stretch.missed(watermark, window_start, "catch_up_window", reason)
+    missed = due.missed(watermark, window_start, "catch_up_window", reason)
     wanted = _wanted(schedule, bool(on_time))
-    caught = stretch.newest(window_start, until, wanted)
+    caught = due.latest(window_start, until, wanted)
     reason = f"{found}: caught up ({schedule.catch_up.value})"
     deadline = now + timedelta(hours=schedule.start_deadline_hours)
     to_queue = tuple(Due(instant, True, reason, deadline) for instant in caught)
@@ -142,7 +142,7 @@ def _late(
     if not standing:
         return FirePlan(until, None, missed=missed)
     before = to_queue[0].scheduled_for - timedelta(microseconds=1) if to_queue else until
-    coalesced = stretch.coalesced(window_start, before, standing[0].scheduled_for, found)
+    coalesced = due.coalesced(window_start, before, standing[0].scheduled_for, found)
     return FirePlan(until, None, to_queue, coalesced, missed)
 
 
@@ -153,18 +153,33 @@ def _wanted(schedule: TrainingSchedule, has_on_time: bool) -> int:
     return 0 if has_on_time else 1
 
 
-class _Stretches:
-    """The fires of one schedule between two instants, as rows or as a range."""
+class _Due:
+    """The fires of one schedule in (watermark, now]: a list where they are few, else counted by arithmetic."""
 
-    def __init__(self, schedule: TrainingSchedule, row_bound: int) -> None:
+    def __init__(self, schedule: TrainingSchedule, watermark: datetime, now: datetime, row_bound: int) -> None:
         self._clock = (schedule.name, schedule.cron_expression, schedule.timezone)
         self._row_bound = row_bound
+        self._listed, self.next_run = between(*self._clock, watermark, now, _FEW)
+        self._is_whole = self.next_run is None or self.next_run > now
+        self.newest: datetime | None = self._listed[-1] if self._listed else None
+        if not self._is_whole:
+            self.newest = latest(*self._clock, watermark, now, 1)[0]
+            self.next_run = next_fire(*self._clock, now)
+
+    def count(self, after: datetime, until: datetime) -> int:
+        if self._is_whole:
+            return sum(after < instant <= until for instant in self._listed)
+        return count_fires(*self._clock, after, until)
+
+    def latest(self, after: datetime, until: datetime, count: int) -> list[datetime]:
+        if not count:
+            return []
+        if self._is_whole:
+            return [instant for instant in self._listed if after < instant <= until][-count:]
+        return latest(*self._clock, after, until, count)
 
     def all(self, after: datetime, until: datetime) -> list[datetime]:
-        return self.newest(after, until, count_fires(*self._clock, after, until))
-
-    def newest(self, after: datetime, until: datetime, count: int) -> list[datetime]:
-        return latest(*self._clock, after, until, count) if count else []
+        return self.latest(after, until, self.count(after, until))
 
     def missed(self, after: datetime, until: datetime, code: str, reason: str) -> tuple[Missed, ...]:
         rows, first, last, count = self._split(after, until)
@@ -185,12 +200,12 @@ class _Stretches:
         """The newest as rows; of the older ones the first, the last and their number."""
         if until <= after:
             return [], None, None, 0
-        rows = self.newest(after, until, self._row_bound)
-        older = count_fires(*self._clock, after, until) - len(rows)
+        rows = self.latest(after, until, self._row_bound)
+        older = self.count(after, until) - len(rows)
         if older <= 0:
             return rows, None, None, 0
         before_rows = rows[0] - timedelta(microseconds=1)
-        last = self.newest(after, before_rows, 1)[0]
+        last = self.latest(after, before_rows, 1)[0]
         return rows, next_fire(*self._clock, after), last, older
 
 

@@ -52,6 +52,24 @@ def upcoming(schedule_name: str, expression: str, timezone: str, after: datetime
     return fires
 
 
+def between(
+    schedule_name: str, expression: str, timezone: str, after: datetime, until: datetime, limit: int
+) -> tuple[list[datetime], datetime | None]:
+    """The first `limit` fires in (after, until], and the fire that follows the last of them, wherever it lies.
+
+    Raises:
+        ScheduleError: as `next_fire`.
+    """
+    line, where = parse(expression, schedule_name), zone(timezone)
+    end = _seconds(until)
+    fires: list[datetime] = []
+    fire = _next(line, where, _seconds(after))
+    while fire is not None and fire <= end and len(fires) < limit:
+        fires.append(_instant(fire))
+        fire = _next(line, where, fire)
+    return fires, None if fire is None else _instant(fire)
+
+
 def check(schedule_name: str, expression: str, timezone: str, now: datetime, count: int = 5) -> list[datetime]:
     """The next `count` fires of a line about to be saved.
 
