@@ -111,8 +111,22 @@ def _occurrences() -> None:
         sqlite_where=sa.text("state IN ('queued', 'running')"),
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
-    op.create_index("ix_occurrences_coalesced_into", "occurrences", ["coalesced_into"], unique=False)
-    op.create_index("ix_occurrences_finished_at", "occurrences", ["finished_at"], unique=False)
+    op.create_index(
+        "ix_occurrences_coalesced_into",
+        "occurrences",
+        ["coalesced_into"],
+        unique=False,
+        sqlite_where=sa.text("coalesced_into IS NOT NULL"),
+        postgresql_where=sa.text("coalesced_into IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_occurrences_finished_at",
+        "occurrences",
+        ["finished_at"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_occurrences_not_before",
         "occurrences",

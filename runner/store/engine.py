@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError
@@ -237,6 +236,9 @@ def insert_or_ignore(session: Session, table: Table) -> Insert:
     if dialect == "sqlite":
         return sqlite_insert(table).on_conflict_do_nothing()
     if dialect == "postgresql":
+        # Here, because this dialect's modules cost a daemon on SQLite memory and start-up time for nothing.
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
         return postgresql_insert(table).on_conflict_do_nothing()
     raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
 

@@ -78,6 +78,8 @@ class TriggerRow(Base):
 
 _IN_QUEUE = text("state = 'queued'")
 _ACTIVE = text("state IN ('queued', 'running')")
+_ENDED = text("finished_at IS NOT NULL")
+_MERGED = text("coalesced_into IS NOT NULL")
 
 
 class OccurrenceRow(Base):
@@ -125,8 +127,8 @@ class OccurrenceRow(Base):
             postgresql_where=_IN_QUEUE,
         ),
         Index("ix_occurrences_active", "schedule_name", "state", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
-        Index("ix_occurrences_finished_at", "finished_at"),
-        Index("ix_occurrences_coalesced_into", "coalesced_into"),
+        Index("ix_occurrences_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
+        Index("ix_occurrences_coalesced_into", "coalesced_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
         {"sqlite_autoincrement": True},
     )
 
