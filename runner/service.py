@@ -109,7 +109,7 @@ class Service:
         try:
             self.daemon.run()
             self._courier_background.stop(THREAD_END_S)
-            self._courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
+            self.courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
         finally:
             for background in self._backgrounds:
                 background.stop(THREAD_END_S)
@@ -165,7 +165,7 @@ class Service:
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
         )
         self._stack.callback(steps.triggers.close)
-        self._courier = Courier(self.store, self._outbound, self.runtime.reach)
+        self.courier = Courier(self.store, self._outbound, self.runtime.reach)
         self._backgrounds = self._threads()
         self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
         watcher = DropWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
@@ -194,7 +194,7 @@ class Service:
         ]
 
     def _deliver(self) -> float:
-        delivered = self._courier.deliver_due(self._clock.now())
+        delivered = self.courier.deliver_due(self._clock.now())
         return 0.0 if delivered else COURIER_POLL_S
 
     def _ping(self) -> float:

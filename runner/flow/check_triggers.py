@@ -43,7 +43,7 @@ class CheckTriggers:
     ) -> None:
         self._runtime = runtime
         self._machine = machine
-        self._working_dir = working_dir
+        self.working_dir = working_dir
         self._evaluator = Evaluator(wake, runtime.clock.monotonic_s)
         self._looked_at_s: dict[str, float] = {}
         self._kept_at_s: dict[str, float] = {}
@@ -81,7 +81,7 @@ class CheckTriggers:
             parameters=record.condition.parameters,
             cursor="" if record.cursor_json == "{}" else record.cursor_json,
             settings=settings,
-            working_dir=self._working_dir,
+            working_dir=self.working_dir,
             view=StoreView(self._runtime.store, settings.games_dir, now, lambda: self._machine(now)),
         )
         return self._evaluator.start(record.condition, context)
@@ -197,4 +197,4 @@ class CheckTriggers:
 
     def _claim(self, trigger: TriggerCondition, now: datetime) -> ClaimedDrop | None:
         file = TriggerFileParameters.model_validate(trigger.parameters).trigger_file
-        return claim_trigger_file(self._working_dir / file, self._runtime.settings.triggers_dir, now)
+        return claim_trigger_file(self.working_dir / file, self._runtime.settings.triggers_dir, now)

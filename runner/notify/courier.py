@@ -30,7 +30,7 @@ class Courier:
     def __init__(self, store: Store, outbound: Outbound, reach: Callable[[str], None]) -> None:
         self._store = store
         self._outbound = outbound
-        self._reach = reach
+        self.reach = reach
 
     def deliver_due(self, now: datetime) -> int:
         """Deliver what is due; how many messages were delivered."""
@@ -44,7 +44,7 @@ class Courier:
         if later:
             with self._store.write() as session:
                 outbox.set_aside(session, [record.outbox_id for record in later])
-        self._reach("mail.taken")
+        self.reach("mail.taken")
         return sum(self._deliver(record, now) for record in now_ones)
 
     def _within(self, due: Sequence[OutboxRecord], room: int) -> tuple[list[OutboxRecord], list[OutboxRecord]]:
@@ -67,10 +67,10 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the courier
             self._failed(record, DeliveryError(f"{type(error).__name__}: {error}", where=message.channel), now)
             return False
-        self._reach("mail.sent")
+        self.reach("mail.sent")
         with self._store.write() as session:
             outbox.mark_sent(session, record.outbox_id, message_id(message.dedup_key, message.channel), now)
-        self._reach("mail.marked")
+        self.reach("mail.marked")
         return True
 
     def _failed(self, record: OutboxRecord, error: OuroborosError, now: datetime) -> None:
@@ -100,4 +100,4 @@ class Courier:
             with self._store.write() as session:
                 outbox.put(session, whole, not_before=now)
                 outbox.mark_gathered(session, [record.outbox_id for record in mine], whole.dedup_key, now)
-            self._reach("mail.gathered")
+            self.reach("mail.gathered")

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from croniter import CroniterError, croniter
+from croniter import croniter
 
 from runner.schedule import dialect
 from runner.schedule.dialect import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY
-from schemas.errors import ScheduleError
 
 LAST = 0
 """In `DaySpec.nth`: the last such weekday of the month."""
 
+_UNRESTRICTED = ("*", "?")
 _MAY_BE_HASHED = re.compile(r"(?:^|\s)h(?:[\s(/]|$)", re.IGNORECASE)
 
 
@@ -56,51 +56,52 @@ def parse(expression: str, schedule_name: str) -> CronLine:
     return _parse(expression, schedule_name if _MAY_BE_HASHED.search(expression) else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What croniter makes of one field."""
+
+    mask: int
+    """Bits of the values; all of them for `*`."""
+    last_day: bool
+    nearest_weekday: int | None
+    nth: tuple[tuple[int, int], ...]
+
+
 @lru_cache(maxsize=16_384)
 def _parse(expression: str, hash_name: str) -> CronLine:
-    fields = dialect.tokens(expression)
-    hash_id = hash_name.encode() if dialect.is_hashed(fields) else None
-    try:
-        expanded = croniter(" ".join(fields), 0.0, hash_id=hash_id)
-    except (CroniterError, ValueError) as error:
-        raise ScheduleError(f"cron line not understood: {error}", where=repr(expression)) from error
-    values = [_mask(cast(list[int | str], field)) for field in expanded.expanded]
-    bits = [_filled(index, mask) for index, mask in enumerate(values)] + [1] * (6 - len(values))
-    timed = [(MINUTE, bits[MINUTE]), (HOUR, bits[HOUR])] + ([(SECOND, bits[SECOND])] if len(fields) == 6 else [])
+    tokens = dialect.tokens(expression)
+    hash_id = hash_name.encode() if dialect.is_hashed(tokens) else None
+    fields = [_field(index, token, hash_id) for index, token in enumerate(tokens)]
+    timed = (MINUTE, HOUR, SECOND)[: 3 if len(tokens) == 6 else 2]
     return CronLine(
-        fields=fields,
-        seconds=bits[SECOND],
-        minutes=bits[MINUTE],
-        hours=bits[HOUR],
-        months=bits[MONTH],
-        days=_day_spec(expanded, values[DAY], values[WEEKDAY]),
-        follows_elapsed=any(dialect.is_interval(index, fields[index], mask.bit_count()) for index, mask in timed),
+        fields=tokens,
+        seconds=fields[SECOND].mask if len(tokens) == 6 else 1,
+        minutes=fields[MINUTE].mask,
+        hours=fields[HOUR].mask,
+        months=fields[MONTH].mask,
+        days=DaySpec(
+            days=None if tokens[DAY] in _UNRESTRICTED else fields[DAY].mask,
+            last_day=fields[DAY].last_day,
+            nearest_weekday=fields[DAY].nearest_weekday,
+            weekdays=None if tokens[WEEKDAY] in _UNRESTRICTED else fields[WEEKDAY].mask,
+            nth=fields[WEEKDAY].nth,
+        ),
+        follows_elapsed=any(dialect.is_interval(index, tokens[index], fields[index].mask) for index in timed),
     )
 
 
-def _mask(values: list[int | str]) -> int | None:
-    """None for `*`; the `l` of the day field is no number and is read from the expansion itself."""
-    if values == ["*"]:
-        return None
-    return sum(1 << value for value in values if isinstance(value, int))
-
-
-def _filled(index: int, mask: int | None) -> int:
+@lru_cache(maxsize=8_192)
+def _field(index: int, token: str, hash_id: bytes | None) -> _Field:
+    """One field alone: no field's meaning depends on another, but for what `dialect` refuses. Cached, since thousands
+    of lines share a few hundred fields."""
+    parsed = croniter(dialect.alone(index, token), 0.0, hash_id=hash_id)
+    values = cast(list[int | str], parsed.expanded[index])
     low, high = dialect.RANGES[index]
-    return (1 << (high + 1)) - (1 << low) if mask is None else mask
-
-
-def _day_spec(expanded: croniter, days: int | None, weekdays: int | None) -> DaySpec:
+    mask = (1 << (high + 1)) - (1 << low) if values == ["*"] else sum(1 << v for v in values if isinstance(v, int))
     nth = {
         (weekday, LAST if which == "l" else int(which))
-        for weekday, whiches in cast(dict[int, set[int | str]], expanded.nth_weekday_of_month).items()
+        for weekday, whiches in cast(dict[int, set[int | str]], parsed.nth_weekday_of_month).items()
         for which in whiches
     }
-    nearest: set[int] = expanded.nearest_weekday
-    return DaySpec(
-        days=days,
-        last_day="l" in expanded.expanded[DAY],
-        nearest_weekday=next(iter(nearest)) if nearest else None,
-        weekdays=weekdays,
-        nth=tuple(sorted(nth)),
-    )
+    nearest: set[int] = parsed.nearest_weekday
+    return _Field(mask, "l" in values, next(iter(nearest)) if nearest else None, tuple(sorted(nth)))

@@ -61,15 +61,22 @@ def tokens(expression: str) -> tuple[str, ...]:
     return fields
 
 
+def alone(index: int, token: str) -> str:
+    """A line for croniter that holds only this field, and `*` in the others."""
+    fields = ["*"] * (6 if index == SECOND else 5)
+    fields[index] = token.lower()
+    return " ".join(fields)
+
+
 def is_hashed(fields: tuple[str, ...]) -> bool:
     """True if a field takes its value from the schedule's name."""
     return any(_HASHED.match(token) for token in fields)
 
 
-def is_interval(index: int, token: str, values: int) -> bool:
+def is_interval(index: int, token: str, mask: int) -> bool:
     """True for `*`, a step (`*/5`, `10/5`, `H/15`) and a whole range written out: it says how often, not when."""
     low, high = RANGES[index]
-    return "*" in token or "/" in token or values == high - low + 1
+    return "*" in token or "/" in token or mask.bit_count() == high - low + 1
 
 
 def _alias(line: str) -> str:
@@ -140,18 +147,25 @@ def _check_step(index: int, part: str, expression: str) -> None:
 
 
 def _check_with_croniter(index: int, token: str, expression: str) -> None:
-    probe = ["*"] * (6 if index == SECOND else 5)
-    probe[index] = token.lower()
-    try:
-        croniter.expand(" ".join(probe), hash_id=b"probe")
-    except (CroniterError, ValueError) as error:
+    problem = _problem(index, token)
+    if problem is not None:
         low, high = RANGES[index]
         hint = " In a line of six fields the seconds stand last." if len(expression.split()) == 6 else ""
         raise ScheduleError(
             f"{token!r} is not understood",
             where=f"{FIELDS[index]} field of {expression!r}",
             remedy=f"Give values from {low} to {high}, names, ranges, lists or steps.{hint}",
-        ) from error
+        ) from problem
+
+
+@lru_cache(maxsize=8_192)
+def _problem(index: int, token: str) -> Exception | None:
+    """What croniter has against this field; None if it understands it."""
+    try:
+        croniter.expand(alone(index, token), hash_id=b"any")
+    except (CroniterError, ValueError) as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _check_day_fields(fields: tuple[str, ...], expression: str) -> None:

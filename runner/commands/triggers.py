@@ -1,0 +1,101 @@
+"""`ouroboros triggers`: list, show, add or edit, pause, remove."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from rich.table import Table
+
+from runner import bookkeeping
+from runner.commands.opening import opened
+from runner.commands.tables import console, when
+from runner.store import triggers as rows
+from schemas.automation import TriggerCondition
+from schemas.errors import ScheduleError
+from schemas.settings import describe
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def triggers(context: click.Context) -> None:
+    """List the triggers; the subcommands change them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_all)
+
+
+@triggers.command("list")
+def list_all() -> None:
+    """List the triggers with what their last look found."""
+    now = datetime.now(UTC)
+    with opened() as (_, store), store.read() as session:
+        records = rows.list_active(session)
+    table = Table("trigger", "type", "condition", "cooldown", "last fired", "last look", "found")
+    for item in records:
+        note = f"paused: {item.paused_note}. " if item.paused_note is not None else "" if item.enabled else "disabled. "
+        condition = item.condition
+        table.add_row(
+            item.name,
+            condition.trigger_type.value,
+            condition.condition_function,
+            f"{condition.cooldown_hours:g} h",
+            when(item.last_triggered, now),
+            when(item.last_checked, now),
+            note + item.last_verdict,
+        )
+    console.print(table)
+
+
+@triggers.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print a trigger as JSON: edit it and hand it to `add`."""
+    with opened() as (_, store), store.read() as session:
+        record = rows.get(session, name)
+    if record is None:
+        raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
+    click.echo(record.condition.model_dump_json(indent=2))
+
+
+@triggers.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+def add(file: Path) -> None:
+    """Save the trigger in FILE (JSON; `-` reads standard input); one of that name is replaced."""
+    with click.open_file(str(file)) as handle:
+        text = handle.read()
+    try:
+        trigger = TriggerCondition.model_validate_json(text)
+    except ValidationError as error:
+        raise ScheduleError(f"not a trigger: {describe(error)}", where=str(file)) from error
+    with opened() as (_, store), store.write() as session:
+        bookkeeping.save_trigger(session, trigger, datetime.now(UTC))
+    click.echo(f"Saved {trigger.name}; it is looked at every {trigger.check_interval_s:g} s.")
+
+
+@triggers.command()
+@click.argument("name")
+@click.option("--note", default="", help="Why; shown by `triggers`.")
+def pause(name: str, note: str) -> None:
+    """Do not look at it until `unpause`."""
+    with opened() as (_, store), store.write() as session:
+        rows.pause(session, name, note, datetime.now(UTC))
+    click.echo(f"{name} is paused.")
+
+
+@triggers.command()
+@click.argument("name")
+def unpause(name: str) -> None:
+    """End a trigger's pause."""
+    with opened() as (_, store), store.write() as session:
+        rows.unpause(session, name, datetime.now(UTC))
+    click.echo(f"{name} goes on.")
+
+
+@triggers.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take a trigger out of service; its history stays."""
+    with opened() as (_, store), store.write() as session:
+        if not rows.remove(session, name, datetime.now(UTC)):
+            raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
+    click.echo(f"{name} is removed; its history stays.")
