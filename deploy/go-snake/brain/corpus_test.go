@@ -22,6 +22,7 @@ func corpus(tb testing.TB, w *weights.Weights, step int) []*api.Request {
 		w, h, snakes, damage int
 	}{
 		{"standard", 11, 11, 2, 14}, {"standard", 11, 11, 4, 14}, {"standard", 7, 7, 3, 14}, {"standard", 19, 19, 8, 14},
+		{"standard", 7, 7, 2, 14}, {"standard", 7, 7, 2, 14}, {"standard", 7, 7, 4, 14}, {"standard", 7, 7, 4, 14},
 		{"solo", 7, 7, 1, 14}, {"royale", 11, 11, 2, 14}, {"royale", 11, 11, 4, 14}, {"royale", 11, 11, 2, -20},
 		{"royale", 11, 11, 4, -20}, {"royale", 9, 12, 3, 5}, {"wrapped", 11, 11, 4, 14}, {"constrictor", 11, 11, 2, 14}, {"constrictor", 11, 11, 4, 14},
 	} {

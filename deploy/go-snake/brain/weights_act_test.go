@@ -13,8 +13,8 @@ import (
 // TestEveryWeightActs changes one weight at a time, strongly, and wants at least one decision of the corpus to change.
 func TestEveryWeightActs(t *testing.T) {
 	base := mustRead(t, "../config.yaml")
-	base.Search.DuelBudget, base.Search.CrowdBudget = 40, 40 // so many positions are asked that each must be quick
-	views := corpus(t, base, 2)
+	base.Search.DuelBudget, base.Search.CrowdBudget = 60, 60 // so many positions are asked that each must be quick
+	views := corpus(t, base, 1)
 	var player Player
 	usual := make([]board.Move, len(views))
 	for i, view := range views {
