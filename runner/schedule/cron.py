@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from croniter import croniter
+from croniter.croniter import HashExpander
 
 from runner.schedule import dialect
 from runner.schedule.dialect import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY
@@ -71,7 +72,7 @@ class _Field:
 def _parse(expression: str, hash_name: str) -> CronLine:
     tokens = dialect.tokens(expression)
     hash_id = hash_name.encode() if dialect.is_hashed(tokens) else None
-    fields = [_field(index, token, hash_id) for index, token in enumerate(tokens)]
+    fields = [_field(index, _settled(index, token, hash_id)) for index, token in enumerate(tokens)]
     timed = (MINUTE, HOUR, SECOND)[: 3 if len(tokens) == 6 else 2]
     return CronLine(
         fields=tokens,
@@ -90,11 +91,18 @@ def _parse(expression: str, hash_name: str) -> CronLine:
     )
 
 
+def _settled(index: int, token: str, hash_id: bytes | None) -> str:
+    """A hashed field with the values it takes for this name, by croniter; any other as it is."""
+    if hash_id is None:
+        return token
+    return str(HashExpander(cast(Any, croniter)).expand("", index, token.lower(), hash_id=hash_id))
+
+
 @lru_cache(maxsize=8_192)
-def _field(index: int, token: str, hash_id: bytes | None) -> _Field:
+def _field(index: int, token: str) -> _Field:
     """One field alone: no field's meaning depends on another, but for what `dialect` refuses. Cached, since thousands
     of lines share a few hundred fields."""
-    parsed = croniter(dialect.alone(index, token), 0.0, hash_id=hash_id)
+    parsed = croniter(dialect.alone(index, token), 0.0)
     values = cast(list[int | str], parsed.expanded[index])
     low, high = dialect.RANGES[index]
     mask = (1 << (high + 1)) - (1 << low) if values == ["*"] else sum(1 << v for v in values if isinstance(v, int))

@@ -7,7 +7,8 @@ lists, ranges without a step, `H`).
 - Fixed, in the gap of spring: a time that the wall jumps over fires at the first instant after the gap (`30 2 * * *`
   in New York at 03:00 EDT). Several such times are one fire, and so is one that falls on another of the line's times.
 - Fixed, in the overlap of autumn: only the first of the two passes fires. So each fixed time of day fires once a day.
-- Elapsed, in the overlap: both passes fire (`0 * * * *` fires every hour that passes).
+- Elapsed, in the overlap: both passes fire (`0 * * * *` fires every hour that passes). Minutes stay those of the wall:
+  where the clocks change by half an hour (Lord Howe), `*/20` waits 30 minutes once, and `*/15` does not.
 - Elapsed, in the gap: a time that the wall jumps over fires when as much time has passed as if the clocks had stayed
   (`0 */2 * * *`: the 02:00 EST that is shown as 03:00 EDT), so none is skipped; mostly it falls on
   one of the line's own times anyway (`*/30 * * * *`).

@@ -47,7 +47,7 @@ def day_fields() -> st.SearchStrategy[tuple[str, str]]:
         st.just(("*", "*")),
         st.tuples(days | special_day, st.just("*")),
         st.tuples(st.just("*"), weekdays | special_weekday),
-        st.tuples(days, weekdays),
+        st.tuples(days | st.just("1-31"), weekdays | st.just("0-6")),
     )
 
 
@@ -81,6 +81,15 @@ def test_walls_are_croniters_walls(expression: str, after: datetime) -> None:
         assert found is not None
         wall = found
         assert datetime.fromtimestamp(wall, UTC).replace(tzinfo=None) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text("abcxyz-_.019", min_size=1, max_size=12), MOMENTS)
+def test_hashed_lines_are_croniters(name: str, after: datetime) -> None:
+    line = "H(0-29)/7 H * H H/2 H"
+    walk = croniter(line, after.replace(tzinfo=None, microsecond=0), hash_id=name)
+    expected = [walk.get_next(datetime).replace(tzinfo=UTC) for _ in range(5)]
+    assert upcoming(name, line, "UTC", after, 5) == expected
 
 
 @settings(max_examples=150, deadline=None)
@@ -138,7 +147,7 @@ def test_a_fixed_wall_time_fires_once_a_day(hour: int, minute: int, zone: str, a
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from([1, 2, 5, 10, 15, 20, 30]), st.sampled_from(ZONES), MOMENTS)
+@given(st.sampled_from([1, 2, 3, 5, 6, 10, 15, 30]), st.sampled_from(ZONES), MOMENTS)
 def test_an_interval_is_never_longer_than_it_says(step: int, zone: str, after: datetime) -> None:
     fires = upcoming("any", f"*/{step} * * * *", zone, after, 200)
     assert max(later - earlier for earlier, later in pairwise(fires)) <= timedelta(minutes=step)
