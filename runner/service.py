@@ -19,6 +19,7 @@ from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
 from runner.flow.watch import WatchRuns
 from runner.guards.gpu import GpuProbe, NvmlProbe
+from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.instance import InstanceLock
 from runner.logs import start_logging, stop_logging
@@ -82,6 +83,7 @@ class Service:
             SettingsError: the settings name what cannot be used.
         """
         now = self._clock.now()
+        _check(self.settings)
         try:
             self._stack.enter_context(InstanceLock(self.settings.home, now))
             self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
@@ -127,6 +129,7 @@ class Service:
         """
         if (settings.home, settings.database_url) != (self.settings.home, self.settings.database_url):
             raise SettingsError("home and database cannot change while the daemon runs", remedy="Restart it for that.")
+        _check(settings)
         if self._custom is None:
             self._outbound.use(configured(settings.notifications), settings.notifications)
         self.settings = self.runtime.settings = settings
@@ -207,3 +210,8 @@ class Service:
                     presence.troubled(session, "dead-man", str(error), self._clock.now())
                 return min(60.0, settings.dead_man_interval_s)
         return settings.dead_man_interval_s
+
+
+def _check(settings: Settings) -> None:
+    """What only a parser can judge is judged at the edge, not at the first launch weeks later."""
+    parse_hours(settings.guards.allowed_hours, settings.guards.allowed_hours_timezone)

@@ -71,7 +71,8 @@ class LaunchRuns:
             note = f": {daemon.paused_note}" if daemon.paused_note else ""
             self._keep_waiting([(run, _wait("paused", f"the daemon is paused{note}")) for run in waiting], now)
             return
-        snapshot = self._probe.snapshot(now)
+        own = [watched.handle.identity.pid for watched in self._watch.runs.values()]
+        snapshot = self._probe.snapshot(now, own)
         refusals = []
         for run in waiting:
             verdict = self._judge(run, snapshot, now)

@@ -115,28 +115,20 @@ class WatchRuns:
     def _take_over(self, execution: ExecutionRecord, schedule: TrainingSchedule, now: datetime) -> str:
         label = f"run {execution.execution_id} of {execution.schedule_name}"
         clock_s = self._runtime.clock.monotonic_s()
-        handle = self._launcher.adopt(execution.run_dir, clock_s)
-        if handle is None and self._launcher.revoke(execution.run_dir):
-            # Nobody had claimed it, and now nobody can: a worker that is still on its way will do nothing.
-            handle = None
-            facts = settle.RunFacts(schedule, execution.scheduled_for, execution.attempt, never_began=True)
-            self._settle(execution, schedule, self._launcher.inspect(execution.run_dir), facts, now)
-            return f"{label} had not begun; it is queued again"
-        # A worker may have claimed it between the two looks.
-        handle = handle or self._launcher.adopt(execution.run_dir, clock_s)
-        if handle is not None:
-            self._adopt(execution, schedule, handle, clock_s)
+        found = self._launcher.recover(execution.run_dir, clock_s)
+        if found.handle is not None:
+            self._adopt(execution, schedule, found.handle, clock_s)
             return f"{label} goes on, adopted"
-        self._launcher.sweep(execution.run_dir)
-        seen = self._launcher.inspect(execution.run_dir)
         facts = settle.RunFacts(
             schedule,
             execution.scheduled_for,
             execution.attempt,
-            never_began=self._launcher.was_revoked(execution.run_dir),
+            never_began=found.never_began,
             last_state=execution.state,
         )
-        self._settle(execution, schedule, seen, facts, now)
+        self._settle(execution, schedule, found.seen, facts, now)
+        if found.never_began:
+            return f"{label} had not begun; it is queued again"
         return f"{label} had ended meanwhile; it is settled from its folder"
 
     def _adopt(

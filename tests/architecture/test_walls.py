@@ -51,7 +51,8 @@ def test_every_dependency_is_pinned_exactly() -> None:
 
 
 def test_no_long_files_and_no_forbidden_names() -> None:
-    sources = [path for folder in ("schemas", "runner", "pipeline", "migrations") for path in ROOT.glob(f"{folder}/**/*.py")]
+    folders = ("schemas", "runner", "pipeline", "migrations")
+    sources = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*.py")]
     assert len(sources) > 20
     assert [str(path) for path in sources if path.stem in {"utils", "helpers", "common", "core", "misc"}] == []
     assert [str(path) for path in sources if len(path.read_text().splitlines()) > 450] == []
