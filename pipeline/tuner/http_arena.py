@@ -4,6 +4,7 @@ import contextlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from schemas.errors import MachineError, SettingsError, SnakeError
 from schemas.tuning import TunerSettings
 
 CONFIG_PLACE = "{config}"
+_END_KNOWN_AFTER_S = 0.5
 
 
 class HttpPlayer:
@@ -105,12 +107,14 @@ class HttpArena:
             for first, second in matches[number]
             for seats in ((first, second), (second, first))
         ]
-        enough = False
+        enough = failed = False
 
         def note(pair: PairOutcome) -> None:
-            nonlocal enough
+            nonlocal enough, failed
             if not enough:
-                enough = on_round(_result(pair, matches[pair.pair], [player.name for player in players]))
+                result = _result(pair, matches[pair.pair], [player.name for player in players])
+                failed = failed or result.failed_games > 0
+                enough = on_round(result)
 
         play_match(
             [Contestant(player.name, _url(player)) for player in players],
@@ -123,9 +127,8 @@ class HttpArena:
         )
         if not enough and abandon():
             raise Abandoned
-        for player in players:
-            if isinstance(player, HttpPlayer):
-                player.require_running()
+        if failed:
+            _require_running(players)
 
     def _open_workshop(self, source: Path) -> Workshop:
         return Workshop(
@@ -169,6 +172,19 @@ class HttpArena:
 
     def _words_for(self, built: BuiltSnake) -> tuple[str, ...]:
         return tuple(filled(self._run_words, {"binary": str(built.binary), "config": str(built.config)}))
+
+
+def _require_running(players: Sequence[Player]) -> None:
+    """After failed games: the last words of a snake that has ended say more than its silence.
+
+    An end takes a moment to be known, so it is looked for a little while.
+    """
+    deadline = time.monotonic() + _END_KNOWN_AFTER_S
+    while time.monotonic() < deadline:
+        for player in players:
+            if isinstance(player, HttpPlayer):
+                player.require_running()
+        time.sleep(_END_KNOWN_AFTER_S / 20)
 
 
 def _url(player: Player) -> str:

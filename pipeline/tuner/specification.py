@@ -50,11 +50,9 @@ class WeightRule:
         """
         if self.kind is bool:
             return not value
-        scale = max(abs(value), SMALLEST_SCALE * (self.high - self.low))
-        smallest = self.step if self.step > 0 else 0.0
-        shift = share * scale
-        if abs(shift) < smallest:
-            shift = smallest if share >= 0 else -smallest
+        shift = share * self.scale(value)
+        if abs(shift) < self.step:
+            shift = self.step if share >= 0 else -self.step
         moved = self.fitted(value + shift)
         return moved if moved != value else self.fitted(value - shift)
 
@@ -70,10 +68,9 @@ class WeightRule:
                 inside -= self.step
         return round(inside) if self.kind is int else float(f"{inside:.6g}")
 
-    @property
-    def span(self) -> float:
-        """Width of the bounds; 1 for a switch."""
-        return 1.0 if self.kind is bool else self.high - self.low
+    def scale(self, value: float) -> float:
+        """What a relative change of `value` is relative to: its size, but at least a share of the range."""
+        return max(abs(value), SMALLEST_SCALE * (self.high - self.low))
 
 
 Specification = Mapping[str, WeightRule]

@@ -17,6 +17,7 @@ from pipeline.tuner.progress import Progress
 from pipeline.tuner.search import MomentumSearch, RandomSearch, Search, Values, random_changes
 from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.specification import Specification, specify
+from pipeline.tuner.spsa import SpsaSearch
 from pipeline.tuner.stopping import Stopping
 from pipeline.tuner.tuning_run import EndReason, TuningRun
 from schemas.campaign import Checkpoint, WeightValue
@@ -174,6 +175,8 @@ class ContinuousTrainer:
     def _search(self) -> Search:
         if self.settings.tuner.search is SearchKind.MOMENTUM:
             return MomentumSearch(self._perturbed)
+        if self.settings.tuner.search is SearchKind.SPSA:
+            return SpsaSearch(self.settings.tuner.perturbation)
         return RandomSearch(self._perturbed)
 
     def _http_arena(self, source: SnakeSource) -> Arena:

@@ -28,6 +28,8 @@ from schemas.campaign import (
 from schemas.errors import EvaluationError, MachineError, OuroborosError, SnakeError
 from schemas.tuning import TunerSettings
 
+CHANGES_SHOWN = 5
+"""So many changed weights a message names; the log has them all."""
 EMPTY_PROPOSALS = 20
 """So often in a row a search may propose no change at all."""
 
@@ -121,6 +123,7 @@ class TuningRun:
                 return EndReason.REQUEST if self._stopping.by_request else EndReason.TIME
             if self._campaign.notice_edit():
                 self._drop_best_player()
+                self._search.restore({})  # what it learned was about other weights
             if self._campaign.state.measurement_due:
                 self._measure_best()
             else:
@@ -381,7 +384,9 @@ def _line(record: IterationRecord) -> str:
     )
     if not record.improved:
         return head
-    changes = ", ".join(f"{path} {old} → {new}" for path, (old, new) in record.changed.items())
+    shown = [f"{path} {old} → {new}" for path, (old, new) in list(record.changed.items())[:CHANGES_SHOWN]]
+    rest = len(record.changed) - len(shown)
+    changes = ", ".join([*shown, f"and {rest} more"] if rest else shown)
     return (
         f"{head} ✓ confirmed gain {record.improvement:+.1%}; best win rate {record.best_win_rate:.1%} "
         f"({record.best_win_rate_low:.1%} to {record.best_win_rate_high:.1%}). {changes}"
