@@ -107,6 +107,7 @@ def zone(name: str) -> Zone:
     try:
         return Zone(ZoneInfo(name))
     except (KeyError, ValueError, OSError) as error:  # unknown, no relative path, a folder such as `America`
-        near = get_close_matches(name, sorted(available_timezones()), n=3)
+        known = {zone_name.lower(): zone_name for zone_name in sorted(available_timezones())}
+        near = [known[found] for found in get_close_matches(name.lower(), known, n=3)]
         hint = f"Did you mean {' or '.join(near)}?" if near else "Give an IANA name such as Europe/London."
         raise ScheduleError(f"unknown time zone {name!r}", where="timezone", remedy=hint) from error

@@ -158,10 +158,13 @@ def _move_on(claimed_path: Path, to: str, suffix: str, text: str) -> Path:
 
 
 def _candidates(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_drop_name(entry.name) and entry.is_file(follow_symlinks=False):
-                yield entry.name
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_drop_name(entry.name) and entry.is_file(follow_symlinks=False):
+                    yield entry.name
+    except FileNotFoundError:
+        return  # removed while we run: nothing can lie in it
 
 
 def is_drop_name(name: str) -> bool:

@@ -62,8 +62,11 @@ class Evaluator:
         look.thread = threading.Thread(
             target=self._run, args=(look, context), name=f"condition {trigger.name}", daemon=True
         )
+        try:
+            look.thread.start()
+        except RuntimeError:
+            return False  # no thread to be had now; the next turn tries again
         self._looks[trigger.name] = look
-        look.thread.start()
         return True
 
     def collect(self) -> list[Evaluation]:

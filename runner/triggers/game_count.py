@@ -5,6 +5,7 @@ from pathlib import Path
 
 from runner.store import games
 from runner.store.engine import Store
+from runner.store.tables import GameFileRow
 from runner.triggers.games_folder import Cursor, FileNews, look
 
 
@@ -30,8 +31,8 @@ def count_new_games(store: Store, games_dir: Path, now: datetime) -> int:
 def _keep(store: Store, news: FileNews, expected: Cursor | None, now: datetime) -> bool:
     """False if somebody else has moved the cursor meanwhile."""
     with store.write() as session:
-        file = games.counted(session).get(news.path)
-        stands = None if file is None else Cursor(file.inode, file.offset_bytes)
+        row = session.get(GameFileRow, news.path)
+        stands = None if row is None else Cursor(row.inode, row.offset_bytes)
         if stands != expected:
             return False
         after = news.after

@@ -204,7 +204,13 @@ def test_saving_shows_five_fires_and_refuses_a_line_that_never_fires() -> None:
 
 @pytest.mark.parametrize(
     ("zone", "hint"),
-    [("Europe/Lodnon", "Europe/London"), ("America", "IANA|mean"), ("../etc/passwd", "IANA"), ("", "IANA")],
+    [
+        ("Europe/Lodnon", "Europe/London"),
+        ("America", "IANA|mean"),
+        ("../etc/passwd", "IANA"),
+        ("europe/london", "Europe/London"),
+        ("", "IANA"),
+    ],
 )
 def test_an_unknown_zone_is_refused_with_a_hint(zone: str, hint: str) -> None:
     with pytest.raises(ScheduleError, match=hint):

@@ -87,6 +87,10 @@ def test_other_names_and_kinds_are_left_alone(folder: Path, put: Put, now: datet
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+def test_a_folder_that_was_removed_holds_nothing(tmp_path: Path, now: datetime) -> None:
+    assert scan(tmp_path / "triggers", now) == drops.DropScan((), 0, False)
+
+
 def test_a_growing_file_is_left_alone_until_it_settles(folder: Path, put: Put, now: datetime) -> None:
     put("slow.json", '{"note": "half', age_s=1)
     first = scan(folder, now)
