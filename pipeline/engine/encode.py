@@ -76,8 +76,8 @@ TRAIL: Final = np.dtype(
     ],
     align=True,
 )
-"""A game's living bodies, tail first, with the turns until each cell is left (snake s: start[s] .. start[s+1]), the cells
-each head may enter (-1: wall or body), the two greatest lengths and the sum of all."""
+"""A game's living bodies, tail first, with the turns until each cell is left (snake s: start[s] .. start[s+1]), the
+cells each head may enter (-1: wall or body), the two greatest lengths and the sum of all."""
 
 _P: Final = {slot.name: index for index, slot in enumerate(PLANES)}
 P_FOOD: Final = _P["food"]
@@ -145,7 +145,8 @@ def gather(trail: Any, words: Words, cells: Cells, game: int) -> None:
 @inlined
 def write_board(lens: Any, words: Words, cells: Cells, game: int, symmetry: int, row: Bytes, size: int) -> None:
     """Clear the row and write what does not depend on the snake: board, food, hazards."""
-    row[:size] = lens.board[symmetry, :size]
+    for spot in range(size):
+        row[spot] = lens.board[symmetry, spot]
     row[size:] = 0
     place = lens.place[symmetry]
     first = int(words[game, FOOD_AT])

@@ -59,7 +59,7 @@ def _make_lens(width: int, height: int, wrapped: bool, frame: int) -> Any:
             for symmetry in range(SYMMETRIES):
                 place = maps[symmetry, (bottom + y) * frame + left + x]
                 lens["place"][symmetry, (y + 1) * (width + 2) + x + 1] = place
-                lens["board"][symmetry, place] = 255 - 85 * min(walls, 2)
+                lens["board"][symmetry, place] = 255 - 85 * walls
     return lens
 
 
@@ -84,7 +84,8 @@ class Observer:
                     where="width, height",
                     remedy="Observe it with a larger `frame` (up to 25); the network must be made for that frame.",
                 )
-        self._lenses: Final = np.array([_make_lens(w, h, bool(wrapped), frame) for w, h, wrapped in kinds], LENS)
+        lenses = [_make_lens(int(width), int(height), bool(wrapped), frame) for width, height, wrapped in kinds]
+        self._lenses: Final = np.array(lenses, LENS)
         self._lens_of: Final = np.ascontiguousarray(which.reshape(-1), np.int64)
         self._trail: Final = np.zeros(1, TRAIL)[0]
         self._buffer: Final = allocate_observations(_CHUNK, np.uint8, frame)

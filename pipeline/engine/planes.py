@@ -1,4 +1,4 @@
-"""The observation's one table: what every plane, feature and context slot means, and the encoder id that follows from it.
+"""The observation's one table: what each plane, feature and context slot means, and the encoder id made from it.
 
 All slots are whole numbers 0..255 first; the float form is that number times the slot's scale, one float32 multiply, so
 that any other encoder can match bit for bit. A count that does not fit is cut to 255.

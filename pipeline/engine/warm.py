@@ -4,9 +4,16 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from pipeline.engine.batch import Batch, GameSpec
 from pipeline.engine.compile_cache import CACHE_FOLDER
 from pipeline.engine.game import Game
+from pipeline.engine.observe import Observer, allocate_observations
+from pipeline.engine.players.choose import choose_in_batch, choose_moves
+from pipeline.engine.players.kinds import STRONG, VORONOI
+from pipeline.engine.players.match import Conditions, fresh_seeds, play_games
+from pipeline.engine.players.mind import make_mind
 
 
 def warm_single_games() -> None:
@@ -34,10 +41,31 @@ def warm_threads() -> None:
     batch.play_random(2)
 
 
+def warm_players() -> None:
+    """Compile the players: for whole games, for batches and for single moves."""
+    play_games(np.full((1, 2), STRONG, np.uint8), fresh_seeds(1, 1), Conditions(7, 7, most_turns=2))
+    batch = Batch.uniform(1, GameSpec(7, 7, 2))
+    batch.reset(1)
+    kinds = np.full((1, 2), VORONOI, np.uint8)
+    choose_in_batch(make_mind(), *batch.records[:3], kinds, batch.actions)
+    choose_moves(make_mind(), *batch.records[:3], 0, kinds, batch.actions)
+
+
+def warm_observations() -> None:
+    """Compile the encoder in its two forms."""
+    batch = Batch.uniform(1, GameSpec(7, 7, 2))
+    batch.reset(1)
+    observer = Observer(batch.records)
+    for dtype in (np.uint8, np.float32):
+        observer.observe(*observer.living(), allocate_observations(2, dtype))
+
+
 STEPS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("single games", warm_single_games),
     ("batches", warm_batches),
     ("threads", warm_threads),
+    ("players", warm_players),
+    ("observations", warm_observations),
 )
 
 

@@ -51,7 +51,7 @@ def take_back(mind: Mind, ply: int) -> None:
 
 @inlined
 def life_on(mind: Mind, spot: int, life: int, eats: bool) -> int:
-    """Return the health, 0 or less for dead, of a head that comes to `spot` with `life` left after the turn's hunger."""
+    """Return the health (0 or less: dead) of a head that comes to `spot` with `life` left after the turn's hunger."""
     if eats:
         return MAX_HEALTH
     if mind.shape[S_HAZARDS]:
@@ -112,15 +112,15 @@ def collides(mind: Mind, snake: int, moved: int) -> bool:
         for other in range(mind.shape[S_SNAKES]):
             # The tail of a snake that was not moved would be gone by now.
             them = mind.snakes[other]
-            if them[LIVES] and (moved >> other) & 1 == 0 and them[PILE] == 1:
-                if mind.paths[other, them[TAIL_AT]] == spot:
-                    return False
+            stands = them[LIVES] and (moved >> other) & 1 == 0
+            if stands and them[PILE] == 1 and mind.paths[other, them[TAIL_AT]] == spot:
+                return False
         return True
     for other in range(mind.shape[S_SNAKES]):
         them = mind.snakes[other]
-        if other != snake and (moved >> other) & 1 and them[LIFE] > 0 and them[SIZE] >= fields[SIZE]:
-            if mind.paths[other, them[HEAD_AT]] == spot:
-                return True
+        fights = other != snake and (moved >> other) & 1 and them[LIFE] > 0
+        if fights and them[SIZE] >= fields[SIZE] and mind.paths[other, them[HEAD_AT]] == spot:
+            return True
     return False
 
 

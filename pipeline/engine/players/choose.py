@@ -17,7 +17,7 @@ Kinds = NDArray[np.uint8]
 
 @compiled
 def choose_moves(mind: Mind, words: Words, cells: Cells, longs: Longs, game: int, kinds: Kinds, moves: Moves) -> None:
-    """Write into `moves[game]` the move of each living snake whose kind in `kinds[game]` is a player's; CALLER: left alone.
+    """Write into `moves[game]` the move of each living snake that a player moves (not CALLER).
 
     `kinds` and `moves` are uint8[N, at least snakes]. Allocates nothing; depends on the game's record alone.
     """

@@ -55,7 +55,7 @@ _63 = np.uint64(63)
 
 @compiled
 def add_shifted_up(mind: Mind, source: int, only: int, invert: bool, by: int, target: int) -> None:
-    """Add to row `target` the row `source`, cut down to the row `only` (or to its complement), `by` bits to the left."""
+    """Add to row `target` the row `source` within the row `only` (or outside it), `by` bits to the left."""
     words, masks = mind.shape[S_WORDS], mind.masks
     flip = ~_ZERO if invert else _ZERO
     skip, bits = by >> 6, np.uint64(by & 63)
@@ -209,7 +209,7 @@ def sum_up(mind: Mind, me: int, head: int) -> None:
 
 @compiled
 def flood_large(mind: Mind, me: int, turns: int) -> None:
-    """Write into `finding` what snake `me` and the others reach first from where they stand, `turns` after the picture."""
+    """Write into `finding` what `me` and the others reach first from where they stand, `turns` after the picture."""
     masks, shape = mind.masks, mind.shape
     mind.finding[:] = 0
     head = int(mind.paths[me, mind.snakes[me, HEAD_AT]])

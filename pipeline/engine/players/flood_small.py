@@ -148,8 +148,8 @@ def turns_behind(mind: Mind) -> int:
 
 
 @inlined
-def flood_small(mind: Mind, me: int, turns: int) -> None:
-    """Write into `finding` what snake `me` and the others reach first from where they stand, `turns` after the picture."""
+def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0915 - two words of registers
+    """Write into `finding` what `me` and the others reach first from where they stand, `turns` after the picture."""
     masks, leaving, finding, side = mind.masks, mind.leaving, mind.finding, sides(mind)
     many = mind.shape[S_SNAKES] > 1
     last_leave = mind.shape[S_LAST_LEAVE]

@@ -1,6 +1,7 @@
 """The legend of a `Mind`: the memory in which a thinking player pictures one game.
 
-A mind is one numpy record, made once per thread and used for any game of any size after that; nothing is allocated per move.
+A mind is one numpy record, made once per thread and used for any game of any size after that; nothing is allocated
+per move.
 Cells are numbered `spot = y * width + x` (no border), and a set of spots is a bitboard: bit `spot & 63` of word
 `spot >> 6`, so that 11x11 takes two words and 25x25 ten.
 
@@ -10,8 +11,8 @@ Cells are numbered `spot = y * width + x` (no border), and a set of spots is a b
 - `masks` uint64[MASKS, 10]: bitboards, one a row (names below).
 - `hazards` uint8[625]: hazards stacked on each spot; `off_centre` int16[625]: 0 in the centre, 1024 in a corner.
 - `leaving` uint64[LEAVE_STEPS, 10]: row t: the spots that bodies leave t turns after the picture, if nobody eats.
-- `snakes` int64[16, FIELDS]: per snake (names below); `paths` int16[16, PATH]: its distinct spots, tail first: the tail is
-  at index TAIL_AT and the head at HEAD_AT, so that a move writes one entry and raises one or two indices.
+- `snakes` int64[16, FIELDS]: per snake (names below); `paths` int16[16, PATH]: its distinct spots, tail first: the tail
+  is at index TAIL_AT and the head at HEAD_AT, so that a move writes one entry and raises one or two indices.
 - `old_snakes`, `old_masks`: what the turns looked ahead have to put back, one row per turn.
 - `values` int64[PLIES, 4]: values of the moves tried at each turn looked ahead.
 - `weights` int64[kinds, WEIGHTS]: what each kind of player goes by (`weights.py`).

@@ -14,7 +14,6 @@ from pipeline.engine.layout import (
     FOOD,
     FOOD_AT,
     HAZARDS,
-    HEAD,
     HEADER,
     HEALTH,
     HEIGHT,

@@ -75,9 +75,9 @@ def is_threatened(words: Words, game: int, cell: int, snake: int) -> bool:
     length = words[game, HEADER + snake * SNAKE_WORDS + LENGTH]
     for other in range(words[game, SNAKES]):
         at = HEADER + other * SNAKE_WORDS
-        if other != snake and words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + LENGTH] >= length:
-            if steps_between(words, game, cell, int(words[game, at + HEAD])) == 1:
-                return True
+        feared = other != snake and words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + LENGTH] >= length
+        if feared and steps_between(words, game, cell, int(words[game, at + HEAD])) == 1:
+            return True
     return False
 
 

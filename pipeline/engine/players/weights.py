@@ -19,7 +19,7 @@ TABLE: Final[tuple[tuple[str, int, str], ...]] = (
     (
         "repliers",
         0,
-        "nearest opponents whose every reply is tried, 0 to 2; all others are taken to go everywhere at once",
+        "nearest opponents whose every reply is tried, 0 to 2; all others go everywhere at once",
     ),
     ("reply_radius", 6, "cells; opponents farther away than this are not moved"),
     ("pessimism_duel", 100, "percent; weight of the worst reply in a duel, the rest goes to the mean of all replies"),

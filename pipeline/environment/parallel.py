@@ -1,0 +1,171 @@
+"""One game as a PettingZoo ParallelEnv: every living snake moves at once."""
+
+from typing import Any, Final
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
+
+from pipeline.engine import layout
+from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, WALL
+from pipeline.engine.observe import Observer, allocate_observations
+from pipeline.engine.planes import CONTEXT, FEATURES, FRAME, PLANES
+from pipeline.engine.rng import derive_seed
+from pipeline.environment.vector import DRAW, LOSS, OPEN_FEATURE, SOLO_TURN, WIN
+
+Observation = dict[str, NDArray[np.uint8]]
+
+
+class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is untyped
+    """Agents `snake_0` ..; actions 0..3 = up, down, left, right; rewards as `VectorEnvironment` defines them.
+
+    Observations are dicts of uint8 arrays `board_state` (12, frame, frame), `snake_features` (32,) and `game_context`
+    (16,) as `planes.py` defines them; infos hold `action_mask`, int8[4]: 1 for moves that neither wall nor staying body
+    forbids (all 1 where there is none). A game that `turn_limit` ends is truncated.
+    """
+
+    metadata: Final = {"render_modes": ["ansi"], "name": "battlesnake_v1", "is_parallelizable": True}
+
+    def __init__(
+        self,
+        spec: GameSpec | None = None,
+        *,
+        seed: int = 0,
+        turn_limit: int = 0,
+        frame: int = FRAME,
+        render_mode: str | None = None,
+    ) -> None:
+        """Set up; `seed` is that of the first game where `reset` is given none, later ones follow from it.
+
+        Raises:
+            GameStateError: a spec that cannot be set up, or a board larger than the frame.
+        """
+        self.render_mode = render_mode
+        self.spec: Final = spec or GameSpec()
+        self.possible_agents = [f"snake_{index}" for index in range(self.spec.snakes)]
+        self.agents: list[str] = []
+        self._batch: Final = Batch.uniform(1, self.spec, auto_reset=False, turn_limit=turn_limit)
+        self._observer: Final = Observer(self._batch.records, frame)
+        self._rows: Final = allocate_observations(self.spec.snakes, np.uint8, frame)
+        self._seat: Final = {agent: index for index, agent in enumerate(self.possible_agents)}
+        self._seed, self._games = seed, 0
+        self._spaces: Final = {
+            agent: spaces.Dict(
+                {
+                    "board_state": spaces.Box(0, 255, (len(PLANES), frame, frame), np.uint8),
+                    "snake_features": spaces.Box(0, 255, (len(FEATURES),), np.uint8),
+                    "game_context": spaces.Box(0, 255, (len(CONTEXT),), np.uint8),
+                }
+            )
+            for agent in self.possible_agents
+        }
+        self._actions: Final = {agent: spaces.Discrete(4) for agent in self.possible_agents}
+
+    def observation_space(self, agent: str) -> spaces.Dict:
+        """Return the agent's observation space, always the same object."""
+        return self._spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        """Return the agent's action space, always the same object."""
+        return self._actions[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
+        """Begin a new game; the same seed gives the same game. `options` has no effect.
+
+        Raises:
+            SetUpError: the map has no room for its snakes or food.
+        """
+        if seed is not None:
+            self._seed, self._games = seed, 0
+        else:
+            self._games += 1
+        self._batch.reset([self._seed if self._games == 0 else int(derive_seed(self._seed, self._games))])
+        self.agents = list(self.possible_agents)
+        return self._observe(self.agents), self._infos(self.agents)
+
+    def step(
+        self, actions: dict[str, int]
+    ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """Play one turn; the dicts hold an entry for each agent that lived before it.
+
+        Raises:
+            ValueError: a living agent has no action.
+        """
+        acting = self.agents
+        for agent in acting:
+            if agent not in actions:
+                raise ValueError(f"{agent} lives and has no action")
+            self._batch.actions[0, self._seat[agent]] = actions[agent]
+        self._batch.step()
+        words = self._batch.records.words[0]
+        living = [agent for agent in acting if words[self._at(agent) + layout.CAUSE] == ALIVE_CAUSE]
+        over = bool(words[layout.OVER])
+        truncated = over and len(living) > (0 if self._solo else 1)
+        rewards = {agent: self._reward(agent in living, living, over) for agent in acting}
+        terminations = {agent: agent not in living or (over and not truncated) for agent in acting}
+        truncations = {agent: truncated and agent in living for agent in acting}
+        observations, infos = self._observe(acting), self._infos(acting)
+        self.agents = [] if over else living
+        return observations, rewards, terminations, truncations, infos
+
+    def render(self) -> str | None:
+        """Return the board as text, top row first: letters for snakes (head upper case), `*` food, `~` hazard."""
+        if self.render_mode != "ansi":
+            return None
+        words, cells = self._batch.records.words[0], self._batch.records.cells[0]
+        width, height = int(words[layout.WIDTH]), int(words[layout.HEIGHT])
+        heads = {int(words[self._at(agent) + layout.HEAD]) for agent in self.agents}
+        lines = []
+        for y in reversed(range(height)):
+            row = [(y + 1) * (width + 2) + x + 1 for x in range(width)]
+            lines.append("".join(_symbol(int(cells[c]), int(cells[words[layout.AREA] + c]), c in heads) for c in row))
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    @property
+    def _solo(self) -> bool:
+        return bool(self.spec.rules() & layout.SOLO)
+
+    def _at(self, agent: str) -> int:
+        return HEADER + self._seat[agent] * SNAKE_WORDS
+
+    def _reward(self, lives: bool, living: list[str], over: bool) -> float:
+        if self._solo:
+            return SOLO_TURN if lives else LOSS
+        if lives:
+            return (WIN if len(living) == 1 else DRAW) if over else 0.0
+        return DRAW if over and not living else LOSS
+
+    def _observe(self, agents: list[str]) -> dict[str, Observation]:
+        seats = np.arange(self.spec.snakes, dtype=np.int64)
+        self._rows.symmetries[:] = 0
+        self._observer.observe(np.zeros_like(seats), seats, self._rows)
+        return {
+            agent: {
+                "board_state": self._rows.planes[self._seat[agent]].copy(),
+                "snake_features": self._rows.features[self._seat[agent]].copy(),
+                "game_context": self._rows.context[self._seat[agent]].copy(),
+            }
+            for agent in agents
+        }
+
+    def _infos(self, agents: list[str]) -> dict[str, dict[str, Any]]:
+        masks = self._rows.features[:, OPEN_FEATURE : OPEN_FEATURE + 4] > 0
+        masks |= ~masks.any(1, keepdims=True)
+        return {agent: {"action_mask": masks[self._seat[agent]].astype(np.int8)} for agent in agents}
+
+
+def _symbol(byte: int, hazards: int, is_head: bool) -> str:
+    owner = byte & layout.OWNER
+    if 0 < owner < WALL:
+        letter = "abcdefghijklmnop"[owner - 1]
+        return letter.upper() if is_head else letter
+    if byte & layout.FOOD_BIT:
+        return "*"
+    return "~" if hazards else "."

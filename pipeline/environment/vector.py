@@ -1,0 +1,153 @@
+"""Many games as one environment, in arrays that live as long as it does: what a self-play trainer steps."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import layout
+from pipeline.engine.batch import Batch, GameSpec, Outcomes
+from pipeline.engine.encode import FOLLOW_FACING
+from pipeline.engine.observe import Observations, Observer, allocate_observations
+from pipeline.engine.planes import FEATURES, FRAME
+from pipeline.engine.players.choose import choose_in_batch
+from pipeline.engine.players.mind import make_mind
+from pipeline.engine.seats import CALLER
+from pipeline.engine.symmetry import IDENTITY, MOVE_FROM
+
+WIN: Final = 1.0
+LOSS: Final = -1.0
+DRAW: Final = 0.0
+SOLO_TURN: Final = 0.01
+
+OPEN_FEATURE: Final = [slot.name for slot in FEATURES].index("open_up")
+
+
+class VectorEnvironment:
+    """N games of S seats; `reset` once, then `step` for ever: finished games are replaced at once.
+
+    Arrays, the same objects for the environment's life, rewritten by each call; seat s of game g is [g, s]:
+
+    - `planes` [N, S, 12, frame, frame], `features` [N, S, 32], `context` [N, S, 16] of `dtype` (uint8 or float32),
+      what each living learner sees now (`planes.py`); zero for others.
+    - `masks` bool[N, S, 4]: the moves that neither wall nor staying body forbids; all True where there is none, and
+      for seats that do not move.
+    - `living` bool[N, S]: learners that move next. The action of any other seat is ignored.
+    - `rewards` float32[N, S]: 0 each turn, and at the turn on which a learner's game ends for it: LOSS (-1) when it
+      dies while anybody else lives on, WIN (+1) when it alone is left, DRAW (0) for all who die together last, and for all
+      who live when `turn_limit` ends the game. Solo games: SOLO_TURN (+0.01) for each turn lived, LOSS at death.
+    - `dones` bool[N, S]: the learner died or its game ended on the last step, so that `rewards` closes its episode.
+    - `truncated` bool[N]: that game was ended by `turn_limit`. What is observed after a finished game is the next one.
+    - `kinds` uint8[N, S]: who moves each seat: CALLER (the learner) or a player kind. The caller may write to it.
+
+    `outcomes` holds the games that the last step finished. With `egocentric` each snake sees the board turned so that
+    it faces up; masks and actions then are in that view too.
+    """
+
+    def __init__(
+        self,
+        games: int,
+        spec: GameSpec | None = None,
+        *,
+        opponents: Sequence[int] = (),
+        dtype: Any = np.uint8,
+        egocentric: bool = False,
+        frame: int = FRAME,
+        turn_limit: int = 0,
+        threads: int = 1,
+    ) -> None:
+        """Allocate everything; call `reset` next.
+
+        Args:
+            opponents: player kinds (`players.kinds`) for the last seats; the others are learners.
+
+        Raises:
+            GameStateError: a spec that cannot be set up, or a board larger than the frame.
+            ValueError: more opponents than seats.
+        """
+        spec = spec or GameSpec()
+        if len(opponents) > spec.snakes:
+            raise ValueError(f"{len(opponents)} opponents for {spec.snakes} seats; leave seats to the learners")
+        self.batch: Final = Batch.uniform(games, spec, threads=threads, turn_limit=turn_limit, outcomes_per_slot=1)
+        seats = spec.snakes
+        self.kinds: Final = np.full((games, seats), CALLER, np.uint8)
+        self.kinds[:, seats - len(opponents) :] = list(opponents)
+        self.observer: Final = Observer(self.batch.records, frame)
+        self._rows: Final[Observations] = allocate_observations(games * seats, dtype, frame)
+        self.planes: Final = self._rows.planes.reshape(games, seats, *self._rows.planes.shape[1:])
+        self.features: Final = self._rows.features.reshape(games, seats, -1)
+        self.context: Final = self._rows.context.reshape(games, seats, -1)
+        self.symmetries: Final = self._rows.symmetries.reshape(games, seats)
+        self.masks: Final = np.ones((games, seats, 4), np.bool_)
+        self.living: Final = np.zeros((games, seats), np.bool_)
+        self.rewards: Final = np.zeros((games, seats), np.float32)
+        self.dones: Final = np.zeros((games, seats), np.bool_)
+        self.truncated: Final = np.zeros(games, np.bool_)
+        self.outcomes: Outcomes = self.batch.drain_outcomes()
+        self._view: Final = FOLLOW_FACING if egocentric else IDENTITY
+        self._solo: Final = bool(spec.rules() & layout.SOLO)
+        self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
+        self._snakes: Final = np.tile(np.arange(seats, dtype=np.int64), games)
+        self._mind: Final = make_mind()
+        end = layout.HEADER + seats * layout.SNAKE_WORDS
+        self._causes: Final = self.batch.records.words[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_WORDS]
+
+    def reset(self, seeds: int | Sequence[int] | NDArray[np.int64]) -> None:
+        """Begin a first game in every slot: one seed per slot, or one from which they follow.
+
+        Raises:
+            SetUpError: the map has no room for its snakes or food.
+        """
+        self.batch.reset(seeds)
+        self.rewards[:] = 0
+        self.dones[:] = False
+        self.truncated[:] = False
+        self._look()
+
+    def step(self, actions: NDArray[np.uint8]) -> None:
+        """Play one turn of every game; `actions` uint8[N, S], 0..3 = up, down, left, right as each learner sees it.
+
+        Any other number takes the rules' default move (straight on).
+        """
+        moves = self.batch.actions
+        if self._view == IDENTITY:
+            moves[:] = actions
+        else:
+            turned = np.take_along_axis(MOVE_FROM[self.symmetries & 7], np.minimum(actions, 3)[:, :, None], 2)[:, :, 0]
+            moves[:] = np.where(actions > 3, actions, turned)
+        if (self.kinds != CALLER).any():
+            choose_in_batch(self._mind, *self.batch.records[:3], self.kinds, moves)
+        self.batch.step()
+        self.outcomes = self.batch.drain_outcomes()
+        self._settle()
+        self._look()
+
+    def _settle(self) -> None:
+        """Write rewards and ends of the turn just played; `living` still says who took part in it."""
+        finished, died = self.outcomes.slot, self._causes != layout.ALIVE_CAUSE
+        self.truncated[:] = False
+        died[finished] = self.outcomes.died_on > 0
+        self.rewards[:] = np.where(died, LOSS, SOLO_TURN if self._solo else 0.0)
+        if len(finished) and not self._solo:
+            died_on, turns = self.outcomes.died_on, self.outcomes.turns[:, None]
+            left = (died_on == 0).sum(1, keepdims=True)
+            self.rewards[finished] = np.select(
+                [(died_on == 0) & (left == 1), (died_on == 0) | ((left == 0) & (died_on == turns))], [WIN, DRAW], LOSS
+            )
+        self.dones[:] = died
+        self.dones[finished] = True
+        if len(finished):
+            over_at = 0 if self._solo else 1
+            self.truncated[finished] = (self.outcomes.died_on == 0).sum(1) > over_at
+        self.dones &= self.living
+        self.rewards *= self.living
+
+    def _look(self) -> None:
+        """Observe the games as they stand now."""
+        self.living[:] = (self._causes == layout.ALIVE_CAUSE) & (self.kinds == CALLER)
+        self.symmetries[:] = self._view
+        snakes = np.where(self.living.reshape(-1), self._snakes, layout.MAX_SNAKES - 1)
+        self.observer.observe(self._games, snakes, self._rows)
+        np.greater(self.features[:, :, OPEN_FEATURE : OPEN_FEATURE + 4], 0, out=self.masks)
+        self.masks |= ~self.masks.any(2, keepdims=True)

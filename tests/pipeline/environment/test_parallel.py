@@ -1,0 +1,49 @@
+"""The PettingZoo environment against PettingZoo's own tests, and its rewards in known games."""
+
+import numpy as np
+import pytest
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from pipeline.engine.batch import GameSpec
+from pipeline.environment.parallel import BattlesnakeParallelEnv
+
+
+@pytest.mark.parametrize("spec", [GameSpec(), GameSpec(7, 7, 2, "wrapped"), GameSpec(7, 7, 1, "solo")])
+def test_pettingzoo_accepts_it(spec):
+    parallel_api_test(BattlesnakeParallelEnv(spec), num_cycles=60)
+
+
+def test_equal_seeds_give_equal_games():
+    parallel_seed_test(lambda: BattlesnakeParallelEnv(GameSpec(snakes=2)), num_cycles=40)
+
+
+def test_a_wall_ends_a_duel():
+    env = BattlesnakeParallelEnv(GameSpec(snakes=2), render_mode="ansi")
+    env.reset(seed=3)
+    assert sorted("".join(env.render().split())).count("A") == 1
+    rewards = {}
+    for _ in range(12):
+        infos = env._infos(env.agents)
+        actions = {"snake_0": 0, "snake_1": int(np.argmax(infos["snake_1"]["action_mask"]))}
+        _, rewards, terminations, truncations, _ = env.step(actions)
+        if not env.agents:
+            break
+    assert rewards == {"snake_0": -1.0, "snake_1": 1.0}
+    assert all(terminations.values()) and not any(truncations.values())
+
+
+def test_a_turn_limit_truncates():
+    env = BattlesnakeParallelEnv(GameSpec(snakes=2), turn_limit=2)
+    env.reset(seed=1)
+    _, infos = env.reset(seed=1)
+    for _ in range(2):
+        actions = {agent: int(np.argmax(infos[agent]["action_mask"])) for agent in env.agents}
+        _, rewards, terminations, truncations, infos = env.step(actions)
+    assert all(truncations.values()) and not any(terminations.values()) and set(rewards.values()) == {0.0}
+
+
+def test_a_missing_action_is_refused():
+    env = BattlesnakeParallelEnv(GameSpec(snakes=2))
+    env.reset()
+    with pytest.raises(ValueError, match="snake_1"):
+        env.step({"snake_0": 0})

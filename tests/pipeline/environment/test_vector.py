@@ -1,0 +1,84 @@
+"""The vector environment: views, rewards against the outcomes, opponents, and the egocentric view."""
+
+import numpy as np
+import pytest
+
+from pipeline.engine.batch import GameSpec
+from pipeline.engine.observe import Observer, allocate_observations
+from pipeline.engine.players.kinds import HUNGRY, VORONOI
+from pipeline.engine.symmetry import MOVE_FROM
+from pipeline.environment.vector import VectorEnvironment
+
+
+def random_masked(environment: VectorEnvironment, chance: np.random.Generator) -> np.ndarray:
+    noise = chance.random(environment.masks.shape)
+    return np.where(environment.masks, noise, -1).argmax(2).astype(np.uint8)
+
+
+def test_arrays_stay_and_show_what_the_observer_sees():
+    environment = VectorEnvironment(16, GameSpec(snakes=3))
+    before = {name: getattr(environment, name) for name in ("planes", "features", "masks", "rewards", "living")}
+    environment.reset(5)
+    chance = np.random.default_rng(0)
+    for _ in range(30):
+        environment.step(random_masked(environment, chance))
+    assert all(getattr(environment, name) is array for name, array in before.items())
+    games, snakes = Observer(environment.batch.records).living()
+    np.testing.assert_array_equal(np.nonzero(environment.living), (games, snakes))
+    rows = allocate_observations(len(games))
+    Observer(environment.batch.records).observe(games, snakes, rows)
+    np.testing.assert_array_equal(environment.planes[games, snakes], rows.planes)
+    assert not environment.planes[~environment.living].any()
+
+
+@pytest.mark.parametrize("spec", [GameSpec(7, 7, 2), GameSpec(snakes=4), GameSpec(7, 7, 1, "solo")])
+def test_each_episode_is_closed_once_and_rewards_follow_the_outcomes(spec):
+    environment = VectorEnvironment(64, spec, turn_limit=60)
+    environment.reset(7)
+    chance = np.random.default_rng(1)
+    totals, finished = np.zeros((64, spec.snakes)), 0
+    for _ in range(150):
+        moved = environment.living.copy()
+        environment.step(random_masked(environment, chance))
+        assert not (environment.dones & ~moved).any() and not environment.rewards[~moved].any()
+        totals += environment.rewards
+        out = environment.outcomes
+        for row, slot in enumerate(out.slot):
+            finished += 1
+            alive = out.died_on[row] == 0
+            assert environment.truncated[slot] == (alive.sum() > (spec.snakes > 1))
+            if spec.snakes > 1:
+                expected = np.where(out.rank[row] > 1, -1.0, 1.0 if (out.rank[row] == 1).sum() == 1 else 0.0)
+                np.testing.assert_array_equal(totals[slot], expected)
+            totals[slot] = 0
+    assert finished > 30
+
+
+def test_opponents_move_themselves_and_beat_chance():
+    environment = VectorEnvironment(128, GameSpec(snakes=2), opponents=[VORONOI])
+    environment.reset(2)
+    assert environment.living[:, 0].all() and not environment.living[:, 1].any()
+    chance, wins, losses = np.random.default_rng(2), 0, 0
+    for _ in range(120):
+        environment.step(random_masked(environment, chance))
+        assert not environment.rewards[:, 1].any()
+        wins += int((environment.rewards[:, 0] > 0).sum())
+        losses += int((environment.rewards[:, 0] < 0).sum())
+    assert losses > 4 * wins
+    environment.kinds[:] = HUNGRY
+    with pytest.raises(ValueError, match="opponents"):
+        VectorEnvironment(2, GameSpec(snakes=2), opponents=[HUNGRY] * 3)
+
+
+def test_the_egocentric_view_plays_the_same_game():
+    plain, turned = (VectorEnvironment(32, GameSpec(snakes=2), egocentric=flag) for flag in (False, True))
+    plain.reset(9)
+    turned.reset(9)
+    chance = np.random.default_rng(3)
+    for _ in range(40):
+        seen = random_masked(turned, chance)
+        board = np.take_along_axis(MOVE_FROM[turned.symmetries & 7], seen[:, :, None], 2)[:, :, 0]
+        turned.step(seen)
+        plain.step(board)
+        np.testing.assert_array_equal(plain.batch.records.words, turned.batch.records.words)
+        np.testing.assert_array_equal(plain.rewards, turned.rewards)
