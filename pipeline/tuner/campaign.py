@@ -64,6 +64,8 @@ class Campaign:
             SnakeError: the weights file is missing or malformed.
             StateError, MachineError: the folder cannot be used.
         """
+        for leftover in self._path.parent.glob(f".{self._path.name}.*.tmp"):  # of a write that was killed
+            leftover.unlink(missing_ok=True)
         self._log.repair()
         checkpoint = self._store.load()
         if checkpoint is not None and checkpoint.snake != str(self._path):

@@ -45,9 +45,7 @@ class SpsaSearch:
             self._step(paths, best, rules, random, contest)
         return Proposal(_changes(self._point, paths, best, rules), "spsa")
 
-    def _step(
-        self, paths: list[str], best: Values, rules: Specification, random: Random, contest: Contest
-    ) -> None:
+    def _step(self, paths: list[str], best: Values, rules: Specification, random: Random, contest: Contest) -> None:
         reach = {path: self._reach(rules[path], self._point[path]) * random.choice((-1, 1)) for path in paths}
         forward = {path: self._point[path] + reach[path] for path in paths}
         backward = {path: self._point[path] - reach[path] for path in paths}

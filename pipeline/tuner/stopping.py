@@ -11,6 +11,10 @@ GRACE_S = 6.0
 """An iteration gets so long to finish after the request; the rest of the promised 10 s is for saving."""
 
 
+SAME_REQUEST_S = 1.0
+"""Signals closer together are one request: a terminal and a wrapper script, or systemd, may both send it."""
+
+
 class Stopping:
     """Collects the reasons to stop: a signal, a caller's flag, a time budget.
 
@@ -23,7 +27,7 @@ class Stopping:
         self._asked = asked
         self._started = time.monotonic()
         self._budget_s = budget_s
-        self._signals = 0
+        self._signals: list[float] = []
         self._since: float | None = None
 
     @property
@@ -49,10 +53,11 @@ class Stopping:
         return bool(self._signals) or self._asked()
 
     def overdue(self) -> bool:
-        """True once the iteration in hand must be dropped: the grace is over, or the signal came twice."""
+        """True once the iteration in hand must be dropped: the grace is over, or a second signal insisted."""
         if not self.requested:
             return False
-        return self._signals > 1 or (self._since is not None and time.monotonic() - self._since >= GRACE_S)
+        insisted = bool(self._signals) and self._signals[-1] - self._signals[0] >= SAME_REQUEST_S
+        return insisted or (self._since is not None and time.monotonic() - self._since >= GRACE_S)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
@@ -62,7 +67,7 @@ class Stopping:
             return
 
         def note(_number: int, _frame: FrameType | None) -> None:
-            self._signals += 1
+            self._signals.append(time.monotonic())
 
         former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

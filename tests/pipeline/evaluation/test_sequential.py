@@ -39,9 +39,7 @@ def test_trinomial_ratio_is_the_published_one(
     ("pairs", "elo0", "elo1", "ratio"),
     [((223, 9863, 21279, 10037, 246), 0.5, 2.5, -3.07), ((871, 26175, 55983, 26678, 821), 0, 2, -4.98)],
 )
-def test_pentanomial_ratio_is_the_published_one(
-    pairs: tuple[int, ...], elo0: float, elo1: float, ratio: float
-) -> None:
+def test_pentanomial_ratio_is_the_published_one(pairs: tuple[int, ...], elo0: float, elo1: float, ratio: float) -> None:
     """As above, "logistic pentanomial"; win-loss and two draws are one outcome."""
     found = log_likelihood_ratio(PENTANOMIAL, pairs, score_of(elo0), score_of(elo1))
     assert found == pytest.approx(ratio, abs=0.006)
