@@ -122,8 +122,8 @@ def unrecorded(triggers_dir: Path, known: Container[Path]) -> list[ClaimedDrop]:
     folder = triggers_dir / CLAIMED
     if not folder.is_dir():
         return []
-    found = sorted(folder.iterdir())
-    return [_read(path) for path in found if path not in known and _CLAIMED_NAME.match(path.name)]
+    found = [_read(path) for path in folder.iterdir() if path not in known and _CLAIMED_NAME.match(path.name)]
+    return sorted(found, key=lambda drop: (drop.received_at, drop.original_name))
 
 
 def archive(claimed_path: Path, outcome: str) -> Path:
