@@ -15,11 +15,13 @@ from importlib.metadata import version
 
 from runner.background import Background
 from runner.flow.check_triggers import CheckTriggers
+from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
 from runner.flow.obey import ObeyCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
+from runner.flow.troubles import Troubles
 from runner.flow.watch import WatchRuns
 from runner.notify import compose
 from runner.store import presence, queue, schedules
@@ -40,6 +42,7 @@ class Steps:
     """The flow's steps, in the order of a turn."""
 
     obey: ObeyCommands
+    expire: ExpireWaiting
     fire: FireSchedules
     drops: TakeDrops
     triggers: CheckTriggers
@@ -51,6 +54,7 @@ class Steps:
         ended makes room for the next one in the same turn."""
         return (
             ("commands", self.obey),
+            ("deadlines", self.expire),
             ("schedules", self.fire),
             ("drops", self.drops),
             ("triggers", self.triggers),
@@ -69,11 +73,17 @@ class Daemon:
     """Threads beside the loop, which it supervises."""
     wake: threading.Event = field(default_factory=threading.Event)
     on_turn: Callable[[RunnerStatus], None] = lambda _status: None
-    """Called after each turn: the watchdog, the progress line."""
+    """Called after each turn: the progress line."""
+    on_step: Callable[[], None] = lambda: None
+    """Called after each step: the watchdog. A step may wait for a locked database as long as it is allowed to, and
+    several in one turn; that is no hang."""
     _stopping: bool = False
     _last_beat_s: float = float("-inf")
     _status: RunnerStatus = RunnerStatus.IDLE
-    _troubles: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """No trouble yet."""
+        self._troubles = Troubles(self.runtime)
 
     def start(self, now: datetime) -> DaemonRecord | None:
         """Take the state over: say who serves it now, and account for what an earlier daemon left. Returns the
@@ -109,10 +119,12 @@ class Daemon:
             try:
                 step(now)
             except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
-                self._note_trouble(name, error, now)
+                self._troubles.note(name, error, now)
             else:
-                self._note_recovery(name, now)
+                self._troubles.over(name)
+            self.on_step()
         self._supervise(now)
+        self._troubles.tell()
         self._beat(now)
 
     def run(self) -> None:
@@ -172,13 +184,14 @@ class Daemon:
             with self.runtime.store.write() as session:
                 presence.heartbeat(session, status, now)
         except StateError as error:
-            self._troubles["heartbeat"] = str(error)
+            self._troubles.note("heartbeat", error, now)
             self._status = RunnerStatus.ERROR
             return
+        self._troubles.over("heartbeat")
         self._status, self._last_beat_s = status, clock_s
 
     def _status_now(self, *, paused: bool) -> RunnerStatus:
-        if self._troubles:
+        if self._troubles.any:
             return RunnerStatus.ERROR
         if self.steps.watch.runs:
             return RunnerStatus.EXECUTING
@@ -188,42 +201,7 @@ class Daemon:
         for background in self.backgrounds:
             trouble = background.supervise()
             if trouble:
-                _log.error("The loop %s: %s", background.name, trouble)
-                self._report(background.name, trouble, now, restarted=True)
-
-    def _note_trouble(self, name: str, error: Exception, now: datetime) -> None:
-        """A row, a message and a log line for a new trouble; the same one again is told once."""
-        told = f"{type(error).__name__}: {error}"
-        if self._troubles.get(name) == told:
-            return
-        self._troubles[name] = told
-        _log.error("The step %s failed: %s", name, told, exc_info=error)
-        if not self._report(name, told, now, restarted=False):
-            self._troubles[name] = ""  # not told: tell again at the next turn
-
-    def _report(self, name: str, told: str, now: datetime, *, restarted: bool) -> bool:
-        """A row and a message; False if the database would not take them."""
-        message = compose.alert(
-            subject=f"trouble with the daemon's {name}",
-            detail=told,
-            advice="It goes on by itself; `ouroboros doctor` looks for the cause.",
-            key=f"{name}-{now:%Y%m%dT%H}",
-            settings=self.runtime.settings.notifications,
-            now=now,
-        )
-        try:
-            with self.runtime.store.write() as session:
-                (presence.restarted if restarted else presence.troubled)(session, name, told, now)
-                self.runtime.outbound.put(session, message, now)
-        except StateError as unwritable:
-            _log.error("and it could not be recorded yet: %s", unwritable)
-            return False
-        return True
-
-    def _note_recovery(self, name: str, now: datetime) -> None:
-        if self._troubles.pop(name, None) is not None:
-            _log.info("The step %s works again", name)
-        self._troubles.pop("heartbeat", None)
+                self._troubles.note_thread(background.name, trouble, now)
 
     def _end(self, now: datetime) -> None:
         with self.runtime.store.write() as session:

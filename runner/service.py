@@ -12,6 +12,7 @@ from runner.background import Background
 from runner.clock import Clock, SystemClock
 from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
+from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
 from runner.flow.obey import ObeyCommands
@@ -161,6 +162,7 @@ class Service:
         self._stack.callback(watch.leave)
         steps = Steps(
             obey=ObeyCommands(self.runtime, watch, self._request_stop),
+            expire=ExpireWaiting(self.runtime),
             fire=FireSchedules(self.runtime),
             drops=TakeDrops(self.runtime),
             triggers=CheckTriggers(self.runtime, wake.set, self.probe.snapshot, Path.cwd()),

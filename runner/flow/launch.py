@@ -57,8 +57,7 @@ class LaunchRuns:
         self._said: dict[int, tuple[str, float]] = {}
 
     def __call__(self, now: datetime) -> None:
-        """Miss what is past its deadline, then start what may start."""
-        self._miss_the_late(now)
+        """Start what may start."""
         if self._watch.shutting_down:
             return
         with self._runtime.store.read() as session:
@@ -81,19 +80,6 @@ class LaunchRuns:
             else:
                 self._start(run, verdict, now)
         self._keep_waiting(refusals, now)
-
-    def _miss_the_late(self, now: datetime) -> None:
-        with self._runtime.store.read() as session:
-            deadline = queue.next_start_deadline(session)
-        if deadline is None or deadline >= now:
-            return
-        settings = self._runtime.settings.notifications
-        with self._runtime.store.write() as session:
-            for run in queue.expire(session, now):
-                reason = run.reason or "it was never its turn"
-                decision = Decision(kind=DecisionKind.MISS, code="start_deadline", reason=reason)
-                decisions.record(session, run.occurrence_id, run.schedule_name, decision, now)
-                self._runtime.outbound.put(session, compose.run_missed(run, reason, settings, now), now)
 
     def _judge(self, run: QueuedRun, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
         choice = choose_worker(

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from runner.store import queue
@@ -15,12 +16,12 @@ from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScheduleRecord:
     """A schedule as it stands."""
 
     name: str
-    schedule: TrainingSchedule
+    definition_json: str
     enabled: bool
     paused_note: str | None
     """None: not paused."""
@@ -34,7 +35,11 @@ class ScheduleRecord:
     failure_count: int
     created_at: datetime
     updated_at: datetime
-    removed_at: datetime | None
+
+    @cached_property
+    def schedule(self) -> TrainingSchedule:
+        """The definition; read on first use, because a list of 10,000 seldom needs them all."""
+        return TrainingSchedule.model_validate_json(self.definition_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +92,13 @@ def remove(session: Session, name: str, now: datetime) -> bool:
 
 def get(session: Session, name: str) -> ScheduleRecord | None:
     """One schedule by its name; a removed one is none."""
-    row = _row(session, name)
-    return None if row is None else _to_record(row)
+    found = session.execute(_RECORDS.where(_TABLE.c.name == name)).one_or_none()
+    return None if found is None else ScheduleRecord(*found)
 
 
 def list_active(session: Session) -> list[ScheduleRecord]:
     """All that are not removed (disabled and paused ones too), by name."""
-    rows = session.scalars(select(ScheduleRow).where(ScheduleRow.removed_at.is_(None)).order_by(ScheduleRow.name))
-    return [_to_record(row) for row in rows]
+    return [ScheduleRecord(*row) for row in session.execute(_RECORDS.order_by(_TABLE.c.name))]
 
 
 def ever_saved(session: Session) -> bool:
@@ -104,13 +108,9 @@ def ever_saved(session: Session) -> bool:
 
 def upcoming(session: Session, limit: int) -> list[ScheduleRecord]:
     """The enabled schedules that fall due next, the soonest first."""
-    rows = session.scalars(
-        select(ScheduleRow)
-        .where(ScheduleRow.next_run.is_not(None), ScheduleRow.removed_at.is_(None), ScheduleRow.enabled.is_(True))
-        .order_by(ScheduleRow.next_run, ScheduleRow.name)
-        .limit(limit)
-    )
-    return [_to_record(row) for row in rows]
+    coming = _RECORDS.where(_TABLE.c.next_run.is_not(None), _TABLE.c.enabled.is_(True))
+    rows = session.execute(coming.order_by(_TABLE.c.next_run, _TABLE.c.name).limit(limit))
+    return [ScheduleRecord(*row) for row in rows]
 
 
 def count_active(session: Session) -> int:
@@ -195,6 +195,21 @@ def unpause(session: Session, name: str, now: datetime) -> None:
 
 
 _TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
+_RECORDS = select(
+    _TABLE.c.name,
+    type_coerce(_TABLE.c.definition_json, Text),
+    _TABLE.c.enabled,
+    _TABLE.c.paused_note,
+    _TABLE.c.next_run,
+    _TABLE.c.watermark,
+    _TABLE.c.last_run,
+    _TABLE.c.run_count,
+    _TABLE.c.success_count,
+    _TABLE.c.failure_count,
+    _TABLE.c.created_at,
+    _TABLE.c.updated_at,
+).where(_TABLE.c.removed_at.is_(None))
+"""The fields of `ScheduleRecord`, in their order."""
 
 
 def _row(session: Session, name: str) -> ScheduleRow | None:
@@ -207,21 +222,3 @@ def _known(session: Session, name: str) -> ScheduleRow:
     if row is None:
         raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
     return row
-
-
-def _to_record(row: ScheduleRow) -> ScheduleRecord:
-    return ScheduleRecord(
-        name=row.name,
-        schedule=row.definition,
-        enabled=row.enabled,
-        paused_note=row.paused_note,
-        next_run=row.next_run,
-        watermark=row.watermark,
-        last_run=row.last_run,
-        run_count=row.run_count,
-        success_count=row.success_count,
-        failure_count=row.failure_count,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        removed_at=row.removed_at,
-    )
