@@ -106,4 +106,4 @@ def test_a_removed_schedule_comes_back_with_its_counters(store: Store, now: date
         schedules.save(session, schedule("a"), now + DAY, now + DAY)
         back = schedules.get(session, "a")
         assert back is not None
-        assert (back.created_at, back.removed_at) == (now, None)
+        assert (back.created_at, back.updated_at) == (now, now + DAY)
