@@ -1,6 +1,10 @@
 """What systemd is told: READY, STATUS, WATCHDOG, STOPPING. Outside systemd all of it is a no-op."""
 
+import time
+
 import sdnotify
+
+FEED_INTERVAL_S = 5.0
 
 
 class ServiceNotifier:
@@ -9,23 +13,25 @@ class ServiceNotifier:
     def __init__(self) -> None:
         self._socket = sdnotify.SystemdNotifier()
         self._last_status = ""
+        self._fed_at_s = float("-inf")
 
     def ready(self) -> None:
         """The daemon serves."""
         self._socket.notify("READY=1")
 
-    def alive(self, status: str) -> None:
-        """The loop turned: feed the watchdog, and show `status` in `systemctl status` when it changed."""
-        lines = ["WATCHDOG=1"]
+    def feed(self) -> None:
+        """The loop moves on: feed the watchdog, no more often than it needs."""
+        now_s = time.monotonic()
+        if now_s - self._fed_at_s >= FEED_INTERVAL_S:
+            self._fed_at_s = now_s
+            self._socket.notify("WATCHDOG=1")
+
+    def show(self, status: str) -> None:
+        """Let `systemctl status` show `status`."""
         if status != self._last_status:
-            lines.append(f"STATUS={status}")
             self._last_status = status
-        self._socket.notify("\n".join(lines))
+            self._socket.notify(f"STATUS={status}")
 
     def stopping(self) -> None:
         """The daemon drains."""
         self._socket.notify("STOPPING=1")
-
-    def reloading(self, monotonic_usec: int) -> None:
-        """Settings are being read again; `ready` follows."""
-        self._socket.notify(f"RELOADING=1\nMONOTONIC_USEC={monotonic_usec}")

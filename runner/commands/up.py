@@ -36,10 +36,11 @@ def up() -> None:
         notifier = ServiceNotifier()
 
         def on_turn(status: RunnerStatus) -> None:
-            notifier.alive(f"{status.value}; {progress.text}" if progress.text else status.value)
+            notifier.show(f"{status.value}; {progress.text}" if progress.text else status.value)
             progress.settle(status)
 
         service.daemon.on_turn = on_turn
+        service.daemon.on_step = notifier.feed
         _take_signals(service, notifier)
         notifier.ready()
         with progress:
