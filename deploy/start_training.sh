@@ -45,7 +45,7 @@ while true; do
     done
     tuner=0
     if [[ -n $stopping ]]; then
-        exit 0
+        exit "$code"
     fi
     if ((code == 0 || code == 2)); then
         exit "$code"

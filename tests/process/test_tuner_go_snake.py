@@ -1,0 +1,125 @@
+"""The real Go snake, the real referee, the real command: a few games end to end."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+OUROBOROS = Path(sys.executable).with_name("ouroboros")
+FEW = [
+    *("--games", "2", "--baseline-games", "2", "--max-games", "4", "--timeout-ms", "5000", "--seed", "7"),
+    *("--checkpoint-interval", "5", "--min-improvement", "0.002"),
+]
+
+
+@pytest.fixture(scope="module")
+def go_snake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the bundled snake."""
+    folder = tmp_path_factory.mktemp("go") / "snake"
+    return Path(shutil.copytree(REPOSITORY / "deploy" / "go-snake", folder))
+
+
+def small_games(folder: Path) -> dict[str, str]:
+    """An environment whose settings make games short."""
+    home = folder / "automation"
+    home.mkdir(exist_ok=True)
+    tuner = {"width": 7, "height": 7, "max_turns": 30, "confirm_games": 4, "measure_games": 2}
+    (home / "settings.json").write_text(json.dumps({"tuner": tuner}))
+    return {**os.environ, "OUROBOROS_HOME": str(home)}
+
+
+def wait_until(condition: Callable[[], bool], what: str, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, f"ended before {what}: {process.communicate()}"
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_the_command_tunes_a_go_snake_with_a_rebuild_per_candidate(go_snake: Path, tmp_path: Path) -> None:
+    snake = Path(shutil.copytree(go_snake, tmp_path / "snake"))
+    before = (snake / "config.yaml").read_text()
+    command = [str(OUROBOROS), "tune", *FEW, "--max-iterations", "2", "--snake-dir", str(snake)]
+    ran = subprocess.run(command, env=small_games(tmp_path), capture_output=True, text=True, timeout=280, check=False)
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    state = tmp_path / "automation" / "nn_training_results"
+    lines = [json.loads(line) for line in (state / "training_log.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [1, 2]
+    assert all(2 <= line["games"] <= 16 for line in lines)
+    assert all(line["failed_games"] == 0 for line in lines)
+    assert json.loads((state / "checkpoint.json").read_text())["iteration"] == 2
+    accepted = any(line["improved"] for line in lines)
+    assert ((snake / "config.yaml").read_text() != before) == accepted
+    assert sorted(path.name for path in snake.iterdir()) == sorted(path.name for path in go_snake.iterdir())
+    assert not list(state.glob("scratch_*"))
+
+
+def test_sigterm_saves_and_a_second_start_resumes_the_bundled_snake(tmp_path: Path) -> None:
+    environment = small_games(tmp_path)
+    command = [str(OUROBOROS), "tune", *FEW]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload]
+    state = tmp_path / "automation" / "nn_training_results"
+    log = state / "training_log.jsonl"
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 1, "a first iteration", process)
+    snakes = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Checkpoint saved" in out
+    assert snakes
+    assert not any(snake.is_running() and snake.status() != psutil.STATUS_ZOMBIE for snake in snakes)
+    done = json.loads((state / "checkpoint.json").read_text())["iteration"]
+    assert done == log.read_text().count("\n")
+    more = [*command, "--max-iterations", str(done + 1)]
+    ran = subprocess.run(more, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert f"✓ Resumed from checkpoint: iteration {done}, best win rate" in ran.stdout
+    copy = tmp_path / "automation" / "go-snake"
+    assert (copy / "weight_spec.yaml").exists()
+    bundled = (REPOSITORY / "deploy" / "go-snake" / "config.yaml").read_text()
+    assert len((copy / "config.yaml").read_text().splitlines()) == len(bundled.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--snake-dir", "nowhere"], "no snake folder"),
+        (["--games", "0"], "games"),
+        (["--accept", "maybe"], "maybe"),
+        (["--config-file", "other.yaml"], "no weights file"),
+        (["--weight-spec", "gone.yaml"], "weight specification cannot be read"),
+        (["--opponent", "nowhere"], "no snake folder"),
+        (["--opponent", "http://127.0.0.1:9"], "does not answer"),
+        (["--build-command", "go vet -nope {output}"], "does not build"),
+        (["--run-command", "{binary} -nope"], "exit code 2"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_names_the_place(
+    go_snake: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    command = [str(OUROBOROS), "tune", "--snake-dir", str(go_snake), *FEW, "--max-iterations", "1", *arguments]
+    environment = small_games(tmp_path)
+    ran = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert words in ran.stderr
+
+
+def test_a_go_snake_that_does_not_compile_is_shown_in_the_compilers_words(go_snake: Path, tmp_path: Path) -> None:
+    snake = Path(shutil.copytree(go_snake, tmp_path / "snake"))
+    (snake / "main.go").write_text("package main\n\nfunc main() { undefinedThing() }\n")
+    command = [str(OUROBOROS), "tune", "--snake-dir", str(snake), *FEW]
+    ran = subprocess.run(command, env=small_games(tmp_path), capture_output=True, text=True, timeout=280, check=False)
+    assert ran.returncode == 2
+    assert "main.go:3:15: undefined: undefinedThing" in ran.stderr

@@ -1,0 +1,102 @@
+"""deploy/start_training.sh: restarts on a crash, stops when done or told to."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+ENVIRONMENT = {**os.environ, "RESTART_DELAY_S": "0", "RESTART_DELAY_MAX_S": "0"}
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A checkout with the script and a stand-in for the command, which notes its arguments."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(DEPLOY / "start_training.sh", tmp_path / "deploy")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    return tmp_path
+
+
+def stand_in(folder: Path, body: str) -> None:
+    command = folder / ".venv" / "bin" / "ouroboros"
+    command.write_text(f'#!/bin/bash\necho "$@" >> calls\ncalls=$(wc -l < calls)\n{body}\n')
+    command.chmod(0o755)
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [folder / "deploy" / "start_training.sh", *arguments],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize(("codes", "ended"), [("1 137 0", 0), ("1 2", 2), ("0", 0)])
+def test_a_crash_is_restarted_and_an_end_is_an_end(installed: Path, codes: str, ended: int) -> None:
+    stand_in(installed, f"codes=(- {codes}); exit ${{codes[$calls]}}")
+    process = start(installed, "--games", "50", "--opponent", "a b")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == ended
+    runs = len(codes.split())
+    assert (installed / "calls").read_text() == "tune --games 50 --opponent a b\n" * runs
+    assert err.count("starting it again") == runs - 1
+
+
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_stop_reaches_the_tuner_and_is_waited_for(installed: Path, whole_group: bool) -> None:
+    stand_in(installed, "trap 'sleep 0.3; echo saved > saved; exit 0' TERM INT; touch up; while :; do sleep 0.02; done")
+    process = start(installed)
+    deadline = time.monotonic() + 60
+    while not (installed / "up").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    if whole_group:
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert (installed / "saved").exists()
+    assert (installed / "calls").read_text().count("\n") == 1
+
+
+def test_without_the_command_it_says_what_to_run(installed: Path) -> None:
+    process = subprocess.run(
+        [installed / "deploy" / "start_training.sh"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2
+    assert "quick_setup.sh" in process.stderr
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
+def test_the_scripts_are_clean() -> None:
+    subprocess.run(["shellcheck", DEPLOY / "start_training.sh", DEPLOY / "quick_setup.sh"], check=True)
+
+
+def test_quick_setup_names_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(DEPLOY / "quick_setup.sh", tmp_path / "deploy")
+    (tmp_path / "bin").mkdir()
+    for name in ("bash", "dirname", "python3"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    ran = subprocess.run(
+        ["bash", tmp_path / "deploy" / "quick_setup.sh"],
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "make is needed" in ran.stderr
+    assert "git is needed" in ran.stderr
