@@ -21,6 +21,7 @@ from runner.guards.choice import WorkerChoice, choose_worker
 from runner.guards.probe import Probe
 from runner.notify import compose
 from runner.store import decisions, history, presence, queue
+from runner.store.history import ExecutionRecord
 from runner.worker.jobs import installed_workers, torch_installed
 from runner.worker.launch import Launcher
 from schemas.automation import OverlapPolicy, TriggerType
@@ -151,16 +152,16 @@ class LaunchRuns:
             if execution_id is None:
                 return  # cancelled or taken between the look and this transaction
             decisions.record(session, run.occurrence_id, run.schedule_name, launch, now)
+            # Read here: from the commit on nothing may fail before this run is in the watch's hands.
+            execution = history.get(session, execution_id)
+            assert execution is not None, f"execution {execution_id} was inserted a moment ago"
             self._runtime.reach("launch.intending")
         self._runtime.reach("launch.intended")
-        self._make_process(run, execution_id, now)
+        self._make_process(run, execution, now)
 
-    def _make_process(self, run: QueuedRun, execution_id: int, now: datetime) -> None:
-        with self._runtime.store.read() as session:
-            execution = history.get(session, execution_id)
-        assert execution is not None, f"execution {execution_id} was committed a moment ago"
+    def _make_process(self, run: QueuedRun, execution: ExecutionRecord, now: datetime) -> None:
         request = RunRequest(
-            execution_id=execution_id,
+            execution_id=execution.execution_id,
             schedule_name=run.schedule_name,
             trigger_type=run.trigger_type,
             scheduled_for=run.scheduled_for,
@@ -179,10 +180,7 @@ class LaunchRuns:
             return
         self._runtime.reach("launch.spawned")
         self._watch.add(execution, run.schedule, handle)
-        with self._runtime.store.write() as session:
-            history.mark_running(session, execution_id, handle.identity)
-        self._runtime.reach("launch.known")
-        _log.info("Run %s of %s started: %s", execution_id, run.schedule_name, execution.worker)
+        _log.info("Run %s of %s started: %s", execution.execution_id, run.schedule_name, execution.worker)
 
     def _keep_waiting(self, refusals: Sequence[tuple[QueuedRun, Decision]], now: datetime) -> None:
         clock_s = self._runtime.clock.monotonic_s()

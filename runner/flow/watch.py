@@ -22,7 +22,7 @@ from runner.worker.rundir import RunDir
 from runner.worker.sampling import lifetime_s
 from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
 from schemas.automation import TrainingSchedule
-from schemas.errors import WorkerError
+from schemas.errors import OuroborosError, WorkerError
 from schemas.execution import Decision, DecisionKind, ExecutionResult
 from schemas.model import PipelineState
 
@@ -42,9 +42,24 @@ class WatchedRun:
     deadline_s: float
     """Of the monotonic clock, so that a step of the wall clock neither ends a run nor prolongs it."""
     stopping: Stopping | None = None
+    known: bool = False
+    """The history tells that it runs, and by which process."""
     cancelled: bool = False
     state: PipelineState | None = None
-    told_at_s: float = 0.0
+    """The last one seen."""
+    kept: PipelineState | None = None
+    """The last one that the history has."""
+    kept_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedRun:
+    """Recorded as begun, and what became of it could not be found out or written down yet."""
+
+    execution: ExecutionRecord
+    schedule: TrainingSchedule
+    launch_problem: str = ""
+    """Why there is no worker; empty: there may be one."""
 
 
 class WatchRuns:
@@ -54,6 +69,7 @@ class WatchRuns:
         self._runtime = runtime
         self._launcher = launcher
         self._runs: dict[int, WatchedRun] = {}
+        self._undecided: dict[int, UndecidedRun] = {}
         self.shutting_down = False
         self.listener: Callable[[ExecutionRecord, PipelineState], None] | None = None
         """Told of every new state: the progress line."""
@@ -67,12 +83,25 @@ class WatchRuns:
         """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done."""
         with self._runtime.store.read() as session:
             left = [(record, _schedule_of(session, record)) for record in history.unfinished(session)]
-        return [self._take_over(record, schedule, now) for record, schedule in left]
+        said = []
+        for record, schedule in left:
+            try:
+                said.append(self._take_over(UndecidedRun(record, schedule), now))
+            except OuroborosError as error:  # a full disk, say: the daemon serves all the same, and tries again
+                self._undecided[record.execution_id] = UndecidedRun(record, schedule)
+                said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {error}")
+        return said
 
     def add(self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle) -> None:
-        """Watch a run that was just launched."""
+        """Watch a run that was just launched, and write down that it runs; where that fails now, at a later turn.
+
+        Raises:
+            StateError: it is watched, and not written down yet.
+        """
         deadline_s = self._runtime.clock.monotonic_s() + schedule.max_duration_hours * 3600
-        self._runs[execution.execution_id] = WatchedRun(execution, schedule, handle, deadline_s)
+        run = WatchedRun(execution, schedule, handle, deadline_s)
+        self._runs[execution.execution_id] = run
+        self._runs[execution.execution_id] = self._made_known(run)
 
     def cancel_occurrence(self, occurrence_id: int) -> bool:
         """Stop the run of an occurrence; False if none is under way.
@@ -88,16 +117,21 @@ class WatchRuns:
         return False
 
     def __call__(self, now: datetime) -> None:
-        """Look at every run once."""
+        """Look at every run once. One that cannot be dealt with holds up no other."""
+        problems: list[Exception] = []
+        for execution_id in list(self._undecided):
+            try:
+                _log.info("Decided: %s", self._take_over(self._undecided[execution_id], now))
+                del self._undecided[execution_id]
+            except Exception as error:  # noqa: BLE001 - raised below, once the others have had their turn
+                problems.append(error)
         for execution_id in list(self._runs):
-            run = self._runs[execution_id]
-            seen = self._launcher.observe(run.handle, self._runtime.clock.monotonic_s())
-            if seen.ended:
-                self._settle(run.execution, run.schedule, seen, self._facts(run), now)
-                self._launcher.release(run.handle)
-                del self._runs[execution_id]
-            else:
-                self._runs[execution_id] = self._end_if_needed(self._keep_progress(run, seen, now), seen)
+            try:
+                self._look_at(execution_id, now)
+            except Exception as error:  # noqa: BLE001 - as above
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
     def leave(self) -> None:
         """Watch no more: living workers go on, for the next daemon to adopt."""
@@ -108,12 +142,42 @@ class WatchRuns:
     def settle_unlaunched(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, problem: str, now: datetime
     ) -> None:
-        """Settle a run whose worker could not be started."""
-        facts = settle.RunFacts(schedule, execution.scheduled_for, execution.attempt, launch_problem=problem)
-        self._settle(execution, schedule, self._launcher.inspect(execution.run_dir), facts, now)
+        """Settle a run whose worker could not be started; where that cannot be written down now, at a later turn.
 
-    def _take_over(self, execution: ExecutionRecord, schedule: TrainingSchedule, now: datetime) -> str:
+        Raises:
+            StateError: it was left to a later turn.
+        """
+        run = UndecidedRun(execution, schedule, problem)
+        self._undecided[execution.execution_id] = run
+        self._settle_unlaunched(run, now)
+        del self._undecided[execution.execution_id]
+
+    def _settle_unlaunched(self, run: UndecidedRun, now: datetime) -> None:
+        execution = run.execution
+        facts = settle.RunFacts(
+            run.schedule, execution.scheduled_for, execution.attempt, launch_problem=run.launch_problem
+        )
+        self._settle(execution, run.schedule, self._launcher.inspect(execution.run_dir), facts, now)
+
+    def _look_at(self, execution_id: int, now: datetime) -> None:
+        run = self._runs[execution_id]
+        seen = self._launcher.observe(run.handle, self._runtime.clock.monotonic_s())
+        if not seen.ended:
+            # First what needs no database: a locked one must not let a run go on past its time.
+            run = self._runs[execution_id] = self._end_if_needed(self._shown(run, seen), seen)
+            run = self._runs[execution_id] = self._made_known(run)
+            self._runs[execution_id] = self._keep_progress(run, now)
+            return
+        self._settle(run.execution, run.schedule, seen, self._facts(run), now)
+        self._launcher.release(run.handle)
+        del self._runs[execution_id]
+
+    def _take_over(self, run: UndecidedRun, now: datetime) -> str:
+        execution, schedule = run.execution, run.schedule
         label = f"run {execution.execution_id} of {execution.schedule_name}"
+        if run.launch_problem:
+            self._settle_unlaunched(run, now)
+            return f"{label} could not be started"
         clock_s = self._runtime.clock.monotonic_s()
         found = self._launcher.recover(execution.run_dir, clock_s)
         if found.handle is not None:
@@ -134,22 +198,33 @@ class WatchRuns:
     def _adopt(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle, clock_s: float
     ) -> None:
-        with self._runtime.store.write() as session:
-            history.mark_running(session, execution.execution_id, handle.identity)
         left_s = schedule.max_duration_hours * 3600 - lifetime_s(handle.root)
-        self._runs[execution.execution_id] = WatchedRun(execution, schedule, handle, clock_s + left_s)
+        run = WatchedRun(execution, schedule, handle, clock_s + left_s)
+        self._runs[execution.execution_id] = run
+        self._runs[execution.execution_id] = self._made_known(run)
 
-    def _keep_progress(self, run: WatchedRun, seen: Observation, now: datetime) -> WatchedRun:
+    def _made_known(self, run: WatchedRun) -> WatchedRun:
+        if run.known:
+            return run
+        with self._runtime.store.write() as session:
+            history.mark_running(session, run.execution.execution_id, run.handle.identity)
+        self._runtime.reach("launch.known")
+        return replace(run, known=True)
+
+    def _shown(self, run: WatchedRun, seen: Observation) -> WatchedRun:
         if seen.state is None or seen.state == run.state:
             return run
         if self.listener is not None:
             self.listener(run.execution, seen.state)
+        return replace(run, state=seen.state)
+
+    def _keep_progress(self, run: WatchedRun, now: datetime) -> WatchedRun:
         clock_s = self._runtime.clock.monotonic_s()
-        if clock_s - run.told_at_s < PROGRESS_INTERVAL_S:
+        if run.state is None or run.state is run.kept or clock_s - run.kept_at_s < PROGRESS_INTERVAL_S:
             return run
         with self._runtime.store.write() as session:
-            history.progress(session, run.execution.execution_id, seen.state, now)
-        return replace(run, state=seen.state, told_at_s=clock_s)
+            history.progress(session, run.execution.execution_id, run.state, now)
+        return replace(run, kept=run.state, kept_at_s=clock_s)
 
     def _end_if_needed(self, run: WatchedRun, seen: Observation) -> WatchedRun:
         settings, clock_s = self._runtime.settings, self._runtime.clock.monotonic_s()
