@@ -37,8 +37,13 @@ def mix(value: Any) -> Any:
 @inlined
 def stream(seed: Any, turn: Any, purpose: Any) -> Any:
     """Return the uint64 key of one stream; pass it to `draw`."""
-    turn_key = mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN)
-    return turn_key + np.uint64(purpose) * _PURPOSE_STEP
+    return mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN) + np.uint64(purpose) * _PURPOSE_STEP
+
+
+@inlined
+def neighbour_stream(key: Any, offset: Any) -> Any:
+    """Return the key of the same turn's stream whose purpose is `offset` higher."""
+    return key + np.uint64(offset) * _PURPOSE_STEP
 
 
 @inlined

@@ -13,8 +13,10 @@ from pipeline.engine.grid import neighbour
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
     CAUSE,
+    FACING,
     HEAD,
     HEADER,
+    LENGTH,
     OWNER,
     SEED,
     SNAKE_WORDS,
@@ -22,18 +24,17 @@ from pipeline.engine.layout import (
     STACK,
     TAIL,
     TURN,
-    UP,
     Cells,
     Longs,
     Moves,
     Words,
 )
-from pipeline.engine.rng import PLAYER, draw, stream
+from pipeline.engine.rng import PLAYER, draw, neighbour_stream, stream
 
 RANDOM_LEGAL: Final = 0
 CALLER: Final = 255  # the move is the caller's: what stands in the batch's actions
 
-# mask of moves -> its moves in order, and in column 4 their number
+# mask of moves -> its moves in order (0, up, where there are none), and in column 4 their number
 _PICK: Final = np.array(
     [[*(moves := [m for m in range(4) if mask >> m & 1]), *[0] * (4 - len(moves)), len(moves)] for mask in range(16)],
     np.int64,
@@ -41,42 +42,53 @@ _PICK: Final = np.array(
 
 
 @inlined
-def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
-    """Return whether a head may enter a cell without hitting the wall or a body that is still there next turn."""
+def is_leaving_tail(words: Words, cells: Cells, game: int, cell: int) -> bool:
+    """Return whether an occupied cell is a tail that moves away this very turn."""
     owner = cells[game, cell] & OWNER
-    if owner == 0:
-        return True
     if owner > 16:
         return False
     owner_at = HEADER + (owner - 1) * SNAKE_WORDS
-    # A tail that is not stacked moves away this very turn.
     return bool(words[game, owner_at + TAIL] == cell and words[game, owner_at + STACK] == 1)
 
 
 @inlined
+def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
+    """Return whether a head may enter a cell without hitting the wall or a body that is still there next turn."""
+    return cells[game, cell] & OWNER == 0 or is_leaving_tail(words, cells, game, cell)
+
+
+@inlined
 def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
-    """Return a mask (bit = move) of the moves that hit neither wall nor a staying body."""
-    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    """Return a mask (bit = move) of the moves that hit neither the wall nor a body that is still there next turn."""
+    snake_at = HEADER + snake * SNAKE_WORDS
+    head = int(words[game, snake_at + HEAD])
     mask = 0
     for move in range(4):
-        mask |= int(is_open(words, cells, game, neighbour(words, cells, game, head, move))) << move
+        cell = neighbour(words, cells, game, head, move)
+        mask |= int(cells[game, cell] & OWNER == 0) << move
+    blocked = 15 - mask
+    if words[game, snake_at + LENGTH] > 2:
+        blocked &= ~(1 << (words[game, snake_at + FACING] ^ 1))  # the neck is no leaving tail
+    while blocked:
+        move = _PICK[blocked, 0]
+        blocked &= blocked - 1
+        if is_leaving_tail(words, cells, game, neighbour(words, cells, game, head, move)):
+            mask |= 1 << move
     return mask
 
 
 @inlined
-def random_legal(words: Words, cells: Cells, longs: Longs, game: int, snake: int) -> int:
-    """Return a uniform legal move, or up where there is none."""
+def random_legal(words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
+    """Return a uniform legal move drawn from the stream `key`, or up where there is none."""
     mask = legal_moves(words, cells, game, snake)
-    if mask == 0:
-        return UP
-    count = _PICK[mask, 4]
-    return _PICK[mask, draw(stream(longs[game, SEED], longs[game, TURN], PLAYER + snake), 0, count)]
+    return _PICK[mask, draw(key, 0, _PICK[mask, 4])]
 
 
 @inlined
 def choose_moves(words: Words, cells: Cells, longs: Longs, seats: Moves, actions: Moves, game: int) -> None:
     """Write the random player's move for each of its living snakes; the caller's seats keep what stands there."""
+    key = stream(longs[game, SEED], longs[game, TURN], PLAYER)
     for snake in range(words[game, SNAKES]):
         if seats[game, snake] == CALLER or words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
             continue
-        actions[game, snake] = random_legal(words, cells, longs, game, snake)
+        actions[game, snake] = random_legal(words, cells, game, snake, neighbour_stream(key, snake))
