@@ -38,7 +38,6 @@ from pipeline.engine.layout import (
     SNAKES,
     SOLO,
     STACK,
-    STRIDE,
     TAIL,
     TURN,
     WIDTH,
@@ -48,8 +47,8 @@ from pipeline.engine.layout import (
     Words,
 )
 from pipeline.engine.map_names import ROYALE_MAP
+from pipeline.engine.open_cells import is_open
 from pipeline.engine.planes import CONTEXT, FEATURES, PLANES
-from pipeline.engine.seats import is_open
 from pipeline.engine.symmetry import FACING_UP, MOVE_TO, SWAPS_AXES
 
 Bytes = NDArray[np.uint8]
@@ -60,8 +59,17 @@ FOLLOW_FACING: Final = 255
 DEAD_ROW: Final = 254
 """What the encoder leaves as the symmetry of a row whose seat holds no living snake; the row itself is zero."""
 
-LENS: Final = np.dtype([("place", np.int16, (8, _MAX_CELLS)), ("board", np.uint8, (8, MAX_SIDE * MAX_SIDE))])
-"""How a board lies in the frame, per symmetry: cell number -> place in a plane, -1 off the board; the plane `board`."""
+LENS: Final = np.dtype(
+    [
+        ("place", np.int16, (8, _MAX_CELLS)),
+        ("board", np.uint8, (8, MAX_SIDE * MAX_SIDE)),
+        ("column", np.int16, (_MAX_CELLS,)),
+        ("row", np.int16, (_MAX_CELLS,)),
+    ],
+    align=True,
+)
+"""How a board lies in the frame, per symmetry: cell number -> place in a plane, -1 off the board; the plane `board`.
+And x and y of each cell, since dividing for them costs more than all else about a distance."""
 
 TRAIL: Final = np.dtype(
     [
@@ -186,17 +194,17 @@ def write_other(lens: Any, trail: Any, words: Words, game: int, other: int, mine
 
 
 @inlined
-def offsets(words: Words, game: int, start: int, end: int) -> Any:
+def offsets(lens: Any, words: Words, game: int, start: int, end: int) -> Any:
     """Return the steps up, down, left, right from one cell to another, the shorter way round where edges wrap.
 
     Both ways are given where both are equally short.
     """
-    stride = int(words[game, STRIDE])
-    right, up = end % stride - start % stride, end // stride - start // stride
+    right, up = int(lens.column[end]) - int(lens.column[start]), int(lens.row[end]) - int(lens.row[start])
     left, down = -right, -up
     if words[game, RULES] & WRAPPED:
         width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
-        right, left, up, down = right % width, left % width, up % height, down % height
+        right, left = right + width * (right < 0), left + width * (left < 0)
+        up, down = up + height * (up < 0), down + height * (down < 0)
         if right > left:
             right = 0
         elif left > right:
@@ -243,30 +251,30 @@ def write_moves(lens: Any, trail: Any, words: Words, cells: Cells, game: int, sn
 
 
 @inlined
-def write_distances(words: Words, game: int, snake: int, symmetry: int, row: Bytes) -> None:
+def write_distances(lens: Any, words: Words, game: int, snake: int, symmetry: int, row: Bytes) -> None:
     """Write where the nearest food, the nearest other head and my tail are."""
     head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
     nearest, least = -1, 255
     first = int(words[game, FOOD_AT])
     for index in range(first, first + words[game, FOOD]):
-        away = steps(offsets(words, game, head, int(words[game, index])))
+        away = steps(offsets(lens, words, game, head, int(words[game, index])))
         if away < least:
             nearest, least = int(words[game, index]), away
     row[F_FOOD_STEPS] = least
     if nearest >= 0:
-        write_way(offsets(words, game, head, nearest), symmetry, F_FOOD_AT, row)
+        write_way(offsets(lens, words, game, head, nearest), symmetry, F_FOOD_AT, row)
     nearest, least = -1, 255
     for other in range(words[game, SNAKES]):
         at = HEADER + other * SNAKE_WORDS
         if other != snake and words[game, at + CAUSE] == ALIVE_CAUSE:
-            away = steps(offsets(words, game, head, int(words[game, at + HEAD])))
+            away = steps(offsets(lens, words, game, head, int(words[game, at + HEAD])))
             if away < least:
                 nearest, least = int(words[game, at + HEAD]), away
     row[F_HEAD_STEPS] = least
     if nearest >= 0:
-        write_way(offsets(words, game, head, nearest), symmetry, F_HEAD_AT, row)
+        write_way(offsets(lens, words, game, head, nearest), symmetry, F_HEAD_AT, row)
     tail = int(words[game, HEADER + snake * SNAKE_WORDS + TAIL])
-    row[F_TAIL_STEPS] = byte(steps(offsets(words, game, head, tail)))
+    row[F_TAIL_STEPS] = byte(steps(offsets(lens, words, game, head, tail)))
 
 
 @inlined
@@ -314,7 +322,7 @@ def write_row(lens: Any, trail: Any, words: Words, cells: Cells, longs: Longs, g
     features[3] = byte(longest - mine)
     features[F_TAIL_WAITS] = byte(words[game, at + STACK] - 1)
     write_moves(lens, trail, words, cells, game, snake, symmetry, planes, size, features)
-    write_distances(words, game, snake, symmetry, features)
+    write_distances(lens, words, game, snake, symmetry, features)
     write_context(trail, words, longs, game, symmetry, context)
 
 

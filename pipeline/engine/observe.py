@@ -55,10 +55,12 @@ def _make_lens(width: int, height: int, wrapped: bool, frame: int) -> Any:
     left, bottom = (frame - width) // 2, (frame - height) // 2
     for y in range(height):
         for x in range(width):
+            cell = (y + 1) * (width + 2) + x + 1
+            lens["column"][cell], lens["row"][cell] = x, y
             walls = 0 if wrapped else (x == 0) + (x == width - 1) + (y == 0) + (y == height - 1)
             for symmetry in range(SYMMETRIES):
                 place = maps[symmetry, (bottom + y) * frame + left + x]
-                lens["place"][symmetry, (y + 1) * (width + 2) + x + 1] = place
+                lens["place"][symmetry, cell] = place
                 lens["board"][symmetry, place] = 255 - 85 * walls
     return lens
 

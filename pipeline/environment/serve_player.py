@@ -64,6 +64,14 @@ def read_request(request: Mapping[str, Any]) -> tuple[Game, int]:
     return game, game.snake_ids.index(request["you"]["id"])
 
 
+def _warming_request() -> dict[str, Any]:
+    """Return any valid question with more than one answer."""
+    bodies = {name: [{"x": x, "y": y} for y in (3, 2, 1)] for name, x in (("a", 1), ("b", 5))}
+    snakes = [{"id": name, "health": 90, "body": body} for name, body in bodies.items()]
+    board = {"width": 7, "height": 7, "food": [{"x": 3, "y": 3}], "hazards": [], "snakes": snakes}
+    return {"game": {"id": "", "ruleset": {"name": "standard"}}, "turn": 5, "board": board, "you": snakes[0]}
+
+
 class PlayerServer(ThreadingHTTPServer):
     """Serves one player kind; each connection's thread thinks with a mind of its own."""
 
@@ -139,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 def main(kind: str, host: str, port: int) -> None:
     """Serve a compiled player over the official HTTP API until told to stop."""
     server = PlayerServer(kind_of(kind), host, port)
+    server.move(_warming_request())  # load, or even compile, before the first question has to be answered in time
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     click.echo(f"{kind} answers on {server.url}")
     server.serve_forever()

@@ -35,8 +35,9 @@ class VectorEnvironment:
       for seats that do not move.
     - `living` bool[N, S]: learners that move next. The action of any other seat is ignored.
     - `rewards` float32[N, S]: 0 each turn, and at the turn on which a learner's game ends for it: LOSS (-1) when it
-      dies while anybody else lives on, WIN (+1) when it alone is left, DRAW (0) for all who die together last, and for all
-      who live when `turn_limit` ends the game. Solo games: SOLO_TURN (+0.01) for each turn lived, LOSS at death.
+      dies while anybody else lives on, WIN (+1) when it alone is left, DRAW (0) for all who die together last, and
+      for all who live when `turn_limit` ends the game. Solo games: SOLO_TURN (+0.01) for each turn lived, LOSS at
+      death.
     - `dones` bool[N, S]: the learner died or its game ended on the last step, so that `rewards` closes its episode.
     - `truncated` bool[N]: that game was ended by `turn_limit`. What is observed after a finished game is the next one.
     - `kinds` uint8[N, S]: who moves each seat: CALLER (the learner) or a player kind. The caller may write to it.
@@ -140,8 +141,8 @@ class VectorEnvironment:
         if len(finished):
             over_at = 0 if self._solo else 1
             self.truncated[finished] = (self.outcomes.died_on == 0).sum(1) > over_at
-        self.dones &= self.living
-        self.rewards *= self.living
+        self.dones[~self.living] = False
+        self.rewards[~self.living] = 0
 
     def _look(self) -> None:
         """Observe the games as they stand now."""
@@ -150,4 +151,4 @@ class VectorEnvironment:
         snakes = np.where(self.living.reshape(-1), self._snakes, layout.MAX_SNAKES - 1)
         self.observer.observe(self._games, snakes, self._rows)
         np.greater(self.features[:, :, OPEN_FEATURE : OPEN_FEATURE + 4], 0, out=self.masks)
-        self.masks |= ~self.masks.any(2, keepdims=True)
+        np.logical_or(self.masks, ~self.masks.any(2, keepdims=True), out=self.masks)

@@ -229,7 +229,7 @@ def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0
             finding[F_THEIR_FOOD] = step
         if (gm_lo | gm_hi | theirs_lo | theirs_hi) == _ZERO:
             # Walled in: the walls of bodies come down while there is room to wait in.
-            room = count_bits(m_lo) + count_bits(m_hi)
+            room: int = count_bits(m_lo) + count_bits(m_hi)
             if room >= me_fields[SIZE] or step > room or turns + step >= last_leave:
                 break
     # The head's own spot is no room.

@@ -29,9 +29,10 @@ from pipeline.engine.layout import (
     Longs,
     Words,
 )
+from pipeline.engine.open_cells import is_open
 from pipeline.engine.players.kinds import AGGRESSIVE, HUNGRY, RANDOM
 from pipeline.engine.rng import PLAYER, draw, stream
-from pipeline.engine.seats import is_open, legal_moves
+from pipeline.engine.seats import legal_moves
 
 _FAR = 100
 _HUNGRY_BELOW = 30

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.engine import layout
 from pipeline.engine.game import Game
+from pipeline.engine.open_cells import is_open
 from pipeline.engine.players.kinds import DEEP, KINDS, RANDOM, STRONG, VORONOI, kind_of, name_of
 from pipeline.engine.players.match import Conditions, fresh_seeds, play, play_games
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.players.search import WORST
-from pipeline.engine.seats import is_open
 from pipeline.engine.symmetry import MOVE_TO, SYMMETRIES, cell_map
 
 RULESETS = ("standard", "solo", "royale", "wrapped", "constrictor", "wrapped_constrictor")
