@@ -59,14 +59,6 @@ def total(session: Session) -> int:
     return session.scalar(select(func.coalesce(func.sum(GameFileRow.games), 0))) or 0
 
 
-def grown_since(session: Session, instant: datetime) -> list[GameFile]:
-    """Files in which games were counted after `instant`, the latest last."""
-    rows = session.scalars(
-        select(GameFileRow).where(GameFileRow.last_grown_at > instant).order_by(GameFileRow.last_grown_at)
-    )
-    return [_to_file(row) for row in rows]
-
-
 def _to_file(row: GameFileRow) -> GameFile:
     return GameFile(
         path=row.path,

@@ -128,11 +128,6 @@ def sent_since(session: Session, instant: datetime) -> int:
     return session.scalar(statement.where(OutboxRow.sent_at > instant, delivered)) or 0
 
 
-def last_sent_at(session: Session, kind: str) -> datetime | None:
-    """When the latest message of a kind was delivered (the digest's rhythm)."""
-    return session.scalar(select(func.max(OutboxRow.sent_at)).where(OutboxRow.kind == kind))
-
-
 def counts(session: Session) -> OutboxCounts:
     """How many messages are in each state."""
     rows = session.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))
