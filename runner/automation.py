@@ -76,8 +76,7 @@ class AutomatedTrainingRunner:
         Raises:
             ScheduleError: its condition does not exist, or does not take its parameters.
         """
-        with self._store.write() as session:
-            bookkeeping.save_trigger(session, trigger, self._clock.now())
+        bookkeeping.save_trigger(self._store, trigger, self._clock.now())
 
     def remove_trigger(self, name: str) -> None:
         """Take a trigger out of service; its history stays.

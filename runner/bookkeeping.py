@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from runner.flow.asking import ask
 from runner.schedule import fires
 from runner.store import schedules, triggers
+from runner.store.engine import Store
 from runner.triggers.conditions import check_condition
 from schemas.automation import (
     TrainingSchedule,
@@ -32,14 +33,15 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
     return coming
 
 
-def save_trigger(session: Session, trigger: TriggerCondition, now: datetime) -> None:
+def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None:
     """Save, after a check that its condition exists and takes its parameters.
 
     Raises:
         ScheduleError: no such condition, or parameters that it does not take.
     """
-    check_condition(trigger)
-    triggers.save(session, trigger, now)
+    check_condition(trigger)  # before the transaction: a condition of the user's own is imported by a child process
+    with store.write() as session:
+        triggers.save(session, trigger, now)
 
 
 def seed(session: Session, now: datetime, max_queue_length: int) -> bool:
@@ -52,5 +54,5 @@ def seed(session: Session, now: datetime, max_queue_length: int) -> bool:
         if schedule.name == FIRST_RUN:
             ask(session, schedule, TriggerType.MANUAL, now, max_queue_length, note="the very first start")
     for trigger in create_default_triggers():
-        save_trigger(session, trigger, now)
+        triggers.save(session, trigger, now)
     return True

@@ -103,6 +103,7 @@ class Daemon:
             )
         self.runtime.reach("start.announced")
         lines = self.steps.watch.take_over(now)
+        self.steps.triggers.take_over(now)
         self.runtime.reach("start.taken_over")
         if before is not None and not before.stopped_cleanly:
             settings = self.runtime.settings.notifications

@@ -36,12 +36,15 @@ from runner.store.engine import Store
 from runner.store.migrate import Upgrade, upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
+from runner.triggers.game_count import count_new_games
 from runner.triggers.watch import DropWatcher
 from runner.worker.launch import Launcher
 from schemas.errors import SettingsError
 from schemas.settings import Settings
 
 COURIER_POLL_S = 5.0
+COUNT_INTERVAL_S = 15.0
+"""How stale the count of production games may be that executions note and `min_data_threshold` reads."""
 THREAD_END_S = 10.0
 _log = logging.getLogger("ouroboros.service")
 
@@ -111,8 +114,8 @@ class Service:
             background.start()
         try:
             self.daemon.run()
-            self._courier_background.stop(THREAD_END_S)
-            self.courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
+            if self._courier_background.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
+                self.courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
         finally:
             for background in self._backgrounds:
                 background.stop(THREAD_END_S)
@@ -195,12 +198,17 @@ class Service:
         return [
             self._courier_background,
             Background("maintenance", maintenance.turn, 3600, self._clock, self.store),
+            Background("games", self._count_games, 600, self._clock, self.store),
             Background("dead-man", self._ping, 120, self._clock, self.store),
         ]
 
     def _deliver(self) -> float:
         delivered = self.courier.deliver_due(self._clock.now())
         return 0.0 if delivered else COURIER_POLL_S
+
+    def _count_games(self) -> float:
+        count_new_games(self.store, self.settings.games_dir, self._clock.now())
+        return COUNT_INTERVAL_S
 
     def _ping(self) -> float:
         settings = self.settings.notifications

@@ -67,8 +67,8 @@ def add(file: Path) -> None:
         trigger = TriggerCondition.model_validate_json(text)
     except ValidationError as error:
         raise ScheduleError(f"not a trigger: {describe(error)}", where=str(file)) from error
-    with opened() as (_, store), store.write() as session:
-        bookkeeping.save_trigger(session, trigger, datetime.now(UTC))
+    with opened() as (_, store):
+        bookkeeping.save_trigger(store, trigger, datetime.now(UTC))
     click.echo(f"Saved {trigger.name}; it is looked at every {trigger.check_interval_s:g} s.")
 
 

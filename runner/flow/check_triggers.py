@@ -19,7 +19,7 @@ from runner.store.triggers import TriggerRecord
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.context import ConditionContext
-from runner.triggers.drops import ClaimedDrop, claim_trigger_file, reject
+from runner.triggers.drops import ClaimedDrop, claim_trigger_file, finish_claims, reject, unrecorded
 from runner.triggers.evaluation import Evaluation, Evaluator
 from runner.triggers.store_view import StoreView
 from schemas.automation import TriggerCondition, TriggerType
@@ -57,6 +57,19 @@ class CheckTriggers:
         for record in known:
             if self._is_due(record, now) and self._begin(record, now):
                 self._looked_at_s[record.name] = self._runtime.clock.monotonic_s()
+
+    def take_over(self, now: datetime) -> None:
+        """Record the trigger files that an earlier daemon had claimed when it was killed, as their trigger's runs."""
+        folder = self._runtime.settings.triggers_dir
+        with self._runtime.store.read() as session:
+            manual = [record for record in triggers.list_active(session) if _is_manual(record)]
+            known = drops.claimed_paths(session)
+        for record in manual:
+            file = self._trigger_file(record.condition)
+            finish_claims(file, folder)
+            for drop in unrecorded(folder, known):
+                if drop.original_name == file.name:
+                    self._record_firing(record.condition, drop, "claimed before a restart", None, now)
 
     def close(self) -> None:
         """Wait a moment for looks under way."""
@@ -134,11 +147,16 @@ class CheckTriggers:
             if drop is None:
                 return  # gone again, or taken by an earlier look
         self._runtime.reach("trigger.judged")
+        self._record_firing(trigger, drop, verdict.reason, verdict.cursor or None, now)
+
+    def _record_firing(
+        self, trigger: TriggerCondition, drop: ClaimedDrop | None, why: str, cursor: str | None, now: datetime
+    ) -> None:
         with self._runtime.store.write() as session:
-            problem = self._record(session, trigger, drop, verdict.reason, now)
+            problem = self._record(session, trigger, drop, why, now)
             fired = not problem
-            reason = f"{verdict.reason}; {problem}" if problem else verdict.reason
-            triggers.checked(session, trigger.name, reason, now, cursor_json=verdict.cursor or None, fired=fired)
+            reason = f"{why}; {problem}" if problem else why
+            triggers.checked(session, trigger.name, reason, now, cursor_json=cursor, fired=fired)
             if trigger.trigger_type is TriggerType.PERFORMANCE_DRIVEN and fired:
                 message = compose.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
                 self._runtime.outbound.put(session, message, now)
@@ -196,5 +214,11 @@ class CheckTriggers:
         return recorded.occurrence_id
 
     def _claim(self, trigger: TriggerCondition, now: datetime) -> ClaimedDrop | None:
-        file = TriggerFileParameters.model_validate(trigger.parameters).trigger_file
-        return claim_trigger_file(self.working_dir / file, self._runtime.settings.triggers_dir, now)
+        return claim_trigger_file(self._trigger_file(trigger), self._runtime.settings.triggers_dir, now)
+
+    def _trigger_file(self, trigger: TriggerCondition) -> Path:
+        return self.working_dir / TriggerFileParameters.model_validate(trigger.parameters).trigger_file
+
+
+def _is_manual(record: TriggerRecord) -> bool:
+    return record.condition.condition_function == MANUAL_FILE

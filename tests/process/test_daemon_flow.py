@@ -14,6 +14,7 @@ from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, T
 from runner.store import commands, decisions, history, occurrences
 from runner.store.history import ExecutionRecord
 from runner.store.states import ExecutionStatus, OccurrenceState
+from runner.triggers.drops import claim_trigger_file
 from schemas.automation import OverlapPolicy, TriggerType, create_default_triggers
 from schemas.execution import DecisionKind
 from schemas.machine import GpuFinding, GpuState, ResourceRequirements
@@ -242,8 +243,7 @@ def test_a_dropped_file_runs_at_once_and_is_archived_with_its_outcome(world):
 def test_the_manual_trigger_file_fires_once_per_cooldown(world):
     world.save(schedule("hourly", "0 * * * *"))
     manual = create_default_triggers()[-1].model_copy(update={"schedule": "hourly", "check_interval_s": 0.05})
-    with world.store.write() as session:
-        bookkeeping.save_trigger(session, manual, world.clock.now())
+    bookkeeping.save_trigger(world.store, manual, world.clock.now())
     file = world.daemon.steps.triggers.working_dir / manual.parameters["trigger_file"]
     world.start()
     _drop(file)
@@ -256,6 +256,24 @@ def test_the_manual_trigger_file_fires_once_per_cooldown(world):
     world.clock.advance(2 * HOUR)
     world.turn_until(lambda: len(world.lines("ledger.txt")) >= 2, "the second run, after the cooldown")
     assert not file.exists()
+
+
+def test_a_trigger_file_claimed_by_a_killed_daemon_is_its_triggers_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manual = create_default_triggers()[-1].model_copy(update={"schedule": "hourly"})
+    with World(tmp_path / "home", START) as world:
+        world.save(schedule("hourly", "0 * * * *"))
+        bookkeeping.save_trigger(world.store, manual, world.clock.now())
+        _drop(tmp_path / "trigger_training.txt")
+        claimed = claim_trigger_file(
+            tmp_path / "trigger_training.txt", world.service.settings.triggers_dir, world.clock.now()
+        )
+        assert claimed is not None
+    with World(tmp_path / "home", START) as world:
+        world.start()
+        world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run")
+        (run,) = runs_of(world, "hourly")
+        assert run.trigger_name == "manual_trigger_file"
 
 
 def test_trigger_by_hand_answers_and_an_unknown_name_is_refused(world):
