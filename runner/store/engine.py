@@ -93,7 +93,7 @@ class Store:
         """Whether anything was committed since the last call, by this process or another; True on the first call.
 
         It costs a few microseconds on SQLite and opens no transaction. On other databases it is always True: the
-        caller's own query is the check there.
+        caller's own query is the check there. For one caller only: each commit is told once.
 
         Raises:
             StateError: as `faults.typed_faults`.

@@ -119,6 +119,8 @@ def _refuse_unknown(store: Store, revision: str | None) -> None:
 def _backup(store: Store, revision: str, keep: int, now: datetime) -> Path:
     assert store.path is not None
     stem = f"{store.path.name}.backup-"
+    for torn in store.path.parent.glob(f".{stem}*.tmp"):
+        torn.unlink()  # left by an upgrade that was killed: we hold the lock, so nobody writes it now
     target = store.path.with_name(f"{stem}{revision}-{now:%Y%m%dT%H%M%S.%fZ}")
     store.copy_to(target)
     kept = sorted(store.path.parent.glob(f"{stem}*"), key=lambda path: path.name.rsplit("-", 1)[-1], reverse=True)

@@ -127,6 +127,8 @@ def test_an_existing_database_is_backed_up_first(path: Path, monkeypatch: pytest
     at_revision(path, "0001")
     applied = FakeUpgrade(monkeypatch)
     store = opened(path)
+    torn = path.with_name(".automation_tracking.db.backup-0000-20260101T000000.000000Z.77.tmp")
+    torn.write_bytes(b"half")
     backups = []
     for day in range(4):
         pretend_older(path)
@@ -135,6 +137,7 @@ def test_an_existing_database_is_backed_up_first(path: Path, monkeypatch: pytest
         assert done.backup is not None
         backups.append(done.backup)
     assert applied.runs == 4
+    assert not torn.exists()
     assert [backup.exists() for backup in backups] == [False, False, True, True]
     assert backups[3].name == "automation_tracking.db.backup-0000-20261124T120000.000000Z"
     copy = opened(backups[3])

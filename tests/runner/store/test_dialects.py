@@ -1,0 +1,92 @@
+"""SQLite-only SQL stands in one file, so that another database can follow: the rest compiles for PostgreSQL too."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_mock_engine
+from sqlalchemy.dialects import postgresql
+
+import migrations
+import runner
+from runner.store import history, queue, schedules
+from runner.store.engine import insert_or_ignore
+from runner.store.tables import Base
+
+SQLITE_ONLY = re.compile(
+    r"\b(pragma|vacuum|sqlite_master|sqlite_schema|rowid|julianday|strftime\(|json_extract|insert or|glob )\b", re.I
+)
+THE_ONE_PLACE = Path("store") / "engine.py"
+
+
+def strings_of(source: str) -> list[str]:
+    """Quoted text without comments or docstring prose: what may reach a database."""
+    code = re.sub(r'"""(?:.|\n)*?"""(?=\n)', "", source)
+    return re.findall(r'"([^"\n]*)"', re.sub(r"#[^\n]*", "", code))
+
+
+def test_sqlite_only_sql_stands_in_one_file() -> None:
+    root = Path(runner.__file__).parent
+    assert any(SQLITE_ONLY.search(text) for text in strings_of((root / THE_ONE_PLACE).read_text())), "blind"
+    folders = (root, Path(migrations.__file__).parent)
+    found = [
+        f"{path.name}: {text}"
+        for folder in folders
+        for path in folder.rglob("*.py")
+        if path != root / THE_ONE_PLACE
+        for text in strings_of(path.read_text())
+        if SQLITE_ONLY.search(text)
+    ]
+    assert found == []
+
+
+def test_the_tables_can_be_made_elsewhere() -> None:
+    statements: list[str] = []
+
+    def keep(statement: Any, *_arguments: object, **_options: object) -> None:
+        statements.append(str(statement.compile(dialect=postgresql.dialect())))
+
+    Base.metadata.create_all(create_mock_engine("postgresql+psycopg://", keep), checkfirst=False)
+    made = " ".join(statements)
+    assert "CREATE TABLE executions" in made
+    assert "id BIGSERIAL NOT NULL" in made
+    assert "WHERE state = 'queued'" in made
+
+
+class Recorder:
+    """A session that compiles what it is asked for PostgreSQL."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.asked = RuntimeError("asked")
+
+    def _compile(self, statement: Any, *_arguments: object, **_options: object) -> None:
+        options = {"render_postcompile": True}
+        self.statements.append(str(statement.compile(dialect=postgresql.dialect(), compile_kwargs=options)))
+        raise self.asked
+
+    execute = scalar = scalars = _compile
+
+    def get_bind(self) -> Any:
+        return type("Bind", (), {"dialect": postgresql.dialect()})()
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (lambda s, now: queue.waiting(s, now, 5), "occurrences.state = 'queued'"),
+        (lambda s, now: schedules.due(s, now, 5), "schedules.enabled IS true"),
+        (lambda s, now: history.last_success(s, "a"), "executions.status = 'succeeded'"),
+        (
+            lambda s, now: s.execute(insert_or_ignore(s, Base.metadata.tables["occurrences"])),
+            "ON CONFLICT DO NOTHING",
+        ),
+    ],
+)
+def test_the_hot_queries_compile_elsewhere(use: Any, expected: str) -> None:
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match="asked"):
+        use(recorder, datetime(2026, 11, 21, tzinfo=UTC))
+    assert expected in recorder.statements[0]
