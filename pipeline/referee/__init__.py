@@ -11,6 +11,7 @@ _HOMES = {
     "hall": "Contestant",
     "match": "play_match",
     "outcome": "Ending Failure GameOutcome PairOutcome SnakeOutcome",
+    "pool": "RefereePool workers_worth_having",
     "replay": "Replay read_replay",
     "result": "ContestantTally MatchResult",
     "schedule": "GameSpec paired_schedule",

@@ -20,6 +20,7 @@ from pipeline.referee.conditions import Conditions, RuleNumbers
 from pipeline.referee.hall import Contestant
 from pipeline.referee.match import play_match
 from pipeline.referee.outcome import GameOutcome
+from pipeline.referee.pool import RefereePool, workers_worth_having
 from pipeline.referee.result import FAILURE_LIMIT, ContestantTally, MatchResult
 from pipeline.referee.schedule import paired_schedule
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
@@ -84,6 +85,7 @@ def play(
     seats = tuple(range(len(urls) + len(folders)))
     schedule = paired_schedule(-(-games // len(seats)), seed, seats)
     console = Console()
+    workers = workers_worth_having()
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
         contestants = [*_named(urls), *stack.enter_context(_started(folders, stop))]
@@ -98,6 +100,7 @@ def play(
                 replay_dir=replay_dir,
                 on_game=on_game,
                 stop=stop.is_set,
+                pool=stack.enter_context(RefereePool(workers)) if workers > 1 else None,
             )
     show(result, console)
     if stop.is_set():

@@ -9,6 +9,7 @@ from pipeline.referee.arena import rehearse
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.hall import Contestant, Hall
 from pipeline.referee.outcome import GameOutcome, PairOutcome
+from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import FAILURE_LIMIT, MatchResult
 from pipeline.referee.schedule import GameSpec
 from schemas.errors import BadInputError
@@ -33,6 +34,7 @@ def play_match(
     on_game: Callable[[GameOutcome], None] | None = None,
     on_pair: Callable[[PairOutcome], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    pool: RefereePool | None = None,
 ) -> MatchResult:
     """Play every game of the schedule (see `paired_schedule`), many at once, and return what came of them.
 
@@ -47,11 +49,14 @@ def play_match(
             sees no bias towards short games. To end a match at its verdict let `stop` return True from then on.
         stop: asked after every game and every 0.1 s; once it is true, games under way are dropped at once.
 
+        pool: several referee processes to share the games among (see `pool.py`); None: this process alone.
+
     Raises:
         BadInputError: an empty or repeated schedule, a seat that names no contestant, `games_at_once` below 1.
         SnakeError: a snake does not answer `GET /`.
         GameStateError: ruleset, map, board and number of snakes do not go together.
         MachineError: a replay cannot be written.
+        EvaluationError: a process of the pool failed.
     """
     at_once = default_games_at_once() if games_at_once is None else games_at_once
     _check(contestants, schedule, at_once)
@@ -59,9 +64,16 @@ def play_match(
     if replay_dir is not None:
         replay_dir.mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(schedule, failure_limit, on_game, on_pair)
-    hall = Hall(contestants, conditions, min(at_once, len(schedule)), replay_dir)
+    at_once = min(at_once, len(schedule))
+
+    def ended() -> bool:
+        return ledger.hopeless or (stop is not None and stop())
+
     started = monotonic()
-    hall.play(schedule, ledger.enter, lambda: ledger.hopeless or (stop is not None and stop()))
+    if pool is None:
+        Hall(contestants, conditions, at_once, replay_dir).play(schedule, ledger.enter, ended)
+    else:
+        pool.play(contestants, schedule, conditions, at_once, replay_dir, ledger.enter, ended)
     games = tuple(ledger.games[spec] for spec in schedule if spec in ledger.games)
     return MatchResult(
         names=tuple(contestant.name for contestant in contestants),

@@ -38,6 +38,13 @@ def log(tmp_path):
     return tmp_path / "snake.log"
 
 
+@pytest.fixture
+def no_more_children():
+    """Whether this process has no more children than before the test (other tests may have left helpers)."""
+    before = set(psutil.Process().children(recursive=True))
+    return lambda: set(psutil.Process().children(recursive=True)) <= before
+
+
 def command(*arguments, **environment):
     return SnakeCommand((sys.executable, "-c", SERVER, *(arguments or ("PORT",))), environment=environment)
 
@@ -132,7 +139,7 @@ def test_a_snake_that_ends_later_is_told_with_its_last_words(log):
         (command(ANSWER="[1]"), r"answers GET / with b'\[1\]'"),
     ],
 )
-def test_snakes_that_do_not_start(log, what, message):
+def test_snakes_that_do_not_start(log, what, message, no_more_children):
     log.write_text("what an earlier run wrote\n")
     deadline_s = 1.5 if "thinking" in message else 30
     snake = SnakeProcess("bad", what, log, start_deadline_s=deadline_s)
@@ -140,16 +147,16 @@ def test_snakes_that_do_not_start(log, what, message):
         snake.start()
     assert "earlier run" not in str(caught.value)
     assert snake.pids() == []
-    assert psutil.Process().children(recursive=True) == []
+    assert no_more_children()
 
 
-def test_a_snake_that_listens_but_hangs(log):
+def test_a_snake_that_listens_but_hangs(log, no_more_children):
     deaf = program(
         "import os, socket, time; s = socket.create_server(('127.0.0.1', int(os.environ['PORT']))); time.sleep(99)"
     )
     with pytest.raises(SnakeError, match=r"does not answer GET / \(timed out\)"):
         SnakeProcess("deaf", deaf, log, start_deadline_s=1.5).start()
-    assert psutil.Process().children(recursive=True) == []
+    assert no_more_children()
 
 
 def test_a_port_taken_in_between_is_replaced(log, monkeypatch):
@@ -176,14 +183,14 @@ def test_another_server_on_the_port_is_not_taken_for_the_snake(log, monkeypatch,
     assert stranger.requests == []
 
 
-def test_waiting_for_a_start_can_be_called_off(log):
+def test_waiting_for_a_start_can_be_called_off(log, no_more_children):
     snake = SnakeProcess("slow", program("import time; time.sleep(99)"), log, start_deadline_s=3600, stop=lambda: True)
     with pytest.raises(SnakeError, match="a stop was asked for"):
         snake.start()
-    assert psutil.Process().children(recursive=True) == []
+    assert no_more_children()
 
 
-def test_several_snakes_are_started_and_all_stopped_when_one_fails(tmp_path):
+def test_several_snakes_are_started_and_all_stopped_when_one_fails(tmp_path, no_more_children):
     snakes = [SnakeProcess(name, command(), tmp_path / f"{name}.log") for name in "ab"]
     with running_snakes(snakes):
         assert snakes[0].port != snakes[1].port
@@ -192,7 +199,7 @@ def test_several_snakes_are_started_and_all_stopped_when_one_fails(tmp_path):
     bad = SnakeProcess("bad", program("raise SystemExit(3)"), tmp_path / "bad.log")
     with pytest.raises(SnakeError, match="bad"), running_snakes([snakes[0], bad]):
         pytest.fail("must not start")
-    assert psutil.Process().children(recursive=True) == []
+    assert no_more_children()
 
 
 def test_a_log_folder_that_does_not_exist(tmp_path):
