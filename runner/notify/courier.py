@@ -5,6 +5,7 @@ Message-ID; it never loses one. Nothing that a channel does ends the courier.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -16,12 +17,18 @@ from runner.store import outbox
 from runner.store.engine import Store
 from runner.store.outbox import OutboxRecord
 from schemas.errors import OuroborosError
-from schemas.message import MessageKind
+from schemas.message import Message, MessageKind
 
 BATCH = 50
 SHORTEST_DIGEST = timedelta(hours=1)
 """What the rate limit set aside is sent together after this long, where no digest interval is set."""
+DOWN_AFTER = 3
+"""So many temporary failures of a channel in one call, and it is left alone until the next."""
 _log = logging.getLogger("ouroboros.courier")
+
+
+class _MayBeDown(Exception):
+    """Not delivered, and perhaps not because of the message."""
 
 
 class Courier:
@@ -31,9 +38,17 @@ class Courier:
         self._store = store
         self._outbound = outbound
         self.reach = reach
+        self._unmarked: dict[int, str] = {}
+        """Delivered, and not yet marked so: outbox id to Message-ID. While the database takes nothing (a full disk, a
+        long lock) a message must not go out again and again."""
 
     def deliver_due(self, now: datetime) -> int:
-        """Deliver what is due; how many messages were delivered."""
+        """Deliver what is due; how many messages were delivered.
+
+        Raises:
+            StateError: the database takes nothing; what was delivered is remembered, and marked before the next one.
+        """
+        self._mark_delivered(now)
         self._gather(now)
         with self._store.read() as session:
             due = outbox.take_due(session, now, BATCH)
@@ -45,7 +60,19 @@ class Courier:
             with self._store.write() as session:
                 outbox.set_aside(session, [record.outbox_id for record in later])
         self.reach("mail.taken")
-        return sum(self._deliver(record, now) for record in now_ones)
+        return self._deliver_all(now_ones, now)
+
+    def _deliver_all(self, records: Sequence[OutboxRecord], now: datetime) -> int:
+        delivered, failures = 0, Counter[str]()
+        for record in records:
+            name = record.message.channel
+            if failures[name] == DOWN_AFTER:
+                continue  # the rest waits: fifty time-outs in a row would hold up the other channels, and a shutdown
+            try:
+                delivered += self._deliver(record, now)
+            except _MayBeDown:
+                failures[name] += 1
+        return delivered
 
     def _within(self, due: Sequence[OutboxRecord], room: int) -> tuple[list[OutboxRecord], list[OutboxRecord]]:
         """Digests always go; of the others as many as the rate limit has room for."""
@@ -55,25 +82,38 @@ class Courier:
 
     def _deliver(self, record: OutboxRecord, now: datetime) -> bool:
         message = record.message
-        channel = self._outbound.channel(message.channel)
-        if channel is None:
-            self._failed(record, DeliveryError("this channel is no longer configured", where=message.channel), now)
+        problem = self._hand_over(message, now)
+        if problem is not None:
+            self._failed(record, problem, now)
             return False
-        try:
-            channel.deliver(message, now)
-        except OuroborosError as error:
-            self._failed(record, error, now)
-            return False
-        except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the courier
-            self._failed(record, DeliveryError(f"{type(error).__name__}: {error}", where=message.channel), now)
-            return False
+        self._unmarked[record.outbox_id] = message_id(message.dedup_key, message.channel)
         self.reach("mail.sent")
-        with self._store.write() as session:
-            outbox.mark_sent(session, record.outbox_id, message_id(message.dedup_key, message.channel), now)
+        self._mark_delivered(now)
         self.reach("mail.marked")
         return True
 
+    def _hand_over(self, message: Message, now: datetime) -> OuroborosError | None:
+        channel = self._outbound.channel(message.channel)
+        if channel is None:
+            return DeliveryError("this channel is no longer configured", where=message.channel)
+        try:
+            channel.deliver(message, now)
+        except OuroborosError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the courier
+            return DeliveryError(f"{type(error).__name__}: {error}", where=message.channel)
+        return None
+
+    def _mark_delivered(self, now: datetime) -> None:
+        if not self._unmarked:
+            return
+        with self._store.write() as session:
+            for outbox_id, identifier in self._unmarked.items():
+                outbox.mark_sent(session, outbox_id, identifier, now)
+        self._unmarked.clear()
+
     def _failed(self, record: OutboxRecord, error: OuroborosError, now: datetime) -> None:
+        """Write the failure down; raises `_MayBeDown` where the channel may be to blame, not the message."""
         settings = self._outbound.settings
         too_old = now - record.created_at > timedelta(hours=settings.give_up_after_hours)
         permanent = isinstance(error, DeliveryError) and error.permanent
@@ -84,6 +124,8 @@ class Courier:
                 delay_s = min(settings.retry_backoff_s * 2.0 ** min(record.attempts, 30), settings.retry_backoff_max_s)
                 outbox.mark_retry(session, record.outbox_id, str(error), now + timedelta(seconds=delay_s))
         _log.warning("Message %s was not delivered: %s", record.message.dedup_key, error)
+        if not permanent:
+            raise _MayBeDown
 
     def _gather(self, now: datetime) -> None:
         """Put a digest in for each channel whose oldest message has waited long enough."""

@@ -1,5 +1,6 @@
 """The courier with a real database: at least once, backed off, within its rate, and nothing dropped."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from runner.notify.outbound import Outbound
 from runner.store import outbox
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
+from schemas.errors import DatabaseBusyError
 from schemas.message import EMAIL_CHANNEL, Message, MessageKind
 from schemas.notification import NotificationSettings
 
@@ -220,3 +222,48 @@ def test_an_error_of_the_users_own_system_is_tried_again(result, schedule, setti
 
     with pytest.raises(DeliveryError, match="ValueError: no token"):
         CustomChannel(Broken()).deliver(a_completion(result, schedule, settings), NOW)
+
+
+def test_what_was_delivered_while_the_database_takes_nothing_is_not_delivered_again(tmp_path, settings):
+    store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 0.05)
+    upgrade(store, 1, NOW)
+    mail = Postbox()
+    other = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+
+    def lock(point: str) -> None:
+        if point == "mail.sent" and not other.in_transaction:
+            other.execute("BEGIN IMMEDIATE")
+
+    courier, outbound = courier_of(store, settings, mail, reach=lock)
+    put(store, outbound, note("a", settings))
+    for _ in range(3):
+        with pytest.raises(DatabaseBusyError):
+            courier.deliver_due(NOW)
+    other.execute("ROLLBACK")
+    other.close()
+    assert counts(store).pending == 1
+    assert courier.deliver_due(NOW) == 0
+    assert counts(store).sent == 1
+    assert len(mail.delivered) == 1
+    store.close()
+
+
+def test_a_channel_that_is_down_is_tried_a_few_times_a_call_and_its_messages_all_arrive_later(store, settings):
+    mail, chat = Postbox(), Postbox("chat")
+    tries = []
+
+    class Down:
+        name = EMAIL_CHANNEL
+
+        def deliver(self, message: Message, now: datetime) -> None:
+            tries.append(message.dedup_key)
+            raise DeliveryError("nobody answers")
+
+    courier, outbound = courier_of(store, settings, Down(), chat)
+    for key in "abcdef":
+        put(store, outbound, note(key, settings))
+    assert courier.deliver_due(NOW) == 6
+    assert (len(tries), len(chat.delivered)) == (3, 6)
+    outbound.use([mail, chat], settings)
+    assert courier.deliver_due(NOW + timedelta(minutes=5)) == 6
+    assert (len(mail.delivered), len(chat.delivered)) == (6, 6)
