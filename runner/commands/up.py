@@ -1,5 +1,6 @@
 """`ouroboros up`: the daemon in the foreground, from the first line it prints to its graceful end."""
 
+import gc
 import signal
 import threading
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ def up() -> None:
     The first start seeds the default schedules and triggers and begins one run at once.
     """
     with Service(get_config()) as service:
+        _spare_the_collector()
         _introduce(service, datetime.now(UTC))
         progress = ProgressLine()
         service.daemon.steps.watch.listener = progress.tell
@@ -47,6 +49,14 @@ def up() -> None:
             service.run()
         notifier.stopping()
         console.print("Stopped in good order; `ouroboros up` goes on from here.")
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays for weeks: the collector need not look at it again and again. With 10,000 schedules due
+    in one second, its default thresholds cost half of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
