@@ -25,8 +25,7 @@ class Progress:
     ) -> None:
         self._report, self._now, self._share_done = report, now, share_done
         self._started = time.monotonic()
-        self._playing_s = 0.0
-        self._stage_started: float | None = None
+        psutil.cpu_percent(interval=None)  # the first call only sets the mark that the next one counts from
         self._last_report = 0.0
         self._score = 0.0
         self._rounds = 0
@@ -93,10 +92,16 @@ class Progress:
             last_error=self.last_error,
             error_count=self.errors,
             consecutive_failures=self.consecutive_failures,
-            cpu_usage_percent=psutil.cpu_percent(interval=None),
+            cpu_usage_percent=self._cpu_percent(),
             memory_usage_percent=psutil.virtual_memory().percent,
             updated_at=self._now(),
         )
+
+    def _cpu_percent(self) -> float | None:
+        """Since the state before; None at first, when there is nothing to compare with."""
+        if time.monotonic() - self._started < REPORT_EVERY_S:
+            return None
+        return psutil.cpu_percent(interval=None)
 
     def _details(self) -> str:
         if self._checkpoint is None:

@@ -101,8 +101,8 @@ class TuningRun:
             self._tell(f"Iteration {self._campaign.state.iteration + 1} was dropped half-way; it is played anew later.")
             reason = EndReason.TIME if not self._stopping.by_request else EndReason.REQUEST
         except OuroborosError as error:
-            self._tell(f"✗ {error}")
             self._save_after(error)
+            self._tell(f"✗ {error}")
             raise
         self._remember()
         self._campaign.save()
@@ -357,7 +357,7 @@ class TuningRun:
         try:
             self._campaign.save()
         except MachineError as second:
-            self._tell(f"✗ {second}")
+            raise second from error
 
 
 def _rate(games: Games) -> MeasuredRate:

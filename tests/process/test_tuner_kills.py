@@ -1,6 +1,7 @@
 """kill -9 at the awkward points, then again and again: the weights file is whole, and nothing is lost or doubled."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -15,9 +16,16 @@ CONFIG = "body:\n  strength: 0.0  # [-2, 2] points\nother: 3\n"
 POINTS = ["game", "intent_saved", "weights_replaced", "line_appended", "checkpoint_saved"]
 
 
-def run(folder: Path, point: str, visit: int) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, point: str, visit: int, largest_file: int | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(VICTIM), str(folder / "home"), str(folder / "snake"), point, str(visit)]
-    return subprocess.run([*command, str(ITERATIONS)], capture_output=True, text=True, timeout=120, check=False)
+
+    def limit() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    return subprocess.run(
+        [*command, str(ITERATIONS)], capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit
+    )
 
 
 def prepare(folder: Path) -> Path:
@@ -80,3 +88,18 @@ def test_seeds_of_a_dropped_iteration_are_not_used_again(tmp_path: Path) -> None
     uses = [(line["seeds"]["epoch"], line["seeds"]["serial"]) for line in log(tmp_path)]
     assert all(epoch == 2 for epoch, _ in uses)
     assert len(set(uses)) == len(uses)
+
+
+@pytest.mark.parametrize("largest_file", [1000, 2500, 3200])
+def test_files_that_cannot_grow_end_the_run_with_an_error_and_nothing_is_lost(
+    tmp_path: Path, largest_file: int
+) -> None:
+    """A limit on file sizes stands in for a full disk: writes fail half-way, wherever they happen to."""
+    config = prepare(tmp_path)
+    stopped = run(tmp_path, "never", 1, largest_file)
+    assert stopped.returncode == 1
+    assert "schemas.errors.MachineError: " in stopped.stderr
+    assert "Free some space" in stopped.stderr
+    ended = run(tmp_path, "never", 1)
+    assert ended.returncode == 0, ended.stderr
+    check_finished(tmp_path, config)

@@ -116,9 +116,12 @@ def test_spsa_goes_on_from_its_point_until_a_candidate_clearly_loses() -> None:
     proposal = search.propose(BEST, RULES, Random(1), hill.contest)
     search.learn(BEST, proposal, trial(CandidateDecision.REJECTED, 0.01))
     saved = search.state()
-    assert set(saved) == set(BEST) - {"on"}
+    assert set(saved) == (set(BEST) - {"on"}) | {":rate"}
+    assert saved[":rate"][0] < SpsaSearch(0.15).state()[":rate"][0]
     again = SpsaSearch(0.15)
     again.restore(saved)
     assert again.state() == saved
     again.learn(BEST, proposal, trial(CandidateDecision.REJECTED, -0.1))
-    assert again.state() == {}
+    assert set(again.state()) == {":rate"}
+    again.learn(BEST, proposal, trial(CandidateDecision.ACCEPTED, 0.1))
+    assert again.state() == SpsaSearch(0.15).state()
