@@ -49,6 +49,7 @@ class SnakeConnection:
         """Requests sent again because the server had closed the kept-alive connection meanwhile."""
         self._loop = loop
         self._wire: _Wire | None = None
+        self._opening: _Wire | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._handler: AnswerHandler | None = None
@@ -84,24 +85,22 @@ class SnakeConnection:
             self._timer = None
 
     def _connect(self) -> None:
-        self._connecting = self._loop.create_task(self._open(), name=f"connect {self.endpoint.url}")
+        wire = _Wire(self)
+        self._opening = wire
+        self._connecting = self._loop.create_task(self._open(wire), name=f"connect {self.endpoint.url}")
 
-    async def _open(self) -> None:
+    async def _open(self, wire: "_Wire") -> None:
         endpoint = self.endpoint
         try:
-            await self._loop.create_connection(
-                lambda: _Wire(self),
-                endpoint.host,
-                endpoint.port,
-                ssl=endpoint.tls,
-            )
+            await self._loop.create_connection(lambda: wire, endpoint.host, endpoint.port, ssl=endpoint.tls)
         except OSError:
-            self._connecting = None
-            self._finish(Failure.CONNECTION)
+            if self._opening is wire:  # else this attempt was given up, and a later request waits for another
+                self._opening = self._connecting = None
+                self._finish(Failure.CONNECTION)
 
     def opened(self, wire: "_Wire") -> None:
         """The connection stands; what is waiting goes out (called by the wire)."""
-        self._connecting = None
+        self._opening = self._connecting = None
         self._wire = wire
         if self._handler is not None:
             wire.send(self._request)
@@ -135,6 +134,9 @@ class SnakeConnection:
         if self._connecting is not None:
             self._connecting.cancel()
             self._connecting = None
+        if self._opening is not None:
+            self._opening.drop()
+            self._opening = None
         if self._wire is not None:
             self._wire.drop()
             self._wire = None

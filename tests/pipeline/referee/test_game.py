@@ -74,18 +74,19 @@ def test_what_a_snake_is_sent(scripted):
 
 
 def test_latency_is_true_on_the_board_and_zero_for_you(scripted):
-    opened = threading.Event()
-    gate = threading.Timer(0.05, opened.set)
-    slow = scripted(lambda request: [Wait(opened), move(safe_move(request.body))])
+    def after_50_ms(request):
+        opened = threading.Event()
+        threading.Timer(0.05, opened.set).start()
+        return [Wait(opened), move(safe_move(request.body))]
+
+    slow = scripted(after_50_ms)
     quick = scripted(lambda request: [move(safe_move(request.body))])
-    gate.start()
     play([slow, quick], conditions=Conditions(max_turns=3, timeout_ms=LONG_MS))
-    gate.join()
     before, after = quick.bodies()[0], quick.bodies()[1]
     assert [snake["latency"] for snake in before["board"]["snakes"]] == ["0", "0"]
-    assert int(after["board"]["snakes"][0]["latency"]) >= 30
+    assert int(after["board"]["snakes"][0]["latency"]) >= 50
     assert {body["you"]["latency"] for body in slow.bodies()} == {"0"}
-    assert int(slow.bodies("/end")[0]["you"]["latency"]) >= 0
+    assert int(slow.bodies("/end")[0]["you"]["latency"]) >= 50
 
 
 def test_all_snakes_of_a_turn_are_asked_at_once(scripted):
