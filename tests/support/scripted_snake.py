@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -70,6 +71,7 @@ class ScriptedSnake:
 
     script: Script
     everything: bool = False
+    tls: ssl.SSLContext | None = None
     index: bytes = field(default_factory=lambda: http({"apiversion": "1", "color": "#123456"}))
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
@@ -87,7 +89,7 @@ class ScriptedSnake:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def bodies(self, path: str = "/move") -> list[Body]:
         return [request.body for request in self.requests if request.path == path]
@@ -117,7 +119,20 @@ class ScriptedSnake:
             thread.start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
-        with connection, suppress(ConnectionError), connection.makefile("rb") as stream:
+        with suppress(ConnectionError, ssl.SSLError), self._wrapped(connection) as spoken:
+            self._talk(spoken, number)
+
+    def _wrapped(self, connection: socket.socket) -> socket.socket:
+        if self.tls is None:
+            return connection
+        try:
+            return self.tls.wrap_socket(connection, server_side=True)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _talk(self, connection: socket.socket, number: int) -> None:
+        with connection.makefile("rb") as stream:
             while (request := _read(stream, number)) is not None:
                 self.requests.append(request)
                 for action in self._actions(request):

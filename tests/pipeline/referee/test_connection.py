@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from time import perf_counter
 
 import pytest
+import trustme
 import uvloop
 from scripted_snake import Close, Hang, Wait, http, move
 
@@ -157,6 +159,20 @@ def test_nobody_listens():
         port = gone.getsockname()[1]
     answers, _ = ask_in_turn(f"http://127.0.0.1:{port}", 2)
     assert [answer.failure for answer in answers] == [Failure.CONNECTION] * 2
+
+
+def test_https_with_a_certificate_that_is_trusted_and_one_that_is_not(scripted, tmp_path, monkeypatch):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    snake = scripted(lambda _: [move("left")], tls=context)
+    stranger, _ = ask_in_turn(snake.url, 1)
+    assert only(stranger).failure is Failure.CONNECTION
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    answers, line = ask_in_turn(snake.url, 3)
+    assert [(a.failure, a.body) for a in answers] == [(None, b'{"move": "left"}')] * 3
+    assert len({request.connection for request in snake.requests}) == 1
+    assert line.reconnects == 0
 
 
 def test_a_host_without_address():
