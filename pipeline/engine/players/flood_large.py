@@ -46,7 +46,7 @@ from pipeline.engine.players.mind import (
     TAIL_AT,
     Mind,
 )
-from pipeline.engine.players.spots import has
+from pipeline.engine.players.spots import has, outlasts
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
@@ -121,7 +121,7 @@ def put_heads(mind: Mind, me: int, behind: bool) -> None:
         fields = mind.snakes[snake]
         if fields[LIVES] and snake != me and (fields[BEHIND] > 0) == behind:
             spot = int(mind.paths[snake, fields[HEAD_AT]])
-            row = LONGER if fields[SIZE] >= mind.snakes[me, SIZE] else SHORTER
+            row = LONGER if outlasts(mind, me, snake) else SHORTER
             mind.masks[row, spot >> 6] |= _ONE << np.uint64(spot & 63)
 
 
@@ -155,7 +155,7 @@ def catch_up(mind: Mind, me: int, behind: int, head: int) -> None:
         fields = mind.snakes[snake]
         if fields[LIVES] and snake != me and fields[BEHIND] == 0:
             spot = int(mind.paths[snake, fields[HEAD_AT]])
-            row = LONGER if fields[SIZE] >= mind.snakes[me, SIZE] else SHORTER
+            row = LONGER if outlasts(mind, me, snake) else SHORTER
             masks[row, spot >> 6] |= _ONE << np.uint64(spot & 63)
     if count_row(mind, LONGER, FOODS) + count_row(mind, SHORTER, FOODS) > 0:
         mind.finding[F_THEIR_FOOD] = 1

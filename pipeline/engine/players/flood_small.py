@@ -43,6 +43,7 @@ from pipeline.engine.players.mind import (
     TAIL_AT,
     Mind,
 )
+from pipeline.engine.players.spots import outlasts
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
@@ -113,10 +114,9 @@ def sides(mind: Mind) -> Any:
 def heads(mind: Mind, me: int, longer: bool) -> Any:
     """Return the set of the other living heads, of those at least as long as me or of the shorter ones."""
     lo, hi = _ZERO, _ZERO
-    mine = mind.snakes[me, SIZE]
     for snake in range(mind.shape[S_SNAKES]):
         fields = mind.snakes[snake]
-        if fields[LIVES] and snake != me and (fields[SIZE] >= mine) == longer:
+        if fields[LIVES] and snake != me and outlasts(mind, me, snake) == longer:
             bit_lo, bit_hi = spot_words(mind.paths[snake, fields[HEAD_AT]])
             lo |= bit_lo
             hi |= bit_hi
@@ -127,10 +127,9 @@ def heads(mind: Mind, me: int, longer: bool) -> Any:
 def heads_behind(mind: Mind, me: int, longer: bool) -> Any:
     """The same for the heads that were not moved in the turns looked ahead."""
     lo, hi = _ZERO, _ZERO
-    mine = mind.snakes[me, SIZE]
     for snake in range(mind.shape[S_SNAKES]):
         fields = mind.snakes[snake]
-        if fields[LIVES] and fields[BEHIND] > 0 and snake != me and (fields[SIZE] >= mine) == longer:
+        if fields[LIVES] and fields[BEHIND] > 0 and snake != me and outlasts(mind, me, snake) == longer:
             bit_lo, bit_hi = spot_words(mind.paths[snake, fields[HEAD_AT]])
             lo |= bit_lo
             hi |= bit_hi

@@ -3,7 +3,19 @@
 import numpy as np
 
 from pipeline.engine.compile_cache import inlined
-from pipeline.engine.players.mind import HEAD_AT, LIVES, OCCUPIED, PILE, S_SNAKES, TAIL_AT, Mind
+from pipeline.engine.layout import MAX_HEALTH
+from pipeline.engine.players.mind import (
+    BEHIND,
+    HEAD_AT,
+    LIFE,
+    LIVES,
+    OCCUPIED,
+    PILE,
+    S_SNAKES,
+    SIZE,
+    TAIL_AT,
+    Mind,
+)
 
 _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
@@ -25,6 +37,18 @@ def take(mind: Mind, row: int, spot: int) -> None:
 def has(mind: Mind, row: int, spot: int) -> bool:
     """Return whether row `row` has a spot."""
     return (mind.masks[row, spot >> 6] >> np.uint64(spot & 63)) & _ONE != _ZERO
+
+
+@inlined
+def outlasts(mind: Mind, me: int, other: int) -> bool:
+    """Return whether `me` would lose or tie a head-to-head against `other`.
+
+    A snake that is a turn behind may come to the food I have just eaten: then both have grown.
+    """
+    mine = mind.snakes[me, SIZE]
+    if mind.snakes[other, BEHIND] > 0 and mind.snakes[me, LIFE] == MAX_HEALTH:
+        mine -= 1
+    return bool(mind.snakes[other, SIZE] >= mine)
 
 
 @inlined

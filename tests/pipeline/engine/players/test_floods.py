@@ -34,12 +34,9 @@ def a_turn_and_back(mind, words, cells, moved, directions, after):
     picture(mind, words, cells, 0)
     play_ahead(mind, 0, moved, directions)
     for snake in range(mind.shape[legend.S_SNAKES]):
-        after[snake] = mind.snakes[snake]
-    heads_at = 0
-    for snake in range(mind.shape[legend.S_SNAKES]):
-        heads_at += mind.snakes[snake, legend.HEAD_AT]
+        for field in range(legend.FIELDS):
+            after[snake, field] = mind.snakes[snake, field]
     take_back(mind, 0)
-    return heads_at
 
 
 def games(turns: int = 40):

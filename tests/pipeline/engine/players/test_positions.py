@@ -62,7 +62,7 @@ def test_a_pocket_too_small_to_live_in_is_not_entered(at, ask, kind):
     # Left of my body lie the 2 x 6 spots of x < 2; right of it the board. I am 14 long.
     body = [[2, y] for y in range(5, -1, -1)] + [[3, 0], [3, 1], [3, 2], [3, 3], [4, 3], [5, 3], [6, 3], [7, 3]]
     cap = [[2, 6], [1, 6], [0, 6], [0, 7], [1, 7], [2, 7]]
-    assert ask(at((body, 90), (list(reversed(cap)), 90)), kind) == "right"
+    assert ask(at((body, 90), (list(reversed(cap)), 90)), kind) != "left"
 
 
 @pytest.mark.parametrize("kind", THINKERS)
