@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from pipeline.engine.compile_cache import compiled, compiled_parallel, inlined
+from pipeline.engine.compile_cache import compiled, compiled_parallel
 from pipeline.engine.layout import (
     EPISODE,
     OVER,
@@ -60,7 +60,7 @@ def finish(
     return True
 
 
-@inlined
+@compiled
 def advance_game(
     words: Words,
     cells: Cells,

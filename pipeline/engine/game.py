@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
@@ -13,9 +14,10 @@ from pipeline.engine.new_game import begin_checked, signed_seed
 from pipeline.engine.rules import apply_rules, initialise, is_over
 from pipeline.engine.settings import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
-from pipeline.engine.state_checks import CheckedState, read_food, read_hazards, read_state, refuse
+from pipeline.engine.state_checks import Cell, CheckedState, read_food, read_hazards, read_state, refuse
 from pipeline.engine.state_reading import bodies_buffer, food_cells, hazard_cells, read_snakes
 from pipeline.engine.turn import draw_turn
+from schemas.errors import GameStateError
 
 _MOVES: Final = {word: number for number, word in enumerate(layout.MOVE_WORDS)}
 _NO_MOVE_WORD: Final = 255
@@ -149,13 +151,15 @@ class Game:
         new_hazards = None if hazards is None else read_hazards(hazards, "hazards", self.width, self.height)
         if not self.is_over():
             self._check_turn(moves, drawing)
+            before = [array.copy() for array in records] if new_food else []
             self._apply(moves)
+            self._put_food(new_food, before)
+        elif new_food:
+            put_food(records, 0, new_food)
         self._given_food = None
         if drawing:
             draw_turn(*records, 0)
             self._given_hazards = None
-        else:
-            put_food(records, 0, new_food)
         if new_hazards is not None:
             load_hazards(records, 0, new_hazards)
             self._given_hazards = [list(cell) for cell in new_hazards]
@@ -183,6 +187,15 @@ class Game:
                 self._loaded_deaths[index] = {k: as_given[k] for k in ("cause", "by", "on") if k in as_given}
         self._given_hazards = [list(cell) for cell in state.hazards]
         self._given_food = [list(cell) for cell in state.food]
+
+    def _put_food(self, food: Sequence[Cell], before: Sequence[NDArray[Any]]) -> None:
+        """Put food down after the rules; where some lies already, take the whole turn back."""
+        try:
+            put_food(self.records, 0, food)
+        except GameStateError:
+            for array, old in zip(self.records, before, strict=True):
+                array[:] = old
+            raise
 
     def _check_turn(self, moves: Mapping[str, str], drawing: bool) -> None:
         words = self.records.words[0]

@@ -312,7 +312,7 @@ def initialise(words: Words, cells: Cells, game: int) -> None:
         grow_constrictors(words, game, snakes_end)
 
 
-@inlined
+@compiled
 def apply_rules(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
 ) -> None:

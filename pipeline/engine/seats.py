@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.engine.compile_cache import inlined
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import neighbour
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
@@ -84,7 +84,7 @@ def random_legal(words: Words, cells: Cells, game: int, snake: int, key: int) ->
     return _PICK[mask, draw(key, 0, _PICK[mask, 4])]
 
 
-@inlined
+@compiled
 def choose_moves(words: Words, cells: Cells, longs: Longs, seats: Moves, actions: Moves, game: int) -> None:
     """Write the random player's move for each of its living snakes; the caller's seats keep what stands there."""
     key = stream(longs[game, SEED], longs[game, TURN], PLAYER)

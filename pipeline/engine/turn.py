@@ -75,7 +75,7 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     return int(problem)
 
 
-@inlined
+@compiled
 def draw_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
     """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
     if words[game, RULES] & ROYALE:
