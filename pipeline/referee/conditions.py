@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from schemas.errors import BadInputError
 
+FAILURE_LIMIT = 0.01
+"""Share of games with a failure above which a match must not be scored."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleNumbers:

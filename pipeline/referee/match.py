@@ -6,11 +6,11 @@ from pathlib import Path
 from time import monotonic
 
 from pipeline.referee.arena import rehearse
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import FAILURE_LIMIT, Conditions
 from pipeline.referee.hall import Contestant, Hall
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
-from pipeline.referee.result import FAILURE_LIMIT, MatchResult
+from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import GameSpec
 from schemas.errors import BadInputError
 

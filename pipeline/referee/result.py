@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.referee.conditions import FAILURE_LIMIT
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, PairOutcome, SnakeOutcome
 from pipeline.referee.schedule import GameSpec
 from schemas.errors import EvaluationError
-
-FAILURE_LIMIT = 0.01
-"""Share of games with a failure above which a match must not be scored."""
 
 
 @dataclass(frozen=True, slots=True)

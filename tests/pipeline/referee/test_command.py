@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 from scripted_snake import Hang, http, move, safe_move
 
-from pipeline.referee.command import play, win_rate_text
+from pipeline.referee.command import play
+from pipeline.referee.exhibition import win_rate_text
 from pipeline.referee.result import ContestantTally
 from schemas.errors import BadInputError, EvaluationError, SnakeError
 
@@ -46,7 +47,7 @@ def test_a_table_of_what_came_of_it(urls, tmp_path):
 
 
 def test_a_pool_where_there_are_cores_for_it(urls, monkeypatch):
-    monkeypatch.setattr("pipeline.referee.command.workers_worth_having", lambda: 2)
+    monkeypatch.setattr("pipeline.referee.exhibition.workers_worth_having", lambda: 2)
     arguments = "--url", urls[0], "--url", urls[1], "--games", 4, "--seed", 3, "--timeout-ms", 60000, "--max-turns", 9
     result = run(*arguments)
     assert result.exit_code == 0, result.output
