@@ -186,7 +186,7 @@ class Daemon:
                 presence.heartbeat(session, status, now)
         except StateError as error:
             self._troubles.note("heartbeat", error, now)
-            self._status = RunnerStatus.ERROR
+            self._status, self._last_beat_s = RunnerStatus.ERROR, float("-inf")
             return
         self._troubles.over("heartbeat")
         self._status, self._last_beat_s = status, clock_s

@@ -3,6 +3,7 @@
 import gzip
 import logging
 import shutil
+import sys
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -17,6 +18,29 @@ TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 BACKUPS_PER_FILE = 5
 
 
+class _LogFile(RotatingFileHandler):
+    """A log that cannot be written (a full disk) costs one line on standard error, not a traceback for each record."""
+
+    _failing = False
+    _was_failing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write; after a failure the first record that goes in again ends it."""
+        failing, self._failing = self._failing, False
+        self._was_failing = failing
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called by `emit` while the error is handled."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._failing = True
+        if not self._was_failing:
+            sys.stderr.write(f"The log cannot be written for now: {error.strerror} ({self.baseFilename}).\n")
+
+
 def start_logging(logs_dir: Path, settings: LoggingSettings, now: datetime) -> Path:
     """Send the daemon's log to a new file in `logs_dir` and return it; call the returned file's handlers' `close` via
     `stop_logging`.
@@ -28,9 +52,7 @@ def start_logging(logs_dir: Path, settings: LoggingSettings, now: datetime) -> P
     try:
         logs_dir.mkdir(parents=True, exist_ok=True)
         _remove_oldest(logs_dir, keep=settings.keep_files - 1)
-        handler = RotatingFileHandler(
-            path, maxBytes=int(settings.max_mb * 1e6), backupCount=BACKUPS_PER_FILE, encoding="utf-8"
-        )
+        handler = _LogFile(path, maxBytes=int(settings.max_mb * 1e6), backupCount=BACKUPS_PER_FILE, encoding="utf-8")
     except OSError as error:
         raise StateError(
             f"cannot write the log: {error.strerror}", where=str(path), remedy="Check the folder's owner and the disk."

@@ -39,7 +39,7 @@ from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.game_count import count_new_games
 from runner.triggers.watch import DropWatcher
 from runner.worker.launch import Launcher
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, TransientStateError
 from schemas.settings import Settings
 
 COURIER_POLL_S = 5.0
@@ -115,7 +115,7 @@ class Service:
         try:
             self.daemon.run()
             if self._courier_background.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
-                self.courier.deliver_due(self._clock.now())  # what the last turns told of should not wait for a restart
+                self.deliver()  # what the last turns told of should not wait for a restart
         finally:
             for background in self._backgrounds:
                 background.stop(THREAD_END_S)
@@ -194,7 +194,7 @@ class Service:
 
     def _threads(self) -> list[Background]:
         maintenance = Maintenance(self.runtime)
-        self._courier_background = Background("courier", self._deliver, 600, self._clock, self.store)
+        self._courier_background = Background("courier", self.deliver, 600, self._clock, self.store)
         return [
             self._courier_background,
             Background("maintenance", maintenance.turn, 3600, self._clock, self.store),
@@ -202,8 +202,13 @@ class Service:
             Background("dead-man", self._ping, 120, self._clock, self.store),
         ]
 
-    def _deliver(self) -> float:
-        delivered = self.courier.deliver_due(self._clock.now())
+    def deliver(self) -> float:
+        """Deliver what is due; seconds until the next look. A database that takes nothing now is asked again then."""
+        try:
+            delivered = self.courier.deliver_due(self._clock.now())
+        except TransientStateError as error:
+            _log.warning("Messages wait for the database: %s", error)
+            return COURIER_POLL_S
         return 0.0 if delivered else COURIER_POLL_S
 
     def _count_games(self) -> float:

@@ -4,6 +4,7 @@ A trouble of the database itself cannot be written down while it lasts. It is ke
 that can, also when it is over by then.
 """
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +70,7 @@ class Troubles:
                         subject=f"trouble with the daemon's {name}",
                         detail=untold.text,
                         advice="It goes on by itself; `ouroboros doctor` looks for the cause.",
-                        key=f"{name}-{untold.since:%Y%m%dT%H}",
+                        key=_key(untold),
                         settings=settings,
                         now=untold.since,
                     )
@@ -78,3 +79,9 @@ class Troubles:
             _log.warning("What went wrong cannot be recorded yet: %s", unwritable)
             return
         self._untold.clear()
+
+
+def _key(untold: _Untold) -> str:
+    """One message an hour for one trouble, however many steps meet it: a full disk stops them all."""
+    text = hashlib.sha256(untold.text.encode()).hexdigest()[:12]
+    return f"{text}-{untold.since:%Y%m%dT%H}"

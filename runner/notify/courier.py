@@ -86,7 +86,7 @@ class Courier:
         if problem is not None:
             self._failed(record, problem, now)
             return False
-        self._unmarked[record.outbox_id] = message_id(message.dedup_key, message.channel)
+        self._unmarked[record.outbox_id] = message_id(message.dedup_key, self._outbound.settings.smtp.sender)
         self.reach("mail.sent")
         self._mark_delivered(now)
         self.reach("mail.marked")

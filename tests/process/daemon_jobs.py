@@ -1,6 +1,7 @@
 """Jobs that a daemon under test launches as real worker processes (`daemon_jobs:NAME`)."""
 
 import os
+import signal
 import threading
 
 from schemas.errors import BadInputError
@@ -48,6 +49,24 @@ def until_stopped(request: RunRequest, context: JobContext) -> RunResult:
         context.report(MEASURED.model_copy(update={"status": PipelineStatus.CONTINUOUS_TRAINING}))
         pause.wait(0.02)
     return RunResult(outcome=Outcome.CANCELLED, state=MEASURED)
+
+
+def tears_its_result(request: RunRequest, context: JobContext) -> RunResult:
+    """At the first attempt half a result, as a file system without order could leave it; then a success."""
+    _write_line(request)
+    if request.attempt == 1:
+        folder = request.settings.runs_dir / f"{request.execution_id:08d}"
+        (folder / "result.json").write_text('{"outcome": "succ')
+        os._exit(0)
+    return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
+
+
+def is_killed(request: RunRequest, context: JobContext) -> RunResult:
+    """At the first attempt SIGKILL; then a success."""
+    _write_line(request)
+    if request.attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
 
 
 def _write_line(request: RunRequest) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -101,11 +102,12 @@ class World:
         reach: Callable[[str], None] | None = None,
         gpu: GpuState | None = None,
         settings: Settings | None = None,
+        own_notifications: bool = True,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self.clock = SimulatedClock(home / "simulated_now", start)
-        pigeon = Pigeon(home / "pigeon.txt")
+        pigeon = Pigeon(home / "pigeon.txt") if own_notifications else None
         wanted = settings or settings_for(home)
         self.service = Service(wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False)
         self._reach = reach
@@ -132,7 +134,7 @@ class World:
 
     def turn(self) -> None:
         self.daemon.tick(self.clock.now())
-        self.service.courier.deliver_due(self.clock.now())
+        self.service.deliver()
 
     def turn_until(self, condition: Callable[[], object], what: str) -> None:
         """Turn, in real time, until a condition holds."""
@@ -169,6 +171,12 @@ class World:
         """The words of each line of a file in the state folder."""
         path = self.home / name
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def die_at(point: str, nth: int) -> Callable[[str], None]:
