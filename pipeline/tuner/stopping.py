@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-GRACE_S = 6.0
+GRACE_S = 4.0
 """An iteration gets so long to finish after the request; the rest of the promised 10 s is for saving."""
 
 

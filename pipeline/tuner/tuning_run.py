@@ -10,6 +10,7 @@ from random import Random
 from pipeline.tuner.arena import Abandoned, Arena, Player
 from pipeline.tuner.campaign import Campaign
 from pipeline.tuner.console import Tell
+from pipeline.tuner.iteration_report import Played, changed, iteration_record, line, measured_rate, words
 from pipeline.tuner.progress import Progress
 from pipeline.tuner.promises import promise
 from pipeline.tuner.search import Proposal, Search, Values
@@ -22,14 +23,11 @@ from schemas.campaign import (
     CandidateDecision,
     IterationRecord,
     MeasuredRate,
-    SeedUse,
     SkippedCandidate,
 )
 from schemas.errors import EvaluationError, MachineError, OuroborosError, SnakeError
 from schemas.tuning import TunerSettings
 
-CHANGES_SHOWN = 5
-"""So many changed weights a message names; the log has them all."""
 EMPTY_PROPOSALS = 20
 """So often in a row a search may propose no change at all."""
 
@@ -107,7 +105,7 @@ class TuningRun:
         self._remember()
         self._campaign.save()
         state = self._campaign.state
-        self._tell(f"Checkpoint saved: iteration {state.iteration}, best win rate {_words(state.best)}.")
+        self._tell(f"Checkpoint saved: iteration {state.iteration}, best win rate {words(state.best)}.")
         return reason
 
     def _loop(self) -> EndReason:
@@ -133,20 +131,27 @@ class TuningRun:
         started, games, failed = time.monotonic(), self._progress.games, self._progress.failed_games
         best = self._campaign.best
         candidate, skipped = self._next_judged(best)
-        rate, games_measured = None, 0
+        rate = None
         if candidate.trial.decision is CandidateDecision.ACCEPTED:
-            rate, games_measured = self._measure_accepted(candidate)
+            rate = self._measure_accepted(candidate)
         self._search.learn(best.values, candidate.proposal, candidate.trial)
         self._remember()
-        record = self._record(
+        record = iteration_record(
+            self._campaign.state,
             best,
-            candidate,
-            skipped,
-            rate,
-            games=self._progress.games - games,
-            failed_games=self._progress.failed_games - failed,
-            measured_pairs=games_measured // 2,
-            duration_s=time.monotonic() - started,
+            candidate.weights,
+            candidate.proposal,
+            candidate.trial,
+            Played(
+                timestamp=self._campaign.timestamp(),
+                duration_s=time.monotonic() - started,
+                games=self._progress.games - games,
+                failed_games=self._progress.failed_games - failed,
+                serial=self._serial,
+                best_after=rate,
+                skipped=skipped,
+                against_opponents=bool(self._opponents),
+            ),
         )
         self._close(record, candidate)
 
@@ -160,7 +165,7 @@ class TuningRun:
             self._best_player = candidate.player
         else:
             candidate.player.close()
-        self._tell(_line(record))
+        self._tell(line(record))
         since = self._campaign.state.since_improvement
         if since and since % self._settings.stagnation_warning_after == 0:
             self._tell(
@@ -184,7 +189,7 @@ class TuningRun:
                 trial = self._judged(player, best_player)
             except (SnakeError, EvaluationError) as error:
                 self._skip(error, player)
-                skipped.append(SkippedCandidate(changed=_changed(best, proposal), reason=str(error)))
+                skipped.append(SkippedCandidate(changed=changed(best, proposal), reason=str(error)))
             except BaseException:
                 if player is not None:
                     player.close()
@@ -255,22 +260,22 @@ class TuningRun:
         self._tell(f"Measuring the {'baseline' if state.best is None else 'best'} on {games} games against {against} …")
         self._progress.enter("baseline", state)
         played = self._measure(self._best(), games)
-        rate = _rate(played)
+        rate = measured_rate(played)
         self._campaign.measured(rate)
-        self._tell(f"Win rate {_words(rate)}.")
+        self._tell(f"Win rate {words(rate)}.")
 
-    def _measure_accepted(self, candidate: _Candidate) -> tuple[MeasuredRate | None, int]:
+    def _measure_accepted(self, candidate: _Candidate) -> MeasuredRate | None:
         """Games for the figure only; a failure or a stop here does not cost the accepted candidate."""
         self._progress.enter("measuring", self._campaign.state)
         try:
             played = self._measure(candidate.player, self._settings.measure_games)
         except Abandoned:
             self._tell("Stopped while measuring the new best: it is kept, and measured at the next start.")
-            return None, 0
+            return None
         except (SnakeError, EvaluationError) as error:
             self._tell(f"⚠ The new best could not be measured, which is tried again next: {error}")
-            return None, 0
-        return _rate(played), played.games
+            return None
+        return measured_rate(played)
 
     def _measure(self, player: Player, games: int) -> Games:
         seeds = self._seeds(Stage.MEASUREMENT, games)
@@ -281,59 +286,6 @@ class TuningRun:
             return self._judge.measure(player, reference, seeds)
         finally:
             reference.close()
-
-    def _record(
-        self,
-        best: WeightFile,
-        candidate: _Candidate,
-        skipped: list[SkippedCandidate],
-        rate: MeasuredRate | None,
-        *,
-        games: int,
-        failed_games: int,
-        measured_pairs: int,
-        duration_s: float,
-    ) -> IterationRecord:
-        state, trial = self._campaign.state, candidate.trial
-        deciding, confirming = trial.deciding, trial.confirming
-        measured, best_rate = deciding.rate, rate or state.best
-        assert best_rate is not None, "an iteration begins only after the best has been measured"
-        accepted = trial.decision is CandidateDecision.ACCEPTED
-        return IterationRecord(
-            iteration=state.iteration + 1,
-            timestamp=self._campaign.timestamp(),
-            win_rate=measured.win_rate,
-            win_rate_low=measured.low,
-            win_rate_high=measured.high,
-            win_rate_against="opponents" if self._opponents else "best",
-            best_win_rate=best_rate.win_rate,
-            best_win_rate_low=best_rate.low,
-            best_win_rate_high=best_rate.high,
-            best_win_rate_games=best_rate.games,
-            best_win_rate_against="opponents" if self._opponents else "reference",
-            improvement=trial.improvement,
-            improved=accepted,
-            decision=trial.decision,
-            log_likelihood_ratio=trial.log_likelihood_ratio,
-            games=games,
-            failed_games=failed_games,
-            seeds=SeedUse(
-                campaign=state.seed,
-                epoch=state.epoch,
-                serial=self._serial,
-                decision_pairs=len(deciding.own),
-                confirmation_pairs=len(confirming.own) if confirming else 0,
-                measurement_pairs=measured_pairs,
-            ),
-            duration_s=round(duration_s, 3),
-            changed=_changed(best, candidate.proposal),
-            confirmation=_rate(confirming) if confirming else None,
-            skipped=skipped,
-            config_hash=candidate.weights.hash,
-            best_config_hash=candidate.weights.hash if accepted else state.best_hash,
-            search=candidate.proposal.origin,
-            campaign=state.campaign,
-        )
 
     def _seeds(self, stage: Stage, games: int) -> Sequence[int]:
         state = self._campaign.state
@@ -358,36 +310,3 @@ class TuningRun:
             self._campaign.save()
         except MachineError as second:
             raise second from error
-
-
-def _rate(games: Games) -> MeasuredRate:
-    rate = games.rate
-    return MeasuredRate(win_rate=rate.win_rate, low=rate.low, high=rate.high, games=rate.games)
-
-
-def _words(rate: MeasuredRate | None) -> str:
-    if rate is None:
-        return "not measured yet"
-    return f"{rate.win_rate:.1%} ({rate.low:.1%} to {rate.high:.1%}, {rate.games} games)"
-
-
-def _changed(best: WeightFile, proposal: Proposal) -> dict[str, tuple[bool | int | float, bool | int | float]]:
-    return {path: (best.values[path], value) for path, value in proposal.changes.items()}
-
-
-def _line(record: IterationRecord) -> str:
-    decided = 2 * record.seeds.decision_pairs
-    head = (
-        f"[{record.iteration}] {record.win_rate:.1%} ({record.win_rate_low:.1%} to {record.win_rate_high:.1%}, "
-        f"{decided} games) against {'the opponents' if record.win_rate_against == 'opponents' else 'the best'}: "
-        f"{record.decision.value.replace('_', ' ')}"
-    )
-    if not record.improved:
-        return head
-    shown = [f"{path} {old} → {new}" for path, (old, new) in list(record.changed.items())[:CHANGES_SHOWN]]
-    rest = len(record.changed) - len(shown)
-    changes = ", ".join([*shown, f"and {rest} more"] if rest else shown)
-    return (
-        f"{head} ✓ confirmed gain {record.improvement:+.1%}; best win rate {record.best_win_rate:.1%} "
-        f"({record.best_win_rate_low:.1%} to {record.best_win_rate_high:.1%}). {changes}"
-    )
