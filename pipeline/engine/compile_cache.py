@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba import njit
+from numba.core.types import unliteral
 
 _Function = TypeVar("_Function")
 
@@ -65,14 +66,29 @@ _njit: Any = njit
 _OPTIONS: Final = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 
 
+def _without_literals(dispatcher: Any) -> Any:
+    """Make compiled callers call one machine code for all constants of a type.
+
+    Left alone, numba compiles a callee anew for every constant it is called with (`rng.draw` came in 13 forms), under
+    names that repeat between processes: code cached by one of them then crashed when another loaded it.
+    """
+    typed = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return typed(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
 def compiled(function: _Function) -> _Function:
     """Compile with numba: cached on disk, without the GIL or allocation, C-like division, no fast-math."""
-    return cast("_Function", _njit(**_OPTIONS)(function))
+    return cast("_Function", _without_literals(_njit(**_OPTIONS)(function)))
 
 
 def inlined(function: _Function) -> _Function:
     """The same for what every turn runs through: always inlined into its compiled callers."""
-    return cast("_Function", _njit(**_OPTIONS, forceinline=True)(function))
+    return cast("_Function", _without_literals(_njit(**_OPTIONS, forceinline=True)(function)))
 
 
 def compiled_parallel(function: _Function) -> _Function:

@@ -27,8 +27,8 @@ KINDS: Final = (
     PlayerKind(AGGRESSIVE, "aggressive", "grows, hunts the heads of shorter snakes and shuns those of longer ones"),
     PlayerKind(TAIL_CHASER, "tail_chaser", "circles behind its own tail, eats when it must"),
     PlayerKind(VORONOI, "voronoi", "one move ahead: territory, room, food and head-to-head risk, no replies tried"),
-    PlayerKind(STRONG, "strong", "looks a turn ahead over its moves and the nearest opponents' replies"),
-    PlayerKind(DEEP, "deep", "the same, two to four turns ahead"),
+    PlayerKind(STRONG, "strong", "looks two turns ahead over its moves and the nearest opponent's replies"),
+    PlayerKind(DEEP, "deep", "the same, up to four turns ahead in duels and two repliers in a crowd"),
 )
 _BY_NAME: Final = {kind.name: kind.number for kind in KINDS}
 

@@ -97,8 +97,8 @@ WEIGHTS: Final = len(TABLE)
 # What the kinds with look-ahead change.
 _CHANGES: Final[dict[int, dict[str, int]]] = {
     VORONOI: {},
-    STRONG: {"repliers": 1},
-    DEEP: {"repliers": 2, "turns_duel": 2, "turns_crowd": 2, "turns_alone": 4},
+    STRONG: {"repliers": 1, "turns_duel": 2, "turns_crowd": 2, "turns_alone": 4},
+    DEEP: {"repliers": 2, "turns_duel": 4, "turns_crowd": 2, "turns_alone": 6},
 }
 
 
