@@ -61,6 +61,7 @@ _CONFIG.CACHE_DIR = str(CACHE_FOLDER)
 
 
 _njit: Any = njit
+_unliteral: Any = unliteral
 # `_nrt` off: no reference counts on arrays. Counting them costs an atomic instruction per array and call, twenty
 # times the rules themselves; and code compiled so cannot allocate, which the engine must not do anyway.
 _OPTIONS: Final = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
@@ -75,7 +76,7 @@ def _without_literals(dispatcher: Any) -> Any:
     typed = dispatcher.get_call_template
 
     def get_call_template(args: Any, kws: Any) -> Any:
-        return typed(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()})
+        return typed(tuple(map(_unliteral, args)), {name: _unliteral(kind) for name, kind in kws.items()})
 
     dispatcher.get_call_template = get_call_template
     return dispatcher
