@@ -49,6 +49,24 @@ def audit(home: Path, crons: dict[str, str], start: datetime, end: datetime) -> 
     }
 
 
+def audit_drops(home: Path, dropped: int) -> dict[str, int]:
+    """Every dropped file has its row, its run and its place in the archive, once."""
+    connection = sqlite3.connect(home / "automation_tracking.db")
+    try:
+        rows = connection.execute(
+            "SELECT drops.state, occurrences.trigger_type, occurrences.state"
+            " FROM drops LEFT JOIN occurrences ON occurrences.id = drops.occurrence_id"
+        ).fetchall()
+        asked = connection.execute("SELECT COUNT(*) FROM occurrences WHERE trigger_type = 'manual'").fetchone()[0]
+    finally:
+        connection.close()
+    assert rows == [("archived", "manual", "succeeded")] * dropped, rows
+    assert asked == dropped
+    assert len(list((home / "triggers" / "archived").glob("*.outcome.txt"))) == dropped
+    assert not list((home / "triggers").glob("*.json"))
+    return {"drops": dropped}
+
+
 def _every_fire_has_one_row(occurrences, crons: dict[str, str], start: datetime, end: datetime) -> None:
     rows = Counter((name, when) for _, name, when, _, kind in occurrences if kind == "scheduled")
     for name, cron in crons.items():
