@@ -14,7 +14,7 @@ comma := ,
 .PHONY: run test lint types contracts tests go-tests warm bench soak clean
 
 run: $(VENV)/.run
-	@$(BIN)/python -m pipeline.engine.warm
+	@$(BIN)/python -m pipeline.engine.warm games
 	@exec $(BIN)/ouroboros up
 
 test: $(VENV)/.test

@@ -60,25 +60,29 @@ def warm_observations() -> None:
         observer.observe(*observer.living(), allocate_observations(2, dtype))
 
 
-STEPS: tuple[tuple[str, Callable[[], None]], ...] = (
-    ("single games", warm_single_games),
-    ("batches", warm_batches),
-    ("threads", warm_threads),
-    ("players", warm_players),
-    ("observations", warm_observations),
-)
+STEPS: dict[str, Callable[[], None]] = {
+    "games": warm_single_games,
+    "batches": warm_batches,
+    "threads": warm_threads,
+    "players": warm_players,
+    "observations": warm_observations,
+}
 
 
-def main() -> None:
-    """Compile step by step, a line each."""
-    for number, (name, step) in enumerate(STEPS, start=1):
+def main(wanted: list[str]) -> None:
+    """Compile step by step, a line each: those of `wanted`, or all. The tuner needs `games` only."""
+    unknown = [name for name in wanted if name not in STEPS]
+    if unknown:
+        sys.exit(f"error: no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
+    steps = wanted or list(STEPS)
+    for number, name in enumerate(steps, start=1):
         begun = time.monotonic()
-        step()
+        STEPS[name]()
         took_s = time.monotonic() - begun
-        sys.stdout.write(f"engine [{number}/{len(STEPS)}] {name} ready in {took_s:.1f} s\n")
+        sys.stdout.write(f"engine [{number}/{len(steps)}] {name} ready in {took_s:.1f} s\n")
         sys.stdout.flush()
     sys.stdout.write(f"compiled code lies in {CACHE_FOLDER}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
