@@ -1,7 +1,9 @@
 """`AutomatedTrainingRunner`: the operations guide's façade over the daemon."""
 
 import logging
+import signal
 import threading
+from types import FrameType
 from typing import Any
 
 from runner import bookkeeping, instance, overview
@@ -91,6 +93,9 @@ class AutomatedTrainingRunner:
     def start_automation(self) -> None:
         """Start the daemon on a thread of this process; returns once it serves. A second call does nothing.
 
+        Called on the main thread, it also makes Ctrl+C and SIGTERM stop the daemon in good order, before whatever
+        they did so far. Where no trigger was ever saved, the default ones are.
+
         Raises:
             StateError: another process's daemon serves the folder.
         """
@@ -105,6 +110,9 @@ class AutomatedTrainingRunner:
         if self._failure is not None:
             self._thread.join()
             raise self._failure
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._stop_at(number)
 
     def stop_automation(self) -> None:
         """Stop in good order: runs save their work and go on at the next start. Waits for it.
@@ -179,11 +187,30 @@ class AutomatedTrainingRunner:
                 return
             waiter.wait(0.05)
 
+    def _stop_at(self, number: int) -> None:
+        before = signal.getsignal(number)
+
+        def stop(caught: int, frame: FrameType | None) -> None:
+            if self._service is not None:
+                self._service.daemon.request_stop()
+            signal.signal(number, before)
+            # Once the script has ended, the interpreter only waits for the daemon's thread: an exception raised here
+            # would end that wait, and the daemon with it.
+            if threading.main_thread().is_alive():
+                if callable(before):
+                    before(caught, frame)
+                elif before is signal.SIG_DFL:
+                    raise SystemExit(128 + caught)
+
+        signal.signal(number, stop)
+
     def _serve(self, ready: threading.Event) -> None:
         try:
             with Service(
                 self.settings, self._clock, self._gpu, self._notification_system, seed_defaults=False
             ) as service:
+                with service.store.write() as session:
+                    bookkeeping.seed_triggers(session, self._clock.now())
                 self._service = service
                 service.daemon.on_turn = lambda _status: ready.set()
                 service.run()

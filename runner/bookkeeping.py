@@ -45,14 +45,21 @@ def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None
 
 
 def seed(session: Session, now: datetime, max_queue_length: int) -> bool:
-    """On the very first start: the default schedules and triggers, and one run at once. False if anything was ever
+    """On the very first start: the default schedules and triggers, and one run at once. False if a schedule was ever
     saved, so that what a user removed stays removed."""
-    if schedules.ever_saved(session) or triggers.ever_saved(session):
+    if schedules.ever_saved(session):
         return False
     for schedule in create_default_schedules():
         save_schedule(session, schedule, now)
         if schedule.name == FIRST_RUN:
             ask(session, schedule, TriggerType.MANUAL, now, max_queue_length, note="the very first start")
+    seed_triggers(session, now)
+    return True
+
+
+def seed_triggers(session: Session, now: datetime) -> None:
+    """The default triggers, unless one was ever saved here."""
+    if triggers.ever_saved(session):
+        return
     for trigger in create_default_triggers():
         triggers.save(session, trigger, now)
-    return True

@@ -1,6 +1,9 @@
 """The operations guide's snippets on the runner, with only their imports and paths changed."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -117,6 +120,37 @@ def test_control_commands(runner):
     assert not runner.get_runner_status()["paused"]
     runner.stop_automation()
     assert not runner.get_runner_status()["running"]
+
+
+def test_touching_the_trigger_file_triggers_training_on_the_next_check(runner):
+    runner.start_automation()
+    runner.pause_automation("the run itself is not what is tested")
+    trigger_file = Path("trigger_training.txt")
+    trigger_file.touch()  # Will trigger training on next check
+    wait_for(lambda: runner.get_runner_status()["queued"])
+    (waiting,) = runner.get_runner_status()["queued"]
+    assert waiting["schedule_name"] == "manual_trigger_file"
+    assert not trigger_file.exists()
+
+
+SCRIPT = """
+from runner import AutomatedTrainingRunner
+runner = AutomatedTrainingRunner()
+runner.start_automation()
+print("started", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_guides_script_in_good_order(number):
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as script:
+        assert script.stdout.readline() == b"started\n"
+        script.send_signal(number)
+        _, errors = script.communicate(timeout=60)
+    assert b"Exception ignored" not in errors
+    with sqlite3.connect("automation/automation_tracking.db") as conn:
+        assert conn.execute("SELECT stopped_cleanly FROM daemon").fetchone() == (1,)
+    conn.close()
 
 
 def test_restart_automation_and_its_checks(runner, daily_schedule):
