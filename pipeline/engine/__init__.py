@@ -11,6 +11,7 @@ _HOMES: dict[str, str] = {
     "Batch": "pipeline.engine.batch",
     "GameSpec": "pipeline.engine.batch",
     "Outcomes": "pipeline.engine.batch",
+    "TapeReader": "pipeline.engine.tape_reading",
 }
 
 

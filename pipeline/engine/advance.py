@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.engine.compile_cache import compiled, compiled_parallel
 from pipeline.engine.layout import (
     EPISODE,
+    FOOD,
     OVER,
     SEED,
     TURN,
@@ -19,17 +20,23 @@ from pipeline.engine.layout import (
 )
 from pipeline.engine.outcomes import file_outcome
 from pipeline.engine.rng import derive_seed
+from pipeline.engine.rules import apply_rules
 from pipeline.engine.seats import choose_moves
-from pipeline.engine.turn import begin, play_turn
+from pipeline.engine.tape import hazards_print, put_start, put_turn
+from pipeline.engine.turn import begin, draw_turn, play_turn
 
 TILE: Final = 512
 
 
 @compiled
-def begin_all(words: Words, cells: Cells, longs: Longs, problems: Moves) -> None:
+def begin_all(
+    words: Words, cells: Cells, longs: Longs, problems: Moves, tape: Moves, lengths: NDArray[np.int32]
+) -> None:
     """Set up the first game of every slot; problems[slot] = FINE or why that is impossible."""
     for game in range(words.shape[0]):
         problems[game] = begin(words, cells, longs, game)
+        if tape.shape[0] > 0:
+            put_start(words, cells, tape, lengths, game)
 
 
 @compiled
@@ -48,16 +55,47 @@ def finish(
     waiting: NDArray[np.int32],
     games: NDArray[np.int64],
     snakes: NDArray[np.int32],
+    kept: NDArray[np.uint8],
+    kept_lengths: NDArray[np.int32],
+    tape: Moves,
+    lengths: NDArray[np.int32],
     game: int,
     auto_reset: bool,
 ) -> bool:
     """File a finished game and perhaps begin the next; False: the ring is full, the slot must wait."""
-    if waiting[game] >= games.shape[1]:
+    at = waiting[game]
+    if at >= games.shape[1]:
         return False
+    if tape.shape[0] > 0:
+        kept_lengths[game, at] = lengths[game]
+        for index in range(lengths[game]):
+            kept[game, at, index] = tape[game, index]
     file_outcome(words, longs, waiting, games, snakes, game)
     if auto_reset:
         begin_next(words, cells, longs, game)
+        if tape.shape[0] > 0:
+            put_start(words, cells, tape, lengths, game)
     return True
+
+
+@compiled
+def play_taped(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    corpses: Words,
+    actions: Moves,
+    tape: Moves,
+    lengths: NDArray[np.int32],
+    game: int,
+) -> None:
+    """Play one whole turn, as `play_turn` does, and append it to the game's tape."""
+    apply_rules(words, cells, longs, corpses, actions, game, True)
+    food = int(words[game, FOOD])
+    fingerprint = hazards_print(words, cells, game)
+    draw_turn(words, cells, longs, corpses, game)
+    put_turn(words, cells, longs, tape, lengths, game, food, fingerprint)
+    longs[game, TURN] += 1
 
 
 @compiled
@@ -72,6 +110,10 @@ def advance_game(
     waiting: NDArray[np.int32],
     games: NDArray[np.int64],
     snakes: NDArray[np.int32],
+    kept: NDArray[np.uint8],
+    kept_lengths: NDArray[np.int32],
+    tape: Moves,
+    lengths: NDArray[np.int32],
     game: int,
     turns: int,
     turn_limit: int,
@@ -83,17 +125,24 @@ def advance_game(
     for _ in range(turns):
         if words[game, OVER]:
             # Either nobody wants a next game, or this slot waits for its outcomes to be drained.
-            if not auto_reset or not finish(words, cells, longs, waiting, games, snakes, game, auto_reset):
+            if not auto_reset or not finish(
+                words, cells, longs, waiting, games, snakes, kept, kept_lengths, tape, lengths, game, auto_reset
+            ):
                 return played
             done[game] = 1
             continue
         choose_moves(words, cells, longs, seats, actions, game)
-        play_turn(words, cells, longs, corpses, actions, game)
+        if tape.shape[0] > 0:
+            play_taped(words, cells, longs, corpses, actions, tape, lengths, game)
+        else:
+            play_turn(words, cells, longs, corpses, actions, game)
         played += 1
         if turn_limit > 0 and longs[game, TURN] >= turn_limit:
             words[game, OVER] = 1
         if words[game, OVER]:
-            done[game] = finish(words, cells, longs, waiting, games, snakes, game, auto_reset)
+            done[game] = finish(
+                words, cells, longs, waiting, games, snakes, kept, kept_lengths, tape, lengths, game, auto_reset
+            )
     return played
 
 
@@ -109,6 +158,10 @@ def advance_tile(
     waiting: NDArray[np.int32],
     games: NDArray[np.int64],
     snakes: NDArray[np.int32],
+    kept: NDArray[np.uint8],
+    kept_lengths: NDArray[np.int32],
+    tape: Moves,
+    lengths: NDArray[np.int32],
     first: int,
     end: int,
     turns: int,
@@ -129,6 +182,10 @@ def advance_tile(
             waiting,
             games,
             snakes,
+            kept,
+            kept_lengths,
+            tape,
+            lengths,
             game,
             turns,
             turn_limit,
@@ -149,6 +206,10 @@ def advance_parallel(
     waiting: NDArray[np.int32],
     games: NDArray[np.int64],
     snakes: NDArray[np.int32],
+    kept: NDArray[np.uint8],
+    kept_lengths: NDArray[np.int32],
+    tape: Moves,
+    lengths: NDArray[np.int32],
     tile: int,
     turns: int,
     turn_limit: int,
@@ -170,6 +231,10 @@ def advance_parallel(
             waiting,
             games,
             snakes,
+            kept,
+            kept_lengths,
+            tape,
+            lengths,
             first,
             min(first + tile, count),
             turns,

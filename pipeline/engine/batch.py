@@ -32,6 +32,7 @@ from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import read_food, read_hazards, read_state, refuse
 from pipeline.engine.state_reading import read_state_back
+from pipeline.engine.tape_reading import with_head
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Outcomes(NamedTuple):
 
     slot int64[M]; seed int64[M]; turns int64[M]; and per snake int32[M, S]: rank (1 = best, snakes that died on the
     same turn share it; 0 = no such seat), cause (index into `layout.CAUSE_WORDS`, 0 = alive), killer (snake, -1 none),
-    died_on (turn, 0 = alive), length.
+    died_on (turn, 0 = alive), length. `tapes`: per game its record for `TapeReader`; b"" where none was kept or it was
+    longer than the batch's `tape_bytes`.
     """
 
     slot: NDArray[np.int64]
@@ -67,6 +69,7 @@ class Outcomes(NamedTuple):
     killer: NDArray[np.int32]
     died_on: NDArray[np.int32]
     length: NDArray[np.int32]
+    tapes: list[bytes]
 
 
 class Batch:
@@ -76,7 +79,8 @@ class Batch:
     uint8[N, S] (the caller's moves; random seats leave theirs here), `done` uint8[N] (1: the last call finished a
     game in this slot). With `auto_reset` a finished game is replaced at once by the next one, whose seed follows
     from the last; its outcome waits in a ring of `outcomes_per_slot` until `drain_outcomes`. A slot whose ring is full
-    stands still rather than lose one. `turn_limit` > 0 ends games after so many turns (the living share rank 1).
+    stands still rather than lose one. `tape_bytes` > 0 keeps each game's tape, up to that length. `turn_limit` > 0
+    ends games after so many turns (the living share rank 1).
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Batch:
         outcomes_per_slot: int = 2,
         turn_limit: int = 0,
         corpses: bool = False,
+        tape_bytes: int = 0,
         tile: int = TILE,
     ) -> None:
         """Allocate everything; no game stands yet, so call `reset` before playing.
@@ -104,8 +109,8 @@ class Batch:
         self.auto_reset = auto_reset
         self.threads = min(max(threads, 1), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
         self.turn_limit = turn_limit
-        self._tile = tile
-        self._ring: Final[OutcomeRing] = allocate_outcomes(games, outcomes_per_slot, seats)
+        self._tile_games = tile
+        self._ring: Final[OutcomeRing] = allocate_outcomes(games, outcomes_per_slot, seats, tape_bytes)
         self._caller_seats = np.full((games, seats), CALLER, np.uint8)
         self._random_seats = np.full((games, seats), RANDOM_LEGAL, np.uint8)
 
@@ -157,7 +162,7 @@ class Batch:
         self._ring.waiting[:] = 0
         self.done[:] = 0
         problems = np.zeros(self.games, np.uint8)
-        begin_all(self.records.words, self.records.cells, longs, problems)
+        begin_all(self.records.words, self.records.cells, longs, problems, self._ring.tape, self._ring.lengths)
         for slot in np.flatnonzero(problems != FINE)[:1]:
             spec = self.specs[slot]
             raise_set_up_problem(int(problems[slot]), (spec.width, spec.height, spec.snakes), spec.map_id)
@@ -183,15 +188,16 @@ class Batch:
         previous = numba.get_num_threads()
         numba.set_num_threads(self.threads)
         try:
-            return int(advance_parallel(*arrays, self._tile, turns, self.turn_limit, self.auto_reset))
+            return int(advance_parallel(*arrays, self._tile_games, turns, self.turn_limit, self.auto_reset))
         finally:
             numba.set_num_threads(previous)
 
     def drain_outcomes(self) -> Outcomes:
         """Return the outcomes of all games finished since the last drain, and make room for more."""
-        waiting, games, snakes = self._ring
+        waiting, games, snakes = self._ring[:3]
         slot, position = np.nonzero(np.arange(games.shape[1]) < waiting[:, None])
         game, snake = games[slot, position], snakes[slot, position]
+        tapes = [self._tape(*place) for place in zip(slot.tolist(), position.tolist(), strict=True)]
         waiting[:] = 0
         return Outcomes(
             slot=slot.astype(np.int64),
@@ -202,7 +208,16 @@ class Batch:
             killer=snake[:, :, OUTCOME_KILLER],
             died_on=snake[:, :, DIED_ON],
             length=snake[:, :, OUTCOME_LENGTH],
+            tapes=tapes,
         )
+
+    def _tape(self, slot: int, position: int) -> bytes:
+        ring = self._ring
+        if len(ring.kept) == 0 or ring.kept_lengths[slot, position] < 0:
+            return b""
+        seed = int(ring.games[slot, position, OUTCOME_SEED])
+        tape = ring.kept[slot, position, : ring.kept_lengths[slot, position]].tobytes()
+        return with_head(self.records, slot, seed, tape)
 
     def load_state(self, slot: int, state: Mapping[str, Any]) -> None:
         """Put a state in the form of `Game.to_state` into a slot of the same size and number of snakes.

@@ -193,7 +193,8 @@ class Game:
         try:
             put_food(self.records, 0, food)
         except GameStateError:
-            for array, old in zip(self.records, before, strict=True):
+            arrays: tuple[NDArray[Any], ...] = self.records
+            for array, old in zip(arrays, before, strict=True):
                 array[:] = old
             raise
 

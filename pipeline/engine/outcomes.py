@@ -39,19 +39,30 @@ class OutcomeRing(NamedTuple):
     waiting int32[N]: how many wait; games int64[N, K, 2]: seed, turns played;
     snakes int32[N, K, S, 5]: rank (1 = best, equal deaths share the better rank), cause, killer (-1 none), turn of
     death (0 = alive), length. Seats beyond the game's snakes have rank 0.
+    kept uint8[N, K, T] and kept_lengths int32[N, K]: the tapes of those games; tape uint8[N, T] and lengths int32[N]:
+    the tape of the game being played (-1: it did not fit). Where no tapes are kept, these four are empty.
     """
 
     waiting: NDArray[np.int32]
     games: NDArray[np.int64]
     snakes: NDArray[np.int32]
+    kept: NDArray[np.uint8]
+    kept_lengths: NDArray[np.int32]
+    tape: NDArray[np.uint8]
+    lengths: NDArray[np.int32]
 
 
-def allocate_outcomes(slots: int, waiting: int, snakes: int) -> OutcomeRing:
+def allocate_outcomes(slots: int, waiting: int, snakes: int, tape_bytes: int = 0) -> OutcomeRing:
     """Return an empty ring."""
+    taped = slots if tape_bytes > 0 else 0
     return OutcomeRing(
         np.zeros(slots, np.int32),
         np.zeros((slots, waiting, 2), np.int64),
         np.zeros((slots, waiting, snakes, OUTCOME_FIELDS), np.int32),
+        np.zeros((taped, waiting, tape_bytes), np.uint8),
+        np.zeros((taped, waiting), np.int32),
+        np.zeros((taped, tape_bytes), np.uint8),
+        np.zeros(taped, np.int32),
     )
 
 

@@ -1,0 +1,111 @@
+"""Small records, nothing allocated by a turn, no byte touched outside the arrays, and a cache that finds its place."""
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from numba.core.runtime import _nrt_python, rtsys
+
+from pipeline.engine import Batch, Game, GameSpec
+from pipeline.engine.layout import record_bytes
+
+CHILD_S = 280
+
+
+def run(code: str, **environment: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_S,
+        env=os.environ | environment,
+    ).stdout.strip()
+
+
+def test_a_game_takes_less_than_a_kilobyte() -> None:
+    assert record_bytes(Batch.uniform(1024, GameSpec()).records) < 1000
+    mixed = Batch([GameSpec(7, 7, 2)] * 10 + [GameSpec(25, 25, 16)])
+    assert record_bytes(mixed.records) < 4000
+
+
+def test_a_turn_allocates_nothing() -> None:
+    batch = Batch.uniform(64, GameSpec(19, 19, 8, "royale", "hz_scatter"))
+    batch.reset(6)
+    batch.play_random(3)
+    batch.step(batch.actions)
+    _nrt_python.memsys_enable_stats()
+    before = rtsys.get_allocation_stats()
+    tracemalloc.start()
+    try:
+        first, _ = tracemalloc.get_traced_memory()
+        batch.play_random(500)
+        for _ in range(50):
+            batch.step()
+        last, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    after = rtsys.get_allocation_stats()
+    assert after.alloc == before.alloc
+    assert last - first < 2000
+    assert peak - first < 8000
+
+
+def test_states_can_be_read_all_game_long_without_growing() -> None:
+    game = Game.new(11, 11, ["a", "b"], "wrapped", settings={"foodSpawnChance": 100}, seed=4)
+    for turn in range(300):
+        if game.is_over():
+            break
+        game.step({"a": "up", "b": ["up", "right"][turn % 2]})
+        assert len(game.to_state()["snakes"]) == 2
+
+
+BOUNDS = """
+import numpy as np
+from pipeline.engine import Batch, GameSpec
+specs = [GameSpec(3, 3, 2, "wrapped"), GameSpec(7, 7, 4, "standard", "snail_mode"), GameSpec(25, 25, 16),
+         GameSpec(11, 11, 8, "constrictor"),
+         GameSpec(19, 19, 8, "royale", "hz_castle_wall_lg", {"shrinkEveryNTurns": 2}),
+         GameSpec(19, 21, 6, "wrapped", "arcade_maze", {"foodSpawnChance": 100, "minimumFood": 9}),
+         GameSpec(4, 25, 5, "standard", "hz_expand_scatter", {"foodSpawnChance": 100, "minimumFood": 80})]
+batch = Batch(specs, tape_bytes=300)
+batch.reset(1)
+generator = np.random.default_rng(1)
+for turn in range(400):
+    if turn % 3:
+        batch.play_random(1)
+    else:
+        batch.step(generator.integers(0, 256, batch.actions.shape, dtype=np.uint8))
+    batch.drain_outcomes()
+print("inside")
+"""
+
+
+def test_wild_moves_stay_inside_the_arrays() -> None:
+    """Bounds checks are compiled in, into a cache of their own; any index outside raises."""
+    assert run(BOUNDS, NUMBA_BOUNDSCHECK="1") == "inside"
+
+
+def test_importing_the_package_loads_no_numba() -> None:
+    assert run("import sys, pipeline.engine; print('numba' in sys.modules)") == "False"
+
+
+def test_the_cache_folder_is_the_one_named(tmp_path: Path) -> None:
+    code = "from pipeline.engine.compile_cache import cache_folder; print(cache_folder())"
+    assert run(code, OUROBOROS_CACHE_DIR=str(tmp_path)).startswith(str(tmp_path))
+    home = tmp_path / "home"
+    home.mkdir()
+    assert run(code, OUROBOROS_CACHE_DIR="", HOME=str(home)).startswith(str(home / ".cache" / "ouroboros"))
+
+
+@pytest.mark.parametrize("place", ["OUROBOROS_CACHE_DIR", "HOME"])
+def test_a_cache_folder_that_cannot_be_written_is_replaced(tmp_path: Path, place: str) -> None:
+    """A file where the folder should be stands for a home that nobody may write to, also for root."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    code = "from pipeline.engine.compile_cache import cache_folder; print(cache_folder())"
+    variables = {"OUROBOROS_CACHE_DIR": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)} | {place: str(blocked)}
+    assert run(code, **variables).startswith(str(tmp_path))
