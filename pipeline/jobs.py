@@ -15,6 +15,12 @@ from schemas.execution import FailureClass, JobContext, Outcome, RunFailure, Run
 from schemas.model import PipelineState, PipelineStatus
 
 
+SAVING_S = 60.0
+"""So long before its deadline a run begins to save and return: past the deadline its parent calls it timed out."""
+SAVING_SHARE = 0.05
+"""Of the time left, for deadlines so near that a minute would be much of it."""
+
+
 def tune(request: RunRequest, context: JobContext) -> RunResult:
     """Go on with the tuner's campaign in the state folder, for as long as the request allows.
 
@@ -30,7 +36,7 @@ def tune(request: RunRequest, context: JobContext) -> RunResult:
         settings=request.settings.model_copy(update={"tuner": tuner}),
         remeasure=training.force_retrain,
         max_consecutive_failures=training.max_consecutive_failures,
-        stopping=Stopping(context.stop_requested, training.max_training_time_hours * 3600),
+        stopping=Stopping(context.stop_requested, time_budget_s(request, datetime.now(UTC))),
         report=last.report,
         now=lambda: datetime.now(UTC),
     )
@@ -39,6 +45,13 @@ def tune(request: RunRequest, context: JobContext) -> RunResult:
     except OuroborosError as error:
         return _failed(error, last.state)
     return _result(summary)
+
+
+def time_budget_s(request: RunRequest, now: datetime) -> float:
+    """Seconds that a run may take from `now`: its training time, or less where its deadline comes first."""
+    left_s = max(0.0, (request.deadline - now).total_seconds())
+    margin_s = min(SAVING_S, SAVING_SHARE * left_s)
+    return min(request.training_config.max_training_time_hours * 3600, left_s - margin_s)
 
 
 class _Last:

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.jobs import tune
+from pipeline.jobs import time_budget_s, tune
 from pipeline.tuner.arena import Abandoned, Round, RoundResult
 from pipeline.tuner.http_arena import HttpArena
 from pipeline.tuner.seeds import Stage, pair_seeds
@@ -22,6 +22,7 @@ from schemas.tuning import TunerSettings
 
 TINY = Path(__file__).with_name("tiny_snake.py")
 RUN = f"{sys.executable} {TINY} {{config}}"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NEVER = lambda: False  # noqa: E731
 
 
@@ -150,7 +151,7 @@ class Context:
 
 
 def request(folder: Path, training: dict[str, Any] | None = None, **changes: Any) -> RunRequest:
-    now = datetime(2026, 11, 21, tzinfo=UTC)
+    now = datetime.now(UTC)
     few = {"baseline_games": 4, "games": 4, "max_games": 80, "measure_games": 8, "max_iterations": 1}
     few["target_improvement"] = 0.2
     return RunRequest(
@@ -196,6 +197,26 @@ def test_the_job_uses_its_time_and_succeeds(tmp_path: Path) -> None:
     result = tune(request(tmp_path, {"max_training_time_hours": 1e-9}), Context(tmp_path))
     assert result.outcome is Outcome.SUCCEEDED
     assert result.state.iteration == 0
+
+
+def test_a_run_begins_to_save_before_its_deadline(tmp_path: Path) -> None:
+    def budget_s(training_hours: float, **until_deadline: float) -> float:
+        asked = request(tmp_path, {"max_training_time_hours": training_hours})
+        return time_budget_s(asked.model_copy(update={"deadline": NOON + timedelta(**until_deadline)}), NOON)
+
+    assert budget_s(12, hours=8) == 8 * 3600 - 60
+    assert budget_s(2, hours=8) == 2 * 3600
+    assert budget_s(12, seconds=100) == 95
+    assert budget_s(12, seconds=-5) == 0
+
+
+def test_the_job_succeeds_although_its_training_time_is_longer_than_its_deadline(tmp_path: Path) -> None:
+    """Twelve hours asked for, a moment given: it must return by itself, before its parent ends it."""
+    context = Context(tmp_path)
+    asked = request(tmp_path, max_iterations=None)
+    result = tune(asked.model_copy(update={"deadline": datetime.now(UTC) + timedelta(seconds=1)}), context)
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.state.status is PipelineStatus.COMPLETED
 
 
 def test_the_job_fails_with_the_reason(tmp_path: Path) -> None:
