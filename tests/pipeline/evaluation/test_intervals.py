@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.intervals import measure_pairs, wilson
@@ -26,6 +26,7 @@ def test_wilson_refuses_what_is_no_share(score: int, games: int) -> None:
         wilson(score, games)
 
 
+@settings(deadline=None)
 @given(PAIR_SCORES)
 def test_an_interval_covers_its_rate_and_is_never_narrower_than_for_independent_games(scores: list[float]) -> None:
     measured = measure_pairs(scores)
@@ -36,6 +37,7 @@ def test_an_interval_covers_its_rate_and_is_never_narrower_than_for_independent_
     assert measured.high >= high - 1e-12
 
 
+@settings(deadline=None)
 @given(PAIR_SCORES)
 def test_losses_mirror_wins(scores: list[float]) -> None:
     won, lost = measure_pairs(scores), measure_pairs([1 - score for score in scores])

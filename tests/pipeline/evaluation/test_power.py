@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.power import chance_of_higher_mean, power_of_fixed_games
@@ -23,6 +23,7 @@ def test_without_a_gain_the_power_is_the_level() -> None:
     assert power_of_fixed_games(100, 0.0) == pytest.approx(0.05)
 
 
+@settings(deadline=None)
 @given(st.integers(10, 5000), st.floats(0.0, 0.4), st.floats(0.001, 0.09))
 def test_more_gain_or_more_games_never_see_less(games: int, gain: float, more: float) -> None:
     here = power_of_fixed_games(games, gain)

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.sequential import (
@@ -45,6 +45,7 @@ def test_pentanomial_ratio_is_the_published_one(pairs: tuple[int, ...], elo0: fl
     assert found == pytest.approx(ratio, abs=0.006)
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_mirrored_games_and_hypotheses_give_the_opposite_ratio(counts: list[int]) -> None:
     forward = log_likelihood_ratio(PENTANOMIAL, counts, 0.5, 0.55)
@@ -54,6 +55,7 @@ def test_mirrored_games_and_hypotheses_give_the_opposite_ratio(counts: list[int]
     assert swapped == pytest.approx(-forward, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(COUNTS, st.integers(0, 3), st.integers(1, 50))
 def test_a_better_pair_raises_the_ratio(counts: list[int], worse: int, moved: int) -> None:
     better = list(counts)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tuner.search import MomentumSearch, Proposal, RandomSearch, Values, random_changes
@@ -26,6 +26,7 @@ def trial(decision: CandidateDecision, gain: float) -> Trial:
     return Trial(decision, Games(own=[0.5 + gain], gains=[0.5 + gain], games=2), None, 0.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_random_change_is_of_three_to_five_weights_by_about_15_percent(seed: int) -> None:
     changes = random_changes(BEST, RULES, Random(seed), 0.15, 3, 5)

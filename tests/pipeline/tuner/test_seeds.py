@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tuner.seeds import Stage, pair_seeds
@@ -11,6 +11,7 @@ from pipeline.tuner.seeds import Stage, pair_seeds
 PLACES = st.tuples(st.sampled_from(list(Stage)), st.integers(0, 2**16 - 1), st.integers(0, 2**24 - 1))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1), st.lists(PLACES, unique=True, min_size=2, max_size=20))
 def test_evaluations_never_meet(campaign: int, places: list[tuple[Stage, int, int]]) -> None:
     seeds = [seed for stage, epoch, serial in places for seed in pair_seeds(campaign, stage, epoch, serial, 30)]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tuner.specification import WeightRule, specify
@@ -62,6 +62,7 @@ def test_a_missing_specification_is_named(tmp_path: Path) -> None:
         specify(parse(TEXT, "t.yaml"), tmp_path / "gone.yaml")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([(float, 0.0), (float, 0.25), (int, 1.0), (int, 3.0)]),
     st.floats(-100, 100),

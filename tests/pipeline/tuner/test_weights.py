@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tuner import weights
@@ -51,6 +51,7 @@ def test_a_change_touches_nothing_else() -> None:
     assert changed.values["deep.on"] is False
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["a", "list.1", "deep.er.est", "deep.on", "tail"]),
