@@ -13,7 +13,7 @@ from runner.flow.requests import NoArguments, PauseArguments, Verb
 from runner.guards.gpu import GpuProbe
 from runner.notify.custom_channel import NotificationSystem
 from runner.service import Service
-from runner.store import commands, schedules, triggers
+from runner.store import commands, triggers
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from schemas.automation import TrainingSchedule, TriggerCondition, TriggerType
@@ -54,7 +54,8 @@ class AutomatedTrainingRunner:
         self._notification_system: NotificationSystem | None = None
 
     def add_schedule(self, schedule: TrainingSchedule) -> None:
-        """Save a schedule; one of the same name is replaced, and nothing due before now fires.
+        """Save a schedule; one of the same name is replaced, and nothing due before now fires. One that stands exactly
+        so already is left alone: a script may add its schedules at each start.
 
         Raises:
             ScheduleError: its cron line or time zone cannot be used, or never fires.
@@ -63,14 +64,13 @@ class AutomatedTrainingRunner:
             bookkeeping.save_schedule(session, schedule, self._clock.now())
 
     def remove_schedule(self, name: str) -> None:
-        """Take a schedule out of service; its history stays.
+        """Take a schedule out of service: what waits of it is cancelled; its history stays.
 
         Raises:
             ScheduleError: no such schedule.
         """
         with self._store.write() as session:
-            if not schedules.remove(session, name, self._clock.now()):
-                raise ScheduleError("no such schedule", where=name)
+            bookkeeping.remove_schedule(session, name, self._clock.now())
 
     def add_trigger(self, trigger: TriggerCondition) -> None:
         """Save a trigger; one of the same name is replaced.

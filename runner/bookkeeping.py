@@ -1,13 +1,20 @@
-"""Save schedules and triggers: checked first, with their next fires known, in one transaction."""
+"""Save and remove schedules and triggers: checked first, with their next fires known, in one transaction.
+
+What an old definition owes is written down before it changes or goes: what fell due of it and nobody looked at yet is
+recorded as missed, and what still waits of a schedule that goes is cancelled.
+"""
 
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from runner.flow.asking import ask
-from runner.schedule import fires
-from runner.store import schedules, triggers
+from runner.schedule import catch_up, fires
+from runner.store import decisions, queue, schedules, triggers
 from runner.store.engine import Store
+from runner.store.occurrences import NewOccurrence
+from runner.store.schedules import ScheduleRecord
+from runner.store.states import OccurrenceState
 from runner.triggers.conditions import check_condition
 from schemas.automation import (
     TrainingSchedule,
@@ -16,6 +23,8 @@ from schemas.automation import (
     create_default_schedules,
     create_default_triggers,
 )
+from schemas.errors import ScheduleError
+from schemas.execution import Decision, DecisionKind
 
 FIRES_SHOWN = 5
 FIRST_RUN = "continuous_learning"
@@ -25,12 +34,37 @@ FIRST_RUN = "continuous_learning"
 def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -> list[datetime]:
     """Save, and return the next five fire times. Nothing due before `now` fires under the new definition.
 
+    A schedule that stands exactly so already is left alone: what fell due of it while no daemon ran is caught up all
+    the same, however often a script saves it again.
+
     Raises:
         ScheduleError: the cron line or time zone cannot be used, or never fires.
     """
     coming = fires.check(schedule.name, schedule.cron_expression, schedule.timezone, now, FIRES_SHOWN)
+    old = schedules.get(session, schedule.name)
+    if old is not None:
+        if old.enabled == schedule.enabled and old.schedule == schedule:
+            return coming
+        ending = "edited" if schedule.enabled else "disabled"
+        _write_off(session, old, ending, now)
+        if old.enabled and not schedule.enabled:
+            _cancel_waiting(session, old.name, ending, now)
     schedules.save(session, schedule, coming[0] if schedule.enabled else None, now)
     return coming
+
+
+def remove_schedule(session: Session, name: str, now: datetime) -> None:
+    """Take a schedule out of service. What waits of it is cancelled; a run under way goes on; its history stays.
+
+    Raises:
+        ScheduleError: no such schedule.
+    """
+    old = schedules.get(session, name)
+    if old is None:
+        raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
+    _write_off(session, old, "removed", now)
+    _cancel_waiting(session, name, "removed", now)
+    schedules.remove(session, name, now)
 
 
 def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None:
@@ -63,3 +97,25 @@ def seed_triggers(session: Session, now: datetime) -> None:
         return
     for trigger in create_default_triggers():
         triggers.save(session, trigger, now)
+
+
+def _write_off(session: Session, old: ScheduleRecord, ending: str, now: datetime) -> None:
+    """Record what the old definition owes, up to now, as missed."""
+    if not old.enabled:
+        return
+    code, reason = ending, f"the schedule was {ending} before anybody looked at this one"
+    if old.paused_note is not None:
+        code, reason = "paused", catch_up.paused_reason(old.paused_note)
+    missed = catch_up.write_off(old.schedule, old.watermark, now, code, reason)
+    news = [NewOccurrence(old.schedule, row.scheduled_for, state=OccurrenceState.MISSED, reason=row.reason)
+            for row in missed]  # fmt: skip
+    queue.record_many(session, news, now, max_queue_length=0)  # none of them is to wait
+
+
+def _cancel_waiting(session: Session, name: str, ending: str, now: datetime) -> None:
+    waiting = queue.active(session, [name]).get(name)
+    for occurrence_id in waiting.queued if waiting else ():
+        reason = f"the schedule was {ending} while this one waited"
+        queue.cancel(session, occurrence_id, reason, now)
+        decision = Decision(kind=DecisionKind.CANCEL, code=ending, reason=reason)
+        decisions.record(session, occurrence_id, name, decision, now)

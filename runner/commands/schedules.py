@@ -68,7 +68,8 @@ def show(name: str) -> None:
 def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str, ...]) -> None:
     """Save the schedule in FILE (JSON; `-` reads standard input), or one given by options; prints its next five fires.
 
-    A schedule of that name is replaced, and nothing that was due before fires.
+    A schedule of that name is replaced: what fell due of the old one and nobody looked at is recorded as missed. One
+    that stands exactly so already is left alone.
     """
     now = datetime.now(UTC)
     with opened() as (_, store):
@@ -104,9 +105,8 @@ def unpause(name: str) -> None:
 def remove(name: str) -> None:
     """Take a schedule out of service; its history stays."""
     with opened() as (_, store), store.write() as session:
-        if not rows.remove(session, name, datetime.now(UTC)):
-            raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
-    click.echo(f"{name} is removed; its history stays.")
+        bookkeeping.remove_schedule(session, name, datetime.now(UTC))
+    click.echo(f"{name} is removed, and what waited of it is cancelled; its history stays.")
 
 
 def _from_file(file: Path) -> TrainingSchedule:

@@ -55,7 +55,7 @@ class Missed:
 
     scheduled_for: datetime
     code: str
-    """`catch_up_none`, `catch_up_window` or `paused`."""
+    """`catch_up_none`, `catch_up_window`, `paused`, `edited`, `disabled` or `removed`."""
     reason: str
     count: int = 1
     first: datetime | None = None
@@ -106,8 +106,9 @@ def plan(
     if due.newest is None:
         return FirePlan(watermark, due.next_run, held_back=max(watermark - now, timedelta(0)))
     if pause_note is not None:
-        reason = f"the schedule was paused{': ' if pause_note else ''}{pause_note}"
-        return FirePlan(due.newest, due.next_run, missed=due.missed(watermark, now, "paused", reason))
+        return FirePlan(
+            due.newest, due.next_run, missed=due.missed(watermark, now, "paused", paused_reason(pause_note))
+        )
     on_time_from = max(watermark, now - timedelta(seconds=grace_s, microseconds=1))
     patience = timedelta(hours=schedule.start_deadline_hours)
     on_time = tuple(Due(instant, False, "", instant + patience) for instant in due.all(on_time_from, now))
@@ -115,6 +116,22 @@ def plan(
         return FirePlan(due.newest, due.next_run, on_time)
     late = _late(schedule, due, watermark, on_time_from, now, on_time)
     return FirePlan(due.newest, due.next_run, late.to_queue + on_time, late.coalesced, late.missed)
+
+
+def write_off(
+    schedule: TrainingSchedule, watermark: datetime, now: datetime, code: str, reason: str
+) -> tuple[Missed, ...]:
+    """All occurrences of `schedule` in (watermark, now] as missed, because it is about to change or to go.
+
+    Raises:
+        ScheduleError: the schedule's line or time zone cannot be used.
+    """
+    return _Due(schedule, watermark, now, ROW_BOUND).missed(watermark, now, code, reason)
+
+
+def paused_reason(note: str) -> str:
+    """What stands in the row of an occurrence that a pause of its schedule cost."""
+    return f"the schedule was paused{': ' if note else ''}{note}"
 
 
 def _late(
