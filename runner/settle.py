@@ -84,7 +84,10 @@ def settle(facts: RunFacts, seen: Observation, now: datetime) -> Settlement:
 
     A readable result is believed before anything else: it was written as the worker's last act, so a worker that was
     told to stop and finished in that very moment has finished. Without one, the stop tells, then the exit.
+    A run for which no worker could be started has written nothing: whatever its folder holds is another's.
     """
+    if facts.launch_problem:
+        seen = Observation(phase=Phase.GONE)
     outcome, failure = _verdict(facts, seen)
     state = (seen.result.state if seen.result else seen.state) or facts.last_state or PipelineState()
     if outcome is Outcome.SUCCEEDED:
@@ -107,13 +110,13 @@ def retry_delay_s(schedule: TrainingSchedule, scheduled_for: datetime, attempt: 
 
 
 def _verdict(facts: RunFacts, seen: Observation) -> tuple[Outcome, RunFailure | None]:
+    if facts.launch_problem:
+        return Outcome.FAILED, _failure(FailureClass.RESOURCE, facts.launch_problem)
     stop = facts.stop_reason or seen.stop_reason
     if seen.result is not None:
         return _by_result(seen.result, stop, facts, seen)
     if stop is StopReason.CANCEL:
         return Outcome.CANCELLED, None
-    if facts.launch_problem:
-        return Outcome.FAILED, _failure(FailureClass.RESOURCE, facts.launch_problem)
     if facts.never_began:
         return Outcome.LOST, _failure(FailureClass.CRASH, "The daemon ended before the worker began; nothing was done.")
     if stop is not None:

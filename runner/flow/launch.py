@@ -6,10 +6,12 @@ kill between two of these finds an execution that is `starting` and settles or a
 """
 
 import logging
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -216,4 +218,8 @@ def _wait(code: str, reason: str) -> Decision:
 
 
 def _run_dir(runs_dir: Path, execution_id: int) -> Path:
-    return runs_dir / f"{execution_id:08d}"
+    """A folder that nobody has used: a database that was restored or begun anew counts from an old number again, and
+    what an earlier run left in its folder must never be taken for this one's result."""
+    name = f"{execution_id:08d}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(runs_dir / free for free in names if not os.path.lexists(runs_dir / free))

@@ -90,6 +90,10 @@ CASES = {
     "claim lost": (facts(), exited(WorkerExit.CLAIM_LOST), "failed", "crash", 2),
     "never began": (facts(attempt=3, never_began=True), GONE, "lost", "crash", 3),
     "could not be launched": (facts(launch_problem="no more processes"), GONE, "failed", "resource", 2),
+    "not launched, another's result": (facts(launch_problem="x", stop_reason=CANCEL), SUCCESS, "failed", "resource", 2),
+    "not launched, another's cancel": (
+        facts(launch_problem="x"), Observation(Phase.GONE, stop_reason=CANCEL), "failed", "resource", 2
+    ),
 }  # fmt: skip
 
 
@@ -129,6 +133,7 @@ def test_states_are_looked_for_in_result_progress_and_history():
     assert settle(facts(), exited(9), NOW).state.best_win_rate == 0
     assert settle(facts(), SAVED, NOW).state.status is PipelineStatus.PAUSED
     assert settle(facts(), SUCCESS, NOW).state == STATE
+    assert settle(facts(launch_problem="used already"), SUCCESS, NOW).state.best_win_rate_games == 0
 
 
 @pytest.mark.parametrize(
@@ -223,6 +228,7 @@ def test_every_settlement_is_whole(known, seen):
             assert settled.following.attempt <= known.schedule.max_retries + 1
             assert settled.following.at > NOW
         else:
+            assert not known.launch_problem or known.stop_reason is StopReason.SHUTDOWN or known.never_began
             assert known.never_began or StopReason.SHUTDOWN in (known.stop_reason, seen.stop_reason)
-    if known.stop_reason is StopReason.CANCEL and not settled.success:
+    if known.stop_reason is StopReason.CANCEL and not settled.success and not known.launch_problem:
         assert isinstance(settled.following, GiveUp)
