@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ from schemas.errors import StateError
 from schemas.instants import to_text
 
 LOCK_NAME = "daemon.lock"
+LET_GO_S = 10.0
+LOOK_S = 0.05
 
 
 class InstanceLock:
@@ -41,22 +44,33 @@ class InstanceLock:
                 where=str(self._path.parent),
                 remedy="Check its owner, or name another one with OUROBOROS_HOME.",
             ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = describe_holder(self._path)
+        if not self._take(self._file):
             self._file.close()
             raise StateError(
-                f"another daemon already serves this state folder: {holder}",
+                f"another daemon already serves this state folder: {describe_holder(self._path)}",
                 where=str(self._path),
                 remedy="Use `ouroboros status`, stop it with `ouroboros stop`, or choose another OUROBOROS_HOME.",
-            ) from None
+            )
         self._file.truncate(0)
         self._file.write(
             json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._now)}) + "\n"
         )
         self._file.flush()
         return self
+
+    def _take(self, file: IO[str]) -> bool:
+        """A daemon that was killed while it started a worker leaves the lock for a moment with that process, which
+        lets go of it as soon as it is a program of its own. So it is waited for where the holder's process is gone."""
+        deadline_s = time.monotonic() + LET_GO_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _holder_lives(self._path) or time.monotonic() > deadline_s:
+                    return False
+                time.sleep(LOOK_S)
+            else:
+                return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -77,6 +91,15 @@ def is_held(home: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _holder_lives(path: Path) -> bool:
+    """Whether the process that the lock file names is there; True also where that cannot be told."""
+    try:
+        holder = json.loads(path.read_text())
+        return holder["host"] != socket.gethostname() or Path(f"/proc/{int(holder['pid'])}").exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
 
 
 def describe_holder(path: Path) -> str:

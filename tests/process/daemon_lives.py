@@ -2,8 +2,8 @@
 
 A life is a fork of this process, which has everything imported: it costs milliseconds, not a second. Life number n may
 bring the simulated clock forward to n KILLS-ths of the whole time and then turns on until it is killed, so that the
-kills are spread over all of it. Now and then a file is dropped before a life. The last life ends in good order.
-Prints what was counted, as JSON.
+kills are spread over all of it; most of them come a random while after it has. Now and then a file is dropped before a
+life. The last life ends in good order. Prints what was counted, as JSON.
 """
 
 import json
@@ -12,6 +12,8 @@ import random
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,11 +23,15 @@ from daemon_world import World, schedule
 from runner.store import schedules
 from schemas.automation import CatchUpPolicy
 from schemas.files import write_atomic
+from schemas.instants import from_text
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 STEP = timedelta(minutes=45)
 CRONS = {"third": "0 */3 * * *", "daily": "30 2 * * *"}
-MEAN_LIFE_S = 0.4
+MEAN_LIFE_S = 0.25
+EARLY_KILLS = 0.3
+"""This share of the kills does not wait until the life has caught up: it hits starts and recoveries."""
+CATCH_UP_S = 60.0
 DROPS_A_LIFE = 0.06
 
 
@@ -62,19 +68,42 @@ def forked(home: Path, end: datetime, *, until_killed: bool) -> int:
     try:
         live(home, end, until_killed=until_killed)
         code = 0
+    except BaseException:  # noqa: BLE001 - told, and the exit code tells the parent
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
 
 
-def ended_before(pid: int, deadline_s: float) -> int | None:
-    """The wait status of a life that ended by itself; None when its time is up."""
-    while time.monotonic() < deadline_s:
+def kill_at(pid: int, moment: Callable[[], bool]) -> None:
+    """SIGKILL the life at that moment.
+
+    Raises:
+        AssertionError: it ended by itself before.
+    """
+    while not moment():
         found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            return status
+        assert not found, f"a life ended by itself: wait status {status}"
         time.sleep(0.002)
-    return None
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def random_moment(dice: random.Random, clock: Path, caught_up_at: datetime) -> Callable[[], bool]:
+    """A random while after the life has caught up with the one before; or, often enough, after its birth."""
+    patience_s, end_s = dice.expovariate(1 / MEAN_LIFE_S), time.monotonic() + CATCH_UP_S
+    started_s = time.monotonic() if dice.random() < EARLY_KILLS else None
+
+    def is_over() -> bool:
+        nonlocal started_s
+        if started_s is None:
+            late = time.monotonic() > end_s
+            if late or (clock.exists() and from_text(clock.read_text()) >= caught_up_at):
+                started_s = time.monotonic()
+            return False
+        return time.monotonic() - started_s >= patience_s
+
+    return is_over
 
 
 def main(home: Path, seed: int, kills: int, days: float) -> None:
@@ -88,15 +117,11 @@ def main(home: Path, seed: int, kills: int, days: float) -> None:
         if prepared.exists() and dice.random() < DROPS_A_LIFE:
             drops += 1
             write_atomic(triggers / f"drop-{number}.json", json.dumps({"schedule": "third"}))
-        patience_s = dice.expovariate(1 / MEAN_LIFE_S)
-        pid = forked(home, START + whole * (number / kills), until_killed=True)
-        status = ended_before(pid, time.monotonic() + patience_s)
-        assert status is None, f"life {number} ended by itself: wait status {status}"
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        moment = random_moment(dice, home / "simulated_now", START + whole * ((number - 1) / kills))
+        kill_at(forked(home, START + whole * (number / kills), until_killed=True), moment)
     _, status = os.waitpid(forked(home, START + whole, until_killed=False), 0)
     assert status == 0, f"the last life failed: wait status {status}"
-    end = datetime.fromisoformat((home / "simulated_now").read_text())
+    end = from_text((home / "simulated_now").read_text())
     counted = {"seed": seed, "kills": kills, "days": days, "wall_s": round(time.monotonic() - began_s)}
     counted |= audit(home, CRONS, START, end) | audit_drops(home, drops)
     print(json.dumps(counted))
