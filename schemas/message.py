@@ -56,7 +56,7 @@ class Message(Frozen):
     win_rates: list[WinRatePoint] = Field(default_factory=list)
     """History for the plot; empty: no plot."""
     recipients: list[str] = Field(default_factory=list)
-    """E-mail addresses; empty: only the other channels hear of it."""
+    """E-mail addresses, a single one in the outbox; empty: only the other channels hear of it."""
     created_at: datetime
     result: ExecutionResult | None = None
     """The execution it is about: what a notification system of the user's own is handed."""
@@ -64,6 +64,14 @@ class Message(Frozen):
     def through(self, channel: str) -> "Message":
         """The same message for another channel, with a key of its own."""
         return self.model_copy(update={"channel": channel, "dedup_key": f"{self.dedup_key}@{channel}"})
+
+    def by_address(self) -> "list[Message]":
+        """One message for each recipient, with a key of its own: a mail server may take one address and refuse
+        another, and whoever it took must not get the mail again when the others are tried again."""
+        return [
+            self.model_copy(update={"recipients": [address], "dedup_key": f"{self.dedup_key}>{address}"})
+            for address in self.recipients
+        ]
 
     @property
     def urgent(self) -> bool:

@@ -47,7 +47,8 @@ class NotificationSettings(Frozen):
     digest_hours: float = Field(default=0, ge=0)
     """Over 0: completions are gathered and sent together this often; failures always go at once."""
     max_messages_per_hour: int = Field(default=20, ge=1)
-    """Beyond this, messages are gathered into the next digest; none is dropped."""
+    """Each address and each other channel counts. Beyond this the most urgent go at once, and the rest is gathered
+    into a digest an hour later at the earliest; none is dropped."""
     deferral_alert_hours: float = Field(default=2, gt=0)
     """A run that has waited this long for the guards is reported once."""
     retry_backoff_s: float = Field(default=30, gt=0)

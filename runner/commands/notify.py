@@ -9,8 +9,11 @@ from runner.commands.opening import opened
 from runner.commands.tables import console
 from runner.notify import compose
 from runner.notify.channels import configured
+from runner.notify.delivery import Channel
 from runner.store import outbox
-from schemas.errors import MachineError, OuroborosError
+from schemas.errors import MachineError, OuroborosError, SettingsError
+from schemas.message import EMAIL_CHANNEL, Message
+from schemas.notification import NotificationSettings
 from schemas.settings import get_config
 
 
@@ -26,17 +29,40 @@ def test(addresses: tuple[str, ...]) -> None:
     settings = get_config().notifications
     now = datetime.now(UTC)
     message = compose.test_message(addresses, settings, now)
-    failures = []
-    for channel in configured(settings):
+    deliveries = _deliveries(message, settings)
+    failed = 0
+    for channel, each in deliveries:
+        place = f"{channel.name}, {each.recipients[0]}" if channel.name == EMAIL_CHANNEL else channel.name
         try:
-            channel.deliver(message, now)
+            channel.deliver(each, now)
         except OuroborosError as error:
-            failures.append(f"{channel.name}: {error}")
-            click.echo(f"{channel.name}: failed. {error}")
+            failed += 1
+            click.echo(f"{place}: failed. {error}")
         else:
-            click.echo(f"{channel.name}: delivered to {', '.join(message.recipients) or 'nobody (no addresses)'}")
-    if failures:
-        raise MachineError(f"{len(failures)} of the channels failed", remedy="Correct the settings above.")
+            click.echo(f"{place}: delivered")
+    if failed:
+        raise MachineError(f"{failed} of {len(deliveries)} deliveries failed", remedy="Correct the settings above.")
+
+
+def _deliveries(message: Message, settings: NotificationSettings) -> list[tuple[Channel, Message]]:
+    """What is delivered through which channel, as the outbox would have it; never nothing."""
+    channels = configured(settings)
+    if not settings.smtp.host:
+        channels = [channel for channel in channels if channel.name != EMAIL_CHANNEL or message.recipients]
+        if not any(channel.name != EMAIL_CHANNEL for channel in channels):
+            raise SettingsError(
+                "no mail server is set, and no other channel",
+                where="notifications.smtp.host",
+                remedy="Set it, with notifications.emails, or notifications.channel_urls_file.",
+            )
+    elif not message.recipients:
+        raise SettingsError(
+            "a mail server is set, but nobody to write to", where="notifications.emails", remedy="Set it, or give --to."
+        )
+    found: list[tuple[Channel, Message]] = []
+    for channel in channels:
+        found += [(channel, each) for each in (message.by_address() if channel.name == EMAIL_CHANNEL else [message])]
+    return found
 
 
 @notify.command()

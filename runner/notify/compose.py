@@ -149,7 +149,7 @@ def test_message(addresses: Sequence[str], settings: NotificationSettings, now: 
 
 
 def digest(messages: Sequence[Message], settings: NotificationSettings, now: datetime) -> Message:
-    """Several messages in one, oldest first; each recipient of any of them hears of all."""
+    """Several messages in one, oldest first; they are for the same people."""
     everyone = sorted({address for message in messages for address in message.recipients})
     return Message(
         kind=MessageKind.DIGEST,

@@ -1,11 +1,13 @@
 """Deliver what the outbox holds: at least once, within the rate limit, the rest gathered into digests.
 
+What needs somebody goes first: where the limit has room for some only, it is the completions that wait.
+
 A message is marked only after it was delivered, so a kill in between delivers it a second time with the same
 Message-ID; it never loses one. Nothing that a channel does ends the courier.
 """
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -17,9 +19,12 @@ from runner.store import outbox
 from runner.store.engine import Store
 from runner.store.outbox import OutboxRecord
 from schemas.errors import OuroborosError
-from schemas.message import Message, MessageKind
+from schemas.message import EMAIL_CHANNEL, Message, MessageKind
 
 BATCH = 50
+"""Most deliveries tried in one call, and most messages in one digest."""
+LOOK_AHEAD = 500
+"""So many that are due are looked at, so that a failure passes the completions before it."""
 SHORTEST_DIGEST = timedelta(hours=1)
 """What the rate limit set aside is sent together after this long, where no digest interval is set."""
 DOWN_AFTER = 3
@@ -51,7 +56,7 @@ class Courier:
         self._mark_delivered(now)
         self._gather(now)
         with self._store.read() as session:
-            due = outbox.take_due(session, now, BATCH)
+            due = outbox.take_due(session, now, LOOK_AHEAD)
             room = self._outbound.settings.max_messages_per_hour - outbox.sent_since(session, now - timedelta(hours=1))
         if not due:
             return 0
@@ -63,11 +68,14 @@ class Courier:
         return self._deliver_all(now_ones, now)
 
     def _deliver_all(self, records: Sequence[OutboxRecord], now: datetime) -> int:
-        delivered, failures = 0, Counter[str]()
+        delivered, tried, failures = 0, 0, Counter[str]()
         for record in records:
             name = record.message.channel
+            if tried == BATCH:
+                break
             if failures[name] == DOWN_AFTER:
                 continue  # the rest waits: fifty time-outs in a row would hold up the other channels, and a shutdown
+            tried += 1
             try:
                 delivered += self._deliver(record, now)
             except _MayBeDown:
@@ -75,9 +83,10 @@ class Courier:
         return delivered
 
     def _within(self, due: Sequence[OutboxRecord], room: int) -> tuple[list[OutboxRecord], list[OutboxRecord]]:
-        """Digests always go; of the others as many as the rate limit has room for."""
+        """Digests always go; of the others as many as the rate limit has room for, the urgent ones first."""
         digests = [record for record in due if record.message.kind is MessageKind.DIGEST]
         others = [record for record in due if record.message.kind is not MessageKind.DIGEST]
+        others.sort(key=lambda record: not record.message.urgent)  # stable: the oldest first in each half
         return [*digests, *others[: max(0, room)]], others[max(0, room) :]
 
     def _deliver(self, record: OutboxRecord, now: datetime) -> bool:
@@ -128,18 +137,29 @@ class Courier:
             raise _MayBeDown
 
     def _gather(self, now: datetime) -> None:
-        """Put a digest in for each channel whose oldest message has waited long enough."""
+        """Put a digest in for each channel, and each address, whose oldest message has waited long enough."""
         settings = self._outbound.settings
         patience = max(SHORTEST_DIGEST, timedelta(hours=settings.digest_hours))
         with self._store.read() as session:
-            waiting = outbox.waiting_for_digest(session, BATCH)
-        for name in {record.message.channel for record in waiting}:
-            mine = [record for record in waiting if record.message.channel == name]
+            waiting = outbox.waiting_for_digest(session, LOOK_AHEAD)
+        for (name, _), mine in _by_destination(waiting).items():
             if now - mine[0].created_at < patience and len(mine) < BATCH:
                 continue
             digest = compose.digest([record.message for record in mine], settings, now)
-            whole = digest.model_copy(update={"channel": name, "dedup_key": f"{digest.dedup_key}@{name}"})
+            key = f"{digest.dedup_key}-{mine[0].outbox_id}"  # several digests are made at one moment
+            whole = digest.model_copy(update={"channel": name, "dedup_key": key})
             with self._store.write() as session:
                 outbox.put(session, whole, not_before=now)
                 outbox.mark_gathered(session, [record.outbox_id for record in mine], whole.dedup_key, now)
             self.reach("mail.gathered")
+
+
+def _by_destination(waiting: Sequence[OutboxRecord]) -> dict[tuple[str, tuple[str, ...]], list[OutboxRecord]]:
+    """By channel and, for mails, address: nobody is sent what was meant for somebody else. At most BATCH each."""
+    found: dict[tuple[str, tuple[str, ...]], list[OutboxRecord]] = defaultdict(list)
+    for record in waiting:
+        message = record.message
+        mine = found[message.channel, tuple(message.recipients) if message.channel == EMAIL_CHANNEL else ()]
+        if len(mine) < BATCH:
+            mine.append(record)
+    return found

@@ -1,4 +1,5 @@
-"""The way into the outbox: a message becomes one row for each channel, in the transaction of what it tells."""
+"""The way into the outbox: a message becomes one row for each channel, and for each address of the e-mail channel, in
+the transaction of what it tells."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,15 +35,14 @@ class Outbound:
         return self._settings
 
     def put(self, session: Session, message: Message, now: datetime) -> None:
-        """Put the message in for every channel; a message that was put in before is not put in again."""
+        """Put the message in for every channel and address; one that was put in before is not put in again."""
         gathered = self._settings.digest_hours > 0 and not message.urgent
         for name in self._channels:
-            if name == EMAIL_CHANNEL and not message.recipients:
-                continue
-            outbox.put(
-                session,
-                message if name == EMAIL_CHANNEL else message.through(name),
-                execution_id=message.result.execution_id if message.result else None,
-                not_before=now,
-                state=OutboxState.DIGEST if gathered else OutboxState.PENDING,
-            )
+            for each in message.by_address() if name == EMAIL_CHANNEL else [message.through(name)]:
+                outbox.put(
+                    session,
+                    each,
+                    execution_id=message.result.execution_id if message.result else None,
+                    not_before=now,
+                    state=OutboxState.DIGEST if gathered else OutboxState.PENDING,
+                )

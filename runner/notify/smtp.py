@@ -17,7 +17,7 @@ PASSWORD_VARIABLE = "OUROBOROS_SMTP_PASSWORD"
 
 
 class SmtpChannel:
-    """Sends each message to all its recipients in one transaction with the mail server."""
+    """Sends each message to its recipients in one transaction with the mail server; the outbox names one for each."""
 
     name = "e-mail"
 
@@ -27,11 +27,8 @@ class SmtpChannel:
     def deliver(self, message: Message, now: datetime) -> None:
         """Send the mail. A message without recipients needs no mail and counts as delivered.
 
-        A server that takes some addresses and refuses others for good has delivered: the refused ones are told in a
-        `PermanentDeliveryError` only when nobody was left.
-
         Raises:
-            DeliveryError: connection, time-out, or an answer 4xx: try again.
+            DeliveryError: connection, time-out, or an answer 4xx to one of the addresses at least: try again.
             PermanentDeliveryError: an answer 5xx, credentials refused, or no mail server set.
         """
         if not message.recipients:
@@ -43,11 +40,9 @@ class SmtpChannel:
         mail = as_email(message, self._settings.sender, socket.gethostname(), _plot(message), now)
         try:
             with self.connected() as server:
-                server.send_message(mail)
+                refused = server.send_message(mail)  # smtplib itself raises only where it was taken for nobody
         except smtplib.SMTPRecipientsRefused as error:
-            answers = "; ".join(f"{who}: {code} {text!r}" for who, (code, text) in error.recipients.items())
-            permanent = all(code >= 500 for code, _ in error.recipients.values())
-            raise _failure(permanent, f"the mail server refused every address: {answers}", self._place()) from error
+            refused = error.recipients
         except smtplib.SMTPResponseException as error:
             text = f"the mail server answered {error.smtp_code} {error.smtp_error!r}"
             raise _failure(error.smtp_code >= 500, text, self._place()) from error
@@ -55,6 +50,10 @@ class SmtpChannel:
             raise _failure(True, f"the mail server cannot do what the settings ask: {error}", self._place()) from error
         except (smtplib.SMTPException, OSError) as error:
             raise _failure(False, f"the mail server cannot be reached: {error}", self._place()) from error
+        if refused:
+            answers = "; ".join(f"{who}: {code} {text!r}" for who, (code, text) in refused.items())
+            permanent = all(code >= 500 for code, _ in refused.values())
+            raise _failure(permanent, f"the mail server refused {answers}", self._place())
 
     def connected(self) -> smtplib.SMTP:
         """A connection, encrypted and logged in as the settings say.

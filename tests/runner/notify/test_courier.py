@@ -150,7 +150,7 @@ def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(sto
         courier.deliver_due(NOW)
     after, _ = courier_of(store, settings, mail)
     after.deliver_due(NOW)
-    assert {message.dedup_key for message in mail.delivered} == {"alert-a"}
+    assert {message.dedup_key for message in mail.delivered} == {"alert-a>boss@example.com"}
     assert len(mail.delivered) == (2 if point == "mail.sent" else 1)
     assert counts(store) == outbox.OutboxCounts(sent=1)
 
@@ -177,6 +177,7 @@ def test_with_a_digest_interval_completions_wait_and_failures_do_not(store, sett
     mail = Postbox()
     courier, outbound = courier_of(store, calm, mail)
     start = result().completed_at
+    schedule = schedule.model_copy(update={"notification_emails": []})
     put(store, outbound, a_completion(result, schedule, calm).model_copy(update={"result": None}), start)
     failure = compose.run_ended(failed, schedule, [], calm).model_copy(update={"result": None})
     put(store, outbound, failure, start)
@@ -267,3 +268,47 @@ def test_a_channel_that_is_down_is_tried_a_few_times_a_call_and_its_messages_all
     outbound.use([mail, chat], settings)
     assert courier.deliver_due(NOW + timedelta(minutes=5)) == 6
     assert (len(mail.delivered), len(chat.delivered)) == (6, 6)
+
+
+def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
+    store, settings, result, failed, schedule
+):
+    strict = settings.model_copy(update={"max_messages_per_hour": 2, "give_up_after_hours": 72})
+    mail = Postbox()
+    courier, outbound = courier_of(store, strict, mail)
+    start = result().completed_at
+    plain = schedule.model_copy(update={"notification_emails": []})
+    for number in range(70):
+        done = compose.run_ended(result(execution_id=number), plain, [], strict)
+        put(store, outbound, done.model_copy(update={"result": None}), start)
+    failure = compose.run_ended(failed, plain, [], strict).model_copy(update={"result": None})
+    put(store, outbound, failure, start + timedelta(seconds=1))
+    courier.deliver_due(start + timedelta(seconds=2))
+    assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE, MessageKind.COMPLETION]
+    for minutes in (61, 62, 63):
+        courier.deliver_due(start + timedelta(minutes=minutes))
+    digests = mail.delivered[2:]
+    assert [message.kind for message in digests] == [MessageKind.DIGEST] * 2
+    assert sum(len(digest.facts) for digest in digests) == 69
+
+
+def test_a_digest_tells_each_address_only_what_was_meant_for_it(store, settings, result, schedule):
+    calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
+    mail, chat = Postbox(), Postbox("chat")
+    courier, outbound = courier_of(store, calm, mail, chat)
+    start = result().completed_at
+    for number, address in enumerate(("ann@example.com", "bob@example.com")):
+        own = schedule.model_copy(update={"notification_emails": [address]})
+        done = compose.run_ended(result(execution_id=number, schedule_name=address), own, [], calm)
+        put(store, outbound, done.model_copy(update={"result": None}), start)
+    courier.deliver_due(start + timedelta(hours=6))
+    told = {message.recipients[0]: [fact for _, fact in message.facts] for message in mail.delivered}
+    assert {address: len(facts) for address, facts in told.items()} == {
+        "boss@example.com": 2,
+        "ann@example.com": 1,
+        "bob@example.com": 1,
+    }
+    assert "ann@example.com" in told["ann@example.com"][0]
+    assert all(len(message.recipients) == 1 for message in mail.delivered)
+    assert [len(message.facts) for message in chat.delivered] == [2]
+    assert counts(store) == outbox.OutboxCounts(sent=4 + 2 + 4)

@@ -5,17 +5,22 @@ import email.policy
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 from aiosmtpd.smtp import SMTP as Server
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from runner.notify import compose
+from runner.notify.courier import Courier
 from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.outbound import Outbound
 from runner.notify.smtp import PASSWORD_VARIABLE, SmtpChannel
+from runner.store.engine import Store
+from runner.store.migrate import upgrade
 from schemas.notification import SmtpSecurity, SmtpSettings
 
 
@@ -140,10 +145,34 @@ def test_a_final_answer_is_not(plain_server, mailbox, message, result):
         SmtpChannel(plain_server).deliver(message, result().completed_at)
 
 
-def test_one_bad_address_does_not_stop_the_others(plain_server, mailbox, message, result):
+def test_an_address_that_is_refused_is_told_also_where_others_were_taken(plain_server, mailbox, message, result):
     mailbox.refuse_to = {"snake@example.com": "550 unknown"}
-    SmtpChannel(plain_server).deliver(message, result().completed_at)
+    with pytest.raises(PermanentDeliveryError, match=r"snake@example\.com: 550"):
+        SmtpChannel(plain_server).deliver(message, result().completed_at)
     assert len(mailbox.mails) == 1
+
+
+def test_everyone_gets_the_mail_once_also_whom_the_server_greylisted(
+    plain_server, mailbox, message, result, settings, tmp_path
+):
+    """One of two addresses is refused for now: it is tried again, and the other one is not sent the mail twice."""
+    now = result().completed_at
+    store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
+    upgrade(store, 1, now)
+    channel = SmtpChannel(plain_server)
+    outbound = Outbound([channel], settings)
+    with store.write() as session:
+        for _ in range(2):
+            outbound.put(session, message.model_copy(update={"result": None}), now)
+    courier = Courier(store, outbound, lambda _point: None)
+    mailbox.refuse_to = {"snake@example.com": "450 greylisted"}
+    assert courier.deliver_due(now) == 1
+    mailbox.refuse_to = {}
+    assert courier.deliver_due(now + timedelta(minutes=5)) == 1
+    assert courier.deliver_due(now + timedelta(hours=1)) == 0
+    assert [mail["To"] for mail in mailbox.mails] == ["boss@example.com", "snake@example.com"]
+    assert len({mail["Message-ID"] for mail in mailbox.mails}) == 2
+    store.close()
 
 
 def test_all_addresses_bad_is_final_and_named(plain_server, mailbox, message, result):
