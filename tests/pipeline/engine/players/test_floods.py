@@ -91,7 +91,7 @@ def test_a_turn_looked_ahead_is_the_rules_turn_and_is_taken_back():
         a_turn_and_back(picture_before, *game.records[:2], 0, 0, after.copy())
         a_turn_and_back(mind, *game.records[:2], sum(1 << i for i in living), directions, after)
         for field in ("snakes", "masks"):
-            rows = slice(len(before["snakes"])) if field == "snakes" else [legend.OCCUPIED, legend.FOODS]
+            rows = living if field == "snakes" else [legend.OCCUPIED, legend.FOODS]
             np.testing.assert_array_equal(mind[field][rows], picture_before[field][rows])
         played = copy.deepcopy(before)
         real = Game.from_state(played, _ruleset(game), solo=False)
