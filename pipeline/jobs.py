@@ -8,17 +8,25 @@ from pipeline.tuner.tuning_run import EndReason
 from schemas.errors import (
     BadInputError,
     EvaluationError,
+    FolderInUseError,
     MachineError,
     OuroborosError,
 )
 from schemas.execution import FailureClass, JobContext, Outcome, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
 
-
 SAVING_S = 60.0
 """So long before its deadline a run begins to save and return: past the deadline its parent calls it timed out."""
 SAVING_SHARE = 0.05
 """Of the time left, for deadlines so near that a minute would be much of it."""
+
+
+_CLASSES = {
+    FolderInUseError: FailureClass.RESOURCE,  # a bad input by its class, but a later run finds the folder free again
+    BadInputError: FailureClass.BAD_INPUT,
+    MachineError: FailureClass.RESOURCE,
+    EvaluationError: FailureClass.ERROR,
+}
 
 
 def tune(request: RunRequest, context: JobContext) -> RunResult:
@@ -76,11 +84,7 @@ def _result(summary: TrainingSummary) -> RunResult:
 
 
 def _failed(error: OuroborosError, state: PipelineState) -> RunResult:
-    classes = {BadInputError: FailureClass.BAD_INPUT, MachineError: FailureClass.RESOURCE}
-    failure_class = next(
-        (found for kind, found in classes.items() if isinstance(error, kind)),
-        FailureClass.ERROR if isinstance(error, EvaluationError) else FailureClass.CRASH,
-    )
+    failure_class = next((found for kind, found in _CLASSES.items() if isinstance(error, kind)), FailureClass.CRASH)
     failed = state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": str(error)})
     return RunResult(
         outcome=Outcome.FAILED, state=failed, failure=RunFailure(failure_class=failure_class, message=str(error))

@@ -51,6 +51,10 @@ class DatabaseFullError(TransientStateError):
     """The disk (or the file's size limit) is full; the transaction was rolled back."""
 
 
+class FolderInUseError(StateError):
+    """Another process works in this folder: the same call may succeed once that one is done."""
+
+
 class DatabaseReadOnlyError(StateError):
     """The database file or its folder may not be written."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.errors import MachineError, StateError
+from schemas.errors import FolderInUseError, MachineError
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def held(folder: Path) -> Iterator[None]:
     """Hold the folder, creating it if need be; the kernel lets go when the process ends, however it ends.
 
     Raises:
-        StateError: another tuner holds it; names its process.
+        FolderInUseError: another tuner holds it; names its process.
         MachineError: the folder cannot be created or written.
     """
     path = folder / ".lock"
@@ -32,7 +32,7 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise StateError(
+            raise FolderInUseError(
                 f"another tuner (process {holder}) already works in this folder",
                 where=str(folder),
                 remedy="Stop it first, or give this one a state folder of its own with OUROBOROS_HOME.",

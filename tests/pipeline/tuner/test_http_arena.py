@@ -9,7 +9,9 @@ import psutil
 import pytest
 
 from pipeline.jobs import time_budget_s, tune
-from pipeline.tuner.arena import Abandoned, Round, RoundResult
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.tuner import folder_lock
+from pipeline.tuner.arena import Round, RoundResult
 from pipeline.tuner.http_arena import HttpArena
 from pipeline.tuner.seeds import Stage, pair_seeds
 from schemas.automation import TriggerType
@@ -228,6 +230,16 @@ def test_the_job_fails_with_the_reason(tmp_path: Path) -> None:
     assert result.failure.failure_class is FailureClass.BAD_INPUT
     assert "malformed YAML" in result.failure.message
     assert result.state.status is PipelineStatus.ERROR
+
+
+def test_a_run_that_finds_another_tuner_in_its_folder_is_tried_again_later(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    with folder_lock.held(asked.settings.tuner_dir):
+        result = tune(asked, Context(tmp_path))
+    assert result.outcome is Outcome.FAILED
+    assert result.failure is not None
+    assert result.failure.failure_class is FailureClass.RESOURCE
+    assert "another tuner" in result.failure.message
 
 
 def test_the_job_counts_failures_as_its_request_says(tmp_path: Path) -> None:
