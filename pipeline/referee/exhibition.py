@@ -22,8 +22,8 @@ from pipeline.referee.pool import RefereePool, workers_worth_having
 from pipeline.referee.result import ContestantTally, MatchResult
 from pipeline.referee.schedule import paired_schedule
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
-from pipeline.tuner.arena import Abandoned
-from pipeline.tuner.workshop import Workshop
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.snakes.workshop import Workshop
 
 BUILD_TIMEOUT_S = 600.0
 CONFIDENCE = 0.95

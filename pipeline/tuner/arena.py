@@ -78,7 +78,3 @@ class Arena(Protocol):
     ) -> None:
         """Stop every snake started here and remove scratch copies."""
         ...
-
-
-class Abandoned(Exception):
-    """Work was dropped because the run is to stop now."""

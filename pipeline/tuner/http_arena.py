@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.referee import Conditions, Contestant, GameSpec, PairOutcome, SnakeCommand, SnakeProcess, play_match
-from pipeline.tuner.arena import Abandoned, Player, Round, RoundResult
-from pipeline.tuner.workshop import BuiltSnake, Workshop, filled, split_command
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.snakes.workshop import BuiltSnake, Workshop, filled, split_command
+from pipeline.tuner.arena import Player, Round, RoundResult
 from schemas.errors import MachineError, SettingsError, SnakeError
 from schemas.tuning import TunerSettings
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from math import ceil
 from random import Random
 
-from pipeline.tuner.arena import Abandoned, Arena, Player
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.tuner.arena import Arena, Player
 from pipeline.tuner.campaign import Campaign
 from pipeline.tuner.console import Tell
 from pipeline.tuner.iteration_report import Played, changed, iteration_record, line, measured_rate, words

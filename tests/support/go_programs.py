@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from pipeline.tuner.toolchain import build_environment
+from pipeline.snakes.toolchain import build_environment
 
 REPOSITORY = Path(__file__).parents[2]
 

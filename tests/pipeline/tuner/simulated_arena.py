@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from pipeline.snakes.abandoned import Abandoned
 from pipeline.tuner import weights
-from pipeline.tuner.arena import Abandoned, Player, Round, RoundResult
+from pipeline.tuner.arena import Player, Round, RoundResult
 from schemas.errors import SnakeError
 
 CONFIG = """\

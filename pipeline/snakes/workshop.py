@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.tuner.arena import Abandoned
-from pipeline.tuner.toolchain import build_environment
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.snakes.toolchain import build_environment
 from schemas.errors import MachineError, SettingsError, SnakeError
 
 WORDS_KEPT = 30
