@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.snakes import toolchain
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.snakes.workshop import Workshop
-from pipeline.tuner import toolchain
 from schemas.errors import MachineError, SettingsError, SnakeError
 
 COMPILER = """sh -c 'echo built >> builds.log; cp config.yaml "$0"' {output}"""
