@@ -27,6 +27,8 @@ STOP_GRACE_S = 1.0
 """Between TERM and KILL."""
 POLL_S = 0.01
 LOG_LINES = 15
+_NOT_IN_PRODUCTION = {"OUROBOROS_GAMES_DIR": ""}
+"""A snake server that is told so appends its games to the production games; the games of a match are none."""
 _TETHER = Path(__file__).with_name("tether.py")
 
 
@@ -38,7 +40,7 @@ class SnakeCommand:
     cwd: Path | None = None
     port_variable: str = "PORT"
     environment: Mapping[str, str] = field(default_factory=dict)
-    """On top of this process's own."""
+    """On top of this process's own, less where production games are kept."""
 
 
 class SnakeProcess:
@@ -160,7 +162,7 @@ class SnakeProcess:
     def _launch(self) -> None:
         command = self._command
         argv = [part.replace("{port}", str(self.port)) for part in command.argv]
-        environment = {**os.environ, **command.environment, command.port_variable: str(self.port)}
+        environment = {**os.environ, **_NOT_IN_PRODUCTION, **command.environment, command.port_variable: str(self.port)}
         try:
             with self.log.open("ab") as log:
                 self._log_start = log.tell()

@@ -80,12 +80,14 @@ def test_a_folder_that_does_not_build(tmp_path):
     assert set(psutil.Process().children()) == before
 
 
-def test_two_go_snakes_through_the_console_script():
+def test_two_go_snakes_through_the_console_script(tmp_path, monkeypatch):
+    monkeypatch.setenv("OUROBOROS_GAMES_DIR", str(tmp_path / "production"))
     arguments = ["--snake-dir", str(GO_SNAKE), "--snake-dir", str(GO_SNAKE), "--games", "2", "--max-turns", "40"]
     done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 games" in done.stdout
     assert "Games with a time-out or another failure: 0 of 2." in done.stdout
+    assert not (tmp_path / "production").exists(), "these are no production games"
 
 
 def command(*arguments):

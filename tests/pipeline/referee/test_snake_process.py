@@ -1,10 +1,12 @@
 """Snakes as real child processes: started, refused, stopped, and never left behind."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -53,11 +55,26 @@ def program(code):
     return SnakeCommand((sys.executable, "-c", code))
 
 
+def said_by(snake):
+    with urllib.request.urlopen(snake.url, timeout=100) as answer:
+        return json.loads(answer.read())
+
+
 def wait_until_gone(pids, deadline_s=30.0):
     deadline = monotonic() + deadline_s
     while alive := [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]:
         assert monotonic() < deadline, f"still alive: {alive}"
         sleep(0.01)
+
+
+def test_games_of_a_match_are_no_production_games(log, monkeypatch):
+    monkeypatch.setenv("OUROBOROS_GAMES_DIR", "production")
+    monkeypatch.setenv("OUROBOROS_HOME", "state")
+    code = "import json, os; os.environ['ANSWER'] = json.dumps({n: os.environ.get(n) for n in sys.argv[2:]})"
+    names = ("OUROBOROS_GAMES_DIR", "OUROBOROS_HOME")
+    plain = SnakeCommand((sys.executable, "-c", f"import sys; {code}\n{SERVER}", "PORT", *names))
+    with SnakeProcess("py", plain, log) as snake:
+        assert said_by(snake) == {"OUROBOROS_GAMES_DIR": "", "OUROBOROS_HOME": "state"}
 
 
 def test_a_snake_is_started_and_stopped(log):
