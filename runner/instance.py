@@ -59,18 +59,17 @@ class InstanceLock:
         return self
 
     def _take(self, file: IO[str]) -> bool:
-        """A daemon that was killed while it started a worker leaves the lock for a moment with that process, which
-        lets go of it as soon as it is a program of its own. So it is waited for where the holder's process is gone."""
+        """Two holders are waited for, as they let go in a moment. One is whoever asks `is_held`, sharing the lock. The
+        other is a worker on its way, of a daemon that was killed: it lets go as soon as it is a program of its own."""
         deadline_s = time.monotonic() + LET_GO_S
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if _holder_lives(self._path) or time.monotonic() > deadline_s:
-                    return False
-                time.sleep(LOOK_S)
-            else:
-                return True
+        while not _locked(file, fcntl.LOCK_EX):
+            shared = _locked(file, fcntl.LOCK_SH)
+            if shared:
+                fcntl.flock(file, fcntl.LOCK_UN)
+            if time.monotonic() > deadline_s or (not shared and _holder_lives(self._path)):
+                return False
+            time.sleep(LOOK_S)
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -82,15 +81,31 @@ class InstanceLock:
 
 
 def is_held(home: Path) -> bool:
-    """True while some process serves `home`. Leaves nothing behind."""
+    """True while some process serves `home`. Leaves nothing behind.
+
+    Raises:
+        StateError: the state folder is somebody else's, and closed to us.
+    """
     try:
-        with (home / LOCK_NAME).open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        with (home / LOCK_NAME).open() as file:
+            return not _locked(file, fcntl.LOCK_SH)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise StateError(
+            f"cannot look into the state folder: {error.strerror}",
+            where=str(home / LOCK_NAME),
+            remedy="Ask as the user whom the daemon runs as, or name another folder with OUROBOROS_HOME.",
+        ) from error
+
+
+def _locked(file: IO[str], how: int) -> bool:
+    """Lock at once or not at all."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _holder_lives(path: Path) -> bool:

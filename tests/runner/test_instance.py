@@ -1,9 +1,11 @@
 """One daemon per state folder."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -49,3 +51,23 @@ def test_a_lock_that_a_killed_daemon_left_with_its_child_is_waited_for(tmp_path)
         assert is_held(tmp_path)
         with InstanceLock(tmp_path, NOW):
             assert is_held(tmp_path)
+
+
+def test_somebody_who_only_asks_is_waited_for(tmp_path):
+    """Each question shares the lock for a moment; a start in that moment is no second daemon."""
+    (tmp_path / "daemon.lock").write_text("")  # as after a start that had not yet written its name
+    with (tmp_path / "daemon.lock").open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_held(tmp_path)
+        done = threading.Timer(0.2, fcntl.flock, (asking, fcntl.LOCK_UN))
+        done.start()
+        with InstanceLock(tmp_path, NOW):
+            assert is_held(tmp_path)
+        done.join()
+
+
+def test_a_lock_that_cannot_be_opened_is_told_of(tmp_path):
+    (tmp_path / "daemon.lock").mkdir()  # whoever runs the tests, root too, cannot open a folder as a file
+    with pytest.raises(StateError, match="cannot look into the state folder"):
+        is_held(tmp_path)
+    assert not is_held(tmp_path / "nowhere")
