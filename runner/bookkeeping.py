@@ -4,6 +4,8 @@ What an old definition owes is written down before it changes or goes: what fell
 recorded as missed, and what still waits of a schedule that goes is cancelled.
 """
 
+import logging
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -27,6 +29,7 @@ from schemas.errors import ScheduleError
 from schemas.execution import Decision, DecisionKind
 
 FIRES_SHOWN = 5
+_log = logging.getLogger("ouroboros.bookkeeping")
 FIRST_RUN = "continuous_learning"
 """Of the default schedules, the one whose run is started at once on the very first start: the shortest."""
 
@@ -43,7 +46,7 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
     coming = fires.check(schedule.name, schedule.cron_expression, schedule.timezone, now, FIRES_SHOWN)
     old = schedules.get(session, schedule.name)
     if old is not None:
-        if old.enabled == schedule.enabled and old.schedule == schedule:
+        if old.enabled == schedule.enabled and old.readable == schedule:
             return coming
         ending = "edited" if schedule.enabled else "disabled"
         _write_off(session, old, ending, now)
@@ -51,6 +54,22 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
             _cancel_waiting(session, old.name, ending, now)
     schedules.save(session, schedule, coming[0] if schedule.enabled else None, now)
     return coming
+
+
+def coming_fires(records: Iterable[ScheduleRecord], now: datetime, limit: int) -> list[tuple[datetime, str]]:
+    """The next fires of all schedules that will fire, with their names; those that cannot be used are left out."""
+    coming: list[tuple[datetime, str]] = []
+    for record in records:
+        schedule = record.readable
+        if schedule is None or not record.enabled or record.paused_note is not None:
+            continue
+        try:
+            instants = fires.upcoming(record.name, schedule.cron_expression, schedule.timezone, now, limit)
+        except ScheduleError as error:
+            _log.warning("Schedule %s cannot fire: %s", record.name, error)
+            continue
+        coming += [(instant, record.name) for instant in instants]
+    return sorted(coming)[:limit]
 
 
 def remove_schedule(session: Session, name: str, now: datetime) -> None:
@@ -101,13 +120,17 @@ def seed_triggers(session: Session, now: datetime) -> None:
 
 def _write_off(session: Session, old: ScheduleRecord, ending: str, now: datetime) -> None:
     """Record what the old definition owes, up to now, as missed."""
-    if not old.enabled:
+    if not old.enabled or old.readable is None:
         return
     code, reason = ending, f"the schedule was {ending} before anybody looked at this one"
     if old.paused_note is not None:
         code, reason = "paused", catch_up.paused_reason(old.paused_note)
-    missed = catch_up.write_off(old.schedule, old.watermark, now, code, reason)
-    news = [NewOccurrence(old.schedule, row.scheduled_for, state=OccurrenceState.MISSED, reason=row.reason)
+    try:
+        missed = catch_up.write_off(old.readable, old.watermark, now, code, reason)
+    except ScheduleError as error:  # a time zone that is no more, say: what it owes is nothing that can be worked out
+        _log.warning("What fell due of %s before it was %s is unknown: %s", old.name, ending, error)
+        return
+    news = [NewOccurrence(old.readable, row.scheduled_for, state=OccurrenceState.MISSED, reason=row.reason)
             for row in missed]  # fmt: skip
     queue.record_many(session, news, now, max_queue_length=0)  # none of them is to wait
 

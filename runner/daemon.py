@@ -161,6 +161,8 @@ class Daemon:
 
     def _patience_s(self, now: datetime) -> float:
         """How long the loop may sleep: until something is due, but never longer than the poll for commands."""
+        if self._troubles.any:  # what a failing step leaves due is due at once: no reason to spin
+            return self.runtime.settings.scheduler.poll_interval_s
         patience_s = min(self.runtime.settings.scheduler.poll_interval_s, self.steps.drops.patience_s)
         if self.steps.watch.runs:
             patience_s = min(patience_s, BUSY_INTERVAL_S)

@@ -118,11 +118,11 @@ def execution_as_dictionary(record: ExecutionRecord) -> dict[str, Any]:
 def _schedule(record: ScheduleRecord) -> dict[str, Any]:
     return {
         "name": record.name,
-        "cron_expression": record.schedule.cron_expression,
-        "timezone": record.schedule.timezone,
+        "cron_expression": record.readable.cron_expression if record.readable else None,
+        "timezone": record.readable.timezone if record.readable else None,
         "enabled": record.enabled,
         "paused_note": record.paused_note,
-        "priority": record.schedule.priority,
+        "priority": record.readable.priority if record.readable else None,
         "next_run": _text(record.next_run),
         "last_run": _text(record.last_run),
         "run_count": record.run_count,

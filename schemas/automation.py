@@ -12,6 +12,9 @@ from schemas.training import TrainingConfiguration
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 AUTO_WORKER = "auto"
+MAX_HOURS = 87_600
+"""Ten years. Beyond some bound a time that is computed from a duration is none that a calendar knows."""
+MAX_SECONDS = MAX_HOURS * 3600
 
 
 class TriggerType(StrEnum):
@@ -65,13 +68,13 @@ class TrainingSchedule(Frozen):
     enabled: bool = True
     priority: int = Field(default=1, ge=-1000, le=1000)
     """Higher runs first."""
-    max_duration_hours: float = Field(default=8, gt=0)
+    max_duration_hours: float = Field(default=8, gt=0, le=MAX_HOURS)
     """After this the run is stopped: softly, then TERM, then KILL of its whole process tree."""
     retry_on_failure: bool = True
     max_retries: int = Field(default=2, ge=0, le=100)
-    retry_backoff_s: float = Field(default=60, gt=0)
+    retry_backoff_s: float = Field(default=60, gt=0, le=MAX_SECONDS)
     """Delay before the first retry; doubled for each further one, with jitter."""
-    retry_backoff_max_s: float = Field(default=3600, gt=0)
+    retry_backoff_max_s: float = Field(default=3600, gt=0, le=MAX_SECONDS)
     min_data_threshold: int = Field(default=1000, ge=0)
     """New games since this schedule's last successful run; asked only of workers that train on stored games, and
     not before a first success."""
@@ -81,11 +84,11 @@ class TrainingSchedule(Frozen):
     notification_emails: list[str] = Field(default_factory=list)
     overlap: OverlapPolicy = OverlapPolicy.QUEUE_ONE
     catch_up: CatchUpPolicy = CatchUpPolicy.LATEST
-    catch_up_window_hours: float = Field(default=24, gt=0)
+    catch_up_window_hours: float = Field(default=24, gt=0, le=MAX_HOURS)
     """Occurrences older than this are missed whatever `catch_up` says."""
     catch_up_cap: int = Field(default=10, ge=1, le=1000)
     """At most this many are caught up by `all`; the older ones are coalesced."""
-    start_deadline_hours: float = Field(default=12, gt=0)
+    start_deadline_hours: float = Field(default=12, gt=0, le=MAX_HOURS)
     """A run still waiting this long after its scheduled time is missed."""
     jitter_s: float = Field(default=0, ge=0, le=3600)
     """Each launch is delayed by a share of this, fixed by schedule and scheduled time."""
@@ -120,14 +123,14 @@ class TriggerCondition(Frozen):
     """A built-in condition's name, `package.module:function`, or an entry point of group `ouroboros.conditions`."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     enabled: bool = True
-    cooldown_hours: float = Field(default=6, ge=0)
+    cooldown_hours: float = Field(default=6, ge=0, le=MAX_HOURS)
     last_triggered: datetime | None = None
     schedule: str | None = None
     """The schedule whose configuration and policies the run takes; None: `training_config` below."""
     training_config: TrainingConfiguration = Field(default_factory=TrainingConfiguration)
     priority: int = Field(default=2, ge=-1000, le=1000)
-    check_interval_s: float = Field(default=60, gt=0)
-    time_limit_s: float = Field(default=10, gt=0)
+    check_interval_s: float = Field(default=60, gt=0, le=MAX_SECONDS)
+    time_limit_s: float = Field(default=10, gt=0, le=86_400)
     """A condition that takes longer is abandoned: one row and one alert, the loop goes on."""
 
 

@@ -25,7 +25,7 @@ class TrainingConfiguration(Frozen):
     target_phases: list[str] = Field(default_factory=lambda: [phase.value for phase in TrainingPhase], min_length=1)
     """Phases to run, in order; names of `TrainingPhase` or of custom phases in the configuration."""
     continuous_learning_enabled: bool = True
-    max_training_time_hours: float = Field(default=12, gt=0)
+    max_training_time_hours: float = Field(default=12, gt=0, le=87_600)
     """Hours after which the run stops by itself, state saved; fractions allowed."""
     force_retrain: bool = False
     enable_monitoring: bool = True

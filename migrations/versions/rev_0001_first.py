@@ -58,7 +58,6 @@ def _triggers() -> None:
         sa.Column("definition_json", _JSON, nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("paused_note", sa.Text(), nullable=True),
-        sa.Column("next_check", _INSTANT, nullable=False),
         sa.Column("last_checked", _INSTANT, nullable=True),
         sa.Column("last_triggered", _INSTANT, nullable=True),
         sa.Column("last_verdict", sa.Text(), nullable=False),

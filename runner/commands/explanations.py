@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 from rich.table import Table
 
+from runner import bookkeeping
 from runner.commands.opening import opened
 from runner.commands.tables import console, when
 from runner.schedule import fires
@@ -57,16 +58,8 @@ def next_fires(limit: int) -> None:
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = schedules.list_active(session)
-    coming = sorted(
-        (instant, record.name)
-        for record in records
-        if record.enabled and record.paused_note is None
-        for instant in fires.upcoming(
-            record.name, record.schedule.cron_expression, record.schedule.timezone, now, limit
-        )
-    )
     table = Table("when (UTC)", "schedule")
-    for instant, name in coming[:limit]:
+    for instant, name in bookkeeping.coming_fires(records, now, limit):
         table.add_row(when(instant, now), name)
     console.print(table)
 

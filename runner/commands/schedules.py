@@ -34,14 +34,14 @@ def list_all() -> None:
     table = Table("schedule", "cron", "zone", "priority", "worker", "next", "runs", "good", "bad", "")
     for item in records:
         note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
-        schedule = item.schedule
+        schedule = item.readable
         counts = map(str, (item.run_count, item.success_count, item.failure_count))
         table.add_row(
             item.name,
-            schedule.cron_expression,
-            schedule.timezone,
-            str(schedule.priority),
-            schedule.worker,
+            schedule.cron_expression if schedule else "unreadable",
+            schedule.timezone if schedule else "",
+            str(schedule.priority) if schedule else "",
+            schedule.worker if schedule else "",
             when(item.next_run, now),
             *counts,
             note,

@@ -42,8 +42,8 @@ def _print(seen: Overview, now: datetime) -> None:
     for item in sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now)):
         note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
         counts = map(str, (item.run_count, item.success_count, item.failure_count))
-        schedule = item.schedule
-        coming.add_row(item.name, schedule.cron_expression, schedule.timezone, when(item.next_run, now), *counts, note)
+        cron, zone = (item.readable.cron_expression, item.readable.timezone) if item.readable else ("unreadable", "")
+        coming.add_row(item.name, cron, zone, when(item.next_run, now), *counts, note)
     console.print(coming)
     console.print(executions(seen.recent, now))
     figures = seen.statistics

@@ -29,7 +29,7 @@ def list_all() -> None:
     """List the triggers with what their last look found."""
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
-        records = rows.list_active(session)
+        records, unreadable = rows.look_up(session)
     table = Table("trigger", "type", "condition", "cooldown", "last fired", "last look", "found")
     for item in records:
         note = f"paused: {item.paused_note}. " if item.paused_note is not None else "" if item.enabled else "disabled. "
@@ -43,6 +43,8 @@ def list_all() -> None:
             when(item.last_checked, now),
             note + item.last_verdict,
         )
+    for broken in unreadable:
+        table.add_row(broken.name, "", "unreadable", "", "", "", broken.problem)
     console.print(table)
 
 

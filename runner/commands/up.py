@@ -8,11 +8,11 @@ from types import FrameType
 
 import click
 
+from runner.bookkeeping import coming_fires
 from runner.commands.progress import ProgressLine
 from runner.commands.tables import console, when
 from runner.flow.runtime import Runtime
 from runner.guards.choice import choose_worker
-from runner.schedule.fires import upcoming
 from runner.service import Service
 from runner.store import queue, schedules, triggers
 from runner.systemd import ServiceNotifier
@@ -105,15 +105,7 @@ def _coming(runtime: Runtime, now: datetime) -> None:
         known = schedules.list_active(session)
         watching = triggers.list_active(session)
         waiting = queue.queued(session, FIRES_SHOWN)
-    fires = sorted(
-        (instant, record.name)
-        for record in known
-        if record.enabled and record.paused_note is None
-        for instant in upcoming(
-            record.name, record.schedule.cron_expression, record.schedule.timezone, now, FIRES_SHOWN
-        )
-    )
-    for number, (instant, name) in enumerate(fires[:FIRES_SHOWN]):
+    for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN)):
         console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now)}  {name}")
     for number, trigger in enumerate(watching):
         condition = trigger.condition

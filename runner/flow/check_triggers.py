@@ -15,7 +15,7 @@ from runner.flow.asking import ask, schedule_for
 from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.store import drops, triggers
-from runner.store.triggers import TriggerRecord
+from runner.store.triggers import TriggerRecord, UnreadableTrigger
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.context import ConditionContext
@@ -53,7 +53,10 @@ class CheckTriggers:
         for evaluation in self._evaluator.collect():
             self._take(evaluation, now)
         with self._runtime.store.read() as session:
-            known = triggers.list_active(session)
+            known, unreadable = triggers.look_up(session)
+        for broken in unreadable:
+            if broken.enabled:
+                self._stop(broken, now)
         for record in known:
             if self._is_due(record, now) and self._begin(record, now):
                 self._looked_at_s[record.name] = self._runtime.clock.monotonic_s()
@@ -85,6 +88,20 @@ class CheckTriggers:
             return False
         looked_at_s = self._looked_at_s.get(record.name, float("-inf"))
         return self._runtime.clock.monotonic_s() - looked_at_s >= condition.check_interval_s
+
+    def _stop(self, broken: UnreadableTrigger, now: datetime) -> None:
+        message = compose.alert(
+            subject=f"trigger {broken.name} is disabled",
+            detail=broken.problem,
+            advice="Save it anew with `ouroboros triggers add`. The others go on.",
+            key=f"trigger-{broken.name}-{now:%Y%m%dT%H%M%S}",
+            settings=self._runtime.settings.notifications,
+            now=now,
+        )
+        with self._runtime.store.write() as session:
+            triggers.stop(session, broken.name, broken.problem, now)
+            self._runtime.outbound.put(session, message, now)
+        _log.error("Trigger %s is disabled: %s", broken.name, broken.problem)
 
     def _begin(self, record: TriggerRecord, now: datetime) -> bool:
         settings = self._runtime.settings

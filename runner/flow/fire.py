@@ -4,7 +4,10 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from runner.flow.runtime import Runtime
+from runner.notify import compose
 from runner.schedule import catch_up, overlap
 from runner.schedule.jitter import start_delay_s
 from runner.schedule.overlap import OverlapAction
@@ -39,12 +42,31 @@ class FireSchedules:
         with self._runtime.store.write() as session:
             due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION)
             busy = queue.active(session, [item.name for item in due])
-            accounts = [_account(item, busy.get(item.name, ActiveOccurrences()), now) for item in due]
+            accounts = []
+            for item in due:
+                try:
+                    accounts.append(_account(item, busy.get(item.name, ActiveOccurrences()), now))
+                except Exception as error:  # noqa: BLE001 - one schedule that cannot be used must not stop the others
+                    self._stop(session, item.name, error, now)
             recorded = schedules.account(session, accounts, now, limit)
             self._runtime.reach("fire.recording")
         self._runtime.reach("fire.recorded")
         _log.info("%s schedules due: %s occurrences recorded", len(due), recorded.created)
         return len(due)
+
+    def _stop(self, session: Session, name: str, error: Exception, now: datetime) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        _log.error("Schedule %s is disabled: %s", name, problem, exc_info=error)
+        schedules.stop(session, name, problem, now)
+        message = compose.alert(
+            subject=f"schedule {name} is disabled",
+            detail=f"What is due of it cannot be worked out: {problem}",
+            advice="Save it anew: `ouroboros schedules show`, `schedules add`. The others go on.",
+            key=f"schedule-{name}-{now:%Y%m%dT%H%M%S}",
+            settings=self._runtime.settings.notifications,
+            now=now,
+        )
+        self._runtime.outbound.put(session, message, now)
 
 
 def _account(due: DueSchedule, busy: ActiveOccurrences, now: datetime) -> Account:

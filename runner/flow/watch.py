@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from runner import settle
+from runner.flow.asking import NO_CRON
 from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.store import decisions, history, occurrences, queue
@@ -22,7 +23,7 @@ from runner.worker.rundir import RunDir
 from runner.worker.sampling import lifetime_s
 from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
 from schemas.automation import TrainingSchedule
-from schemas.errors import OuroborosError, WorkerError
+from schemas.errors import OuroborosError
 from schemas.execution import Decision, DecisionKind, ExecutionResult
 from schemas.model import PipelineState
 
@@ -301,13 +302,11 @@ class WatchRuns:
 
 def _schedule_of(session: Session, execution: ExecutionRecord) -> TrainingSchedule:
     schedule = occurrences.definition(session, execution.occurrence_id)
-    if schedule is None:
-        raise WorkerError(
-            "a run under way has lost its schedule",
-            where=f"execution {execution.execution_id}",
-            remedy="Check the database with `ouroboros db check`.",
-        )
-    return schedule
+    if schedule is not None:
+        return schedule
+    # Its row was damaged. The run is settled all the same, by the defaults, and not retried.
+    _log.error("The schedule recorded with run %s cannot be read", execution.execution_id)
+    return TrainingSchedule(name=execution.schedule_name, cron_expression=NO_CRON, retry_on_failure=False)
 
 
 def _result(

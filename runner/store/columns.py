@@ -5,11 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from schemas.instants import from_text, to_text
+from schemas.settings import describe
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself only in a column declared INTEGER."""
@@ -53,6 +54,26 @@ class JsonText(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """From JSON."""
         return None if value is None else self._adapter.validate_json(value)
+
+
+class Unreadable:
+    """Stands where a model should: the stored text is none (a row damaged or edited by hand, or by another version)."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+
+class DefinitionText(JsonText):
+    """As `JsonText`, but what cannot be read becomes an `Unreadable`: one bad row must not stop a query of many."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """From JSON."""
+        try:
+            return super().process_result_value(value, dialect)
+        except ValidationError as error:
+            return Unreadable(f"its definition in the database cannot be read: {describe(error)}")
 
 
 class Word(TypeDecorator[Any]):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from runner.store.columns import Unreadable
 from runner.store.states import OccurrenceState
 from runner.store.tables import OccurrenceRow
 from schemas.automation import TrainingSchedule, TriggerType
@@ -90,9 +91,11 @@ def to_columns(new: NewOccurrence, now: datetime) -> dict[str, Any]:
     }
 
 
-def to_queued_run(row: OccurrenceRow) -> QueuedRun:
-    """The model that goes to the guards."""
+def to_queued_run(row: OccurrenceRow) -> QueuedRun | None:
+    """The model that goes to the guards; None if the row's definition cannot be read."""
     assert row.definition is not None, f"occurrence {row.id} was recorded as {row.state}: it has no definition to run"
+    if isinstance(row.definition, Unreadable):
+        return None
     return QueuedRun(
         occurrence_id=row.id,
         schedule_name=row.schedule_name,
@@ -115,8 +118,10 @@ def get(session: Session, occurrence_id: int) -> OccurrenceRecord | None:
 
 
 def definition(session: Session, occurrence_id: int) -> TrainingSchedule | None:
-    """The schedule as it was when the occurrence was recorded; None for what was never to run, or is unknown."""
-    return session.scalar(select(OccurrenceRow.definition).where(OccurrenceRow.id == occurrence_id))
+    """The schedule as it was when the occurrence was recorded; None for what was never to run, is unknown, or cannot
+    be read."""
+    found = session.scalar(select(OccurrenceRow.definition).where(OccurrenceRow.id == occurrence_id))
+    return None if isinstance(found, Unreadable) else found
 
 
 def find(session: Session, schedule_name: str, scheduled_for: datetime) -> OccurrenceRecord | None:

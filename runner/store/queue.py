@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from runner.store import history
-from runner.store.columns import Word
+from runner.store.columns import Unreadable, Word
 from runner.store.engine import insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.states import OccurrenceState, occurrence_state
@@ -102,13 +102,13 @@ def waiting(session: Session, now: datetime, limit: int) -> list[QueuedRun]:
     rows = session.scalars(
         select(OccurrenceRow).where(_QUEUED, OccurrenceRow.not_before <= now).order_by(*_HEAD_FIRST).limit(limit)
     )
-    return [to_queued_run(row) for row in rows]
+    return [run for row in rows if (run := to_queued_run(row)) is not None]
 
 
 def queued(session: Session, limit: int) -> list[QueuedRun]:
     """All that wait, those not ready yet too, in the order in which they should start."""
     rows = session.scalars(select(OccurrenceRow).where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit))
-    return [to_queued_run(row) for row in rows]
+    return [run for row in rows if (run := to_queued_run(row)) is not None]
 
 
 def depth(session: Session) -> int:
@@ -127,13 +127,16 @@ def next_start_deadline(session: Session) -> datetime | None:
 
 
 def expire(session: Session, now: datetime) -> list[QueuedRun]:
-    """End as missed what still waits past its start deadline; the reason tells what it last waited for.
+    """End as missed what still waits past its start deadline; the reason tells what it last waited for. Returns the
+    runs, without those whose definition cannot be read: their rows say so.
 
     A retry is no longer an occurrence that never ran: it ends as failed.
     """
     rows = session.scalars(select(OccurrenceRow).where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
-    expired = [to_queued_run(row) for row in rows]
+    expired = [run for row in rows if (run := to_queued_run(row)) is not None]
     for row in rows:
+        if isinstance(row.definition, Unreadable):
+            row.reason = row.definition.problem
         waited = f": {row.reason}" if row.reason else ""
         row.state = OccurrenceState.MISSED if row.attempt == 1 else OccurrenceState.FAILED
         row.reason = f"still waiting at its start deadline{waited}"
@@ -190,7 +193,8 @@ def retry(session: Session, occurrence_id: int, not_before: datetime, reason: st
     assert row.definition is not None
     row.state, row.reason, row.not_before = OccurrenceState.QUEUED, reason, not_before
     row.attempt = row.attempt + 1 if attempt is None else attempt
-    row.start_deadline = max(row.start_deadline, start_deadline(row.definition, not_before))
+    if not isinstance(row.definition, Unreadable):
+        row.start_deadline = max(row.start_deadline, start_deadline(row.definition, not_before))
     session.flush()
     return True
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from pydantic import ValidationError
 from sqlalchemy import Text, bindparam, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,10 @@ from runner.store.queue import BulkRecorded
 from runner.store.tables import ScheduleRow
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
+from schemas.settings import describe
+
+STOPPED = "stopped by the daemon: "
+"""Begins the note of a schedule or trigger that `stop` took out of service; saving it anew ends that."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,45 @@ class ScheduleRecord:
     created_at: datetime
     updated_at: datetime
 
-    @cached_property
+    @property
     def schedule(self) -> TrainingSchedule:
-        """The definition; read on first use, because a list of 10,000 seldom needs them all."""
-        return TrainingSchedule.model_validate_json(self.definition_json)
+        """The definition.
+
+        Raises:
+            ScheduleError: it cannot be read; a list shows `readable` instead.
+        """
+        if self.readable is None:
+            return _read(self.name, self.definition_json)
+        return self.readable
+
+    @cached_property
+    def readable(self) -> TrainingSchedule | None:
+        """The definition, None if it cannot be read; parsed on first use: a list of 10,000 seldom needs them all."""
+        try:
+            return _read(self.name, self.definition_json)
+        except ScheduleError:
+            return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DueSchedule:
     """A schedule whose next run has come."""
 
     name: str
-    schedule: TrainingSchedule
+    definition_json: str
     next_run: datetime
     watermark: datetime
     paused_note: str | None
-    """Not None: its occurrences are to be recorded as skipped, with this note as the reason."""
+    """Not None: its occurrences are to be recorded as missed, with this note as the reason."""
+
+    @cached_property
+    def schedule(self) -> TrainingSchedule:
+        """The definition.
+
+        Raises:
+            ScheduleError: it cannot be read.
+        """
+        return _read(self.name, self.definition_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +102,8 @@ def save(session: Session, schedule: TrainingSchedule, next_run: datetime | None
     if row is None:
         row = ScheduleRow(name=schedule.name, created_at=now)
         session.add(row)
+    if row.paused_note is not None and row.paused_note.startswith(STOPPED):
+        row.paused_note = None
     row.definition, row.enabled = schedule, schedule.enabled
     row.next_run, row.watermark = next_run, now
     row.updated_at, row.removed_at = now, None
@@ -126,7 +156,7 @@ def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
     """
     columns = (
         ScheduleRow.name,
-        ScheduleRow.definition,
+        type_coerce(_TABLE.c.definition_json, Text),
         ScheduleRow.next_run,
         ScheduleRow.watermark,
         ScheduleRow.paused_note,
@@ -138,8 +168,8 @@ def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
         .limit(limit)
     )
     return [
-        DueSchedule(name, schedule, next_run, watermark, paused_note)
-        for name, schedule, next_run, watermark, paused_note in rows
+        DueSchedule(name, definition_json, next_run, watermark, paused_note)
+        for name, definition_json, next_run, watermark, paused_note in rows
         if next_run is not None
     ]
 
@@ -173,7 +203,7 @@ def account(session: Session, accounts: Sequence[Account], now: datetime, max_qu
 
 
 def pause(session: Session, name: str, note: str, now: datetime) -> None:
-    """Until `unpause`, what falls due is skipped, and the note says why.
+    """Until `unpause`, what falls due is missed, and the note says why.
 
     Raises:
         ScheduleError: no such schedule.
@@ -192,6 +222,15 @@ def unpause(session: Session, name: str, now: datetime) -> None:
     row = _known(session, name)
     row.paused_note, row.updated_at = None, now
     session.flush()
+
+
+def stop(session: Session, name: str, problem: str, now: datetime) -> None:
+    """Disable a schedule that cannot be accounted for, so that it holds up no other, with the problem as its note."""
+    session.execute(
+        update(_TABLE)
+        .where(_TABLE.c.name == name)
+        .values(enabled=False, next_run=None, paused_note=STOPPED + problem, updated_at=now)
+    )
 
 
 _TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
@@ -222,3 +261,14 @@ def _known(session: Session, name: str) -> ScheduleRow:
     if row is None:
         raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
     return row
+
+
+def _read(name: str, definition_json: str) -> TrainingSchedule:
+    try:
+        return TrainingSchedule.model_validate_json(definition_json)
+    except ValidationError as error:
+        raise ScheduleError(
+            f"a schedule's definition in the database cannot be read: {describe(error)}",
+            where=name,
+            remedy="Save the schedule anew.",
+        ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from runner.store.columns import Instant, JsonText, PathText, RowId, Word
+from runner.store.columns import DefinitionText, Instant, JsonText, PathText, RowId, Unreadable, Word
 from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.execution import DecisionKind, FailureClass, ProcessIdentity, ResourceUsage
@@ -38,7 +38,9 @@ class ScheduleRow(Base):
     __tablename__ = "schedules"
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    definition: Mapped[TrainingSchedule] = mapped_column("definition_json", JsonText(TrainingSchedule))
+    definition: Mapped[TrainingSchedule | Unreadable] = mapped_column(
+        "definition_json", DefinitionText(TrainingSchedule)
+    )
     enabled: Mapped[bool]
     paused_note: Mapped[str | None] = mapped_column(Text)
     next_run: Mapped[datetime | None] = mapped_column(Instant)
@@ -60,10 +62,11 @@ class TriggerRow(Base):
     __tablename__ = "triggers"
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    definition: Mapped[TriggerCondition] = mapped_column("definition_json", JsonText(TriggerCondition))
+    definition: Mapped[TriggerCondition | Unreadable] = mapped_column(
+        "definition_json", DefinitionText(TriggerCondition)
+    )
     enabled: Mapped[bool]
     paused_note: Mapped[str | None] = mapped_column(Text)
-    next_check: Mapped[datetime] = mapped_column(Instant)
     last_checked: Mapped[datetime | None] = mapped_column(Instant)
     last_triggered: Mapped[datetime | None] = mapped_column(Instant)
     last_verdict: Mapped[str] = mapped_column(Text, default="")
@@ -101,7 +104,9 @@ class OccurrenceRow(Base):
     not_before: Mapped[datetime] = mapped_column(Instant)
     start_deadline: Mapped[datetime] = mapped_column(Instant)
     attempt: Mapped[int]
-    definition: Mapped[TrainingSchedule | None] = mapped_column("definition_json", JsonText(TrainingSchedule))
+    definition: Mapped[TrainingSchedule | Unreadable | None] = mapped_column(
+        "definition_json", DefinitionText(TrainingSchedule)
+    )
     """As it was when recorded; NULL for what was never to run."""
     note: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,11 +1,13 @@
-"""Triggers: saved, due for a look, how far each has looked, fired, paused, removed."""
+"""Triggers: saved, how far each has looked, fired, paused, stopped, removed."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from runner.store.columns import Unreadable
+from runner.store.schedules import STOPPED
 from runner.store.tables import TriggerRow
 from schemas.automation import TriggerCondition
 from schemas.errors import ScheduleError
@@ -20,7 +22,6 @@ class TriggerRecord:
     """Its `last_triggered` is the stored one."""
     enabled: bool
     paused_note: str | None
-    next_check: datetime
     last_checked: datetime | None
     last_triggered: datetime | None
     last_verdict: str
@@ -34,8 +35,17 @@ class TriggerRecord:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableTrigger:
+    """A trigger whose definition in the database cannot be read."""
+
+    name: str
+    enabled: bool
+    problem: str
+
+
 def save(session: Session, condition: TriggerCondition, now: datetime, cursor_json: str | None = None) -> None:
-    """Insert a trigger, or change the one of this name; it is looked at next at `now`.
+    """Insert a trigger, or change the one of this name.
 
     Counters, the last firing and the cursor are kept; `cursor_json` sets the cursor, so that a new trigger does not
     fire for what was there before it.
@@ -44,8 +54,10 @@ def save(session: Session, condition: TriggerCondition, now: datetime, cursor_js
     if row is None:
         row = TriggerRow(name=condition.name, created_at=now, last_triggered=condition.last_triggered)
         session.add(row)
+    if row.paused_note is not None and row.paused_note.startswith(STOPPED):
+        row.paused_note = None
     row.definition, row.enabled = condition, condition.enabled
-    row.next_check, row.updated_at, row.removed_at = now, now, None
+    row.updated_at, row.removed_at = now, None
     if cursor_json is not None:
         row.cursor_json = cursor_json
     session.flush()
@@ -62,35 +74,49 @@ def remove(session: Session, name: str, now: datetime) -> bool:
 
 
 def get(session: Session, name: str) -> TriggerRecord | None:
-    """One trigger by its name; a removed one is none."""
+    """One trigger by its name; a removed one is none.
+
+    Raises:
+        ScheduleError: its definition cannot be read.
+    """
     row = _row(session, name)
-    return None if row is None else _to_record(row)
+    if row is None:
+        return None
+    if isinstance(row.definition, Unreadable):
+        raise ScheduleError(row.definition.problem, where=f"trigger {name}", remedy="Save the trigger anew.")
+    return _to_record(row, row.definition)
 
 
 def list_active(session: Session) -> list[TriggerRecord]:
-    """All that are not removed (disabled and paused ones too), by name."""
+    """All that are not removed (disabled and paused ones too), by name, without the unreadable ones."""
+    return look_up(session)[0]
+
+
+def look_up(session: Session) -> tuple[list[TriggerRecord], list[UnreadableTrigger]]:
+    """All that are not removed, by name, and apart from them those whose definition cannot be read."""
     rows = session.scalars(select(TriggerRow).where(TriggerRow.removed_at.is_(None)).order_by(TriggerRow.name))
-    return [_to_record(row) for row in rows]
+    known, bad = [], []
+    for row in rows:
+        if isinstance(row.definition, Unreadable):
+            bad.append(UnreadableTrigger(row.name, row.enabled, row.definition.problem))
+        else:
+            known.append(_to_record(row, row.definition))
+    return known, bad
+
+
+def stop(session: Session, name: str, problem: str, now: datetime) -> None:
+    """Disable a trigger that cannot be used, with the problem as its note; saving it anew ends that."""
+    session.execute(
+        update(TriggerRow)
+        .where(TriggerRow.name == name)
+        .values(enabled=False, paused_note=STOPPED + problem, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def ever_saved(session: Session) -> bool:
     """True once any trigger was saved here, be it removed since."""
     return session.scalar(select(TriggerRow.name).limit(1)) is not None
-
-
-def due(session: Session, now: datetime) -> list[TriggerRecord]:
-    """Enabled, unpaused triggers whose next look has come, the most overdue first."""
-    rows = session.scalars(
-        select(TriggerRow)
-        .where(
-            TriggerRow.removed_at.is_(None),
-            TriggerRow.enabled.is_(True),
-            TriggerRow.paused_note.is_(None),
-            TriggerRow.next_check <= now,
-        )
-        .order_by(TriggerRow.next_check, TriggerRow.name)
-    )
-    return [_to_record(row) for row in rows]
 
 
 def checked(
@@ -102,7 +128,7 @@ def checked(
     cursor_json: str | None = None,
     fired: bool = False,
 ) -> None:
-    """Keep what a look found, and set the next one after the trigger's interval.
+    """Keep what a look found.
 
     Args:
         cursor_json: the new cursor; None keeps the old one.
@@ -113,7 +139,6 @@ def checked(
     if row is None:
         return
     row.last_checked, row.last_verdict = now, verdict
-    row.next_check = now + timedelta(seconds=row.definition.check_interval_s)
     if cursor_json is not None:
         row.cursor_json = cursor_json
     if fired:
@@ -142,7 +167,7 @@ def unpause(session: Session, name: str, now: datetime) -> None:
 def _set_pause(session: Session, name: str, note: str | None, now: datetime) -> None:
     row = _row(session, name)
     if row is None:
-        raise ScheduleError("no such trigger", where=name, remedy="`ouroboros schedules` lists them.")
+        raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
     row.paused_note, row.updated_at = note, now
     session.flush()
 
@@ -152,13 +177,12 @@ def _row(session: Session, name: str) -> TriggerRow | None:
     return None if row is None or row.removed_at is not None else row
 
 
-def _to_record(row: TriggerRow) -> TriggerRecord:
+def _to_record(row: TriggerRow, condition: TriggerCondition) -> TriggerRecord:
     return TriggerRecord(
         name=row.name,
-        condition=row.definition.model_copy(update={"last_triggered": row.last_triggered}),
+        condition=condition.model_copy(update={"last_triggered": row.last_triggered}),
         enabled=row.enabled,
         paused_note=row.paused_note,
-        next_check=row.next_check,
         last_checked=row.last_checked,
         last_triggered=row.last_triggered,
         last_verdict=row.last_verdict,

@@ -1,0 +1,151 @@
+"""One bad row costs its own schedule, trigger or run; the others go on. And a step in trouble does not make the loop
+spin."""
+
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from daemon_world import World, schedule
+
+from runner import bookkeeping
+from runner.store import decisions, history, occurrences, schedules, triggers
+from runner.store.states import ExecutionStatus, OccurrenceState
+from schemas.automation import create_default_triggers
+
+START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def world(tmp_path):
+    with World(tmp_path / "home", START) as opened:
+        yield opened
+
+
+def damage(world: World, statement: str) -> None:
+    """As somebody would with the sqlite3 shell."""
+    connection = sqlite3.connect(world.home / "automation_tracking.db")
+    with connection:
+        assert connection.execute(statement).rowcount == 1
+    connection.close()
+
+
+def fates(world: World, name: str) -> list[OccurrenceState]:
+    with world.store.read() as session:
+        return [record.state for record in occurrences.recent(session, name, 100)][::-1]
+
+
+def alerts(world: World) -> list[str]:
+    connection = sqlite3.connect(world.home / "automation_tracking.db")
+    rows = connection.execute("SELECT payload_json FROM outbox WHERE kind = 'alert'").fetchall()
+    connection.close()
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "'no JSON at all'",
+        "json_set(definition_json, '$.start_deadline_hours', 1e12)",
+        "json_set(definition_json, '$.timezone', 'Mars/Olympus')",
+    ],
+)
+def test_a_schedule_that_cannot_be_used_is_disabled_and_the_others_fire(world, damaged):
+    world.save(schedule("bad", "0 * * * *"), schedule("good", "0 * * * *"))
+    damage(world, f"UPDATE schedules SET definition_json = {damaged} WHERE name = 'bad'")
+    world.start()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: fates(world, "good") == [OccurrenceState.SUCCEEDED], "the good one")
+    with world.store.read() as session:
+        bad = schedules.get(session, "bad")
+        assert bad is not None
+        assert (bad.enabled, bad.next_run) == (False, None)
+        assert (bad.paused_note or "").startswith("stopped by the daemon: ScheduleError")
+        coming = bookkeeping.coming_fires(schedules.list_active(session), world.clock.now(), 5)
+    assert {name for _, name in coming} == {"good"}
+    assert sum("schedule bad is disabled" in alert for alert in alerts(world)) == 1
+    world.save(schedule("bad", "0 * * * *"))
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: fates(world, "bad") == [OccurrenceState.SUCCEEDED], "the bad one, mended")
+
+
+def test_a_trigger_that_cannot_be_read_is_disabled_and_the_others_are_looked_at(world):
+    bad, good = (create_default_triggers()[0].model_copy(update={"name": name}) for name in ("bad", "good"))
+    for trigger in (bad, good):
+        bookkeeping.save_trigger(world.store, trigger, world.clock.now())
+    damage(world, "UPDATE triggers SET definition_json = '{}' WHERE name = 'bad'")
+    world.start()
+    world.turn_until(lambda: looked_at(world, "good"), "a look at the good one")
+    with world.store.read() as session:
+        known, (unreadable,) = triggers.look_up(session)
+    assert [record.name for record in known] == ["good"]
+    assert (unreadable.name, unreadable.enabled) == ("bad", False)
+    assert sum("trigger bad is disabled" in alert for alert in alerts(world)) == 1
+    bookkeeping.save_trigger(world.store, bad, world.clock.now())
+    world.turn_until(lambda: looked_at(world, "bad"), "a look at the bad one, mended")
+
+
+def test_a_waiting_run_that_cannot_be_read_holds_up_no_other_and_says_so_in_the_end(world):
+    world.save(schedule("bad", "0 * * * *", priority=9), schedule("good", "0 * * * *"))
+    world.start()
+    world.clock.advance(HOUR)
+    world.daemon.steps.fire(world.clock.now())
+    damage(world, "UPDATE occurrences SET definition_json = '[]' WHERE schedule_name = 'bad'")
+    world.turn_until(lambda: fates(world, "good") == [OccurrenceState.SUCCEEDED], "the good one")
+    world.clock.advance(13 * HOUR)
+    world.turn()
+    with world.store.read() as session:
+        oldest = occurrences.recent(session, "bad", 100)[-1]
+    assert oldest.state is OccurrenceState.MISSED
+    assert "its definition in the database cannot be read" in oldest.reason
+
+
+def test_a_run_under_way_that_lost_its_definition_is_taken_over_and_settled(tmp_path):
+    home = tmp_path / "home"
+    with World(home, START) as world:
+        world.save(schedule("hourly", "0 * * * *", job="until_stopped"))
+        world.start()
+        world.clock.advance(HOUR)
+        world.turn_until(lambda: world.lines("ledger.txt"), "the run under way")
+    damage(world, "UPDATE occurrences SET definition_json = '[]'")
+    with World(home, START) as world:
+        world.start()
+        assert len(world.daemon.steps.watch.runs) == 1
+        world.daemon.steps.watch.cancel_occurrence(1)
+        world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.CANCELLED], "the end")
+        with world.store.read() as session:
+            (run,) = history.recent(session, 10)
+            told = [record.decision.kind.value for record in decisions.of_occurrence(session, 1)]
+    assert run.status is ExecutionStatus.CANCELLED
+    assert told == ["launch", "give_up"]
+
+
+def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin(world):
+    world.save(schedule("hourly", "0 * * * *"))
+
+    def broken(now: datetime) -> None:
+        raise RuntimeError("a bug in this step")
+
+    class Waits(threading.Event):
+        seen: list[float]
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.seen.append(timeout or 0.0)
+            if len(self.seen) == 3:
+                world.daemon.request_stop()
+            return True
+
+    world.daemon.steps.fire = broken
+    world.daemon.wake = waits = Waits()
+    waits.seen = []
+    world.start()
+    world.clock.advance(HOUR)
+    world.daemon.run()
+    assert waits.seen == [world.service.settings.scheduler.poll_interval_s] * 3
+
+
+def looked_at(world: World, name: str) -> bool:
+    with world.store.read() as session:
+        record = triggers.get(session, name)
+    return record is not None and record.last_checked is not None
