@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -24,7 +25,7 @@ from runner.flow.take_drops import TakeDrops
 from runner.flow.troubles import Troubles
 from runner.flow.watch import WatchRuns
 from runner.notify import compose
-from runner.store import presence, queue, schedules
+from runner.store import presence
 from runner.store.presence import DaemonRecord
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
@@ -78,6 +79,7 @@ class Daemon:
     """Called after each step: the watchdog. A step may wait for a locked database as long as it is allowed to, and
     several in one turn; that is no hang."""
     _stopping: bool = False
+    _paused: bool = False
     _last_beat_s: float = float("-inf")
     _status: RunnerStatus = RunnerStatus.IDLE
 
@@ -116,6 +118,7 @@ class Daemon:
 
     def tick(self, now: datetime) -> None:
         """One turn: every step once. A step that fails is told of, and the others have their turn."""
+        self.runtime.lull.begin_turn(now, whole=self._troubles.any or self._stopping)
         for name, step in self.steps.in_order():
             try:
                 step(now)
@@ -127,6 +130,8 @@ class Daemon:
         self._supervise(now)
         self._troubles.tell()
         self._beat(now)
+        with suppress(StateError):  # told of by the steps themselves
+            self.runtime.lull.end_turn(now)
 
     def run(self) -> None:
         """Turn until `request_stop` and until every run has been drained."""
@@ -166,22 +171,16 @@ class Daemon:
         patience_s = min(self.runtime.settings.scheduler.poll_interval_s, self.steps.drops.patience_s)
         if self.steps.watch.runs:
             patience_s = min(patience_s, BUSY_INTERVAL_S)
-        try:
-            with self.runtime.store.read() as session:
-                due = [schedules.next_due(session), queue.next_not_before(session, now)]
-        except StateError:
-            return patience_s  # told of by the steps themselves
-        for instant in due:
-            if instant is not None:
-                patience_s = min(patience_s, max(0.0, (instant - now).total_seconds()))
-        return patience_s
+        return min(patience_s, self.runtime.lull.left_s(now))
 
     def _beat(self, now: datetime) -> None:
         clock_s = self.runtime.clock.monotonic_s()
         try:
-            with self.runtime.store.read() as session:
-                daemon = presence.get(session)
-            status = self._status_now(paused=daemon is not None and daemon.paused)
+            if not self.runtime.lull.holds:
+                with self.runtime.store.read() as session:
+                    daemon = presence.get(session)
+                self._paused = daemon is not None and daemon.paused
+            status = self._status_now()
             if status is self._status and clock_s - self._last_beat_s < HEARTBEAT_INTERVAL_S:
                 return
             with self.runtime.store.write() as session:
@@ -193,12 +192,12 @@ class Daemon:
         self._troubles.over("heartbeat")
         self._status, self._last_beat_s = status, clock_s
 
-    def _status_now(self, *, paused: bool) -> RunnerStatus:
+    def _status_now(self) -> RunnerStatus:
         if self._troubles.any:
             return RunnerStatus.ERROR
         if self.steps.watch.runs:
             return RunnerStatus.EXECUTING
-        return RunnerStatus.PAUSED if paused else RunnerStatus.MONITORING
+        return RunnerStatus.PAUSED if self._paused else RunnerStatus.MONITORING
 
     def _supervise(self, now: datetime) -> None:
         for background in self.backgrounds:

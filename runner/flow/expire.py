@@ -17,6 +17,8 @@ class ExpireWaiting:
 
     def __call__(self, now: datetime) -> None:
         """End what is too late at `now`."""
+        if self._runtime.lull.holds:
+            return
         with self._runtime.store.read() as session:
             deadline = queue.next_start_deadline(session)
         if deadline is None or deadline >= now:

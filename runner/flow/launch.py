@@ -61,7 +61,7 @@ class LaunchRuns:
 
     def __call__(self, now: datetime) -> None:
         """Start what may start."""
-        if self._watch.shutting_down:
+        if self._watch.shutting_down or self._runtime.lull.holds:
             return
         with self._runtime.store.read() as session:
             waiting = queue.waiting(session, now, LOOK_AHEAD)

@@ -39,6 +39,8 @@ class ObeyCommands:
 
     def __call__(self, now: datetime) -> None:
         """Handle what is pending."""
+        if self._runtime.lull.holds:
+            return
         with self._runtime.store.read() as session:
             if not commands.pending(session, 1):
                 return

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.clock import Clock
+from runner.flow.lull import Lull
 from runner.notify.outbound import Outbound
 from runner.store.engine import Store
 from schemas.settings import Settings
@@ -23,3 +24,7 @@ class Runtime:
     outbound: Outbound
     reach: Callable[[str], None] = _nowhere
     """Called with a name at each point where a kill must lose nothing; tests kill there."""
+
+    def __post_init__(self) -> None:
+        """One lull for all steps."""
+        self.lull = Lull(self.store)

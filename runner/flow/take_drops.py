@@ -89,6 +89,8 @@ class TakeDrops:
         return recorded.occurrence_id
 
     def _archive_finished(self) -> None:
+        if self._runtime.lull.holds:
+            return
         with self._runtime.store.read() as session:
             finished = drops.finished(session, FILES_PER_TURN)
         for drop, outcome in finished:

@@ -1,0 +1,73 @@
+"""Whether the database can hold anything new for a turn of the loop: it saves an idle daemon nearly all its queries.
+
+It holds nothing new while nobody has committed anything since the last whole turn and none of the instants that the
+rows wait for has come. Asking costs microseconds and opens no transaction.
+"""
+
+from datetime import datetime
+
+from runner.store import queue, schedules
+from runner.store.engine import Store
+from schemas.errors import StateError
+
+
+class Lull:
+    """Begun and ended by the loop, once a turn; the steps ask it in between."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._whole = True
+        self._next_whole = True
+        self._next_instant: datetime | None = None
+        self._last_turn: datetime | None = None
+
+    def begin_turn(self, now: datetime, *, whole: bool) -> None:
+        """Find out what kind of turn this is; `whole`: let no step rest, whatever the database says."""
+        set_back = self._last_turn is not None and now < self._last_turn
+        due = self._next_instant is not None and now >= self._next_instant
+        # `changed` is asked in any case: what it tells must not be told again to the next turn.
+        self._whole = self._changed() or whole or self._next_whole or set_back or due
+        self._next_whole, self._last_turn = False, now
+
+    @property
+    def holds(self) -> bool:
+        """Nothing new: a step that only reads the database may rest.
+
+        What is committed in the middle of a turn ends the lull for the steps after it, and for all in the next turn.
+        """
+        if not self._whole and self._changed():
+            self._whole = self._next_whole = True
+        return not self._whole
+
+    def end_turn(self, now: datetime) -> None:
+        """After the steps: remember until when the rows are content to wait.
+
+        Raises:
+            StateError: the database cannot be read; the next turn is a whole one.
+        """
+        if not self._whole:
+            return
+        self._next_whole = True
+        with self._store.read() as session:
+            found = (
+                schedules.next_due(session),
+                queue.next_not_before(session, now),
+                queue.next_start_deadline(session),
+            )
+            waits = bool(queue.waiting(session, now, 1))
+        instants = [instant for instant in found if instant is not None]
+        self._next_instant = min((instant for instant in instants if instant > now), default=None)
+        # What is due and still there could not be dealt with in this turn: a guard, say. It is looked at in each.
+        self._next_whole = waits or any(instant <= now for instant in instants)
+
+    def left_s(self, now: datetime) -> float:
+        """Seconds until the next instant that a row waits for; infinite if none does."""
+        if self._next_instant is None:
+            return float("inf")
+        return max(0.0, (self._next_instant - now).total_seconds())
+
+    def _changed(self) -> bool:
+        try:
+            return self._store.changed()
+        except StateError:
+            return True  # the steps meet the same trouble, and tell of it
