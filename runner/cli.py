@@ -64,7 +64,8 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """The console script: 0 done, 1 failed, 2 bad input or an unusable machine, 130 interrupted."""
+    """The console script: 0 done, 1 failed, 2 bad input or an unusable machine, 75 the database is busy or its disk
+    full just now, 130 interrupted."""
     sys.exit(run(sys.argv[1:]))
 
 

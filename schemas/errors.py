@@ -1,5 +1,6 @@
 """The one tree of errors. Every message says what was wrong, where, and what to do next."""
 
+import os
 from typing import ClassVar
 
 
@@ -41,6 +42,8 @@ class StateError(BadInputError):
 
 class TransientStateError(StateError):
     """The database cannot be used just now; nothing was changed, and the same call may succeed later."""
+
+    exit_code = os.EX_TEMPFAIL  # a supervisor that takes 2 for final tries this one again
 
 
 class DatabaseBusyError(TransientStateError):
