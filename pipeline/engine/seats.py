@@ -78,17 +78,36 @@ def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
 
 
 @inlined
-def random_legal(words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
-    """Return a uniform legal move drawn from the stream `key`, or up where there is none."""
-    mask = legal_moves(words, cells, game, snake)
+def set_leaving_tails(words: Words, cells: Cells, game: int, standing: int) -> None:
+    """Take the tails that move away this turn out of the grid (`standing` 0), or put them back (1)."""
+    for snake in range(words[game, SNAKES]):
+        snake_at = HEADER + snake * SNAKE_WORDS
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + STACK] == 1:
+            tail = int(words[game, snake_at + TAIL])
+            cells[game, tail] = (cells[game, tail] & (255 - OWNER)) | standing * (snake + 1)
+
+
+@inlined
+def random_free(words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
+    """Return a uniform move on to a cell without owner, drawn from the stream `key`, or up where there is none."""
+    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    mask = 0
+    for move in range(4):
+        mask |= int(cells[game, neighbour(words, cells, game, head, move)] & OWNER == 0) << move
     return _PICK[mask, draw(key, 0, _PICK[mask, 4])]
 
 
 @compiled
 def choose_moves(words: Words, cells: Cells, longs: Longs, seats: Moves, actions: Moves, game: int) -> None:
-    """Write the random player's move for each of its living snakes; the caller's seats keep what stands there."""
+    """Write the random player's move for each of its living snakes; the caller's seats keep what stands there.
+
+    The tails that leave are lifted for all at once: asked cell by cell, as `legal_moves` does, whether an occupied cell
+    is one of them is a guess that the processor loses so often that it costs as much as all the rules.
+    """
     key = stream(longs[game, SEED], longs[game, TURN], PLAYER)
+    set_leaving_tails(words, cells, game, 0)
     for snake in range(words[game, SNAKES]):
         if seats[game, snake] == CALLER or words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
             continue
-        actions[game, snake] = random_legal(words, cells, game, snake, neighbour_stream(key, snake))
+        actions[game, snake] = random_free(words, cells, game, snake, neighbour_stream(key, snake))
+    set_leaving_tails(words, cells, game, 1)
