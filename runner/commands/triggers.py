@@ -9,6 +9,7 @@ from rich.table import Table
 
 from runner import bookkeeping
 from runner.commands.opening import opened
+from runner.commands.reading import text_of
 from runner.commands.tables import console, when
 from runner.store import triggers as rows
 from schemas.automation import TriggerCondition
@@ -63,8 +64,7 @@ def show(name: str) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 def add(file: Path) -> None:
     """Save the trigger in FILE (JSON; `-` reads standard input); one of that name is replaced."""
-    with click.open_file(str(file)) as handle:
-        text = handle.read()
+    text = text_of(file)
     try:
         trigger = TriggerCondition.model_validate_json(text)
     except ValidationError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.sql.dml import Insert
@@ -217,7 +217,7 @@ class Store:
         if pool["poolclass"] is QueuePool:
             pool |= {"max_overflow": 0, "pool_timeout": self.busy_timeout_s}
         if self.path is None:
-            return create_engine(self.url, **pool)
+            return _server_engine(self.url, pool)
         path = self.path
         engine = create_engine("sqlite://", creator=lambda: _connect(path, mode, self.busy_timeout_s), **pool)
         if prepare is not None:
@@ -274,6 +274,17 @@ def _checked(url: str) -> URL:
             remedy="Write sqlite:////absolute/path/automation_tracking.db.",
         )
     return parsed
+
+
+def _server_engine(url: URL, pool: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(url, **pool)
+    except (ImportError, NoSuchModuleError) as error:
+        raise SettingsError(
+            f"the driver of this database is not installed: {error}",
+            where=f"storage.database_url, {url.render_as_string(hide_password=True)}",
+            remedy="Install it (for PostgreSQL: `pip install psycopg`), or leave the setting out to use SQLite.",
+        ) from error
 
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
