@@ -1,4 +1,5 @@
-"""Threads beside the daemon's loop, each with a sign of life; one that dies is started again and reported."""
+"""Threads beside the daemon's loop, each with a sign of life; one that dies is reported and started again,
+the later the more often it has died without doing a single turn in between."""
 
 import logging
 import threading
@@ -11,6 +12,8 @@ from runner.store.engine import Store
 from schemas.errors import StateError
 
 BEAT_INTERVAL_S = 60.0
+FIRST_RESTART_S = 1.0
+LONGEST_RESTART_S = 300.0
 _log = logging.getLogger("ouroboros.background")
 
 
@@ -35,9 +38,13 @@ class Background:
     _last_error: str = ""
     _beaten_at_s: float = float("-inf")
     _reported_hung: bool = False
+    _deaths: int = 0
+    """Without a whole turn in between."""
+    _restart_at_s: float | None = None
 
     def start(self) -> None:
         """Begin to turn."""
+        self._restart_at_s = None
         self._stopping, self._last_error, self._turn_began_s, self._reported_hung = False, "", None, False
         self._thread = threading.Thread(target=self._run, name=f"ouroboros-{self.name}", daemon=True)
         self._thread.start()
@@ -52,12 +59,10 @@ class Background:
         return True
 
     def supervise(self) -> str:
-        """Called by the daemon's loop. Says what was wrong ("" when well); a dead thread has been started again."""
+        """Called by the daemon's loop. Says what was wrong, once ("" when well); starts a dead thread again in time."""
         now_s = self.clock.monotonic_s()
         if self._thread is not None and not self._thread.is_alive() and not self._stopping:
-            error = self._last_error or "it ended without a word"
-            self.start()
-            return f"it died and was started again: {error}"
+            return self._see_to_dead(now_s)
         began_s = self._turn_began_s
         if began_s is not None and now_s - began_s > self.hung_after_s and not self._reported_hung:
             self._reported_hung = True
@@ -66,12 +71,22 @@ class Background:
             self._reported_hung = False
         return ""
 
+    def _see_to_dead(self, now_s: float) -> str:
+        if self._restart_at_s is not None:
+            if now_s >= self._restart_at_s:
+                self.start()
+            return ""
+        delay_s = min(FIRST_RESTART_S * 2.0 ** min(self._deaths, 30), LONGEST_RESTART_S)
+        self._deaths += 1
+        self._restart_at_s = now_s + delay_s
+        return f"it died and is started again in {delay_s:.0f} s: {self._last_error or 'it ended without a word'}"
+
     def _run(self) -> None:
         try:
             while not self._stopping:
                 self._turn_began_s = self.clock.monotonic_s()
                 patience_s = self.turn()
-                self._turn_began_s = None
+                self._turn_began_s, self._deaths = None, 0
                 self._beat()
                 self.wake.wait(patience_s)
                 self.wake.clear()

@@ -19,6 +19,7 @@ from runner.flow.obey import ObeyCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
 from runner.flow.watch import WatchRuns
+from runner.game_counter import LOOP, GameCounter
 from runner.guards.gpu import GpuProbe, NvmlProbe
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
@@ -36,15 +37,12 @@ from runner.store.engine import Store
 from runner.store.migrate import Upgrade, upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
-from runner.triggers.game_count import count_new_games
 from runner.triggers.watch import DropWatcher
 from runner.worker.launch import Launcher
 from schemas.errors import SettingsError, TransientStateError
 from schemas.settings import Settings
 
 COURIER_POLL_S = 5.0
-COUNT_INTERVAL_S = 15.0
-"""How stale the count of production games may be that executions note and `min_data_threshold` reads."""
 THREAD_END_S = 10.0
 _log = logging.getLogger("ouroboros.service")
 
@@ -198,7 +196,7 @@ class Service:
         return [
             self._courier_background,
             Background("maintenance", maintenance.turn, 3600, self._clock, self.store),
-            Background("games", self._count_games, 600, self._clock, self.store),
+            Background(LOOP, GameCounter(self.runtime).turn, 600, self._clock, self.store),
             Background("dead-man", self._ping, 120, self._clock, self.store),
         ]
 
@@ -210,10 +208,6 @@ class Service:
             _log.warning("Messages wait for the database: %s", error)
             return COURIER_POLL_S
         return 0.0 if delivered else COURIER_POLL_S
-
-    def _count_games(self) -> float:
-        count_new_games(self.store, self.settings.games_dir, self._clock.now())
-        return COUNT_INTERVAL_S
 
     def _ping(self) -> float:
         settings = self.settings.notifications

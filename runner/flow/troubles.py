@@ -47,7 +47,7 @@ class Troubles:
         self._untold[name] = _Untold(text, now, restarted=False)
 
     def note_thread(self, name: str, text: str, now: datetime) -> None:
-        """A thread died and was started again, or hangs."""
+        """A thread died, and is started again, or hangs."""
         _log.error("The loop %s: %s", name, text)
         self._untold[name] = _Untold(text, now, restarted=True)
 

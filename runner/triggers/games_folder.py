@@ -7,7 +7,7 @@ A game that the same file already told of within its last megabyte (same game, s
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,17 +58,30 @@ class FileNews:
     duplicates: int
 
 
-def look(folder: Path, known: Mapping[Path, Cursor]) -> Iterator[FileNews]:
+def look(
+    folder: Path, known: Mapping[Path, Cursor], unreadable: Callable[[Path, OSError], None] | None = None
+) -> Iterator[FileNews]:
     """What has arrived since `known`, file by file in the order of their names, in pieces of about `CHUNK_BYTES`.
 
     A missing folder has no news. Nothing is kept between calls: pass the cursors that came out of the last one.
+
+    Args:
+        unreadable: told of each file that cannot be read, and the others are read all the same.
+
+    Raises:
+        OSError: the folder cannot be read, or, without `unreadable`, one of its files.
     """
     by_inode = {cursor.inode: cursor for cursor in known.values()}
     for path, status in _log_files(folder):
         cursor = known.get(path)
         if cursor == Cursor(status.st_ino, status.st_size):
             continue
-        yield from _read_on(path, cursor, by_inode.get(status.st_ino))
+        try:
+            yield from _read_on(path, cursor, by_inode.get(status.st_ino))
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable(path, error)
 
 
 def read_game(line: bytes) -> LoggedGame | None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -220,8 +221,8 @@ def test_two_who_count_at_once_count_each_game_once(
     (folder / "a.jsonl").write_text(game("1") + game("2"))
     real, came = games_folder.look, []
 
-    def look_with_company(of: Path, known: dict[Path, Cursor]) -> list[FileNews]:
-        news = list(real(of, known))
+    def look_with_company(of: Path, known: dict[Path, Cursor], unreadable: Any) -> list[FileNews]:
+        news = list(real(of, known, unreadable))
         if not came:
             came.append(True)
             assert count_new_games(store, folder, now) == 2
