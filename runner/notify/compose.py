@@ -42,10 +42,15 @@ def run_ended(
 
 
 def run_stagnated(result: ExecutionResult, schedule: TrainingSchedule, settings: NotificationSettings) -> Message:
-    """A tuner or pipeline has gone on for long without an improvement."""
+    """A tuner or pipeline has gone on for long without an improvement.
+
+    Told once for each best version, however many runs find nothing better than it; a worker that names no version is
+    told of after each run.
+    """
+    best = result.state.best_model_version
     return Message(
         kind=MessageKind.STAGNATION,
-        dedup_key=f"execution-{result.execution_id}-stagnation",
+        dedup_key=f"stagnation-{result.worker}-{best}" if best else f"execution-{result.execution_id}-stagnation",
         subject=f"{result.schedule_name}: no improvement for a long time",
         headline=f"Run {result.execution_id} of {result.schedule_name} found nothing better.",
         facts=_facts(result),

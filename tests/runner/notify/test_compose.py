@@ -5,6 +5,7 @@ from datetime import timedelta
 from runner.notify import compose
 from schemas.execution import Outcome
 from schemas.message import MessageKind
+from schemas.model import PipelineState
 from schemas.notification import NotificationSettings
 
 
@@ -66,6 +67,18 @@ def test_one_execution_has_one_key_per_kind(result, failed, schedule, settings):
         compose.run_ended(result(), schedule, [], settings).dedup_key
         == compose.run_ended(result(), schedule, [], settings).dedup_key
     )
+
+
+def test_stagnation_is_told_once_for_each_best_version(result, schedule, settings):
+    def key(**changes) -> str:
+        return compose.run_stagnated(result(**changes), schedule, settings).dedup_key
+
+    better = PipelineState(best_model_version="iteration 43")
+    nameless = PipelineState()
+    assert key(execution_id=7) == key(execution_id=8, schedule_name="nightly")
+    assert key(execution_id=9, state=better) != key(execution_id=8)
+    assert key(worker="pipeline") != key()
+    assert key(execution_id=7, state=nameless) != key(execution_id=8, state=nameless)
 
 
 def test_a_digest_reaches_everyone_and_repeats_every_headline(result, failed, schedule, settings):
