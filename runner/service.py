@@ -1,7 +1,6 @@
 """A daemon and all that stands around it: lock, log, database, background threads. Opened once, closed once."""
 
 import logging
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +37,7 @@ from runner.store.migrate import Upgrade, upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.watch import DropWatcher
+from runner.wake import Wake
 from runner.worker.launch import Launcher
 from schemas.errors import SettingsError, TransientStateError
 from schemas.settings import Settings
@@ -67,7 +67,7 @@ class Service:
         *,
         seed_defaults: bool = True,
     ) -> None:
-        self.settings = settings
+        self.settings = self._started_with = settings
         self._clock = clock or SystemClock()
         self._gpu = gpu or NvmlProbe()
         self._custom = notification_system
@@ -123,8 +123,11 @@ class Service:
         self._custom = system
         self._outbound.use([CustomChannel(system)], self.settings.notifications)
 
-    def reload(self, settings: Settings) -> None:
-        """Take new settings; the state folder and the database stay what they are.
+    def reload(self, settings: Settings) -> list[str]:
+        """Take new settings, and return the names of those changed ones that wait for a restart.
+
+        The state folder and the database stay what they are. Runs under way keep what they were started with, except
+        for the limits that the daemon itself watches.
 
         Raises:
             SettingsError: they name another state folder or database, or channels that cannot be used.
@@ -134,10 +137,16 @@ class Service:
         _check(settings)
         if self._custom is None:
             self._outbound.use(configured(settings.notifications), settings.notifications)
+        else:
+            self._outbound.use([CustomChannel(self._custom)], settings.notifications)
+        self._launcher.use(settings.workers)
+        self.probe.use(settings.guards)
+        later = _waiting_for_restart(self._started_with, settings)
         self.settings = self.runtime.settings = settings
         logging.getLogger("ouroboros").setLevel(settings.logging.level)
         self.daemon.wake.set()
-        _log.info("Settings read again")
+        _log.info("Settings read again%s", f"; these wait for a restart: {', '.join(later)}" if later else "")
+        return later
 
     def _open_store(self) -> None:
         storage = self.settings.storage
@@ -157,8 +166,8 @@ class Service:
         self.probe = Probe(self.settings.guards, self.settings.home, self._gpu)
         self.probe.start()
         self._stack.callback(self.probe.close)
-        launcher = Launcher(self.settings.workers, self.probe.gpu.use_of)
-        wake = threading.Event()
+        launcher = self._launcher = Launcher(self.settings.workers, self.probe.gpu.use_of)
+        wake = Wake()
         watch = WatchRuns(self.runtime, launcher)
         self._stack.callback(watch.leave)
         steps = Steps(
@@ -219,6 +228,17 @@ class Service:
                     presence.troubled(session, "dead-man", str(error), self._clock.now())
                 return min(60.0, settings.dead_man_interval_s)
         return settings.dead_man_interval_s
+
+
+def _waiting_for_restart(before: Settings, after: Settings) -> list[str]:
+    """What is read once, at the start: how log files are written, and how long a connection waits."""
+    once = {
+        "storage.busy_timeout_s": (before.storage.busy_timeout_s, after.storage.busy_timeout_s),
+        "logging.format": (before.logging.format, after.logging.format),
+        "logging.max_mb": (before.logging.max_mb, after.logging.max_mb),
+        "logging.keep_files": (before.logging.keep_files, after.logging.keep_files),
+    }
+    return [name for name, (old, new) in once.items() if old != new]
 
 
 def _check(settings: Settings) -> None:

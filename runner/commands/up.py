@@ -1,8 +1,11 @@
 """`ouroboros up`: the daemon in the foreground, from the first line it prints to its graceful end."""
 
 import gc
+import os
 import signal
+import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -64,9 +67,9 @@ def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if service.daemon.stopping:
-            console.print("Leaving at once; the next start settles what is under way.")
+            _say("Leaving at once; the next start settles what is under way.")
             raise SystemExit(128 + number)
-        console.print("Stopping: runs are asked to save. Once more to leave at once.")
+        _say("Stopping: runs are asked to save. Once more to leave at once.")
         service.daemon.request_stop()
 
     def reload(_number: int, _frame: FrameType | None) -> None:
@@ -78,10 +81,16 @@ def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
     signal.signal(signal.SIGHUP, reload)
 
 
+def _say(text: str) -> None:
+    """Print inside a signal handler: past the buffers, which the interrupted code may be in the middle of."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{text}\n".encode())
+
+
 def _reload(service: Service, notifier: ServiceNotifier) -> None:
     try:
-        service.reload(get_config())
-        console.print("Settings read again.")
+        later = service.reload(get_config())
+        console.print(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
     except SettingsError as error:
         console.print(f"[red]The old settings stay:[/] {error}")
     notifier.ready()

@@ -50,6 +50,11 @@ class CpuMeter:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="cpu-meter", daemon=True)
 
+    def use(self, window_s: float, interval_s: float) -> None:
+        """Take another window and interval; after a longer window is set, the figure is None until it has passed."""
+        with self._lock:
+            self._window_s, self._interval_s = window_s, min(interval_s, window_s)
+
     def start(self) -> None:
         """Read in the background from now on."""
         self._thread.start()

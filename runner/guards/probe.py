@@ -43,6 +43,11 @@ class Probe:
         self._limits = limits
         self._cpu = CpuMeter(settings.cpu_window_s, settings.cpu_sample_interval_s, limits=limits)
 
+    def use(self, settings: GuardSettings) -> None:
+        """Take new settings."""
+        self._settings = settings
+        self._cpu.use(settings.cpu_window_s, settings.cpu_sample_interval_s)
+
     def start(self) -> None:
         """Begin to measure CPU use: the first figure is there one window later."""
         self._cpu.start()

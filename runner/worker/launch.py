@@ -64,6 +64,11 @@ class Launcher:
         self._settings = settings
         self._sampler = Sampler(settings.sample_interval_s, gpu_use_of)
 
+    def use(self, settings: WorkerSettings) -> None:
+        """Take new settings: for the runs under way too."""
+        self._settings = settings
+        self._sampler.use(settings.sample_interval_s)
+
     def launch(self, request: RunRequest, run_dir: Path, monotonic_s: float) -> WorkerHandle:
         """Write the request and start the worker in its own session.
 

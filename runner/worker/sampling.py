@@ -63,6 +63,10 @@ class Sampler:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def use(self, interval_s: float) -> None:
+        """Sample this often from the next sample on."""
+        self._interval_s = interval_s
+
     def watch(self, root: Root) -> None:
         """Begin a run's account; the first sample is taken within one interval."""
         with self._lock:
