@@ -22,7 +22,7 @@ from runner.guards import rules
 from runner.guards.choice import WorkerChoice, choose_worker
 from runner.guards.probe import Probe
 from runner.notify import compose
-from runner.store import decisions, history, presence, queue
+from runner.store import decisions, history, presence, queue, schedules
 from runner.store.history import ExecutionRecord
 from runner.worker.jobs import installed_workers, torch_installed
 from runner.worker.launch import Launcher
@@ -31,8 +31,17 @@ from schemas.errors import WorkerError
 from schemas.execution import Decision, DecisionKind, QueuedRun, RunRequest
 from schemas.machine import GuardDecision, ResourceSnapshot
 
-LOOK_AHEAD = 20
-"""How many of the waiting runs are looked at: one that must wait for a GPU holds up no other."""
+PAGE = 20
+LOOK_AT_MOST = 500
+"""How many of the waiting runs are looked at in a turn, a page at a time, until one starts: those that must wait for a
+GPU hold up no other."""
+FOR_ALL = frozenset({"slots", "hours", "battery", "thermal", "warming_up"})
+"""Refusals that would meet every other run too (emergencies, which the hours do not hold back, are looked at first)."""
+ONE_AT_A_TIME = frozenset({"pipeline", "tuner"})
+"""Workers of which only one runs at a time: they share the GPU, or their state folder. Those of the user's own may
+run side by side, as far as there are slots."""
+BY_HAND = frozenset({TriggerType.MANUAL, TriggerType.EMERGENCY})
+"""A person or a file asked for it: the pause of its schedule does not hold it back."""
 TRAINS_ON_STORED_GAMES = frozenset({"pipeline"})
 """Workers for which `min_data_threshold` means anything; the Go-weight tuner plays its own games."""
 _log = logging.getLogger("ouroboros.launch")
@@ -64,10 +73,10 @@ class LaunchRuns:
         if self._watch.shutting_down or self._runtime.lull.holds:
             return
         with self._runtime.store.read() as session:
-            waiting = queue.waiting(session, now, LOOK_AHEAD)
+            waiting = queue.waiting(session, now, PAGE)
             daemon = presence.get(session)
-        self._forget_all_but(waiting)
         if not waiting:
+            self._forget_all_but([])
             return
         if daemon is not None and daemon.paused:
             note = f": {daemon.paused_note}" if daemon.paused_note else ""
@@ -75,52 +84,75 @@ class LaunchRuns:
             return
         own = [watched.handle.identity.pid for watched in self._watch.runs.values()]
         snapshot = self._probe.snapshot(now, own)
-        refusals = []
+        seen: list[QueuedRun] = []
+        while waiting:
+            seen += waiting
+            goes_on = self._judge_page(waiting, snapshot, now)
+            if not goes_on or len(seen) >= LOOK_AT_MOST:
+                break
+            with self._runtime.store.read() as session:
+                waiting = queue.waiting(session, now, PAGE, offset=len(seen))
+        self._forget_all_but(seen)
+
+    def _judge_page(self, waiting: Sequence[QueuedRun], snapshot: ResourceSnapshot, now: datetime) -> bool:
+        """Start or keep waiting each of them; True if none started and another one behind them might."""
+        with self._runtime.store.read() as session:
+            paused = schedules.pause_notes(session, {run.schedule_name for run in waiting})
+        refusals, started = [], False
         for run in waiting:
-            verdict = self._judge(run, snapshot, now)
+            verdict = self._judge(run, paused.get(run.schedule_name), snapshot, now)
             if verdict.wait is not None:
                 refusals.append((run, verdict.wait))
             else:
                 self._start(run, verdict, now)
+                started = True
         self._keep_waiting(refusals, now)
+        return not started and all(wait.code not in FOR_ALL for _, wait in refusals)
 
-    def _judge(self, run: QueuedRun, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
+    def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
         choice = choose_worker(
             run.schedule.worker, snapshot.gpu, installed_workers(), torch_installed=torch_installed()
         )
-        wait = self._crowd(run, choice) or self._data(run, choice)
+        wait = _pause(run, paused) or self._crowd(run, choice) or self._data(run, choice)
         if wait is not None:
             return Verdict(choice, wait)
+        in_the_way = [other for other in self._watch.under_way if other.schedule_name == run.schedule_name]
+        needs = run.schedule.resource_requirements
+        if in_the_way:  # its CPU use and its GPU come free with it: they must not keep it from being stopped
+            needs = needs.model_copy(update={"max_cpu_usage_percent": 100.0, "max_load_per_core": None})
         guard = rules.decide(
-            run.schedule.resource_requirements,
+            needs,
             self._runtime.settings.guards,
             snapshot,
-            needs_gpu=choice.needs_gpu,
+            needs_gpu=choice.needs_gpu and not in_the_way,
             emergency=run.trigger_type is TriggerType.EMERGENCY,
             previous=self._refused.get(run.occurrence_id),
             now=now,
         )
-        if guard.allowed:
-            return Verdict(choice, None, guard.reason)
-        self._refused[run.occurrence_id] = guard
-        return Verdict(choice, _wait(guard.code, guard.reason))
+        if not guard.allowed:
+            self._refused[run.occurrence_id] = guard
+            return Verdict(choice, _wait(guard.code, guard.reason))
+        for other in in_the_way:  # only now: what runs is not given up for a run that may not start
+            self._watch.cancel_occurrence(other.occurrence_id)
+            reason = f"run {other.execution_id} of the same schedule is being stopped for it"
+            return Verdict(choice, _wait("cancelling", reason))
+        return Verdict(choice, None, guard.reason)
 
     def _crowd(self, run: QueuedRun, choice: WorkerChoice) -> Decision | None:
-        """What other runs under way mean for this one."""
-        under_way = [watched.execution for watched in self._watch.runs.values()]
-        for other in under_way:
+        """What other runs under way mean for this one; under cancel_running, those of its own schedule mean nothing."""
+        others = self._watch.under_way
+        if run.schedule.overlap is OverlapPolicy.CANCEL_RUNNING:
+            others = [other for other in others if other.schedule_name != run.schedule_name]
+        for other in others:
             if other.schedule_name == run.schedule_name:
-                if run.schedule.overlap is OverlapPolicy.CANCEL_RUNNING:
-                    self._watch.cancel_occurrence(other.occurrence_id)
-                    return _wait("cancelling", f"run {other.execution_id} of the same schedule is being stopped for it")
                 return _wait("same_schedule", f"run {other.execution_id} of the same schedule is under way")
-        for other in under_way:
-            if other.worker == choice.worker:
+        for other in others:
+            if other.worker == choice.worker and other.worker in ONE_AT_A_TIME:
                 return _wait("worker_busy", f"run {other.execution_id} ({other.schedule_name}) uses the {other.worker}")
         slots = self._runtime.settings.scheduler.slots
-        if len(under_way) >= slots:
-            names = ", ".join(other.schedule_name for other in under_way)
-            return _wait("slots", f"{len(under_way)} of {slots} slots are taken, by {names}")
+        if len(others) >= slots:
+            names = ", ".join(other.schedule_name for other in others)
+            return _wait("slots", f"{len(others)} of {slots} slots are taken, by {names}")
         return None
 
     def _data(self, run: QueuedRun, choice: WorkerChoice) -> Decision | None:
@@ -211,6 +243,12 @@ class LaunchRuns:
         known = {run.occurrence_id for run in waiting}
         self._refused = {number: said for number, said in self._refused.items() if number in known}
         self._said = {number: said for number, said in self._said.items() if number in known}
+
+
+def _pause(run: QueuedRun, note: str | None) -> Decision | None:
+    if note is None or run.trigger_type in BY_HAND:
+        return None
+    return _wait("schedule_paused", f"its schedule is paused{': ' if note else ''}{note}")
 
 
 def _wait(code: str, reason: str) -> Decision:

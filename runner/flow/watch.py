@@ -80,6 +80,12 @@ class WatchRuns:
         """The runs under way, by execution id."""
         return self._runs
 
+    @property
+    def under_way(self) -> list[ExecutionRecord]:
+        """All that take a slot: the runs, and those whose fate could not be found out or written down yet."""
+        runs = [run.execution for run in self._runs.values()]
+        return [*runs, *(run.execution for number, run in self._undecided.items() if number not in self._runs)]
+
     def take_over(self, now: datetime) -> list[str]:
         """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done."""
         with self._runtime.store.read() as session:

@@ -97,10 +97,14 @@ def free_instant(session: Session, schedule_name: str, instant: datetime) -> dat
     return free_instant(session, schedule_name, latest + timedelta(microseconds=1))
 
 
-def waiting(session: Session, now: datetime, limit: int) -> list[QueuedRun]:
+def waiting(session: Session, now: datetime, limit: int, offset: int = 0) -> list[QueuedRun]:
     """Runs that may start now, in the order in which they should: emergencies, then by priority, then by age."""
     rows = session.scalars(
-        select(OccurrenceRow).where(_QUEUED, OccurrenceRow.not_before <= now).order_by(*_HEAD_FIRST).limit(limit)
+        select(OccurrenceRow)
+        .where(_QUEUED, OccurrenceRow.not_before <= now)
+        .order_by(*_HEAD_FIRST)
+        .limit(limit)
+        .offset(offset)
     )
     return [run for row in rows if (run := to_queued_run(row)) is not None]
 

@@ -1,6 +1,6 @@
 """Schedules: saved, due, accounted for, paused, removed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -202,8 +202,19 @@ def account(session: Session, accounts: Sequence[Account], now: datetime, max_qu
     return recorded
 
 
+def pause_notes(session: Session, names: Collection[str]) -> dict[str, str]:
+    """The notes of those among these schedules that are paused."""
+    rows = session.execute(
+        select(ScheduleRow.name, ScheduleRow.paused_note).where(
+            ScheduleRow.name.in_(names), ScheduleRow.paused_note.is_not(None), ScheduleRow.removed_at.is_(None)
+        )
+    )
+    return {name: note or "" for name, note in rows}
+
+
 def pause(session: Session, name: str, note: str, now: datetime) -> None:
-    """Until `unpause`, what falls due is missed, and the note says why.
+    """Until `unpause`, what falls due is missed and what waits goes on waiting, and the note says why. Runs that a
+    person or a file asked for are not held back.
 
     Raises:
         ScheduleError: no such schedule.

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from daemon_world import ANY_MACHINE, World, schedule, settings_for
+from daemon_world import ANY_MACHINE, World, schedule
 
 from runner import bookkeeping
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
@@ -309,25 +309,6 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     world.turn()
     world.turn()
     assert world.daemon.status.value == "monitoring"
-
-
-def test_slots_give_room_to_different_workers_only(tmp_path):
-    settings = settings_for(tmp_path / "home")
-    wide = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"slots": 2})})
-    with World(tmp_path / "home", START, settings=wide) as world:
-        world.save(
-            schedule("a", "0 * * * *", job="until_stopped"),
-            schedule("b", "0 * * * *", job="ledger"),
-            schedule("c", "0 * * * *", job="until_stopped"),
-        )
-        world.start()
-        world.clock.advance(HOUR)
-        world.turn_until(lambda: fates(world, "b") == [OccurrenceState.SUCCEEDED], "b beside a")
-        (waiting,) = _occurrences(world, "c")
-        assert "uses the daemon_jobs:until_stopped" in waiting.reason
-        (world.home / "let_it_end").touch()
-        ask(world, Verb.CANCEL, CancelArguments(schedule_name="a"))
-        world.turn_until(lambda: fates(world, "c") == [OccurrenceState.SUCCEEDED], "c after a")
 
 
 def _drop(file) -> None:
