@@ -87,7 +87,8 @@ class WatchRuns:
         return [*runs, *(run.execution for number, run in self._undecided.items() if number not in self._runs)]
 
     def take_over(self, now: datetime) -> list[str]:
-        """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done."""
+        """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done.
+        What it interrupted in good order gets its time to start again."""
         with self._runtime.store.read() as session:
             left = [(record, _schedule_of(session, record)) for record in history.unfinished(session)]
         said = []
@@ -97,6 +98,8 @@ class WatchRuns:
             except OuroborosError as error:  # a full disk, say: the daemon serves all the same, and tries again
                 self._undecided[record.execution_id] = UndecidedRun(record, schedule)
                 said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {error}")
+        with self._runtime.store.write() as session:
+            queue.give_time(session, now)
         return said
 
     def add(self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle) -> None:

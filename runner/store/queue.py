@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy import ColumnElement, exists, func, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from runner.store import history
@@ -14,12 +14,12 @@ from runner.store.columns import Unreadable, Word
 from runner.store.engine import insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.states import OccurrenceState, occurrence_state
-from runner.store.tables import OccurrenceRow
+from runner.store.tables import ExecutionRow, OccurrenceRow
 from schemas.automation import TriggerType
 from schemas.execution import Outcome, QueuedRun
 
 _SAME_MOMENT = timedelta(seconds=1)
-_NAMES_PER_QUERY = 500
+_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +134,34 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
     """End as missed what still waits past its start deadline; the reason tells what it last waited for. Returns the
     runs, without those whose definition cannot be read: their rows say so.
 
-    A retry is no longer an occurrence that never ran: it ends as failed.
+    What has run already, and waits for a further execution, is no occurrence that never ran: it ends as failed.
     """
     rows = session.scalars(select(OccurrenceRow).where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
     expired = [run for row in rows if (run := to_queued_run(row)) is not None]
+    ran = _that_ran(session, [row.id for row in rows])
     for row in rows:
         if isinstance(row.definition, Unreadable):
             row.reason = row.definition.problem
         waited = f": {row.reason}" if row.reason else ""
-        row.state = OccurrenceState.MISSED if row.attempt == 1 else OccurrenceState.FAILED
+        row.state = OccurrenceState.FAILED if row.id in ran else OccurrenceState.MISSED
         row.reason = f"still waiting at its start deadline{waited}"
         row.finished_at = now
     session.flush()
     return expired
+
+
+def give_time(session: Session, now: datetime) -> int:
+    """At a daemon's start: runs that the last shutdown interrupted may start as late as if they fell due now, however
+    long the daemon was away. Returns how many."""
+    interrupted = exists().where(
+        ExecutionRow.occurrence_id == OccurrenceRow.id, ExecutionRow.attempt == OccurrenceRow.attempt
+    )
+    rows = session.scalars(select(OccurrenceRow).where(_QUEUED, interrupted)).all()
+    for row in rows:
+        if row.definition is not None and not isinstance(row.definition, Unreadable):
+            row.start_deadline = max(row.start_deadline, start_deadline(row.definition, now))
+    session.flush()
+    return len(rows)
 
 
 def defer(session: Session, occurrence_id: int, reason: str, not_before: datetime) -> bool:
@@ -231,10 +246,10 @@ def active(session: Session, schedule_names: Collection[str]) -> dict[str, Activ
     """What each of these schedules has queued and running; those with nothing are absent."""
     names = list(schedule_names)
     found: dict[str, ActiveOccurrences] = {}
-    for start in range(0, len(names), _NAMES_PER_QUERY):
+    for start in range(0, len(names), _PER_QUERY):
         rows = session.execute(
             select(OccurrenceRow.schedule_name, OccurrenceRow.id, OccurrenceRow.state)
-            .where(_ACTIVE, OccurrenceRow.schedule_name.in_(names[start : start + _NAMES_PER_QUERY]))
+            .where(_ACTIVE, OccurrenceRow.schedule_name.in_(names[start : start + _PER_QUERY]))
             .order_by(OccurrenceRow.id)
         )
         for name, occurrence_id, state in rows:
@@ -258,6 +273,15 @@ def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:
 _QUEUED = OccurrenceRow.state == _constant(OccurrenceState.QUEUED)
 _ACTIVE = OccurrenceRow.state.in_([_constant(OccurrenceState.QUEUED), _constant(OccurrenceState.RUNNING)])
 _HEAD_FIRST = (OccurrenceRow.queue_rank, OccurrenceRow.scheduled_for, OccurrenceRow.id)
+
+
+def _that_ran(session: Session, occurrence_ids: Sequence[int]) -> set[int]:
+    """Those with an execution."""
+    ran: set[int] = set()
+    for start in range(0, len(occurrence_ids), _PER_QUERY):
+        some = occurrence_ids[start : start + _PER_QUERY]
+        ran |= set(session.scalars(select(ExecutionRow.occurrence_id).where(ExecutionRow.occurrence_id.in_(some))))
+    return ran
 
 
 def _bound(news: Sequence[NewOccurrence], room: int) -> list[NewOccurrence]:

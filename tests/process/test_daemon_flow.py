@@ -191,9 +191,11 @@ def test_a_shutdown_saves_the_run_which_goes_on_without_using_up_a_retry(tmp_pat
         assert fates(world, "hourly") == [OccurrenceState.QUEUED]
     (home / "let_it_end").touch()
     with World(home, START) as world:
+        world.clock.advance(timedelta(days=3))
         world.start()
-        world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run going on")
-        assert [run.attempt for run in runs_of(world, "hourly")] == [1, 1]
+        world.turn_until(lambda: fates(world, "hourly")[0] is OccurrenceState.SUCCEEDED, "the run going on, days later")
+        assert [run.attempt for run in runs_of(world, "hourly") if run.occurrence_id == 1] == [1, 1]
+        world.turn_until(world.is_quiet, "the end")
 
 
 def test_a_worker_outlives_its_daemon_and_is_adopted_by_the_next(tmp_path):

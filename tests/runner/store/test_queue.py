@@ -196,6 +196,26 @@ def test_a_retry_past_its_deadline_failed_it_was_not_missed(store: Store, now: d
         assert record.state is OccurrenceState.FAILED
 
 
+def test_what_a_shutdown_interrupted_was_not_missed_either_and_a_start_gives_it_time(
+    store: Store, now: datetime
+) -> None:
+    later = now + timedelta(days=3)
+    with store.write() as session:
+        interrupted, waiting, retried = (put(session, now, name) for name in ("interrupted", "waiting", "retried"))
+        for number in (interrupted, retried):
+            begin(session, number, now)
+        queue.retry(session, interrupted, now, "the daemon stopped", attempt=1)
+        queue.retry(session, retried, now, "crashed")
+        assert queue.give_time(session, later) == 1
+        assert [run.occurrence_id for run in queue.expire(session, later)] == [waiting, retried]
+        assert [run.start_deadline for run in queue.queued(session, 9)] == [later + timedelta(hours=12)]
+        queue.expire(session, later + timedelta(days=1))
+        fates = [
+            record.state for number in (interrupted, waiting, retried) if (record := occurrences.get(session, number))
+        ]
+    assert fates == [OccurrenceState.FAILED, OccurrenceState.MISSED, OccurrenceState.FAILED]
+
+
 def test_only_what_waits_can_be_cancelled_skipped_or_coalesced(store: Store, now: datetime) -> None:
     with store.write() as session:
         running, cancelled, skipped, merged = (put(session, now, name) for name in ("a", "b", "c", "d"))
