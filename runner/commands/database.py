@@ -5,10 +5,14 @@ from pathlib import Path
 
 import click
 
+from runner.clock import SystemClock
 from runner.commands.opening import opened
+from runner.flow.runtime import Runtime
+from runner.maintenance import Maintenance
+from runner.notify.outbound import Outbound
 from runner.store import administration
 from runner.store.administration import ExportFormat
-from schemas.errors import DatabaseDamagedError
+from schemas.errors import DatabaseDamagedError, MachineError
 
 
 @click.group("db")
@@ -48,3 +52,20 @@ def export(folder: Path, kind: str) -> None:
     with opened() as (_, store):
         for path in administration.export(store, folder, ExportFormat(kind)):
             click.echo(path)
+
+
+@database.command()
+def prune() -> None:
+    """Remove now what is older than the `storage.keep_*` settings allow, as the daemon does by itself once a day."""
+    with opened() as (settings, store):
+        clock = SystemClock()
+        runtime = Runtime(settings, store, clock, Outbound([], settings.notifications))
+        try:
+            cleaned = Maintenance(runtime).clean_up(clock.now())
+        except OSError as error:
+            raise MachineError(
+                f"a run folder cannot be removed: {error.strerror}",
+                where=str(error.filename),
+                remedy="Run it as the user whom the daemon runs as.",
+            ) from error
+    click.echo(f"{cleaned.rows:,} rows and {cleaned.run_folders:,} run folders removed")

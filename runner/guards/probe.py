@@ -1,6 +1,5 @@
 """The machine as a run would find it: container limits applied, CPU smoothed."""
 
-import logging
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -15,7 +14,6 @@ from runner.guards.gpu import GpuProbe, NvmlProbe
 from schemas.errors import MachineError
 from schemas.machine import GuardSettings, ResourceSnapshot
 
-_log = logging.getLogger(__name__)
 _GIB = 1024.0**3
 
 

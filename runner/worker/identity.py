@@ -1,9 +1,7 @@
 """Who a process is beyond doubt, and whether that one still lives."""
 
 import os
-import select
 import signal
-import time
 from functools import cache
 from pathlib import Path
 
@@ -87,27 +85,6 @@ def send_signal(identity: ProcessIdentity, signal_number: int) -> bool:
         signal.pidfd_send_signal(descriptor, signal_number)
     except (ProcessLookupError, PermissionError):
         return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def wait_until_dead(identity: ProcessIdentity, timeout_s: float) -> bool:
-    """Wait at most `timeout_s` for the process to end, whoever its parent is; True when it has.
-
-    It does not reap: a child of ours stays a zombie until it is waited for.
-    """
-    try:
-        descriptor = os.pidfd_open(identity.pid)
-    except ProcessLookupError:
-        return True
-    deadline_s = time.monotonic() + timeout_s
-    try:
-        while is_alive(identity):
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                return False
-            select.select([descriptor], [], [], left_s)  # readable once the process has ended
     finally:
         os.close(descriptor)
     return True

