@@ -7,7 +7,6 @@ again. Signals and other threads only set flags and wake the loop.
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from runner.flow.watch import WatchRuns
 from runner.notify import compose
 from runner.store import presence
 from runner.store.presence import DaemonRecord
+from runner.wake import Wake
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
 from schemas.errors import StateError
@@ -72,7 +72,7 @@ class Daemon:
     steps: Steps
     backgrounds: Sequence[Background] = ()
     """Threads beside the loop, which it supervises."""
-    wake: threading.Event = field(default_factory=threading.Event)
+    wake: Wake = field(default_factory=Wake)
     on_turn: Callable[[RunnerStatus], None] = lambda _status: None
     """Called after each turn: the progress line."""
     on_step: Callable[[], None] = lambda: None
@@ -140,8 +140,7 @@ class Daemon:
             self.tick(clock.now())
             self.on_turn(self._status)
             if not self._drained():
-                self.wake.wait(self._patience_s(clock.now()))
-                self.wake.clear()
+                self.wake.sleep(self._patience_s(clock.now()))
         self._end(clock.now())
 
     def request_stop(self) -> None:

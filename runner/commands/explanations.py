@@ -72,7 +72,7 @@ def explain(cron: str, timezone: str, name: str) -> None:
     """Say in English what a CRON line means, and when it fires next."""
     now = datetime.now(UTC)
     coming = fires.check(name, cron, timezone, now)
-    click.echo(describe(name, cron, timezone))
+    click.echo(describe(cron, timezone, name))
     for instant in coming:
         click.echo(f"  {when(instant, now)}")
 

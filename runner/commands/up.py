@@ -33,16 +33,15 @@ def up() -> None:
 
     The first start seeds the default schedules and triggers and begins one run at once.
     """
-    with Service(get_config()) as service:
+    with Service(get_config()) as service, ServiceNotifier() as notifier:
         _spare_the_collector()
         _introduce(service, datetime.now(UTC))
         progress = ProgressLine()
         service.daemon.steps.watch.listener = progress.tell
-        notifier = ServiceNotifier()
 
         def on_turn(status: RunnerStatus) -> None:
+            progress.settle(status, service.daemon.steps.launch.head)
             notifier.show(f"{status.value}; {progress.text}" if progress.text else status.value)
-            progress.settle(status)
 
         service.daemon.on_turn = on_turn
         service.daemon.on_step = notifier.feed

@@ -1,0 +1,43 @@
+"""What the service manager hears, on a real socket; and that nothing waits for one who does not listen."""
+
+import socket
+
+import pytest
+
+from runner.systemd import ServiceNotifier
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's path has 107 bytes at most
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind("notify")
+        listening.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", "notify")
+        yield listening
+
+
+def test_each_is_told_and_a_status_only_when_it_is_news(manager):
+    with ServiceNotifier() as notifier:
+        notifier.ready()
+        notifier.feed()
+        notifier.feed()
+        notifier.show("monitoring")
+        notifier.show("monitoring")
+        notifier.stopping()
+    told = [manager.recv(4096).decode() for _ in range(4)]
+    assert told == ["READY=1", "WATCHDOG=1", "STATUS=monitoring", "STOPPING=1"]
+
+
+def test_a_manager_that_does_not_read_holds_nothing_up(manager):
+    with ServiceNotifier() as notifier:
+        for number in range(5000):
+            notifier.show(f"turn {number}")
+    assert manager.recv(4096) == b"STATUS=turn 0"
+
+
+def test_without_a_manager_nothing_happens(monkeypatch):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    with ServiceNotifier() as notifier:
+        notifier.ready()
+        notifier.show("monitoring")
