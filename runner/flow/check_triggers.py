@@ -5,7 +5,8 @@ killed after it, the cursor keeps the same games or file from firing twice.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,16 +20,30 @@ from runner.store.triggers import TriggerRecord, UnreadableTrigger
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.context import ConditionContext
-from runner.triggers.drops import ClaimedDrop, claim_trigger_file, finish_claims, reject, unrecorded
+from runner.triggers.drops import ClaimedDrop, claim_trigger_file, finish_claims, reject, trigger_file_waits, unrecorded
 from runner.triggers.evaluation import Evaluation, Evaluator
 from runner.triggers.store_view import StoreView
 from schemas.automation import TriggerCondition, TriggerType
-from schemas.errors import ScheduleError
+from schemas.errors import ScheduleError, StateError
+from schemas.instants import to_text
 from schemas.machine import ResourceSnapshot
 
+FILE_INTERVAL_S = 1.0
+"""A trigger file is looked for at least so often, whatever its trigger's interval."""
 KEEP_LOOK_S = 60.0
 """A look that found nothing new is written down this often; trigger files are looked at every second."""
 _log = logging.getLogger("ouroboros.triggers")
+
+
+@dataclass(frozen=True, slots=True)
+class _Firing:
+    """What fired, and is to be written down."""
+
+    trigger: TriggerCondition
+    drop: ClaimedDrop | None
+    """The file that asked for it, moved out of its place already."""
+    why: str
+    cursor: str | None
 
 
 class CheckTriggers:
@@ -45,21 +60,51 @@ class CheckTriggers:
         self._machine = machine
         self.working_dir = working_dir
         self._evaluator = Evaluator(wake, runtime.clock.monotonic_s)
+        self._known: dict[str, TriggerRecord] = {}
+        """As the database had them when it last changed."""
         self._looked_at_s: dict[str, float] = {}
         self._kept_at_s: dict[str, float] = {}
+        self._left: list[_Firing] = []
+        """Their files are claimed, and the database would not take them."""
 
     def __call__(self, now: datetime) -> None:
-        """Collect what earlier looks found, then begin new ones."""
-        for evaluation in self._evaluator.collect():
-            self._take(evaluation, now)
+        """Collect what earlier looks found, then begin new ones. One that cannot be dealt with holds up no other."""
+        troubles = [*self._record_left(now), *self._take_all(self._evaluator.collect(), now)]
+        self._read(now)
+        for record in self._known.values():
+            self._look_at(record, now)
+        if troubles:
+            raise troubles[0]
+
+    def _record_left(self, now: datetime) -> list[StateError]:
+        """What fired, and could not be written down at an earlier turn."""
+        left, self._left = self._left, []
+        troubles = []
+        for firing in left:
+            try:
+                self._record_firing(firing, now)
+            except StateError as error:
+                troubles.append(error)
+        return troubles
+
+    def _take_all(self, evaluations: Sequence[Evaluation], now: datetime) -> list[StateError]:
+        troubles = []
+        for evaluation in evaluations:
+            try:
+                self._take_or_tell(evaluation, now)
+            except StateError as error:  # of the database, not of this trigger: its condition holds at the next look
+                troubles.append(error)
+        return troubles
+
+    def _read(self, now: datetime) -> None:
+        if self._runtime.lull.holds:
+            return
         with self._runtime.store.read() as session:
             known, unreadable = triggers.look_up(session)
+        self._known = {record.name: record for record in known}
         for broken in unreadable:
             if broken.enabled:
                 self._stop(broken, now)
-        for record in known:
-            if self._is_due(record, now) and self._begin(record, now):
-                self._looked_at_s[record.name] = self._runtime.clock.monotonic_s()
 
     def take_over(self, now: datetime) -> None:
         """Record the trigger files that an earlier daemon had claimed when it was killed, as their trigger's runs."""
@@ -72,22 +117,11 @@ class CheckTriggers:
             finish_claims(file, folder)
             for drop in unrecorded(folder, known):
                 if drop.original_name == file.name:
-                    self._record_firing(record.condition, drop, "claimed before a restart", None, now)
+                    self._record_firing(_Firing(record.condition, drop, "claimed before a restart", None), now)
 
     def close(self) -> None:
         """Wait a moment for looks under way."""
         self._evaluator.close()
-
-    def _is_due(self, record: TriggerRecord, now: datetime) -> bool:
-        condition = record.condition
-        if not record.enabled or record.paused_note is not None:
-            return False
-        last = record.last_triggered
-        # A clock that was set back must not stretch a cooldown: a firing in the future counts as just now.
-        if last is not None and last <= now < last + timedelta(hours=condition.cooldown_hours):
-            return False
-        looked_at_s = self._looked_at_s.get(record.name, float("-inf"))
-        return self._runtime.clock.monotonic_s() - looked_at_s >= condition.check_interval_s
 
     def _stop(self, broken: UnreadableTrigger, now: datetime) -> None:
         message = compose.alert(
@@ -103,6 +137,34 @@ class CheckTriggers:
             self._runtime.outbound.put(session, message, now)
         _log.error("Trigger %s is disabled: %s", broken.name, broken.problem)
 
+    def _look_at(self, record: TriggerRecord, now: datetime) -> None:
+        """Begin a look if its time has come; in the cooldown, say what waits for its end."""
+        if not record.enabled or record.paused_note is not None:
+            return
+        interval_s, clock_s = record.condition.check_interval_s, self._runtime.clock.monotonic_s()
+        if _is_manual(record):  # somebody waits for it
+            interval_s = min(interval_s, FILE_INTERVAL_S)
+        if clock_s - self._looked_at_s.get(record.name, float("-inf")) < interval_s:
+            return
+        until = _cooldown_end(record, now)
+        if until is None:
+            looked = self._begin(record, now)
+        else:
+            looked = _is_manual(record)
+            if looked:
+                self._tell_of_cooldown(record, until, now)
+        if looked:
+            self._looked_at_s[record.name] = clock_s
+
+    def _tell_of_cooldown(self, record: TriggerRecord, until: datetime, now: datetime) -> None:
+        file = self._trigger_file(record.condition)
+        verdict = f"{file.name} is there and waits: in cooldown until {to_text(until)}"
+        if record.last_verdict == verdict or not trigger_file_waits(file, now):
+            return
+        with self._runtime.store.write() as session:
+            triggers.checked(session, record.name, verdict, now)
+        _log.info("Trigger %s: %s", record.name, verdict)
+
     def _begin(self, record: TriggerRecord, now: datetime) -> bool:
         settings = self._runtime.settings
         context = ConditionContext(
@@ -116,6 +178,15 @@ class CheckTriggers:
         )
         return self._evaluator.start(record.condition, context)
 
+    def _take_or_tell(self, evaluation: Evaluation, now: datetime) -> None:
+        try:
+            self._take(evaluation, now)
+        except StateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one trigger's trouble costs a row and an alert, and no other
+            _log.exception("Trigger %s", evaluation.trigger.name)
+            self._keep_error(Evaluation(evaluation.trigger, None, f"{type(error).__name__}: {error}"), now)
+
     def _take(self, evaluation: Evaluation, now: datetime) -> None:
         if evaluation.verdict is None:
             self._keep_error(evaluation, now)
@@ -128,8 +199,7 @@ class CheckTriggers:
         """Nothing fired: write it down when the cursor has moved, or after a while."""
         assert evaluation.verdict is not None
         name, verdict, clock_s = evaluation.trigger.name, evaluation.verdict, self._runtime.clock.monotonic_s()
-        with self._runtime.store.read() as session:
-            record = triggers.get(session, name)
+        record = self._known.get(name)
         if record is None:
             return
         moved = verdict.cursor not in ("", record.cursor_json)
@@ -164,23 +234,37 @@ class CheckTriggers:
             if drop is None:
                 return  # gone again, or taken by an earlier look
         self._runtime.reach("trigger.judged")
-        self._record_firing(trigger, drop, verdict.reason, verdict.cursor or None, now)
+        self._record_firing(_Firing(trigger, drop, verdict.reason, verdict.cursor or None), now)
 
-    def _record_firing(
-        self, trigger: TriggerCondition, drop: ClaimedDrop | None, why: str, cursor: str | None, now: datetime
-    ) -> None:
-        with self._runtime.store.write() as session:
-            problem = self._record(session, trigger, drop, why, now)
-            fired = not problem
-            reason = f"{why}; {problem}" if problem else why
-            triggers.checked(session, trigger.name, reason, now, cursor_json=cursor, fired=fired)
-            if trigger.trigger_type is TriggerType.PERFORMANCE_DRIVEN and fired:
-                message = compose.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
-                self._runtime.outbound.put(session, message, now)
+    def _record_firing(self, firing: _Firing, now: datetime) -> None:
+        """Write down what fired.
+
+        Raises:
+            StateError: not now. Where its file is claimed, so that no later look would find it, it is kept.
+        """
+        try:
+            with self._runtime.store.write() as session:
+                reason, problem = self._record_in(session, firing, now)
+        except StateError:
+            if firing.drop is not None:
+                self._left.append(firing)
+            raise
+        trigger, drop = firing.trigger, firing.drop
         self._runtime.reach("trigger.recorded")
         if drop is not None and problem:
             reject(drop.path, problem)
         _log.info("Trigger %s fired: %s", trigger.name, reason)
+
+    def _record_in(self, session: Session, firing: _Firing, now: datetime) -> tuple[str, str]:
+        trigger = firing.trigger
+        problem = self._record(session, trigger, firing.drop, firing.why, now)
+        fired = not problem
+        reason = f"{firing.why}; {problem}" if problem else firing.why
+        triggers.checked(session, trigger.name, reason, now, cursor_json=firing.cursor, fired=fired)
+        if trigger.trigger_type is TriggerType.PERFORMANCE_DRIVEN and fired:
+            message = compose.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
+            self._runtime.outbound.put(session, message, now)
+        return reason, problem
 
     def _record(
         self, session: Session, trigger: TriggerCondition, drop: ClaimedDrop | None, reason: str, now: datetime
@@ -235,6 +319,16 @@ class CheckTriggers:
 
     def _trigger_file(self, trigger: TriggerCondition) -> Path:
         return self.working_dir / TriggerFileParameters.model_validate(trigger.parameters).trigger_file
+
+
+def _cooldown_end(record: TriggerRecord, now: datetime) -> datetime | None:
+    """None: it may fire."""
+    last = record.last_triggered
+    if last is None:
+        return None
+    end = last + timedelta(hours=record.condition.cooldown_hours)
+    # A clock that was set back must not stretch a cooldown: a firing in the future counts as none.
+    return end if last <= now < end else None
 
 
 def _is_manual(record: TriggerRecord) -> bool:

@@ -31,6 +31,8 @@ class TakeDrops:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._recovered = False
+        self._claimed: list[ClaimedDrop] = []
+        """Moved out of the folder, and not in the database yet."""
         self.patience_s = float("inf")
         """How long the loop may sleep because of drops: short while a file is still being written."""
 
@@ -46,7 +48,9 @@ class TakeDrops:
         found = scan(folder, now, FILES_PER_TURN)
         self.patience_s = 0.0 if found.more else UNSETTLED_LOOK_S if found.unsettled else float("inf")
         self._runtime.reach("drop.claimed")
-        self._record(found.claimed, now)
+        self._claimed += found.claimed
+        self._record(self._claimed, now)
+        self._claimed = []
         self._archive_finished()
 
     def _record(self, claimed: Sequence[ClaimedDrop], now: datetime) -> None:
