@@ -1,4 +1,5 @@
-"""The progress of the run under way: one live line on a terminal, plain lines elsewhere."""
+"""The progress of the run under way, or what the next one waits for: one live line on a terminal, plain lines
+elsewhere."""
 
 import time
 from types import TracebackType
@@ -10,6 +11,7 @@ from rich.text import Text
 from runner.commands.tables import console, win_rate
 from runner.store.history import ExecutionRecord
 from schemas.automation import RunnerStatus
+from schemas.execution import Decision, QueuedRun
 from schemas.model import PipelineState
 
 PLAIN_INTERVAL_S = 10.0
@@ -24,9 +26,9 @@ class ProgressLine:
         self._plain = not console.is_terminal
         self._printed_at_s = float("-inf")
         self._printed_for: tuple[int, str | None, int] | None = None
-        self._idle_told = False
+        self._idle_told: tuple[str, ...] = ()
         self.text = ""
-        """The line as last shown; empty while nothing runs."""
+        """The line as last shown; empty while nothing runs or waits."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -44,7 +46,7 @@ class ProgressLine:
     def tell(self, execution: ExecutionRecord, state: PipelineState) -> None:
         """Show a state of a run."""
         self.text = describe(execution, state)
-        self._idle_told = False
+        self._idle_told = ()
         if not self._plain:
             self._live.update(Text(self.text))
             return
@@ -54,16 +56,20 @@ class ProgressLine:
             console.print(self.text, soft_wrap=True)
             self._printed_for, self._printed_at_s = shown, now_s
 
-    def settle(self, status: RunnerStatus) -> None:
-        """Nothing runs: say so once."""
-        if status is RunnerStatus.EXECUTING or self._idle_told:
+    def settle(self, status: RunnerStatus, waiting: tuple[QueuedRun, Decision] | None = None) -> None:
+        """Nothing runs: say so, or what the next run waits for; once, and again when that is another thing."""
+        if status is RunnerStatus.EXECUTING:
             return
-        self._idle_told, self.text = True, ""
-        self._printed_for = None
+        run, wait = waiting or (None, None)
+        idle = (run.schedule_name, wait.code) if run and wait else (status.value,)
+        if idle == self._idle_told:
+            return
+        self._idle_told, self._printed_for = idle, None
+        self.text = f"{run.schedule_name} waits: {wait.reason}" if run and wait else ""
         if self._plain:
-            console.print(f"The daemon is {status.value}.", soft_wrap=True)
+            console.print(self.text or f"The daemon is {status.value}.", soft_wrap=True, markup=False)
         else:
-            self._live.update(Text(f"{status.value}: `ouroboros status` tells what comes next"))
+            self._live.update(Text(self.text or f"{status.value}: `ouroboros status` tells what comes next"))
 
 
 def describe(execution: ExecutionRecord, state: PipelineState) -> str:

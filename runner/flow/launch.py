@@ -67,6 +67,8 @@ class LaunchRuns:
         self._probe = probe
         self._refused: dict[int, GuardDecision] = {}
         self._said: dict[int, tuple[str, float]] = {}
+        self.head: tuple[QueuedRun, Decision] | None = None
+        """The first of the waiting runs and why it waits, as of the last look; None: nothing waits, or it started."""
 
     def __call__(self, now: datetime) -> None:
         """Start what may start."""
@@ -75,6 +77,7 @@ class LaunchRuns:
         with self._runtime.store.read() as session:
             waiting = queue.waiting(session, now, PAGE)
             daemon = presence.get(session)
+        self.head = None
         if not waiting:
             self._forget_all_but([])
             return
@@ -217,6 +220,8 @@ class LaunchRuns:
         _log.info("Run %s of %s started: %s", execution.execution_id, run.schedule_name, execution.worker)
 
     def _keep_waiting(self, refusals: Sequence[tuple[QueuedRun, Decision]], now: datetime) -> None:
+        if refusals and self.head is None:
+            self.head = refusals[0]
         clock_s = self._runtime.clock.monotonic_s()
         news = [(run, wait) for run, wait in refusals if self._is_news(run, wait, clock_s)]
         if not news:
