@@ -1,12 +1,12 @@
-"""Does the champion win less than it was registered with? A sequential test on the games it really played.
+"""Does the champion win less than it is registered with? A sequential test on the games it really played.
 
-Wald's sequential probability ratio test (A. Wald, Sequential Analysis, 1947) of H0: the mean score is p0, the
-registered win rate, against H1: it is p1 = p0 - degradation_threshold. A game scores s = 1 (win), 1/2 (draw), 0 (loss)
-and adds s ln(p1/p0) + (1-s) ln((1-p1)/(1-p0)) to the log likelihood ratio. Its exponential is a supermartingale under
-H0, and its inverse one under H1, for any scores in [0, 1] of that mean (by convexity), so that by Ville's inequality
-stopping at ln(1/alpha) and ln(beta) keeps both error rates without Wald's approximation: a healthy champion is called
-degraded in at most a share alpha of the tests, and a degraded one healthy in at most beta. After either decision a new
-test begins.
+Wald's sequential probability ratio test (A. Wald, Sequential Analysis, 1947) of H0: the mean score is p0, the win rate
+registered for production, against H1: it is p1 = p0 - degradation_threshold. A game scores s = 1 (win), 1/2 (draw), 0
+(loss) and adds s ln(p1/p0) + (1-s) ln((1-p1)/(1-p0)) to the log likelihood ratio. Its exponential is a supermartingale
+under H0, and its inverse one under H1, for any scores in [0, 1] of that mean (by convexity), so that by Ville's
+inequality stopping at ln(1/alpha) and ln(beta) keeps both error rates without Wald's approximation: a healthy champion
+is called degraded in at most a share alpha of the tests, and a degraded one healthy in at most beta. After either
+decision a new test begins.
 
 Every game decides once: the cursor holds how far each log has been read, and the running sum.
 """
@@ -39,8 +39,8 @@ class DegradationParameters(Frozen):
     beta: float = Field(default=0.10, gt=0, lt=0.5)
     """Error rate, in each test, of calling one healthy that has lost `degradation_threshold`; the next test follows."""
     registered_win_rate: float | None = Field(default=None, gt=0, lt=1)
-    """None: that of the last successful run that measured one. Give it where the opponents met in production differ
-    from those the champion was measured against."""
+    """What a healthy champion scores against the opponents met in production. It must be given: the win rate that a run
+    measured is one against other opponents (the Go-weight tuner's: its own starting weights), and says nothing here."""
     snake_name: str | None = None
     """Only games of this snake; None: all that lie in the games folder."""
 
@@ -54,7 +54,7 @@ class _TestInHand(Frozen):
     champion: str
     """Which champion and rate the sum belongs to; another one begins a new test."""
     since: datetime | None
-    """Games that ended before the champion was registered are not its games."""
+    """Games that ended before the champion was found are not its games."""
     files: dict[str, _FileRead]
     log_ratio: float = 0.0
     games: int = 0
@@ -65,11 +65,11 @@ def check_performance_degradation(context: ConditionContext) -> ConditionVerdict
     """Fires when the test finds for H1. Imported games and games of a snake alone are not looked at."""
     wanted = DegradationParameters.model_validate(dict(context.parameters))
     memory = remembered(_TestInHand, context.cursor)
-    champion, rate, since = _registered(wanted, context)
+    rate = wanted.registered_win_rate
     if rate is None:
-        return ConditionVerdict(False, "no run has measured a win rate yet, so there is nothing to compare with",
-                                context.cursor)  # fmt: skip
-    rate = min(rate, 0.999)
+        told = "its parameters lack registered_win_rate, the win rate in production to compare with; it never fires"
+        return ConditionVerdict(False, told, context.cursor)
+    champion, since = _champion(rate, context)
     if rate <= wanted.degradation_threshold:
         told = f"the registered win rate {rate:.3f} cannot fall by {wanted.degradation_threshold:g}"
         return ConditionVerdict(False, told, context.cursor)
@@ -78,13 +78,10 @@ def check_performance_degradation(context: ConditionContext) -> ConditionVerdict
     return _test(wanted, rate, memory, context.settings.games_dir)
 
 
-def _registered(wanted: DegradationParameters, context: ConditionContext) -> tuple[str, float | None, datetime | None]:
-    if wanted.registered_win_rate is not None:
-        return f"given {wanted.registered_win_rate}", wanted.registered_win_rate, None
+def _champion(rate: float, context: ConditionContext) -> tuple[str, datetime | None]:
+    """The champion of the last run that measured one, with the rate it is held to; and since when it is the one."""
     run = context.view.last_measured_success()
-    if run is None:
-        return "", None, None
-    return f"{run.best_model_version} {run.best_win_rate:.6f}", run.best_win_rate, run.completed_at
+    return (f"given {rate}", None) if run is None else (f"{run.best_model_version} {rate}", run.completed_at)
 
 
 def _test(wanted: DegradationParameters, rate: float, memory: _TestInHand, games_dir: Path) -> ConditionVerdict:

@@ -9,6 +9,7 @@ from runner.triggers.degradation import check_performance_degradation
 from schemas.settings import Settings
 
 Make = Callable[..., ConditionContext]
+RATE = {"registered_win_rate": 0.6}
 
 
 def append(settings: Settings, lines: list[str], name: str = "Ouro-20261121.jsonl") -> None:
@@ -16,36 +17,38 @@ def append(settings: Settings, lines: list[str], name: str = "Ouro-20261121.json
         handle.writelines(lines)
 
 
-def test_without_a_measured_win_rate_there_is_nothing_to_compare(context_with: Make, view: Any) -> None:
-    verdict = check_performance_degradation(context_with(view()))
-    assert not verdict.fired
-    assert "no run has measured" in verdict.reason
+def test_without_a_rate_in_production_it_says_what_is_missing_and_never_fires(
+    context_with: Make, view: Any, run: Any, game: Any, settings: Settings
+) -> None:
+    append(settings, [game(f"g{number}", "loss") for number in range(500)])
+    verdict = check_performance_degradation(context_with(view(measured=run(7, best_win_rate=0.9))))
+    assert (verdict.fired, verdict.reason.split(",")[0]) == (False, "its parameters lack registered_win_rate")
 
 
 def test_losses_in_a_row_fire_after_as_many_as_the_test_needs(
     context_with: Make, view: Any, run: Any, game: Any, settings: Settings
 ) -> None:
-    champion = view(measured=run(7, best_win_rate=0.6))
+    champion = view(measured=run(7))
     needed = math.ceil(math.log(1 / 0.01) / math.log((1 - 0.55) / (1 - 0.6)))
     append(settings, [game(f"g{number}", "loss") for number in range(needed - 1)])
-    first = check_performance_degradation(context_with(champion))
+    first = check_performance_degradation(context_with(champion, **RATE))
     assert (first.fired, first.reason) == (
         False, f"undecided after {needed - 1} games, mean score 0.000, registered 0.600",
     )  # fmt: skip
-    again = check_performance_degradation(context_with(champion, first.cursor))
+    again = check_performance_degradation(context_with(champion, first.cursor, **RATE))
     assert again == first, "the same games do not decide twice"
     append(settings, [game("last", "loss")])
-    third = check_performance_degradation(context_with(champion, again.cursor))
+    third = check_performance_degradation(context_with(champion, again.cursor, **RATE))
     assert third.fired
     assert f"mean score 0.000 over {needed} games, registered 0.600" in third.reason
-    assert not check_performance_degradation(context_with(champion, third.cursor)).fired
+    assert not check_performance_degradation(context_with(champion, third.cursor, **RATE)).fired
 
 
 def test_wins_end_the_test_for_healthy_and_a_new_one_begins(
     context_with: Make, view: Any, run: Any, game: Any, settings: Settings
 ) -> None:
     append(settings, [game(f"g{number}") for number in range(100)])
-    verdict = check_performance_degradation(context_with(view(measured=run(7))))
+    verdict = check_performance_degradation(context_with(view(measured=run(7)), **RATE))
     assert (verdict.fired, verdict.reason.split(":")[0]) == (False, "not degraded")
     assert '"games":19' in verdict.cursor
 
@@ -61,7 +64,7 @@ def test_only_its_own_production_games_count(
         game("draw", "draw"),
     ]
     append(settings, lines)
-    verdict = check_performance_degradation(context_with(view(measured=run(7)), snake_name="Ouro"))
+    verdict = check_performance_degradation(context_with(view(measured=run(7)), snake_name="Ouro", **RATE))
     assert verdict.reason == "undecided after 1 games, mean score 0.500, registered 0.600"
 
 
@@ -69,12 +72,15 @@ def test_another_champion_begins_a_new_test(
     context_with: Make, view: Any, run: Any, game: Any, settings: Settings
 ) -> None:
     append(settings, [game(f"g{number}", "loss") for number in range(10)])
-    first = check_performance_degradation(context_with(view(measured=run(7))))
+    first = check_performance_degradation(context_with(view(measured=run(7)), **RATE))
     assert "after 10 games" in first.reason
-    same = check_performance_degradation(context_with(view(measured=run(9)), first.cursor))
+    same = check_performance_degradation(context_with(view(measured=run(9)), first.cursor, **RATE))
     assert "after 10 games" in same.reason, "a later run that changed nothing is the same champion"
-    second = check_performance_degradation(context_with(view(measured=run(9, best_win_rate=0.62)), first.cursor))
-    assert second.reason == "undecided after 0 games, registered 0.620"
+    better = view(measured=run(9, best_model_version="abc"))
+    second = check_performance_degradation(context_with(better, first.cursor, **RATE))
+    assert second.reason == "undecided after 0 games, registered 0.600"
+    other_rate = check_performance_degradation(context_with(view(), first.cursor, registered_win_rate=0.62))
+    assert other_rate.reason == "undecided after 0 games, registered 0.620"
 
 
 def test_a_rate_that_cannot_fall_that_far_is_said(context_with: Make, view: Any) -> None:
