@@ -1,6 +1,6 @@
 """`ouroboros why | next | explain`: in plain words, from the rows."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 from rich.table import Table
@@ -10,9 +10,11 @@ from runner.commands.opening import opened
 from runner.commands.tables import console, when
 from runner.schedule import fires
 from runner.schedule.describe import describe
-from runner.store import decisions, history, occurrences, queue, schedules
+from runner.store import decisions, history, occurrences, queue, schedules, triggers
 from runner.store.decisions import DecisionRecord
 from runner.store.occurrences import OccurrenceRecord
+from runner.store.schedules import ScheduleRecord
+from runner.store.triggers import TriggerRecord
 from schemas.errors import ScheduleError
 
 
@@ -23,10 +25,14 @@ def why(name: str, limit: int) -> None:
     """Explain why the schedule or trigger NAME did or did not run."""
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
+        record, trigger = schedules.get(session, name), triggers.get(session, name)
         known = occurrences.recent(session, name, limit)
-        record = schedules.get(session, name)
-        if not known and record is None:
-            raise ScheduleError("nothing of that name ever fell due", where=name, remedy="`ouroboros schedules`.")
+        if trigger is not None:
+            known = _newest([*known, *occurrences.recent_of_trigger(session, name, limit)], limit)
+        if not known and record is None and trigger is None:
+            raise ScheduleError(
+                "nothing of that name ever fell due", where=name, remedy="`ouroboros schedules`, `ouroboros triggers`."
+            )
         ahead = {run.occurrence_id: place for place, run in enumerate(queue.queued(session, 10_000))}
         story = [
             (
@@ -37,15 +43,13 @@ def why(name: str, limit: int) -> None:
             for item in known
         ]
     if record is not None:
-        state = "is disabled" if not record.enabled else "is paused" if record.paused_note is not None else "is active"
-        click.echo(f"{name} {state}; it fires next at {when(record.next_run, now)}.")
+        click.echo(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now)}.")
+    if trigger is not None:
+        click.echo(_trigger_told(trigger, now))
     for item, reasons, attempts in story:
-        click.echo(_headline(item, ahead.get(item.occurrence_id), now))
+        click.echo(_headline(item, name, ahead.get(item.occurrence_id), now))
         for reason in reasons:
-            times = f", {reason.count} times since {reason.first_at:%H:%M:%S}" if reason.count > 1 else ""
-            click.echo(
-                f"    {reason.last_at:%Y-%m-%d %H:%M:%S}  {reason.decision.kind.value}: {reason.decision.reason}{times}"
-            )
+            click.echo(f"    {_told(reason)}")
         for attempt in attempts:
             error = f": {attempt.error_message}" if attempt.error_message else ""
             click.echo(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
@@ -83,8 +87,36 @@ def _told(record: DecisionRecord) -> str:
     return f"{record.last_at:%Y-%m-%d %H:%M:%S}  {decision.kind.value}: {decision.reason}{times}"
 
 
-def _headline(item: OccurrenceRecord, ahead: int | None, now: datetime) -> str:
-    due = f"due {when(item.scheduled_for, now)}, by {item.trigger_type.value}"
+def _newest(items: list[OccurrenceRecord], limit: int) -> list[OccurrenceRecord]:
+    """Each once: a trigger without a schedule gives its own name to its runs."""
+    by_id = {item.occurrence_id: item for item in items}
+    return sorted(by_id.values(), key=lambda item: item.scheduled_for, reverse=True)[:limit]
+
+
+def _standing(record: ScheduleRecord | TriggerRecord) -> str:
+    note = f": {record.paused_note}" if record.paused_note else ""
+    if not record.enabled:
+        return f"is disabled{note}"
+    return "is active" if record.paused_note is None else f"is paused{note}"
+
+
+def _trigger_told(trigger: TriggerRecord, now: datetime) -> str:
+    condition, last = trigger.condition, trigger.last_triggered
+    lines = [f"The trigger {trigger.name} {_standing(trigger)}; {condition.condition_function}."]
+    if last is not None:
+        until = last + timedelta(hours=condition.cooldown_hours)
+        rest = f"; in its cooldown until {when(until, now)}" if last <= now < until else ""
+        lines.append(f"  last fired {when(last, now)}{rest}")
+    found = f": {trigger.last_verdict}" if trigger.last_verdict else ""
+    lines.append(f"  last look {when(trigger.last_checked, now)}{found}")
+    return "\n".join(lines)
+
+
+def _headline(item: OccurrenceRecord, asked: str, ahead: int | None, now: datetime) -> str:
+    by = f"by {item.trigger_name or item.trigger_type.value}"
+    due = f"due {when(item.scheduled_for, now)}, {by}"
+    if item.schedule_name != asked:
+        due = f"{item.schedule_name}, {due}"
     if ahead is not None and ahead > 0 and not item.reason:
         return f"  {due}: waits behind {ahead} others"
     into = f" into occurrence {item.coalesced_into}" if item.coalesced_into else ""

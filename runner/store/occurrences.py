@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from runner.store.columns import Unreadable
@@ -136,11 +136,18 @@ def find(session: Session, schedule_name: str, scheduled_for: datetime) -> Occur
 
 def recent(session: Session, schedule_name: str, limit: int) -> list[OccurrenceRecord]:
     """The latest occurrences of a schedule (or of a trigger without one), newest first."""
+    return _latest(session, OccurrenceRow.schedule_name == schedule_name, limit)
+
+
+def recent_of_trigger(session: Session, trigger_name: str, limit: int) -> list[OccurrenceRecord]:
+    """The latest occurrences that a trigger brought about, whichever schedule's run it was, newest first. It reads
+    all that triggers ever brought about: for a person who asks, not for the loop."""
+    return _latest(session, OccurrenceRow.trigger_name == trigger_name, limit)
+
+
+def _latest(session: Session, which: ColumnElement[bool], limit: int) -> list[OccurrenceRecord]:
     rows: Iterable[OccurrenceRow] = session.scalars(
-        select(OccurrenceRow)
-        .where(OccurrenceRow.schedule_name == schedule_name)
-        .order_by(OccurrenceRow.scheduled_for.desc())
-        .limit(limit)
+        select(OccurrenceRow).where(which).order_by(OccurrenceRow.scheduled_for.desc()).limit(limit)
     )
     return [_to_record(row) for row in rows]
 
