@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from pipeline.engine.compile_cache import compiled, compiled_parallel
+from pipeline.engine.compile_cache import compiled, compiled_parallel, inlined
 from pipeline.engine.layout import (
     EPISODE,
     FOOD,
@@ -98,7 +98,7 @@ def play_taped(
     longs[game, TURN] += 1
 
 
-@compiled
+@inlined
 def advance_game(
     words: Words,
     cells: Cells,
