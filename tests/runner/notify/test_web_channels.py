@@ -66,7 +66,7 @@ def test_apprise_urls_come_from_a_file_and_deliver(listener, tmp_path, failed, s
     assert body["type"] == "warning"
 
 
-def test_a_refusing_service_is_tried_again_and_its_secret_is_not_told(listener, monkeypatch, failed, schedule, settings):
+def test_a_refusing_service_is_tried_again_its_secret_untold(listener, monkeypatch, failed, schedule, settings):
     listener.status = 503
     monkeypatch.setenv(URLS_VARIABLE, f"json://user:secret@{listener.place}/hook")
     (channel,) = channels_from(None)
