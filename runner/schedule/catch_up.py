@@ -11,7 +11,7 @@ A clock stepped back leaves `now` before the watermark: nothing is due, and noth
 passed the watermark. A clock stepped forward is downtime like any other.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner.schedule.fires import between, count_fires, latest, next_fire
@@ -71,8 +71,6 @@ class FirePlan:
     to_queue: tuple[Due, ...] = ()
     coalesced: tuple[Coalesced, ...] = ()
     missed: tuple[Missed, ...] = ()
-    held_back: timedelta = field(default=timedelta(0))
-    """Over 0: the clock stands so far before the watermark (it was set back); nothing fires until it has caught up."""
 
     @property
     def occurrences(self) -> int:
@@ -104,7 +102,7 @@ def plan(
     """
     due = _Due(schedule, watermark, now, row_bound)
     if due.newest is None:
-        return FirePlan(watermark, due.next_run, held_back=max(watermark - now, timedelta(0)))
+        return FirePlan(watermark, due.next_run)
     if pause_note is not None:
         return FirePlan(
             due.newest, due.next_run, missed=due.missed(watermark, now, "paused", paused_reason(pause_note))

@@ -14,6 +14,7 @@ class OverlapAction(StrEnum):
     SKIP = "skip"
     COALESCE = "coalesce"
     CANCEL_THEN_QUEUE = "cancel_then_queue"
+    """It waits as any other; what runs is stopped at the moment when this one could start (`flow.launch`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,6 @@ class OverlapDecision:
     """Empty for a plain QUEUE: nothing needs an explanation."""
     into: int | None = None
     """COALESCE: the waiting occurrence that stands for this one too."""
-    cancel: tuple[int, ...] = ()
-    """CANCEL_THEN_QUEUE: the running occurrences to stop first."""
 
 
 def decide(
@@ -55,5 +54,5 @@ def decide(
     if schedule.overlap is OverlapPolicy.CANCEL_RUNNING:
         stopped = ", ".join(map(str, running))
         reason = f"the overlap policy is cancel_running: run {stopped} is stopped first"
-        return OverlapDecision(OverlapAction.CANCEL_THEN_QUEUE, reason, cancel=tuple(running))
+        return OverlapDecision(OverlapAction.CANCEL_THEN_QUEUE, reason)
     return OverlapDecision(OverlapAction.QUEUE, f"waits for run {running[0]} of the same schedule")

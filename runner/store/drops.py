@@ -87,18 +87,6 @@ def finished(session: Session, limit: int) -> list[tuple[Drop, str]]:
     ]
 
 
-def of_occurrence(session: Session, occurrence_id: int) -> Drop | None:
-    """The drop that asked for this occurrence."""
-    row = session.scalar(select(DropRow).where(DropRow.occurrence_id == occurrence_id))
-    return None if row is None else _to_drop(row)
-
-
-def get(session: Session, drop_id: int) -> Drop | None:
-    """One drop by its id."""
-    row = session.get(DropRow, drop_id)
-    return None if row is None else _to_drop(row)
-
-
 def _leave(session: Session, drop_id: int, leaving: tuple[DropState, ...], **values: object) -> bool:
     statement = update(DropRow).where(DropRow.id == drop_id, DropRow.state.in_(leaving)).values(**values)
     result = session.execute(statement.execution_options(synchronize_session=False))

@@ -176,12 +176,6 @@ def of_occurrence(session: Session, occurrence_id: int) -> list[ExecutionRecord]
     return [_to_record(row) for row in rows]
 
 
-def last_success(session: Session, schedule_name: str) -> ExecutionRecord | None:
-    """The latest successful execution of a schedule."""
-    row = session.scalar(_last_success(schedule_name))
-    return None if row is None else _to_record(row)
-
-
 def new_games_since_success(session: Session, schedule_name: str) -> int | None:
     """Production games that arrived since the last successful run of this schedule began; None: no success yet."""
     row = session.scalar(_last_success(schedule_name))

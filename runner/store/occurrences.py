@@ -124,16 +124,6 @@ def definition(session: Session, occurrence_id: int) -> TrainingSchedule | None:
     return None if isinstance(found, Unreadable) else found
 
 
-def find(session: Session, schedule_name: str, scheduled_for: datetime) -> OccurrenceRecord | None:
-    """One occurrence by what makes it unique."""
-    row = session.scalar(
-        select(OccurrenceRow).where(
-            OccurrenceRow.schedule_name == schedule_name, OccurrenceRow.scheduled_for == scheduled_for
-        )
-    )
-    return None if row is None else _to_record(row)
-
-
 def recent(session: Session, schedule_name: str, limit: int) -> list[OccurrenceRecord]:
     """The latest occurrences of a schedule (or of a trigger without one), newest first."""
     return _latest(session, OccurrenceRow.schedule_name == schedule_name, limit)

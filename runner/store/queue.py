@@ -229,17 +229,9 @@ def finish(session: Session, occurrence_id: int, outcome: Outcome, reason: str, 
 
 def cancel(session: Session, occurrence_id: int, reason: str, now: datetime) -> bool:
     """End a waiting occurrence as cancelled; False if it does not wait (a running one is stopped by its worker)."""
-    return _end_waiting(session, occurrence_id, OccurrenceState.CANCELLED, reason, now)
-
-
-def skip(session: Session, occurrence_id: int, reason: str, now: datetime) -> bool:
-    """End a waiting occurrence as skipped (too little new data, say); False if it does not wait."""
-    return _end_waiting(session, occurrence_id, OccurrenceState.SKIPPED, reason, now)
-
-
-def coalesce(session: Session, occurrence_id: int, into: int, reason: str, now: datetime) -> bool:
-    """End a waiting occurrence because another one stands for it; False if it does not wait."""
-    return _end_waiting(session, occurrence_id, OccurrenceState.COALESCED, reason, now, coalesced_into=into)
+    statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
+    end = {"state": OccurrenceState.CANCELLED, "reason": reason, "finished_at": now}
+    return rows_changed(session.execute(statement.values(end))) == 1
 
 
 def active(session: Session, schedule_names: Collection[str]) -> dict[str, ActiveOccurrences]:
@@ -313,16 +305,3 @@ def _resolve_coalesced(session: Session, news: Sequence[NewOccurrence]) -> None:
             .values(coalesced_into=stands_for_it)
             .execution_options(synchronize_session=False)
         )
-
-
-def _end_waiting(
-    session: Session,
-    occurrence_id: int,
-    state: OccurrenceState,
-    reason: str,
-    now: datetime,
-    coalesced_into: int | None = None,
-) -> bool:
-    statement = update(OccurrenceRow).where(OccurrenceRow.id == occurrence_id, _QUEUED)
-    end = {"state": state, "reason": reason, "finished_at": now, "coalesced_into": coalesced_into}
-    return rows_changed(session.execute(statement.values(end))) == 1

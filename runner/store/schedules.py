@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from pydantic import ValidationError
-from sqlalchemy import Text, bindparam, func, select, type_coerce, update
+from sqlalchemy import Text, bindparam, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from runner.store import queue
@@ -141,12 +141,6 @@ def upcoming(session: Session, limit: int) -> list[ScheduleRecord]:
     coming = _RECORDS.where(_TABLE.c.next_run.is_not(None), _TABLE.c.enabled.is_(True))
     rows = session.execute(coming.order_by(_TABLE.c.next_run, _TABLE.c.name).limit(limit))
     return [ScheduleRecord(*row) for row in rows]
-
-
-def count_active(session: Session) -> int:
-    """How many are not removed."""
-    statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))
-    return session.scalar(statement) or 0
 
 
 def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:

@@ -84,11 +84,6 @@ class Evaluator:
                 found.append(Evaluation(look.trigger, None, error))
         return found
 
-    @property
-    def busy(self) -> bool:
-        """True while a look goes on whose result is still wanted."""
-        return any(not look.told for look in self._looks.values())
-
     def close(self, patience_s: float = 2.0) -> None:
         """Wait a moment for looks that go on; their threads do not keep the process alive."""
         for look in list(self._looks.values()):

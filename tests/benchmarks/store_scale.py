@@ -179,7 +179,7 @@ def queries(store: Store) -> None:
         "statistics": history.statistics,
         "recent(10)": lambda s: history.recent(s, 10),
         "recent(10) of one schedule": lambda s: history.recent(s, 10, name_of(7)),
-        "last_success of one schedule": lambda s: history.last_success(s, name_of(7)),
+        "new games since the success of one schedule": lambda s: history.new_games_since_success(s, name_of(7)),
         "unfinished": history.unfinished,
         "next_due": schedules.next_due,
         "list_active (every schedule)": schedules.list_active,

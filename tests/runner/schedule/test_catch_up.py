@@ -103,7 +103,7 @@ def test_a_paused_schedule_misses_with_the_note() -> None:
 
 def test_a_clock_set_back_fires_nothing_again() -> None:
     made = plan(a_schedule(), START, START - timedelta(days=1))
-    assert made == FirePlan(START, START + timedelta(hours=1), held_back=timedelta(days=1))
+    assert made == FirePlan(START, START + timedelta(hours=1))
 
 
 def test_a_year_of_minutes_is_one_range_and_the_newest_rows() -> None:

@@ -78,7 +78,7 @@ class Recorder:
     [
         (lambda s, now: queue.waiting(s, now, 5), "occurrences.state = 'queued'"),
         (lambda s, now: schedules.due(s, now, 5), "schedules.enabled IS true"),
-        (lambda s, now: history.last_success(s, "a"), "executions.status = 'succeeded'"),
+        (lambda s, now: history.new_games_since_success(s, "a"), "executions.status = 'succeeded'"),
         (
             lambda s, now: s.execute(insert_or_ignore(s, Base.metadata.tables["occurrences"])),
             "ON CONFLICT DO NOTHING",

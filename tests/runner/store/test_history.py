@@ -82,8 +82,6 @@ def test_a_run_from_start_to_result(store: Store, now: datetime) -> None:
         assert (done.status, done.success, done.usage) == (ExecutionStatus.SUCCEEDED, True, usage)
         assert done.completed_at == now + timedelta(hours=2)
         assert history.unfinished(session) == []
-        assert history.last_success(session, "nightly") == done
-        assert history.last_success(session, "other") is None
 
 
 def test_settling_twice_counts_once(store: Store, now: datetime) -> None:

@@ -81,7 +81,7 @@ def test_a_full_queue_says_missed_and_lets_emergencies_in(store: Store, now: dat
         bulk = queue.record_many(session, [*news, fire], now, max_queue_length=2)
         assert (bulk.created, bulk.already, bulk.refused) == (5, 0, 2)
         assert queue.depth(session) == 3
-        refused = occurrences.find(session, "s3", now)
+        refused = next(iter(occurrences.recent(session, "s3", 1)), None)
         assert refused is not None
         assert refused.state is OccurrenceState.MISSED
         assert "queue is full" in refused.reason
@@ -105,9 +105,8 @@ def test_coalesced_ones_name_what_stands_for_them(store: Store, now: datetime) -
             ROOM,
         )
     with store.read() as session:
-        kept, gone = occurrences.find(session, "nightly", now), occurrences.find(session, "nightly", late)
-        assert kept is not None
-        assert gone is not None
+        kept, gone = occurrences.recent(session, "nightly", 9)
+        assert (kept.scheduled_for, gone.scheduled_for) == (now, late)
         assert gone.coalesced_into == kept.occurrence_id
         assert [run.occurrence_id for run in queue.queued(session, 9)] == [kept.occurrence_id]
 
@@ -216,20 +215,16 @@ def test_what_a_shutdown_interrupted_was_not_missed_either_and_a_start_gives_it_
     assert fates == [OccurrenceState.FAILED, OccurrenceState.MISSED, OccurrenceState.FAILED]
 
 
-def test_only_what_waits_can_be_cancelled_skipped_or_coalesced(store: Store, now: datetime) -> None:
+def test_only_what_waits_can_be_cancelled(store: Store, now: datetime) -> None:
     with store.write() as session:
-        running, cancelled, skipped, merged = (put(session, now, name) for name in ("a", "b", "c", "d"))
+        running, waiting = (put(session, now, name) for name in ("a", "b"))
         begin(session, running, now)
-        for end in (queue.cancel, queue.skip):
-            assert not end(session, running, "no", now)
-        assert not queue.coalesce(session, running, cancelled, "no", now)
-        assert queue.cancel(session, cancelled, "asked", now)
-        assert queue.skip(session, skipped, "12 of 500 new games", now)
-        assert queue.coalesce(session, merged, running, "one is under way", now)
-        states = [occurrences.get(session, number) for number in (running, cancelled, skipped, merged)]
-        assert [record.state.value for record in states if record] == ["running", "cancelled", "skipped", "coalesced"]
-        assert states[3] is not None
-        assert states[3].coalesced_into == running
+        assert not queue.cancel(session, running, "no", now)
+        assert queue.cancel(session, waiting, "asked", now)
+        assert not queue.cancel(session, waiting, "again", now)
+        ended = occurrences.get(session, waiting)
+    assert ended is not None
+    assert (ended.state, ended.reason, ended.finished_at) == (OccurrenceState.CANCELLED, "asked", now)
 
 
 def test_two_runs_asked_for_at_one_moment_are_two(store: Store, now: datetime) -> None:

@@ -171,14 +171,12 @@ def test_the_loop_never_waits(context_with: Make, gate: threading.Event) -> None
     woken = threading.Event()
     evaluator = Evaluator(woken.set, HandClock())
     assert evaluator.start(a_trigger("waits"), context_with())
-    assert evaluator.busy
     assert not evaluator.start(a_trigger("waits"), context_with()), "one look at a time"
     assert evaluator.collect() == []
     gate.set()
     assert woken.wait(30)
     (looked,) = collected(evaluator)
     assert looked.verdict == ConditionVerdict(True, "at last", "")
-    assert not evaluator.busy
     assert evaluator.start(a_trigger("waits"), context_with())
     evaluator.close()
 
@@ -194,7 +192,6 @@ def test_a_built_in_that_is_late_is_told_of_once_and_not_started_again(
     assert late.verdict is None
     assert "time limit of 10 s" in late.error
     assert evaluator.collect() == []
-    assert not evaluator.busy
     assert not evaluator.start(a_trigger("waits"), context_with())
     gate.set()
     wait_for(lambda: evaluator.start(a_trigger("waits"), context_with()) or bool(evaluator.collect()), "never free")
