@@ -2,7 +2,6 @@
 spin."""
 
 import sqlite3
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from daemon_world import World, schedule
 from runner import bookkeeping
 from runner.store import decisions, history, occurrences, schedules, triggers
 from runner.store.states import ExecutionStatus, OccurrenceState
+from runner.wake import Wake
 from schemas.automation import create_default_triggers
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -127,22 +127,22 @@ def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin
     def broken(now: datetime) -> None:
         raise RuntimeError("a bug in this step")
 
-    class Waits(threading.Event):
-        seen: list[float]
+    class Naps(Wake):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[float] = []
 
-        def wait(self, timeout: float | None = None) -> bool:
-            self.seen.append(timeout or 0.0)
+        def sleep(self, timeout_s: float) -> None:
+            self.seen.append(timeout_s)
             if len(self.seen) == 3:
                 world.daemon.request_stop()
-            return True
 
     world.daemon.steps.fire = broken
-    world.daemon.wake = waits = Waits()
-    waits.seen = []
+    world.daemon.wake = naps = Naps()
     world.start()
     world.clock.advance(HOUR)
     world.daemon.run()
-    assert waits.seen == [world.service.settings.scheduler.poll_interval_s] * 3
+    assert naps.seen == [world.service.settings.scheduler.poll_interval_s] * 3
 
 
 def looked_at(world: World, name: str) -> bool:
