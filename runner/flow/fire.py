@@ -31,6 +31,8 @@ class FireSchedules:
 
     def __call__(self, now: datetime) -> None:
         """Account for all that is due at `now`."""
+        if self._runtime.lull.holds:
+            return
         while self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
             pass
 
