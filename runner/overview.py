@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from runner import instance
 from runner.store import history, presence, queue, schedules, triggers
 from runner.store.engine import Store
@@ -18,6 +20,7 @@ from schemas.instants import to_text
 
 RECENT = 10
 QUEUE_SHOWN = 50
+SCHEDULES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Overview:
     alive: bool
     """A process holds the state folder's lock right now."""
     schedules: list[ScheduleRecord]
+    schedule_count: int
+    """Of all, shown or not."""
     triggers: list[TriggerRecord]
     current: list[ExecutionRecord]
     recent: list[ExecutionRecord]
@@ -48,8 +53,12 @@ class Overview:
         return self.daemon is not None and self.daemon.paused
 
 
-def look(store: Store, home: Path) -> Overview:
+def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
     """Look once, in one snapshot.
+
+    Args:
+        now: give only the schedules that a person wants to see at this moment: those that fire next, and those that do
+            not fire because somebody said so. None: all of them.
 
     Raises:
         StateError: the database cannot be read.
@@ -59,7 +68,8 @@ def look(store: Store, home: Path) -> Overview:
         return Overview(
             daemon=presence.get(session),
             alive=alive,
-            schedules=schedules.list_active(session),
+            schedules=schedules.list_active(session) if now is None else _worth_showing(session, now),
+            schedule_count=schedules.count_active(session),
             triggers=triggers.list_active(session),
             current=history.unfinished(session),
             recent=history.recent(session, RECENT),
@@ -68,6 +78,13 @@ def look(store: Store, home: Path) -> Overview:
             statistics=history.statistics(session),
             loops=presence.loops(session),
         )
+
+
+def _worth_showing(session: Session, now: datetime) -> list[ScheduleRecord]:
+    return [
+        *schedules.upcoming(session, now, SCHEDULES_SHOWN)[:SCHEDULES_SHOWN],
+        *schedules.resting(session, SCHEDULES_SHOWN),
+    ]
 
 
 def as_dictionary(seen: Overview) -> dict[str, Any]:

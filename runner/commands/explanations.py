@@ -61,7 +61,7 @@ def next_fires(limit: int) -> None:
     """List the coming fires of all schedules."""
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
-        records = schedules.list_active(session)
+        records = schedules.upcoming(session, now, limit)
     table = Table("when (UTC)", "schedule")
     for instant, name in bookkeeping.coming_fires(records, now, limit):
         table.add_row(when(instant, now), name)
@@ -82,7 +82,7 @@ def explain(cron: str, timezone: str, name: str) -> None:
 
 
 def _told(record: DecisionRecord) -> str:
-    times = f", {record.count} times since {record.first_at:%H:%M:%S}" if record.count > 1 else ""
+    times = f" ({record.count} times since {record.first_at:%Y-%m-%d %H:%M:%S})" if record.count > 1 else ""
     decision = record.decision
     return f"{record.last_at:%Y-%m-%d %H:%M:%S}  {decision.kind.value}: {decision.reason}{times}"
 

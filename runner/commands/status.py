@@ -16,12 +16,13 @@ from runner.overview import Overview
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
 def status(as_json: bool) -> None:
     """Show what the daemon does, what waits and why, what comes next and what ran last."""
+    now = datetime.now(UTC)
     with opened() as (settings, store):
-        seen = overview.look(store, settings.home)
+        seen = overview.look(store, settings.home, None if as_json else now)
     if as_json:
         click.echo(json.dumps(overview.as_dictionary(seen), indent=2))
         return
-    _print(seen, datetime.now(UTC))
+    _print(seen, now)
 
 
 def _print(seen: Overview, now: datetime) -> None:
@@ -45,6 +46,8 @@ def _print(seen: Overview, now: datetime) -> None:
         cron, zone = (item.readable.cron_expression, item.readable.timezone) if item.readable else ("unreadable", "")
         coming.add_row(item.name, cron, zone, when(item.next_run, now), *counts, note)
     console.print(coming)
+    if seen.schedule_count > len(seen.schedules):
+        console.print(f"... of {seen.schedule_count:,} schedules; `ouroboros schedules` lists them all")
     console.print(executions(seen.recent, now))
     figures = seen.statistics
     console.print(

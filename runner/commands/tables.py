@@ -37,8 +37,10 @@ def win_rate(state: PipelineState) -> str:
     return f"{100 * state.best_win_rate:.1f} %{interval} / {state.best_win_rate_games:,} games"
 
 
-def executions(records: Sequence[ExecutionRecord], now: datetime) -> Table:
-    """The history as a table."""
+def executions(records: Sequence[ExecutionRecord], now: datetime) -> Table | str:
+    """The history as a table; words where there is none yet."""
+    if not records:
+        return "Nothing has run yet."
     table = Table("run", "schedule", "asked by", "started", "took", "status", "best win rate", "games", "why / error")
     for record in records:
         colour = _COLOURS.get(record.status.value, "red")

@@ -110,7 +110,7 @@ def _introduce(service: Service, now: datetime) -> None:
 
 def _coming(runtime: Runtime, now: datetime) -> None:
     with runtime.store.read() as session:
-        known = schedules.list_active(session)
+        known = schedules.upcoming(session, now, FIRES_SHOWN)
         watching = triggers.list_active(session)
         waiting = queue.queued(session, FIRES_SHOWN)
     for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN)):

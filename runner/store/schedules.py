@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from pydantic import ValidationError
-from sqlalchemy import Text, bindparam, select, type_coerce, update
+from sqlalchemy import Text, bindparam, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from runner.store import queue
@@ -136,11 +136,28 @@ def ever_saved(session: Session) -> bool:
     return session.scalar(select(ScheduleRow.name).limit(1)) is not None
 
 
-def upcoming(session: Session, limit: int) -> list[ScheduleRecord]:
-    """The enabled schedules that fall due next, the soonest first."""
-    coming = _RECORDS.where(_TABLE.c.next_run.is_not(None), _TABLE.c.enabled.is_(True))
-    rows = session.execute(coming.order_by(_TABLE.c.next_run, _TABLE.c.name).limit(limit))
-    return [ScheduleRecord(*row) for row in rows]
+def upcoming(session: Session, now: datetime, limit: int) -> list[ScheduleRecord]:
+    """Schedules that will fire, the soonest first: every one that is overdue (its next fire is still to be worked
+    out), and `limit` of those that fall due after `now`. The next `limit` fires of all schedules are among theirs."""
+    will_fire = (_TABLE.c.enabled.is_(True), _TABLE.c.paused_note.is_(None))
+    in_order = _RECORDS.where(*will_fire).order_by(_TABLE.c.next_run, _TABLE.c.name)
+    overdue = session.execute(in_order.where(_TABLE.c.next_run <= now)).all()
+    coming = session.execute(in_order.where(_TABLE.c.next_run > now).limit(limit)).all()
+    return [ScheduleRecord(*row) for row in (*overdue, *coming)]
+
+
+def resting(session: Session, limit: int) -> list[ScheduleRecord]:
+    """Schedules that will not fire as they stand: paused, disabled, or without a next fire; by name."""
+    awake = _TABLE.c.enabled.is_(True) & _TABLE.c.paused_note.is_(None) & _TABLE.c.next_run.is_not(None)
+    return [
+        ScheduleRecord(*row) for row in session.execute(_RECORDS.where(~awake).order_by(_TABLE.c.name).limit(limit))
+    ]
+
+
+def count_active(session: Session) -> int:
+    """How many are not removed."""
+    statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))
+    return session.scalar(statement) or 0
 
 
 def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:

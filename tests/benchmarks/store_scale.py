@@ -183,7 +183,7 @@ def queries(store: Store) -> None:
         "unfinished": history.unfinished,
         "next_due": schedules.next_due,
         "list_active (every schedule)": schedules.list_active,
-        "upcoming(5)": lambda s: schedules.upcoming(s, 5),
+        "upcoming(5)": lambda s: schedules.upcoming(s, NOW, 5),
         "due, limit 500": lambda s: schedules.due(s, NOW, 500),
         "queue.waiting(10)": lambda s: queue.waiting(s, NOW, 10),
         "why: occurrences and decisions": lambda s: (

@@ -45,7 +45,13 @@ def plans_of(store: Store) -> Iterator[list[str]]:
     ("use", "expected"),
     [
         (lambda s: schedules.due(s, NOW, 500), ["SEARCH schedules USING INDEX ix_schedules_due (next_run<?)"]),
-        (lambda s: schedules.upcoming(s, 5), ["SEARCH schedules USING INDEX ix_schedules_due (next_run>?)"]),
+        (
+            lambda s: schedules.upcoming(s, NOW, 5),
+            [
+                "SEARCH schedules USING INDEX ix_schedules_due (next_run<?)",
+                "SEARCH schedules USING INDEX ix_schedules_due (next_run>?)",
+            ],
+        ),
         (schedules.next_due, ["SEARCH schedules USING INDEX ix_schedules_due (next_run>?)"]),
         (lambda s: queue.waiting(s, NOW, 10), ["SCAN occurrences USING INDEX ix_occurrences_queue"]),
         (queue.depth, ["SCAN occurrences USING COVERING INDEX"]),
