@@ -130,7 +130,7 @@ def _cut(line: CronLine, where: Zone, low: int, high: int, count: int) -> int:
     return low
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4096)
 def _next(line: CronLine, where: Zone, after: int) -> int | None:
     return (_next_elapsed if line.follows_elapsed else _next_fixed)(line, where, after)
 
