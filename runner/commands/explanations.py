@@ -3,11 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.table import Table
 
 from runner import bookkeeping
 from runner.commands.opening import opened
-from runner.commands.tables import console, when
+from runner.commands.tables import Column, console, listing, when
 from runner.schedule import fires
 from runner.schedule.describe import describe
 from runner.store import decisions, history, occurrences, queue, schedules, triggers
@@ -62,10 +61,9 @@ def next_fires(limit: int) -> None:
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = schedules.upcoming(session, now, limit)
-    table = Table("when (UTC)", "schedule")
-    for instant, name in bookkeeping.coming_fires(records, now, limit):
-        table.add_row(when(instant, now), name)
-    console.print(table)
+    coming = bookkeeping.coming_fires(records, now, limit)
+    columns = (Column("when (UTC)", whole=True), Column("schedule", whole=True))
+    console.print(listing(columns, ([when(instant, now), name] for instant, name in coming)))
 
 
 @click.command()

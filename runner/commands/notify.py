@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 
 import click
-from rich.table import Table
 
 from runner.commands.opening import opened
-from runner.commands.tables import console
+from runner.commands.tables import Column, console, listing
 from runner.notify import compose
 from runner.notify.channels import configured
 from runner.notify.delivery import Channel
@@ -15,6 +14,15 @@ from schemas.errors import MachineError, OuroborosError, SettingsError
 from schemas.message import EMAIL_CHANNEL, Message
 from schemas.notification import NotificationSettings
 from schemas.settings import get_config
+
+_WAITING_COLUMNS = (
+    Column("id", whole=True),
+    Column("message"),
+    Column("channel", wide_only=True),
+    Column("failed tries"),
+    Column("next try", wide_only=True),
+    Column("last error"),
+)
 
 
 @click.group()
@@ -72,15 +80,16 @@ def waiting() -> None:
         counts = outbox.counts(session)
         pending = outbox.take_due(session, datetime.max.replace(tzinfo=UTC), 100)
     click.echo(f"{counts.pending} pending, {counts.digest} for the digest, {counts.sent} sent, {counts.failed} failed")
-    table = Table("id", "message", "channel", "failed tries", "next try", "last error")
-    for record in pending:
-        message = record.message
-        table.add_row(
+    rows = [
+        [
             str(record.outbox_id),
-            message.subject,
-            message.channel,
+            record.message.subject,
+            record.message.channel,
             str(record.attempts),
             f"{record.not_before:%Y-%m-%d %H:%M}",
             record.last_error or "",
-        )
-    console.print(table)
+        ]
+        for record in pending
+    ]
+    if rows:
+        console.print(listing(_WAITING_COLUMNS, rows))

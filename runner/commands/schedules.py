@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 from pydantic import ValidationError
-from rich.table import Table
 
 from runner import bookkeeping
 from runner.commands.opening import opened
 from runner.commands.reading import text_of
-from runner.commands.tables import console, when
+from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
+from runner.commands.tables import console, listing, when
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
@@ -32,22 +32,7 @@ def list_all() -> None:
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = rows.list_active(session)
-    table = Table("schedule", "cron", "zone", "priority", "worker", "next", "runs", "good", "bad", "")
-    for item in records:
-        note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
-        schedule = item.readable
-        counts = map(str, (item.run_count, item.success_count, item.failure_count))
-        table.add_row(
-            item.name,
-            schedule.cron_expression if schedule else "unreadable",
-            schedule.timezone if schedule else "",
-            str(schedule.priority) if schedule else "",
-            schedule.worker if schedule else "",
-            when(item.next_run, now),
-            *counts,
-            note,
-        )
-    console.print(table)
+    console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in records)))
 
 
 @schedules.command()

@@ -4,11 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import click
-from rich.table import Table
+from rich.markup import escape
 
 from runner import overview
 from runner.commands.opening import opened
-from runner.commands.tables import console, executions, when, win_rate
+from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
+from runner.commands.tables import console, executions, listing, when, win_rate
 from runner.overview import Overview
 
 
@@ -36,16 +37,11 @@ def _print(seen: Overview, now: datetime) -> None:
             f" {state.total_games_processed:,} games{speed}, best win rate {win_rate(state)}"
         )
     for waiting in seen.queued:
-        console.print(f"[yellow]waits[/] {waiting.schedule_name}: {waiting.reason or 'for its turn'}")
+        console.print(f"[yellow]waits[/] {waiting.schedule_name}: {escape(waiting.reason) or 'for its turn'}")
     if seen.queue_depth > len(seen.queued):
         console.print(f"... and {seen.queue_depth - len(seen.queued):,} more wait")
-    coming = Table("schedule", "cron", "zone", "next", "runs", "good", "bad", "")
-    for item in sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now)):
-        note = f"paused: {item.paused_note}" if item.paused_note is not None else "" if item.enabled else "disabled"
-        counts = map(str, (item.run_count, item.success_count, item.failure_count))
-        cron, zone = (item.readable.cron_expression, item.readable.timezone) if item.readable else ("unreadable", "")
-        coming.add_row(item.name, cron, zone, when(item.next_run, now), *counts, note)
-    console.print(coming)
+    in_order = sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now))
+    console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in in_order)))
     if seen.schedule_count > len(seen.schedules):
         console.print(f"... of {seen.schedule_count:,} schedules; `ouroboros schedules` lists them all")
     console.print(executions(seen.recent, now))
@@ -59,7 +55,7 @@ def _print(seen: Overview, now: datetime) -> None:
 def _headline(seen: Overview, now: datetime) -> str:
     if seen.daemon is None or not seen.alive:
         return "[red]No daemon is running.[/] `ouroboros up` starts one."
-    paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{seen.daemon.paused_note}.[/]"
+    paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{escape(seen.daemon.paused_note)}.[/]"
     return (
         f"[green]The daemon is {seen.status.value}[/] (process {seen.daemon.pid}, up since"
         f" {when(seen.daemon.started_at, now)}).{paused if seen.paused else ''}"

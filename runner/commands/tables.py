@@ -1,10 +1,13 @@
 """How records look in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from runner.notify.compose import duration
 from runner.store.history import ExecutionRecord
@@ -12,6 +15,7 @@ from schemas.model import PipelineState
 
 PLAIN_WIDTH = 180
 """Columns where the output is no terminal: a file or another program reads it, and nothing should be cut."""
+NARROW = 120
 console = Console(highlight=False)
 if not console.is_terminal:
     console.width = PLAIN_WIDTH
@@ -25,6 +29,40 @@ def when(instant: datetime | None, now: datetime) -> str:
     gap = instant - now
     words = f"in {duration(gap)}" if gap.total_seconds() >= 0 else f"{duration(-gap)} ago"
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} ({words})"
+
+
+def soon(instant: datetime | None, now: datetime) -> str:
+    """As `when`; on a narrow terminal only `in 12 min`."""
+    told = when(instant, now)
+    return told.partition("(")[2].removesuffix(")") or told if is_narrow() else told
+
+
+def is_narrow() -> bool:
+    """There is no room for every column."""
+    return console.width < NARROW
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a listing."""
+
+    title: str
+    wide_only: bool = False
+    """Left out on a narrow terminal."""
+    whole: bool = False
+    """Neither cut nor wrapped: a name that the reader may want to type."""
+
+
+def listing(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """A table that fits the terminal. Texts are shown as they are: what looks like markup in them is none."""
+    shown = [number for number, column in enumerate(columns) if not (column.wide_only and is_narrow())]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for number in shown:
+        table.add_column(columns[number].title, no_wrap=columns[number].whole, overflow="fold")
+    for row in rows:
+        cells = [row[number] for number in shown]
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    return table
 
 
 def win_rate(state: PipelineState) -> str:
@@ -41,19 +79,33 @@ def executions(records: Sequence[ExecutionRecord], now: datetime) -> Table | str
     """The history as a table; words where there is none yet."""
     if not records:
         return "Nothing has run yet."
-    table = Table("run", "schedule", "asked by", "started", "took", "status", "best win rate", "games", "why / error")
-    for record in records:
-        colour = _COLOURS.get(record.status.value, "red")
-        ended = record.completed_at or now
-        table.add_row(
-            str(record.execution_id),
-            record.schedule_name,
-            record.trigger_type.value,
-            f"{record.started_at:%Y-%m-%d %H:%M:%S}",
-            duration(ended - record.started_at),
-            f"[{colour}]{record.status.value}[/]",
-            win_rate(record.state),
-            f"{record.state.total_games_processed:,}",
-            record.error_message or record.state.operation_details or record.worker_reason,
-        )
-    return table
+    return listing(_EXECUTION_COLUMNS, (_execution(record, now) for record in records))
+
+
+_EXECUTION_COLUMNS = (
+    Column("run", whole=True),
+    Column("schedule", whole=True),
+    Column("asked by", wide_only=True),
+    Column("started", whole=True),
+    Column("took", wide_only=True),
+    Column("status", whole=True),
+    Column("best win rate"),
+    Column("games", wide_only=True),
+    Column("why / error", wide_only=True),
+)
+
+
+def _execution(record: ExecutionRecord, now: datetime) -> list[str | Text]:
+    ended = record.completed_at or now
+    started = f"{record.started_at:%m-%d %H:%M}" if is_narrow() else f"{record.started_at:%Y-%m-%d %H:%M:%S}"
+    return [
+        str(record.execution_id),
+        record.schedule_name,
+        record.trigger_type.value,
+        started,
+        duration(ended - record.started_at),
+        Text(record.status.value, style=_COLOURS.get(record.status.value, "red")),
+        win_rate(record.state),
+        f"{record.state.total_games_processed:,}",
+        record.error_message or record.state.operation_details or record.worker_reason,
+    ]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 from pydantic import ValidationError
-from rich.table import Table
 
 from runner import bookkeeping
 from runner.commands.opening import opened
 from runner.commands.reading import text_of
-from runner.commands.tables import console, when
+from runner.commands.tables import Column, console, listing, soon
 from runner.store import triggers as rows
+from runner.store.triggers import TriggerRecord
 from schemas.automation import TriggerCondition
 from schemas.errors import ScheduleError
 from schemas.settings import describe
@@ -31,22 +31,8 @@ def list_all() -> None:
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records, unreadable = rows.look_up(session)
-    table = Table("trigger", "type", "condition", "cooldown", "last fired", "last look", "found")
-    for item in records:
-        note = f"paused: {item.paused_note}. " if item.paused_note is not None else "" if item.enabled else "disabled. "
-        condition = item.condition
-        table.add_row(
-            item.name,
-            condition.trigger_type.value,
-            condition.condition_function,
-            f"{condition.cooldown_hours:g} h",
-            when(item.last_triggered, now),
-            when(item.last_checked, now),
-            note + item.last_verdict,
-        )
-    for broken in unreadable:
-        table.add_row(broken.name, "", "unreadable", "", "", "", broken.problem)
-    console.print(table)
+    broken = [[item.name, "", "unreadable", "", "", "", item.problem] for item in unreadable]
+    console.print(listing(_COLUMNS, [*(_row(item, now) for item in records), *broken]))
 
 
 @triggers.command()
@@ -101,3 +87,28 @@ def remove(name: str) -> None:
         if not rows.remove(session, name, datetime.now(UTC)):
             raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
     click.echo(f"{name} is removed; its history stays.")
+
+
+_COLUMNS = (
+    Column("trigger", whole=True),
+    Column("type", wide_only=True),
+    Column("condition", wide_only=True),
+    Column("cooldown", wide_only=True),
+    Column("last fired"),
+    Column("last look", wide_only=True),
+    Column("found"),
+)
+
+
+def _row(item: TriggerRecord, now: datetime) -> list[str]:
+    note = f"paused: {item.paused_note}. " if item.paused_note is not None else "" if item.enabled else "disabled. "
+    condition = item.condition
+    return [
+        item.name,
+        condition.trigger_type.value,
+        condition.condition_function,
+        f"{condition.cooldown_hours:g} h",
+        soon(item.last_triggered, now),
+        soon(item.last_checked, now),
+        note + item.last_verdict,
+    ]
