@@ -56,4 +56,4 @@ def test_killed_at(point: str, nth: int, tmp_path: Path) -> None:
     second = live(home, "-", 0)
     assert second.returncode == 0, second.stderr
     counted = audit(home, CRONS, START, START + timedelta(hours=SPAN_HOURS))
-    assert counted["executions"] >= 6
+    assert counted["executions"] >= 5
