@@ -4,6 +4,7 @@ It holds nothing new while nobody has committed anything since the last whole tu
 rows wait for has come. Asking costs microseconds and opens no transaction.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from runner.store import queue, schedules
@@ -14,8 +15,12 @@ from schemas.errors import StateError
 class Lull:
     """Begun and ended by the loop, once a turn; the steps ask it in between."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, monotonic_s: Callable[[], float], look_again_s: Callable[[], float]) -> None:
         self._store = store
+        self._monotonic_s = monotonic_s
+        self._look_again_s = look_again_s
+        """After so long a run that may start, but for the machine, is looked at again."""
+        self._next_look_s = float("inf")
         self._whole = True
         self._next_whole = True
         self._next_instant: datetime | None = None
@@ -26,7 +31,8 @@ class Lull:
         set_back = self._last_turn is not None and now < self._last_turn
         due = self._next_instant is not None and now >= self._next_instant
         # `changed` is asked in any case: what it tells must not be told again to the next turn.
-        self._whole = self._changed() or whole or self._next_whole or set_back or due
+        again = self._monotonic_s() >= self._next_look_s
+        self._whole = self._changed() or whole or self._next_whole or set_back or due or again
         self._next_whole, self._last_turn = False, now
 
     @property
@@ -57,8 +63,9 @@ class Lull:
             waits = bool(queue.waiting(session, now, 1))
         instants = [instant for instant in found if instant is not None]
         self._next_instant = min((instant for instant in instants if instant > now), default=None)
-        # What is due and still there could not be dealt with in this turn: a guard, say. It is looked at in each.
-        self._next_whole = waits or any(instant <= now for instant in instants)
+        # A run still waiting was refused by what no row tells of: the machine. What else is due is looked at each turn.
+        self._next_look_s = self._monotonic_s() + self._look_again_s() if waits else float("inf")
+        self._next_whole = any(instant <= now for instant in instants)
 
     def left_s(self, now: datetime) -> float:
         """Seconds until the next instant that a row waits for; infinite if none does."""

@@ -9,6 +9,10 @@ from runner.notify.outbound import Outbound
 from runner.store.engine import Store
 from schemas.settings import Settings
 
+REFUSED_LOOK_S = 3.0
+"""A run that the machine does not allow yet is looked at again at least this often, and rows are written of it every
+`guards.retry_interval_s`."""
+
 
 def _nowhere(_point: str) -> None:
     """The daemon's own runs reach no crash point."""
@@ -27,4 +31,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         """One lull for all steps."""
-        self.lull = Lull(self.store)
+        self.lull = Lull(self.store, self.clock.monotonic_s, self._look_again_s)
+
+    def _look_again_s(self) -> float:
+        return min(self.settings.guards.retry_interval_s, REFUSED_LOOK_S)

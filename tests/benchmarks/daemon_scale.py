@@ -26,6 +26,7 @@ from pathlib import Path
 
 from store_scale import HISTORY, STATS, fill
 
+from runner import overview
 from runner.flow.requests import PauseArguments, Verb
 from runner.schedule import fires
 from runner.store import commands, schedules
@@ -169,6 +170,14 @@ def _queries(home: Path) -> None:
             connection.close()
             times.append((time.perf_counter() - began) * 1000)
         print(f"{name}: {_listed(times, 'ms')}")
+    store = Store(f"sqlite:///{home / 'automation_tracking.db'}", 60)
+    times = []
+    for _ in range(9):
+        began = time.perf_counter()
+        overview.look(store, home, datetime.now(UTC))
+        times.append((time.perf_counter() - began) * 1000)
+    store.close()
+    print(f"all that `status` asks: {_listed(times, 'ms')}")
     times = []
     for _ in range(3):
         began = time.perf_counter()
@@ -229,7 +238,9 @@ def _new_store(home: Path) -> Store:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    return os.environ | {"OUROBOROS_HOME": str(home)}
+    # Without this variable, as on a user's machine: with it every start compiles all modules anew.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {"OUROBOROS_HOME": str(home)}
 
 
 def _no_run_now() -> str:
