@@ -118,7 +118,7 @@ def test_a_run_under_way_that_lost_its_definition_is_taken_over_and_settled(tmp_
             (run,) = history.recent(session, 10)
             told = [record.decision.kind.value for record in decisions.of_occurrence(session, 1)]
     assert run.status is ExecutionStatus.CANCELLED
-    assert told == ["launch", "give_up"]
+    assert told[-2:] == ["launch", "give_up"]  # before them it may have waited for the first measurement of the CPU
 
 
 def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin(world):
