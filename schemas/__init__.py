@@ -17,6 +17,12 @@ _HOMES = {
     "schemas.model": "PipelineState PipelineStatus",
     "schemas.settings": "Settings get_config",
     "schemas.tuning": "TunerSettings",
+    "schemas.network": "ArchitectureType NeuralNetworkConfig",
+    "schemas.phases": "DataSource TrainingPhaseConfig",
+    "schemas.optimization": "TrainingOptimizationConfig",
+    "schemas.judging": "TournamentConfig",
+    "schemas.self_play": "SelfPlaySettings",
+    "schemas.data_settings": "DataSettings",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

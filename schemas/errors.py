@@ -78,6 +78,14 @@ class GameStateError(BadInputError):
     """A game state breaks the rules' invariants; `where` names the field."""
 
 
+class ModelError(BadInputError):
+    """A model, its files or its registry entry cannot be used: damaged, unknown, or made for another encoder."""
+
+
+class DataError(BadInputError):
+    """Stored games, or games to be imported, cannot be used."""
+
+
 class MachineError(OuroborosError):
     """The machine lacks what is needed now: disk, memory, a device, a toolchain."""
 
@@ -86,6 +94,14 @@ class MachineError(OuroborosError):
 
 class EvaluationError(OuroborosError):
     """Games were played but must not be scored, for instance because more than 1 % ended by time-outs."""
+
+
+class TrainingError(OuroborosError):
+    """Training could not go on: the loss was lost for good, or too many failures followed one another."""
+
+
+class ExportError(OuroborosError):
+    """A model was not exported: parity, latency or memory is beyond its limit, or the exporter failed."""
 
 
 class WorkerError(OuroborosError):

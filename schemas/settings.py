@@ -12,11 +12,17 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from schemas.data_settings import DataSettings
 from schemas.errors import SettingsError
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
+from schemas.judging import TournamentConfig
 from schemas.machine import GuardSettings
+from schemas.network import NeuralNetworkConfig
 from schemas.notification import NotificationSettings
+from schemas.optimization import TrainingOptimizationConfig
+from schemas.phases import TrainingPhaseConfig, default_phases
+from schemas.self_play import SelfPlaySettings
 from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
 from schemas.tuning import TunerSettings
 
@@ -35,6 +41,13 @@ class Settings(Frozen):
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     tuner: TunerSettings = Field(default_factory=TunerSettings)
+    neural_network: NeuralNetworkConfig = Field(default_factory=NeuralNetworkConfig)
+    training_phases: dict[str, TrainingPhaseConfig] = Field(default_factory=default_phases)
+    """By name; a custom phase is one more entry, and `TrainingConfiguration.target_phases` names it."""
+    training_optimization: TrainingOptimizationConfig = Field(default_factory=TrainingOptimizationConfig)
+    self_play: SelfPlaySettings = Field(default_factory=SelfPlaySettings)
+    data: DataSettings = Field(default_factory=DataSettings)
+    tournament: TournamentConfig = Field(default_factory=TournamentConfig)
 
     @property
     def database_url(self) -> str:
@@ -65,6 +78,21 @@ class Settings(Frozen):
     def tuner_dir(self) -> Path:
         """Checkpoint, log and console files of the Go-weight tuner."""
         return self.home / "nn_training_results"
+
+    @property
+    def training_games_dir(self) -> Path:
+        """The store of games to learn from (Parquet)."""
+        return self.home / "data" / "training"
+
+    @property
+    def models_dir(self) -> Path:
+        """Weights of registered models."""
+        return self.home / "models"
+
+    @property
+    def pipeline_dir(self) -> Path:
+        """Checkpoints, state and TensorBoard logs of the self-play pipeline."""
+        return self.home / "self_play"
 
     def located(self) -> "Settings":
         """The same with an absolute state folder, for a process that may stand elsewhere."""

@@ -1,0 +1,47 @@
+"""What network is built."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.adjustable import Adjustable
+
+
+class ArchitectureType(StrEnum):
+    """The architectures that can be built."""
+
+    CNN_ATTENTION_RESIDUAL = "CNN_Attention_Residual"
+    """Residual convolutions, then attention over pooled tokens."""
+    CNN_SIMPLE = "CNN_Simple"
+    """Plain convolutions: the light one, for CPUs."""
+
+
+class NeuralNetworkConfig(Adjustable):
+    """One network; what the planes, features and context mean is fixed by the encoder."""
+
+    architecture_type: ArchitectureType = ArchitectureType.CNN_ATTENTION_RESIDUAL
+    input_channels: int = Field(default=12, ge=1)
+    """Planes of the observation; any other number than the encoder's is refused when the network is built."""
+    hidden_layers: list[int] = Field(default_factory=lambda: [512, 256, 128], min_length=1, max_length=8)
+    """Widths of the dense layers between the convolutions and the heads, in order."""
+    conv_channels: int = Field(default=64, ge=4, le=1024)
+    """Channels of every convolution."""
+    conv_blocks: int = Field(default=4, ge=1, le=64)
+    """Residual blocks (two convolutions each), or plain convolutions of CNN_Simple."""
+    attention_heads: int = Field(default=8, ge=1, le=64)
+    """Heads of the attention over pooled tokens; CNN_Simple attends once over its board cells with as many queries."""
+    residual_connections: bool = True
+    dropout_rate: float = Field(default=0.1, ge=0, lt=1)
+    batch_norm: bool = True
+    use_multi_gpu: bool = False
+    """Train on all GPUs of this machine, one process each (DistributedDataParallel)."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if any(not 1 <= width <= 8192 for width in self.hidden_layers):
+            raise ValueError("hidden_layers: widths must be 1 to 8192")
+        attends = self.architecture_type is ArchitectureType.CNN_ATTENTION_RESIDUAL
+        if attends and self.conv_channels % self.attention_heads:
+            raise ValueError("conv_channels: must be a multiple of attention_heads")
+        return self

@@ -1,0 +1,34 @@
+"""How gradients become weights, and on what hardware."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.adjustable import Adjustable
+
+
+class DistributedBackend(StrEnum):
+    """How processes that train together exchange gradients."""
+
+    AUTO = "auto"
+    """NCCL between GPUs, gloo between CPU processes."""
+    NCCL = "nccl"
+    GLOO = "gloo"
+
+
+class TrainingOptimizationConfig(Adjustable):
+    """The optimizer (AdamW) and the machine."""
+
+    use_mixed_precision: bool = True
+    """bfloat16 where a GPU computes; without effect on a CPU."""
+    gradient_clipping: float = Field(default=1.0, gt=0)
+    """Largest norm of a gradient."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    distributed_backend: DistributedBackend = DistributedBackend.AUTO
+    distributed_processes: int = Field(default=1, ge=1)
+    """Processes on a machine without a GPU; with `use_multi_gpu` there is one per GPU."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads for training; None: as many as cores."""
+    checkpoint_interval_s: float = Field(default=60, gt=0)
+    """Seconds between checkpoints within a phase; one is also written at the end of each phase and at a stop."""
+    keep_checkpoints: int = Field(default=5, ge=1)

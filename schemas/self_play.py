@@ -1,0 +1,49 @@
+"""How a network improves by playing: proximal policy optimisation (PPO) against a league."""
+
+from pydantic import Field
+
+from schemas.adjustable import Adjustable
+from schemas.frozen import Frozen
+
+
+class OpponentShare(Frozen):
+    """How often a kind of compiled heuristic sits opposite."""
+
+    kind: str
+    weight: float = Field(gt=0)
+
+
+class SelfPlaySettings(Adjustable):
+    """PPO (Schulman et al. 2017) with generalised advantage estimation, and the league it plays."""
+
+    environments: int = Field(default=256, ge=1)
+    """Games played side by side."""
+    rollout_turns: int = Field(default=32, ge=1)
+    """Turns of every game between two updates."""
+    update_epochs: int = Field(default=2, ge=1)
+    """Passes over a rollout."""
+    discount: float = Field(default=0.995, gt=0, le=1)
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    clip_range: float = Field(default=0.2, gt=0, lt=1)
+    entropy_weight: float = Field(default=0.01, ge=0)
+    value_weight: float = Field(default=0.5, ge=0)
+    target_kl: float = Field(default=0.03, gt=0)
+    """An update's remaining passes are left out once the policy moved farther than this."""
+    crowd_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of four-player games at the end of the curriculum; it begins with duels only."""
+    crowd_from: float = Field(default=0.3, ge=0, le=1)
+    """Share of the phase after which four-player games begin to be mixed in."""
+    past_selves: int = Field(default=8, ge=0)
+    """Earlier snapshots kept in the league as opponents."""
+    snapshot_every_updates: int = Field(default=50, ge=1)
+    turn_limit: int = Field(default=500, ge=1)
+    """Games are cut there and valued by the network, so that endless circling earns nothing."""
+    heuristics: list[OpponentShare] = Field(
+        default_factory=lambda: [
+            OpponentShare(kind="strong", weight=3),
+            OpponentShare(kind="voronoi", weight=2),
+            OpponentShare(kind="aggressive", weight=1),
+            OpponentShare(kind="hungry", weight=1),
+        ]
+    )
+    """Heuristic opponents and their weights; the phase's `heuristic_mix_ratio` says how often one sits opposite at all."""
