@@ -46,4 +46,4 @@ class SelfPlaySettings(Adjustable):
             OpponentShare(kind="hungry", weight=1),
         ]
     )
-    """Heuristic opponents and their weights; the phase's `heuristic_mix_ratio` says how often one sits opposite at all."""
+    """Heuristic opponents by weight; the phase's `heuristic_mix_ratio` says how often any sits opposite."""
