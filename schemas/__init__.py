@@ -11,7 +11,7 @@ _HOMES = {
         "CatchUpPolicy OverlapPolicy RunnerStatus TrainingSchedule TriggerCondition TriggerType "
         "create_default_schedules create_default_triggers"
     ),
-    "schemas.training": "TrainingConfiguration TrainingPhase",
+    "schemas.training": "Device TrainingConfiguration TrainingPhase",
     "schemas.execution": "ExecutionResult Outcome RunRequest RunResult",
     "schemas.machine": "ResourceRequirements ResourceSnapshot GuardDecision",
     "schemas.model": "PipelineState PipelineStatus",

@@ -18,6 +18,15 @@ class TrainingPhase(StrEnum):
     CONTINUOUS = "continuous"
 
 
+class Device(StrEnum):
+    """Where the self-play pipeline computes."""
+
+    AUTO = "auto"
+    """A usable GPU, else the CPU."""
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class TrainingConfiguration(Frozen):
     """One training run. The self-play pipeline reads all of it; the Go-weight tuner reads the time limit,
     `force_retrain` (measure the baseline anew) and `max_consecutive_failures`."""
@@ -28,6 +37,9 @@ class TrainingConfiguration(Frozen):
     max_training_time_hours: float = Field(default=12, gt=0, le=87_600)
     """Hours after which the run stops by itself, state saved; fractions allowed."""
     force_retrain: bool = False
+    """Begin every phase from nothing; otherwise finished phases are not repeated."""
+    device: Device = Device.AUTO
+    """`cpu` or `cuda` make a run of worker `auto` the self-play pipeline, whatever hardware is found."""
     enable_monitoring: bool = True
     save_checkpoints: bool = True
     export_onnx: bool = True

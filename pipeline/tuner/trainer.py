@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.tuner import config_tree, console, folder_lock
+from pipeline import folder_lock
+from pipeline.tuner import config_tree, console
 from pipeline.tuner.arena import Arena
 from pipeline.tuner.campaign import Campaign
 from pipeline.tuner.progress import Progress
@@ -111,7 +112,7 @@ class ContinuousTrainer:
         """
         folder, tuner = self.settings.tuner_dir, self.settings.tuner
         with ExitStack() as stack:
-            stack.enter_context(folder_lock.held(folder))
+            stack.enter_context(folder_lock.held(folder, "tuner"))
             tell = stack.enter_context(console.opened(folder, self._now, self._echo))
             stack.enter_context(self._stopping.on_signals())
             source = snake_source(self.settings)

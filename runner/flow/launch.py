@@ -114,7 +114,11 @@ class LaunchRuns:
 
     def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
         choice = choose_worker(
-            run.schedule.worker, snapshot.gpu, installed_workers(), torch_installed=torch_installed()
+            run.schedule.worker,
+            snapshot.gpu,
+            installed_workers(),
+            torch_installed=torch_installed(),
+            device=run.schedule.training_config.device,
         )
         wait = _pause(run, paused) or self._crowd(run, choice) or self._data(run, choice)
         if wait is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schemas.automation import AUTO_WORKER
 from schemas.machine import GpuFinding, GpuState
+from schemas.training import Device
 
 PIPELINE = "pipeline"
 TUNER = "tuner"
@@ -21,8 +22,17 @@ class WorkerChoice:
     """The run wants a GPU that is there, so the guards look at it and it is given to one run at a time."""
 
 
-def choose_worker(wanted: str, gpu: GpuState, installed: Collection[str], *, torch_installed: bool) -> WorkerChoice:
+def choose_worker(
+    wanted: str,
+    gpu: GpuState,
+    installed: Collection[str],
+    *,
+    torch_installed: bool,
+    device: Device = Device.AUTO,
+) -> WorkerChoice:
     """`auto` is the self-play pipeline with a usable GPU, else the Go-weight tuner; any other name is honoured.
+
+    A training configuration that names a device asks for the pipeline: the tuner computes on none.
 
     A worker that is not installed is chosen all the same where it is the right one: its run then fails and says
     what to install, instead of another worker quietly doing something else.
@@ -32,13 +42,17 @@ def choose_worker(wanted: str, gpu: GpuState, installed: Collection[str], *, tor
         gpu: the last look at the GPUs.
         installed: names of the installed workers.
         torch_installed: whether torch could be imported.
+        device: `TrainingConfiguration.device`.
     """
     if wanted != AUTO_WORKER:
         reason = f"The schedule asks for the worker {wanted}; the search for a GPU found: {gpu.detail}."
-        return _chosen(wanted, reason, gpu, installed, torch_installed)
+        return _chosen(wanted, reason, gpu, installed, torch_installed, device)
+    if device is not Device.AUTO:
+        reason = f"The configuration asks for the device {device.value}; the search for a GPU found: {gpu.detail}."
+        return _chosen(PIPELINE, reason, gpu, installed, torch_installed, device)
     if gpu.finding is GpuFinding.USABLE:
-        return _chosen(PIPELINE, f"A GPU can be used: {gpu.detail}.", gpu, installed, torch_installed)
-    return _chosen(TUNER, f"{_WHY_NOT[gpu.finding]}: {gpu.detail}.", gpu, installed, torch_installed)
+        return _chosen(PIPELINE, f"A GPU can be used: {gpu.detail}.", gpu, installed, torch_installed, device)
+    return _chosen(TUNER, f"{_WHY_NOT[gpu.finding]}: {gpu.detail}.", gpu, installed, torch_installed, device)
 
 
 _WHY_NOT = {
@@ -49,9 +63,12 @@ _WHY_NOT = {
 }
 
 
-def _chosen(worker: str, reason: str, gpu: GpuState, installed: Collection[str], torch_installed: bool) -> WorkerChoice:
+def _chosen(
+    worker: str, reason: str, gpu: GpuState, installed: Collection[str], torch_installed: bool, device: Device
+) -> WorkerChoice:
     if worker not in installed and ":" not in worker:
         reason += f" The worker {worker} is not installed, so the run will fail and say what to install."
     elif worker == PIPELINE and not torch_installed:
         reason += " torch is not installed, so the run will fail: pip install 'ouroboros[train]'."
-    return WorkerChoice(worker, reason, needs_gpu=worker == PIPELINE and gpu.finding in _GPU_FOUND)
+    needs_gpu = worker == PIPELINE and device is not Device.CPU and gpu.finding in _GPU_FOUND
+    return WorkerChoice(worker, reason, needs_gpu)

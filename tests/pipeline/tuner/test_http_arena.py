@@ -8,9 +8,9 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline import folder_lock
 from pipeline.jobs import time_budget_s, tune
 from pipeline.snakes.abandoned import Abandoned
-from pipeline.tuner import folder_lock
 from pipeline.tuner.arena import Round, RoundResult
 from pipeline.tuner.http_arena import HttpArena
 from pipeline.tuner.seeds import Stage, pair_seeds
@@ -243,7 +243,7 @@ def test_the_job_fails_with_the_reason(tmp_path: Path) -> None:
 
 def test_a_run_that_finds_another_tuner_in_its_folder_is_tried_again_later(tmp_path: Path) -> None:
     asked = request(tmp_path)
-    with folder_lock.held(asked.settings.tuner_dir):
+    with folder_lock.held(asked.settings.tuner_dir, "tuner"):
         result = tune(asked, Context(tmp_path))
     assert result.outcome is Outcome.FAILED
     assert result.failure is not None

@@ -4,6 +4,7 @@ import pytest
 
 from runner.guards.choice import choose_worker
 from schemas.machine import GpuFinding, GpuState
+from schemas.training import Device
 
 BOTH = frozenset({"tuner", "pipeline"})
 
@@ -38,6 +39,16 @@ def test_a_forced_worker_is_honoured(wanted, finding):
     there = finding in (GpuFinding.USABLE, GpuFinding.BUSY)
     assert choice.needs_gpu == (wanted == "pipeline" and there)
     assert "not installed" not in choice.reason
+
+
+@pytest.mark.parametrize("finding", GpuFinding)
+@pytest.mark.parametrize("device", [Device.CPU, Device.CUDA])
+def test_a_configuration_that_names_a_device_asks_for_the_pipeline(device, finding):
+    choice = choose_worker("auto", gpu(finding), BOTH, torch_installed=True, device=device)
+    assert choice.worker == "pipeline"
+    assert device.value in choice.reason
+    there = finding in (GpuFinding.USABLE, GpuFinding.BUSY)
+    assert choice.needs_gpu == (device is Device.CUDA and there)
 
 
 def test_a_usable_gpu_chooses_the_pipeline_even_where_it_is_not_installed():

@@ -1,4 +1,4 @@
-"""One tuner per state folder."""
+"""One worker of a kind per folder."""
 
 import fcntl
 import os
@@ -10,11 +10,14 @@ from schemas.errors import FolderInUseError, MachineError
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, who: str) -> Iterator[None]:
     """Hold the folder, creating it if need be; the kernel lets go when the process ends, however it ends.
 
+    Args:
+        who: what works there, as a person calls it ("tuner").
+
     Raises:
-        FolderInUseError: another tuner holds it; names its process.
+        FolderInUseError: another one holds it; names its process.
         MachineError: the folder cannot be created or written.
     """
     path = folder / ".lock"
@@ -23,7 +26,7 @@ def held(folder: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise MachineError(
-            f"the tuner's folder cannot be written: {error.strerror}",
+            f"the {who}'s folder cannot be written: {error.strerror}",
             where=str(folder),
             remedy="Free some space, or choose another state folder with OUROBOROS_HOME.",
         ) from error
@@ -33,7 +36,7 @@ def held(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise FolderInUseError(
-                f"another tuner (process {holder}) already works in this folder",
+                f"another {who} (process {holder}) already works in this folder",
                 where=str(folder),
                 remedy="Stop it first, or give this one a state folder of its own with OUROBOROS_HOME.",
             ) from error
