@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.frozen import Frozen
 
@@ -57,3 +57,39 @@ class PipelineState(Frozen):
     memory_usage_percent: float | None = None
     disk_usage_percent: float | None = None
     updated_at: datetime | None = None
+
+
+class EvaluationResult(Frozen):
+    """One measurement of a model against one opponent, as it was played; never changed afterwards."""
+
+    model_id: str
+    """Id in the registry; the player's name where it is no registered model."""
+    model_name: str
+    evaluated_at: AwareDatetime
+    opponent: str
+    """Name of the opponent: `heuristic:strong`, `model:<id>`; several are joined by a comma."""
+    snakes: int = Field(ge=1)
+    """Seats of the games: 2 is a duel, 4 the model alone among three opponents."""
+    games: int = Field(ge=1)
+    wins: int = Field(ge=0)
+    """Games of which the model was the sole winner."""
+    draws: int = Field(ge=0)
+    """Games whose first place it shared, games ended by the turn limit included."""
+    losses: int = Field(ge=0)
+    win_rate: float = Field(ge=0, le=1)
+    """Mean share of the first place: 1 alone, 1/k shared by k, 0 else; so a drawn duel counts half."""
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    """Interval of `win_rate` at `confidence`, from the spread between seeds."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    elo: float | None = None
+    """Against the opponent, in duels; None where all games were won or lost, or there were more seats than two."""
+    seed: int
+    """From it all game seeds follow: the games can be played again."""
+    conditions: str
+    """Board, ruleset, map and turn limit, in words: `11x11 standard, map standard, 3000 turns`."""
+    how: str
+    """How it was measured: what games, seatings and interval."""
+    strategic_score: float | None = Field(default=None, ge=0, le=100)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Further numbers of the same games, and of the player's speed (`inference_time_ms`)."""
