@@ -18,5 +18,7 @@ class DataSettings(Adjustable):
     quality_threshold: float = Field(default=0.0, ge=0, le=1)
     """Games of a lower quality score are stored but not learned from."""
     prioritized_sampling: bool = True
+    max_positions: int = Field(default=400_000, ge=100)
+    """Positions that supervised training holds in memory at once (about 1.6 kB each), drawn from all its games."""
     teacher: str = "strong"
     """The heuristic whose games and moves are learned from."""

@@ -1,0 +1,1 @@
+"""A whole training run: its phases in order, judged, resumable from files; `SelfPlayTrainingPipeline` is its face."""

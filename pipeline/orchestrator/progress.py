@@ -1,0 +1,77 @@
+"""The state of a run as others see it: on disk for any process, and through callbacks."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import ValidationError
+
+from schemas.files import write_atomic
+from schemas.model import PipelineState
+
+STATE_FILE = "state.json"
+_WRITE_EVERY_S = 1.0
+_log = logging.getLogger("ouroboros.pipeline")
+
+
+class Progress:
+    """Keeps the `PipelineState`, writes it at most once a second (at once when the status or phase changes), and
+    tells it to whoever asked.
+
+    Args:
+        folder: where `state.json` is written.
+        listeners: called with each new state, from the thread that made it.
+    """
+
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], listeners: tuple[Callable[[PipelineState], None], ...] = ()
+    ) -> None:
+        self.state = PipelineState()
+        self._folder, self._now, self._listeners = folder, now, listeners
+        self._written_at = -_WRITE_EVERY_S
+        self._turn = threading.RLock()  # the trainer and the monitor change different fields of one state
+
+    def change(self, **fields: Any) -> PipelineState:
+        """Set fields of the state, then write and tell it."""
+        with self._turn:
+            former = self.state
+            self.state = state = PipelineState.model_validate(
+                former.model_dump() | fields | {"updated_at": self._now()}
+            )
+            moved = (former.status, former.current_phase) != (state.status, state.current_phase)
+            if moved or time.monotonic() - self._written_at >= _WRITE_EVERY_S:
+                self.write()
+        for listener in self._listeners:
+            listener(state)
+        return state
+
+    def write(self) -> None:
+        """Write the state now; OSError if the disk does not take it."""
+        write_atomic(self._folder / STATE_FILE, self.state.model_dump_json(indent=2) + "\n")
+        self._written_at = time.monotonic()
+
+
+def read_state(folder: Path) -> PipelineState:
+    """The state as last written; IDLE where none was, or where the file is damaged (the log says so)."""
+    path = folder / STATE_FILE
+    try:
+        return PipelineState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return PipelineState()
+    except (OSError, ValidationError) as error:
+        _log.warning("The pipeline's last state cannot be read (%s): %s", path, error)
+        return PipelineState()
+
+
+def machine_use(folder: Path) -> dict[str, float]:
+    """CPU, memory and disk use in percent, as fields of `PipelineState`."""
+    return {
+        "cpu_usage_percent": psutil.cpu_percent(),
+        "memory_usage_percent": psutil.virtual_memory().percent,
+        "disk_usage_percent": psutil.disk_usage(str(folder)).percent,
+    }
