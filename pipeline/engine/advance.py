@@ -40,11 +40,22 @@ def begin_all(
 
 
 @compiled
-def begin_next(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def begin_next(words: Words, cells: Cells, longs: Longs, tape: Moves, lengths: NDArray[np.int32], game: int) -> None:
     """Start the slot's next game, with a seed derived from the last one."""
     longs[game, EPISODE] += 1
     longs[game, SEED] = derive_seed(longs[game, SEED], longs[game, EPISODE])
     begin(words, cells, longs, game)
+    if tape.shape[0] > 0:
+        put_start(words, cells, tape, lengths, game)
+
+
+@compiled
+def begin_next_of(
+    words: Words, cells: Cells, longs: Longs, tape: Moves, lengths: NDArray[np.int32], slots: NDArray[np.int64]
+) -> None:
+    """Start the next game of each of these slots."""
+    for slot in slots:
+        begin_next(words, cells, longs, tape, lengths, slot)
 
 
 @compiled
@@ -72,9 +83,7 @@ def finish(
             kept[game, at, index] = tape[game, index]
     file_outcome(words, longs, waiting, games, snakes, game)
     if auto_reset:
-        begin_next(words, cells, longs, game)
-        if tape.shape[0] > 0:
-            put_start(words, cells, tape, lengths, game)
+        begin_next(words, cells, longs, tape, lengths, game)
     return True
 
 

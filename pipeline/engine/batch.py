@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_all
+from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_all, begin_next_of
 from pipeline.engine.layout import Records
 from pipeline.engine.map_names import map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
@@ -166,6 +166,17 @@ class Batch:
         for slot in np.flatnonzero(problems != FINE)[:1]:
             spec = self.specs[slot]
             raise_set_up_problem(int(problems[slot]), (spec.width, spec.height, spec.snakes), spec.map_id)
+
+    def begin_next(self, slots: NDArray[np.int64]) -> None:
+        """Begin the next game in these slots, the one that `auto_reset` would have begun; for batches without it.
+
+        Raises:
+            IndexError: a slot that does not exist.
+        """
+        slots = np.ascontiguousarray(slots, np.int64)
+        if len(slots) and not 0 <= slots.min() <= slots.max() < self.games:
+            raise IndexError(f"slots holds {slots.min()}..{slots.max()}; known are 0..{self.games - 1}")
+        begin_next_of(*self.records[:3], self._ring.tape, self._ring.lengths, slots)
 
     def step(self, actions: NDArray[np.uint8] | None = None) -> int:
         """Play one turn of every game that is not over; return how many turns were played.

@@ -1,7 +1,7 @@
 """Many games as one environment, in arrays that live as long as it does: what a self-play trainer steps."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,19 @@ WIN: Final = 1.0
 LOSS: Final = -1.0
 DRAW: Final = 0.0
 SOLO_TURN: Final = 0.01
-
 OPEN_FEATURE: Final = [slot.name for slot in FEATURES].index("open_up")
+
+
+class FinalViews(NamedTuple):
+    """K learners whose games `turn_limit` ended on the last step, and what each saw of the last position.
+
+    games int64[K], seats int64[K], and their rows as `Observations` has them: views of the first K rows of arrays that
+    live as long as the environment and are rewritten by a later step.
+    """
+
+    games: NDArray[np.int64]
+    seats: NDArray[np.int64]
+    rows: Observations
 
 
 class VectorEnvironment:
@@ -39,7 +50,8 @@ class VectorEnvironment:
       for all who live when `turn_limit` ends the game. Solo games: SOLO_TURN (+0.01) for each turn lived, LOSS at
       death.
     - `dones` bool[N, S]: the learner died or its game ended on the last step, so that `rewards` closes its episode.
-    - `truncated` bool[N]: that game was ended by `turn_limit`. What is observed after a finished game is the next one.
+    - `truncated` bool[N]: that game was ended by `turn_limit`. What is observed after a finished game is the next one;
+      `final` holds the last position of the truncated ones, so that a trainer can estimate what would have followed.
     - `kinds` uint8[N, S]: who moves each seat: CALLER (the learner) or a player kind. The caller may write to it.
 
     `outcomes` holds the games that the last step finished. With `egocentric` each snake sees the board turned so that
@@ -70,7 +82,9 @@ class VectorEnvironment:
         spec = spec or GameSpec()
         if len(opponents) > spec.snakes:
             raise ValueError(f"{len(opponents)} opponents for {spec.snakes} seats; leave seats to the learners")
-        self.batch: Final = Batch.uniform(games, spec, threads=threads, turn_limit=turn_limit, outcomes_per_slot=1)
+        self.batch: Final = Batch.uniform(
+            games, spec, auto_reset=False, threads=threads, turn_limit=turn_limit, outcomes_per_slot=1
+        )
         seats = spec.snakes
         self.kinds: Final = np.full((games, seats), CALLER, np.uint8)
         self.kinds[:, seats - len(opponents) :] = list(opponents)
@@ -86,6 +100,9 @@ class VectorEnvironment:
         self.dones: Final = np.zeros((games, seats), np.bool_)
         self.truncated: Final = np.zeros(games, np.bool_)
         self.outcomes: Outcomes = self.batch.drain_outcomes()
+        self._last: Final[Observations] = allocate_observations(games * seats if turn_limit else 0, dtype, frame)
+        nobody = np.zeros(0, np.int64)
+        self.final = FinalViews(nobody, nobody, Observations(*(array[:0] for array in self._last)))
         self._view: Final = FOLLOW_FACING if egocentric else IDENTITY
         self._solo: Final = bool(spec.rules() & layout.SOLO)
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
@@ -104,6 +121,7 @@ class VectorEnvironment:
         self.rewards[:] = 0
         self.dones[:] = False
         self.truncated[:] = False
+        self._look_back()
         self._look()
 
     def step(self, actions: NDArray[np.uint8]) -> None:
@@ -122,6 +140,8 @@ class VectorEnvironment:
         self.batch.step()
         self.outcomes = self.batch.drain_outcomes()
         self._settle()
+        self._look_back()
+        self.batch.begin_next(self.outcomes.slot)
         self._look()
 
     def _settle(self) -> None:
@@ -143,6 +163,15 @@ class VectorEnvironment:
             self.truncated[finished] = (self.outcomes.died_on == 0).sum(1) > over_at
         self.dones[~self.living] = False
         self.rewards[~self.living] = 0
+
+    def _look_back(self) -> None:
+        """Observe for the learners still alive in the games that were cut, before those are replaced."""
+        living = self.living & (self._causes == layout.ALIVE_CAUSE)
+        games, seats = (np.ascontiguousarray(part) for part in np.nonzero(living & self.truncated[:, None]))
+        self.final = FinalViews(games, seats, Observations(*(array[: len(games)] for array in self._last)))
+        if len(games):
+            self.final.rows.symmetries[:] = self._view
+            self.observer.observe(games, seats, self.final.rows)
 
     def _look(self) -> None:
         """Observe the games as they stand now."""

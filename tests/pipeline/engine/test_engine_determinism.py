@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 
 from pipeline.engine import Batch, Game, GameSpec, layout
@@ -77,3 +78,26 @@ def test_single_games_and_batches_are_one(index: int) -> None:
         words = [layout.MOVE_WORDS[move] for move in batch.actions[0]]
         game.step(dict(zip(ids, words, strict=True)))
     assert game.turn > 2
+
+
+def test_a_caller_may_begin_the_next_games_itself() -> None:
+    """A batch that waits for `begin_next` plays the very games, tapes included, that `auto_reset` plays."""
+    itself, told = (
+        Batch([GameSpec(7, 7, 3), GameSpec()] * 8, auto_reset=flag, tape_bytes=2000, turn_limit=25)
+        for flag in (True, False)
+    )
+    itself.reset(3)
+    told.reset(3)
+    finished = 0
+    for _ in range(80):
+        itself.play_random(1)
+        told.play_random(1)
+        expected, got = itself.drain_outcomes(), told.drain_outcomes()
+        told.begin_next(got.slot)
+        finished += len(got.slot)
+        assert got.tapes == expected.tapes
+        assert (got.seed == expected.seed).all()
+        assert rows(told) == rows(itself)
+    assert finished > 40
+    with pytest.raises(IndexError, match="known are 0"):
+        told.begin_next(np.array([16]))

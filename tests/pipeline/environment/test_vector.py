@@ -82,3 +82,35 @@ def test_the_egocentric_view_plays_the_same_game():
         plain.step(board)
         np.testing.assert_array_equal(plain.batch.records.words, turned.batch.records.words)
         np.testing.assert_array_equal(plain.rewards, turned.rewards)
+
+
+@pytest.mark.parametrize(("dtype", "egocentric"), [(np.uint8, False), (np.float32, True)])
+def test_a_truncated_game_leaves_its_last_position(dtype, egocentric):
+    """The same games without a limit show, at the turn of each cut, what `final` must hold."""
+    options = {"dtype": dtype, "egocentric": egocentric}
+    cut = VectorEnvironment(48, GameSpec(snakes=3), turn_limit=10, **options)
+    whole = VectorEnvironment(48, GameSpec(snakes=3), **options)
+    for environment in (cut, whole):
+        environment.reset(4)
+    assert len(cut.final.games) == 0
+    chance, alike, compared = np.random.default_rng(4), np.ones(48, np.bool_), 0
+    while alike.any():
+        actions = random_masked(cut, chance)
+        for environment in (cut, whole):
+            environment.step(actions)
+        games, seats, rows = cut.final
+        assert set(games) == set(np.flatnonzero(cut.truncated))
+        np.testing.assert_array_equal(
+            whole.living & (cut.truncated & alike)[:, None],
+            np.isin(np.arange(48 * 3), games * 3 + seats).reshape(48, 3) & alike[:, None],
+        )
+        for game, seat, planes, features, context in zip(games, seats, *rows[:3], strict=True):
+            assert cut.dones[game, seat]
+            if alike[game]:
+                compared += 1
+                np.testing.assert_array_equal(planes, whole.planes[game, seat])
+                np.testing.assert_array_equal(features, whole.features[game, seat])
+                np.testing.assert_array_equal(context, whole.context[game, seat])
+        alike &= ~cut.truncated
+        np.testing.assert_array_equal(cut.planes[alike], whole.planes[alike])
+    assert compared > 60
