@@ -3,9 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from schemas.frozen import Frozen
+from schemas.network import NeuralNetworkConfig
+from schemas.optimization import TrainingOptimizationConfig
+from schemas.phases import TrainingPhaseConfig
 
 
 class PipelineStatus(StrEnum):
@@ -93,3 +96,114 @@ class EvaluationResult(Frozen):
     strategic_score: float | None = Field(default=None, ge=0, le=100)
     metrics: dict[str, float] = Field(default_factory=dict)
     """Further numbers of the same games, and of the player's speed (`inference_time_ms`)."""
+
+
+class ModelStatus(StrEnum):
+    """Where a registered model stands."""
+
+    CANDIDATE = "candidate"
+    CHAMPION = "champion"
+    """One at a time; the database holds to it."""
+    RETIRED = "retired"
+    """A former champion, or one taken out of service by hand."""
+    REJECTED = "rejected"
+    """It was tested against the champion and not promoted."""
+
+
+class Measured(Frozen):
+    """A number, and what stands behind it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    """Interval of `value`; None where none was computed."""
+    games: int = Field(ge=0)
+    """Games behind it; 0 for what is not measured by games (`how` says by what)."""
+    seed: int | None = None
+    how: str = Field(min_length=1)
+
+
+class ModelDraft(Frozen):
+    """What whoever trained a model tells of it when it is registered."""
+
+    name: str = Field(min_length=1, max_length=100)
+    """Chosen by the trainer; several versions may share it."""
+    architecture: str = Field(min_length=1, max_length=100)
+    training_phase: str = Field(min_length=1, max_length=100)
+    network: NeuralNetworkConfig
+    """From it the network is built again."""
+    frame: int = Field(default=11, ge=1)
+    """Cells on a side of the planes that it takes."""
+    encoder_id: str = Field(min_length=1, max_length=100)
+    """Of the encoder whose planes it was trained on; another encoder's planes mean something else."""
+    parent_id: str | None = None
+    """The registered model that its training started from."""
+    created_at: AwareDatetime
+    code_revision: str = Field(default="", max_length=100)
+    seed: int | None = None
+    """Of its training."""
+    phase: TrainingPhaseConfig | None = None
+    """The phase's configuration as it was."""
+    optimization: TrainingOptimizationConfig | None = None
+    games_learned: int = Field(default=0, ge=0)
+    """Games whose positions it has learned from in this phase."""
+    positions_learned: int = Field(default=0, ge=0)
+    data_sources: list[str] = Field(default_factory=list)
+    measured: dict[str, Measured] = Field(default_factory=dict)
+    """By metric; `win_rate` is the one in duels with the strong heuristic."""
+    claimed: dict[str, float] = Field(default_factory=dict)
+    """Numbers told without anything behind them; nothing is decided by them."""
+    notes: str = ""
+
+
+class ModelCard(ModelDraft):
+    """A registered model: its draft, and what the registry knows of it."""
+
+    id: str = Field(min_length=1, max_length=120)
+    version: int = Field(ge=1)
+    """Counts within its name."""
+    status: ModelStatus
+    weights_file: str
+    """Its name in the models folder: safetensors."""
+    sha256: str = Field(min_length=64, max_length=64)
+    """Of the weights file."""
+    size_bytes: int = Field(ge=1)
+    parameters: int = Field(ge=0)
+    """Numbers in the weights file, running statistics of batch norms included."""
+    damage: str | None = None
+    """What was last seen wrong with its weights file; None: nothing."""
+
+    @property
+    def win_rate(self) -> Measured | None:
+        """In duels with the strong heuristic; None: never measured."""
+        return self.measured.get("win_rate")
+
+
+class ModelEventKind(StrEnum):
+    """What became of a model."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    """It became the champion again, in place of `previous_id`."""
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+class ModelEvent(Frozen):
+    """One step in the history of champions."""
+
+    id: int
+    kind: ModelEventKind
+    model_id: str
+    previous_id: str | None
+    """The champion before, where this changed it."""
+    at: AwareDatetime
+    evidence: dict[str, JsonValue]
+    """Why, as it was known then."""
+
+
+class ByHand(Frozen):
+    """Evidence of a step that a person asked for."""
+
+    asked_by: str
+    reason: str = ""
