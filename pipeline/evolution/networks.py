@@ -1,0 +1,223 @@
+"""The networks: a convolutional trunk, read where my head is, and heads for policy, value and two auxiliary tasks.
+
+The frame is not egocentric, so a dense layer over the flattened board would have to learn every place anew. Instead
+the trunk's features are picked up at my head and at the four cells next to it (a product with the plane `my_head`,
+shifted), and one small dense network, shared by the four directions, judges each of them from: the features of its
+cell, those of my head, the whole board pooled, the observation's own numbers for that direction, and the others.
+What is learned of one direction and place so serves all. All operations are ordinary ones (convolution, matrix
+product, ReLU, softmax, maximum, mean), which any ONNX runtime knows.
+"""
+
+import math
+from typing import Final, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from pipeline.engine.planes import CHANNELS, CONTEXT, FEATURES, FRAME
+from pipeline.evolution.blocks import (
+    CellAttention,
+    ConvBlock,
+    ConvUnit,
+    PlainBlock,
+    TokenAttention,
+    spread_matrix,
+)
+from schemas.errors import ModelError
+from schemas.network import ArchitectureType, NeuralNetworkConfig
+
+SURVIVAL_HORIZONS: Final = (2, 5, 10, 20, 40)
+"""The auxiliary survival head says, for each, whether I still live so many turns later."""
+
+_WAYS: Final = ("up", "down", "left", "right")
+_NAMES: Final = [slot.name for slot in FEATURES]
+_STEMS: Final = [name.removesuffix("_up") for name in _NAMES if name.endswith("_up")]
+DIRECTED: Final = [[_NAMES.index(f"{stem}_{way}") for stem in _STEMS] for way in _WAYS]
+"""Per direction the feature slots that speak of it."""
+UNDIRECTED: Final = [index for index in range(len(_NAMES)) if index not in sum(DIRECTED, [])]
+_MY_HEAD: Final = CHANNELS.index("my_head")
+
+
+class Heads(NamedTuple):
+    """What a network says: policy_logits [N, 4] (illegal moves included), value [N, 1] in -1..1, and, for training
+    only, survival_logits [N, len(SURVIVAL_HORIZONS)] and territory_logits [N, frame * frame] (above 0: mine)."""
+
+    policy_logits: Tensor
+    value: Tensor
+    survival_logits: Tensor
+    territory_logits: Tensor
+
+
+class _Reading(NamedTuple):
+    """What the trunk leaves: per direction [N, 4, A], shared [N, B], all cells [N, frame * frame, C] and tokens."""
+
+    directed: Tensor
+    shared: Tensor
+    cells: Tensor
+    tokens: Tensor | None
+
+
+class Network(nn.Module):
+    """One network, made for a frame and an encoder; `build_network` checks what it is made of.
+
+    `recompute`: forget the blocks' activations and compute them again backwards. `low_precision`: compute the trunk in
+    bfloat16 (weights, heads and everything returned stay float32); for CPUs that have such instructions.
+    """
+
+    def __init__(self, config: NeuralNetworkConfig, frame: int = FRAME) -> None:
+        super().__init__()
+        self.config = config
+        self.frame = frame
+        self.recompute = False
+        self.low_precision = False
+        self._build_trunk(config)
+        self._build_heads(config)
+
+    def _build_trunk(self, config: NeuralNetworkConfig) -> None:
+        channels, norm, residual = config.conv_channels, config.batch_norm, config.residual_connections
+        self.stem = ConvUnit(len(CHANNELS), channels, norm=norm)
+        self.attends = config.architecture_type is ArchitectureType.CNN_ATTENTION_RESIDUAL
+        self.coarse_width = 2 * channels if self.attends else 0
+        if self.attends:
+            fine = config.conv_blocks // 2
+            side = (self.frame + 1) // 2
+            self.blocks = nn.ModuleList(ConvBlock(channels, norm=norm, residual=residual) for _ in range(fine))
+            self.halve = ConvUnit(channels, self.coarse_width, stride=2, norm=norm)
+            self.coarse = nn.ModuleList(
+                ConvBlock(self.coarse_width, norm=norm, residual=residual) for _ in range(config.conv_blocks - fine)
+            )
+            self.attention = TokenAttention(
+                side * side, self.coarse_width, config.attention_heads, config.dropout_rate, residual=residual
+            )
+            self.register_buffer("spread", spread_matrix(self.frame), persistent=False)
+            self.pooled_width = 2 * self.coarse_width
+        else:
+            self.blocks = nn.ModuleList(
+                PlainBlock(channels, norm=norm, residual=residual) for _ in range(config.conv_blocks)
+            )
+            self.pooling = CellAttention(channels, config.attention_heads)
+            self.pooled_width = (2 + config.attention_heads) * channels
+
+    def _build_heads(self, config: NeuralNetworkConfig) -> None:
+        widths, at_cell = config.hidden_layers, config.conv_channels + self.coarse_width
+        shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
+        self.from_shared = nn.Linear(shared, widths[0])
+        self.from_way = nn.Linear(at_cell + len(_STEMS) + 4, widths[0], bias=False)
+        self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.dropout = nn.Dropout(config.dropout_rate)
+        last = widths[-1]
+        self.policy = nn.Linear(last, 1)
+        self.summary = nn.Linear(2 * last + widths[0], last)
+        self.value = nn.Linear(last, 1)
+        self.survival = nn.Linear(last, len(SURVIVAL_HORIZONS))
+        self.territory = nn.Linear(config.conv_channels, 1)
+        self.coarse_territory = nn.Linear(self.coarse_width, 1, bias=False) if self.attends else None
+        self.register_buffer("ways", torch.eye(4)[None], persistent=False)
+        self.register_buffer("directed", torch.tensor(DIRECTED).flatten(), persistent=False)
+        self.register_buffer("undirected", torch.tensor(UNDIRECTED), persistent=False)
+        for layer, gain in ((self.policy, 0.01), (self.value, 0.1)):
+            nn.init.normal_(layer.weight, std=gain / math.sqrt(last))
+            nn.init.zeros_(layer.bias)
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    def forward(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return policy_logits float32[N, 4], illegal moves not masked, and value float32[N, 1] in -1..1.
+
+        Args:
+            board_state: float32[N, 12, frame, frame], the scaled planes.
+            snake_features: float32[N, 32], scaled.
+            game_context: float32[N, 16], scaled.
+        """
+        reading = self._read(board_state, snake_features, game_context)
+        logits, summary = self._judge(reading)
+        return logits, torch.tanh(self.value(summary))
+
+    def evaluate(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> Heads:
+        """Return what `forward` does and the auxiliary heads."""
+        reading = self._read(board_state, snake_features, game_context)
+        logits, summary = self._judge(reading)
+        territory = self.territory(reading.cells)[:, :, 0]
+        if self.coarse_territory is not None and reading.tokens is not None:
+            territory = territory + self.coarse_territory(reading.tokens)[:, :, 0] @ self._buffer("spread").t()
+        return Heads(logits, torch.tanh(self.value(summary)), self.survival(summary), territory)
+
+    def _buffer(self, name: str) -> Tensor:
+        return cast("Tensor", getattr(self, name))
+
+    def _read(self, board: Tensor, features: Tensor, context: Tensor) -> _Reading:
+        if self.low_precision:
+            with torch.autocast(board.device.type, torch.bfloat16):
+                cells, tokens = self._trunk(board)
+            cells, tokens = cells.float(), None if tokens is None else tokens.float()
+        else:
+            cells, tokens = self._trunk(board)
+        places = self._places(board)
+        at_places = places @ cells
+        if tokens is not None:
+            at_places = torch.cat([at_places, (places @ self._buffer("spread")) @ tokens], 2)
+            pooled = torch.cat([tokens.mean(1), tokens.amax(1)], 1)
+        else:
+            pooled = torch.cat([cells.mean(1), cells.amax(1), self.pooling(cells)], 1)
+        ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
+        directed = torch.cat([at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)], 2)
+        shared = torch.cat([at_places[:, 0], pooled, features[:, self._buffer("undirected")], context], 1)
+        return _Reading(directed, shared, cells, tokens)
+
+    def _trunk(self, board: Tensor) -> tuple[Tensor, Tensor | None]:
+        planes = self._run(self.blocks, self.stem(board))
+        if not self.attends:
+            return _as_cells(planes), None
+        tokens = _as_cells(self._run(self.coarse, self.halve(planes)))
+        return _as_cells(planes), self.attention(tokens)
+
+    def _run(self, blocks: nn.ModuleList, planes: Tensor) -> Tensor:
+        for block in blocks:
+            if self.recompute and self.training:
+                planes = cast("Tensor", checkpoint(block, planes, use_reentrant=False))
+            else:
+                planes = block(planes)
+        return planes
+
+    def _places(self, board: Tensor) -> Tensor:
+        """Return float32[N, 5, frame * frame]: 1 on my head; on the cells up, down, left and right of it."""
+        head = (board[:, _MY_HEAD : _MY_HEAD + 1] > 0).to(board.dtype)
+        wide, end = functional.pad(head, (1, 1, 1, 1)), self.frame + 1
+        up, down = wide[:, :, : end - 1, 1:end], wide[:, :, 2:, 1:end]
+        left, right = wide[:, :, 1:end, 2:], wide[:, :, 1:end, : end - 1]
+        return torch.cat([head, up, down, left, right], 1).flatten(2)
+
+    def _judge(self, reading: _Reading) -> tuple[Tensor, Tensor]:
+        """Return the policy's logits and the summary from which value and survival are told."""
+        shared = self.from_shared(reading.shared)
+        ways = self.dropout(torch.relu(self.from_way(reading.directed) + shared[:, None]))
+        for layer in self.dense:
+            ways = self.dropout(torch.relu(layer(ways)))
+        logits = self.policy(ways)[:, :, 0]
+        summary = torch.cat([ways.mean(1), ways.amax(1), torch.relu(shared)], 1)
+        return logits, torch.relu(self.summary(summary))
+
+
+def _as_cells(planes: Tensor) -> Tensor:
+    """[N, C, H, W] -> [N, H * W, C]; free of cost where the channels lie last in memory already."""
+    return planes.permute(0, 2, 3, 1).reshape(planes.shape[0], -1, planes.shape[1])
+
+
+def build_network(config: NeuralNetworkConfig, frame: int = FRAME) -> Network:
+    """Return a fresh network on the CPU, its weights drawn from torch's generator (seed that first).
+
+    Raises:
+        ModelError: `input_channels` is not what the encoder writes.
+    """
+    if config.input_channels != len(CHANNELS):
+        raise ModelError(
+            f"a network for {config.input_channels} planes cannot see the encoder's {len(CHANNELS)}",
+            where="neural_network.input_channels",
+            remedy=f"Set it to {len(CHANNELS)}.",
+        )
+    return Network(config, frame)

@@ -1,0 +1,146 @@
+"""All that a training run is at one moment, and how it is put back into the objects it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from pipeline.evolution.random_states import RandomStates
+from schemas.errors import ModelError
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """An optimizer's memory: what it keeps for each parameter (by the parameter's number) and its groups' settings."""
+
+    moments: Mapping[str, Tensor]
+    """"<parameter>/<name>", for instance "3/exp_avg"; step counts too."""
+    groups: list[dict[str, JsonValue]]
+
+    @classmethod
+    def capture(cls, optimizer: torch.optim.Optimizer) -> Self:
+        """Copy the optimizer's memory to the CPU.
+
+        Raises:
+            TypeError: it keeps something per parameter that is no tensor (torch's Adam, AdamW and SGD do not).
+        """
+        known = optimizer.state_dict()
+        moments: dict[str, Tensor] = {}
+        for parameter, kept in known["state"].items():
+            for name, value in kept.items():
+                if value is None:
+                    continue
+                if not isinstance(value, Tensor):
+                    raise TypeError(f"the optimizer keeps {name} as {type(value).__name__}, not as a tensor")
+                moments[f"{parameter}/{name}"] = _copied(value)
+        return cls(moments, [dict(group) for group in known["param_groups"]])
+
+    def restore(self, optimizer: torch.optim.Optimizer) -> None:
+        """Put the memory back; each moment lies in memory as its parameter does (channels-last stays so)."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in self.moments.items():
+            parameter, name = key.split("/", 1)
+            state.setdefault(int(parameter), {})[name] = value.clone()
+        # JSON knows no tuples; torch's own groups do (betas).
+        groups = [{k: tuple(v) if k == "betas" else v for k, v in group.items()} for group in self.groups]  # type: ignore[arg-type]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for weight, kept in optimizer.state.items():
+            for name, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything a killed run needs to go on as if nothing had happened. All tensors lie on the CPU."""
+
+    network: Mapping[str, Tensor]
+    """The network's `state_dict`, running averages included."""
+    optimizer: OptimizerState | None = None
+    counters: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The caller's own numbers and words (epoch, batch, best loss, schedule, ...): finite, as JSON."""
+    random: RandomStates = field(default_factory=RandomStates)
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
+    """The caller's own arrays (best weights, snapshots of a league, a buffer's cursor), by names like "best/<name>"."""
+
+    @classmethod
+    def capture(
+        cls,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        *,
+        counters: Mapping[str, JsonValue] | None = None,
+        generators: Mapping[str, np.random.Generator] | None = None,
+        arrays: Mapping[str, Tensor | NDArray[Any]] | None = None,
+    ) -> Self:
+        """Copy network, optimizer and every source of chance as they are now; nothing is shared with them."""
+        return cls(
+            weights_of(network),
+            OptimizerState.capture(optimizer) if optimizer else None,
+            dict(counters or {}),
+            RandomStates.capture(generators),
+            {name: _copied(_tensor(array)) for name, array in (arrays or {}).items()},
+        )
+
+    def restore(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        *,
+        generators: Mapping[str, np.random.Generator] | None = None,
+    ) -> None:
+        """Put weights, optimizer and chance back into these objects.
+
+        Raises:
+            ModelError: the network is built otherwise than the one that was saved.
+        """
+        load_weights(network, self.network)
+        if optimizer is not None:
+            if self.optimizer is None:
+                raise ModelError("the checkpoint holds no optimizer", remedy="It can serve as a start, not be resumed.")
+            self.optimizer.restore(optimizer)
+        self.random.restore(generators)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """A named array as numpy sees it."""
+        kept: NDArray[Any] = self.arrays[name].numpy()
+        return kept
+
+    def arrays_under(self, prefix: str) -> dict[str, Tensor]:
+        """The arrays whose names begin with `prefix` and a slash, by the rest of their names."""
+        start = f"{prefix}/"
+        return {name.removeprefix(start): array for name, array in self.arrays.items() if name.startswith(start)}
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the network's state on the CPU."""
+    return {name: _copied(tensor) for name, tensor in network.state_dict().items()}
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy `weights` into the network, wherever it lies.
+
+    Raises:
+        ModelError: a name or a shape differs.
+    """
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise ModelError(
+            "the weights belong to a network that is built otherwise",
+            where=" ".join(str(error).split())[:300],
+            remedy="Use the configuration it was trained with, or start afresh.",
+        ) from error
+
+
+def _tensor(array: Tensor | NDArray[Any]) -> Tensor:
+    return array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()
