@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipeline.tuner.stopping import Stopping
+from pipeline.stopping import Stopping
 from pipeline.tuner.trainer import ContinuousTrainer, TrainingSummary, with_changes
 from pipeline.tuner.tuning_run import EndReason
 from schemas.errors import (

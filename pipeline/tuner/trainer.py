@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline import folder_lock
+from pipeline.stopping import Stopping
 from pipeline.tuner import config_tree, console
 from pipeline.tuner.arena import Arena
 from pipeline.tuner.campaign import Campaign
@@ -19,7 +20,6 @@ from pipeline.tuner.search import MomentumSearch, RandomSearch, Search, Values, 
 from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.specification import Specification, specify
 from pipeline.tuner.spsa import SpsaSearch
-from pipeline.tuner.stopping import Stopping
 from pipeline.tuner.tuning_run import EndReason, TuningRun
 from schemas.campaign import Checkpoint, WeightValue
 from schemas.errors import SettingsError

@@ -8,6 +8,7 @@ from math import ceil
 from random import Random
 
 from pipeline.snakes.abandoned import Abandoned
+from pipeline.stopping import Stopping
 from pipeline.tuner.arena import Arena, Player
 from pipeline.tuner.campaign import Campaign
 from pipeline.tuner.console import Tell
@@ -17,7 +18,6 @@ from pipeline.tuner.promises import promise
 from pipeline.tuner.search import Proposal, Search, Values
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.specification import Specification
-from pipeline.tuner.stopping import Stopping
 from pipeline.tuner.trial import Games, Judge, Trial
 from pipeline.tuner.weights import WeightFile
 from schemas.campaign import (

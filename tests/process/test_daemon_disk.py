@@ -14,7 +14,7 @@ from daemon_world import settings_for
 
 from runner import cli
 from runner.store.engine import Store
-from runner.store.migrate import HEAD
+from schemas.database import HEAD
 
 SPACE = ["unshare", "--map-root-user", "--mount"]
 REQUIRE_ALL = os.environ.get("OUROBOROS_TESTS_REQUIRE_ALL") == "1"

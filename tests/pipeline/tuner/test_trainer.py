@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import pipeline
+from pipeline.stopping import Stopping
 from pipeline.tuner import weights
-from pipeline.tuner.stopping import Stopping
 from pipeline.tuner.trainer import ContinuousTrainer
 from pipeline.tuner.tuning_run import EndReason
 from schemas.campaign import Checkpoint
