@@ -8,6 +8,7 @@ What is learned of one direction and place so serves all. All operations are ord
 product, ReLU, softmax, maximum, mean), which any ONNX runtime knows.
 """
 
+import itertools
 import math
 from typing import Final, NamedTuple, cast
 
@@ -36,7 +37,7 @@ _NAMES: Final = [slot.name for slot in FEATURES]
 _STEMS: Final = [name.removesuffix("_up") for name in _NAMES if name.endswith("_up")]
 DIRECTED: Final = [[_NAMES.index(f"{stem}_{way}") for stem in _STEMS] for way in _WAYS]
 """Per direction the feature slots that speak of it."""
-UNDIRECTED: Final = [index for index in range(len(_NAMES)) if index not in sum(DIRECTED, [])]
+UNDIRECTED: Final = [index for index, name in enumerate(_NAMES) if not name.endswith(_WAYS)]
 _MY_HEAD: Final = CHANNELS.index("my_head")
 
 
@@ -98,14 +99,14 @@ class Network(nn.Module):
                 PlainBlock(channels, norm=norm, residual=residual) for _ in range(config.conv_blocks)
             )
             self.pooling = CellAttention(channels, config.attention_heads)
-            self.pooled_width = (2 + config.attention_heads) * channels
+            self.pooled_width = (1 + config.attention_heads) * channels
 
     def _build_heads(self, config: NeuralNetworkConfig) -> None:
         widths, at_cell = config.hidden_layers, config.conv_channels + self.coarse_width
         shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
         self.from_shared = nn.Linear(shared, widths[0])
         self.from_way = nn.Linear(at_cell + len(_STEMS) + 4, widths[0], bias=False)
-        self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         self.dropout = nn.Dropout(config.dropout_rate)
         last = widths[-1]
         self.policy = nn.Linear(last, 1)
@@ -142,9 +143,9 @@ class Network(nn.Module):
         """Return what `forward` does and the auxiliary heads."""
         reading = self._read(board_state, snake_features, game_context)
         logits, summary = self._judge(reading)
-        territory = self.territory(reading.cells)[:, :, 0]
+        territory = self.territory(reading.cells.float())[:, :, 0]
         if self.coarse_territory is not None and reading.tokens is not None:
-            territory = territory + self.coarse_territory(reading.tokens)[:, :, 0] @ self._buffer("spread").t()
+            territory = territory + self.coarse_territory(reading.tokens.float())[:, :, 0] @ self._buffer("spread").t()
         return Heads(logits, torch.tanh(self.value(summary)), self.survival(summary), territory)
 
     def _buffer(self, name: str) -> Tensor:
@@ -153,21 +154,24 @@ class Network(nn.Module):
     def _read(self, board: Tensor, features: Tensor, context: Tensor) -> _Reading:
         if self.low_precision:
             with torch.autocast(board.device.type, torch.bfloat16):
-                cells, tokens = self._trunk(board)
-            cells, tokens = cells.float(), None if tokens is None else tokens.float()
+                at_places, pooled, cells, tokens = self._look(board)
+            at_places, pooled = at_places.float(), pooled.float()
         else:
-            cells, tokens = self._trunk(board)
-        places = self._places(board)
-        at_places = places @ cells
-        if tokens is not None:
-            at_places = torch.cat([at_places, (places @ self._buffer("spread")) @ tokens], 2)
-            pooled = torch.cat([tokens.mean(1), tokens.amax(1)], 1)
-        else:
-            pooled = torch.cat([cells.mean(1), cells.amax(1), self.pooling(cells)], 1)
+            at_places, pooled, cells, tokens = self._look(board)
         ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
         directed = torch.cat([at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)], 2)
         shared = torch.cat([at_places[:, 0], pooled, features[:, self._buffer("undirected")], context], 1)
         return _Reading(directed, shared, cells, tokens)
+
+    def _look(self, board: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Return features at my head and next to it [N, 5, A], the board's pooled features, cells and tokens."""
+        cells, tokens = self._trunk(board)
+        places = self._places(board)
+        at_places = places.to(cells.dtype) @ cells
+        if tokens is None:
+            return at_places, torch.cat([cells.mean(1), self.pooling(cells)], 1), cells, None
+        near = (places @ self._buffer("spread")).to(tokens.dtype) @ tokens
+        return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
 
     def _trunk(self, board: Tensor) -> tuple[Tensor, Tensor | None]:
         planes = self._run(self.blocks, self.stem(board))

@@ -1,15 +1,28 @@
 """Observations as the tensors that networks take."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engine.planes import CONTEXT_SCALES, FEATURE_SCALES, PLANE_SCALES
 
-Bytes = NDArray[np.uint8]
+
+class Rows(Protocol):
+    """Whatever has uint8 planes [M, 12, H, W], features [M, 32] and context [M, 16]: observations, positions."""
+
+    @property
+    def planes(self) -> NDArray[Any]:
+        """The board."""
+
+    @property
+    def features(self) -> NDArray[Any]:
+        """The snake."""
+
+    @property
+    def context(self) -> NDArray[Any]:
+        """The game."""
 
 
 class Floats(NamedTuple):
@@ -21,15 +34,15 @@ class Floats(NamedTuple):
     game_context: Tensor
 
 
-def to_floats(planes: Bytes, features: Bytes, context: Bytes, device: torch.device | str = "cpu") -> Floats:
-    """Scale uint8 rows (planes [M, 12, H, W], features [M, 32], context [M, 16]) by the encoder's table.
+def to_floats(rows: Rows, device: torch.device | str = "cpu") -> Floats:
+    """Scale uint8 rows by the encoder's table.
 
     Each number is the byte times its slot's scale, one float32 product: the same bits as the engine's float form.
     """
-    board = torch.from_numpy(planes).to(device).contiguous(memory_format=torch.channels_last)
+    board = torch.from_numpy(rows.planes).to(device).contiguous(memory_format=torch.channels_last)
     scaled = board.float() * torch.from_numpy(PLANE_SCALES).to(device)[None, :, None, None]
     return Floats(
         scaled,
-        torch.from_numpy(features).to(device).float() * torch.from_numpy(FEATURE_SCALES).to(device),
-        torch.from_numpy(context).to(device).float() * torch.from_numpy(CONTEXT_SCALES).to(device),
+        torch.from_numpy(rows.features).to(device).float() * torch.from_numpy(FEATURE_SCALES).to(device),
+        torch.from_numpy(rows.context).to(device).float() * torch.from_numpy(CONTEXT_SCALES).to(device),
     )
