@@ -104,5 +104,9 @@ class ExportError(OuroborosError):
     """A model was not exported: parity, latency or memory is beyond its limit, or the exporter failed."""
 
 
+class StoppedError(OuroborosError):
+    """Work was given up because somebody asked for that; what was half done is not told."""
+
+
 class WorkerError(OuroborosError):
     """A training run could not be launched, observed or understood."""

@@ -29,12 +29,19 @@ TILE: Final = 512
 
 
 @compiled
-def begin_all(
-    words: Words, cells: Cells, longs: Longs, problems: Moves, tape: Moves, lengths: NDArray[np.int32]
+def begin_slots(
+    words: Words,
+    cells: Cells,
+    longs: Longs,
+    slots: NDArray[np.int64],
+    problems: Moves,
+    tape: Moves,
+    lengths: NDArray[np.int32],
 ) -> None:
-    """Set up the first game of every slot; problems[slot] = FINE or why that is impossible."""
-    for game in range(words.shape[0]):
-        problems[game] = begin(words, cells, longs, game)
+    """Set up a game in each of `slots`; problems[i] = FINE or why that is impossible in slots[i]."""
+    for index in range(slots.shape[0]):
+        game = slots[index]
+        problems[index] = begin(words, cells, longs, game)
         if tape.shape[0] > 0:
             put_start(words, cells, tape, lengths, game)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_all, begin_next_of
+from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_next_of, begin_slots
 from pipeline.engine.layout import Records
 from pipeline.engine.map_names import map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
@@ -158,14 +158,27 @@ class Batch:
             if len(seeds) != self.games:
                 refuse(f"{len(seeds)} seeds for {self.games} games", "seeds")
             longs[:, layout.SEED] = [signed_seed(int(seed)) for seed in seeds]
-        longs[:, layout.EPISODE] = 0
         self._ring.waiting[:] = 0
-        self.done[:] = 0
-        problems = np.zeros(self.games, np.uint8)
-        begin_all(self.records.words, self.records.cells, longs, problems, self._ring.tape, self._ring.lengths)
-        for slot in np.flatnonzero(problems != FINE)[:1]:
-            spec = self.specs[slot]
-            raise_set_up_problem(int(problems[slot]), (spec.width, spec.height, spec.snakes), spec.map_id)
+        self._begin(np.arange(self.games))
+
+    def start(self, slots: NDArray[np.int64], seeds: NDArray[np.int64]) -> None:
+        """Begin a new game, of its own seed, in each of `slots`, whatever stood there; outcomes that wait stay.
+
+        Raises:
+            SetUpError: a map has no room for its snakes or food.
+        """
+        self.records.longs[slots, layout.SEED] = seeds
+        self._begin(slots)
+
+    def _begin(self, slots: NDArray[np.int64]) -> None:
+        words, cells, longs = self.records[:3]
+        longs[slots, layout.EPISODE] = 0
+        self.done[slots] = 0
+        problems = np.zeros(len(slots), np.uint8)
+        begin_slots(words, cells, longs, slots, problems, self._ring.tape, self._ring.lengths)
+        for index in np.flatnonzero(problems != FINE)[:1]:
+            spec = self.specs[slots[index]]
+            raise_set_up_problem(int(problems[index]), (spec.width, spec.height, spec.snakes), spec.map_id)
 
     def begin_next(self, slots: NDArray[np.int64]) -> None:
         """Begin the next game in these slots, the one that `auto_reset` would have begun; for batches without it.

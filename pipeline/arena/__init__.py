@@ -1,0 +1,1 @@
+"""Many games between players, played in one batch: exact, reproducible, every game replayable."""

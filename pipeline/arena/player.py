@@ -1,0 +1,63 @@
+"""Who plays: a built-in heuristic, or a policy that is asked for all its snakes at once."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine.observe import Observations
+from pipeline.engine.players.kinds import kind_of, name_of
+from pipeline.engine.seats import CALLER
+
+HEURISTIC: Final = "heuristic:"
+
+
+class Policy(Protocol):
+    """A network, or anything else that chooses moves from observations, seen as a snake."""
+
+    name: str
+    """`model:<id>`, or any other name."""
+
+    def choose(
+        self, observations: Observations, masks: NDArray[np.bool_], draws: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Return the move of each of M rows, uint8[M]: 0..3 = up, down, left, right.
+
+        Each row's move may depend on that row alone, so that a game does not depend on its batch.
+
+        Args:
+            observations: uint8 rows as the board lies: planes [M, 12, 11, 11], features [M, 32], context [M, 16].
+                They are the arena's memory and change with the next turn: copy what is to be kept.
+            masks: [M, 4], the moves that neither wall nor staying body forbids; all True where there is none.
+            draws: [M] in [0, 1), each row's own chance number, from game seed, turn and seat.
+        """
+
+
+@dataclass(frozen=True)
+class Player:
+    """One participant: a heuristic by its kind, or CALLER with the policy that moves it."""
+
+    name: str
+    kind: int
+    policy: Policy | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == CALLER) != (self.policy is not None):
+            raise ValueError(f"player {self.name!r} of kind {self.kind}: CALLER, and only CALLER, has a policy")
+        if self.kind != CALLER:
+            name_of(self.kind)
+
+
+def heuristic(name: str) -> Player:
+    """Return the built-in player called `name` (`strong`, `voronoi`, ...), as `heuristic:<name>`.
+
+    Raises:
+        KeyError: no player kind has this name; the message names the known ones.
+    """
+    return Player(HEURISTIC + name, kind_of(name))
+
+
+def from_policy(policy: Policy) -> Player:
+    """Return the player that moves as `policy` says."""
+    return Player(policy.name, CALLER, policy)
