@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline import folder_lock
+from pipeline import console, folder_lock
 from pipeline.stopping import Stopping
-from pipeline.tuner import config_tree, console
+from pipeline.tuner import config_tree
 from pipeline.tuner.arena import Arena
 from pipeline.tuner.campaign import Campaign
 from pipeline.tuner.progress import Progress

@@ -7,11 +7,11 @@ from enum import StrEnum
 from math import ceil
 from random import Random
 
+from pipeline.console import Tell
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.stopping import Stopping
 from pipeline.tuner.arena import Arena, Player
 from pipeline.tuner.campaign import Campaign
-from pipeline.tuner.console import Tell
 from pipeline.tuner.iteration_report import Played, changed, iteration_record, line, measured_rate, words
 from pipeline.tuner.progress import Progress
 from pipeline.tuner.promises import promise

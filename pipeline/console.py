@@ -1,4 +1,4 @@
-"""What the tuner says: to its console log file, and to whoever started it."""
+"""What a long run says: to a console log file of its own, and to whoever started it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
