@@ -2,11 +2,8 @@
 
 from alembic import context
 
-from runner.store.tables import Base
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
     transactional_ddl=True,  # true of our SQLite connections too: BEGIN is sent by us, not by the driver
     render_as_batch=True,
 )

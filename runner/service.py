@@ -33,12 +33,13 @@ from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.outbound import Outbound
 from runner.store import presence, triggers
 from runner.store.engine import Store
-from runner.store.migrate import Upgrade, upgrade
+from runner.store.migrate import upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.watch import DropWatcher
 from runner.wake import Wake
 from runner.worker.launch import Launcher
+from schemas.database import UpgradeReport
 from schemas.errors import SettingsError, TransientStateError
 from schemas.settings import Settings
 
@@ -73,7 +74,7 @@ class Service:
         self._custom = notification_system
         self._seed_defaults = seed_defaults
         self._stack = ExitStack()
-        self.upgraded: Upgrade | None = None
+        self.upgraded: UpgradeReport | None = None
         self.seeded = False
         self.log_path: Path | None = None
 

@@ -18,9 +18,10 @@ from runner.guards.probe import Probe
 from runner.notify.smtp import SmtpChannel
 from runner.store import administration, outbox, presence
 from runner.store.engine import Store
-from runner.store.migrate import HEAD, stored_revision
+from runner.store.migrate import stored_revision
 from runner.worker.jobs import check_job, installed_workers, torch_installed
 from schemas.automation import AUTO_WORKER
+from schemas.database import HEAD
 from schemas.errors import MachineError, OuroborosError
 from schemas.machine import ResourceRequirements
 from schemas.settings import Settings, get_config

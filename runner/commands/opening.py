@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.store.engine import Store
-from runner.store.migrate import HEAD, stored_revision
+from runner.store.migrate import stored_revision
+from schemas.database import HEAD
 from schemas.errors import StateError
 from schemas.settings import Settings, get_config
 

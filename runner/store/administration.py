@@ -9,13 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.orm import Session
 
 from runner.store import migrate
 from runner.store.engine import Store
 from runner.store.states import OccurrenceState
-from runner.store.tables import Base, ExecutionRow, OccurrenceRow
+from runner.store.tables import ExecutionRow, OccurrenceRow
+from schemas.database import HEAD
 from schemas.errors import DatabaseDamagedError, StateError
 from schemas.files import fsync_folder
 
@@ -54,15 +55,13 @@ def check(store: Store) -> CheckReport:
         revision = migrate.stored_revision(store)
     except DatabaseDamagedError as error:
         return CheckReport((str(error),), None, (), size_bytes)
-    if revision != migrate.HEAD:
-        problems.append(f"the database is at revision {revision}, this version at {migrate.HEAD}: `ouroboros up`")
+    if revision != HEAD:
+        problems.append(f"the database is at revision {revision}, this version at {HEAD}: `ouroboros up`")
         return CheckReport(tuple(problems), revision, (), size_bytes)
-    with store.look() as connection:
-        problems += migrate.drift(connection)
+    problems += migrate.drift(store)
     with store.read() as session:
         problems += _contradictions(session)
-        tables = Base.metadata.sorted_tables
-        rows = [(table.name, session.scalar(select(func.count()).select_from(table)) or 0) for table in tables]
+        rows = [(table, _count(session.connection(), table)) for table in _tables(session.connection())]
     return CheckReport(tuple(problems), revision, tuple(rows), size_bytes)
 
 
@@ -94,10 +93,20 @@ def export(store: Store, folder: Path, export_format: ExportFormat) -> list[Path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with store.read() as session:
-            tables = Base.metadata.sorted_tables
-            return [_export_table(session.connection(), table, folder, export_format) for table in tables]
+            connection = session.connection()
+            return [_export_table(connection, table, folder, export_format) for table in _tables(connection)]
     except OSError as error:
         raise StateError(f"cannot export: {error.strerror}", where=str(folder), remedy="Check its space.") from error
+
+
+def _tables(connection: Connection) -> list[str]:
+    """All of ours in the database, those of the work too: whose code this package never loads."""
+    return sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
+
+
+def _count(connection: Connection, table: str) -> int:
+    quoted = connection.dialect.identifier_preparer.quote(table)
+    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {quoted}").scalar_one())  # noqa: S608 - our names
 
 
 def _contradictions(session: Session) -> list[str]:
@@ -120,13 +129,13 @@ def _contradictions(session: Session) -> list[str]:
     ]
 
 
-def _export_table(connection: Connection, table: Table, folder: Path, export_format: ExportFormat) -> Path:
-    target = folder / f"{table.name}.{export_format}"
+def _export_table(connection: Connection, table: str, folder: Path, export_format: ExportFormat) -> Path:
+    target = folder / f"{table}.{export_format}"
     partial = folder / f".{target.name}.{os.getpid()}.tmp"
-    names = [column.name for column in table.columns]
+    names = [column["name"] for column in inspect(connection).get_columns(table)]
     try:
         with partial.open("w", encoding="utf-8", newline="") as handle:
-            rows = _raw_rows(connection, table)
+            rows = _raw_rows(connection, table, names)
             if export_format is ExportFormat.CSV:
                 writer = csv.writer(handle)
                 writer.writerow(names)
@@ -142,11 +151,11 @@ def _export_table(connection: Connection, table: Table, folder: Path, export_for
     return target
 
 
-def _raw_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
+def _raw_rows(connection: Connection, table: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
     """Values as the database holds them: instants and JSON as text."""
     quoted = connection.dialect.identifier_preparer
-    columns = ", ".join(quoted.quote(column.name) for column in table.columns)
-    result = connection.exec_driver_sql(f"SELECT {columns} FROM {quoted.quote(table.name)}")  # noqa: S608 - our names
+    columns = ", ".join(quoted.quote(name) for name in names)
+    result = connection.exec_driver_sql(f"SELECT {columns} FROM {quoted.quote(table)}")  # noqa: S608 - our names
     for row in result.yield_per(1000):
         yield tuple(row)
 

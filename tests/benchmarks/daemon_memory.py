@@ -32,7 +32,7 @@ def main() -> None:
     days = parser.parse_args().days
     home = Path(tempfile.mkdtemp(prefix="daemon_memory_"))
     try:
-        with World(home, START) as world:
+        with World(home, START, upgrade_by_child=True) as world:
             _prepare(world)
             maintenance = Maintenance(world.service.runtime)
             figures = {}

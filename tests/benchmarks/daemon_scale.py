@@ -26,12 +26,12 @@ from pathlib import Path
 
 from store_scale import HISTORY, STATS, fill
 
+from migrations.upgrade import upgrade
 from runner import overview
 from runner.flow.requests import PauseArguments, Verb
 from runner.schedule import fires
 from runner.store import commands, schedules
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from schemas.automation import TrainingSchedule
 from schemas.instants import from_text
 

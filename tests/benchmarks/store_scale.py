@@ -23,9 +23,9 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from migrations.upgrade import upgrade
 from runner.store import decisions, history, occurrences, presence, queue, schedules
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import Account
 from schemas.automation import TrainingSchedule
@@ -57,7 +57,7 @@ began, cpu = time.perf_counter(), time.process_time()
 from datetime import UTC, datetime
 from runner.store import history, presence, queue, schedules
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
+from migrations.upgrade import upgrade
 imported, cpu_imported = time.perf_counter(), time.process_time()
 store = Store(sys.argv[1], 60)
 now = datetime.now(UTC)

@@ -11,11 +11,15 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
+import migrations.upgrade as upgrading
+from migrations.drift import drift
+from migrations.upgrade import alembic_config, upgrade
 from runner.store import migrate
 from runner.store.administration import check
 from runner.store.engine import Store
-from runner.store.migrate import HEAD, alembic_config, drift, stored_revision, upgrade
-from schemas.errors import DatabaseNewerError, StateError
+from runner.store.migrate import stored_revision
+from schemas.database import HEAD
+from schemas.errors import DatabaseBusyError, DatabaseNewerError, StateError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RELEASED = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
@@ -35,8 +39,21 @@ SOME_ROWS = {
         VALUES (5, 11, 'nightly', 'scheduled', '2026-11-20T02:00:00.000000Z', '2026-11-20T02:00:01.000000Z', 'running',
                 '{"best_win_rate": 0.5}', 'tuner', 'no GPU', 1, 9, '/runs/5', 0);
     """,
+    "0002": """
+        INSERT INTO models (id, name, version, status, architecture, training_phase, encoder_id, weights_file, sha256,
+                            size_bytes, parameters, created_at, code_revision, card_json)
+        VALUES ('first-0123456789ab', 'first', 1, 'champion', 'CNN_Simple', 'bootstrap', 'ouroboros-1-00000000',
+                'first-0123456789ab.safetensors', '0123456789abcdef', 10, 2, '2026-11-21T02:00:00.000000Z', '', '{}');
+        INSERT INTO model_events (kind, model_id, at, evidence_json)
+        VALUES ('promoted', 'first-0123456789ab', '2026-11-21T02:00:00.000000Z', '{}');
+        INSERT INTO evaluations (model_id, opponent, snakes, games, wins, draws, losses, win_rate, low, high, seed,
+                                 conditions, evaluated_at, evaluation_json)
+        VALUES ('first-0123456789ab', 'heuristic:strong', 2, 4, 1, 0, 3, 0.25, 0.1, 0.6, 7, '11x11 standard',
+                '2026-11-21T02:00:00.000000Z', '{}');
+    """,
 }
-"""Rows that a database of this revision may hold. A new revision gets its own entry; a released one never changes."""
+"""Rows that a database of this revision may hold beside those of the revisions before. A new revision gets its own
+entry; a released one never changes."""
 
 
 @pytest.fixture
@@ -58,7 +75,9 @@ def at_revision(path: Path, revision: str) -> None:
         command.upgrade(config, revision)
     store.close()
     with sqlite3.connect(path) as plain:
-        plain.executescript(SOME_ROWS[revision])
+        for earlier in sorted(SOME_ROWS):
+            if earlier <= revision:
+                plain.executescript(SOME_ROWS[earlier])
     plain.close()
 
 
@@ -86,6 +105,10 @@ def test_up_from_every_released_revision_with_data(path: Path, revision: str) ->
     report = check(store)
     assert report.problems == ()
     assert {("schedules", 1), ("occurrences", 1), ("executions", 1)} <= set(report.rows)
+    ours = ("models", "model_events", "evaluations")
+    assert [(table, rows) for table, rows in report.rows if table in ours] == [
+        (table, 1 if revision >= "0002" else 0) for table in sorted(ours)
+    ]
     store.close()
     with sqlite3.connect(path) as plain:
         found = plain.execute("SELECT schedule_name, run_count, success_count FROM schedule_runs").fetchall()
@@ -111,8 +134,8 @@ class FakeUpgrade:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> None:
         self.runs = 0
         self.fails = fails
-        monkeypatch.setattr(migrate, "_apply", self.apply)
-        monkeypatch.setattr(migrate, "_refuse_unknown", lambda _store, _revision: None)
+        monkeypatch.setattr(upgrading, "_apply", self.apply)
+        monkeypatch.setattr(upgrading, "_refuse_unknown", lambda _store, _revision: None)
 
     def apply(self, connection) -> None:  # type: ignore[no-untyped-def]
         self.runs += 1
@@ -213,8 +236,7 @@ AT_ONCE = """
 import sys
 from datetime import UTC, datetime
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
-import alembic.command
+from migrations.upgrade import upgrade
 store = Store(sys.argv[1], 60)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -246,19 +268,112 @@ def test_processes_that_start_together_upgrade_once(path: Path) -> None:
     store.close()
 
 
-def test_nothing_to_do_loads_no_alembic(path: Path) -> None:
-    store = opened(path)
-    upgrade(store, 3, NOW)
-    store.close()
-    script = f"""
+LOADED = """
 import sys
 from datetime import UTC, datetime
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
-assert upgrade(Store("sqlite:///{path}", 5), 3, datetime.now(UTC)).backup is None
-assert not [name for name in sys.modules if name.split(".")[0] in ("alembic", "mako", "migrations")]
+done = upgrade(Store(sys.argv[1], 5), 3, datetime.now(UTC))
+assert not [name for name in sys.modules if name.split(".")[0] in ("alembic", "mako", "migrations", "pipeline")]
+print(done.before, done.after)
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, cwd="/")
+
+
+def test_who_upgrades_by_the_child_loads_no_alembic(path: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "migrations").mkdir(parents=True)
+    (elsewhere / "migrations" / "__main__.py").write_text("raise SystemExit('not ours')")
+    for said in (f"None {HEAD}", f"{HEAD} {HEAD}"):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", LOADED, f"sqlite:///{path}"],
+            check=True,
+            timeout=120,
+            cwd=elsewhere,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.strip() == said
+
+
+def test_the_child_backs_up_and_tells_it(path: Path) -> None:
+    at_revision(path, "0001")
+    store = opened(path)
+    done = migrate.upgrade(store, 3, NOW)
+    assert (done.before, done.after) == ("0001", HEAD)
+    assert done.backup == path.with_name(f"{path.name}.backup-0001-20261121T120000.000000Z")
+    assert done.backup.exists()
+    store.close()
+
+
+def test_what_the_child_refuses_is_raised_here_as_the_same_error(path: Path) -> None:
+    at_revision(path, "0001")
+    with sqlite3.connect(path) as plain:
+        plain.execute("UPDATE alembic_version SET version_num = '9999'")
+    plain.close()
+    before = fingerprint(path)
+    store = opened(path)
+    with pytest.raises(DatabaseNewerError, match=r"revision 9999.*newer version") as caught:
+        migrate.upgrade(store, 3, NOW)
+    assert caught.value.where == str(path)
+    store.close()
+    assert fingerprint(path) == before
+
+
+def test_the_child_ends_busy_with_the_code_for_try_again(path: Path) -> None:
+    at_revision(path, "0001")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    child = [sys.executable, "-m", "migrations", f"sqlite:///{path}", "--busy-timeout-s=0.05"]
+    done = subprocess.run(child, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == DatabaseBusyError.exit_code
+    assert "error: the database was held by another process" in done.stderr
+    impatient = Store(f"sqlite:///{path}", busy_timeout_s=0.05)
+    with pytest.raises(DatabaseBusyError, match="held by another process"):
+        migrate.upgrade(impatient, 3, NOW)
+    holder.execute("ROLLBACK")
+    assert migrate.upgrade(impatient, 3, NOW).after == HEAD
+    impatient.close()
+    holder.close()
+
+
+def test_a_child_that_ends_without_a_report_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shot = subprocess.CompletedProcess([], -9, stdout="", stderr="")
+    monkeypatch.setattr(migrate.subprocess, "run", lambda *_args, **_more: shot)
+    with pytest.raises(StateError, match=r"ended with code -9.*Nothing was changed"):
+        migrate.upgrade(opened(path), 3, NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER TABLE models ADD COLUMN colour TEXT", "remove_column"),
+        ("DROP TABLE evaluations", "add_table"),
+        ("ALTER TABLE schedules ADD COLUMN colour TEXT", "remove_column"),
+    ],
+)
+def test_a_table_that_is_not_the_codes_is_told(path: Path, change: str, told: str) -> None:
+    at_revision(path, HEAD)
+    with sqlite3.connect(path) as plain:
+        plain.execute(change)
+    plain.close()
+    store = opened(path)
+    assert any(told in problem for problem in check(store).problems)
+    store.close()
+
+
+def test_the_database_allows_one_champion(path: Path) -> None:
+    at_revision(path, HEAD)
+    with sqlite3.connect(path) as plain:
+        for model_id, status in (("b", "retired"), ("c", "retired"), ("d", "candidate")):
+            plain.execute(
+                "INSERT INTO models SELECT ?, ?, 1, ?, architecture, training_phase, NULL, encoder_id, weights_file, "
+                "sha256, size_bytes, parameters, created_at, code_revision, NULL, NULL, card_json "
+                "FROM models WHERE name = 'first'",
+                (model_id, model_id, status),
+            )
+        with pytest.raises(sqlite3.IntegrityError):
+            plain.execute("UPDATE models SET status = 'champion' WHERE id = 'd'")
+    plain.close()
 
 
 def test_downgrade_is_not_offered() -> None:

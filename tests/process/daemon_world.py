@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from migrations.upgrade import upgrade
 from runner import bookkeeping
 from runner.service import Service
 from runner.store import queue
+from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
@@ -103,6 +105,7 @@ class World:
         gpu: GpuState | None = None,
         settings: Settings | None = None,
         own_notifications: bool = True,
+        upgrade_by_child: bool = False,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
@@ -111,6 +114,8 @@ class World:
         wanted = settings or settings_for(home)
         self.service = Service(wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False)
         self._reach = reach
+        if not upgrade_by_child:
+            self._make_database(wanted)
 
     def __enter__(self) -> "World":
         self.service.__enter__()
@@ -120,6 +125,13 @@ class World:
             self.service.runtime.reach = self._reach
             self.service.courier.reach = self._reach
         return self
+
+    def _make_database(self, settings: Settings) -> None:
+        """In this process: the daemon's child would cost each of the many tests a second, and is tested elsewhere."""
+        store = Store(settings.database_url, settings.storage.busy_timeout_s)
+        if store.path is not None and not store.path.exists():
+            upgrade(store, settings.storage.keep_backups, self.clock.now())
+        store.close()
 
     def __exit__(self, *_: object) -> None:
         self.service.__exit__(None, None, None)

@@ -127,7 +127,7 @@ def test_a_read_only_database_is_refused_with_the_remedy(state):
 def _new_database(home: Path) -> None:
     from datetime import UTC, datetime
 
-    from runner.store.migrate import upgrade
+    from migrations.upgrade import upgrade
 
     store = Store(settings_for(home).database_url, 5)
     upgrade(store, 1, datetime.now(UTC))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner.background import Background
 from runner.clock import SystemClock
 from runner.flow.runtime import Runtime
@@ -16,7 +17,6 @@ from runner.notify.custom_channel import CustomChannel
 from runner.notify.outbound import Outbound
 from runner.store import games, outbox, presence
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from schemas.game import GAME_LOG_FORMAT
 from schemas.settings import Settings
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner import bookkeeping
 from runner.store import decisions, occurrences, queue, schedules
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from runner.store.occurrences import NewOccurrence, OccurrenceRecord
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner import cli
 from runner.commands import doctor
 from runner.store import commands, history, queue
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule
 from schemas.errors import MachineError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner import cli
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "ouroboros.service"
 

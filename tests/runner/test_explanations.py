@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from migrations.upgrade import upgrade
 from runner import bookkeeping
 from runner.commands.explanations import why
 from runner.store import occurrences, queue, schedules, triggers
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule, create_default_triggers
 from schemas.errors import ScheduleError

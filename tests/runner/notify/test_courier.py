@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner.notify import compose
 from runner.notify.courier import Courier
 from runner.notify.custom_channel import CustomChannel
@@ -13,7 +14,6 @@ from runner.notify.delivery import DeliveryError, PermanentDeliveryError
 from runner.notify.outbound import Outbound
 from runner.store import outbox
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from schemas.errors import DatabaseBusyError
 from schemas.message import EMAIL_CHANNEL, Message, MessageKind
 from schemas.notification import NotificationSettings

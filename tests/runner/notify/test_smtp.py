@@ -14,13 +14,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
+from migrations.upgrade import upgrade
 from runner.notify import compose
 from runner.notify.courier import Courier
 from runner.notify.delivery import DeliveryError, PermanentDeliveryError
 from runner.notify.outbound import Outbound
 from runner.notify.smtp import PASSWORD_VARIABLE, SmtpChannel
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from schemas.notification import SmtpSecurity, SmtpSettings
 
 

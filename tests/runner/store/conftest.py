@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner.store.engine import Store
-from runner.store.migrate import upgrade
 from runner.triggers.context import ConditionContext, EndedRuns, FinishedRun, OverdueRun
 from schemas.execution import Outcome
 from schemas.machine import GpuFinding, GpuState, ResourceSnapshot

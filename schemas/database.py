@@ -1,0 +1,72 @@
+"""The database's revision, and what the child process that upgrades it says.
+
+Upgrades are the work of a child process, `python -m migrations`, so that nobody else loads what they need; its last
+line on standard output is an `UpgradeReport`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from schemas import errors
+from schemas.errors import OuroborosError, StateError
+from schemas.frozen import Frozen
+
+HEAD = "0002"
+"""The newest revision in `migrations/versions`; a test compares."""
+
+
+class Failure(Frozen):
+    """An error of ours on its way between two processes."""
+
+    kind: str
+    what: str
+    where: str
+    remedy: str
+
+    @staticmethod
+    def of(error: OuroborosError) -> "Failure":
+        """The error in words."""
+        return Failure(kind=type(error).__name__, what=error.what, where=error.where, remedy=error.remedy)
+
+    def error(self) -> OuroborosError:
+        """The same error again; of a kind that is unknown here, a `StateError`."""
+        kind = getattr(errors, self.kind, StateError)
+        assert issubclass(kind, OuroborosError)
+        return kind(self.what, where=self.where, remedy=self.remedy)
+
+
+class UpgradeReport(Frozen):
+    """What `python -m migrations` found and did."""
+
+    before: str | None = None
+    """The revision found; None: the database was empty or absent."""
+    after: str = ""
+    backup: Path | None = None
+    """The copy made before."""
+    drift: list[str] = Field(default_factory=list)
+    """With `--drift`: how the tables differ from the code's."""
+    failure: Failure | None = None
+    """Nothing was changed, for this reason."""
+
+
+def upgrade_report(stdout: str, stderr: str, exit_code: int, where: str) -> UpgradeReport:
+    """Read what the child said on its way out.
+
+    Raises:
+        OuroborosError: the one that it failed with, of the same class.
+        StateError: it ended without a report.
+    """
+    lines = stdout.strip().splitlines()
+    try:
+        report = UpgradeReport.model_validate_json(lines[-1] if lines else "")
+    except ValueError:
+        last = stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise StateError(
+            f"the upgrade of the database ended with code {exit_code}: {last[0]}",
+            where=where,
+            remedy="Nothing was changed. Try again; `python -m migrations URL` shows more.",
+        ) from None
+    if report.failure is not None:
+        raise report.failure.error()
+    return report
