@@ -25,10 +25,11 @@ OPSET: Final = 18
 """The exporter's native opset: others are converted from it."""
 WEIGHTS_SUFFIX: Final = ".safetensors"
 _SIMPLE = (
-    "Add", "AveragePool", "Concat", "Conv", "Div", "Erf", "Expand", "Flatten",
-    "Gather", "Gemm", "GlobalAveragePool", "LayerNormalization", "MatMul", "MaxPool", "Mul", "Pad",
-    "Pow", "ReduceMean", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax",
-    "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+    "Add", "AveragePool", "Cast", "Concat", "Conv", "Div", "Erf", "Expand",
+    "Flatten", "Gather", "GatherND", "Gemm", "GlobalAveragePool", "Greater", "LayerNormalization", "MatMul",
+    "MaxPool", "Mul", "Pad", "Pow", "ReduceMax", "ReduceMean", "Relu", "Reshape",
+    "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub",
+    "Tanh", "Transpose", "Unsqueeze",
 )  # fmt: skip
 SIMPLE_OPS: Final = frozenset(_SIMPLE)
 """What small runtimes (tract among them) can run; anything else is refused rather than found out in production."""
