@@ -1,0 +1,408 @@
+"""`ModelShelf`: registered models, their weights, their champion and what was measured of them. No torch."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.engine.planes import ENCODER_ID
+from pipeline.registry import weight_files
+from pipeline.registry.champions import succession
+from pipeline.registry.database import RegistryDatabase
+from pipeline.registry.measurements import measured_by
+from pipeline.registry.rows import card_of, card_row, draft_of, evaluation_row, event_of
+from pipeline.registry.tables import evaluations, model_events, models
+from schemas.errors import ModelError
+from schemas.frozen import Frozen
+from schemas.instants import to_text
+from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
+from schemas.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `ModelShelf.verify` found."""
+
+    sound: Sequence[str]
+    damaged: Mapping[str, str]
+    """By model id: what is wrong with its file, or with its row."""
+    orphans_removed: Sequence[str]
+    """Files that no row names, left by a kill."""
+
+
+class ModelShelf:
+    """Models as rows of the history's database and weights in the models folder. Several processes may use one.
+
+    Every change is one transaction; a kill at any moment leaves at most a weights file without a row, which the same
+    `put` adopts and others remove after an hour.
+
+    Args:
+        settings: database, waiting time, and the models folder.
+        create: make the database, or bring it to this version, where that is needed.
+        passing: called with the name of a point when it is passed; tests kill the process there.
+
+    Raises:
+        StateError: the database cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, *, create: bool = True, passing: Callable[[str], None] = lambda _point: None
+    ) -> None:
+        self.folder = settings.models_dir.absolute()
+        self._database = RegistryDatabase(settings.database_url, settings.storage, create=create)
+        self._passing = passing
+
+    def put(self, draft: ModelDraft, weights: Mapping[str, np.ndarray]) -> ModelCard:
+        """Register a model as a candidate. The same weights under the same name again: the card that is there (and
+        its file, were it damaged, is made whole), so whoever was killed in between may simply repeat it.
+
+        Args:
+            draft: what is known of it.
+            weights: every array of the network's state, by name, as its loader wants them back.
+
+        Raises:
+            ModelError: weights that are not finite, or a parent that is not registered.
+            MachineError: the file cannot be written.
+        """
+        content = weight_files.content_of(draft, weights)
+        sha256 = weight_files.sha256_of(content)
+        model_id = weight_files.id_of(draft.name, sha256)
+        if draft.parent_id is not None:
+            self.card(draft.parent_id)
+        file = f"{model_id}{weight_files.SUFFIX}"
+        weight_files.write(self.folder, file, content)
+        self._passing("file written")
+        with self._database.write() as connection:
+            card = self._enter(connection, draft, model_id, file, sha256, len(content), _size(weights))
+            self._passing("row written")
+        self._passing("committed")
+        self._remove_orphans(draft.created_at)
+        return card
+
+    def get(self, model_id: str) -> tuple[ModelCard, dict[str, np.ndarray]]:
+        """A model and its weights, after a look at the file's hash.
+
+        Raises:
+            ModelError: no such model; its file is gone or damaged (which is noted in its row); or it was trained on
+                the planes of another encoder.
+        """
+        card = self.card(model_id)
+        weights = weight_files.load(self.folder / card.weights_file, card.sha256)
+        if isinstance(weights, str):
+            self._note_damage(model_id, weights)
+            raise self._damaged(card, weights)
+        if card.damage is not None:
+            self._note_damage(model_id, None)
+            card = card.model_copy(update={"damage": None})
+        if card.encoder_id != ENCODER_ID:
+            raise _of_another_encoder(card)
+        return card, weights
+
+    def card(self, model_id: str) -> ModelCard:
+        """All that is known of a model, without its weights.
+
+        Raises:
+            ModelError: no such model.
+        """
+        with self._database.read() as connection:
+            return _card(connection, model_id)
+
+    def list(
+        self,
+        *,
+        status: ModelStatus | None = None,
+        name: str | None = None,
+        training_phase: str | None = None,
+        architecture: str | None = None,
+    ) -> Sequence[ModelCard]:
+        """The models that fit all that is given, oldest first. A row that cannot be read is told in the log, and by
+        `verify`; the others are listed."""
+        given = {"status": status and status.value, "name": name}
+        given |= {"training_phase": training_phase, "architecture": architecture}
+        wanted = [models.c[column] == value for column, value in given.items() if value is not None]
+        with self._database.read() as connection:
+            rows = connection.execute(select(models).where(*wanted).order_by(models.c.created_at, models.c.id)).all()
+        cards = []
+        for row in rows:
+            try:
+                cards.append(card_of(row))
+            except ModelError as error:
+                _log.warning("Not listed: %s", error)
+        return cards
+
+    def champion(self) -> ModelCard | None:
+        """The champion; None: no model was promoted yet."""
+        with self._database.read() as connection:
+            row = connection.execute(select(models).where(_IS_CHAMPION)).one_or_none()
+        return None if row is None else card_of(row)
+
+    def promote(self, model_id: str, evidence: Frozen, now: datetime, *, instead_of: str | None = None) -> ModelCard:
+        """Make a model the champion; the old one is retired. For the champion itself: nothing happens.
+
+        Args:
+            model_id: the new champion.
+            evidence: why; kept with the step.
+            now: the instant of the step.
+            instead_of: the champion that the evidence was won against; another one by now, and the step is refused.
+
+        Raises:
+            ModelError: no such model, its file is damaged, it is of another encoder, or `instead_of` does not hold.
+        """
+        self._refuse_unusable(self.card(model_id))
+        with self._database.write() as connection:
+            card, before = _card(connection, model_id), _champion_id(connection)
+            if instead_of is not None and before not in (instead_of, model_id):
+                raise ModelError(
+                    f"the champion is {before} by now, no longer {instead_of}",
+                    where=model_id,
+                    remedy="Test the model against the present champion.",
+                )
+            if before != model_id:
+                self._crown(connection, card, before, ModelEventKind.PROMOTED, _words(evidence), now)
+            card = _card(connection, model_id)
+        self._passing("committed")
+        return card
+
+    def roll_back(self, now: datetime, evidence: Frozen | None = None) -> ModelCard:
+        """Make the champion before the present one champion again; those whose files are damaged are passed over.
+
+        Raises:
+            ModelError: there is no champion to go back to.
+        """
+        passed_over: dict[str, str] = {}
+        with self._database.write() as connection:
+            line = succession(_events(connection))
+            present = _champion_id(connection)
+            for model_id in reversed(line[:-1]):
+                card = _card(connection, model_id)
+                unusable = self._unusable(card)
+                if unusable is None:
+                    words = _words(evidence) | ({"passed_over": dict(passed_over)} if passed_over else {})
+                    self._crown(connection, card, present, ModelEventKind.ROLLED_BACK, words, now)
+                    return _card(connection, model_id)
+                passed_over[model_id] = str(unusable)
+        told = "".join(f" {reason}" for reason in passed_over.values())
+        raise ModelError(
+            f"there is no champion before {present or 'the first'} to go back to",
+            where=self._database.where,
+            remedy=f"Promote a model by its id.{told}",
+        )
+
+    def retire(self, model_id: str, now: datetime, evidence: Frozen | None = None) -> ModelCard:
+        """Take a model out of service: no roll-back goes to it any more. Its files stay.
+
+        Raises:
+            ModelError: no such model, or it is the champion.
+        """
+        return self._leave(model_id, ModelStatus.RETIRED, ModelEventKind.RETIRED, evidence, now)
+
+    def reject(self, model_id: str, evidence: Frozen, now: datetime) -> ModelCard:
+        """Note that a candidate was tested and not promoted.
+
+        Raises:
+            ModelError: no such model, or it is the champion.
+        """
+        return self._leave(model_id, ModelStatus.REJECTED, ModelEventKind.REJECTED, evidence, now)
+
+    def lineage(self, model_id: str) -> Sequence[ModelCard]:
+        """The model, its parent, and so on to the first.
+
+        Raises:
+            ModelError: no such model.
+        """
+        line: list[ModelCard] = []
+        with self._database.read() as connection:
+            following: str | None = model_id
+            while following is not None and following not in {card.id for card in line}:
+                line.append(_card(connection, following))
+                following = line[-1].parent_id
+        return line
+
+    def events(self, model_id: str | None = None) -> Sequence[ModelEvent]:
+        """The history of champions, oldest first; of one model, or of all."""
+        with self._database.read() as connection:
+            return [event for event in _events(connection) if model_id in (None, event.model_id, event.previous_id)]
+
+    def add_evaluation(self, result: EvaluationResult) -> bool:
+        """Keep a measurement, and bring the model's card up to date. False: the same games are there already."""
+        with self._database.write() as connection:
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(evaluations).values(evaluation_row(result)))
+            except IntegrityError:
+                return False
+            row = connection.execute(select(models).where(models.c.id == result.model_id)).one_or_none()
+            if row is not None:
+                draft = draft_of(card_of(row))
+                draft = draft.model_copy(update={"measured": draft.measured | measured_by(result)})
+                changed = update(models).where(models.c.id == result.model_id)
+                connection.execute(changed.values(card_json=draft.model_dump_json()))
+        return True
+
+    def evaluations(self, model_id: str | None = None) -> Sequence[EvaluationResult]:
+        """Measurements, oldest first; of one model, or of all."""
+        query = select(evaluations.c.evaluation_json).order_by(evaluations.c.evaluated_at, evaluations.c.id)
+        if model_id is not None:
+            query = query.where(evaluations.c.model_id == model_id)
+        with self._database.read() as connection:
+            return [EvaluationResult.model_validate_json(text) for text in connection.execute(query).scalars()]
+
+    def verify(self, now: datetime) -> Verified:
+        """Read every file and compare its hash; note damage, or that it is gone again, in the rows."""
+        sound: list[str] = []
+        damaged: dict[str, str] = {}
+        with self._database.read() as connection:
+            rows = connection.execute(select(models).order_by(models.c.created_at, models.c.id)).all()
+        for row in rows:
+            found = weight_files.damage_of(self.folder / row.weights_file, row.sha256)
+            if found != row.damage:
+                self._note_damage(row.id, found)
+            try:
+                card_of(row)
+            except ModelError as error:
+                found = str(error)
+            if found is None:
+                sound.append(row.id)
+            else:
+                damaged[row.id] = found
+        return Verified(sound, damaged, self._remove_orphans(now))
+
+    def _enter(
+        self, connection: Connection, draft: ModelDraft, model_id: str, file: str, sha256: str, size: int, count: int
+    ) -> ModelCard:
+        there = connection.execute(select(models).where(models.c.id == model_id)).one_or_none()
+        if there is not None:
+            if there.sha256 != sha256:  # 48 bits of the hash are in the id
+                raise ModelError("another model of this name has the same id", where=model_id, remedy="Name it anew.")
+            connection.execute(update(models).where(models.c.id == model_id).values(damage=None))
+            return card_of(there).model_copy(update={"damage": None})
+        newest = connection.execute(select(func.max(models.c.version)).where(models.c.name == draft.name)).scalar()
+        card = ModelCard.model_validate(
+            draft.model_dump()
+            | {"id": model_id, "version": (newest or 0) + 1, "status": ModelStatus.CANDIDATE, "weights_file": file}
+            | {"sha256": sha256, "size_bytes": size, "parameters": count}
+        )
+        connection.execute(insert(models).values(card_row(card)))
+        # A put that slept for more than an hour may have lost its file to another's `_remove_orphans`.
+        if not (self.folder / file).exists():
+            raise ModelError("its weights file was removed meanwhile", where=model_id, remedy="Register it again.")
+        return card
+
+    def _crown(
+        self,
+        connection: Connection,
+        card: ModelCard,
+        before: str | None,
+        kind: ModelEventKind,
+        words: dict[str, Any],
+        now: datetime,
+    ) -> None:
+        connection.execute(update(models).where(_IS_CHAMPION).values(status=ModelStatus.RETIRED.value))
+        self._passing("old champion retired")
+        chosen = update(models).where(models.c.id == card.id)
+        connection.execute(chosen.values(status=ModelStatus.CHAMPION.value, damage=None))
+        self._passing("new champion written")
+        _tell(connection, kind, card.id, before, words, now)
+        self._passing("event written")
+
+    def _leave(
+        self, model_id: str, status: ModelStatus, kind: ModelEventKind, evidence: Frozen | None, now: datetime
+    ) -> ModelCard:
+        with self._database.write() as connection:
+            card = _card(connection, model_id)
+            if card.status is ModelStatus.CHAMPION:
+                raise ModelError(
+                    "the champion cannot be retired or rejected",
+                    where=model_id,
+                    remedy="Promote another model first, or roll back.",
+                )
+            connection.execute(update(models).where(models.c.id == model_id).values(status=status.value))
+            _tell(connection, kind, model_id, None, _words(evidence), now)
+        return card.model_copy(update={"status": status})
+
+    def _unusable(self, card: ModelCard) -> ModelError | None:
+        damage = weight_files.damage_of(self.folder / card.weights_file, card.sha256)
+        if damage is not None:
+            return self._damaged(card, damage)
+        return None if card.encoder_id == ENCODER_ID else _of_another_encoder(card)
+
+    def _refuse_unusable(self, card: ModelCard) -> None:
+        unusable = self._unusable(card)
+        if unusable is not None:
+            self._note_damage(card.id, weight_files.damage_of(self.folder / card.weights_file, card.sha256))
+            raise unusable
+
+    def _note_damage(self, model_id: str, damage: str | None) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(models).where(models.c.id == model_id).values(damage=damage))
+
+    def _damaged(self, card: ModelCard, damage: str) -> ModelError:
+        return ModelError(
+            f"the weights of {card.id} are damaged: {damage}",
+            where=str(self.folder / card.weights_file),
+            remedy="Put the file back from a backup (`ouroboros models verify` looks again), or use another model; "
+            "for the champion: `ouroboros models rollback`.",
+        )
+
+    def _remove_orphans(self, before: datetime) -> Sequence[str]:
+        # Under the writer's lock: nobody can give a row to a file between our look and its removal.
+        with self._database.write() as connection:
+            named = set(connection.execute(select(models.c.weights_file)).scalars())
+            lost = weight_files.orphans(self.folder, named, before)
+            for path in lost:
+                path.unlink(missing_ok=True)
+        return [path.name for path in lost]
+
+
+_IS_CHAMPION = models.c.status == ModelStatus.CHAMPION.value
+
+
+def _size(weights: Mapping[str, np.ndarray]) -> int:
+    return sum(int(array.size) for array in weights.values())
+
+
+def _card(connection: Connection, model_id: str) -> ModelCard:
+    row = connection.execute(select(models).where(models.c.id == model_id)).one_or_none()
+    if row is None:
+        raise ModelError("no such model", where=model_id, remedy="`ouroboros models list` shows them.")
+    return card_of(row)
+
+
+def _champion_id(connection: Connection) -> str | None:
+    return connection.execute(select(models.c.id).where(_IS_CHAMPION)).scalar_one_or_none()
+
+
+def _events(connection: Connection) -> Sequence[ModelEvent]:
+    return [event_of(row) for row in connection.execute(select(model_events).order_by(model_events.c.id))]
+
+
+def _words(evidence: Frozen | None) -> dict[str, Any]:
+    return {} if evidence is None else {"kind": type(evidence).__name__} | evidence.model_dump(mode="json")
+
+
+def _tell(
+    connection: Connection,
+    kind: ModelEventKind,
+    model_id: str,
+    before: str | None,
+    words: dict[str, Any],
+    now: datetime,
+) -> None:
+    row = {"kind": kind.value, "model_id": model_id, "previous_id": before, "at": to_text(now)}
+    connection.execute(insert(model_events).values(row | {"evidence_json": json.dumps(words)}))
+
+
+def _of_another_encoder(card: ModelCard) -> ModelError:
+    return ModelError(
+        f"{card.id} was trained on the planes of encoder {card.encoder_id}; this version's is {ENCODER_ID}",
+        where=card.id,
+        remedy="Train it anew, or use the version that trained it.",
+    )
