@@ -1,26 +1,23 @@
 """`ModelShelf`: registered models, their weights, their champion and what was measured of them. No torch."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.registry import weight_files
+from pipeline.registry import steps, weight_files
 from pipeline.registry.champions import succession
 from pipeline.registry.database import RegistryDatabase
 from pipeline.registry.measurements import measured_by
-from pipeline.registry.rows import card_of, card_row, draft_of, evaluation_row, event_of
-from pipeline.registry.tables import evaluations, model_events, models
+from pipeline.registry.rows import card_of, evaluation_row
+from pipeline.registry.tables import evaluations, models
 from schemas.errors import ModelError
 from schemas.frozen import Frozen
-from schemas.instants import to_text
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import Settings
 
@@ -81,8 +78,11 @@ class ModelShelf:
         weight_files.write(self.folder, file, content)
         self._passing("file written")
         with self._database.write() as connection:
-            card = self._enter(connection, draft, model_id, file, sha256, len(content), _size(weights))
+            registered = {"id": model_id, "sha256": sha256, "size_bytes": len(content)}
+            card = steps.enter(connection, draft, file, registered | {"parameters": _size(weights)})
             self._passing("row written")
+            if not (self.folder / file).exists():  # we slept for an hour, and it was taken for an orphan
+                raise ModelError("its file was removed meanwhile", where=model_id, remedy="Register it again.")
         self._passing("committed")
         self._remove_orphans(draft.created_at)
         return card
@@ -113,7 +113,7 @@ class ModelShelf:
             ModelError: no such model.
         """
         with self._database.read() as connection:
-            return _card(connection, model_id)
+            return steps.card(connection, model_id)
 
     def list(
         self,
@@ -141,7 +141,7 @@ class ModelShelf:
     def champion(self) -> ModelCard | None:
         """The champion; None: no model was promoted yet."""
         with self._database.read() as connection:
-            row = connection.execute(select(models).where(_IS_CHAMPION)).one_or_none()
+            row = connection.execute(select(models).where(steps.IS_CHAMPION)).one_or_none()
         return None if row is None else card_of(row)
 
     def promote(self, model_id: str, evidence: Frozen, now: datetime, *, instead_of: str | None = None) -> ModelCard:
@@ -158,7 +158,7 @@ class ModelShelf:
         """
         self._refuse_unusable(self.card(model_id))
         with self._database.write() as connection:
-            card, before = _card(connection, model_id), _champion_id(connection)
+            before = steps.champion_id(connection)
             if instead_of is not None and before not in (instead_of, model_id):
                 raise ModelError(
                     f"the champion is {before} by now, no longer {instead_of}",
@@ -166,8 +166,9 @@ class ModelShelf:
                     remedy="Test the model against the present champion.",
                 )
             if before != model_id:
-                self._crown(connection, card, before, ModelEventKind.PROMOTED, _words(evidence), now)
-            card = _card(connection, model_id)
+                words = steps.words(evidence)
+                steps.crown(connection, model_id, ModelEventKind.PROMOTED, words, now, self._passing)
+            card = steps.card(connection, model_id)
         self._passing("committed")
         return card
 
@@ -179,15 +180,13 @@ class ModelShelf:
         """
         passed_over: dict[str, str] = {}
         with self._database.write() as connection:
-            line = succession(_events(connection))
-            present = _champion_id(connection)
-            for model_id in reversed(line[:-1]):
-                card = _card(connection, model_id)
-                unusable = self._unusable(card)
+            present = steps.champion_id(connection)
+            for model_id in reversed(succession(steps.events(connection))[:-1]):
+                unusable = self._unusable(steps.card(connection, model_id))
                 if unusable is None:
-                    words = _words(evidence) | ({"passed_over": dict(passed_over)} if passed_over else {})
-                    self._crown(connection, card, present, ModelEventKind.ROLLED_BACK, words, now)
-                    return _card(connection, model_id)
+                    words = steps.words(evidence, **({"passed_over": passed_over} if passed_over else {}))
+                    steps.crown(connection, model_id, ModelEventKind.ROLLED_BACK, words, now, self._passing)
+                    return steps.card(connection, model_id)
                 passed_over[model_id] = str(unusable)
         told = "".join(f" {reason}" for reason in passed_over.values())
         raise ModelError(
@@ -202,7 +201,7 @@ class ModelShelf:
         Raises:
             ModelError: no such model, or it is the champion.
         """
-        return self._leave(model_id, ModelStatus.RETIRED, ModelEventKind.RETIRED, evidence, now)
+        return self._leave(model_id, ModelEventKind.RETIRED, evidence, now)
 
     def reject(self, model_id: str, evidence: Frozen, now: datetime) -> ModelCard:
         """Note that a candidate was tested and not promoted.
@@ -210,7 +209,7 @@ class ModelShelf:
         Raises:
             ModelError: no such model, or it is the champion.
         """
-        return self._leave(model_id, ModelStatus.REJECTED, ModelEventKind.REJECTED, evidence, now)
+        return self._leave(model_id, ModelEventKind.REJECTED, evidence, now)
 
     def lineage(self, model_id: str) -> Sequence[ModelCard]:
         """The model, its parent, and so on to the first.
@@ -222,14 +221,16 @@ class ModelShelf:
         with self._database.read() as connection:
             following: str | None = model_id
             while following is not None and following not in {card.id for card in line}:
-                line.append(_card(connection, following))
+                line.append(steps.card(connection, following))
                 following = line[-1].parent_id
         return line
 
     def events(self, model_id: str | None = None) -> Sequence[ModelEvent]:
         """The history of champions, oldest first; of one model, or of all."""
         with self._database.read() as connection:
-            return [event for event in _events(connection) if model_id in (None, event.model_id, event.previous_id)]
+            return [
+                event for event in steps.events(connection) if model_id in (None, event.model_id, event.previous_id)
+            ]
 
     def add_evaluation(self, result: EvaluationResult) -> bool:
         """Keep a measurement, and bring the model's card up to date. False: the same games are there already."""
@@ -239,12 +240,10 @@ class ModelShelf:
                     connection.execute(insert(evaluations).values(evaluation_row(result)))
             except IntegrityError:
                 return False
-            row = connection.execute(select(models).where(models.c.id == result.model_id)).one_or_none()
-            if row is not None:
-                draft = draft_of(card_of(row))
-                draft = draft.model_copy(update={"measured": draft.measured | measured_by(result)})
-                changed = update(models).where(models.c.id == result.model_id)
-                connection.execute(changed.values(card_json=draft.model_dump_json()))
+            card = steps.find_card(connection, result.model_id)
+            if card is not None:
+                measured = card.measured | measured_by(result)
+                steps.change_draft(connection, card.model_copy(update={"measured": measured}))
         return True
 
     def evaluations(self, model_id: str | None = None) -> Sequence[EvaluationResult]:
@@ -275,58 +274,10 @@ class ModelShelf:
                 damaged[row.id] = found
         return Verified(sound, damaged, self._remove_orphans(now))
 
-    def _enter(
-        self, connection: Connection, draft: ModelDraft, model_id: str, file: str, sha256: str, size: int, count: int
-    ) -> ModelCard:
-        there = connection.execute(select(models).where(models.c.id == model_id)).one_or_none()
-        if there is not None:
-            if there.sha256 != sha256:  # 48 bits of the hash are in the id
-                raise ModelError("another model of this name has the same id", where=model_id, remedy="Name it anew.")
-            connection.execute(update(models).where(models.c.id == model_id).values(damage=None))
-            return card_of(there).model_copy(update={"damage": None})
-        newest = connection.execute(select(func.max(models.c.version)).where(models.c.name == draft.name)).scalar()
-        card = ModelCard.model_validate(
-            draft.model_dump()
-            | {"id": model_id, "version": (newest or 0) + 1, "status": ModelStatus.CANDIDATE, "weights_file": file}
-            | {"sha256": sha256, "size_bytes": size, "parameters": count}
-        )
-        connection.execute(insert(models).values(card_row(card)))
-        # A put that slept for more than an hour may have lost its file to another's `_remove_orphans`.
-        if not (self.folder / file).exists():
-            raise ModelError("its weights file was removed meanwhile", where=model_id, remedy="Register it again.")
-        return card
-
-    def _crown(
-        self,
-        connection: Connection,
-        card: ModelCard,
-        before: str | None,
-        kind: ModelEventKind,
-        words: dict[str, Any],
-        now: datetime,
-    ) -> None:
-        connection.execute(update(models).where(_IS_CHAMPION).values(status=ModelStatus.RETIRED.value))
-        self._passing("old champion retired")
-        chosen = update(models).where(models.c.id == card.id)
-        connection.execute(chosen.values(status=ModelStatus.CHAMPION.value, damage=None))
-        self._passing("new champion written")
-        _tell(connection, kind, card.id, before, words, now)
-        self._passing("event written")
-
-    def _leave(
-        self, model_id: str, status: ModelStatus, kind: ModelEventKind, evidence: Frozen | None, now: datetime
-    ) -> ModelCard:
+    def _leave(self, model_id: str, kind: ModelEventKind, evidence: Frozen | None, now: datetime) -> ModelCard:
         with self._database.write() as connection:
-            card = _card(connection, model_id)
-            if card.status is ModelStatus.CHAMPION:
-                raise ModelError(
-                    "the champion cannot be retired or rejected",
-                    where=model_id,
-                    remedy="Promote another model first, or roll back.",
-                )
-            connection.execute(update(models).where(models.c.id == model_id).values(status=status.value))
-            _tell(connection, kind, model_id, None, _words(evidence), now)
-        return card.model_copy(update={"status": status})
+            card = steps.card(connection, model_id)
+            return steps.leave(connection, card, kind, steps.words(evidence), now)
 
     def _unusable(self, card: ModelCard) -> ModelError | None:
         damage = weight_files.damage_of(self.folder / card.weights_file, card.sha256)
@@ -342,7 +293,7 @@ class ModelShelf:
 
     def _note_damage(self, model_id: str, damage: str | None) -> None:
         with self._database.write() as connection:
-            connection.execute(update(models).where(models.c.id == model_id).values(damage=damage))
+            steps.note_damage(connection, model_id, damage)
 
     def _damaged(self, card: ModelCard, damage: str) -> ModelError:
         return ModelError(
@@ -362,42 +313,8 @@ class ModelShelf:
         return [path.name for path in lost]
 
 
-_IS_CHAMPION = models.c.status == ModelStatus.CHAMPION.value
-
-
 def _size(weights: Mapping[str, np.ndarray]) -> int:
     return sum(int(array.size) for array in weights.values())
-
-
-def _card(connection: Connection, model_id: str) -> ModelCard:
-    row = connection.execute(select(models).where(models.c.id == model_id)).one_or_none()
-    if row is None:
-        raise ModelError("no such model", where=model_id, remedy="`ouroboros models list` shows them.")
-    return card_of(row)
-
-
-def _champion_id(connection: Connection) -> str | None:
-    return connection.execute(select(models.c.id).where(_IS_CHAMPION)).scalar_one_or_none()
-
-
-def _events(connection: Connection) -> Sequence[ModelEvent]:
-    return [event_of(row) for row in connection.execute(select(model_events).order_by(model_events.c.id))]
-
-
-def _words(evidence: Frozen | None) -> dict[str, Any]:
-    return {} if evidence is None else {"kind": type(evidence).__name__} | evidence.model_dump(mode="json")
-
-
-def _tell(
-    connection: Connection,
-    kind: ModelEventKind,
-    model_id: str,
-    before: str | None,
-    words: dict[str, Any],
-    now: datetime,
-) -> None:
-    row = {"kind": kind.value, "model_id": model_id, "previous_id": before, "at": to_text(now)}
-    connection.execute(insert(model_events).values(row | {"evidence_json": json.dumps(words)}))
 
 
 def _of_another_encoder(card: ModelCard) -> ModelError:
