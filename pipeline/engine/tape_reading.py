@@ -23,6 +23,7 @@ from schemas.errors import GameStateError
 FORMAT: Final = 1
 # format, width, height, snakes, rules, map, damage, food chance, minimum food, shrink, seed
 _HEAD: Final = struct.Struct("<BBBBBBhhhqq")
+HEAD_BYTES: Final = _HEAD.size
 
 
 def with_head(records: Records, slot: int, seed: int, tape: bytes) -> bytes:
