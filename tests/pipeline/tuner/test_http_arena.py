@@ -9,10 +9,11 @@ import psutil
 import pytest
 
 from pipeline import folder_lock
-from pipeline.jobs import time_budget_s, tune
 from pipeline.snakes.abandoned import Abandoned
+from pipeline.time_budget import time_budget_s
 from pipeline.tuner.arena import Round, RoundResult
 from pipeline.tuner.http_arena import HttpArena
+from pipeline.tuner.job import tune
 from pipeline.tuner.seeds import Stage, pair_seeds
 from schemas.automation import TriggerType
 from schemas.errors import SettingsError, SnakeError

@@ -1,8 +1,9 @@
-"""Entry points for the daemon's worker: a request in, a result out."""
+"""The tuner as the daemon's worker: a request in, a result out."""
 
 from datetime import UTC, datetime
 
 from pipeline.stopping import Stopping
+from pipeline.time_budget import time_budget_s
 from pipeline.tuner.trainer import ContinuousTrainer, TrainingSummary, with_changes
 from pipeline.tuner.tuning_run import EndReason
 from schemas.errors import (
@@ -14,12 +15,6 @@ from schemas.errors import (
 )
 from schemas.execution import FailureClass, JobContext, Outcome, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
-
-SAVING_S = 60.0
-"""So long before its deadline a run begins to save and return: past the deadline its parent calls it timed out."""
-SAVING_SHARE = 0.05
-"""Of the time left, for deadlines so near that a minute would be much of it."""
-
 
 _CLASSES = {
     FolderInUseError: FailureClass.RESOURCE,  # a bad input by its class, but a later run finds the folder free again
@@ -53,13 +48,6 @@ def tune(request: RunRequest, context: JobContext) -> RunResult:
     except OuroborosError as error:
         return _failed(error, last.state)
     return _result(summary)
-
-
-def time_budget_s(request: RunRequest, now: datetime) -> float:
-    """Seconds that a run may take from `now`: its training time, or less where its deadline comes first."""
-    left_s = max(0.0, (request.deadline - now).total_seconds())
-    margin_s = min(SAVING_S, SAVING_SHARE * left_s)
-    return min(request.training_config.max_training_time_hours * 3600, left_s - margin_s)
 
 
 class _Last:
