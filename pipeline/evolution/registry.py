@@ -1,0 +1,167 @@
+"""`ModelRegistry`: the operations guide's door to the shelf of models, for networks instead of arrays."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import nn
+
+from pipeline.engine.planes import ENCODER_ID
+from pipeline.evolution.networks import Network, build_network
+from pipeline.registry.code_revision import code_revision
+from pipeline.registry.shelf import ModelShelf
+from schemas.errors import ModelError
+from schemas.frozen import Frozen
+from schemas.model import ByHand, Measured, ModelCard, ModelDraft, ModelStatus
+from schemas.settings import Settings, describe, get_config
+
+
+def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Copies of all arrays of a network's state, by name, in the computer's memory."""
+    return {name: np.array(tensor.detach().cpu().numpy()) for name, tensor in network.state_dict().items()}
+
+
+def network_of(card: ModelCard, weights: Mapping[str, NDArray[Any]]) -> Network:
+    """The network of a registered model, on the CPU, ready to play (`eval`).
+
+    Raises:
+        ModelError: the weights do not fit the card's network.
+    """
+    network = build_network(card.network, card.frame)
+    try:
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise ModelError(
+            f"the weights do not fit the network of the card: {first[0].strip()}",
+            where=card.weights_file,
+            remedy="They were made by another version of the code: train the model anew, or use that version.",
+        ) from error
+    return network.eval()
+
+
+class ModelRegistry:
+    """Registered models as networks; `shelf` knows everything else of them.
+
+    Args:
+        settings: None: `get_config()`.
+        now: the clock.
+
+    Raises:
+        StateError: the database cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.shelf = ModelShelf(settings or get_config())
+        self._now = now
+
+    def register_model(self, model: nn.Module, model_info: Mapping[str, Any]) -> str:
+        """Keep a network as a candidate and return its id; the same network under the same name keeps its id.
+
+        Args:
+            model: a network of `build_network`.
+            model_info: `name`; `architecture` (checked against the network) and `training_phase`;
+                `performance_metrics` by name: a `Measured` is kept as what it is, a bare number as a claim that
+                nothing stands behind and nothing is decided by; any other field of `schemas.model.ModelDraft`.
+
+        Raises:
+            ModelError: no network of ours, weights that are not finite, or a field that is wrong.
+        """
+        if not isinstance(model, Network):
+            raise ModelError(
+                f"a {type(model).__name__} has no configuration to build it from again",
+                where="register_model",
+                remedy="Register a network of pipeline.evolution.networks.build_network (unwrapped: `ddp.module`).",
+            )
+        draft = self._draft(model, dict(model_info))
+        return self.shelf.put(draft, weights_of(model)).id
+
+    def get_model(self, model_id: str) -> tuple[Network, dict[str, Any]]:
+        """A network, on the CPU and ready to play, and what is known of it, as in `list_models`.
+
+        Raises:
+            ModelError: no such model, its file is damaged, or it was made for another encoder.
+        """
+        card, weights = self.shelf.get(model_id)
+        return network_of(card, weights), info_of(card)
+
+    def list_models(self, status: ModelStatus | None = None) -> list[dict[str, Any]]:
+        """All models, oldest first: the fields of `ModelCard` and `performance_metrics`.
+
+        `performance_metrics` holds measured values only. `win_rate`, in duels with the strong heuristic, is always
+        there: NaN for a model that was never measured. Claimed numbers stand in `claimed`; intervals and games behind
+        the measured ones in `measured`.
+        """
+        return [info_of(card) for card in self.shelf.list(status=status)]
+
+    def promote(self, model_id: str, evidence: Frozen | None = None) -> None:
+        """Make a model the champion.
+
+        Raises:
+            ModelError: as `ModelShelf.promote`.
+        """
+        self.shelf.promote(model_id, evidence or ByHand(asked_by="ModelRegistry"), self._now())
+
+    def roll_back(self, evidence: Frozen | None = None) -> str:
+        """Make the champion before the present one champion again; its id.
+
+        Raises:
+            ModelError: there is none.
+        """
+        return self.shelf.roll_back(self._now(), evidence or ByHand(asked_by="ModelRegistry")).id
+
+    def retire(self, model_id: str, evidence: Frozen | None = None) -> None:
+        """Take a model out of service.
+
+        Raises:
+            ModelError: no such model, or it is the champion.
+        """
+        self.shelf.retire(model_id, self._now(), evidence or ByHand(asked_by="ModelRegistry"))
+
+    def lineage(self, model_id: str) -> Sequence[ModelCard]:
+        """The model, its parent, and so on to the first.
+
+        Raises:
+            ModelError: no such model.
+        """
+        return self.shelf.lineage(model_id)
+
+    def _draft(self, network: Network, told: dict[str, Any]) -> ModelDraft:
+        metrics = told.pop("performance_metrics", {})
+        architecture = network.config.architecture_type.value
+        if told.get("architecture", architecture) != architecture:
+            raise ModelError(
+                f"the network is a {architecture}, not a {told['architecture']}", where="model_info.architecture"
+            )
+        known = {
+            "architecture": architecture,
+            "training_phase": "by_hand",
+            "network": network.config.model_dump(),
+            "frame": network.frame,
+            "encoder_id": ENCODER_ID,
+            "created_at": self._now(),
+            "code_revision": code_revision(),
+            "measured": {name: value for name, value in metrics.items() if isinstance(value, Measured)},
+            "claimed": {name: value for name, value in metrics.items() if not isinstance(value, Measured)},
+        }
+        try:
+            return ModelDraft.model_validate(known | told)
+        except ValidationError as error:
+            raise ModelError(
+                f"a model cannot be registered so: {describe(error)}",
+                where="model_info",
+                remedy="Correct or remove these fields.",
+            ) from error
+
+
+def info_of(card: ModelCard) -> dict[str, Any]:
+    """A card as the operations guide reads it; see `ModelRegistry.list_models`."""
+    metrics = {"win_rate": math.nan} | {name: measured.value for name, measured in card.measured.items()}
+    return card.model_dump(mode="json") | {"performance_metrics": metrics}
