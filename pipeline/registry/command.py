@@ -1,0 +1,126 @@
+"""`ouroboros models`: the registry from the command line."""
+
+import getpass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from schemas.errors import ModelError
+from schemas.model import ByHand, ModelStatus
+from schemas.settings import get_config
+
+if TYPE_CHECKING:
+    from pipeline.registry.shelf import ModelShelf
+
+_REASON = click.option("--reason", default="", help="Why; kept with the step.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@click.group("models", invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """Show the registered models, and decide by hand which one is the champion."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+
+
+@models.command("list")
+@click.option("--status", type=click.Choice([status.value for status in ModelStatus]), help="Only these.")
+@click.option("--name", help="Only the versions of this name.")
+@click.option("--phase", help="Only those of this training phase.")
+@_JSON
+def list_models(
+    status: str | None = None, name: str | None = None, phase: str | None = None, as_json: bool = False
+) -> None:
+    """List the models, newest first."""
+    from pipeline.registry.listing import print_models
+
+    found = _shelf().list(status=ModelStatus(status) if status else None, name=name, training_phase=phase)
+    if as_json:
+        for card in reversed(found):
+            click.echo(card.model_dump_json())
+        return
+    print_models(list(reversed(found)))
+
+
+@models.command("show")
+@click.argument("model_id", metavar="ID")
+@_JSON
+def show(model_id: str, as_json: bool) -> None:
+    """Show all that is known of a model: numbers and the games behind them, lineage, history."""
+    from pipeline.registry.listing import print_model
+
+    shelf = _shelf()
+    card = shelf.card(_whole_id(shelf, model_id))
+    if as_json:
+        click.echo(card.model_dump_json())
+        return
+    print_model(card, shelf.lineage(card.id)[1:], shelf.events(card.id))
+
+
+@models.command("promote")
+@click.argument("model_id", metavar="ID")
+@_REASON
+def promote(model_id: str, reason: str) -> None:
+    """Make a model the champion, whatever was measured."""
+    shelf = _shelf()
+    card = shelf.promote(_whole_id(shelf, model_id), _by_hand(reason), datetime.now(UTC))
+    click.echo(f"{card.id} is the champion.")
+
+
+@models.command("rollback")
+@_REASON
+def rollback(reason: str) -> None:
+    """Make the champion before the present one champion again."""
+    card = _shelf().roll_back(datetime.now(UTC), _by_hand(reason))
+    click.echo(f"{card.id} is the champion again.")
+
+
+@models.command("retire")
+@click.argument("model_id", metavar="ID")
+@_REASON
+def retire(model_id: str, reason: str) -> None:
+    """Take a model out of service: no roll-back goes to it any more."""
+    shelf = _shelf()
+    card = shelf.retire(_whole_id(shelf, model_id), datetime.now(UTC), _by_hand(reason))
+    click.echo(f"{card.id} is retired.")
+
+
+@models.command("verify")
+def verify() -> None:
+    """Read every weights file and compare its hash; ends with 2 if one is damaged."""
+    found = _shelf().verify(datetime.now(UTC))
+    for file in found.orphans_removed:
+        click.echo(f"removed {file}: no model has it")
+    for model_id, damage in found.damaged.items():
+        click.echo(f"damaged: {model_id}: {damage}", err=True)
+    click.echo(f"{len(found.sound)} models are sound, {len(found.damaged)} damaged.")
+    if found.damaged:
+        raise click.exceptions.Exit(ModelError.exit_code)
+
+
+def _shelf() -> "ModelShelf":
+    from pipeline.registry.shelf import ModelShelf  # the list of all commands must not load SQLAlchemy and numpy
+
+    return ModelShelf(get_config(), create=False)
+
+
+def _by_hand(reason: str) -> ByHand:
+    return ByHand(asked_by=getpass.getuser(), reason=reason)
+
+
+def _whole_id(shelf: "ModelShelf", given: str) -> str:
+    """The id that begins so; `champion` is the champion's.
+
+    Raises:
+        ModelError: none does, or several.
+    """
+    champion = shelf.champion()
+    if given == "champion" and champion is not None:
+        return champion.id
+    fitting = [card.id for card in shelf.list() if card.id.startswith(given)]
+    if given in fitting or len(fitting) == 1:
+        return given if given in fitting else fitting[0]
+    what = f"{len(fitting)} models begin so" if fitting else "no such model"
+    raise ModelError(what, where=given, remedy="`ouroboros models list` shows them.")
