@@ -65,6 +65,24 @@ def _make_lens(width: int, height: int, wrapped: bool, frame: int) -> Any:
     return lens
 
 
+def lenses_for(boards: NDArray[Any], frame: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the lenses of these boards, [N, 3] of width, height and the WRAPPED bit, and which of them each takes.
+
+    Raises:
+        GameStateError: a board does not fit into the frame.
+    """
+    kinds, which = np.unique(boards, axis=0, return_inverse=True)
+    for width, height, _ in kinds:
+        if max(width, height) > frame:
+            raise GameStateError(
+                f"a board of {width}x{height} does not fit into a frame of {frame}x{frame}",
+                where="width, height",
+                remedy="Observe it with a larger `frame` (up to 25); the network must be made for that frame.",
+            )
+    lenses = [_make_lens(int(width), int(height), bool(wrapped), frame) for width, height, wrapped in kinds]
+    return np.array(lenses, LENS), np.ascontiguousarray(which.reshape(-1), np.int64)
+
+
 class Observer:
     """Encodes the snakes of one set of records; keeps its memory, so use one per thread."""
 
@@ -78,17 +96,7 @@ class Observer:
         self.frame: Final = frame
         words = records.words
         boards = np.stack([words[:, layout.WIDTH], words[:, layout.HEIGHT], words[:, layout.RULES] & layout.WRAPPED], 1)
-        kinds, which = np.unique(boards, axis=0, return_inverse=True)
-        for width, height, _ in kinds:
-            if max(width, height) > frame:
-                raise GameStateError(
-                    f"a board of {width}x{height} does not fit into a frame of {frame}x{frame}",
-                    where="width, height",
-                    remedy="Observe it with a larger `frame` (up to 25); the network must be made for that frame.",
-                )
-        lenses = [_make_lens(int(width), int(height), bool(wrapped), frame) for width, height, wrapped in kinds]
-        self._lenses: Final = np.array(lenses, LENS)
-        self._lens_of: Final = np.ascontiguousarray(which.reshape(-1), np.int64)
+        self._lenses, self._lens_of = lenses_for(boards, frame)
         self._trail: Final = np.zeros(1, TRAIL)[0]
         self._buffer: Final = allocate_observations(_CHUNK, np.uint8, frame)
 

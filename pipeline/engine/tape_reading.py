@@ -35,6 +35,11 @@ def with_head(records: Records, slot: int, seed: int, tape: bytes) -> bytes:
     return _HEAD.pack(FORMAT, *words[size + rules].tolist(), shrink, seed) + tape
 
 
+def seed_of(tape: bytes) -> int:
+    """Return the seed that a tape's head names."""
+    return int(_HEAD.unpack_from(tape)[-1])
+
+
 class TapeReader:
     """One recorded game. `states()` yields the state before the first turn and after each, as `Batch.state_of` would.
 
