@@ -38,6 +38,17 @@ class SelfPlaySettings(Adjustable):
     snapshot_every_updates: int = Field(default=50, ge=1)
     turn_limit: int = Field(default=500, ge=1)
     """Games are cut there and valued by the network, so that endless circling earns nothing."""
+    past_self_share: float = Field(default=0.2, ge=0, le=1)
+    """How often a game's opponents are past selves, of the games that no heuristic sits in."""
+    teacher: str | None = "deep"
+    """A heuristic that says what it would have played in some of the learner's positions: the policy is drawn towards
+    it while `teacher_weight` lasts. None: nobody."""
+    teacher_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the games in which the teacher is asked."""
+    teacher_weight: float = Field(default=1.0, ge=0)
+    """Weight of the teacher's cross-entropy beside PPO's loss at the start; it falls to 0 in a straight line."""
+    teacher_until: float = Field(default=0.5, gt=0, le=1)
+    """Share of the phase after which the teacher is asked no more."""
     heuristics: list[OpponentShare] = Field(
         default_factory=lambda: [
             OpponentShare(kind="strong", weight=3),

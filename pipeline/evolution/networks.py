@@ -182,7 +182,7 @@ class Network(nn.Module):
 
     def _run(self, blocks: nn.ModuleList, planes: Tensor) -> Tensor:
         for block in blocks:
-            if self.recompute and self.training:
+            if self.recompute and torch.is_grad_enabled():
                 planes = cast("Tensor", checkpoint(block, planes, use_reentrant=False))
             else:
                 planes = block(planes)
