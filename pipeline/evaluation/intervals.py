@@ -42,29 +42,39 @@ def wilson(score: float, games: float, confidence: float = CONFIDENCE) -> tuple[
 
 
 def measure_pairs(pair_scores: Sequence[float], confidence: float = CONFIDENCE) -> Measured:
-    """The win rate over pairs of games on the same seed, with an interval that is never too hopeful.
-
-    The two games of a pair share board and food, so they are not independent. The interval is Wilson's on an
-    effective number of games: the true number divided by the design effect (Kish 1965), the variance seen between
-    pairs over the one that independent games would show, and never less than 1, so that a few alike pairs by luck do
-    not narrow it.
-
-    Args:
-        pair_scores: the mean score of each pair's two games, each in 0..1.
+    """The win rate over pairs of games on the same seed: `measure_blocks` of two games each.
 
     Raises:
         ValueError: no pairs.
     """
-    pairs = len(pair_scores)
-    if not pairs:
-        raise ValueError("a win rate needs at least one pair of games")
-    games = 2 * pairs
-    rate = sum(pair_scores) / pairs
-    independent = rate * (1 - rate) / 2
+    return measure_blocks(pair_scores, 2, confidence)
+
+
+def measure_blocks(block_scores: Sequence[float], games_per_block: float, confidence: float = CONFIDENCE) -> Measured:
+    """The win rate over blocks of games on the same seed, with an interval that is never too hopeful.
+
+    The games of a block share board and food, so they are not independent. The interval is Wilson's on an
+    effective number of games: the true number divided by the design effect (Kish 1965), the variance seen between
+    blocks over the one that independent games would show, and never less than 1, so that a few alike blocks by luck do
+    not narrow it.
+
+    Args:
+        block_scores: the mean score of each block's games, each in 0..1.
+        games_per_block: games in each of them.
+
+    Raises:
+        ValueError: no blocks.
+    """
+    blocks = len(block_scores)
+    if not blocks:
+        raise ValueError("a win rate needs at least one pair or block of games")
+    games = blocks * games_per_block
+    rate = min(1.0, max(0.0, sum(block_scores) / blocks))
+    independent = rate * (1 - rate) / games_per_block
     effect = 1.0
-    if pairs > 1 and independent > 0:
-        between = sum((score - rate) ** 2 for score in pair_scores) / (pairs - 1)
+    if blocks > 1 and independent > 0:
+        between = sum((score - rate) ** 2 for score in block_scores) / (blocks - 1)
         effect = max(1.0, between / independent)
     effective = games / effect
     low, high = wilson(rate * effective, effective, confidence)
-    return Measured(win_rate=rate, low=low, high=high, games=games)
+    return Measured(win_rate=rate, low=low, high=high, games=round(games))
