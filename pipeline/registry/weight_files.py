@@ -40,7 +40,9 @@ def content_of(draft: ModelDraft, weights: Weights) -> bytes:
         "network": draft.network.model_dump(mode="json"),
     }
     # One entry only: the order of several is not kept, and with it the hash would not be.
-    return safetensors.numpy.save(dict(weights), {"ouroboros": json.dumps(about, sort_keys=True)})
+    # In C order: safetensors writes the memory of another order as it lies, which is another array when read.
+    in_order = {name: np.asarray(array, order="C") for name, array in weights.items()}
+    return safetensors.numpy.save(in_order, {"ouroboros": json.dumps(about, sort_keys=True)})
 
 
 def sha256_of(content: bytes) -> str:

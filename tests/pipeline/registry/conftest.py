@@ -1,0 +1,73 @@
+"""A shelf in a state folder of its own, and models to put on it."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from migrations.upgrade import upgrade
+from pipeline.engine.planes import ENCODER_ID
+from pipeline.registry.shelf import ModelShelf
+from runner.store.engine import Store
+from schemas.model import ModelCard, ModelDraft
+from schemas.network import NeuralNetworkConfig
+from schemas.settings import Settings
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Upgraded once, in this process; each test gets a copy."""
+    path = tmp_path_factory.mktemp("registry") / "empty.db"
+    store = Store(f"sqlite:///{path}", busy_timeout_s=30)
+    upgrade(store, keep_backups=3, now=NOW)
+    store.checkpoint()
+    store.close()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, empty_database: Path) -> Settings:
+    (tmp_path / "state").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "state" / "automation_tracking.db")
+    return Settings(home=tmp_path / "state")
+
+
+@pytest.fixture
+def shelf(settings: Settings) -> ModelShelf:
+    return ModelShelf(settings)
+
+
+@pytest.fixture
+def draft() -> Callable[..., ModelDraft]:
+    def make(name: str = "first", **more: object) -> ModelDraft:
+        known = {
+            "name": name,
+            "architecture": "CNN_Simple",
+            "training_phase": "bootstrap",
+            "network": NeuralNetworkConfig(conv_channels=8, conv_blocks=1),
+            "encoder_id": ENCODER_ID,
+            "created_at": NOW,
+        }
+        return ModelDraft.model_validate(known | more)
+
+    return make
+
+
+@pytest.fixture
+def put(shelf: ModelShelf, draft: Callable[..., ModelDraft]) -> Callable[..., ModelCard]:
+    """Registers a small model; another `number`, another model."""
+
+    def one(name: str = "first", number: float = 0.0, **more: object) -> ModelCard:
+        return shelf.put(draft(name, **more), {"layer": np.full(3, number, np.float32)})
+
+    return one

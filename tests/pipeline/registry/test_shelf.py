@@ -1,0 +1,282 @@
+"""Models in and out: whole, checked, found again; and what is refused."""
+
+import json
+import os
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline.registry import weight_files
+from pipeline.registry.shelf import ModelShelf
+from schemas.errors import DatabaseBusyError, MachineError, ModelError, StateError
+from schemas.model import EvaluationResult, Measured, ModelStatus
+from schemas.service import StorageSettings
+from schemas.settings import Settings
+
+
+def test_a_model_comes_back_as_it_was_put(shelf, draft, now):
+    weights = {
+        "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1),
+        "norm.seen": np.array(7),
+        "half": np.ones((2, 0), np.float16),
+    }
+    told = draft("advanced v2.1", seed=2**62, games_learned=10, notes="é", claimed={"win_rate": 0.73})
+    card = shelf.put(told, weights)
+    found, back = shelf.get(card.id)
+    assert found == card
+    assert card.model_dump(include=set(type(told).model_fields)) == told.model_dump()
+    assert (card.version, card.status, card.damage) == (1, ModelStatus.CANDIDATE, None)
+    assert (card.parameters, card.size_bytes) == (25, (shelf.folder / card.weights_file).stat().st_size)
+    assert {name: (array.dtype, array.shape) for name, array in back.items()} == {
+        name: (array.dtype, array.shape) for name, array in weights.items()
+    }
+    assert all(np.array_equal(back[name], weights[name]) for name in weights)
+    back["conv.weight"][0] = 1  # the caller's own
+    assert card.win_rate is None
+
+
+_ARRAYS = st.dictionaries(
+    st.text(min_size=1, max_size=8).filter(lambda name: name != "__metadata__"),
+    arrays.arrays(
+        st.sampled_from([np.float32, np.float16, np.int64, np.uint8, np.bool_]),
+        arrays.array_shapes(min_dims=0, max_dims=3, max_side=4),
+    ).filter(lambda array: bool(np.isfinite(array).all())),
+    min_size=1,
+    max_size=4,
+)
+
+
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(_ARRAYS)
+def test_any_weights_come_back_from_their_file_and_make_the_same_file_again(tmp_path, draft, weights):
+    content = weight_files.content_of(draft(), weights)
+    assert weight_files.content_of(draft(created_at="2030-01-01T00:00:00Z"), dict(reversed(weights.items()))) == content
+    path = tmp_path / "any.safetensors"
+    path.write_bytes(content)
+    back = weight_files.load(path, weight_files.sha256_of(content))
+    assert isinstance(back, dict)
+    assert {name: array.tobytes() for name, array in back.items()} == {n: a.tobytes() for n, a in weights.items()}
+
+
+def test_the_file_tells_by_itself_what_it_is(shelf, put):
+    card = put()
+    with safetensors.safe_open(shelf.folder / card.weights_file, "np") as file:
+        about = json.loads(file.metadata()["ouroboros"])
+    assert about["encoder_id"] == card.encoder_id
+    assert about["network"]["conv_channels"] == 8
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a b/c", "...", "Ünï", "x" * 100, "champion"])
+def test_ids_are_safe_as_file_names(shelf, put, name):
+    card = put(name)
+    assert (shelf.folder / card.weights_file).resolve().parent == shelf.folder.resolve()
+    assert not card.weights_file.startswith(".")
+    assert shelf.card(card.id).name == name
+
+
+def test_the_same_weights_again_are_the_same_model(shelf, put, now):
+    card = put(seed=1)
+    assert put(seed=2, created_at=now + timedelta(days=1)) == card
+    assert len(shelf.list()) == 1
+    assert put(number=1.0).version == 2
+    assert put("other").version == 1
+
+
+def test_what_cannot_be_registered_leaves_nothing(shelf, draft):
+    for weights in ({}, {"a": np.array([1.0, np.nan])}, {"a": np.array([np.inf], np.float32)}):
+        with pytest.raises(ModelError):
+            shelf.put(draft(), weights)
+    with pytest.raises(ModelError, match="no such model"):
+        shelf.put(draft(parent_id="nobody"), {"a": np.ones(1)})
+    assert shelf.list() == []
+    assert not shelf.folder.exists()
+
+
+def test_a_folder_that_takes_no_file_is_told(shelf, draft):
+    shelf.folder.write_text("no folder")
+    with pytest.raises(MachineError, match="cannot write the weights"):
+        shelf.put(draft(), {"a": np.ones(1)})
+    assert shelf.list() == []
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (flip, "bytes are not those that were registered"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-10]), "bytes are not those that were registered"),
+        (lambda path: path.write_bytes(b""), "its 0 bytes are not"),
+        (Path.unlink, "it is gone"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_marked(shelf, put, now, harm, told):
+    card = put()
+    path = shelf.folder / card.weights_file
+    whole = path.read_bytes()
+    harm(path)
+    with pytest.raises(ModelError, match=told) as caught:
+        shelf.get(card.id)
+    assert caught.value.where == str(path)
+    assert "ouroboros models rollback" in caught.value.remedy
+    assert told in shelf.card(card.id).damage
+    with pytest.raises(ModelError, match=told):
+        shelf.promote(card.id, Measured(value=1, games=0, how="test"), now)
+    path.write_bytes(whole)
+    assert shelf.get(card.id)[0] == shelf.card(card.id) == card
+
+
+def test_putting_a_model_again_repairs_its_file(shelf, put):
+    card = put()
+    (shelf.folder / card.weights_file).unlink()
+    with pytest.raises(ModelError, match="it is gone"):
+        shelf.get(card.id)
+    assert put() == card == shelf.get(card.id)[0]
+
+
+def test_a_model_of_another_encoder_is_refused(shelf, put, now):
+    card = put(encoder_id="ouroboros-0-deadbeef")
+    with pytest.raises(ModelError, match="encoder ouroboros-0-deadbeef; this version's is ouroboros-1-"):
+        shelf.get(card.id)
+    with pytest.raises(ModelError, match="deadbeef"):
+        shelf.promote(card.id, Measured(value=1, games=0, how="test"), now)
+    assert shelf.card(card.id).damage is None
+
+
+def test_an_unknown_model_is_told(shelf):
+    for ask in (shelf.get, shelf.card, shelf.lineage):
+        with pytest.raises(ModelError, match=r"no such model \(nobody\)"):
+            ask("nobody")
+
+
+def test_listing_by_what_is_given(shelf, put, now):
+    first = put("a", created_at=now - timedelta(days=2))
+    second = put("a", 1.0, training_phase="hybrid", parent_id=first.id, created_at=now - timedelta(days=1))
+    third = put("b", 2.0, architecture="CNN_Attention_Residual", parent_id=second.id)
+    assert shelf.list() == [first, second, third]
+    assert shelf.list(name="a") == [first, second]
+    assert shelf.list(training_phase="hybrid", name="a") == [second]
+    assert shelf.list(architecture="CNN_Simple", status=ModelStatus.RETIRED) == []
+    assert shelf.lineage(third.id) == [third, second, first]
+
+
+def test_a_row_that_cannot_be_read_hides_no_other(shelf, settings, put, now, caplog):
+    bad, good = put("bad"), put("good")
+    with sqlite3.connect(settings.home / "automation_tracking.db") as plain:
+        plain.execute("UPDATE models SET card_json = '{}' WHERE id = ?", (bad.id,))
+    plain.close()
+    assert shelf.list() == [good]
+    assert bad.id in caplog.text
+    found = shelf.verify(now)
+    assert list(found.sound) == [good.id]
+    assert "cannot be read" in found.damaged[bad.id]
+
+
+def test_verify_marks_unmarks_and_removes_old_orphans(shelf, put, now):
+    sound, gone = put("sound"), put("gone")
+    path = shelf.folder / gone.weights_file
+    kept = path.read_bytes()
+    path.unlink()
+    for name, age_h in (("old.safetensors", 2), (".old.safetensors.1f.tmp", 2), ("new.safetensors", 0.5)):
+        (shelf.folder / name).write_bytes(b"half")
+        instant_s = (now - timedelta(hours=age_h)).timestamp()
+        os.utime(shelf.folder / name, (instant_s, instant_s))
+    (shelf.folder / "notes.txt").touch()
+    os.utime(shelf.folder / "notes.txt", (0, 0))
+    found = shelf.verify(now)
+    assert (list(found.sound), dict(found.damaged)) == ([sound.id], {gone.id: "it is gone"})
+    assert list(found.orphans_removed) == [".old.safetensors.1f.tmp", "old.safetensors"]
+    assert sorted(entry.name for entry in shelf.folder.iterdir()) == sorted(
+        ["new.safetensors", "notes.txt", sound.weights_file]
+    )
+    assert shelf.card(gone.id).damage == "it is gone"
+    path.write_bytes(kept)
+    assert shelf.verify(now).damaged == {}
+    assert shelf.card(gone.id).damage is None
+
+
+def evaluation(model_id: str, **more: object) -> EvaluationResult:
+    known: dict[str, object] = {
+        "model_id": model_id, "model_name": "first", "evaluated_at": "2026-11-21T12:00:00Z",
+        "opponent": "heuristic:strong", "snakes": 2, "games": 200, "wins": 110, "draws": 4, "losses": 86,
+        "win_rate": 0.56, "low": 0.49, "high": 0.63, "seed": 9, "conditions": "11x11 standard",
+        "how": "each seed from both seats", "strategic_score": 61.5, "metrics": {"inference_time_ms": 2.5},
+    }  # fmt: skip
+    return EvaluationResult.model_validate(known | more)
+
+
+def test_evaluations_are_kept_once_and_measure_the_card(shelf, put):
+    card = put(claimed={"win_rate": 0.99})
+    first, four = evaluation(card.id), evaluation(card.id, snakes=4, opponent="heuristic:strong", win_rate=0.4)
+    assert [shelf.add_evaluation(result) for result in (first, first, four)] == [True, False, True]
+    assert shelf.add_evaluation(evaluation("heuristic:greedy"))
+    measured = shelf.card(card.id).measured
+    assert shelf.card(card.id).win_rate == measured["win_rate"]
+    assert (measured["win_rate"].value, measured["win_rate"].games, measured["win_rate"].seed) == (0.56, 200, 9)
+    assert (measured["win_rate"].low, measured["win_rate"].high) == (0.49, 0.63)
+    assert measured["win_rate/heuristic:strong/4"].value == 0.4
+    assert measured["inference_time_ms"].value == 2.5
+    assert measured["strategic_score"].value == 61.5
+    assert shelf.evaluations(card.id) == [first, four]
+    assert len(shelf.evaluations()) == 3
+    later = evaluation(card.id, seed=10, win_rate=0.5, evaluated_at="2026-11-22T12:00:00Z")
+    assert shelf.add_evaluation(later)
+    assert shelf.card(card.id).win_rate.value == 0.5
+
+
+def test_a_claim_measures_nothing(put):
+    card = put(claimed={"win_rate": 0.99})
+    assert card.win_rate is None
+    assert card.measured == {}
+
+
+def test_another_writer_is_waited_for_and_then_told(settings, shelf, put):
+    card = put()
+    impatient = ModelShelf(settings.model_copy(update={"storage": StorageSettings(busy_timeout_s=0.05)}))
+    holder = sqlite3.connect(settings.home / "automation_tracking.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusyError, match="held by another process"):
+        impatient.add_evaluation(evaluation(card.id))
+    assert impatient.get(card.id)[0] == card  # who only reads waits for nobody
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert impatient.add_evaluation(evaluation(card.id))
+
+
+def test_a_fresh_state_folder_gets_its_database(tmp_path, draft):
+    settings = Settings(home=tmp_path / "new")
+    with pytest.raises(StateError, match="nothing has run here yet"):
+        ModelShelf(settings, create=False)
+    assert not settings.home.exists()
+    card = ModelShelf(settings).put(draft(), {"a": np.ones(2)})
+    assert ModelShelf(settings, create=False).card(card.id) == card
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "revision 9999"),
+        ("UPDATE alembic_version SET version_num = '9999'; DROP TABLE models", "revision 9999"),
+        ("DROP TABLE alembic_version", "another program"),
+    ],
+)
+def test_a_database_that_is_not_ours_is_refused(settings, harm, told):
+    with sqlite3.connect(settings.home / "automation_tracking.db") as plain:
+        plain.executescript(harm)
+    plain.close()
+    with pytest.raises(StateError, match=told):
+        ModelShelf(settings)
