@@ -1,0 +1,148 @@
+"""A model file behind a real server in a child process: the Rust one where it can be had, else the Python one."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import orjson
+import psutil
+
+import pipeline
+from pipeline.referee.snake_process import SnakeCommand, SnakeProcess
+from schemas.errors import MachineError
+
+RUST_VARIABLE: Final = "OUROBOROS_RUST_SNAKE"
+"""Names the Rust server's program where it is not in its source folder."""
+_START_DEADLINE_S: Final = 300.0
+_BUILD_DEADLINE_S: Final = 1800.0
+_ANSWER_DEADLINE_S: Final = 30.0
+
+
+class ServerKind(StrEnum):
+    """Which server serves."""
+
+    RUST = "rust"
+    PYTHON = "python"
+
+
+def rust_server() -> Path | None:
+    """Return the Rust server's program, built with cargo if it is not yet and cargo is there; None without either.
+
+    Raises:
+        MachineError: cargo is there, but the build failed.
+    """
+    named = os.environ.get(RUST_VARIABLE)
+    if named:
+        return Path(named)
+    source = Path(pipeline.__file__).parents[1] / "deploy" / "rust-snake"
+    program = source / "target" / "release" / "rust-snake"
+    if program.is_file():
+        return program
+    cargo = shutil.which("cargo")
+    if cargo is None or not (source / "Cargo.toml").is_file():
+        return None
+    build = [cargo, "build", "--release", "--locked"]
+    done = subprocess.run(build, cwd=source, capture_output=True, text=True, check=False, timeout=_BUILD_DEADLINE_S)
+    if done.returncode:
+        raise MachineError(
+            f"the Rust server does not build: {done.stderr.strip().splitlines()[-1:]}",
+            where=str(source),
+            remedy="Run cargo build --release there and mend what it says.",
+        )
+    return program
+
+
+class ServedModel:
+    """A running server, its client connection, and what it takes of the machine."""
+
+    def __init__(self, process: SnakeProcess, start_s: float) -> None:
+        self._process: Final = process
+        self._socket: Final = socket.create_connection(("127.0.0.1", process.port), _ANSWER_DEADLINE_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.start_s: Final = start_s
+        """From starting the process to its first answer."""
+
+    def ask(self, body: bytes) -> tuple[str, float]:
+        """Return the move for a /move request, and the milliseconds from sending it to the answer's last byte.
+
+        Raises:
+            MachineError: it answered something else.
+        """
+        head = b"POST /move HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        request = head % len(body) + body
+        begun = perf_counter()
+        self._socket.sendall(request)
+        answer = self._read()
+        took_ms = (perf_counter() - begun) * 1000
+        status, _, content = answer.partition(b"\r\n\r\n")
+        if b" 200 " not in status.split(b"\r\n", 1)[0]:
+            raise MachineError(f"the server answered {answer[:200]!r}", where="POST /move", remedy="See its log.")
+        fields: dict[str, Any] = orjson.loads(content)
+        return str(fields["move"]), took_ms
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of all processes of the server, in MB of 1024 * 1024 bytes."""
+        return sum(psutil.Process(pid).memory_info().rss for pid in self._process.pids()) / (1 << 20)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _read(self) -> bytes:
+        answer = bytearray()
+        while True:
+            part = self._socket.recv(65536)
+            if not part:
+                raise MachineError("the server closed the connection", where="POST /move", remedy="See its log.")
+            answer += part
+            end = answer.find(b"\r\n\r\n")
+            if end >= 0 and len(answer) >= end + 4 + _length(bytes(answer[:end])):
+                return bytes(answer)
+
+
+def _length(head: bytes) -> int:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+@contextmanager
+def served(model: Path, kind: ServerKind, folder: Path) -> Iterator[ServedModel]:
+    """Serve `model` in a child process while the context lasts; its log is written into `folder`.
+
+    Raises:
+        MachineError: the Rust server was asked for, and there is none.
+        SnakeError: it does not start.
+    """
+    command = SnakeCommand(tuple(_command(model.absolute(), kind)))
+    process = SnakeProcess(kind.value, command, folder / f"{kind.value}.log", start_deadline_s=_START_DEADLINE_S)
+    begun = perf_counter()
+    with process:
+        client = ServedModel(process, perf_counter() - begun)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def _command(model: Path, kind: ServerKind) -> Sequence[str]:
+    if kind is ServerKind.PYTHON:
+        return (sys.executable, "-m", "pipeline.serve", str(model), "--host", "127.0.0.1", "--games-dir", "")
+    program = rust_server()
+    if program is None:
+        raise MachineError(
+            "there is no Rust server: neither its program nor cargo",
+            where="deploy/rust-snake",
+            remedy=f"Install Rust, or name the program by {RUST_VARIABLE}.",
+        )
+    return (str(program), "--model", str(model), "--host", "127.0.0.1", "--games-dir", "")

@@ -1,0 +1,111 @@
+"""What is played: the network's best legal move, or the heuristic's where the network cannot be asked in time."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.engine.observe import Observations, allocate_observations
+from pipeline.serve.last_resort import any_safe_move
+from pipeline.serve.onnx_model import Evaluated, OnnxModel, best_moves
+from pipeline.serve.questions import Desks, Question, legal_moves, read_question
+from schemas.errors import GameStateError
+
+MARGIN_MS: Final = 100
+"""What of a game's time-out is kept for the way to the game server and back."""
+_WARM_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A move, 0..3, and where it came from."""
+
+    move: int
+    question: Question | None
+    """None: the engine cannot hold the position."""
+    rows: Observations | None
+    """What the network was shown; None where the board does not fit it."""
+    said: Evaluated | None
+    """What the network said; None: it was not asked, or not in time."""
+    why_not: str = ""
+    """Why the network's move was not taken."""
+
+
+class Decider:
+    """Decides for one server: positions are read on the loop's thread, the network runs on one of its own."""
+
+    def __init__(self, model: OnnxModel, margin_ms: int = MARGIN_MS) -> None:
+        self._model: Final = model
+        self._margin_s: Final = margin_ms / 1000
+        self._desks: Final = Desks()
+        self._thinker: Final = ThreadPoolExecutor(1, thread_name_prefix="network")
+
+    async def decide(self, request: Mapping[str, Any], seats: int, arrived_s: float) -> Decision:
+        """Return the move for a /move request that arrived at `arrived_s` on the loop's clock.
+
+        Raises:
+            KeyError, TypeError, AttributeError: a field is missing or of another kind.
+        """
+        try:
+            question = read_question(request, seats)
+            rows = self._desks.desk_for(question).observe(question) if question.fits else None
+        except GameStateError as error:
+            return Decision(any_safe_move(request), None, None, None, str(error))
+        why_not = self._unknown(question)
+        if rows is None or why_not:
+            return self._play_heuristic(question, rows, why_not)
+        try:
+            async with asyncio.timeout_at(arrived_s + self._budget_s(question.timeout_ms)):
+                said = await asyncio.wrap_future(self._thinker.submit(self._model.look, rows))
+        except TimeoutError:
+            return self._play_heuristic(question, rows, "the network did not answer in time")
+        return Decision(int(best_moves(said.policy_logits, legal_moves(rows))[0]), question, rows, said)
+
+    def warm_up(self, request: Mapping[str, Any]) -> None:
+        """Load or compile everything that `decide` runs through, so that the first game need not wait for it."""
+        question = read_question(request, 2)
+        desk = self._desks.desk_for(question)
+        rows = desk.observe(question)
+        desk.heuristic_move(question)
+        best_moves(self._model.look(rows).policy_logits, legal_moves(rows))
+        for _ in range(_WARM_ROUNDS):
+            self._thinker.submit(self._model.look, allocate_observations(1)).result()
+
+    def close(self) -> None:
+        """End the network's thread once it is through with what it does."""
+        self._thinker.shutdown(cancel_futures=True)
+
+    def _unknown(self, question: Question) -> str:
+        known = self._model.contract
+        if not question.fits:
+            return f"a board of {question.state.width}x{question.state.height} does not fit the network"
+        if question.ruleset not in known.rulesets:
+            return f"the network was not trained for the ruleset {question.ruleset!r}"
+        if question.seats > known.most_snakes:
+            return f"the network was trained for at most {known.most_snakes} snakes, not {question.seats}"
+        return ""
+
+    def _play_heuristic(self, question: Question, rows: Observations | None, why_not: str) -> Decision:
+        move = self._desks.desk_for(question).heuristic_move(question)
+        return Decision(move, question, rows, None, why_not)
+
+    def _budget_s(self, timeout_ms: int) -> float:
+        """Time for the network: the time-out less the margin, but half of it where the margin is more."""
+        timeout_s = timeout_ms / 1000
+        return max(timeout_s - self._margin_s, timeout_s / 2)
+
+
+def warming_request() -> dict[str, Any]:
+    """Return a duel on 11x11 with more than one answer."""
+    bodies = {name: [{"x": x, "y": y} for y in (5, 4, 3)] for name, x in (("a", 1), ("b", 9))}
+    snakes = [{"id": name, "name": name, "health": 90, "body": body} for name, body in bodies.items()]
+    board = {"width": 11, "height": 11, "food": [{"x": 5, "y": 5}], "hazards": [], "snakes": snakes}
+    return {"game": {"id": "", "ruleset": {"name": "standard"}}, "turn": 5, "board": board, "you": snakes[0]}
+
+
+def logits_of(said: Evaluated | None) -> list[float] | None:
+    """Return a single row's logits as plain numbers."""
+    return None if said is None else [float(x) for x in np.asarray(said.policy_logits[0])]
