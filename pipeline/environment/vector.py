@@ -124,6 +124,10 @@ class VectorEnvironment:
         self._look_back()
         self._look()
 
+    def look_again(self) -> None:
+        """Observe anew, after the caller put other games into `batch.records` (a resumed run does)."""
+        self._look()
+
     def step(self, actions: NDArray[np.uint8]) -> None:
         """Play one turn of every game; `actions` uint8[N, S], 0..3 = up, down, left, right as each learner sees it.
 

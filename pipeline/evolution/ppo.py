@@ -7,12 +7,13 @@ as much as some hundred samples. A teacher's cross-entropy may be added ("kickst
 learner's own positions are labelled by a stronger, slower player, the first hours of trial and error are saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,9 +33,16 @@ class Weights(NamedTuple):
     clip_range: float
 
     @classmethod
-    def of(cls, settings: SelfPlaySettings, teacher: float) -> "Weights":
+    def of(cls, settings: SelfPlaySettings, teacher: float) -> Self:
         """The settings' weights, with the teacher's as it is by now."""
         return cls(1.0, settings.value_weight, settings.entropy_weight, teacher, settings.clip_range)
+
+
+class Limits(NamedTuple):
+    """How far an update may go: the mean divergence after which its passes end, and the gradient's largest norm."""
+
+    target_kl: float
+    gradient_clipping: float
 
 
 class Losses(NamedTuple):
@@ -99,13 +107,23 @@ class Learner:
         self._parameters: Final = [parameter for parameter in network.parameters() if parameter.requires_grad]
 
     def update(
-        self, samples: Samples, batch_size: int, passes: int, weights: Weights, limits: "Limits",
+        self,
+        samples: Samples,
+        batch_size: int,
+        passes: int,
+        weights: Weights,
+        limits: Limits,
         generator: np.random.Generator,
-    ) -> Losses:  # fmt: skip
+        ensure_running: Callable[[], None] = lambda: None,
+    ) -> Losses:
         """Go through the samples up to `passes` times in batches drawn by `generator`; return the mean losses.
+
+        Args:
+            ensure_running: called before every batch; what it raises ends the update in the middle.
 
         Raises:
             FloatingPointError: a loss or gradient was not finite; the weights are as before that batch.
+            StoppedError: by `ensure_running`.
         """
         count = len(samples.moves)
         samples = samples._replace(advantages=_normalised(samples.advantages))
@@ -115,6 +133,7 @@ class Learner:
             order = generator.permutation(count)
             before, from_here = sums.copy(), seen
             for first in range(0, count - batch_size // 2, batch_size):
+                ensure_running()
                 rows = order[first : first + batch_size]
                 sums += self._step(samples, rows, weights, count / max(taught, 1), limits.gradient_clipping)
                 seen += len(rows)
@@ -123,9 +142,8 @@ class Learner:
         return Losses(*(sums / max(seen, 1)).tolist())
 
     def _step(
-        self, samples: Samples, rows: np.ndarray[tuple[int], np.dtype[np.int64]], weights: Weights, teaching: float,
-        clipping: float,
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:  # fmt: skip
+        self, samples: Samples, rows: NDArray[np.int64], weights: Weights, teaching: float, clipping: float
+    ) -> NDArray[np.float64]:
         shares = np.array_split(rows, self._parts)
         done = list(self._workers.map(lambda share: self._gradients(samples, share, weights, teaching), shares))
         for index, parameter in enumerate(self._parameters):
@@ -139,18 +157,11 @@ class Learner:
         return parts.numpy().astype(np.float64)
 
     def _gradients(
-        self, samples: Samples, rows: np.ndarray[tuple[int], np.dtype[np.int64]], weights: Weights, teaching: float
+        self, samples: Samples, rows: NDArray[np.int64], weights: Weights, teaching: float
     ) -> tuple[Sequence[Tensor], Tensor]:
-        total, parts = _losses(self.network, Samples(*(column[rows] for column in samples)), weights, teaching)
+        total, parts = _losses(self.network, samples.rows(rows), weights, teaching)
         gradients = torch.autograd.grad(total, self._parameters, allow_unused=True, materialize_grads=True)
         return gradients, parts
-
-
-class Limits(NamedTuple):
-    """How far an update may go: the mean divergence after which its passes end, and the gradient's largest norm."""
-
-    target_kl: float
-    gradient_clipping: float
 
 
 def _normalised(

@@ -1,6 +1,7 @@
 """Games that the learner plays to learn from: many side by side, cut into stretches of turns, with advantages."""
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from pipeline.evolution.league import LEARNER, PAST_SELF, League, Shares
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import draw_moves
 from pipeline.evolution.tensors import to_floats
+from schemas.errors import ModelError
 from schemas.self_play import SelfPlaySettings
 
 UNTAUGHT: Final = 255
@@ -36,6 +38,11 @@ class Samples(NamedTuple):
     advantages: NDArray[np.float32]
     returns: NDArray[np.float32]
     taught: NDArray[np.uint8]
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The samples of these numbers, copied."""
+        columns: list[NDArray[Any]] = [column[rows] for column in self]
+        return self._make(columns)
 
 
 class Tally(NamedTuple):
@@ -60,7 +67,14 @@ class Tally(NamedTuple):
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together; entropy is summed over decisions."""
-        return Tally(*(a + b for a, b in zip(self, other, strict=True)))
+        return Tally(
+            self.met + other.met,
+            self.deaths + other.deaths,
+            self.games + other.games,
+            self.cut + other.cut,
+            self.decisions + other.decisions,
+            self.entropy + other.entropy,
+        )
 
 
 class _Turn(NamedTuple):
@@ -85,9 +99,21 @@ class Roller:
     """N games of S seats that go on from one stretch to the next; used by one thread."""
 
     def __init__(
-        self, games: int, snakes: int, league: League, shares: Shares, settings: SelfPlaySettings, seed: int
+        self,
+        games: int,
+        snakes: int,
+        league: League,
+        shares: Shares,
+        settings: SelfPlaySettings,
+        seed: int,
+        ensure_running: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin the games, cast by `league`; games, chance and casting all follow from `seed`."""
+        """Begin the games, cast by `league`; games, chance and casting all follow from `seed`.
+
+        Args:
+            ensure_running: called every turn; what it raises ends a stretch in the middle.
+        """
+        self._ensure_running: Final = ensure_running
         self._league: Final = league
         self._settings: Final = settings
         self.shares = shares
@@ -103,6 +129,9 @@ class Roller:
 
         Args:
             past: who moves the seats of past selves; None: the learner does.
+
+        Raises:
+            StoppedError: by `ensure_running`, in the middle: only a state kept before is whole.
         """
         shape = (turns, *self._cast.shape)
         values, rewards = np.zeros((turns + 1, *shape[1:]), np.float32), np.zeros(shape, np.float32)
@@ -111,6 +140,7 @@ class Roller:
         tally = Tally.empty()
         self._entropy = 0.0
         for turn in range(turns):
+            self._ensure_running()
             mine = self._environment.living & (self._cast == LEARNER)
             acts[turn] = mine
             played.append(self._decide(network, mine, values[turn], teaching))
@@ -193,6 +223,27 @@ class Roller:
         masks = self._environment.masks.reshape(-1, 4)[where]
         _, values.reshape(-1)[where] = judge(network, _rows(self._environment, where), masks)
 
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The games and who plays them; with the generator's state all that the next stretch depends on."""
+        words, cells, longs, _ = self._environment.batch.records
+        return {"words": words, "cells": cells, "longs": longs, "cast": self._cast}
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take back what `to_arrays` gave.
+
+        Raises:
+            ModelError: they are of other games than these.
+        """
+        for name, array in self.to_arrays().items():
+            if name not in arrays or arrays[name].shape != array.shape:
+                raise ModelError(
+                    f"the checkpoint's games do not fit: {array.shape} {name} are needed",
+                    where="self_play.environments, training_optimization.threads",
+                    remedy="Resume with the settings it was begun with.",
+                )
+            array[:] = arrays[name]
+        self._environment.look_again()
+
     def _gather(
         self,
         played: list[_Turn],
@@ -205,9 +256,11 @@ class Roller:
         advantages = generalised_advantages(values, rewards, ends, settings.discount, settings.gae_lambda)
         returns = advantages + values[:-1]
         picked = np.concatenate([np.flatnonzero(act) + index * act.size for index, act in enumerate(acts)])
-        columns = [np.concatenate([turn.observations[part] for turn in played]) for part in range(3)]
+        planes, features, context = (np.concatenate([turn.observations[part] for turn in played]) for part in range(3))
         return Samples(
-            *columns,
+            planes,
+            features,
+            context,
             np.concatenate([turn.masks for turn in played]),
             np.concatenate([turn.moves for turn in played]),
             np.concatenate([turn.log_chances for turn in played]),
