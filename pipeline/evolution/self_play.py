@@ -169,7 +169,7 @@ class _Session:
                 continue
             in_a_row = 0
             whole = self._capture()
-            self.numbers = told(losses, tally, time.monotonic() - began)
+            self.numbers = told(losses, tally, time.monotonic() - began) | {"updates": float(self._run.updates)}
             report(self._clock.done(self._run), self._words(), self.numbers)
             if self._checkpoints and self._clock.here_s - self._saved_at >= self._interval_s:
                 self._save(whole)
