@@ -62,7 +62,7 @@ def import_games(paths: Sequence[Path], games_dir: Path, now: datetime, you: str
     """
     try:
         games_dir.mkdir(parents=True, exist_ok=True)
-        return _import(_files(paths), games_dir, now, you)
+        return _import(files_at(paths), games_dir, now, you)
     except OSError as error:
         raise BadInputError(
             f"cannot import games: {error.strerror or error}", where=str(error.filename or games_dir)
@@ -100,7 +100,7 @@ class _Importing:
 
     def take(self, path: Path, handle: BinaryIO) -> None:
         """Write the new games of one file to `handle`."""
-        for game in _games_in(path):
+        for game in games_in(path):
             if isinstance(game, str):
                 self.refused.append(RefusedFile(path, game))
             elif game.game_id in self.known:
@@ -112,7 +112,7 @@ class _Importing:
         try:
             line = to_game_log(game, self.you, path.name).to_line()
         except ValueError as error:
-            self.refused.append(RefusedFile(path, _words(error)))
+            self.refused.append(RefusedFile(path, in_words(error)))
             return
         handle.write(line.encode())
         self.games += 1
@@ -127,7 +127,12 @@ def game_ids(log: Path) -> Iterator[str]:
                 yield str(orjson.loads(match.group(1)))
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def files_at(paths: Sequence[Path]) -> list[Path]:
+    """These files, and the game files directly in these folders.
+
+    Raises:
+        BadInputError: a path does not exist.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -139,21 +144,27 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _games_in(path: Path) -> Iterator[ForeignGame | str]:
+def games_in(path: Path) -> Iterator[ForeignGame | str]:
     """The games of one file, or, in words, why there are none."""
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as handle:
-            data = handle.read()
+        data = file_bytes(path)
         for read, tree in _parts(data):
             try:
                 yield read(tree)
             except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-                yield _words(error)
+                yield in_words(error)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        yield _words(error)
+        yield in_words(error)
 
 
-def _words(error: Exception) -> str:
+def file_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked if it is gzipped."""
+    with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as handle:
+        return handle.read()
+
+
+def in_words(error: Exception) -> str:
+    """What an error says of the field it is about."""
     if isinstance(error, ValidationError):
         return describe(error)
     return f"the field {error} is missing" if isinstance(error, KeyError) else str(error)

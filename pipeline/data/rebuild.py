@@ -1,0 +1,193 @@
+"""Tapes of games that others recorded: moves found between boards, and each board proved by playing it.
+
+A log shows boards, not moves. The move of a snake that lives on is where its head went. The move of a snake that died
+is found by trying: any that makes the next board what it was will do, straight on first, so its last move is certain in
+its effect only. What the rules do not explain (food or hazards that appeared) is what the map spawned. A log that
+begins after turn 0, has gaps, or shows a board that no moves lead to is refused.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine import layout
+from pipeline.engine.grid import neighbour
+from pipeline.engine.layout import HEADER, SNAKE_WORDS, Records
+from pipeline.engine.map_names import map_limits
+from pipeline.engine.rules import apply_rules, is_over
+from pipeline.engine.settings import RuleSettings, rules_bits
+from pipeline.engine.starts import place_snake
+from pipeline.engine.state import load_hazards, put_food, write_header
+from pipeline.engine.state_checks import Cell, read_food, read_hazards
+from pipeline.engine.state_reading import food_cells, hazard_cells
+from pipeline.engine.tape import hazards_print, put_start, put_turn
+from pipeline.engine.tape_reading import with_head
+from pipeline.engine.turn import blank
+from schemas.errors import DataError, GameStateError
+from schemas.game import GameLog, GameLogFrame
+
+_TAPE_START: Final = 2048
+_TAPE_TURN: Final = 2048
+_MOST_DEATHS_TRIED: Final = 6
+"""Snakes dying on one turn beyond which 4^n tries are too many."""
+
+
+def tape_of(log: GameLog) -> bytes:
+    """Return the tape of a logged game; its seed is 0, since nobody knows it.
+
+    Raises:
+        DataError: the log does not tell all that a tape holds, or is of a game that the rules do not explain.
+    """
+    frames = _without_echo(log.frames)
+    if len(frames) < 2 or any(frame.t != turn for turn, frame in enumerate(frames)):
+        raise DataError("its boards do not run from turn 0 without a gap", where=f"game {log.game_id}")
+    if {entry[0] for entry in frames[0].s} != set(range(len(log.snakes))):
+        raise DataError("not every snake is on its first board", where=f"game {log.game_id}")
+    try:
+        return _Rebuilding(log).run(frames)
+    except GameStateError as error:
+        raise DataError(f"a board is none that a game can show: {error}", where=f"game {log.game_id}") from error
+
+
+def _without_echo(frames: Sequence[GameLogFrame]) -> Sequence[GameLogFrame]:
+    """Leave out a last frame that shows the one before again (`schemas.game` tells why)."""
+    if len(frames) < 2 or frames[-1].f is not None or frames[-1].z is not None:
+        return frames
+    return frames[:-1] if frames[-1].s == frames[-2].s else frames
+
+
+def _pairs(numbers: Sequence[int] | None) -> list[list[int]]:
+    flat = list(numbers or ())
+    return [[x, y] for x, y in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _cell_of(pair: Sequence[int]) -> Cell:
+    return pair[0], pair[1]
+
+
+class _Rebuilding:
+    """One game being played again, board by board."""
+
+    def __init__(self, log: GameLog) -> None:
+        count = len(log.snakes)
+        size = (log.width, log.height, count)
+        if not (3 <= log.width <= layout.MAX_SIDE and 3 <= log.height <= layout.MAX_SIDE):
+            raise DataError(f"a board of {log.width}x{log.height}", where=f"game {log.game_id}")
+        if count > layout.MAX_SNAKES:
+            raise DataError(f"{count} snakes", where=f"game {log.game_id}")
+        told = log.settings
+        settings = RuleSettings(
+            told.hazardDamagePerTurn, told.foodSpawnChance, told.minimumFood, told.shrinkEveryNTurns
+        )
+        self._log = log
+        self._records: Records = layout.allocate(1, *size, corpses=False)
+        self._moves: NDArray[np.uint8] = np.zeros((1, count), np.uint8)
+        rules, number = rules_bits(log.ruleset, count == 1), map_limits(log.map).number
+        write_header(self._records, 0, size, rules, number, settings)
+        self._tape: NDArray[np.uint8] = np.zeros((1, 0), np.uint8)
+        self._lengths: NDArray[np.int32] = np.zeros(1, np.int32)
+
+    def run(self, frames: Sequence[GameLogFrame]) -> bytes:
+        words, cells = self._records[:2]
+        self._tape = np.zeros((1, _TAPE_START + _TAPE_TURN * len(frames)), np.uint8)
+        self._begin(frames[0])
+        put_start(words, cells, self._tape, self._lengths, 0)
+        for frame in frames[1:]:
+            if words[0, layout.OVER]:
+                raise self._refusal(frame, "the game was over by the rules before this turn")
+            self._turn(frame)
+        length = int(self._lengths[0])
+        if length < 0:
+            raise DataError("it holds more than a tape can", where=f"game {self._log.game_id}")
+        return with_head(self._records, 0, 0, self._tape[0, :length].tobytes())
+
+    def _begin(self, frame: GameLogFrame) -> None:
+        words, cells, longs, _ = self._records
+        bodies = {index: set(map(tuple, _pairs(body))) for index, body in frame.b or ()}
+        blank(words, cells, longs, 0)
+        for index, health, length, x, y in sorted(frame.s):
+            if length != layout.START_LENGTH or health != layout.MAX_HEALTH or bodies.get(index) != {(x, y)}:
+                raise self._refusal(frame, f"snake {self._log.snakes[index].name!r} does not begin curled up in a cell")
+            if not (0 <= x < self._log.width and 0 <= y < self._log.height):
+                raise self._refusal(frame, f"a snake begins on {[x, y]}")
+            if cells[0, self._cell((x, y))] & layout.OWNER:
+                raise self._refusal(frame, f"two snakes begin on {[x, y]}")
+            place_snake(words, cells, 0, index, x, y)
+        put_food(self._records, 0, self._food(frame))
+        load_hazards(self._records, 0, self._hazards(frame))
+        words[0, layout.OVER] = is_over(words, 0)
+
+    def _turn(self, frame: GameLogFrame) -> None:
+        words, cells, longs, _ = self._records
+        food = self._food(frame) if frame.f is not None else tuple(map(_cell_of, food_cells(self._records, 0)))
+        self._find_moves(frame, set(food))
+        food_before, print_before = int(words[0, layout.FOOD]), np.uint64(hazards_print(words, cells, 0))
+        there = {_cell_of(cell) for cell in food_cells(self._records, 0)}
+        put_food(self._records, 0, [cell for cell in food if cell not in there])
+        if frame.z is not None and sorted(map(list, self._hazards(frame))) != sorted(hazard_cells(self._records, 0)):
+            load_hazards(self._records, 0, self._hazards(frame))
+        put_turn(words, cells, longs, self._tape, self._lengths, 0, food_before, print_before)
+        longs[0, layout.TURN] += 1
+
+    def _find_moves(self, frame: GameLogFrame, food: set[Cell]) -> None:
+        """Play the moves that lead to the snakes of `frame` and leave no food but `food`."""
+        arrays: tuple[NDArray[Any], ...] = self._records[:3]
+        before = [array.copy() for array in arrays]
+        for guess in self._guesses(frame):
+            self._moves[0, :] = guess
+            apply_rules(*self._records, self._moves, 0, True)
+            left = {_cell_of(cell) for cell in food_cells(self._records, 0)}
+            if self._stands() == sorted(frame.s) and left <= food:
+                return
+            for array, old in zip(arrays, before, strict=True):
+                array[:] = old
+        raise self._refusal(frame, "no moves lead from the board before to this one")
+
+    def _guesses(self, frame: GameLogFrame) -> Iterator[tuple[int, ...]]:
+        heads = {index: (x, y) for index, _, _, x, y in frame.s}
+        options = [self._options(frame, seat, heads.get(seat)) for seat in range(len(self._log.snakes))]
+        if sum(len(choices) > 1 for choices in options) > _MOST_DEATHS_TRIED:
+            raise self._refusal(frame, "too many snakes died on this turn to find out how")
+        return itertools.product(*options)
+
+    def _options(self, frame: GameLogFrame, seat: int, head: Cell | None) -> list[int]:
+        words, cells = self._records.words, self._records.cells
+        at = HEADER + seat * SNAKE_WORDS
+        if words[0, at + layout.CAUSE] != layout.ALIVE_CAUSE:
+            return [layout.UP]
+        facing = int(words[0, at + layout.FACING])
+        if head is None:
+            return sorted(range(4), key=lambda move: move != facing)
+        here = int(words[0, at + layout.HEAD])
+        ways = [move for move in range(4) if neighbour(words, cells, 0, here, move) == self._cell(head)]
+        if not ways:
+            raise self._refusal(frame, f"snake {self._log.snakes[seat].name!r} jumped to {list(head)}")
+        return ways[:1]
+
+    def _stands(self) -> list[tuple[int, int, int, int, int]]:
+        words = self._records.words[0]
+        stride = int(words[layout.STRIDE])
+        standing = []
+        for seat in range(len(self._log.snakes)):
+            block = words[HEADER + seat * SNAKE_WORDS : HEADER + (seat + 1) * SNAKE_WORDS].tolist()
+            if block[layout.CAUSE] == layout.ALIVE_CAUSE:
+                head = block[layout.HEAD]
+                standing.append(
+                    (seat, block[layout.HEALTH], block[layout.LENGTH], head % stride - 1, head // stride - 1)
+                )
+        return standing
+
+    def _cell(self, cell: Cell) -> int:
+        return (cell[1] + 1) * int(self._records.words[0, layout.STRIDE]) + cell[0] + 1
+
+    def _food(self, frame: GameLogFrame) -> tuple[Cell, ...]:
+        return read_food(_pairs(frame.f), "food", self._log.width, self._log.height)
+
+    def _hazards(self, frame: GameLogFrame) -> tuple[Cell, ...]:
+        return read_hazards(_pairs(frame.z), "hazards", self._log.width, self._log.height)
+
+    def _refusal(self, frame: GameLogFrame, what: str) -> DataError:
+        return DataError(what, where=f"game {self._log.game_id}, turn {frame.t}")
