@@ -66,7 +66,9 @@ def _scores(
     return np.where(met > 0, points / np.maximum(met, 1), 0.5)
 
 
-def sign_test(block_scores: NDArray[np.float64], alternative: Literal["two-sided", "less", "greater"] = "two-sided") -> float:
+def sign_test(
+    block_scores: NDArray[np.float64], alternative: Literal["two-sided", "less", "greater"] = "two-sided"
+) -> float:
     """Return the p-value of "neither is better", by the exact sign test over the blocks that are not even.
 
     Both players having sat in every seat of each block, an even match makes scores above and below one half equally
