@@ -19,7 +19,7 @@ def print_models(cards: Sequence[ModelCard]) -> None:
     """A table, or words where there are none."""
     console = _console()
     if not cards:
-        console.print("No models yet: a training run registers them.")
+        console.print("No models (a training run registers them).")
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("id", no_wrap=True)

@@ -182,13 +182,18 @@ class ModelShelf:
         with self._database.write() as connection:
             present = steps.champion_id(connection)
             for model_id in reversed(succession(steps.events(connection))[:-1]):
-                unusable = self._unusable(steps.card(connection, model_id))
-                if unusable is None:
+                card = steps.card(connection, model_id)
+                damage = self._damage_of(card)
+                if damage is not None:
+                    steps.note_damage(connection, model_id, damage)
+                    passed_over[model_id] = f"its weights are damaged: {damage}"
+                elif card.encoder_id != ENCODER_ID:
+                    passed_over[model_id] = f"it was trained on the planes of encoder {card.encoder_id}"
+                else:
                     words = steps.words(evidence, **({"passed_over": passed_over} if passed_over else {}))
                     steps.crown(connection, model_id, ModelEventKind.ROLLED_BACK, words, now, self._passing)
                     return steps.card(connection, model_id)
-                passed_over[model_id] = str(unusable)
-        told = "".join(f" {reason}" for reason in passed_over.values())
+        told = "".join(f" Passed over {model_id}: {why}." for model_id, why in passed_over.items())
         raise ModelError(
             f"there is no champion before {present or 'the first'} to go back to",
             where=self._database.where,
@@ -279,17 +284,16 @@ class ModelShelf:
             card = steps.card(connection, model_id)
             return steps.leave(connection, card, kind, steps.words(evidence), now)
 
-    def _unusable(self, card: ModelCard) -> ModelError | None:
-        damage = weight_files.damage_of(self.folder / card.weights_file, card.sha256)
-        if damage is not None:
-            return self._damaged(card, damage)
-        return None if card.encoder_id == ENCODER_ID else _of_another_encoder(card)
+    def _damage_of(self, card: ModelCard) -> str | None:
+        return weight_files.damage_of(self.folder / card.weights_file, card.sha256)
 
     def _refuse_unusable(self, card: ModelCard) -> None:
-        unusable = self._unusable(card)
-        if unusable is not None:
-            self._note_damage(card.id, weight_files.damage_of(self.folder / card.weights_file, card.sha256))
-            raise unusable
+        damage = self._damage_of(card)
+        if damage is not None:
+            self._note_damage(card.id, damage)
+            raise self._damaged(card, damage)
+        if card.encoder_id != ENCODER_ID:
+            raise _of_another_encoder(card)
 
     def _note_damage(self, model_id: str, damage: str | None) -> None:
         with self._database.write() as connection:
