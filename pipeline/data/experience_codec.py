@@ -121,3 +121,17 @@ def decode_rows(
     for index in range(slots.shape[0]):
         slot = slots[index]
         decode(code, starts[slot] % capacity, lengths[slot], boards[which[slot]], planes[index], territory[index])
+
+
+@compiled
+def join_codes(
+    slots: NDArray[np.int64], code: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int32], joined: Bytes
+) -> None:
+    """Write the codes of these slots one after the other."""
+    capacity, at = code.shape[0], 0
+    for index in range(slots.shape[0]):
+        slot = slots[index]
+        start = starts[slot] % capacity
+        for offset in range(lengths[slot]):
+            joined[at + offset] = code[start + offset]
+        at += lengths[slot]

@@ -10,7 +10,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.experience_codec import MOST_BOARDS, decode_rows, encode_rows, find_boards, most_code_bytes
+from pipeline.data.experience_codec import (
+    MOST_BOARDS,
+    decode_rows,
+    encode_rows,
+    find_boards,
+    join_codes,
+    most_code_bytes,
+)
 from pipeline.data.positions import Positions, allocate_positions
 
 _FIRST_BYTES: Final = 1 << 20
@@ -115,10 +122,10 @@ class ExperienceRows:
 
     def _joined(self, slots: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Return the codes of these slots one after the other, and where each ends."""
-        starts, lengths = self._starts[slots] % len(self._code), self._lengths[slots].astype(np.int64)
-        ends = np.cumsum(lengths)
-        places = np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
-        return self._code[places], ends
+        ends = np.cumsum(self._lengths[slots], dtype=np.int64)
+        joined = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+        join_codes(slots, self._code, self._starts, self._lengths, joined)
+        return joined, ends
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything there is as arrays, the oldest row first; `restore` takes them."""
