@@ -8,6 +8,16 @@ from typing import Any
 
 _HOMES = {
     "pipeline.tuner.trainer": "ContinuousTrainer",
+    "pipeline.data.manager": "SelfPlayDataManager",
+    "pipeline.data.buffer": "ExperienceReplayBuffer",
+    "pipeline.data.collector": "BattlesnakeDataCollector",
+    "pipeline.evaluation.evaluator": "ModelPerformanceEvaluator",
+    "pipeline.evolution.registry": "ModelRegistry",
+    "pipeline.export.benchmark": "PerformanceBenchmark",
+    "pipeline.export.load_champion": "load_champion_model",
+    "pipeline.orchestrator.model_evolution": "ModelEvolutionSystem",
+    "pipeline.orchestrator.pipeline": "SelfPlayTrainingPipeline",
+    "schemas.model": "PipelineState PipelineStatus",
     "schemas.training": "TrainingConfiguration",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -36,11 +36,14 @@ SIMPLE_OPS: Final = frozenset(_SIMPLE)
 _LEAST_OPSET: Final = 17
 
 
-def export_onnx(network: torch.nn.Module, path: Path, *, card: ExportCard, opset: int = OPSET) -> ExportedModel:
+def export_onnx(
+    network: torch.nn.Module, path: Path, *, card: ExportCard, opset: int = OPSET, optimize: bool = True
+) -> ExportedModel:
     """Write `network` to `path` as ONNX after the tensor contract, and its weights to the same name `.safetensors`.
 
     The network is exported in evaluation mode with batch norm folded into the convolutions (a copy: the original keeps
-    its mode and device). Both files appear whole or not at all, the weights first: an ONNX file always has its own.
+    its mode and device); `optimize` also folds constants and removes what is never used. Both files appear whole or not
+    at all, the weights first: an ONNX file always has its own.
 
     Raises:
         ExportError: an opset below 17, the exporter failed, or the graph has operators that small runtimes lack.
@@ -59,7 +62,7 @@ def export_onnx(network: torch.nn.Module, path: Path, *, card: ExportCard, opset
         network=getattr(network, "config", None),
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
-    proto = _to_onnx(network, opset, path)
+    proto = _to_onnx(network, opset, path, optimize=optimize)
     onnx.helper.set_model_props(proto, contract.to_texts())
     _check_graph(proto, path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def example_inputs(rows: int) -> tuple[torch.Tensor, ...]:
     return tuple(torch.zeros((rows, *tensor.shape)) for tensor in INPUTS)
 
 
-def _to_onnx(network: torch.nn.Module, opset: int, path: Path) -> onnx.ModelProto:
+def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool) -> onnx.ModelProto:
     copied = copy.deepcopy(network).cpu().float().eval()
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
     try:
@@ -101,7 +104,7 @@ def _to_onnx(network: torch.nn.Module, opset: int, path: Path) -> onnx.ModelProt
                 input_names=[tensor.name for tensor in INPUTS],
                 output_names=[tensor.name for tensor in OUTPUTS],
                 dynamic_shapes=tuple({0: batch} for _ in INPUTS),
-                optimize=True,
+                optimize=optimize,
                 external_data=False,
                 verbose=False,
             )

@@ -1,0 +1,73 @@
+"""On what a network computes: the device, its threads, its precision."""
+
+import contextlib
+import ctypes
+import os
+import sys
+from contextlib import AbstractContextManager
+from typing import Final
+
+import torch
+
+from schemas.errors import MachineError
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_KEEP_BYTES: Final = 1 << 30
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Return the device to train on: "cuda" or "cpu", "auto": the GPU where there is one.
+
+    Raises:
+        MachineError: "cuda" was asked for and torch finds no GPU.
+        ValueError: another word.
+    """
+    if wanted not in {"auto", "cpu", "cuda"}:
+        raise ValueError(f"unknown device {wanted!r}; known are auto, cpu and cuda")
+    there = wanted != "cpu" and torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise MachineError("there is no GPU that torch can use", where="cuda", remedy="Use `cpu`, or check the driver.")
+    return torch.device("cuda" if there else "cpu")
+
+
+def prepare_cpu(threads: int | None = None) -> int:
+    """Set this process up for computing on the CPU; return the number of threads.
+
+    Threads are as asked, or one per core this process may use. Numbers too small for a normal float32 count as zero:
+    optimizers produce them as moments fade, and they cost a hundred times the time. glibc is told to keep freed
+    memory, or the activations of every batch are mapped, faulted in and unmapped anew.
+    """
+    count = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    torch.set_flush_denormal(True)
+    with contextlib.suppress(RuntimeError):  # it may be set once, before the first parallel work
+        torch.set_num_interop_threads(1)
+    _keep_freed_memory()
+    return count
+
+
+def _keep_freed_memory() -> None:
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        library = ctypes.CDLL("libc.so.6")
+    except OSError:  # musl, which has no such switch
+        return
+    for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+        library.mallopt(option, _KEEP_BYTES)
+
+
+def precision(device: torch.device, *, mixed: bool) -> AbstractContextManager[object]:
+    """Return the context in which a network computes: bfloat16 where `mixed` and the device is a GPU, else float32.
+
+    bfloat16 has float32's range, so losses need no scaling.
+    """
+    if mixed and device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def detect_anomalies() -> None:
+    """Let autograd name the operation that makes a NaN, in this process from now on; slower."""
+    torch.autograd.set_detect_anomaly(True)

@@ -1,0 +1,253 @@
+"""`ModelWorkshop`: trains phases, registers what they make, measures it, and decides who is champion."""
+
+import copy
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
+from pipeline.engine.planes import ENCODER_ID
+from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
+from pipeline.evaluation.promotion import consider
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.device import choose_device, prepare_cpu
+from pipeline.evolution.networks import Network, build_network
+from pipeline.evolution.policy import TorchPolicy
+from pipeline.evolution.registry import ModelRegistry, weights_of
+from pipeline.orchestrator.run_record import RunRecord
+from pipeline.phases.bootstrap import bootstrap
+from pipeline.phases.continuous import continuous
+from pipeline.phases.hybrid import hybrid
+from pipeline.phases.result import PhaseResult
+from pipeline.phases.seeds import seed_for
+from pipeline.phases.self_play import self_play
+from pipeline.phases.work import PhaseWork
+from pipeline.registry.code_revision import code_revision
+from pipeline.registry.shelf import ModelShelf
+from schemas.errors import ModelError
+from schemas.frozen import Frozen
+from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus
+from schemas.phases import DataSource
+from schemas.settings import Settings
+
+POOL = ("strong", "voronoi", "aggressive")
+"""Heuristics of the frozen pool, beside past champions."""
+PAST_CHAMPIONS = 3
+MODEL = "model:"
+
+
+class FirstModel(Frozen):
+    """Evidence of a promotion without a champion to test against."""
+
+    reason: str
+    measured: EvaluationResult
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from."""
+
+    run_id: str
+    name: str
+    phase: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a candidate is judged: since when its run tests challengers, for what gain, from what seed."""
+
+    run_id: str
+    since: datetime
+    gain: float
+    seed: int
+    stop: Callable[[], bool]
+
+
+class ModelWorkshop:
+    """Does for a run what `Workshop` promises, with torch, the registry and real games.
+
+    Args:
+        settings: of the run; the network to build among them.
+        device: "auto", "cpu" or "cuda".
+        tell: told in words.
+    """
+
+    def __init__(
+        self, settings: Settings, device: str, now: Callable[[], datetime], tell: Callable[[str], None]
+    ) -> None:
+        self.settings, self._now, self._tell = settings, now, tell
+        self.registry = ModelRegistry(settings, now=now)
+        self.shelf: ModelShelf = self.registry.shelf
+        self.device = choose_device(device)
+        self.threads = prepare_cpu(settings.training_optimization.threads)
+        self.evaluator = ModelPerformanceEvaluator(settings, registry=self.shelf)
+
+    def train(self, work: PhaseWork) -> PhaseResult:
+        """See `Workshop.train`: what kind of phase it is follows from its data source."""
+        return self.train_from(self._start(work), work)
+
+    def train_from(self, base: Network | None, work: PhaseWork) -> PhaseResult:
+        """Do a phase from a copy of `base`, which stays as it is; None: from nothing."""
+        network = copy.deepcopy(base) if base is not None else self._start(work)
+        source = work.phase.data_source
+        if source is DataSource.HEURISTIC_SUPERVISION:
+            return bootstrap(work, network, self.device)
+        if source is DataSource.MIXED:
+            return hybrid(work, network, self.device)
+        if source is DataSource.SELF_PLAY:
+            return self_play(work, network, self.device)
+
+        def judged(result: PhaseResult, name: str) -> ModelCard:
+            card = self._register(result, Origin(work.run_id, f"{work.name} {name}", work.name, self.champion_id()))
+            self._judge(card, Trial(work.run_id, work.run_started_at, work.configuration.min_improvement_threshold,
+                                    seed_for(work.seed, work.name, name, "trial"), work.stop))  # fmt: skip
+            return self.shelf.card(card.id)
+
+        return continuous(work, network, self.device, judged, lambda model: self.registry.get_model(model)[0])
+
+    def _start(self, work: PhaseWork) -> Network:
+        """The network a phase begins with: its base model's, or a new one whose weights follow from the seed."""
+        if work.base_model is not None:
+            return self.registry.get_model(work.base_model)[0]
+        torch.manual_seed(seed_for(work.seed, "network"))
+        return build_network(self.settings.neural_network)
+
+    def register(self, result: PhaseResult, run: RunRecord, phase: str) -> ModelCard:
+        """See `Workshop.register`."""
+        if result.judged_as is not None:
+            return self.shelf.card(result.judged_as)
+        return self._register(result, Origin(run.run_id, phase, phase, run.latest_model()))
+
+    def _register(self, result: PhaseResult, origin: Origin) -> ModelCard:
+        network = result.network
+        draft = ModelDraft(
+            name=f"{origin.run_id} {origin.name}",
+            architecture=network.config.architecture_type.value,
+            training_phase=origin.phase,
+            network=network.config,
+            frame=network.frame,
+            encoder_id=ENCODER_ID,
+            parent_id=origin.parent,
+            created_at=self._now(),
+            code_revision=code_revision(),
+            seed=result.seed,
+            phase=self.settings.training_phases.get(origin.phase),
+            optimization=self.settings.training_optimization,
+            games_learned=result.games_learned,
+            positions_learned=result.positions_learned,
+            data_sources=list(result.data_sources),
+            notes=result.summary,
+        )
+        return self.shelf.put(draft, weights_of(network))
+
+    def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool]) -> ModelCard | None:
+        """See `Workshop.judge`."""
+        if card.status is ModelStatus.CANDIDATE:
+            gain = run.configuration.min_improvement_threshold
+            seed = seed_for(run.seed, card.training_phase, "trial")
+            self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop))
+        return self.shelf.champion()
+
+    def _judge(self, card: ModelCard, trial: Trial) -> None:
+        """Measure the candidate by fresh games, then let it challenge the champion."""
+        player = self.player(card.id)
+        measured = self.evaluator.evaluate(player, seed=seed_for(trial.seed, "measure"), stop=trial.stop)
+        for result in measured:
+            self._tell(
+                f"  {result.opponent}, {result.snakes} snakes: {result.win_rate:.1%}"
+                f" [{result.low:.1%}, {result.high:.1%}] over {result.games:,} games"
+            )
+        champion = self.shelf.champion()
+        if champion is None:
+            evidence = FirstModel(reason="there was no champion to test against", measured=measured[0])
+            self.shelf.promote(card.id, evidence, self._now())
+            self._tell(f"✓ {card.id} is the first champion")
+            return
+        config = self.settings.tournament.model_copy(update={"minimum_improvement": trial.gain})
+        decision = consider(
+            player,
+            self.player(champion.id),
+            self._pool(champion),
+            config,
+            number=self._tests_since(trial.since) + 1,
+            seed=trial.seed,
+            threads=self.threads,
+            stop=trial.stop,
+        )
+        self._tell(f"  {decision.outcome.value}: {decision.reason}")
+        if decision.promoted:
+            self.shelf.promote(card.id, decision, self._now(), instead_of=champion.id)
+            self._tell(f"✓ {card.id} is the champion")
+        else:
+            self.shelf.reject(card.id, decision, self._now())
+
+    def player(self, name: str) -> Player:
+        """The player of a name: `champion`, `heuristic:<kind>`, `model:<id>` or a model's id.
+
+        Raises:
+            KeyError: no such heuristic.
+            ModelError: no such model, or no champion.
+        """
+        if name.startswith(HEURISTIC):
+            return heuristic(name.removeprefix(HEURISTIC))
+        if name == "champion":
+            champion = self.shelf.champion()
+            if champion is None:
+                raise ModelError("there is no champion yet", where="champion", remedy="Train a model first.")
+            name = champion.id
+        model_id = name.removeprefix(MODEL)
+        network = self.registry.get_model(model_id)[0].to(self.device)
+        return from_policy(TorchPolicy(network, MODEL + model_id))
+
+    def champion_id(self) -> str | None:
+        """The champion's id, None without one."""
+        champion = self.shelf.champion()
+        return champion.id if champion else None
+
+    def champion_lineage(self) -> Sequence[ModelCard]:
+        """The champion and the models it came from; empty without one."""
+        champion = self.champion_id()
+        return self.shelf.lineage(champion) if champion else []
+
+    def _pool(self, champion: ModelCard) -> list[Player]:
+        """The frozen pool: heuristics and the latest champions before this one whose files are sound."""
+        past = [event.previous_id for event in self.shelf.events() if event.previous_id not in (None, champion.id)]
+        ids = list(dict.fromkeys(reversed([model_id for model_id in past if model_id])))[:PAST_CHAMPIONS]
+        return [*(heuristic(name) for name in POOL), *(self.player(model_id) for model_id in ids)]
+
+    def _tests_since(self, moment: datetime) -> int:
+        """Challengers tested since then: the run's error rate is shared out among them by number."""
+        tested = (ModelEventKind.PROMOTED, ModelEventKind.REJECTED)
+        return sum(event.kind in tested and event.at >= moment for event in self.shelf.events())
+
+    def roll_back_checkpoint(self, folder: Path) -> str:
+        """See `Workshop.roll_back_checkpoint`: the newest checkpoint of the phase's latest part is dropped."""
+        parts = sorted(folder.rglob("checkpoints"), key=lambda path: path.stat().st_mtime)
+        for path in reversed(parts):
+            checkpoints = CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, self._tell)
+            names = checkpoints.names()
+            if len(names) > 1:
+                checkpoints.forget_after(names[-2])
+                return f"Rolled back to checkpoint {path.relative_to(folder)}/{names[-2]}"
+            if names:
+                shutil.rmtree(path)
+                return f"The only checkpoint of {path.relative_to(folder)} was dropped: that part begins anew"
+        return f"There is no checkpoint in {folder.name}: the phase begins anew"
+
+    def repair(self, run_folder: Path) -> list[str]:
+        """Look for damage and mend what can be: damaged checkpoints are set aside, a damaged champion gives way to the
+        one before it. Returns what was found and done, in words."""
+        told: list[str] = []
+        for path in sorted(run_folder.rglob("checkpoints")):
+            CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, told.append).latest()
+        found = self.shelf.verify(self._now())
+        told += [f"model {model_id} is damaged: {reason}" for model_id, reason in found.damaged.items()]
+        champion = self.champion_id()
+        if champion in found.damaged:
+            told.append(f"rolled back to champion {self.shelf.roll_back(self._now()).id}")
+        return told

@@ -1,0 +1,290 @@
+"""`SelfPlayTrainingPipeline`: a whole training run as a library, and what can be asked of it meanwhile."""
+
+import logging
+import secrets
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import console, folder_lock
+from pipeline.evolution.device import choose_device, detect_anomalies
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, export_model
+from pipeline.orchestrator.model_workshop import ModelWorkshop
+from pipeline.orchestrator.monitor import Monitor
+from pipeline.orchestrator.plan import Plan, plan_phases
+from pipeline.orchestrator.progress import Progress, machine_use, read_state
+from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, load_run
+from pipeline.orchestrator.suiting import suited
+from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
+from pipeline.stopping import Stopping
+from schemas.errors import OuroborosError, StateError
+from schemas.model import PipelineState, PipelineStatus
+from schemas.settings import Settings, get_config
+from schemas.training import TrainingConfiguration
+
+_log = logging.getLogger("ouroboros.pipeline")
+KEEP_RUNS = 3
+"""Folders of runs that stay with their checkpoints and curves; the models themselves are in the registry."""
+
+
+class SelfPlayTrainingPipeline:
+    """Bootstrap, hybrid, self-play, continuous: trains a network phase by phase, judges what each phase made by
+    games, promotes what is better, and exports the champion. Resumable at any moment: an unfinished run goes on at
+    the next call.
+
+    Args:
+        config_manager: the settings; default: `get_config()`. `config` may be changed until a run begins.
+        seed: of new runs; None: drawn, and stored.
+        asked_to_stop: polled; true once the run should save and return.
+        time_budget_s: seconds that this process may take, less than the run's own limit; None: only that limit.
+        report: called with every state.
+        echo: called with every message; default: the logger `ouroboros.pipeline`.
+    """
+
+    def __init__(
+        self,
+        config_manager: Settings | None = None,
+        *,
+        seed: int | None = None,
+        asked_to_stop: Callable[[], bool] = lambda: False,
+        time_budget_s: float | None = None,
+        report: Callable[[PipelineState], None] = lambda _state: None,
+        echo: Callable[[str], None] = _log.info,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.config: Settings = config_manager or get_config()
+        self._seed, self._asked, self._budget_s = seed, asked_to_stop, time_budget_s
+        self._told, self._echo, self._now = report, echo, now
+        self._training = threading.Event()
+        self._emergency = threading.Event()
+        self._progress: Progress | None = None
+        self._monitor = Monitor(self._sample)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's record, state, checkpoints and curves are."""
+        return self.config.pipeline_dir
+
+    def run_complete_pipeline(self, config: TrainingConfiguration | None = None) -> bool:
+        """Begin a run, or go on with the unfinished one; return whether all that its time allowed is done.
+
+        False: somebody asked it to stop first; the next call goes on.
+
+        Args:
+            config: what to do; None: the unfinished run's own, or the defaults.
+
+        Raises:
+            SettingsError: an unknown phase, or nothing left to do.
+            FolderInUseError: another process trains in this folder.
+            TrainingError: `max_consecutive_failures` in a row; `attempt_recovery` and `resume_training` go on.
+            MachineError: disk, memory or device.
+        """
+        return self.run(config).ended is not Ended.REQUEST
+
+    def run(self, config: TrainingConfiguration | None = None) -> RunSummary:
+        """As `run_complete_pipeline`, and return how it ended."""
+        self._emergency.clear()
+        self._training.set()
+        try:
+            with ExitStack() as stack:
+                return self._run(config, stack)
+        except OuroborosError as error:
+            if self._progress is not None:
+                self._progress.change(status=PipelineStatus.ERROR, last_error=str(error))
+                self._progress.write()
+            raise
+        finally:
+            self._training.clear()
+
+    def _run(self, config: TrainingConfiguration | None, stack: ExitStack) -> RunSummary:
+        stack.enter_context(folder_lock.held(self.folder, "self-play pipeline"))
+        tell = stack.enter_context(console.opened(self.folder, self._now, self._echo))
+        stopping = Stopping(lambda: self._asked() or self._emergency.is_set(), self._budget_s)
+        stack.enter_context(stopping.on_signals())
+        listeners = (self._told, *([config.progress_callback] if config and config.progress_callback else []))
+        progress = self._progress = Progress(self.folder, self._now, listeners)
+        progress.change(status=PipelineStatus.INITIALIZING)
+        record, workshop = self._begin(config, tell)
+        if record.configuration.enable_monitoring:
+            self._monitor.start()
+            stack.callback(self._monitor.stop)
+        folder = self.folder / record.run_id
+        run = TrainingRun(record, workshop.settings, folder, workshop, progress, stopping, self._now, tell)
+        before = workshop.champion_id()
+        summary = run.go()
+        if summary.ended is not Ended.REQUEST:
+            summary = self._deploy(summary, workshop, before, progress, tell)
+            self._prune(record.run_id)
+        if config is not None and config.notification_callback is not None:
+            config.notification_callback(summary)
+        return summary
+
+    def _begin(
+        self, config: TrainingConfiguration | None, tell: Callable[[str], None]
+    ) -> tuple[RunRecord, ModelWorkshop]:
+        """The unfinished run, if it is the one asked for; else a new one. And what does its work."""
+        left = load_run(self.folder)
+        if left is not None and not left.finished and (config is None or _same(left.configuration, config)):
+            phase = left.next_phase()
+            tell(f"✓ Resumed run {left.run_id}: {phase.name if phase else 'all phases done'}, seed {left.seed}")
+            return left, self._workshop(left.configuration, tell)
+        if left is not None and not left.finished:
+            tell(f"Run {left.run_id} was not finished and is given up: another configuration is asked for.")
+        config = config or TrainingConfiguration()
+        workshop = self._workshop(config, tell)
+        plan = plan_phases(
+            config, self.config.training_phases, workshop.settings.neural_network, workshop.champion_lineage()
+        )
+        for line in plan.left_out:
+            tell(f"Left out: {line}")
+        record = self._new_run(config, plan)
+        record.save(self.folder)
+        tell(f"Run {record.run_id}: {', '.join(plan.phases)} from {plan.base_model or 'nothing'}, seed {record.seed}")
+        return record, workshop
+
+    def _new_run(self, config: TrainingConfiguration, plan: Plan) -> RunRecord:
+        now = self._now()
+        return RunRecord(
+            run_id=f"run_{now:%Y%m%d_%H%M%S}_{secrets.token_hex(2)}",
+            seed=self._seed if self._seed is not None else secrets.randbits(63),
+            started_at=now,
+            configuration=config,
+            phases=[PhaseRecord(name=name) for name in plan.phases],
+            base_model=plan.base_model,
+        )
+
+    def _workshop(self, config: TrainingConfiguration, tell: Callable[[str], None]) -> ModelWorkshop:
+        device = choose_device(config.device.value)
+        settings = suited(self.config, device.type)
+        if settings is not self.config:
+            tell("No GPU and no network configured: the light network is built.")
+        return ModelWorkshop(settings, device.type, self._now, tell)
+
+    def _deploy(
+        self,
+        summary: RunSummary,
+        workshop: ModelWorkshop,
+        before: str | None,
+        progress: Progress,
+        tell: Callable[[str], None],
+    ) -> RunSummary:
+        """Export the champion, where it is a new one or has not been exported."""
+        path = self.production_file
+        champion = workshop.champion_id()
+        if not summary.record.configuration.export_onnx or champion is None or (champion == before and path.exists()):
+            return summary
+        progress.change(status=PipelineStatus.DEPLOYING, operation_details="exporting the champion")
+        exported = export_model(workshop.registry, workshop.settings, champion, path, measure=True, tell=tell)
+        tell(f"✓ {champion} exported to {exported.path}")
+        state = progress.change(
+            status=PipelineStatus.COMPLETED,
+            inference_time_ms=exported.inference_time_ms,
+            operation_details=f"exported to {exported.path}",
+        )
+        progress.write()
+        return RunSummary(summary.ended, state, summary.record)
+
+    @property
+    def production_file(self) -> Path:
+        """Where the champion is exported to."""
+        return self.config.models_dir / "production" / PRODUCTION_FILE
+
+    def get_pipeline_status(self) -> PipelineState:
+        """The state of the run in this process, else as the last process that trained here wrote it."""
+        return self._progress.state if self._progress is not None else read_state(self.folder)
+
+    def is_training(self) -> bool:
+        """Whether a run goes on in this process."""
+        return self._training.is_set()
+
+    def start_monitoring(self) -> None:
+        """Sample CPU, memory and disk into the state, also while no run goes on."""
+        if self._progress is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._progress = Progress(self.folder, self._now, (self._told,))
+            self._progress.state = read_state(self.folder)
+        self._monitor.start()
+
+    def stop_monitoring(self) -> None:
+        """End the sampling."""
+        self._monitor.stop()
+
+    def emergency_stop(self) -> None:
+        """Let the run save and return within seconds; from any thread. The next call goes on with it."""
+        self._emergency.set()
+
+    def attempt_recovery(self) -> bool:
+        """Look at what a failed run left; return whether `resume_training` can go on with it.
+
+        A damaged record is set aside, damaged checkpoints are too (the one before is taken), the champion's files are
+        checked and rolled back to the champion before if they are damaged.
+        """
+        try:
+            record = load_run(self.folder)
+        except StateError as error:
+            aside = self.folder / f"damaged-{self._now():%Y%m%d_%H%M%S}-{RUN_FILE}"
+            (self.folder / RUN_FILE).rename(aside)
+            _log.warning("%s It is kept as %s.", error, aside.name)
+            return False
+        if record is None:
+            return False
+        workshop = ModelWorkshop(self.config, "cpu", self._now, self._echo)
+        for line in workshop.repair(self.folder / record.run_id):
+            self._echo(line)
+        if record.finished:
+            return False
+        record.model_copy(update={"consecutive_failures": 0, "last_error": None}).save(self.folder)
+        return True
+
+    def resume_training(self) -> bool:
+        """Go on with the unfinished run; as `run_complete_pipeline`.
+
+        Raises:
+            StateError: there is none.
+        """
+        record = load_run(self.folder)
+        if record is None or record.finished:
+            raise StateError(
+                "there is no unfinished run", where=str(self.folder), remedy="Begin one with run_complete_pipeline."
+            )
+        return self.run_complete_pipeline()
+
+    def rollback_to_checkpoint(self) -> str:
+        """Make the unfinished run's checkpoint before the last the one to go on from; return what was done, in words.
+
+        Raises:
+            StateError: there is no unfinished run.
+            FolderInUseError: it is being trained right now.
+        """
+        with folder_lock.held(self.folder, "self-play pipeline"):
+            record = load_run(self.folder)
+            phase = record.next_phase() if record else None
+            if record is None or phase is None:
+                raise StateError("there is no unfinished run", where=str(self.folder))
+            workshop = ModelWorkshop(self.config, "cpu", self._now, self._echo)
+            done = workshop.roll_back_checkpoint(self.folder / record.run_id / phase.name)
+            self._echo(done)
+            return done
+
+    def enable_debug_mode(self) -> None:
+        """Log at DEBUG level, and let autograd name the operation that makes a NaN (slower)."""
+        logging.getLogger("ouroboros").setLevel(logging.DEBUG)
+        detect_anomalies()
+
+    def _sample(self) -> None:
+        if self._progress is not None:
+            self._progress.change(**machine_use(self.folder))
+
+    def _prune(self, current: str) -> None:
+        """Remove the folders of older runs."""
+        runs = sorted(path for path in self.folder.glob("run_*") if path.is_dir() and path.name != current)
+        for path in runs[: max(0, len(runs) - (KEEP_RUNS - 1))]:
+            shutil.rmtree(path)
+
+
+def _same(left: TrainingConfiguration, asked: TrainingConfiguration) -> bool:
+    """Whether an unfinished run does what is asked; callbacks are not part of it."""
+    return left.model_dump() == asked.model_dump()

@@ -1,0 +1,67 @@
+"""Which phases a run has, and what the first one starts from. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.errors import SettingsError
+from schemas.model import ModelCard
+from schemas.network import NeuralNetworkConfig
+from schemas.phases import DataSource, TrainingPhaseConfig
+from schemas.training import TrainingConfiguration, TrainingPhase
+
+_SUPERVISED = (DataSource.HEURISTIC_SUPERVISION, DataSource.MIXED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Phases in order, the registered model they start from (None: nothing), and what was left out, in words."""
+
+    phases: tuple[str, ...]
+    base_model: str | None
+    left_out: tuple[str, ...]
+
+
+def plan_phases(
+    configuration: TrainingConfiguration,
+    phases: dict[str, TrainingPhaseConfig],
+    network: NeuralNetworkConfig,
+    lineage: Sequence[ModelCard],
+) -> Plan:
+    """Decide what a new run does.
+
+    Supervised phases that the champion has behind it are not repeated, unless `force_retrain` asks for it or the
+    network to build is another one; all others go on from the champion.
+
+    Args:
+        phases: every known phase.
+        network: the network to build.
+        lineage: the champion and the models it came from; empty without a champion.
+
+    Raises:
+        SettingsError: a phase that is not configured, or no phase left to do.
+    """
+    unknown = [name for name in configuration.target_phases if name not in phases]
+    if unknown:
+        raise SettingsError(
+            f"no phase is called {', '.join(unknown)}",
+            where="target_phases",
+            remedy=f"Known are {', '.join(phases)}; add others to training_phases.",
+        )
+    champion = lineage[0] if lineage else None
+    continues = champion is not None and champion.network == network and not configuration.force_retrain
+    behind = {card.training_phase for card in lineage} if continues else set()
+    chosen, left_out = [], []
+    for name in configuration.target_phases:
+        if name == TrainingPhase.CONTINUOUS and not configuration.continuous_learning_enabled:
+            left_out.append(f"{name}: continuous_learning_enabled is off")
+        elif name in behind and phases[name].data_source in _SUPERVISED:
+            left_out.append(f"{name}: the champion has it behind it (force_retrain repeats it)")
+        else:
+            chosen.append(name)
+    if not chosen:
+        raise SettingsError(
+            "no phase is left to do: " + "; ".join(left_out),
+            where="target_phases",
+            remedy="Name another phase, or set force_retrain.",
+        )
+    return Plan(tuple(chosen), champion.id if continues and champion else None, tuple(left_out))

@@ -1,0 +1,275 @@
+"""One run: phase after phase, each trained, registered and judged, until all are done, time is up or somebody stops it.
+
+What makes it survive a kill at any moment: the record is written when anything in it changes and every few seconds;
+inside a phase the phase's own checkpoints hold everything; a model is registered under a name made of run and phase, so
+that a second registration finds the first.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pipeline.orchestrator.progress import Progress
+from pipeline.orchestrator.run_record import PhaseRecord, RunRecord
+from pipeline.orchestrator.time_plan import phase_budget_s, training_budget_s
+from pipeline.orchestrator.workshop import Workshop
+from pipeline.phases.result import PhaseResult
+from pipeline.phases.work import PhaseWork
+from pipeline.stopping import Stopping
+from schemas.errors import ModelError, StoppedError, TrainingError
+from schemas.model import ModelCard, PipelineState, PipelineStatus
+from schemas.settings import Settings
+from schemas.training import TrainingPhase
+
+SAVE_EVERY_S = 10.0
+_STATUS = {
+    TrainingPhase.BOOTSTRAP.value: PipelineStatus.BOOTSTRAP_TRAINING,
+    TrainingPhase.HYBRID.value: PipelineStatus.HYBRID_TRAINING,
+    TrainingPhase.SELF_PLAY.value: PipelineStatus.SELF_PLAY_TRAINING,
+    TrainingPhase.CONTINUOUS.value: PipelineStatus.CONTINUOUS_TRAINING,
+}
+
+
+class Ended(StrEnum):
+    """Why a run returned."""
+
+    DONE = "done"
+    """All phases are done."""
+    TIME = "time"
+    """Its time is used up; what it had reached is registered and judged."""
+    REQUEST = "request"
+    """Somebody asked; it goes on from here at the next call."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run ended."""
+
+    ended: Ended
+    state: PipelineState
+    record: RunRecord
+
+
+class TrainingRun:
+    """Drives one record to its end.
+
+    Args:
+        folder: the run's own: its record is in the pipeline's folder above, its phases' checkpoints below.
+        workshop: trains phases, registers and judges what they make.
+        tell: told every message, for a person.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        settings: Settings,
+        folder: Path,
+        workshop: Workshop,
+        progress: Progress,
+        stopping: Stopping,
+        now: Callable[[], datetime],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.record = record
+        self._settings, self._folder, self._workshop = settings, folder, workshop
+        self._progress, self._stopping, self._now, self._tell = progress, stopping, now, tell
+        self._limit_s = record.configuration.max_training_time_hours * 3600
+        self._clock = time.monotonic()
+        self._saved_at = -SAVE_EVERY_S
+
+    def go(self) -> RunSummary:
+        """Run until an end.
+
+        Raises:
+            TrainingError: too many failures followed one another; the last one is its cause.
+            OuroborosError: bad input or the machine; the record says where it stands.
+        """
+        self._progress.change(seed=self.record.seed, **self._totals())
+        try:
+            ended, finished = self._phases()
+        except StoppedError:
+            ended, finished = self._interrupted(), False
+        self._keep(finished=finished)
+        status = PipelineStatus.PAUSED if ended is Ended.REQUEST else PipelineStatus.COMPLETED
+        share = {} if ended is Ended.REQUEST else {"progress_percentage": 100.0}
+        state = self._progress.change(status=status, current_phase=None, **share, **self._totals())
+        self._progress.write()
+        return RunSummary(ended, state, self.record)
+
+    def _phases(self) -> tuple[Ended, bool]:
+        """Do what is left; return why it ended, and whether the run is over (else a later call goes on with it)."""
+        while (phase := self.record.next_phase()) is not None:
+            if self._left_s() <= 0:
+                return Ended.TIME, True
+            if self._stopping.requested:
+                return self._interrupted(), False
+            try:
+                if not self._phase(phase):
+                    return self._interrupted(), False
+            except (TrainingError, ModelError) as error:
+                self._failed(phase, error)
+        return Ended.DONE, True
+
+    def _interrupted(self) -> Ended:
+        """Whose wish it was: a person's, or this process's time is up (its parent's deadline)."""
+        return Ended.REQUEST if self._stopping.by_request else Ended.TIME
+
+    def _phase(self, phase: PhaseRecord) -> bool:
+        """Train, register and judge one phase; False: it was stopped before its end."""
+        budget_s = self._budget_s(phase)
+        base = self.record.latest_model()
+        self._tell(f"Phase {phase.name}: {budget_s / 60:.1f} minutes, from {base or 'nothing'}.")
+        self._progress.change(
+            status=_STATUS.get(phase.name, PipelineStatus.SELF_PLAY_TRAINING),
+            current_phase=phase.name,
+            current_model=base,
+        )
+        result = self._workshop.train(self._work(phase, base, training_budget_s(budget_s)))
+        self._count(phase.name, result)
+        if not result.stopped:
+            self._judge(phase.name, result)
+        return not result.stopped
+
+    def _judge(self, name: str, result: PhaseResult) -> None:
+        self._progress.change(status=PipelineStatus.EVALUATING, operation_details=f"judging what {name} made")
+        card = self._workshop.register(result, self.record, name)
+        champion = self._workshop.judge(card, self.record, self._stopping_now)
+        self._finish_phase(name, card)
+        self._tell_champion(champion)
+        self._tell(f"Phase {name} is done: {result.summary}")
+
+    def _finish_phase(self, name: str, card: ModelCard) -> None:
+        phase = self._phase_record(name).model_copy(update={"done": True, "model_id": card.id})
+        self.record = self.record.with_phase(phase).model_copy(update={"consecutive_failures": 0, "last_error": None})
+        self.record = self.record.model_copy(update={"models_trained": self.record.models_trained + 1})
+        self._keep()
+        done = [item.name for item in self.record.phases if item.done]
+        self._progress.change(phases_completed=done, last_error=None, **self._totals())
+
+    def _tell_champion(self, champion: ModelCard | None) -> None:
+        if champion is None:
+            return
+        rate = champion.win_rate
+        measured = (
+            {
+                "best_win_rate": rate.value,
+                "best_win_rate_low": rate.low,
+                "best_win_rate_high": rate.high,
+                "best_win_rate_games": rate.games,
+            }
+            if rate is not None
+            else {}
+        )
+        version = f"{champion.name} v{champion.version}"
+        self._progress.change(champion_model=champion.id, best_model_version=version, **measured)
+
+    def _failed(self, phase: PhaseRecord, error: TrainingError | ModelError) -> None:
+        """Count a failure; go back a checkpoint if that is wished, or give up."""
+        configuration = self.record.configuration
+        failures = self.record.consecutive_failures + 1
+        self.record = self.record.with_phase(
+            self._phase_record(phase.name).model_copy(update={"failures": phase.failures + 1})
+        ).model_copy(
+            update={
+                "consecutive_failures": failures,
+                "error_count": self.record.error_count + 1,
+                "last_error": str(error),
+            }
+        )
+        self._keep()
+        self._progress.change(last_error=str(error), **self._totals())
+        self._tell(f"✗ {phase.name}: {error}")
+        if failures >= configuration.max_consecutive_failures:
+            raise TrainingError(
+                f"{failures} failures in a row; the last: {error.what}",
+                where=error.where or phase.name,
+                remedy="`attempt_recovery()` looks at what is left, `resume_training()` goes on from there.",
+            ) from error
+        if configuration.rollback_on_failure:
+            self._tell(self._workshop.roll_back_checkpoint(self._phase_folder(phase.name)))
+
+    def _work(self, phase: PhaseRecord, base: str | None, budget_s: float) -> PhaseWork:
+        return PhaseWork(
+            name=phase.name,
+            phase=self._settings.training_phases[phase.name],
+            settings=self._settings,
+            configuration=self.record.configuration,
+            folder=self._phase_folder(phase.name),
+            run_id=self.record.run_id,
+            run_started_at=self.record.started_at,
+            champion=self._workshop.champion_id,
+            base_model=base,
+            seed=self.record.seed,
+            budget_s=budget_s,
+            report=self._report,
+            stop=self._stopping_now,
+            now=self._now,
+            tell=self._tell,
+        )
+
+    def _report(self, done: float, details: str, numbers: Mapping[str, float]) -> None:
+        """Take a phase's word on how far it is; keeps the record's seconds as fresh as `SAVE_EVERY_S`."""
+        phases = [item.name for item in self.record.phases]
+        finished = sum(item.done for item in self.record.phases)
+        share = (finished + min(max(done, 0.0), 1.0)) / len(phases)
+        known = {"games_per_second": numbers["games_per_s"]} if "games_per_s" in numbers else {}
+        if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+            self._keep()
+        self._progress.change(
+            progress_percentage=100 * share,
+            operation_details=details,
+            total_training_time_hours=self._spent_s() / 3600,
+            **known,
+        )
+
+    def _stopping_now(self) -> bool:
+        return self._stopping.requested
+
+    def _budget_s(self, phase: PhaseRecord) -> float:
+        """What this phase may still take: its share of all that was left when it began."""
+        remaining = [item.name for item in self.record.phases if not item.done]
+        whole = phase_budget_s(self._left_s() + phase.spent_s, remaining, self._settings.training_phases)
+        return max(whole - phase.spent_s, 0.0)
+
+    def _left_s(self) -> float:
+        return self._limit_s - self._spent_s()
+
+    def _spent_s(self) -> float:
+        return self.record.spent_s + time.monotonic() - self._clock
+
+    def _count(self, name: str, result: PhaseResult) -> None:
+        phase = self._phase_record(name)
+        self.record = self.record.with_phase(phase.model_copy(update={"games": phase.games + result.games})).model_copy(
+            update={"games": self.record.games + result.games}
+        )
+        self._keep()
+        self._progress.change(**self._totals())
+
+    def _keep(self, *, finished: bool = False) -> None:
+        """Write the record, with the seconds since it was last written charged to the phase under way."""
+        now = time.monotonic()
+        passed, self._clock, self._saved_at = now - self._clock, now, now
+        current = self.record.next_phase()
+        if current is not None:
+            self.record = self.record.with_phase(current.model_copy(update={"spent_s": current.spent_s + passed}))
+        changes = {"spent_s": self.record.spent_s + passed, "finished": finished}
+        self.record = self.record.model_copy(update=changes)
+        self.record.save(self._folder.parent)
+
+    def _totals(self) -> dict[str, float | int]:
+        return {
+            "total_training_time_hours": self._spent_s() / 3600,
+            "total_games_processed": self.record.games,
+            "total_models_trained": self.record.models_trained,
+            "error_count": self.record.error_count,
+            "consecutive_failures": self.record.consecutive_failures,
+        }
+
+    def _phase_record(self, name: str) -> PhaseRecord:
+        return next(item for item in self.record.phases if item.name == name)
+
+    def _phase_folder(self, name: str) -> Path:
+        return self._folder / name

@@ -1,0 +1,42 @@
+"""What a run needs done, as its driver sees it: `ModelEvolutionSystem` does it, tests put something small there."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.orchestrator.run_record import RunRecord
+from pipeline.phases.result import PhaseResult
+from pipeline.phases.work import PhaseWork
+from schemas.model import ModelCard
+
+
+class Workshop(Protocol):
+    """Trains, registers, judges."""
+
+    def train(self, work: PhaseWork) -> PhaseResult:
+        """Do a phase, or go on with it.
+
+        Raises:
+            TrainingError, ModelError: it cannot go on from what it has.
+        """
+        ...
+
+    def register(self, result: PhaseResult, run: RunRecord, phase: str) -> ModelCard:
+        """Put the network into the registry, once per run and phase, whatever was killed when."""
+        ...
+
+    def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool]) -> ModelCard | None:
+        """Measure the model by games, promote it if it is better than the champion; return the champion.
+
+        Raises:
+            StoppedError: `stop` said so; what was measured and written stays.
+        """
+        ...
+
+    def champion_id(self) -> str | None:
+        """The registered champion, None without one."""
+        ...
+
+    def roll_back_checkpoint(self, folder: Path) -> str:
+        """Make the checkpoint before the last the one to go on from; return what was done, in words."""
+        ...

@@ -1,0 +1,1 @@
+"""The phases of training, one file each: what games it plays or reads, and how the network learns from them."""
