@@ -11,6 +11,7 @@ import orjson
 import torch
 
 from pipeline.engine.layout import MOVE_WORDS
+from pipeline.evolution.registry import ModelRegistry
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.requests import real_requests
 from pipeline.export.serving import ServedModel, ServerKind, rust_server, served
@@ -150,6 +151,10 @@ class PerformanceBenchmark:
         if isinstance(model, torch.nn.Module):
             export_onnx(model, folder / "measured.onnx", card=ExportCard(model_id="measured"))
             return folder / "measured.onnx"
+        if not isinstance(model, Path) and not model.endswith(".onnx"):
+            registry = ModelRegistry(self._settings)
+            if any(card.id == model for card in registry.shelf.list()):
+                return self._file_of(registry.get_model(model)[0], folder)
         return model_file(str(model), self._settings)
 
 

@@ -41,7 +41,7 @@ def export_onnx(
 ) -> ExportedModel:
     """Write `network` to `path` as ONNX after the tensor contract, and its weights to the same name `.safetensors`.
 
-    The network is exported in evaluation mode with batch norm folded into the convolutions (a copy: the original keeps
+    The network is exported in evaluation mode (a copy: the original keeps
     its mode and device); `optimize` also folds constants and removes what is never used. Both files appear whole or not
     at all, the weights first: an ONNX file always has its own.
 
