@@ -95,7 +95,7 @@ class EvaluationResult(Frozen):
     """How it was measured: what games, seatings and interval."""
     strategic_score: float | None = Field(default=None, ge=0, le=100)
     metrics: dict[str, float] = Field(default_factory=dict)
-    """Further numbers of the same games, and of the player's speed (`inference_time_ms`)."""
+    """Further numbers of the same games, by name."""
 
 
 class ModelStatus(StrEnum):

@@ -18,7 +18,7 @@ from pipeline.registry.rows import card_of, evaluation_row
 from pipeline.registry.tables import evaluations, models
 from schemas.errors import ModelError
 from schemas.frozen import Frozen
-from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
+from schemas.model import EvaluationResult, Measured, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -250,6 +250,18 @@ class ModelShelf:
                 measured = card.measured | measured_by(result)
                 steps.change_draft(connection, card.model_copy(update={"measured": measured}))
         return True
+
+    def note_measured(self, model_id: str, measured: Mapping[str, Measured]) -> ModelCard:
+        """Put what was measured otherwise than by an evaluation's games (speed, memory) on the model's card.
+
+        Raises:
+            ModelError: no such model.
+        """
+        with self._database.write() as connection:
+            card = steps.card(connection, model_id)
+            changed = card.model_copy(update={"measured": card.measured | dict(measured)})
+            steps.change_draft(connection, changed)
+            return changed
 
     def evaluations(self, model_id: str | None = None) -> Sequence[EvaluationResult]:
         """Measurements, oldest first; of one model, or of all."""

@@ -1,0 +1,213 @@
+"""`ModelPerformanceEvaluator`: measures players against the heuristics and tells what the registry knows of them."""
+
+import math
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
+from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.evaluation.measurement import Analysis, Measurement, measure
+from pipeline.evaluation.production import SPEED, judge_production
+from pipeline.evaluation.tournament import TournamentResult, run_tournament
+from pipeline.registry.measurements import REFERENCE
+from pipeline.registry.shelf import ModelShelf
+from schemas.errors import ModelError
+from schemas.model import EvaluationResult, Measured, ModelCard
+from schemas.settings import Settings, get_config
+
+MODEL: Final = "model:"
+DUEL: Final = 2
+CROWD: Final = 4
+
+
+class ModelPerformanceEvaluator:
+    """Measures models by games, and keeps what was measured in the registry.
+
+    Args:
+        settings: None: `get_config()`.
+        registry: where models and evaluations are kept; None: the shelf of these settings.
+        now: the clock.
+        player_of: makes a player of a registered model's id; None: by its network, on the CPU.
+
+    Raises:
+        StateError: the registry's database cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        registry: ModelShelf | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        player_of: Callable[[str], Player] | None = None,
+    ) -> None:
+        self._settings: Final = settings or get_config()
+        self._shelf: Final = registry or ModelShelf(self._settings)
+        self._now: Final = now
+        self._player_of: Final = player_of or self._by_network
+        self._analyses: Final[list[Analysis]] = []
+
+    def register_custom_analysis_function(self, function: Analysis) -> None:
+        """Let `function` look at the games of every later evaluation; its numbers join the evaluation's metrics.
+
+        It gets the list of `GameResult` whose tapes were kept (at most `measurement.ANALYSED_GAMES` or a few more) and
+        returns numbers by name.
+        """
+        self._analyses.append(function)
+
+    def get_champion_performance(self) -> dict[str, Any]:
+        """Return what was measured of the champion.
+
+        `win_rate` (0..1, in duels with the strong heuristic) with `win_rate_low`, `win_rate_high`, `win_rate_games`,
+        `win_rate_seed`; `strategic_score` (0..100); `production_ready` and `production_reasons` (in words, why not);
+        `inference_time_ms` (p99, served), `memory_usage_mb`; `model_id`, `model_name`, `promoted_from` (its parent);
+        `metrics`: every measured number. NaN, and 0 games, for what was never measured.
+
+        Raises:
+            ModelError: there is no champion yet.
+        """
+        champion = self._shelf.champion()
+        if champion is None:
+            raise ModelError(
+                "there is no champion yet", where="champion", remedy="Train a model first: ouroboros train."
+            )
+        rate = champion.win_rate
+        ready, reasons = judge_production(champion, self._settings.tournament)
+        return {
+            "model_id": champion.id,
+            "model_name": champion.name,
+            "promoted_from": champion.parent_id,
+            "win_rate": rate.value if rate else math.nan,
+            "win_rate_low": rate.low if rate else math.nan,
+            "win_rate_high": rate.high if rate else math.nan,
+            "win_rate_games": rate.games if rate else 0,
+            "win_rate_seed": rate.seed if rate else None,
+            "strategic_score": _value(champion, "strategic_score"),
+            "production_ready": ready,
+            "production_reasons": reasons,
+            **{name: _value(champion, name) for name in SPEED},
+            "metrics": {name: measured.value for name, measured in champion.measured.items()},
+        }
+
+    def get_evaluation_history(self, model_id: str | None = None) -> list[EvaluationResult]:
+        """Return the evaluations kept, oldest first; of one model, or of all."""
+        return list(self._shelf.evaluations(model_id))
+
+    def note_production_check(self, model_id: str, metrics: Mapping[str, Any]) -> None:
+        """Keep what `PerformanceBenchmark.validate_production_readiness` measured, for `production_ready`.
+
+        Raises:
+            ModelError: no such model.
+        """
+        how = f"{metrics['decisions']} decisions of a {metrics['server']} server, batch 1"
+        self._shelf.note_measured(
+            model_id, {name: Measured(value=float(metrics[name]), games=0, how=how) for name in SPEED}
+        )
+
+    def compare_models(
+        self,
+        one: str | Player,
+        other: str | Player,
+        games: int | None = None,
+        *,
+        seed: int | None = None,
+        snakes: int = DUEL,
+        threads: int = 1,
+        stop: Callable[[], bool] | None = None,
+    ) -> TournamentResult:
+        """Let two play each other on fresh seeds, each from all seats: `pairings[0]` holds score, interval, p-value.
+
+        Args:
+            one, other: players, names of heuristics (`heuristic:<kind>`) or ids of registered models.
+            games: None: `games_per_matchup` of the settings.
+            seed: of the games; None: the settings', else one is drawn. The result holds it.
+
+        Raises:
+            KeyError: no such heuristic. ModelError: no such model, or it cannot be used.
+        """
+        config = self._settings.tournament
+        config = config.model_copy(update={"games_per_matchup": games or config.games_per_matchup})
+        players = [self._player(one), self._player(other)]
+        return run_tournament(players, config, self._seed(seed), snakes, threads=threads, stop=stop)
+
+    def evaluate(
+        self,
+        player: str | Player,
+        *,
+        opponents: Sequence[str] = (REFERENCE,),
+        seats: Sequence[int] = (DUEL, CROWD),
+        games: int | None = None,
+        seed: int | None = None,
+        conditions: Conditions | None = None,
+        threads: int = 1,
+        stop: Callable[[], bool] | None = None,
+    ) -> list[EvaluationResult]:
+        """Measure a player against each opponent with each number of seats, and keep the results in the registry.
+
+        In a duel it plays one of the opponent, in a crowd it is alone among as many as fill the seats; each seed is
+        played from every seat.
+
+        Args:
+            player: or the name of a heuristic, or the id of a registered model.
+            opponents: names as above. The first result is the first opponent's duel.
+            games: of each measurement, rounded up to whole seeds; None: `remeasure_games` of the settings.
+            seed: of all games; None: the settings', else one is drawn. Each measurement's results hold it.
+            conditions: other than the official CLI's; `snakes` is put in.
+
+        Raises:
+            EvaluationError: a custom analysis returned something else than numbers by new names.
+            StoppedError: `stop` said so; measurements done before are kept.
+            KeyError, ModelError: as `compare_models`.
+        """
+        me, seed = self._player(player), self._seed(seed)
+        tournament = self._settings.tournament
+        results = []
+        for opponent in opponents:
+            rival = self._player(opponent)
+            for snakes in seats:
+                measurement = Measurement(
+                    me=me,
+                    rival=rival,
+                    conditions=replace(conditions or Conditions(), snakes=snakes),
+                    seeds=fresh_seeds(seed, -(-(games or tournament.remeasure_games) // snakes)),
+                    seed=seed,
+                    confidence=tournament.confidence_level,
+                    threads=threads,
+                    stop=stop,
+                )
+                found = measure(measurement, self._analyses)
+                model_id, name = self._name_of(me)
+                result = EvaluationResult(model_id=model_id, model_name=name, evaluated_at=self._now(), **found)
+                self._shelf.add_evaluation(result)
+                results.append(result)
+        return results
+
+    def _name_of(self, player: Player) -> tuple[str, str]:
+        """Return the id and the name that results tell: of a registered model its own, of others the player's."""
+        model_id = player.name.removeprefix(MODEL)
+        return model_id, next((card.name for card in self._shelf.list() if card.id == model_id), model_id)
+
+    def _player(self, player: str | Player) -> Player:
+        if isinstance(player, Player):
+            return player
+        if player.startswith(HEURISTIC):
+            return heuristic(player.removeprefix(HEURISTIC))
+        return self._player_of(player.removeprefix(MODEL))
+
+    def _by_network(self, model_id: str) -> Player:
+        # Imported here so that who only reads results, as the guide's first example does, loads no torch.
+        from pipeline.evolution.policy import TorchPolicy
+        from pipeline.evolution.registry import network_of
+
+        return from_policy(TorchPolicy(network_of(*self._shelf.get(model_id)), MODEL + model_id))
+
+    def _seed(self, seed: int | None) -> int:
+        given = self._settings.tournament.seed if seed is None else seed
+        return secrets.randbits(63) if given is None else given
+
+
+def _value(card: ModelCard, name: str) -> float:
+    return card.measured[name].value if name in card.measured else math.nan

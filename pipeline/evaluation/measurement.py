@@ -1,0 +1,144 @@
+"""One measurement: a player against one opponent, every seed from every seat, with what its games tell of its play."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.arena.arena import Finished, play_matches
+from pipeline.arena.player import Player
+from pipeline.arena.seating import alone_among, every_seating
+from pipeline.engine.players.match import Conditions
+from pipeline.evaluation.block_scores import count_blocks
+from pipeline.evaluation.conditions_text import conditions_text
+from pipeline.evaluation.game_results import GameResult, results_of
+from pipeline.evaluation.intervals import measure_blocks
+from pipeline.evaluation.strategy import analyse
+from pipeline.registry.measurements import REFERENCE
+from schemas.errors import EvaluationError
+
+ANALYSED_GAMES: Final = 400
+"""So many games, from the first seeds on, keep their tapes and are analysed."""
+
+Analysis = Callable[[list[GameResult]], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What to measure: `me` alone among as many of `rival` as fill `conditions.snakes` seats, on `seeds` (int64[B]),
+    which follow from `seed`; `threads` and `stop` as for `play_matches`."""
+
+    me: Player
+    rival: Player
+    conditions: Conditions
+    seeds: NDArray[np.int64]
+    seed: int
+    confidence: float
+    threads: int = 1
+    stop: Callable[[], bool] | None = None
+
+
+class Found(TypedDict):
+    """The fields of `EvaluationResult` that the games tell."""
+
+    opponent: str
+    snakes: int
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    win_rate: float
+    low: float
+    high: float
+    confidence: float
+    elo: float | None
+    seed: int
+    conditions: str
+    how: str
+    strategic_score: float | None
+    metrics: dict[str, float]
+
+
+def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
+    """Play the games and count them.
+
+    Args:
+        analyses: custom functions, called with the analysed games; their numbers join the metrics.
+
+    Raises:
+        EvaluationError: one returned something else than numbers by new names.
+        GameStateError, StoppedError: as `play_matches`.
+    """
+    snakes = what.conditions.snakes
+    taped = -(-ANALYSED_GAMES // snakes)
+    first = _play(what, what.seeds[:taped], tapes=True)
+    rest = _play(what, what.seeds[taped:], tapes=False)
+    counted = [count_blocks(part, 2, snakes) for part in (first, rest) if len(part.seeds)]
+    rate = measure_blocks(np.concatenate([part.shares[:, 0] for part in counted]).tolist(), snakes, what.confidence)
+    score, metrics = _analysed(what, first, analyses)
+    reference = what.rival.name == REFERENCE and snakes == 2
+    if not reference:  # the plain names are the reference duels'
+        metrics = {f"{name}/{what.rival.name}/{snakes}": value for name, value in metrics.items()}
+        metrics[f"strategic_score/{what.rival.name}/{snakes}"] = score
+    return Found(
+        opponent=what.rival.name,
+        snakes=snakes,
+        games=rate.games,
+        wins=sum(int(part.wins[0]) for part in counted),
+        draws=sum(int(part.draws[0]) for part in counted),
+        losses=sum(int(part.losses[0]) for part in counted),
+        win_rate=rate.win_rate,
+        low=rate.low,
+        high=rate.high,
+        confidence=what.confidence,
+        elo=_elo(rate.win_rate) if snakes == 2 else None,
+        seed=what.seed,
+        conditions=conditions_text(what.conditions),
+        how=f"{len(what.seeds)} seeds, each from {snakes} seats; Wilson's interval on blocks of one seed; strategy from"
+        f" the first {len(first.seeds)} games",
+        strategic_score=score if reference else None,
+        metrics=metrics,
+    )
+
+
+def _play(what: Measurement, seeds: NDArray[np.int64], *, tapes: bool) -> Finished:
+    games = every_seating(alone_among(what.conditions.snakes), seeds)
+    return play_matches(
+        [what.me, what.rival], *games, what.conditions, tapes=tapes, threads=what.threads, stop=what.stop
+    )
+
+
+def _analysed(what: Measurement, played: Finished, analyses: Sequence[Analysis]) -> tuple[float, dict[str, float]]:
+    report = analyse(played, 0, what.me.policy, what.seed)
+    metrics = {**report.metrics, "cut_off": float(played.cut_off.mean())}
+    games = results_of(played, (what.me.name, what.rival.name), 0)
+    for function in analyses:
+        metrics |= _numbers_of(function, games, metrics)
+    return report.score, metrics
+
+
+def _elo(rate: float) -> float | None:
+    return 400 * math.log10(rate / (1 - rate)) if 0 < rate < 1 else None
+
+
+def _numbers_of(function: Analysis, games: list[GameResult], known: Mapping[str, float]) -> dict[str, float]:
+    name = getattr(function, "__name__", repr(function))
+    found = function(games)
+    if not isinstance(found, Mapping):
+        raise EvaluationError(
+            f"the analysis function {name} returned {type(found).__name__}",
+            where=name,
+            remedy="Return a dictionary of numbers by name.",
+        )
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, Real) or not math.isfinite(value) or key in known:
+            raise EvaluationError(
+                f"the analysis function {name} returned {key!r}: {value!r}",
+                where=name,
+                remedy="Give finite numbers, by names that are not metrics already.",
+            )
+    return {key: float(value) for key, value in found.items()}

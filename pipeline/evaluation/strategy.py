@@ -1,0 +1,131 @@
+"""How a player plays, from its games: territory, food, traps, head-to-heads, deaths, openings, survival, symmetry.
+
+The strategic score, 0..100, is 100 times the plain mean of these parts, each 0..1; a part without a case in the
+games (no trap ever offered, a heuristic that no symmetry is asked of) is left out:
+
+- territory: of the cells that anybody reaches first (all heads walking at once over cells now open), the player's
+  share over its decisions, times half the number of seats, at most 1: 0.5 is the fair share, 1 twice that.
+- food: of all food eaten in its games the player's share, on the same scale.
+- traps: of the decisions between an open move into less room than its length and one into more, how often it took
+  the latter.
+- heads: of the decisions between a cell that a head at least as long may enter too and an open cell that none may, how
+  often it took the latter.
+- deaths: 1 - the share of its deaths that were avoidable: of hunger or hazards, or with an open cell at hand that no
+  head could contest (1 if it never died).
+- symmetry: `Consistency.agreement`.
+
+The score describes the manner of play. It is no measure of strength: that is what win rates are for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import CensoredData, ecdf
+
+from pipeline.arena.arena import Finished
+from pipeline.arena.player import Policy
+from pipeline.data.quality import strategy_diversity
+from pipeline.data.scan import scan
+from pipeline.engine.layout import CAUSE_WORDS
+from pipeline.evaluation import strategy_scan as scanned
+from pipeline.evaluation.strategy_scan import STRETCH_TURNS, Counted, count_strategy
+from pipeline.evaluation.symmetry_check import consistency
+
+SURVIVAL_TURNS: Final = (25, 50, 100, 200, 400)
+SYMMETRY_POSITIONS: Final = 512
+
+
+@dataclass(frozen=True)
+class StrategyReport:
+    """`score` 0..100 and its `parts` 0..1, as the module defines them; `metrics`: every number found, by name.
+
+    Metrics: `territory_share` and `territory_share_from_T` (in the stretch of turns that begins at T), `food_share`,
+    `food_per_100_turns`, `first_food_turn`, `trap_avoidance`, `traps_offered_per_game`, `head_risk_avoidance`,
+    `prey_taken` (of the decisions with a cell that only shorter heads may enter too), `avoidable_deaths` (share of
+    deaths), `death_CAUSE` and `alive_at_end` (shares of seats played), `survival_T` (chance to live longer than T
+    turns, by Kaplan and Meier: a game that ended while it lived tells nothing of later turns), `average_turns`,
+    `opening_diversity`, `symmetry_agreement`, `symmetry_unanimous`.
+    """
+
+    score: float
+    parts: Mapping[str, float]
+    metrics: Mapping[str, float]
+
+
+def analyse(finished: Finished, player: int, policy: Policy | None = None, seed: int = 0) -> StrategyReport:
+    """Analyse the games of `player` (an index as in `finished.seatings`), every seat that it held.
+
+    Args:
+        finished: games with tapes, all of them kept.
+        policy: the player's, to be asked through the symmetries; None: not asked.
+        seed: of the positions it is asked about.
+
+    Raises:
+        DataError: a game without its tape.
+        ValueError: games in which the player does not sit.
+    """
+    mine = finished.seatings == player
+    if not mine.any():
+        raise ValueError(f"player {player} sits in none of {len(mine)} games")
+    counted = count_strategy(finished.tapes)
+    metrics, parts = _from_counts(counted, mine)
+    metrics |= _from_ends(finished, mine)
+    metrics["opening_diversity"] = strategy_diversity(scan(finished.tapes).openings[mine])
+    if policy is not None:
+        seen = consistency(policy, finished.tapes, SYMMETRY_POSITIONS, seed)
+        metrics |= {"symmetry_agreement": seen.agreement, "symmetry_unanimous": seen.unanimous}
+        parts["symmetry"] = seen.agreement
+    deaths = int((mine & (finished.causes > 0)).sum())
+    avoidable = int(counted.counts[:, :, scanned.AVOIDABLE][mine].sum())
+    metrics["avoidable_deaths"] = avoidable / max(deaths, 1)
+    parts["deaths"] = 1 - metrics["avoidable_deaths"]
+    return StrategyReport(100 * float(np.mean(list(parts.values()))), parts, metrics)
+
+
+def _from_counts(counted: Counted, mine: NDArray[np.bool_]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return metrics and the parts of the score that follow from them."""
+    total = counted.counts[mine].sum(0)
+    games, half = int(mine.any(1).sum()), mine.shape[1] / 2
+    eaten = counted.counts[mine.any(1)][:, :, scanned.FOOD].sum()
+    ground = counted.territory[mine].sum(0)
+    metrics: dict[str, float] = {"food_per_100_turns": 100 * float(total[scanned.FOOD] / max(total[scanned.MOVES], 1))}
+    parts: dict[str, float] = {}
+    seats = int(mine.sum())
+    if ground[:, 1].sum():
+        metrics["territory_share"] = float(ground[:, 0].sum() / ground[:, 1].sum())
+        parts["territory"] = min(1.0, metrics["territory_share"] * half * games / seats)
+    for stretch in np.flatnonzero(ground[:, 1]).tolist():
+        metrics[f"territory_share_from_{stretch * STRETCH_TURNS}"] = float(ground[stretch, 0] / ground[stretch, 1])
+    if eaten:
+        metrics["food_share"] = float(total[scanned.FOOD] / eaten)
+        parts["food"] = min(1.0, metrics["food_share"] * half * games / seats)
+    first = counted.counts[:, :, scanned.FIRST_FOOD][mine]
+    if first.any():
+        metrics["first_food_turn"] = float(first[first > 0].mean())
+    metrics["traps_offered_per_game"] = float(total[scanned.TRAP_CHANCES] / games)
+    for name, cases, taken, part in (
+        ("trap_avoidance", scanned.TRAP_CHANCES, scanned.TRAPPED, "traps"),
+        ("head_risk_avoidance", scanned.RISKS, scanned.RISKED, "heads"),
+    ):
+        if total[cases]:
+            metrics[name] = parts[part] = float(1 - total[taken] / total[cases])
+    if total[scanned.PREYS]:
+        metrics["prey_taken"] = float(total[scanned.PRESSED] / total[scanned.PREYS])
+    return metrics, parts
+
+
+def _from_ends(finished: Finished, mine: NDArray[np.bool_]) -> dict[str, float]:
+    causes, deaths = finished.causes[mine], finished.deaths[mine].astype(np.float64)
+    turns = np.broadcast_to(finished.turns[:, None], mine.shape)[mine].astype(np.float64)
+    metrics = {
+        f"death_{word.replace('-', '_')}" if word else "alive_at_end": float((causes == number).mean())
+        for number, word in enumerate(CAUSE_WORDS)
+    }
+    metrics["average_turns"] = float(finished.turns.mean())
+    ends = CensoredData(uncensored=deaths[deaths > 0], right=turns[deaths == 0])
+    alive = ecdf(ends).sf.evaluate(np.array(SURVIVAL_TURNS)) if (deaths > 0).any() else np.ones(len(SURVIVAL_TURNS))
+    metrics |= {f"survival_{turn}": float(share) for turn, share in zip(SURVIVAL_TURNS, alive, strict=True)}
+    return metrics
