@@ -57,7 +57,7 @@ class CheckpointFolder:
             raise ValueError("at least one checkpoint must be kept")
         self.path: Final = path
         self.keep: Final = keep
-        self._tell: Final = tell or _log.warning
+        self.tell: Final = tell or _log.warning
 
     def save(self, state: TrainingState) -> Path:
         """Write `state` as the newest checkpoint and drop the oldest beyond `keep`; return its folder.
@@ -104,7 +104,12 @@ class CheckpointFolder:
         return sorted(entry.name for entry in self.path.iterdir() if entry.name.isdigit() and entry.is_dir())
 
     def latest(self) -> TrainingState | None:
-        """The newest checkpoint that is whole; None when there is none.
+        """The newest checkpoint that is whole; None when there is none. See `newest`."""
+        found = self.newest()
+        return found[1] if found else None
+
+    def newest(self) -> tuple[str, TrainingState] | None:
+        """The name and the state of the newest checkpoint that is whole; None when there is none.
 
         A torn or damaged one is told of, with its reason, and renamed to `damaged-<name>`.
 
@@ -114,7 +119,7 @@ class CheckpointFolder:
         for name in reversed(self.names()):
             folder = self.path / name
             try:
-                return _read(folder)
+                return name, _read(folder)
             except FileNotFoundError as error:
                 if not folder.exists():  # pruned by its writer while we looked
                     continue
@@ -145,13 +150,13 @@ class CheckpointFolder:
 
     def _set_aside(self, folder: Path, reason: str) -> None:
         aside = folder.with_name(f"{_DAMAGED}{folder.name}")
-        self._tell(f"⚠ The checkpoint {folder} is damaged ({reason}); it is kept as {aside.name}.")
+        self.tell(f"⚠ The checkpoint {folder} is damaged ({reason}); it is kept as {aside.name}.")
         try:
             if aside.exists():
                 shutil.rmtree(aside)
             folder.rename(aside)
         except OSError as error:
-            self._tell(f"⚠ It could not be renamed: {error.strerror}.")
+            self.tell(f"⚠ It could not be renamed: {error.strerror}.")
 
     def _last_number(self) -> int:
         aside = [entry.name.removeprefix(_DAMAGED) for entry in self.path.glob(f"{_DAMAGED}*")]
