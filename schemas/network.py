@@ -24,13 +24,17 @@ class NeuralNetworkConfig(Adjustable):
     input_channels: int = Field(default=12, ge=1)
     """Planes of the observation; any other number than the encoder's is refused when the network is built."""
     hidden_layers: list[int] = Field(default_factory=lambda: [512, 256, 128], min_length=1, max_length=8)
-    """Widths of the dense layers between the convolutions and the heads, in order."""
+    """Widths of the dense layers between the convolutions and the heads, in order; all four directions share them."""
     conv_channels: int = Field(default=64, ge=4, le=1024)
     """Channels of every convolution."""
     conv_blocks: int = Field(default=4, ge=1, le=64)
-    """Residual blocks (two convolutions each), or plain convolutions of CNN_Simple."""
+    """Residual blocks (two convolutions each; the second half of them on the halved board with twice the channels), or
+    plain convolutions of CNN_Simple."""
     attention_heads: int = Field(default=8, ge=1, le=64)
     """Heads of the attention over pooled tokens; CNN_Simple attends once over its board cells with as many queries."""
+    ground_steps: int = Field(default=16, ge=0, le=64)
+    """Turns that fixed layers flood the board after each move and reply, telling the heads whose ground it is; 0: no
+    such layers."""
     residual_connections: bool = True
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
     batch_norm: bool = True

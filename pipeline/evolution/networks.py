@@ -4,7 +4,8 @@ The frame is not egocentric, so a dense layer over the flattened board would hav
 the trunk's features are picked up at my head and at the four cells next to it (a product with the plane `my_head`,
 shifted), and one small dense network, shared by the four directions, judges each of them from: the features of its
 cell, those of my head, the whole board pooled, the observation's own numbers for that direction, and the others.
-What is learned of one direction and place so serves all. All operations are ordinary ones (convolution, matrix
+What is learned of one direction and place so serves all. What convolutions learn slowest, whose ground it is after a
+move, fixed layers tell them (`ground.py`). All operations are ordinary ones (convolution, matrix
 product, ReLU, softmax, maximum, mean), which any ONNX runtime knows.
 """
 
@@ -26,6 +27,7 @@ from pipeline.evolution.blocks import (
     TokenAttention,
     spread_matrix,
 )
+from pipeline.evolution.ground import TOLD, survey
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
@@ -38,6 +40,7 @@ _STEMS: Final = [name.removesuffix("_up") for name in _NAMES if name.endswith("_
 DIRECTED: Final = [[_NAMES.index(f"{stem}_{way}") for stem in _STEMS] for way in _WAYS]
 """Per direction the feature slots that speak of it."""
 UNDIRECTED: Final = [index for index, name in enumerate(_NAMES) if not name.endswith(_WAYS)]
+_REPLY_WIDTH: Final = 32
 _MY_HEAD: Final = CHANNELS.index("my_head")
 
 
@@ -104,8 +107,12 @@ class Network(nn.Module):
     def _build_heads(self, config: NeuralNetworkConfig) -> None:
         widths, at_cell = config.hidden_layers, config.conv_channels + self.coarse_width
         shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
+        told = 0
+        if config.ground_steps:
+            self.replies = nn.Linear(TOLD, _REPLY_WIDTH)
+            told = TOLD + 2 * _REPLY_WIDTH
         self.from_shared = nn.Linear(shared, widths[0])
-        self.from_way = nn.Linear(at_cell + len(_STEMS) + 4, widths[0], bias=False)
+        self.from_way = nn.Linear(at_cell + len(_STEMS) + 4 + told, widths[0], bias=False)
         self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         self.dropout = nn.Dropout(config.dropout_rate)
         last = widths[-1]
@@ -159,9 +166,11 @@ class Network(nn.Module):
         else:
             at_places, pooled, cells, tokens = self._look(board)
         ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
-        directed = torch.cat([at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)], 2)
+        directed = [at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)]
+        if self.config.ground_steps:
+            directed.append(self._ground(board))
         shared = torch.cat([at_places[:, 0], pooled, features[:, self._buffer("undirected")], context], 1)
-        return _Reading(directed, shared, cells, tokens)
+        return _Reading(torch.cat(directed, 2), shared, cells, tokens)
 
     def _look(self, board: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Return features at my head and next to it [N, 5, A], the board's pooled features, cells and tokens."""
@@ -172,6 +181,15 @@ class Network(nn.Module):
             return at_places, torch.cat([cells.mean(1), self.pooling(cells)], 1), cells, None
         near = (places @ self._buffer("spread")).to(tokens.dtype) @ tokens
         return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
+
+    def _ground(self, board: Tensor) -> Tensor:
+        """Return what the floods tell of each of my moves, [N, 4, TOLD + 2 * _REPLY_WIDTH]: against anybody anywhere,
+        and, learned from each single reply, the most and the mean over the open ones."""
+        told = survey(board, self.config.ground_steps)
+        single, possible = told[:, :, :4], told[:, :, :4, :1]
+        seen = torch.relu(self.replies(single)) * possible
+        mean = seen.sum(2) / possible.sum(2).clamp(min=1)
+        return torch.cat([told[:, :, 4], seen.amax(2), mean], 2)
 
     def _trunk(self, board: Tensor) -> tuple[Tensor, Tensor | None]:
         planes = self._run(self.blocks, self.stem(board))

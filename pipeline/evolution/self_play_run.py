@@ -1,5 +1,6 @@
 """One self-play run in memory: its games, league and learner, moved on by one update at a time, and its whole state."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +143,7 @@ class SelfPlayRun:
 
         parts, tallies = zip(*self._workers.map(collect, rollers), strict=True)
         samples = Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-        return samples, sum(tallies[1:], tallies[0])
+        return samples, functools.reduce(Tally.plus, tallies)
 
     def _named_rollers(self) -> dict[str, Roller]:
         return {f"{seats}/{index}": r for seats, rollers in self._rollers.items() for index, r in enumerate(rollers)}
