@@ -5,6 +5,7 @@ Seats are lists (`players`, `ranks`, `causes`, ...), causes are the API's words 
 """
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from schemas.errors import DataError
 FORMAT: Final = "ouroboros-games/1"
 _FORMAT_KEY: Final = b"format"
 _SEATS: Final = ("players", "ranks", "causes", "killers", "deaths", "lengths", "seats_to_learn")
+"""Columns of lists, a value per seat."""
 
 SCHEMA: Final = pa.schema(
     [
@@ -66,12 +68,18 @@ def from_parquet(data: bytes) -> list[StoredGame]:
     told = (table.schema.metadata or {}).get(_FORMAT_KEY, b"").decode(errors="replace")
     if told != FORMAT or not table.schema.equals(SCHEMA):
         raise DataError(f"no games of format {FORMAT}, but {told or 'none named'}")
-    return [_game(row) for row in table.to_pylist()]
-
-
-def _game(row: dict[str, Any]) -> StoredGame:
     try:
-        row["causes"] = [CAUSE_WORDS.index(word) for word in row["causes"]]
-        return StoredGame(**{**row, **{name: tuple(row[name]) for name in _SEATS}})
+        columns = [_values(table.column(name).combine_chunks(), name) for name in SCHEMA.names]
+        return [StoredGame(*row) for row in zip(*columns, strict=True)]
     except (TypeError, ValueError) as error:
-        raise DataError(f"a field is none that a game can have: {error}", where=f"game {row['game_id']}") from error
+        raise DataError(f"a field is none that a game can have: {error}") from error
+
+
+def _values(column: Any, name: str) -> Sequence[Any]:
+    """The values of a column, those of a seat each as tuples; slices of one list, since Arrow's own are slow."""
+    if name not in _SEATS:
+        return list(column.to_pylist())
+    flat, ends = column.values.to_pylist(), column.offsets.to_pylist()
+    if name == "causes":
+        flat = [CAUSE_WORDS.index(word) for word in flat]
+    return [tuple(flat[start:end]) for start, end in itertools.pairwise(ends)]

@@ -5,6 +5,7 @@ turn by turn, seat by seat. Boards lie as they were played (identity symmetry); 
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -115,6 +116,7 @@ def positions_of(
     tapes = [game.tape for game in games]
     records = workspace(tapes)
     most = records.longs.shape[1] - layout.LONGS
+    _check(games, frame)
     lived = _lived(games, most)
     offsets = _offsets(games, most, seats, every, seed)
     counts = np.where(offsets == _UNUSED, 0, np.maximum(lived - offsets + every - 1, 0) // every).sum(1)
@@ -123,7 +125,8 @@ def positions_of(
     made = allocate_positions(int(rows[-1]), frame)
     made.game[:] = np.repeat(np.arange(len(games)), counts)
     packed, ends = pack(tapes)
-    lenses, lens_of = _lenses(games, frame)
+    boards = [(tape[1], tape[2], tape[4] & layout.WRAPPED) for tape in tapes]
+    lenses, lens_of = lenses_for(np.array(boards, np.int64), frame)
     longest = max(game.turns for game in games)
     kinds = np.full((1, layout.MAX_SNAKES), CALLER, np.uint8)
     asked = Asked(packed, ends, rows, offsets, every, CALLER if teacher is None else teacher, lenses, lens_of)
@@ -145,7 +148,7 @@ def positions_of(
 def _flat(made: Positions) -> tuple[NDArray[Any], ...]:
     fields = made._asdict()
     del fields["game"]
-    return tuple({**fields, "planes": made.planes.reshape(len(made), -1)}.values())
+    return tuple({**fields, "planes": made.planes.reshape(len(made), math.prod(made.planes.shape[1:]))}.values())
 
 
 def _lived(games: Sequence[StoredGame], most: int) -> NDArray[np.int64]:
@@ -160,7 +163,7 @@ def _offsets(games: Sequence[StoredGame], most: int, seats: Seats, every: int, s
     """Return where each seat's sampled turns begin, int64[G, most]; _UNUSED for seats that are not wanted."""
     offsets = np.full((len(games), most), _UNUSED, np.int64)
     for index, game in enumerate(games):
-        wanted: Sequence[int] = range(len(game.players))
+        wanted: Sequence[int] = range(len(game.deaths))
         if seats == "winner":
             wanted = () if game.winner is None else (game.winner,)
         elif seats == "learn":
@@ -174,13 +177,14 @@ def _offset(key: str, every: int) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % every
 
 
-def _lenses(games: Sequence[StoredGame], frame: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _check(games: Sequence[StoredGame], frame: int) -> None:
     for game in games:
+        seats = game.tape[3]
+        if len(game.deaths) != seats or any(not 0 <= seat < seats for seat in game.seats_to_learn):
+            raise DataError(f"its fields are not of the {seats} seats that its tape has", where=f"game {game.game_id}")
         if max(game.tape[1:3]) > frame:
             raise DataError(
                 f"its board of {game.tape[1]}x{game.tape[2]} is larger than the frame of {frame}",
                 where=f"game {game.game_id}",
                 remedy="Leave it out, or ask for a larger frame.",
             )
-    boards = [(game.tape[1], game.tape[2], game.tape[4] & layout.WRAPPED) for game in games]
-    return lenses_for(np.array(boards, np.int64), frame)

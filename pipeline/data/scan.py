@@ -32,6 +32,7 @@ from pipeline.engine.layout import (
 )
 from pipeline.engine.open_cells import is_open
 from pipeline.engine.tape_playing import REFUSED, begin_tape, play_tape_turn
+from pipeline.engine.tape_reading import HEAD_BYTES
 from schemas.errors import DataError
 
 OPENING_TURNS: Final = 6
@@ -94,7 +95,7 @@ def workspace(tapes: Sequence[bytes]) -> Records:
         DataError: one is no tape at all.
     """
     for index, tape in enumerate(tapes):
-        if len(tape) < 4:
+        if len(tape) < HEAD_BYTES:
             raise DataError(f"{len(tape)} bytes are no tape", where=f"game {index}", remedy="Set the game aside.")
     sides = [max(tape[axis] for tape in tapes) if tapes else 3 for axis in (1, 2, 3)]
     width, height, snakes = min(sides[0], layout.MAX_SIDE), min(sides[1], layout.MAX_SIDE), sides[2]

@@ -128,7 +128,7 @@ class GameStore:
         """
         with self._locked():
             self._refresh()
-        return sum((known.counts for known in self._files.values()), StoreCounts())
+        return sum((self._files[name].counts for name in sorted(self._files)), StoreCounts())
 
     def prune(self, now: datetime) -> int:
         """Remove whole files, the oldest first, until no more than `max_games` are left, and all whose newest game
