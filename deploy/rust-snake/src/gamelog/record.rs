@@ -1,0 +1,218 @@
+//! The record of one game in hand, and the line it becomes.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::api::{Point, Request, SnakeText};
+
+/// How large the frames of one game may grow before the game is given up.
+const MOST_BYTES: usize = 8 << 20;
+
+#[derive(Serialize)]
+struct SnakeLine {
+    id: String,
+    name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SettingsLine {
+    food_spawn_chance: i32,
+    minimum_food: i32,
+    hazard_damage_per_turn: i32,
+    shrink_every_n_turns: i32,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    format: &'static str,
+    game_id: &'a str,
+    ruleset: &'a str,
+    map: &'a str,
+    source: &'a str,
+    timeout_ms: u32,
+    settings: SettingsLine,
+    width: u32,
+    height: u32,
+    you: usize,
+    snakes: &'a [SnakeLine],
+    outcome: &'static str,
+    turns: i64,
+    started_at: String,
+    ended_at: String,
+    frames: Box<RawValue>,
+}
+
+/// A game in hand; `seen` is when it was last heard of.
+pub struct Record {
+    pub seen: SystemTime,
+    started: SystemTime,
+    you: usize,
+    snakes: Vec<SnakeLine>,
+    index: HashMap<String, usize>,
+    frames: String,
+    full: bool,
+    turn: i64,
+    food: Vec<Point>,
+    hazards: Vec<Point>,
+}
+
+impl Record {
+    /// Begins a record; frames come by `add`.
+    pub fn of(request: &Request, now: SystemTime) -> Self {
+        let mut record = Self {
+            seen: now,
+            started: now,
+            you: 0,
+            snakes: Vec::new(),
+            index: HashMap::new(),
+            frames: String::new(),
+            full: false,
+            turn: 0,
+            food: Vec::new(),
+            hazards: Vec::new(),
+        };
+        record.meet(request);
+        record
+    }
+
+    pub fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Gives every snake not seen before its index.
+    fn meet(&mut self, request: &Request) {
+        for snake in &request.board.snakes {
+            self.number(snake);
+        }
+        self.you = self.number(&request.you);
+    }
+
+    fn number(&mut self, snake: &SnakeText) -> usize {
+        if let Some(&known) = self.index.get(&snake.id) {
+            return known;
+        }
+        self.index.insert(snake.id.clone(), self.snakes.len());
+        self.snakes.push(SnakeLine { id: snake.id.clone(), name: snake.name.clone() });
+        self.snakes.len() - 1
+    }
+
+    /// Appends the frame of a request, unless that turn has been seen.
+    pub fn add(&mut self, request: &Request) {
+        let first = self.frames.is_empty();
+        if self.full || (!first && request.turn <= self.turn) {
+            return;
+        }
+        self.meet(request);
+        if !first {
+            self.frames.push(',');
+        }
+        let living = &request.board.snakes;
+        self.write(format_args!("{{\"t\":{},\"s\":[", request.turn));
+        self.add_list(living, |record, snake| {
+            let (head, length) = (snake.body.first().copied().unwrap_or_default(), snake.body.len());
+            let index = record.index[&snake.id];
+            record.write(format_args!("[{index},{},{length},{},{}]", snake.health, head.x, head.y));
+        });
+        self.frames.push(']');
+        if first || request.turn != self.turn + 1 {
+            self.frames.push_str(",\"b\":[");
+            self.add_list(living, |record, snake| {
+                let index = record.index[&snake.id];
+                record.write(format_args!("[{index},"));
+                record.add_points(&snake.body);
+                record.frames.push(']');
+            });
+            self.frames.push(']');
+        }
+        self.add_changed(request);
+        self.frames.push('}');
+        self.turn = request.turn;
+        if self.frames.len() > MOST_BYTES {
+            (self.frames, self.full) = ("x".into(), true);
+        }
+    }
+
+    /// Food and hazards, where they differ from the frame before.
+    fn add_changed(&mut self, request: &Request) {
+        if self.food != request.board.food {
+            self.frames.push_str(",\"f\":");
+            self.add_points(&request.board.food);
+            self.food.clone_from(&request.board.food);
+        }
+        if self.hazards != request.board.hazards {
+            self.frames.push_str(",\"z\":");
+            self.add_points(&request.board.hazards);
+            self.hazards.clone_from(&request.board.hazards);
+        }
+    }
+
+    fn add_points(&mut self, points: &[Point]) {
+        self.frames.push('[');
+        self.add_list(points, |record, point| record.write(format_args!("{},{}", point.x, point.y)));
+        self.frames.push(']');
+    }
+
+    fn add_list<T>(&mut self, items: &[T], mut add: impl FnMut(&mut Self, &T)) {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.frames.push(',');
+            }
+            add(self, item);
+        }
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments) {
+        // Writing to a String cannot fail.
+        let _ = self.frames.write_fmt(text);
+    }
+
+    /// The finished game's line, with its line break.
+    pub fn line(self, end: &Request, ended: SystemTime) -> Result<String, String> {
+        if self.full {
+            return Err(format!("its frames take more than {MOST_BYTES} bytes"));
+        }
+        let (game, numbers) = (&end.game, &end.game.ruleset.settings);
+        let frames = RawValue::from_string(format!("[{}]", self.frames)).map_err(|error| error.to_string())?;
+        let line = Line {
+            format: "ouroboros-game-log/1",
+            game_id: &game.id,
+            ruleset: &game.ruleset.name,
+            map: &game.map,
+            source: &game.source,
+            timeout_ms: game.timeout,
+            settings: SettingsLine {
+                food_spawn_chance: numbers.food_spawn_chance,
+                minimum_food: numbers.minimum_food,
+                hazard_damage_per_turn: numbers.hazard_damage_per_turn,
+                shrink_every_n_turns: numbers.royale.shrink_every_n_turns,
+            },
+            width: end.board.width,
+            height: end.board.height,
+            you: self.you,
+            outcome: outcome(end, self.snakes.len() == 1),
+            snakes: &self.snakes,
+            turns: self.turn.max(end.turn),
+            started_at: humantime::format_rfc3339_millis(self.started).to_string(),
+            ended_at: humantime::format_rfc3339_millis(ended).to_string(),
+            frames,
+        };
+        serde_json::to_string(&line).map(|text| text + "\n").map_err(|error| error.to_string())
+    }
+}
+
+/// Judges the game by who lives at its end; a game that was always alone is lost with its snake's life.
+fn outcome(end: &Request, alone: bool) -> &'static str {
+    let you = end.board.snakes.iter().any(|snake| snake.id == end.you.id);
+    let others = end.board.snakes.iter().any(|snake| snake.id != end.you.id);
+    match (you, others) {
+        (true, false) if !alone => "win",
+        (false, true) => "loss",
+        (false, false) if alone => "loss",
+        _ => "draw",
+    }
+}

@@ -1,0 +1,85 @@
+//! A Battlesnake server that plays Ouroboros' champion network. See README.md.
+
+mod api;
+mod bench;
+mod board;
+mod contract;
+mod decision;
+mod encoder;
+mod gamelog;
+mod model;
+mod offline;
+mod options;
+mod roster;
+mod rules;
+mod safe;
+mod server;
+mod slots;
+mod worker;
+
+use std::env;
+use std::io::{self, BufWriter};
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use crate::gamelog::GameLog;
+use crate::options::{Command, HELP, Options};
+use crate::roster::Roster;
+use crate::server::Server;
+use crate::slots::ENCODER_ID;
+use crate::worker::Worker;
+
+/// What the user can mend: arguments, the model, the port.
+const USAGE: u8 = 2;
+/// A failure while serving.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, why)) => {
+            eprintln!("rust-snake: {why}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run() -> Result<(), (u8, String)> {
+    let mend = |why: String| (USAGE, why);
+    let options = options::read(env::args_os().skip(1)).map_err(mend)?;
+    let output = BufWriter::new(io::stdout());
+    match options.command {
+        Command::Help => print!("{HELP}"),
+        Command::Version => println!("rust-snake {}, encoder {ENCODER_ID}", env!("CARGO_PKG_VERSION")),
+        Command::Encode => offline::encode(io::stdin().lock(), output, options.floats).map_err(mend)?,
+        Command::Decide => offline::decide(io::stdin().lock(), output, options.model.as_deref()).map_err(mend)?,
+        Command::Bench => {
+            let model = options.model.ok_or_else(|| mend("bench measures a model; name one by --model".into()))?;
+            bench::run(&model, options.decisions).map_err(mend)?;
+        }
+        Command::Serve => return serve(options),
+    }
+    Ok(())
+}
+
+fn serve(options: Options) -> Result<(), (u8, String)> {
+    let mend = |why: String| (USAGE, why);
+    let worker = options.model.map(Worker::start).transpose().map_err(mend)?;
+    let games = match options.games {
+        Some(folder) => Some(Arc::new(GameLog::open(&folder, Box::new(SystemTime::now)).map_err(mend)?)),
+        None => None,
+    };
+    let listener = TcpListener::bind((options.host.as_str(), options.port)).map_err(|error| {
+        mend(format!("cannot listen on {}:{}: {error}; choose another by --port or PORT", options.host, options.port))
+    })?;
+    if let Some(worker) = &worker {
+        eprintln!("model {}", worker.card.model_id);
+    }
+    let (margin, verbose, roster) = (options.margin, options.verbose, Mutex::new(Roster::default()));
+    let server = Server { worker, games, margin, verbose, roster };
+    let failed = |error: io::Error| (FAILED, error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(server.serve(listener)).map_err(failed)
+}

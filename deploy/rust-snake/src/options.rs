@@ -1,0 +1,149 @@
+//! The command line and the environment.
+
+use std::env::{self, VarError};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+pub const HELP: &str = "\
+A Battlesnake server that plays Ouroboros' champion network.
+
+Usage: rust-snake [--port N] [--model FILE] [...]     answer games until SIGTERM
+       rust-snake encode [--floats] < requests.jsonl  print what the network is shown, as hex
+       rust-snake decide [--model FILE] < requests.jsonl
+                                                      print each move with its logits and value
+       rust-snake bench [--model FILE] [--decisions N]
+                                                      measure decisions and this process's memory
+
+  --model FILE       the network [RUST_SNAKE_MODEL, champion.onnx]
+  --without-model    play the safe moves of the built-in heuristic only
+  --port N           0 takes a free one, which the ready line names [PORT, 8000]
+  --host ADDRESS     [0.0.0.0]
+  --games-dir DIR    append each finished game to a file in DIR [OUROBOROS_GAMES_DIR, none]
+  --margin-ms N      what of the game's time-out is kept for the way to the game server [100]
+  --verbose          tell every move on stderr
+  --version          also tells the encoder that models must be made for
+";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    Help,
+    Version,
+    Serve,
+    Encode,
+    Decide,
+    Bench,
+}
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub struct Options {
+    pub command: Command,
+    /// None: without a network.
+    pub model: Option<PathBuf>,
+    pub host: String,
+    pub port: u16,
+    pub games: Option<PathBuf>,
+    pub margin: Duration,
+    pub verbose: bool,
+    pub floats: bool,
+    pub decisions: usize,
+}
+
+/// Reads them; what is not given has the default that `HELP` names in brackets.
+///
+/// # Errors
+/// An unknown argument or a malformed value, in words.
+pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, String> {
+    let mut options = Options {
+        command: Command::Serve,
+        model: Some(variable("RUST_SNAKE_MODEL")?.unwrap_or_else(|| "champion.onnx".into()).into()),
+        host: "0.0.0.0".into(),
+        port: match variable("PORT")? {
+            Some(text) => text.parse().map_err(|_| format!("PORT is {text:?}, no number from 0 to 65535"))?,
+            None => 8000,
+        },
+        games: variable("OUROBOROS_GAMES_DIR")?.map(PathBuf::from),
+        margin: Duration::from_millis(100),
+        verbose: false,
+        floats: false,
+        decisions: 2000,
+    };
+    parse(&mut Parser::from_args(arguments), &mut options).map_err(|error| format!("{error}; see --help"))?;
+    Ok(options)
+}
+
+/// A variable of the environment; an empty one counts as absent.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(error) => Err(format!("{name}: {error}")),
+    }
+}
+
+fn parse(parser: &mut Parser, options: &mut Options) -> Result<(), lexopt::Error> {
+    let mut first = true;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Value(word) if first => options.command = command(&word.string()?)?,
+            Arg::Long("model") => options.model = Some(parser.value()?.into()),
+            Arg::Long("without-model") => options.model = None,
+            Arg::Long("port") => options.port = parser.value()?.parse()?,
+            Arg::Long("host") => options.host = parser.value()?.string()?,
+            Arg::Long("games-dir") => {
+                options.games = Some(PathBuf::from(parser.value()?)).filter(|path| !path.as_os_str().is_empty());
+            }
+            Arg::Long("margin-ms") => options.margin = Duration::from_millis(parser.value()?.parse()?),
+            Arg::Long("verbose") => options.verbose = true,
+            Arg::Long("floats") if options.command == Command::Encode => options.floats = true,
+            Arg::Long("decisions") if options.command == Command::Bench => {
+                options.decisions = parser.value()?.parse::<usize>()?.max(1);
+            }
+            Arg::Long("help") | Arg::Short('h') => options.command = Command::Help,
+            Arg::Long("version") => options.command = Command::Version,
+            other => return Err(other.unexpected()),
+        }
+        first = false;
+    }
+    Ok(())
+}
+
+fn command(word: &str) -> Result<Command, lexopt::Error> {
+    match word {
+        "encode" => Ok(Command::Encode),
+        "decide" => Ok(Command::Decide),
+        "bench" => Ok(Command::Bench),
+        _ => Err(format!("{word:?} is no command").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, read};
+
+    #[test]
+    fn arguments_are_read() {
+        let options = read(["bench", "--model", "m.onnx", "--decisions", "7"].map(Into::into)).unwrap();
+        assert_eq!((options.command, options.decisions), (Command::Bench, 7));
+        assert_eq!(options.model.unwrap().to_str(), Some("m.onnx"));
+        assert!(read(["--without-model"].map(Into::into)).unwrap().model.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for (arguments, says) in [
+            (&["play"][..], "\"play\" is no command"),
+            (&["--port", "70000"], "70000"),
+            (&["--floats"], "--floats"),
+            (&["encode", "decide"], "decide"),
+            (&["--model"], "--model"),
+        ] {
+            let error = read(arguments.iter().map(Into::into)).unwrap_err();
+            assert!(error.contains(says) && error.contains("--help"), "{error}");
+        }
+    }
+}

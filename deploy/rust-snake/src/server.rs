@@ -1,0 +1,187 @@
+//! The Battlesnake API over HTTP.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::api::{self, MOVES, Request};
+use crate::decision::Question;
+use crate::gamelog::GameLog;
+use crate::model::best_move;
+use crate::roster::Roster;
+use crate::worker::Worker;
+
+/// The largest request that is read; those of the largest official boards stay below 100 KB.
+const MOST_BODY: usize = 4 << 20;
+/// How long a request's head or body may take.
+const READING: Duration = Duration::from_secs(10);
+/// How long requests in flight are waited for at the end.
+const DRAIN: Duration = Duration::from_millis(800);
+/// The time-out of a game that names none.
+const USUAL_TIMEOUT: Duration = Duration::from_millis(500);
+
+const ABOUT: &str =
+    r##"{"apiversion":"1","author":"ouroboros","color":"#7a3e9d","head":"evil","tail":"hook","version":"1.0.0"}"##;
+
+type Answer = Result<String, (StatusCode, String)>;
+
+/// What the server answers with.
+pub struct Server {
+    /// None: every move is the safe one.
+    pub worker: Option<Worker>,
+    /// None: games are not kept.
+    pub games: Option<Arc<GameLog>>,
+    /// What of a game's time-out is left to the network between us and the game server.
+    pub margin: Duration,
+    /// Whether every move is told on stderr.
+    pub verbose: bool,
+    pub roster: Mutex<Roster>,
+}
+
+impl Server {
+    /// Answers until SIGTERM or SIGINT, then finishes the requests in flight.
+    ///
+    /// # Errors
+    /// The listener or the signals cannot be used.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (server, open) = (Arc::new(self), GracefulShutdown::new());
+        eprintln!("listening on {}", listener.local_addr()?);
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => server.clone().talk(stream, &open),
+                    // Out of file handles, or a caller gone already: neither ends the server.
+                    Err(error) => {
+                        eprintln!("rust-snake: a connection was not accepted: {error}");
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                },
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        drop(listener);
+        let _ = tokio::time::timeout(DRAIN, open.shutdown()).await; // who has not finished by then is cut off
+        Ok(())
+    }
+
+    fn talk(self: Arc<Self>, stream: tokio::net::TcpStream, open: &GracefulShutdown) {
+        let _ = stream.set_nodelay(true); // only slower without
+        let service = service_fn(move |request| {
+            let server = self.clone();
+            async move { Ok::<_, Infallible>(server.respond(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(300)) // between requests, too
+            .serve_connection(TokioIo::new(stream), service);
+        let watched = open.watch(connection);
+        tokio::spawn(async move {
+            let _ = watched.await; // a caller that has gone away needs no answer
+        });
+    }
+
+    async fn respond(&self, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+        let received = Instant::now();
+        let answer = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/") => Ok(ABOUT.to_owned()),
+            (&Method::POST, "/start" | "/move" | "/end") => self.play(request, received).await,
+            (_, "/" | "/start" | "/move" | "/end") => Err((StatusCode::METHOD_NOT_ALLOWED, "wrong method".into())),
+            _ => Err((StatusCode::NOT_FOUND, "there is GET /, POST /start, /move and /end".into())),
+        };
+        let (status, kind, text) = match answer {
+            Ok(text) => (StatusCode::OK, "application/json", text),
+            Err((status, why)) => (status, "text/plain; charset=utf-8", why),
+        };
+        let mut response = Response::new(Full::from(text));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    }
+
+    async fn play(&self, request: hyper::Request<Incoming>, received: Instant) -> Answer {
+        let command = request.uri().path().to_owned();
+        let body = tokio::time::timeout(READING, Limited::new(request.into_body(), MOST_BODY).collect())
+            .await
+            .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the body did not come".to_owned()))?
+            .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, format!("the body could not be read: {error}")))?;
+        let request = api::read(&body.to_bytes()).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+        match command.as_str() {
+            "/start" => self.start(&request),
+            "/move" => return self.choose(&request, received).await,
+            _ => self.end(request).await,
+        }
+        Ok("{}".to_owned())
+    }
+
+    fn seats(&self, request: &Request) -> usize {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner).seats(request, Instant::now())
+    }
+
+    fn start(&self, request: &Request) {
+        self.seats(request);
+        if let Some(games) = &self.games {
+            games.start(request);
+        }
+    }
+
+    async fn choose(&self, request: &Request, received: Instant) -> Answer {
+        let question = Question::of(request, self.seats(request)).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+        let (direction, how) = match self.ask(&question, received + self.budget(request)).await {
+            Ok(known) => known,
+            Err(why) => (question.safe_move(), format!("safe: {why}")),
+        };
+        if let Some(games) = &self.games {
+            games.add(request);
+        }
+        if self.verbose {
+            let (game, turn, took) = (&request.game.id, request.turn, received.elapsed());
+            eprintln!("game {game} turn {turn}: {}, {how}, {took:?}", MOVES[direction]);
+        }
+        Ok(format!(r#"{{"move":"{}"}}"#, MOVES[direction]))
+    }
+
+    /// The network's move and what it thinks, or why there is none.
+    async fn ask(&self, question: &Question, deadline: Instant) -> Result<(usize, String), String> {
+        let worker = self.worker.as_ref().ok_or("no model")?;
+        let seen = question.observation_for(&worker.card)?;
+        let verdict = worker.ask(seen, deadline).await.inspect_err(|why| eprintln!("rust-snake: {why}"))?;
+        let direction = best_move(&verdict.logits, question.board.legal_moves());
+        Ok((direction, format!("value {:.3}", verdict.value)))
+    }
+
+    /// How long the network may take; half the time-out at least, where that is shorter than the margin allows.
+    fn budget(&self, request: &Request) -> Duration {
+        let timeout = match request.game.timeout {
+            0 => USUAL_TIMEOUT,
+            milliseconds => Duration::from_millis(milliseconds.into()),
+        };
+        timeout.saturating_sub(self.margin).max(timeout / 2)
+    }
+
+    /// Answers even if the game could not be kept: that is ours to repair, not the caller's.
+    async fn end(&self, request: Request) {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner).forget(&request);
+        let Some(games) = self.games.clone() else { return };
+        let game = request.game.id.clone();
+        // Syncing a file takes as long as the disk does; other games are answered meanwhile.
+        let kept = tokio::task::spawn_blocking(move || games.end(&request)).await;
+        if let Err(why) = kept.unwrap_or_else(|error| Err(error.to_string())) {
+            eprintln!("rust-snake: game {game} was not recorded: {why}");
+        }
+    }
+}

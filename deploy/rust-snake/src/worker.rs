@@ -1,0 +1,71 @@
+//! The network on a thread of its own, so that a slow answer never keeps the server from answering in time.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::contract::Card;
+use crate::encoder::Observation;
+use crate::model::{Model, Verdict};
+
+struct Job {
+    seen: Box<Observation>,
+    deadline: Instant,
+    answer: oneshot::Sender<Result<Verdict, String>>,
+}
+
+/// A running network; questions are answered in the order in which they come.
+pub struct Worker {
+    pub card: Card,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Worker {
+    /// Loads the model on a new thread and waits until it stands.
+    ///
+    /// # Errors
+    /// As `Model::load`.
+    pub fn start(path: PathBuf) -> Result<Self, String> {
+        let (jobs, asked) = mpsc::channel();
+        let (tell, loaded) = mpsc::channel();
+        // tract's state cannot move between threads: it is made where it is used.
+        let work = move || match Model::load(&path) {
+            Ok(mut model) => {
+                if tell.send(Ok(model.card.clone())).is_ok() {
+                    answer_all(&mut model, &asked);
+                }
+            }
+            Err(why) => drop(tell.send(Err(why))),
+        };
+        thread::Builder::new().name("network".into()).spawn(work).map_err(|error| error.to_string())?;
+        let card = loaded.recv().map_err(|_| "the network's thread ended while it loaded the model".to_owned())??;
+        Ok(Self { card, jobs })
+    }
+
+    /// Asks what the network says; waits until `deadline` at most.
+    ///
+    /// # Errors
+    /// No answer in time, or none at all; the words say which.
+    pub async fn ask(&self, seen: Observation, deadline: Instant) -> Result<Verdict, String> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || "the network's thread has ended".to_owned();
+        self.jobs.send(Job { seen: Box::new(seen), deadline, answer }).map_err(|_| gone())?;
+        match tokio::time::timeout_at(deadline.into(), answered).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) => Err(gone()),
+            Err(_) => Err("the network did not answer in time".into()),
+        }
+    }
+}
+
+fn answer_all(model: &mut Model, asked: &mpsc::Receiver<Job>) {
+    for job in asked {
+        // Questions that waited too long are passed over, lest those behind them come too late as well.
+        if Instant::now() < job.deadline {
+            drop(job.answer.send(model.evaluate(&job.seen)));
+        }
+    }
+}
