@@ -13,7 +13,7 @@ EXTRA_TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && printf trai
 extras = $(if $(strip $(1)),[$(subst $(eval) ,$(comma),$(strip $(1)))])
 comma := ,
 
-.PHONY: run test lint types contracts tests go-tests warm bench soak clean
+.PHONY: run test lint types contracts tests go-tests rust-tests warm bench soak clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m pipeline.engine.warm games
@@ -52,6 +52,10 @@ warm: $(VENV)/.test
 
 go-tests:
 	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./...'
+
+# One profile for everything: the network's crates take minutes to compile, and a second profile would double that.
+rust-tests:
+	cd deploy/rust-snake && PATH="$$HOME/.cargo/bin:$$PATH" sh -c 'cargo fmt --check && cargo clippy --quiet --release --all-targets -- -D warnings && cargo test --quiet --release'
 
 tests: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist worksteal
