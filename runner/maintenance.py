@@ -3,12 +3,15 @@
 import contextlib
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from runner.flow.runtime import Runtime
-from runner.store import retention
+from runner.store import presence, retention
 
+LOOP = "maintenance"
 BATCH = 500
 FIRST_TURN_AFTER_S = 120.0
 """Not while a start is busy with what is due."""
@@ -21,6 +24,8 @@ class Cleaned:
 
     rows: int
     run_folders: int
+    unremovable: tuple[str, ...]
+    """Run folders that are too old and could not be removed, with the reason; their rows stay."""
 
 
 class Maintenance:
@@ -35,17 +40,21 @@ class Maintenance:
         if self._first:
             self._first = False
             return FIRST_TURN_AFTER_S
-        self.clean_up(self._runtime.clock.now())
+        now = self._runtime.clock.now()
+        cleaned = self.clean_up(now)
+        if cleaned.unremovable:
+            with self._runtime.store.write() as session:
+                presence.troubled(session, LOOP, _told(cleaned.unremovable), now)
         return self._runtime.settings.storage.maintenance_interval_hours * 3600
 
     def clean_up(self, now: datetime) -> Cleaned:
         """Remove run folders, then rows, then give space back. Several may do so at once: each finds what is left.
+        A run folder that cannot be removed holds up nothing but its own rows.
 
         Raises:
             StateError: the database cannot be used.
-            OSError: a run folder cannot be removed.
         """
-        folders = self._remove_run_folders(now)
+        folders, unremovable = self._remove_run_folders(now)
         rows = 0
         while True:
             with self._runtime.store.write() as session:
@@ -55,19 +64,41 @@ class Maintenance:
                 break
         retention.give_back_space(self._runtime.store)
         _log.info("Housekeeping: %s rows and %s run folders removed", rows, folders)
-        return Cleaned(rows, folders)
+        if unremovable:
+            _log.warning("%s", _told(unremovable))
+        return Cleaned(rows, folders, unremovable)
 
-    def _remove_run_folders(self, now: datetime) -> int:
-        removed = 0
+    def _remove_run_folders(self, now: datetime) -> tuple[int, tuple[str, ...]]:
+        """How many were removed, and which could not be, in words."""
+        removed, left = 0, dict[int, str]()
         while True:
             with self._runtime.store.read() as session:
-                folders = retention.expired_run_folders(session, self._runtime.settings.storage, now, BATCH)
-            for folder in folders:
-                if folder.path.exists():
-                    with contextlib.suppress(FileNotFoundError):  # another one cleans up at this moment
-                        shutil.rmtree(folder.path)
-                    removed += 1
+                storage = self._runtime.settings.storage
+                folders = retention.expired_run_folders(session, storage, now, BATCH, passing_over=left)
             if not folders:
-                return removed
+                return removed, tuple(left.values())
+            gone = []
+            for folder in folders:
+                try:
+                    removed += _remove(folder.path)
+                    gone.append(folder.execution_id)
+                except OSError as error:
+                    left[folder.execution_id] = f"{error.filename or folder.path}: {error.strerror}"
+            if not gone:
+                continue
             with self._runtime.store.write() as session:
-                retention.mark_run_folders_removed(session, [folder.execution_id for folder in folders], now)
+                retention.mark_run_folders_removed(session, gone, now)
+
+
+def _remove(folder: Path) -> bool:
+    """Remove a folder; False if it is gone already."""
+    if not folder.exists():
+        return False
+    with contextlib.suppress(FileNotFoundError):  # another one cleans up at this moment
+        shutil.rmtree(folder)
+    return True
+
+
+def _told(unremovable: Sequence[str]) -> str:
+    more = f", and {len(unremovable) - 1} more" if len(unremovable) > 1 else ""
+    return f"a run folder is too old and cannot be removed: {unremovable[0]}{more}"

@@ -128,6 +128,7 @@ def execution_as_dictionary(record: ExecutionRecord) -> dict[str, Any]:
         "worker_reason": record.worker_reason,
         "attempt": record.attempt,
         "pipeline_state": record.state.model_dump(mode="json"),
+        "resource_usage": record.usage.model_dump(mode="json") if record.usage else None,
         "run_dir": str(record.run_dir),
     }
 

@@ -24,6 +24,7 @@ from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.instance import InstanceLock
 from runner.logs import start_logging, stop_logging
+from runner.maintenance import LOOP as HOUSEKEEPING
 from runner.maintenance import Maintenance
 from runner.notify.channels import configured
 from runner.notify.courier import Courier
@@ -205,7 +206,7 @@ class Service:
         self._courier_background = Background("courier", self.deliver, 600, self._clock, self.store)
         return [
             self._courier_background,
-            Background("maintenance", maintenance.turn, 3600, self._clock, self.store),
+            Background(HOUSEKEEPING, maintenance.turn, 3600, self._clock, self.store),
             Background(LOOP, GameCounter(self.runtime).turn, 600, self._clock, self.store),
             Background("dead-man", self._ping, 120, self._clock, self.store),
         ]

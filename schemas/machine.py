@@ -40,7 +40,6 @@ class GpuState(Frozen):
     finding: GpuFinding
     detail: str
     """In plain words: device names, or why none can be used."""
-    device_count: int = Field(default=0, ge=0)
     free_memory_gb: float | None = None
     total_memory_gb: float | None = None
     utilisation_percent: float | None = None

@@ -60,12 +60,11 @@ def prune() -> None:
     with opened() as (settings, store):
         clock = SystemClock()
         runtime = Runtime(settings, store, clock, Outbound([], settings.notifications))
-        try:
-            cleaned = Maintenance(runtime).clean_up(clock.now())
-        except OSError as error:
-            raise MachineError(
-                f"a run folder cannot be removed: {error.strerror}",
-                where=str(error.filename),
-                remedy="Run it as the user whom the daemon runs as.",
-            ) from error
+        cleaned = Maintenance(runtime).clean_up(clock.now())
     click.echo(f"{cleaned.rows:,} rows and {cleaned.run_folders:,} run folders removed")
+    if cleaned.unremovable:
+        raise MachineError(
+            f"{len(cleaned.unremovable)} run folders cannot be removed",
+            where="; ".join(cleaned.unremovable[:3]),
+            remedy="Run it as the user whom the daemon runs as.",
+        )

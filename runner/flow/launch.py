@@ -216,7 +216,8 @@ class LaunchRuns:
         )
         try:
             handle = self._launcher.launch(request, execution.run_dir, self._runtime.clock.monotonic_s())
-        except WorkerError as error:
+        except (WorkerError, OSError) as error:
+            # The intent stands in the history: whatever kept the worker from starting, it ends there as a failed run.
             self._watch.settle_unlaunched(execution, run.schedule, str(error), now)
             return
         self._runtime.reach("launch.spawned")

@@ -253,7 +253,6 @@ def _state(looks: list[_Look]) -> GpuState:
     return GpuState(
         finding=GpuFinding.BUSY if best.busy else GpuFinding.USABLE,
         detail=words,
-        device_count=len(looks),
         free_memory_gb=best.free_gb,
         total_memory_gb=best.total_gb,
         utilisation_percent=best.utilisation_percent,

@@ -221,6 +221,9 @@ def _facts(result: ExecutionResult) -> list[tuple[str, str]]:
     if usage.samples:
         facts.append(("Peak memory", f"{usage.peak_memory_mb:,.0f} MB in {usage.peak_processes} processes"))
         facts.append(("CPU", f"{usage.mean_cpu_percent:.0f} % of a core on average, {usage.cpu_time_s:,.0f} s in all"))
+    if usage.peak_gpu_memory_mb is not None:
+        mean = "" if usage.mean_gpu_percent is None else f", {usage.mean_gpu_percent:.0f} % in use on average"
+        facts.append(("GPU", f"{usage.peak_gpu_memory_mb:,.0f} MB at its peak{mean}"))
     if result.will_retry_at:
         facts.append(("Next attempt", minute(result.will_retry_at)))
     return facts

@@ -1,6 +1,6 @@
 """What is too old is removed, a batch at a time, so that the daemon's own writes never wait long."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,16 +77,23 @@ def prune(session: Session, settings: StorageSettings, now: datetime, limit: int
     )
 
 
-def expired_run_folders(session: Session, settings: StorageSettings, now: datetime, limit: int) -> list[RunFolder]:
+def expired_run_folders(
+    session: Session, settings: StorageSettings, now: datetime, limit: int, passing_over: Collection[int] = ()
+) -> list[RunFolder]:
     """Folders of finished runs to be deleted by the caller, who then calls `mark_run_folders_removed`; deleting one
-    that is gone already must be harmless, for a crash may fall between the two."""
+    that is gone already must be harmless, for a crash may fall between the two.
+
+    Args:
+        passing_over: executions whose folders could not be deleted just now.
+    """
     days = min(settings.keep_run_folders_days, settings.keep_occurrences_days)
-    rows = session.execute(
+    found = session.execute(
         select(ExecutionRow.id, ExecutionRow.run_dir)
         .where(ExecutionRow.completed_at < now - timedelta(days=days), ExecutionRow.run_dir_removed_at.is_(None))
         .order_by(ExecutionRow.completed_at)
-        .limit(limit)
+        .limit(limit + len(passing_over))
     )
+    rows = [row for row in found if row[0] not in passing_over][:limit]
     return [RunFolder(execution_id, path) for execution_id, path in rows]
 
 

@@ -78,21 +78,20 @@ class Launcher:
         Raises:
             WorkerError: the folder was used before, or it or the process cannot be made.
         """
-        folder = _folder(run_dir)
-        if folder.read_claim() is not None:
-            raise WorkerError("this run folder has been used already", where=str(run_dir), remedy="Use a new one.")
         try:
-            folder.create()
-            folder.write_request(request)
-            pid = _spawn(folder)
+            folder, pid = _begun(request, run_dir)
         except OSError as error:
-            raise WorkerError(
-                f"cannot launch a worker: {error.strerror}", where=str(run_dir), remedy="Check disk and limits."
-            ) from error
-        identity = identity_of(pid)  # never None: nobody but us can reap it, so it is there, be it as a zombie
-        if identity is None:
-            raise WorkerError("a worker vanished while it was started", where=str(run_dir))
-        return self._watch(WorkerHandle(folder, Root(identity, _mark(folder)), ours=True, known_since_s=monotonic_s))
+            raise _not_launched(run_dir, error) from error
+        try:
+            identity = identity_of(pid)
+            assert identity is not None, "nobody but us can reap it, so it is there, be it as a zombie"
+            root = Root(identity, _mark(folder))
+            return self._watch(WorkerHandle(folder, root, ours=True, known_since_s=monotonic_s))
+        except BaseException as error:  # no file or thread to be had: a worker that nobody watches must not work
+            _end_unwatched(pid)
+            if isinstance(error, OSError | RuntimeError):
+                raise _not_launched(run_dir, error) from error
+            raise
 
     def recover(self, run_dir: Path, monotonic_s: float) -> Recovered:
         """Find out what became of a run that an earlier daemon recorded as started, and decide it for good.
@@ -233,7 +232,10 @@ class Launcher:
 
 def _folder(run_dir: Path) -> RunDir:
     # Resolved, as the path is also the mark by which a run's processes are known to a later daemon.
-    return RunDir(run_dir.resolve())
+    try:
+        return RunDir(run_dir.resolve())
+    except (OSError, RuntimeError):  # links in a circle, say: no process was ever started there
+        return RunDir(run_dir.absolute())
 
 
 def _mark(folder: RunDir) -> str:
@@ -256,6 +258,29 @@ def _spawn(folder: RunDir) -> int:
         setsigmask=[],
         setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP],
     )
+
+
+def _begun(request: RunRequest, run_dir: Path) -> tuple[RunDir, int]:
+    folder = _folder(run_dir)
+    claim = folder.read_claim()
+    if isinstance(claim, Unreadable):
+        raise WorkerError(f"cannot launch a worker: {claim.reason}", where=str(run_dir), remedy="Mend the folder.")
+    if claim is not None:
+        raise WorkerError("this run folder has been used already", where=str(run_dir), remedy="Use a new one.")
+    folder.create()
+    folder.write_request(request)
+    return folder, _spawn(folder)
+
+
+def _not_launched(run_dir: Path, error: OSError | RuntimeError) -> WorkerError:
+    words = error.strerror if isinstance(error, OSError) else str(error)
+    return WorkerError(f"cannot launch a worker: {words}", where=str(run_dir), remedy="Check disk and limits.")
+
+
+def _end_unwatched(pid: int) -> None:
+    """KILL and reap a child of ours, which leads its own group, and all that it may have started."""
+    os.killpg(pid, signal.SIGKILL)  # nobody but us can reap it, so the number is still its own
+    os.waitpid(pid, 0)
 
 
 def _told(folder: RunDir) -> tuple[PipelineState | None, RunResult | None, str]:

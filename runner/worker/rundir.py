@@ -25,7 +25,6 @@ from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
-from schemas.errors import WorkerError
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
@@ -202,27 +201,26 @@ class RunDir:
             os.close(descriptor)
 
     def read_stop(self) -> str | None:
-        """Why the worker was asked to stop; None: it was not."""
+        """Why the worker was asked to stop ("" where that cannot be read); None: it was not."""
         try:
             return self.stop_path.read_text(encoding="utf-8", errors="replace").strip()
-        except FileNotFoundError:
-            return None
+        except OSError:
+            return "" if os.path.lexists(self.stop_path) else None
 
     def log_tail(self, lines: int = 30) -> list[str]:
         """The last lines of the worker's log, [] without one; reads at most the last 64 KiB.
 
-        Raises:
-            WorkerError: the log is there and cannot be read.
+        Of a log that cannot be read the one line says so: how a run ended must not hang on it.
         """
         try:
             with self.log_path.open("rb") as handle:
                 size = handle.seek(0, os.SEEK_END)
                 handle.seek(max(0, size - 65536))
                 return handle.read().decode("utf-8", errors="replace").splitlines()[-lines:]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise WorkerError(f"cannot read a run's log: {error.strerror}", where=str(self.log_path)) from error
+            return [f"(the log cannot be read: {error.strerror}, {self.log_path})"]
 
     def _read(self, name: str, model: type[_Model]) -> _Model | Unreadable | None:
         path = self.path / name

@@ -68,15 +68,18 @@ class Sampler:
         self._interval_s = interval_s
 
     def watch(self, root: Root) -> None:
-        """Begin a run's account; the first sample is taken within one interval."""
+        """Begin a run's account; the first sample is taken within one interval.
+
+        Raises:
+            RuntimeError: no thread can be started; nothing is watched.
+        """
         with self._lock:
-            self._accounts.setdefault(root.mark, _Account(root=root))
             if self._thread is None:
-                self._wake = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._loop, args=(self._wake,), name="worker-sampling", daemon=True
-                )
-                self._thread.start()
+                wake = threading.Event()
+                thread = threading.Thread(target=self._loop, args=(wake,), name="worker-sampling", daemon=True)
+                thread.start()  # may fail: then the next run's tries again
+                self._wake, self._thread = wake, thread
+            self._accounts.setdefault(root.mark, _Account(root=root))
 
     def unwatch(self, root: Root) -> None:
         """Forget a run; the thread ends with the last one."""

@@ -225,3 +225,54 @@ def _all_dead(world: World):
         return all(run.handle.exit_code is not None for run in world.daemon.steps.watch.runs.values())
 
     return dead
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("the launcher itself", "Input/output error"),
+        ("a file in place of the run folders", "cannot launch a worker"),
+        ("links in a circle in place of the run folders", "cannot launch a worker"),
+    ],
+)
+def test_a_run_that_cannot_even_be_tried_ends_as_a_failed_execution(world, monkeypatch, harm, said):
+    world.save(schedule("hourly", "0 * * * *", max_retries=0))
+    world.start()
+    runs = world.service.settings.runs_dir
+
+    def refuse(*_):
+        raise OSError(5, "Input/output error")
+
+    world.clock.advance(HOUR)
+    with monkeypatch.context() as patch:
+        if harm == "the launcher itself":
+            patch.setattr("runner.worker.launch.Launcher.launch", refuse)
+        else:
+            runs.rmdir()
+            runs.symlink_to(runs) if harm.startswith("links") else runs.touch()
+        world.turn()
+    with world.store.read() as session:
+        (run,) = history.recent(session, 10, "hourly")
+    assert run.status is ExecutionStatus.FAILED
+    assert said in run.error_message
+    assert run.failure_class is FailureClass.RESOURCE
+    assert not world.daemon.steps.watch.under_way
+    if harm != "the launcher itself":
+        runs.unlink()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: world.lines("ledger.txt") and world.is_quiet(), "the next run, as if nothing had been")
+
+
+def test_a_log_that_cannot_be_read_holds_up_no_settlement(world):
+    world.save(schedule("hourly", "0 * * * *", job="until_stopped"))
+    world.start()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: world.lines("ledger.txt"), "the run")
+    (folder,) = world.service.settings.runs_dir.iterdir()
+    (folder / "worker.log").unlink()
+    (folder / "worker.log").mkdir()
+    world.daemon.steps.watch.cancel_occurrence(1)
+    world.turn_until(world.is_quiet, "its end")
+    with world.store.read() as session:
+        (run,) = history.recent(session, 10, "hourly")
+    assert run.completed_at is not None

@@ -21,7 +21,7 @@ from schemas.machine import GpuFinding, GpuState, ResourceRequirements
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-GPU = GpuState(finding=GpuFinding.USABLE, detail="a test's GPU", device_count=1, free_memory_gb=80, total_memory_gb=80)
+GPU = GpuState(finding=GpuFinding.USABLE, detail="a test's GPU", free_memory_gb=80, total_memory_gb=80)
 
 
 @pytest.fixture

@@ -11,15 +11,19 @@ import pytest
 
 from migrations.upgrade import upgrade
 from runner import cli
+from runner.clock import SystemClock
 from runner.commands import doctor
-from runner.store import commands, history, queue
+from runner.flow.runtime import Runtime
+from runner.maintenance import Maintenance
+from runner.notify.outbound import Outbound
+from runner.store import commands, history, presence, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule
 from schemas.errors import MachineError
-from schemas.execution import ExecutionResult, Outcome
+from schemas.execution import ExecutionResult, Outcome, ResourceUsage
 from schemas.model import PipelineState
-from schemas.settings import Settings
+from schemas.settings import Settings, get_config
 
 LATIN = '{"name": "n\u00e4chtlich"}'.encode("latin-1")
 
@@ -123,6 +127,49 @@ def test_pruning_by_hand_removes_what_is_too_old_and_nothing_else(store, tmp_pat
     assert "0 rows and 0 run folders removed" in capsys.readouterr().out
 
 
+def test_a_run_folder_that_cannot_be_removed_holds_up_no_other(store, tmp_path, capsys, monkeypatch):
+    settings(tmp_path, storage={"keep_run_folders_days": 1, "keep_occurrences_days": 10, "keep_decisions_days": 5})
+    now = datetime.now(UTC)
+    for number, days in enumerate((20, 19, 18, 17), start=1):
+        a_run(store, tmp_path / "runs" / str(number), now - timedelta(days=days))
+    real = shutil.rmtree
+
+    def refusing(folder: Path) -> None:
+        if folder.name in ("1", "3"):  # root may remove everything, so permissions would refuse nothing
+            raise PermissionError(13, "Permission denied", str(folder))
+        real(folder)
+
+    monkeypatch.setattr("runner.maintenance.shutil.rmtree", refusing)
+    monkeypatch.setattr("runner.maintenance.BATCH", 1)
+    assert cli.run(["db", "prune"]) == 2
+    out, err = capsys.readouterr()
+    assert "4 rows and 2 run folders removed" in out
+    assert "2 run folders cannot be removed" in err
+    assert f"{tmp_path / 'runs' / '1'}: Permission denied" in err
+    with store.read() as session:
+        assert [run.run_dir.name for run in history.recent(session, 10)] == ["3", "1"]
+    runtime = Runtime(get_config(), store, SystemClock(), Outbound([], Settings().notifications))
+    maintenance = Maintenance(runtime)
+    maintenance.turn()
+    maintenance.turn()  # the first one waits
+    with store.read() as session:
+        (loop,) = presence.loops(session)
+    assert loop.name == "maintenance"
+    assert "a run folder is too old and cannot be removed" in loop.last_error
+    assert loop.last_error.endswith("and 1 more")
+    monkeypatch.setattr("runner.maintenance.shutil.rmtree", real)
+    assert cli.run(["db", "prune"]) == 0
+    assert "4 rows and 2 run folders removed" in capsys.readouterr().out
+
+
+def test_the_history_tells_what_a_run_took(store, tmp_path, capsys):
+    a_run(store, tmp_path / "runs" / "1", datetime.now(UTC))
+    assert cli.run(["history", "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    took = json.loads(line)["resource_usage"]
+    assert (took["peak_gpu_memory_mb"], took["mean_gpu_percent"], took["peak_memory_mb"]) == (2048.0, 87.5, 100.0)
+
+
 def a_run(store: Store, folder: Path, at: datetime) -> None:
     schedule = TrainingSchedule(name="nightly", cron_expression="0 2 * * *")
     folder.mkdir(parents=True)
@@ -144,6 +191,7 @@ def a_run(store: Store, folder: Path, at: datetime) -> None:
             outcome=Outcome.SUCCEEDED,
             success=True,
             state=PipelineState(),
+            usage=ResourceUsage(samples=2, peak_memory_mb=100, peak_gpu_memory_mb=2048, mean_gpu_percent=87.5),
             run_dir=folder,
         )
         history.settle(session, ended)

@@ -92,7 +92,7 @@ def test_a_usable_gpu():
     state = probe(FakeNvml([card("NVIDIA L4")])).look()
     assert state.finding is GpuFinding.USABLE
     assert state.detail == "NVIDIA L4, 20.0 of 24.0 GiB free"
-    assert (state.device_count, state.free_memory_gb, state.total_memory_gb) == (1, 20.0, 24.0)
+    assert (state.free_memory_gb, state.total_memory_gb) == (20.0, 24.0)
     assert (state.utilisation_percent, state.other_processes) == (3.0, 0)
 
 
@@ -145,7 +145,7 @@ def test_only_visible_devices_count():
     cards = [card("Small", free=2), card("Large", free=40, total=48, uuid="GPU-1")]
     assert "Large" in probe(FakeNvml(cards)).look().detail
     state = probe(FakeNvml(cards), environment={"CUDA_VISIBLE_DEVICES": "0"}).look()
-    assert (state.device_count, state.free_memory_gb) == (1, 2.0)
+    assert state.free_memory_gb == 2.0
 
 
 @pytest.mark.parametrize(

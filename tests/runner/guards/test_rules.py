@@ -18,8 +18,8 @@ from schemas.machine import (
 )
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-GPU = GpuState(finding=GpuFinding.USABLE, detail="a card", device_count=1, free_memory_gb=20, total_memory_gb=24)
-BUSY = GpuState(finding=GpuFinding.BUSY, detail="a card, 2 other processes on it", device_count=1, free_memory_gb=1)
+GPU = GpuState(finding=GpuFinding.USABLE, detail="a card", free_memory_gb=20, total_memory_gb=24)
+BUSY = GpuState(finding=GpuFinding.BUSY, detail="a card, 2 other processes on it", free_memory_gb=1)
 NO_GPU = GpuState(finding=GpuFinding.ABSENT, detail="this machine has no NVIDIA GPU")
 NEEDS = ResourceRequirements(
     min_free_memory_gb=4, min_free_disk_gb=10, max_cpu_usage_percent=80, max_load_per_core=2, min_free_gpu_memory_gb=8

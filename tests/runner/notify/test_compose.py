@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from runner.notify import compose
-from schemas.execution import Outcome
+from schemas.execution import Outcome, ResourceUsage
 from schemas.message import MessageKind
 from schemas.model import PipelineState
 from schemas.notification import NotificationSettings
@@ -18,6 +18,15 @@ def test_a_completion_states_the_win_rate_with_its_games(result, schedule, win_r
     assert "56.1%" in message.subject
     assert message.recipients == ["snake@example.com", "boss@example.com"]
     assert message.log_tail == []
+
+
+def test_a_completion_states_what_the_run_took_of_the_gpu(result, schedule, settings):
+    took = ResourceUsage(samples=3, peak_memory_mb=100, peak_gpu_memory_mb=2048, mean_gpu_percent=87.4)
+    facts = dict(compose.run_ended(result(usage=took), schedule, [], settings).facts)
+    assert facts["GPU"] == "2,048 MB at its peak, 87 % in use on average"
+    silent = took.model_copy(update={"mean_gpu_percent": None})
+    assert dict(compose.run_ended(result(usage=silent), schedule, [], settings).facts)["GPU"] == "2,048 MB at its peak"
+    assert "GPU" not in dict(compose.run_ended(result(), schedule, [], settings).facts)
 
 
 def test_a_win_rate_without_games_is_never_told(failed, schedule, settings):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from runner.worker import launch
 from runner.worker.exitcodes import WorkerExit
 from runner.worker.identity import stat_fields
 from runner.worker.launch import Launcher
@@ -83,6 +84,38 @@ def test_a_folder_that_cannot_be_made_is_a_worker_error(bench, request_for, tmp_
     (tmp_path / "file").touch()
     with pytest.raises(WorkerError, match="cannot launch"):
         bench.launcher.launch(request_for("worker_jobs:succeed"), tmp_path / "file" / "run", time.monotonic())
+
+
+def test_links_in_a_circle_are_a_worker_error(bench, request_for, tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(WorkerError, match="cannot launch"):
+        bench.launcher.launch(request_for("worker_jobs:succeed"), tmp_path / "circle" / "run", time.monotonic())
+
+
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [
+        ("runner.worker.launch.identity_of", OSError(24, "Too many open files")),
+        ("runner.worker.launch.identity_of", WorkerError("cannot tell processes apart")),
+        ("runner.worker.sampling.threading.Thread.start", RuntimeError("can't start new thread")),
+    ],
+)
+def test_a_worker_that_cannot_be_watched_is_ended_at_once(bench, request_for, tmp_path, monkeypatch, what, problem):
+    pids = []
+    spawn = launch._spawn
+    monkeypatch.setattr(launch, "_spawn", lambda folder: pids.append(spawn(folder)) or pids[-1])
+
+    def refuse(*_):
+        raise problem
+
+    monkeypatch.setattr(what, refuse)
+    with pytest.raises(WorkerError, match=r"cannot launch a worker: .*(files|thread)|cannot tell"):
+        bench.launcher.launch(request_for("worker_jobs:wait_for_stop"), tmp_path / "run", time.monotonic())
+    monkeypatch.undo()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pids[0], 0)
 
 
 def test_a_revoked_run_never_works(bench, request_for, tmp_path):

@@ -111,6 +111,22 @@ def test_the_first_reason_to_stop_stays(folder):
     assert folder.read_stop() == "shutdown"
 
 
+def test_a_log_that_cannot_be_read_says_so_in_its_place(folder):
+    folder.log_path.mkdir()
+    assert folder.log_tail() == [f"(the log cannot be read: Is a directory, {folder.log_path})"]
+
+
+def test_a_stop_file_that_cannot_be_read_is_a_request_all_the_same(folder):
+    folder.stop_path.mkdir()
+    assert folder.read_stop() == ""
+
+
+def test_a_file_in_the_folders_place_tells_nothing(tmp_path):
+    (tmp_path / "run").touch()
+    folder = RunDir(tmp_path / "run")
+    assert (folder.read_stop(), folder.log_tail(), folder.read_result()) == (None, [], None)
+
+
 def test_the_tail_of_a_long_log(folder):
     folder.log_path.write_text("".join(f"line {number}\n" for number in range(50_000)))
     assert folder.log_tail(3) == ["line 49997", "line 49998", "line 49999"]
