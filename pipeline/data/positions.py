@@ -30,19 +30,8 @@ Seats = Literal["all", "winner", "learn"]
 _UNUSED: Final = -1
 
 
-class Positions(NamedTuple):
-    """M positions, each seen by one living snake before its move.
-
-    planes u8[M, 12, 11, 11], features u8[M, 32], context u8[M, 16]: `engine.planes`. masks bool[M, 4]: the moves that
-    neither wall nor staying body forbids, all True where there is none. moves u8[M]: the move played, or the teacher's.
-    outcome f32[M], as `VectorEnvironment` rewards it: +1 the row's snake was the sole survivor, 0 it died together with
-    the last others or lived on with others when the game was cut, -1 it died while others lived on, or alone in a
-    solo game. survived u16[M]: turns it still lived through, its last one included (at most 65,535), and died
-    bool[M]: whether it died then; if not, the game ended and how long it could have lived is unknown. territory
-    u8[M, 121]: who lies on each cell of the frame HORIZON turns later (or at the game's end, if that comes first):
-    0 nobody, 1 the row's snake, 2 another; occupation so far ahead is what room to move depends on, while at
-    the very end hardly more than the winner lies anywhere. game int64[M]: index of its game; turns i32[M], seats u8[M].
-    """
+class _Arrays(NamedTuple):
+    """The fields of `Positions`."""
 
     planes: NDArray[np.uint8]
     features: NDArray[np.uint8]
@@ -57,6 +46,23 @@ class Positions(NamedTuple):
     turns: NDArray[np.int32]
     seats: NDArray[np.uint8]
 
+
+class Positions(_Arrays):
+    """M positions, each seen by one living snake before its move.
+
+    planes u8[M, 12, 11, 11], features u8[M, 32], context u8[M, 16]: `engine.planes`. masks bool[M, 4]: the moves that
+    neither wall nor staying body forbids, all True where there is none. moves u8[M]: the move played, or the teacher's.
+    outcome f32[M], as `VectorEnvironment` rewards it: +1 the row's snake was the sole survivor, 0 it died together with
+    the last others or lived on with others when the game was cut, -1 it died while others lived on, or alone in a
+    solo game. survived u16[M]: turns it still lived through, its last one included (at most 65,535), and died
+    bool[M]: whether it died then; if not, the game ended and how long it could have lived is unknown. territory
+    u8[M, 121]: who lies on each cell of the frame HORIZON turns later (or at the game's end, if that comes first):
+    0 nobody, 1 the row's snake, 2 another; occupation so far ahead is what room to move depends on, while at
+    the very end hardly more than the winner lies anywhere. game int64[M]: index of its game; turns i32[M], seats u8[M].
+    """
+
+    __slots__ = ()
+
     def __len__(self) -> int:
         """Rows, not fields; `_fields` still names those."""
         return int(self.moves.shape[0])
@@ -64,6 +70,10 @@ class Positions(NamedTuple):
     def rows(self, chosen: Any) -> "Positions":
         """Return the rows that an index array, mask or slice chooses."""
         return Positions(*(array[chosen] for array in self))
+
+    def _replace(self, **fields: Any) -> "Positions":
+        # The inherited one counts fields by `len`.
+        return Positions(**{**self._asdict(), **fields})
 
 
 def allocate_positions(count: int, frame: int = FRAME) -> Positions:

@@ -71,4 +71,5 @@ def strategy_diversity(openings: NDArray[np.int64]) -> float:
     if most < 2:
         return 0.0
     shares = np.unique_counts(played).counts / len(played)
-    return float(max(0.0, -(shares * np.log(shares)).sum() / np.log(most)))
+    # Rounding may leave the interval by a bit.
+    return float(np.clip(-(shares * np.log(shares)).sum() / np.log(most), 0, 1))

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.arena.arena import Finished
@@ -91,6 +91,7 @@ def test_a_cut_tape_is_refused_by_its_number(games: list[StoredGame]) -> None:
         scan(tapes)
 
 
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_altered_bytes_are_read_as_the_plain_reader_reads_them_or_refused(
     games: list[StoredGame], data: st.DataObject
