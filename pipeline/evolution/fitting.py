@@ -15,7 +15,7 @@ from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.diary import Diary, Eta
 from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitReport, Progress
 from pipeline.evolution.learner import Learner, Plan
-from pipeline.evolution.losses import Divisors, Losses
+from pipeline.evolution.losses import Divisors, Losses, total_of
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from pipeline.evolution.world import World
 from schemas.errors import TrainingError
@@ -129,13 +129,13 @@ class Fitting:
             self._tend()
         if progress.step == 0:  # not one step of this epoch was made: there is nothing new to judge
             return ended
-        validation = self._validate()
-        if validation is None:
+        sums = self._validate()
+        if sums is None:
             return FitEnd.STOP
-        if not math.isfinite(validation.total):
+        if not all(map(math.isfinite, sums)):
             self._go_back()
             return None
-        self._close_epoch(validation)
+        self._close_epoch(self._learner.validation_losses(sums))
         return ended
 
     def _step(self, order: Plan) -> bool:
@@ -144,8 +144,7 @@ class Fitting:
         part = slice(progress.step * self._per_step, min((progress.step + 1) * self._per_step, self._usable))
         rate = progress.pace(self._phase.learning_rate).rate(progress.steps)
         made = self._learner.step(Plan(order.rows[part], order.symmetries[part]), progress.steps, rate)
-        loss = Losses.mean(made.sums, made.divisors).total
-        if progress.is_lost(loss) or not made.taken:
+        if progress.is_lost(total_of(made.sums, made.divisors)) or not made.taken:
             return False
         progress.sums = [a + b for a, b in zip(progress.sums, made.sums, strict=True)]
         progress.policy_weight += made.divisors.policy
@@ -172,8 +171,8 @@ class Fitting:
             return Plan(rows, np.zeros(self._rows, np.uint8))
         return Plan(rows, chance.integers(0, 8, self._rows, dtype=np.uint8))
 
-    def _validate(self) -> Losses | None:
-        """The losses over all held-back rows; None when a stop was asked for meanwhile."""
+    def _validate(self) -> list[float] | None:
+        """The losses added up over all held-back rows; None when a stop was asked for meanwhile."""
         begun, learner, network = time.monotonic(), self._learner, self._learner.network
         self._world.align(network)
         network.eval()
@@ -185,7 +184,7 @@ class Fitting:
             sums = learner.validate(first, sums)
         network.train()
         self._validation_s = time.monotonic() - begun
-        return learner.validation_losses(sums)
+        return sums
 
     def _close_epoch(self, validation: Losses) -> None:
         progress = self._progress

@@ -1,7 +1,7 @@
 """How far a network is from what it should say: policy, value and the two auxiliary tasks."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ SURVIVAL_WEIGHT: Final = 0.2
 TERRITORY_WEIGHT: Final = 0.2
 """Auxiliary tasks shape the trunk early (after Wu 2019, "Accelerating self-play learning in Go", 4.1) and must not
 lead: together less than the policy's share once it has learned."""
+
+Loss = TypeVar("Loss", Tensor, float)
 
 
 class Sums(NamedTuple):
@@ -82,12 +84,20 @@ def _policy(logits: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
 
 def total(sums: Sums, divisors: Divisors) -> Tensor:
     """Return the weighted loss that is minimised."""
-    auxiliary = VALUE_WEIGHT * sums.value + SURVIVAL_WEIGHT * sums.survival + TERRITORY_WEIGHT * sums.territory
-    return sums.policy / divisors.policy + auxiliary / divisors.rows
+    return sums.policy / divisors.policy + _auxiliary(sums.value, sums.survival, sums.territory) / divisors.rows
+
+
+def total_of(sums: Sequence[float], divisors: Divisors) -> float:
+    """The same of plain numbers in the order of `Sums`; they need not be finite."""
+    return sums[0] / divisors.policy + _auxiliary(sums[1], sums[2], sums[3]) / divisors.rows
+
+
+def _auxiliary(value: Loss, survival: Loss, territory: Loss) -> Loss:
+    return VALUE_WEIGHT * value + SURVIVAL_WEIGHT * survival + TERRITORY_WEIGHT * territory
 
 
 class Losses(Frozen):
-    """Mean losses over weighted rows, and `accuracy`: the share of rows whose move was found."""
+    """Mean losses over weighted rows, all finite, and `accuracy`: the share of rows whose move was found."""
 
     total: float
     policy: float
@@ -100,9 +110,8 @@ class Losses(Frozen):
     def mean(cls, sums: Sequence[float], divisors: Divisors) -> Self:
         """The means of sums in the order of `Sums`."""
         policy, value, survival, territory, right = sums
-        auxiliary = VALUE_WEIGHT * value + SURVIVAL_WEIGHT * survival + TERRITORY_WEIGHT * territory
         return cls(
-            total=policy / divisors.policy + auxiliary / divisors.rows,
+            total=total_of(sums, divisors),
             policy=policy / divisors.policy,
             value=value / divisors.rows,
             survival=survival / divisors.rows,

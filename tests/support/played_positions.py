@@ -1,6 +1,9 @@
 """Positions of real games with a lesson in them that a tiny network learns in seconds."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.data.positions import Positions
 from pipeline.engine.batch import GameSpec
@@ -42,3 +45,8 @@ def played_positions(rows: int, *, seed: int = 1, games: int = 16) -> Positions:
         turns=np.zeros(rows, np.int32),
         seats=np.zeros(rows, np.uint8),
     )
+
+
+def changed(positions: Positions, **fields: NDArray[Any]) -> Positions:
+    """Positions with other fields; `_replace` counts a tuple's fields by `len`, which is the rows here."""
+    return Positions(**(positions._asdict() | fields))
