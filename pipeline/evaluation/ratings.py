@@ -11,7 +11,7 @@ leaves open, in equal parts. A player in several seats of a game is that often i
 Each pair of players is given half a drawn game more, so that one who never scored still has a finite rating.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, permutations, product
 from typing import Final
@@ -19,13 +19,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.players.rating import fit_elo
-
 RESAMPLES: Final = 400
 _ROUNDS: Final = 500
 _SETTLED: Final = 1e-7
+_NUMBERS_AT_ONCE: Final = 1 << 20
 NOBODY: Final = -1
-PRIOR_GAMES: Final = 0.5  # as in `fit_elo`
+PRIOR_GAMES: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,24 +57,21 @@ def rate_duels(
         seed: of the resampling of blocks.
         resamples: how often blocks are drawn anew for the intervals.
     """
-    blocks = len(scores)
-    games = float(games_per_block * blocks)
-    drawn = _resampled(blocks, seed, resamples)
-    samples = np.stack([fit_elo(np.tensordot(counts, scores, 1) / blocks, games) for counts in drawn])
-    return _with_interval(fit_elo(scores.mean(0), games), samples, confidence)
+    players = scores.shape[1]
+    pairs = np.array(list(permutations(range(players), 2)), np.int64)
+    won = scores[:, pairs[:, 0], pairs[:, 1]] * games_per_block
+    return rate_orders(Orders(pairs, won), players, confidence, seed, resamples)
 
 
 def rate_orders(orders: Orders, players: int, confidence: float, seed: int, resamples: int = RESAMPLES) -> Ratings:
     """Rate `players` players by Plackett-Luce; the other arguments as for `rate_duels`."""
     every, weights = _with_prior(orders, players)
-    strength = fit_strengths(every, weights[:-1].sum(0) + weights[-1], players)
-    samples = np.stack(
-        [
-            _elo(fit_strengths(every, counts @ weights[:-1] + weights[-1], players, strength))
-            for counts in _resampled(len(orders.weights), seed, resamples)
-        ]
-    )
-    return _with_interval(_elo(strength), samples, confidence)
+    strength = fit_strengths(every, weights.sum(0)[None], players)
+    samples = [
+        fit_strengths(every, counts @ weights[:-1] + weights[-1], players, strength)
+        for counts in _resampled(len(orders.weights), seed, resamples, every.size)
+    ]
+    return _with_interval(_elo(strength)[0], _elo(np.concatenate(samples)), confidence)
 
 
 def orders_of(players: NDArray[np.int64], ranks: NDArray[np.int64], games_per_block: int) -> Orders:
@@ -104,29 +100,32 @@ def orders_of(players: NDArray[np.int64], ranks: NDArray[np.int64], games_per_bl
 def fit_strengths(
     orders: NDArray[np.int64], weights: NDArray[np.float64], players: int, start: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """Return the strengths, geometric mean 1, that make the orders likeliest.
+    """Return the strengths, geometric mean 1, that make the orders likeliest, float64[R, players]: R fits at once.
 
     Args:
         orders: int64[K, S], best first, padded with NOBODY.
-        weights: float64[K], how often each was seen.
+        weights: float64[R, K], how often each was seen.
         players: all of whom win and lose somewhere.
-        start: strengths to begin from.
+        start: [1 or R, players], strengths to begin from.
     """
     present = orders != NOBODY
     # The last of an order is not drawn from anybody: a stage needs at least two who are left.
     stage = present[:, 1:]
-    chosen = np.where(stage, orders[:, :-1], 0)
-    wins = np.bincount(chosen.reshape(-1), (stage * weights[:, None]).reshape(-1), players)
-    strength = np.ones(players) if start is None else start
     index = np.where(present, orders, 0)
+    sits = (present.reshape(-1)[:, None] & (index.reshape(-1)[:, None] == np.arange(players))).astype(np.float64)
+    chosen = np.zeros(orders.shape)
+    chosen[:, :-1] = stage
+    wins = (weights[:, :, None] * chosen).reshape(len(weights), -1) @ sits
+    strength = np.ones((len(weights), players)) if start is None else np.tile(start, (len(weights) // len(start), 1))
     for _ in range(_ROUNDS):
-        left = np.cumsum((strength[index] * present)[:, ::-1], 1)[:, ::-1][:, :-1]
+        left = np.cumsum((strength[:, index] * present)[:, :, ::-1], 2)[:, :, ::-1][:, :, :-1]
         # Who is at place j of an order was left in every stage up to j.
-        pressure = np.cumsum(np.divide(weights[:, None], left, out=np.zeros(left.shape), where=stage), 1)
-        pressure = np.hstack([pressure, pressure[:, -1:]]) * present
-        following = wins / np.bincount(index.reshape(-1), pressure.reshape(-1), players)
-        following /= np.exp(np.log(following).mean())
-        settled = np.allclose(following, strength, rtol=_SETTLED)
+        each = np.divide(weights[:, :, None], left, out=np.zeros(left.shape), where=np.broadcast_to(stage, left.shape))
+        pressure = np.cumsum(each, 2)
+        pressure = np.concatenate([pressure, pressure[:, :, -1:]], 2)
+        following = wins / (pressure.reshape(len(weights), -1) @ sits)
+        following /= np.exp(np.log(following).mean(1, keepdims=True))
+        settled = np.allclose(following, strength, rtol=_SETTLED, atol=0)
         strength = following
         if settled:
             break
@@ -152,9 +151,13 @@ def _with_prior(orders: Orders, players: int) -> tuple[NDArray[np.int64], NDArra
     return np.vstack([orders.orders, padded]), weights
 
 
-def _resampled(blocks: int, seed: int, resamples: int) -> NDArray[np.float64]:
-    """Return how often each block is drawn in each resample, float64[resamples, blocks]."""
-    return np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), resamples).astype(np.float64)
+def _resampled(blocks: int, seed: int, resamples: int, size: int) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each block is drawn in each resample, float64[some, blocks], so many at a time that as many
+    copies of `size` numbers fit into modest memory."""
+    chance, at_once = np.random.default_rng(seed), max(1, _NUMBERS_AT_ONCE // size)
+    for first in range(0, resamples, at_once):
+        count = min(at_once, resamples - first)
+        yield chance.multinomial(blocks, np.full(blocks, 1 / blocks), count).astype(np.float64)
 
 
 def _elo(strength: NDArray[np.float64]) -> NDArray[np.float64]:
