@@ -94,7 +94,7 @@ class SelfPlayDataManager:
         moment = now or datetime.now(UTC)
         rounds = play_mix(chosen, target_games, source, self._next_seed(), moment, threads=threads, stop=stop)
         for played in rounds:
-            new += self.store.add(played.games)
+            new += self._keep(played.games, moment)
             made += played.games
             unstored += played.unstored
             if report is not None:
@@ -133,7 +133,7 @@ class SelfPlayDataManager:
             for first in range(0, games_per_pair, _PAIR_ROUND):
                 count = min(_PAIR_ROUND, games_per_pair - first)
                 games = self._play_pair(pair, count, threads, stop, moment)
-                new += self.store.add(games)
+                new += self._keep(games, moment)
                 made += games
                 unstored += count - len(games)
                 if report is not None:
@@ -141,7 +141,7 @@ class SelfPlayDataManager:
         return CollectedGames(made, new, unstored)
 
     def import_external_games(self, games: Importable, now: datetime | None = None) -> ImportedGames:
-        """Store games that were not played here.
+        """Store games that were not played here; what `settings.data` says is too old or too many goes after that.
 
         Args:
             games: a file or folder, or several (game logs of our snakes, output of the official CLI, exported engine
@@ -156,7 +156,7 @@ class SelfPlayDataManager:
         given = [games] if isinstance(games, str | Path) else list(games)
         found = [game for item in given for game in _games_of(item, moment)]
         kept = [game for game in found if isinstance(game, StoredGame)]
-        new = self.store.add(kept)
+        new = self._keep(kept, moment)
         return ImportedGames(new, len(kept) - new, [game for game in found if isinstance(game, RefusedGame)])
 
     def add_data_source(self, source: GameSource) -> None:
@@ -197,6 +197,12 @@ class SelfPlayDataManager:
     def get_data_quality_analysis(self) -> dict[str, Any]:
         """Return how good and varied the newest 5,000 games are: see `report.quality_analysis`."""
         return quality_analysis(self.store.read(newest=ANALYSED_GAMES), self.settings.data.quality_threshold)
+
+    def _keep(self, games: Sequence[StoredGame], now: datetime) -> int:
+        """Store games and remove what is beyond the settings' number and age; return how many were new."""
+        new = self.store.add(games)
+        self.store.prune(now)
+        return new
 
     def _play_pair(
         self,
