@@ -1,6 +1,6 @@
 //! The move played when no network answers: legal, with room, away from stronger heads, towards food when hungry.
 
-use crate::board::{Board, Cell};
+use crate::board::{Board, Cell, Snake};
 use crate::rules::Rules;
 
 const DEADLY: i32 = -1_000_000;
@@ -42,7 +42,7 @@ fn score(board: &Board, rules: &Rules, direction: usize) -> i32 {
 /// The cells that can be reached from `start`, each entered no sooner than its body has left, and the steps to food.
 fn flood(board: &Board, rules: &Rules, start: Cell) -> (i32, Option<i32>) {
     let mut blocked_until = vec![0; board.width * board.height];
-    for (cell, turns) in board.snakes.iter().flat_map(|snake| snake.leaving()) {
+    for (cell, turns) in board.snakes.iter().flat_map(Snake::leaving) {
         blocked_until[cell] = if rules.constrictor { usize::MAX } else { turns };
     }
     let mut seen = vec![false; blocked_until.len()];

@@ -69,3 +69,34 @@ fn answer_all(model: &mut Model, asked: &mpsc::Receiver<Job>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use super::Worker;
+    use crate::contract::Card;
+    use crate::encoder::Observation;
+
+    fn ask(jobs: mpsc::Sender<super::Job>, deadline: Instant) -> String {
+        let card = Card { model_id: "m".into(), rulesets: Vec::new(), most_snakes: 4 };
+        let worker = Worker { card, jobs };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(worker.ask(Observation::empty(), deadline)).unwrap_err()
+    }
+
+    #[test]
+    fn a_network_that_is_too_slow_is_not_waited_for() {
+        let (jobs, unheard) = mpsc::channel();
+        assert!(ask(jobs, Instant::now()).contains("in time"));
+        assert!(unheard.recv().is_ok());
+    }
+
+    #[test]
+    fn a_network_that_has_ended_is_told() {
+        let (jobs, ended) = mpsc::channel();
+        drop(ended);
+        assert!(ask(jobs, Instant::now() + Duration::from_secs(60)).contains("has ended"));
+    }
+}

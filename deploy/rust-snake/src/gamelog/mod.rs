@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_finished_game_is_one_line_and_a_torn_file_is_mended() {
         let folder = std::env::temp_dir().join(format!("rust-snake-log-{}", std::process::id()));
-        let noon = || SystemTime::UNIX_EPOCH + Duration::from_secs(12 * 3600);
+        let noon = || SystemTime::UNIX_EPOCH + Duration::from_hours(12);
         let log = GameLog::open(&folder, Box::new(noon)).unwrap();
         let path = folder.join("a_b-19700101.jsonl");
         std::fs::write(&path, "{\"torn").unwrap();
