@@ -66,9 +66,10 @@ class _Lines:
 
     def __init__(self) -> None:
         self._shown_at = time.monotonic()
+        self._line = ""
 
     def show(self, state: PipelineState) -> None:
-        """Print a line, if the last one is old enough."""
+        """Print a line, if the last one is old enough and said something else."""
         if time.monotonic() - self._shown_at < _LINE_EVERY_S:
             return
         self._shown_at = time.monotonic()
@@ -79,7 +80,10 @@ class _Lines:
             else "not judged yet"
         )
         phase = state.current_phase or state.status.value
-        _say(f"{phase} | {state.progress_percentage:.1f} % | {best} | {state.operation_details}")
+        line = f"{phase} | {state.progress_percentage:.1f} % | {best} | {state.operation_details}"
+        if line != self._line:
+            _say(line)
+        self._line = line
 
 
 def _say(message: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
 from pipeline.evolution.registry import ModelRegistry
 from pipeline.export.benchmark import PerformanceBenchmark
 from pipeline.export.onnx_export import export_onnx
@@ -81,6 +82,7 @@ def export_model(
         f"  served by {metrics['server']}: p50 {metrics['inference_time_p50_ms']:.2f} ms,"
         f" p99 {metrics['inference_time_ms']:.2f} ms, {metrics['memory_usage_mb']:.0f} MB"
     )
+    ModelPerformanceEvaluator(settings, registry=registry.shelf).note_production_check(model_id, metrics)
     for reason in metrics["reasons"]:
         tell(f"  ⚠ {reason}")
     times = (metrics["inference_time_ms"], metrics["memory_usage_mb"])

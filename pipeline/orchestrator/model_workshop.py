@@ -85,7 +85,7 @@ class ModelWorkshop:
         self.shelf: ModelShelf = self.registry.shelf
         self.device = choose_device(device)
         self.threads = prepare_cpu(settings.training_optimization.threads)
-        self.evaluator = ModelPerformanceEvaluator(settings, registry=self.shelf)
+        self.evaluator = ModelPerformanceEvaluator(settings, registry=self.shelf, now=now, player_of=self.player)
 
     def train(self, work: PhaseWork) -> PhaseResult:
         """See `Workshop.train`: what kind of phase it is follows from its data source."""
@@ -156,7 +156,9 @@ class ModelWorkshop:
     def _judge(self, card: ModelCard, trial: Trial) -> None:
         """Measure the candidate by fresh games, then let it challenge the champion."""
         player = self.player(card.id)
-        measured = self.evaluator.evaluate(player, seed=seed_for(trial.seed, "measure"), stop=trial.stop)
+        measured = self.evaluator.evaluate(
+            player, seed=seed_for(trial.seed, "measure"), threads=self.threads, stop=trial.stop
+        )
         for result in measured:
             self._tell(
                 f"  {result.opponent}, {result.snakes} snakes: {result.win_rate:.1%}"
