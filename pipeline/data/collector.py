@@ -36,8 +36,8 @@ class BattlesnakeDataCollector:
 
         Args:
             game_config: width, height (11), ruleset, map ("standard"), settings (the rules' own names), snakes (left
-                out: duels and four-player games by turns), timeout (ms a move, must be positive: the built-in
-                players answer within it on any machine, so that no move is lost to it).
+                out: duels and four-player games by turns), timeout (ms a move, checked to be positive; the built-in
+                players think for microseconds and cannot overstep it).
             parallel_processes: threads; None: one per core.
 
         Raises:

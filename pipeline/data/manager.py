@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from pipeline.arena.arena import play_matches
 from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.arena.seating import every_seating, seatings_of
+from pipeline.data.buffer import ExperienceReplayBuffer
 from pipeline.data.collected import CollectedGames, ImportedGames, RefusedGame
 from pipeline.data.external_games import stored_games, stored_log
 from pipeline.data.game_making import games_from
@@ -26,6 +27,7 @@ from schemas.settings import Settings, get_config
 
 ANALYSED_GAMES: Final = 5000
 _PAIR_ROUND: Final = 512
+_BUFFER_ROUND: Final = 200
 
 Importable = str | Path | Iterable[StoredGame | GameLog | str | Path]
 
@@ -188,7 +190,34 @@ class SelfPlayDataManager:
     def training_games(self, *, sources: Sequence[str] | None = None, newest: int | None = None) -> list[StoredGame]:
         """Return the stored games to learn from: of at least `settings.data.quality_threshold`, boards up to 11x11."""
         found = self.store.read(sources=sources, newest=newest, min_quality=self.settings.data.quality_threshold)
-        return [game for game in found if max(game.width, game.height) <= FRAME]
+        return [game for game in found if self._can_be_learned(game, sources)]
+
+    def filled_buffer(
+        self, *, sources: Sequence[str] | None = None, seed: int = 0, **options: Any
+    ) -> ExperienceReplayBuffer:
+        """Return a replay buffer as `settings.data` describes it, filled with the newest games' positions.
+
+        Args:
+            sources: only games of these.
+            seed: of its draws, and of which positions are sampled.
+            options: those of `positions_of` but its seed, which is this one: teacher, seats, every.
+
+        Raises:
+            DataError: a stored game cannot be played again.
+        """
+        data = self.settings.data
+        buffer = ExperienceReplayBuffer(data.buffer_size, data.quality_threshold, data.prioritized_sampling, seed)
+        chosen: list[list[StoredGame]] = []
+        left = data.buffer_size * int(options.get("every", 1))
+        for games in self.store.newest_first():
+            chosen.append([game for game in games if self._can_be_learned(game, sources)])
+            left -= sum(game.decisions for game in chosen[-1])
+            if left <= 0:
+                break
+        for part in reversed(chosen):
+            for first in range(0, len(part), _BUFFER_ROUND):
+                buffer.add_games(part[first : first + _BUFFER_ROUND], seed=seed, **options)
+        return buffer
 
     def get_data_statistics(self) -> dict[str, Any]:
         """Return what the store holds: see `report.data_statistics`."""
@@ -197,6 +226,10 @@ class SelfPlayDataManager:
     def get_data_quality_analysis(self) -> dict[str, Any]:
         """Return how good and varied the newest 5,000 games are: see `report.quality_analysis`."""
         return quality_analysis(self.store.read(newest=ANALYSED_GAMES), self.settings.data.quality_threshold)
+
+    def _can_be_learned(self, game: StoredGame, sources: Sequence[str] | None) -> bool:
+        good = game.quality >= self.settings.data.quality_threshold
+        return good and max(game.width, game.height) <= FRAME and (sources is None or game.source in sources)
 
     def _keep(self, games: Sequence[StoredGame], now: datetime) -> int:
         """Store games and remove what is beyond the settings' number and age; return how many were new."""
