@@ -189,7 +189,8 @@ def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> 
         finished_run(session, now)
         finished_run(session, now + DAY)
     written = administration.export(store, tmp_path / "lines", ExportFormat.JSONL)
-    assert len(written) == 12
+    assert len(written) == 15
+    assert {"executions.jsonl", "models.jsonl", "evaluations.jsonl"} <= {path.name for path in written}
     lines = [json.loads(line) for line in (tmp_path / "lines" / "executions.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [1, 2]
     assert lines[0]["pipeline_state_json"]["best_win_rate"] == 0
