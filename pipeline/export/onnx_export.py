@@ -25,11 +25,13 @@ OPSET: Final = 18
 """The exporter's native opset: others are converted from it."""
 WEIGHTS_SUFFIX: Final = ".safetensors"
 _SIMPLE = (
-    "Add", "AveragePool", "Cast", "Concat", "Conv", "Div", "Erf", "Expand",
-    "Flatten", "Gather", "GatherND", "Gemm", "GlobalAveragePool", "Greater", "LayerNormalization", "MatMul",
-    "MaxPool", "Mul", "Pad", "Pow", "ReduceMax", "ReduceMean", "Relu", "Reshape",
-    "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub",
-    "Tanh", "Transpose", "Unsqueeze",
+    "Abs", "Add", "And", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat",
+    "Constant", "Conv", "Div", "Equal", "Erf", "Expand", "Flatten", "Gather",
+    "GatherND", "Gemm", "GlobalAveragePool", "Greater", "GreaterOrEqual", "Identity", "LayerNormalization", "Less",
+    "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not",
+    "Or", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu",
+    "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze",
+    "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
 )  # fmt: skip
 SIMPLE_OPS: Final = frozenset(_SIMPLE)
 """What small runtimes (tract among them) can run; anything else is refused rather than found out in production."""

@@ -10,6 +10,7 @@ import orjson
 
 MOST_BYTES: Final = 4 << 20
 """The largest body read; the largest official boards stay below 100 KB."""
+_LINGER_S: Final = 2.0
 _REASONS: Final = {200: b"OK", 400: b"Bad Request", 404: b"Not Found", 413: b"Payload Too Large", 500: b"Server Error"}
 
 
@@ -43,7 +44,7 @@ class Connections:
     """All connections of one server: how many requests are under way, and their end."""
 
     def __init__(self, handler: Handler, complain: Callable[[str], None]) -> None:
-        self.handler: Final = handler
+        self.handler = handler
         self.complain: Final = complain
         self.open: Final[set[Connection]] = set()
         self.closing = False
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._loop: Final = asyncio.get_running_loop()
         self._waiting: Final[deque[Call | Reply]] = deque()
         self._transport: asyncio.Transport | None = None
-        self._path, self._body, self._keep = "", bytearray(), True
+        self._path, self._body, self._keep, self._refused = "", bytearray(), True, False
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,7 +88,9 @@ class Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Parse; whole requests are put in line."""
+        """Parse; whole requests are put in line. What follows a refused one is read and forgotten."""
+        if self._refused:
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -105,6 +108,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """The parser read (part of) the body."""
+        if self._refused:
+            return
         if len(self._body) + len(body) > MOST_BYTES:
             self._refuse(error_reply(413, f"the body is larger than {MOST_BYTES} bytes"))
             return
@@ -120,6 +125,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
+        if self._refused:
+            return
         self._keep = self._parser.should_keep_alive()
         path = self._path.partition("?")[0].rstrip("/") or "/"
         method = self._parser.get_method().decode("latin-1")
@@ -136,8 +143,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, reply: Reply) -> None:
-        if self._keep:
-            self._keep = False
+        if not self._refused:
+            self._keep, self._refused = False, True
             self._put(reply)
 
     def _put(self, item: Call | Reply) -> None:
@@ -174,5 +181,9 @@ class Connection(asyncio.Protocol):
             b"Connection: close\r\n" if last else b"",
         )
         self._transport.write(head + reply.body)
-        if last:
+        if last and self._refused:
+            # Closing with bytes unread would reset the connection, and the reason could be lost on its way.
+            self._transport.write_eof()
+            self._loop.call_later(_LINGER_S, self.abort)
+        elif last:
             self._transport.close()
