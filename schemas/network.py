@@ -32,9 +32,9 @@ class NeuralNetworkConfig(Adjustable):
     plain convolutions of CNN_Simple."""
     attention_heads: int = Field(default=8, ge=1, le=64)
     """Heads of the attention over pooled tokens; CNN_Simple attends once over its board cells with as many queries."""
-    ground_steps: int = Field(default=16, ge=0, le=64)
-    """Turns that fixed layers flood the board after each move and reply, telling the heads whose ground it is; 0: no
-    such layers."""
+    ground_steps: int = Field(default=14, ge=0, le=64)
+    """Turns that fixed layers flood the board after each pair of moves and replies, telling the heads whose ground it is;
+    0: no such layers, else at least 2."""
     residual_connections: bool = True
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
     batch_norm: bool = True
@@ -45,6 +45,8 @@ class NeuralNetworkConfig(Adjustable):
     def _fits_together(self) -> Self:
         if any(not 1 <= width <= 8192 for width in self.hidden_layers):
             raise ValueError("hidden_layers: widths must be 1 to 8192")
+        if self.ground_steps == 1:
+            raise ValueError("ground_steps: must be 0, or at least 2")
         attends = self.architecture_type is ArchitectureType.CNN_ATTENTION_RESIDUAL
         if attends and self.conv_channels % self.attention_heads:
             raise ValueError("conv_channels: must be a multiple of attention_heads")

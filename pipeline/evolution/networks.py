@@ -40,7 +40,7 @@ _STEMS: Final = [name.removesuffix("_up") for name in _NAMES if name.endswith("_
 DIRECTED: Final = [[_NAMES.index(f"{stem}_{way}") for stem in _STEMS] for way in _WAYS]
 """Per direction the feature slots that speak of it."""
 UNDIRECTED: Final = [index for index, name in enumerate(_NAMES) if not name.endswith(_WAYS)]
-_REPLY_WIDTH: Final = 32
+_VIEWS: Final = 16
 _MY_HEAD: Final = CHANNELS.index("my_head")
 
 
@@ -109,8 +109,8 @@ class Network(nn.Module):
         shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
         told = 0
         if config.ground_steps:
-            self.replies = nn.Linear(TOLD, _REPLY_WIDTH)
-            told = TOLD + 2 * _REPLY_WIDTH
+            self.leaves = nn.Linear(TOLD, _VIEWS)
+            told = 3 * _VIEWS
         self.from_shared = nn.Linear(shared, widths[0])
         self.from_way = nn.Linear(at_cell + len(_STEMS) + 4 + told, widths[0], bias=False)
         self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
@@ -183,13 +183,24 @@ class Network(nn.Module):
         return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
 
     def _ground(self, board: Tensor) -> Tensor:
-        """Return what the floods tell of each of my moves, [N, 4, TOLD + 2 * _REPLY_WIDTH]: against anybody anywhere,
-        and, learned from each single reply, the most and the mean over the open ones."""
-        told = survey(board, self.config.ground_steps)
-        single, possible = told[:, :, :4], told[:, :, :4, :1]
-        seen = torch.relu(self.replies(single)) * possible
-        mean = seen.sum(2) / possible.sum(2).clamp(min=1)
-        return torch.cat([told[:, :, 4], seen.amax(2), mean], 2)
+        """Return what the fixed layers tell of each of my moves, [N, 4, 3 * _VIEWS].
+
+        Learned values in -1..1 of what stands after two moves and replies: by the worst replies to my best second move
+        (minimax), by the mean over the replies, and with the opponents everywhere.
+        """
+        told, mine, replies = survey(board, self.config.ground_steps)
+        leaves = torch.tanh(self.leaves(told))
+        ours = mine.reshape(-1, 4, 4, 1, 1)
+        spread = _best_second(leaves[:, :, 16].reshape(-1, 4, 4, 1, _VIEWS), ours)[:, :, 0]
+        # [N, first, second, reply, second reply, views]
+        leaves = leaves[:, :, :16].reshape(-1, 4, 4, 4, 4, _VIEWS)
+        there = replies[:, :16].reshape(-1, 1, 1, 4, 4, 1)
+        some = there.amax(4)
+        worst = _best_second((leaves * there + (1 - there)).amin(4), ours)
+        worst = (worst * some[:, 0] + (1 - some[:, 0])).amin(2)
+        mean = _best_second((leaves * there).sum(4) / there.sum(4).clamp(min=1), ours)
+        mean = (mean * some[:, 0]).sum(2) / some[:, 0].sum(2).clamp(min=1)
+        return torch.cat([worst, mean, spread], 2)
 
     def _trunk(self, board: Tensor) -> tuple[Tensor, Tensor | None]:
         planes = self._run(self.blocks, self.stem(board))
@@ -228,6 +239,11 @@ class Network(nn.Module):
 def _as_cells(planes: Tensor) -> Tensor:
     """[N, C, H, W] -> [N, H * W, C]; free of cost where the channels lie last in memory already."""
     return planes.permute(0, 2, 3, 1).reshape(planes.shape[0], -1, planes.shape[1])
+
+
+def _best_second(values: Tensor, open_pairs: Tensor) -> Tensor:
+    """[N, first, second, ...] -> [N, first, ...]: the most over the open second moves, -1 where none is."""
+    return (values * open_pairs + open_pairs - 1).amax(2)
 
 
 def build_network(config: NeuralNetworkConfig, frame: int = FRAME) -> Network:

@@ -30,10 +30,11 @@ def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:
     return to_floats(rows).board_state
 
 
-@pytest.mark.parametrize(("snakes", "turns", "steps"), [(2, 0, 16), (2, 70, 16), (4, 40, 5), (4, 90, 20), (3, 60, 1)])
+@pytest.mark.parametrize(("snakes", "turns", "steps"), [(2, 0, 16), (2, 70, 16), (4, 40, 5), (4, 90, 20), (3, 60, 2)])
 def test_both_forms_tell_the_same(snakes: int, turns: int, steps: int) -> None:
     boards = _boards(snakes, turns)
-    assert torch.equal(survey(boards, steps), survey_by_tensors(boards, steps))
+    for compiled, ordinary in zip(survey(boards, steps), survey_by_tensors(boards, steps), strict=True):
+        assert torch.equal(compiled, ordinary)
 
 
 def _empty_board() -> torch.Tensor:
@@ -55,24 +56,62 @@ def test_the_longer_snake_takes_what_both_reach_at_once() -> None:
     _put(board, "other_lengths", 10, 5, 31 / 32)
     _put(board, "stronger_heads", 10, 5, 2 / 32)
     _put(board, "food", 1, 5, 1.0)
-    told = survey(board, 16)[0]
-    ahead = told[3, 2]
-    # We walk towards each other: five columns each, and the middle one is the longer one's; our old heads stay shut.
-    assert ahead[0] == 1
-    assert round(float(ahead[1] * 121)) == 54
-    assert round(float(ahead[2] * 121)) == 65
-    assert ahead[6] == 1, "food on the next cell is reached at once"
-    assert torch.equal(told[2], torch.zeros(REPLIES, 8)), "the move into the wall is not open"
+    told = survey(board, 16).told[0]
+    both = told[_pair("right", "right"), _pair("left", "left")]
+    # We walk towards each other: five columns are mine, and the middle one is the longer one's; old heads stay shut.
+    assert both[0] == 0
+    assert round(float(both[1] * 121)) == 54
+    assert round(float(both[2] * 121)) == 65
+    assert both[6] == 1, "food on the next cell is reached at once"
 
 
-def test_meeting_a_stronger_head_leaves_me_nothing() -> None:
+def test_a_pair_that_leaves_the_board_or_enters_a_body_is_not_open() -> None:
+    board = _facing("stronger_heads")
+    found = survey(board, 8)
+    assert found.mine[0, _pair("right", "left")] == 0, "back onto my own body"
+    assert found.mine[0, _pair("right", "right")] == 0, "onto the other head, whose body stays"
+    assert found.mine[0, _pair("right", "up")] == 1
+    assert found.replies[0, REPLIES - 1] == 1
+    assert not found.told[0, _pair("right", "left")].any()
+    edge = _empty_board()
+    _put(edge, "my_head", 0, 0, 1.0)
+    _put(edge, "my_body", 0, 0, 3 / 32)
+    assert survey(edge, 8).mine[0].nonzero().flatten().tolist() == [
+        _pair(*ways) for ways in (("up", "up"), ("up", "right"), ("right", "up"), ("right", "right"))
+    ]
+
+
+@pytest.mark.parametrize(("heads", "verdict"), [("stronger_heads", -1), ("weaker_heads", 1)])
+def test_meeting_a_head_is_lost_or_won(heads: str, verdict: int) -> None:
+    told = survey(_facing(heads), 16).told[0]
+    met = told[_pair("right", "up"), _pair("left", "up")]
+    assert met[0] == verdict, "both to the cell between us"
+    assert (met[1] > 0) == (verdict > 0)
+    assert told[_pair("up", "up"), _pair("left", "up"), 0] == 0
+    behind = told[_pair("up", "right"), _pair("left", "up")]
+    assert behind[0] == verdict, "both to the cell above that one, a turn later"
+
+
+def test_running_into_the_cell_left_behind_kills_whoever_does_it() -> None:
+    told = survey(_facing("weaker_heads"), 16).told[0]
+    assert told[_pair("up", "up"), _pair("up", "left"), 0] == 0
+    board = _facing("weaker_heads", gap=3)
+    told = survey(board, 16).told[0]
+    assert told[_pair("right", "right"), _pair("left", "up"), 0] == -1, "the weaker one's head was there before mine"
+    assert told[_pair("right", "up"), _pair("left", "left"), 0] == 1
+
+
+def _pair(first: str, second: str) -> int:
+    ways = ("up", "down", "left", "right")
+    return 4 * ways.index(first) + ways.index(second)
+
+
+def _facing(heads: str, gap: int = 2) -> torch.Tensor:
+    """My head at (4, 5), another on the same row; neither body leaves soon."""
     board = _empty_board()
     _put(board, "my_head", 4, 5, 1.0)
-    _put(board, "my_body", 4, 5, 3 / 32)
-    _put(board, "other_heads", 6, 5, 1.0)
-    _put(board, "other_bodies", 6, 5, 5 / 32)
-    _put(board, "stronger_heads", 6, 5, 3 / 32)
-    told = survey(board, 16)[0]
-    assert told[3, 2, 1] == 0, "both to the cell between us"
-    assert told[3, 0, 1] > 0
-    assert told[3, 4, 1] > 0, "against anybody anywhere nothing is certain"
+    _put(board, "my_body", 4, 5, 9 / 32)
+    _put(board, "other_heads", 4 + gap, 5, 1.0)
+    _put(board, "other_bodies", 4 + gap, 5, 9 / 32)
+    _put(board, heads, 4 + gap, 5, 1 / 32)
+    return board

@@ -13,7 +13,7 @@ ARCHITECTURES = list(ArchitectureType)
 
 
 def _config(**changed: object) -> NeuralNetworkConfig:
-    small = {"conv_channels": 8, "conv_blocks": 2, "attention_heads": 2, "hidden_layers": [12, 10], "ground_steps": 3}
+    small = {"conv_channels": 8, "conv_blocks": 2, "attention_heads": 2, "hidden_layers": [12, 10], "ground_steps": 4}
     return NeuralNetworkConfig.model_validate(small | changed)
 
 
@@ -24,7 +24,8 @@ def _inputs(rows: int = 5) -> tuple[Tensor, Tensor, Tensor]:
     board[:, 5:9] = 0
     board[torch.arange(rows), 5, 3, torch.arange(rows)] = 0.9
     board[torch.arange(rows), 7, 8, torch.arange(rows)] = 0.1
-    return board, torch.rand(rows, len(FEATURES), generator=generator), torch.rand(rows, len(CONTEXT), generator=generator)
+    features = torch.rand(rows, len(FEATURES), generator=generator)
+    return board, features, torch.rand(rows, len(CONTEXT), generator=generator)
 
 
 def _network(config: NeuralNetworkConfig) -> Network:
@@ -52,9 +53,9 @@ def test_heads_have_the_contract_s_shapes_and_every_weight_learns(
         with torch.no_grad():
             for parameter in network.parameters():
                 assert parameter.grad is not None
-                parameter -= 0.01 * parameter.grad.clamp(-1, 1)
+                parameter.sub_(0.01 * parameter.grad.clamp(-1, 1))
     lazy = [name for name, parameter in network.named_parameters() if not parameter.grad.abs().sum() > 0]  # type: ignore[union-attr]
-    assert not lazy
+    assert not lazy, lazy
 
 
 @pytest.mark.parametrize(

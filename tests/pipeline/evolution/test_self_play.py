@@ -1,0 +1,230 @@
+"""Self-play: legal moves only, learning that works, and a run that resumes bit for bit."""
+
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.engine.observe import Observations
+from pipeline.engine.players.kinds import VORONOI
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.league import League, Shares
+from pipeline.evolution.networks import Network, build_network
+from pipeline.evolution.policy import TorchPolicy, draw_moves
+from pipeline.evolution.ppo import Learner, Limits, Weights
+from pipeline.evolution.rollout import UNTAUGHT, Roller, Samples, Teaching, generalised_advantages
+from pipeline.evolution.self_play import SelfPlayReport, improve
+from schemas.errors import ModelError, TrainingError
+from schemas.network import ArchitectureType, NeuralNetworkConfig
+from schemas.optimization import TrainingOptimizationConfig
+from schemas.phases import DataSource, TrainingPhaseConfig
+from schemas.self_play import OpponentShare, SelfPlaySettings
+from schemas.settings import Settings
+
+
+def _network(seed: int = 0) -> Network:
+    torch.manual_seed(seed)
+    small = NeuralNetworkConfig(
+        architecture_type=ArchitectureType.CNN_SIMPLE, conv_channels=8, conv_blocks=1, attention_heads=1,
+        hidden_layers=[16], dropout_rate=0.1, ground_steps=4,
+    )  # fmt: skip
+    return build_network(small).eval()
+
+
+def _self_play(**changed: object) -> SelfPlaySettings:
+    small = {
+        "environments": 8, "rollout_turns": 8, "snapshot_every_updates": 2, "turn_limit": 20, "crowd_from": 0.0,
+        "heuristics": [OpponentShare(kind="hungry", weight=1)], "teacher": "voronoi",
+    }  # fmt: skip
+    return SelfPlaySettings.model_validate(small | changed)
+
+
+@functools.cache
+def _samples(turns: int = 12, share: float = 1.0, seats: int = 2) -> Samples:
+    network, settings = _network(), _self_play()
+    roller = Roller(6, seats, League(settings.heuristics, 0), Shares(0.5, 0.0), settings, 5)
+    return roller.collect(network, None, turns, Teaching(VORONOI, share))[0]
+
+
+@pytest.mark.parametrize("seats", [2, 4])
+def test_only_legal_moves_are_played_and_their_chances_are_the_network_s(seats: int) -> None:
+    samples = _samples(seats=seats)
+    rows = np.arange(len(samples.moves))
+    assert samples.masks[rows, samples.moves].all()
+    assert np.isfinite(samples.log_chances).all()
+    assert (samples.log_chances <= 0).all()
+    assert np.isfinite(samples.advantages).all()
+    assert len({len(column) for column in samples}) == 1
+    assert samples.features.any(1).all(), "no row of a seat that does not move"
+
+
+def test_the_teacher_is_asked_in_its_share_of_the_games() -> None:
+    assert (_samples(share=1.0).taught != UNTAUGHT).all()
+    some = (_samples(share=0.5).taught != UNTAUGHT).mean()
+    assert 0 < some < 1
+    assert (_samples(share=0.0).taught == UNTAUGHT).all()
+
+
+def test_advantages_by_hand() -> None:
+    values = np.array([[0.5], [0.2], [0.4]], np.float32)
+    rewards = np.array([[0.0], [1.0]], np.float32)
+    ends = np.array([[False], [True]])
+    found = generalised_advantages(values, rewards, ends, 0.9, 0.8)
+    second = 1.0 - 0.2
+    first = 0.9 * 0.2 - 0.5 + 0.9 * 0.8 * second
+    assert np.allclose(found[:, 0], [first, second])
+    open_end = generalised_advantages(values, rewards, np.array([[False], [False]]), 0.9, 0.8)
+    assert np.allclose(open_end[1, 0], 1.0 + 0.9 * 0.4 - 0.2)
+
+
+def _learn(samples: Samples, weights: Weights, parts: int, passes: int = 20) -> tuple[Network, list[float]]:
+    network = _network()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    with ThreadPoolExecutor(parts, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+        learner = Learner(network, optimizer, workers, parts)
+        losses = learner.update(samples, 32, passes, weights, Limits(1e9, 1.0), np.random.default_rng(0))
+    return network, list(losses)
+
+
+def _chance_of(network: Network, samples: Samples, moves: np.ndarray) -> float:
+    policy = TorchPolicy(network, "x")
+    symmetries = np.zeros(len(samples.moves), np.uint8)
+    logits = policy.logits(Observations(samples.planes, samples.features, samples.context, symmetries))
+    chances = torch.softmax(torch.from_numpy(np.where(samples.masks, logits, -1e9)), 1).numpy()
+    return float(chances[np.arange(len(moves)), moves].mean())
+
+
+def test_moves_that_did_well_become_likelier_whatever_the_parts() -> None:
+    samples = _samples()
+    firsts = samples.masks.argmax(1).astype(np.uint8)  # it does well to take the first legal move
+    good = np.where(samples.moves == firsts, 1.0, -1.0).astype(np.float32)
+    samples = samples._replace(advantages=good)
+    weights = Weights(1.0, 0.0, 0.0, 0.0, 10.0)
+    before = _chance_of(_network(), samples, firsts)
+    learned = [_chance_of(_learn(samples, weights, parts)[0], samples, firsts) for parts in (1, 2)]
+    assert learned[0] > before + 0.2
+    assert abs(learned[0] - learned[1]) < 0.05
+    again = _learn(samples, weights, 2)[0].state_dict()
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(again.values(), _learn(samples, weights, 2)[0].state_dict().values(), strict=True)
+    )
+
+
+def test_the_teacher_s_moves_become_likelier_and_values_come_true() -> None:
+    samples = _samples()._replace(returns=np.full(len(_samples().moves), 0.7, np.float32))
+    before = _chance_of(_network(), samples, samples.taught)
+    network, _ = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1)
+    assert _chance_of(network, samples, samples.taught) > before + 0.05
+    first = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1, passes=1)[1]
+    last = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1, passes=20)[1]
+    assert last[2] < first[2] / 2
+
+
+def test_passes_end_once_the_policy_moved_far() -> None:
+    samples = _samples()
+    network = _network()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    weights = Weights(1.0, 0.0, 0.0, 0.0, 10.0)
+    with ThreadPoolExecutor(1) as workers:
+        learner = Learner(network, optimizer, workers, 1)
+        learner.update(samples, 32, 50, weights, Limits(1e-9, 1.0), np.random.default_rng(0))
+    steps = int(next(iter(optimizer.state.values()))["step"])
+    assert 0 < steps <= len(samples.moves) // 32 + 1
+
+
+def test_draws_follow_the_chances_and_never_take_an_illegal_move() -> None:
+    legal = np.log(
+        np.array([[0.0, 0.25, 0.0, 0.75]], np.float64),
+        where=np.array([[False, True, False, True]]),
+        out=np.full((1, 4), -np.inf),
+    )
+    draws = np.linspace(0, 1, 1000, endpoint=False, dtype=np.float32)
+    moves = draw_moves(np.repeat(legal, 1000, 0), draws)
+    assert set(moves.tolist()) == {1, 3}
+    assert abs((moves == 1).mean() - 0.25) < 0.01
+    assert draw_moves(legal, np.array([np.nextafter(np.float32(1), np.float32(0))], np.float32)) == 3
+
+
+def _phase(updates: int = 5, **changed: object) -> TrainingPhaseConfig:
+    known = {"max_epochs": updates, "games_required": 10_000, "batch_size": 32, "heuristic_mix_ratio": 0.5,
+             "learning_rate": 1e-3, "data_source": DataSource.SELF_PLAY}  # fmt: skip
+    return TrainingPhaseConfig.model_validate(known | changed)
+
+
+def _run(
+    network: Network, folder: Path, stop: Callable[[], bool], phase: TrainingPhaseConfig | None = None
+) -> tuple[SelfPlayReport, list[Mapping[str, float]]]:
+    told: list[Mapping[str, float]] = []
+    settings = Settings(
+        training_optimization=TrainingOptimizationConfig(threads=2, checkpoint_interval_s=1e-6), self_play=_self_play()
+    )
+    report = improve(
+        network, phase or _phase(), settings, seed=3, checkpoints=CheckpointFolder(folder, 2),
+        report=lambda done, details, numbers: told.append(numbers), stop=stop,
+    )  # fmt: skip
+    return report, told
+
+
+@pytest.mark.parametrize("asked", [0, 40, 90])
+def test_a_stopped_run_resumes_bit_for_bit(tmp_path: Path, asked: int) -> None:
+    whole, parts = _network(), _network()
+    undisturbed, _ = _run(whole, tmp_path / "a", lambda: False)
+    times = itertools.count()
+    first, _ = _run(parts, tmp_path / "b", lambda: next(times) >= asked)
+    assert first.stopped
+    assert first.updates < undisturbed.updates
+    again = _network(9)
+    second, _ = _run(again, tmp_path / "b", lambda: False)
+    assert (second.updates, second.games, second.decisions) == (
+        undisturbed.updates,
+        undisturbed.games,
+        undisturbed.decisions,
+    )
+    assert not second.stopped
+    for (name, expected), found in zip(whole.state_dict().items(), again.state_dict().values(), strict=True):
+        assert torch.equal(expected, found), name
+
+
+def test_a_spent_time_budget_ends_the_phase_and_is_no_stop(tmp_path: Path) -> None:
+    report = improve(
+        _network(), _phase(10_000), Settings(self_play=_self_play()), seed=1, checkpoints=None,
+        report=lambda *_: None, stop=lambda: False, time_budget_s=1e-3,
+    )  # fmt: skip
+    assert not report.stopped
+    assert report.updates == 0
+
+
+def test_a_lost_loss_goes_back_and_gives_up_at_last(tmp_path: Path) -> None:
+    network = _network()
+    with torch.no_grad():
+        network.value.weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="in a row"):
+        _run(network, tmp_path, lambda: False)
+
+
+def test_other_settings_than_the_checkpoint_s_are_refused(tmp_path: Path) -> None:
+    _run(_network(), tmp_path, lambda: False, _phase(1))
+    settings = Settings(
+        training_optimization=TrainingOptimizationConfig(threads=2), self_play=_self_play(environments=12)
+    )
+    with pytest.raises(ModelError, match="games do not fit"):
+        improve(
+            _network(), _phase(2), settings, seed=3, checkpoints=CheckpointFolder(tmp_path, 2),
+            report=lambda *_: None, stop=lambda: False,
+        )  # fmt: skip
+
+
+def test_numbers_are_told(tmp_path: Path) -> None:
+    _, told = _run(_network(), tmp_path, lambda: False)
+    assert len(told) == 5
+    assert all(numbers["positions_per_s"] > 0 for numbers in told)
+    ended = [numbers for numbers in told if numbers["games"]]
+    assert ended
+    assert all({"cut", "head_on", "turns", "drawn/self"} <= numbers.keys() for numbers in ended)
+    assert any(name.startswith("won/") for numbers in ended for name in numbers)
