@@ -33,8 +33,8 @@ class NeuralNetworkConfig(Adjustable):
     attention_heads: int = Field(default=8, ge=1, le=64)
     """Heads of the attention over pooled tokens; CNN_Simple attends once over its board cells with as many queries."""
     ground_steps: int = Field(default=14, ge=0, le=64)
-    """Turns that fixed layers flood the board after each pair of moves and replies, telling the heads whose ground it is;
-    0: no such layers, else at least 2."""
+    """Turns that fixed layers flood the board after each pair of moves and replies, telling the heads whose ground it
+    is; 0: no such layers, else at least 2."""
     residual_connections: bool = True
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
     batch_norm: bool = True
