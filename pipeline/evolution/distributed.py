@@ -119,7 +119,7 @@ def run_together(
     backend = _backend(optimization.distributed_backend, device)
     threads = max(1, (optimization.threads or len(os.sched_getaffinity(0))) // processes)
     with tempfile.TemporaryDirectory() as folder:
-        group = _Group(pickle.dumps(work))
+        group = _Group(work)
         try:
             for rank in range(processes):
                 group.start(_Place(rank, processes, device.type, backend, folder, threads))
@@ -143,9 +143,12 @@ def _backend(wanted: DistributedBackend, device: torch.device) -> str:
 class _Group:
     """The child processes as their parent sees them."""
 
-    def __init__(self, work: bytes) -> None:
-        self._work: Final = work
-        self._context: Final = get_context("spawn")  # a fork would copy torch's locks, but not its threads
+    def __init__(self, work: Work) -> None:
+        self._work: Final = pickle.dumps(work)
+        # A fork of this process would copy torch's locks, but not its threads: children come from a clean process,
+        # which imports what the work needs once for all of them.
+        self._context: Final = get_context("forkserver")
+        self._context.set_forkserver_preload([type(work).__module__])
         self._children: list[Any] = []
         self._lines: list[Connection[Any, Any]] = []
 

@@ -1,5 +1,6 @@
 """Learning from positions whose right answers are known: `fit`."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,7 @@ from pipeline.evolution.lesson import Lesson, train
 from pipeline.evolution.networks import Network
 from pipeline.evolution.training_state import load_weights, weights_of
 from pipeline.evolution.world import World
-from schemas.errors import DataError
+from schemas.errors import DataError, TrainingError
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
@@ -107,9 +108,14 @@ class _Share:
         made = train(self.network, lesson, orders, device, world)
         if diary is not None:
             diary.close()
-        if not world.leads:
-            return None
-        return _Learned(made, {name: weight.numpy() for name, weight in weights_of(self.network).items()})
+        learned = {name: weight.numpy() for name, weight in weights_of(self.network).items()}
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in learned.values())).hexdigest()
+        if world.follow(digest) != digest:
+            raise TrainingError(
+                f"process {world.rank + 1} of {world.size} learned other weights than the first",
+                remedy="Train with one process (distributed_processes: 1, use_multi_gpu: false).",
+            )
+        return _Learned(made, learned) if world.leads else None
 
 
 @dataclass(frozen=True)
