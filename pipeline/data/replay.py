@@ -10,17 +10,18 @@ from pipeline.engine.encode import F_OPEN, encode_rows
 from pipeline.engine.layout import (
     ALIVE,
     ALIVE_CAUSE,
-    AREA,
     CAUSE,
     HEADER,
+    HEIGHT,
     LONGS,
     OWNER,
     RULES,
     SNAKE_WORDS,
     SNAKES,
     SOLO,
+    STRIDE,
     TURN,
-    WALL,
+    WIDTH,
     Cells,
     Longs,
     Moves,
@@ -118,10 +119,13 @@ def write_labels(mind: Mind, words: Words, cells: Cells, longs: Longs, kinds: Mo
 def keep_owners(words: Words, cells: Cells, place: NDArray[np.int16], owners: NDArray[np.uint8]) -> None:
     """Write who lies on each place of the frame: 0 nobody, else snake + 1."""
     owners[:] = 0
-    for cell in range(words[0, AREA]):
-        owner = cells[0, cell] & OWNER
-        if owner not in (0, WALL):
-            owners[place[cell]] = owner
+    width, stride = int(words[0, WIDTH]), int(words[0, STRIDE])
+    for y in range(1, words[0, HEIGHT] + 1):
+        # A row of the board is one of the frame, and no wall lies in it: the inner loop branches nowhere.
+        cell = y * stride + 1
+        start = place[cell]
+        for x in range(width):
+            owners[start + x] = cells[0, cell + x] & OWNER
 
 
 @compiled
