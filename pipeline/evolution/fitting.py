@@ -98,6 +98,7 @@ class Fitting:
             history = self._progress.history
             self._orders.diary.begin(history[-1].steps + 1 if history else 0)
         self._samples_before, self._steps_before = self._progress.samples, self._progress.steps
+        finished_before = self._progress.ended is not None
         while self._progress.ended is None:
             ended = self._epoch()
             if ended is FitEnd.STOP:
@@ -106,7 +107,7 @@ class Fitting:
             self._progress.ended = ended or self._end()
             if self._progress.ended is None:
                 self._remember()
-        if not self._resumed or self._progress.steps > self._steps_before:
+        if not finished_before:
             self._save()
         return self._close(self._progress.ended)
 
