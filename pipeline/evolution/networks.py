@@ -189,11 +189,11 @@ class Network(nn.Module):
         (minimax), by the mean over the replies, and with the opponents everywhere.
         """
         told, mine, replies = survey(board, self.config.ground_steps)
-        leaves = torch.tanh(self.leaves(told))
         ours = mine.reshape(-1, 4, 4, 1, 1)
-        spread = _best_second(leaves[:, :, 16].reshape(-1, 4, 4, 1, _VIEWS), ours)[:, :, 0]
+        anywhere = torch.tanh(self.leaves(told[:, :, 16]))
+        spread = _best_second(anywhere.reshape(-1, 4, 4, 1, _VIEWS), ours)[:, :, 0]
         # [N, first, second, reply, second reply, views]
-        leaves = leaves[:, :, :16].reshape(-1, 4, 4, 4, 4, _VIEWS)
+        leaves = torch.tanh(self.leaves(told[:, :, :16])).reshape(-1, 4, 4, 4, 4, _VIEWS)
         there = replies[:, :16].reshape(-1, 1, 1, 4, 4, 1)
         some = there.amax(4)
         worst = _best_second((leaves * there + (1 - there)).amin(4), ours)
