@@ -19,11 +19,11 @@ from pipeline.engine.layout import (
     Words,
 )
 from pipeline.engine.outcomes import file_outcome
-from pipeline.engine.rng import derive_seed
+from pipeline.engine.rng import derive_seed, turn_key
 from pipeline.engine.rules import apply_rules
 from pipeline.engine.seats import choose_moves
 from pipeline.engine.tape import hazards_print, put_start, put_turn
-from pipeline.engine.turn import begin, draw_turn, play_turn
+from pipeline.engine.turn import begin, draw_turn, play_keyed
 
 TILE: Final = 512
 
@@ -120,7 +120,6 @@ def advance_game(
     cells: Cells,
     longs: Longs,
     corpses: Words,
-    seats: Moves,
     actions: Moves,
     done: Moves,
     waiting: NDArray[np.int32],
@@ -134,8 +133,9 @@ def advance_game(
     turns: int,
     turn_limit: int,
     auto_reset: bool,
+    random: bool,
 ) -> int:
-    """Play up to `turns` turns of one slot; return how many were played."""
+    """Play up to `turns` turns of one slot, by what stands in `actions` or by random legal moves; return how many."""
     done[game] = 0
     played = 0
     for _ in range(turns):
@@ -147,11 +147,13 @@ def advance_game(
                 return played
             done[game] = 1
             continue
-        choose_moves(words, cells, longs, seats, actions, game)
+        key = turn_key(longs[game, SEED], longs[game, TURN])
+        if random:
+            choose_moves(words, cells, actions, game, key)
         if tape.shape[0] > 0:
             play_taped(words, cells, longs, corpses, actions, tape, lengths, game)
         else:
-            play_turn(words, cells, longs, corpses, actions, game)
+            play_keyed(words, cells, longs, corpses, actions, game, key)
         played += 1
         if turn_limit > 0 and longs[game, TURN] >= turn_limit:
             words[game, OVER] = 1
@@ -168,7 +170,6 @@ def advance_tile(
     cells: Cells,
     longs: Longs,
     corpses: Words,
-    seats: Moves,
     actions: Moves,
     done: Moves,
     waiting: NDArray[np.int32],
@@ -183,6 +184,7 @@ def advance_tile(
     turns: int,
     turn_limit: int,
     auto_reset: bool,
+    random: bool,
 ) -> int:
     """Advance the games first..end-1; return the turns played."""
     played = 0
@@ -192,7 +194,6 @@ def advance_tile(
             cells,
             longs,
             corpses,
-            seats,
             actions,
             done,
             waiting,
@@ -206,6 +207,7 @@ def advance_tile(
             turns,
             turn_limit,
             auto_reset,
+            random,
         )
     return played
 
@@ -216,7 +218,6 @@ def advance_parallel(
     cells: Cells,
     longs: Longs,
     corpses: Words,
-    seats: Moves,
     actions: Moves,
     done: Moves,
     waiting: NDArray[np.int32],
@@ -230,6 +231,7 @@ def advance_parallel(
     turns: int,
     turn_limit: int,
     auto_reset: bool,
+    random: bool,
 ) -> int:
     """Advance all games, tiles spread over threads; return the turns played."""
     count = words.shape[0]
@@ -241,7 +243,6 @@ def advance_parallel(
             cells,
             longs,
             corpses,
-            seats,
             actions,
             done,
             waiting,
@@ -256,5 +257,6 @@ def advance_parallel(
             turns,
             turn_limit,
             auto_reset,
+            random,
         )
     return played

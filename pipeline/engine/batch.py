@@ -26,7 +26,6 @@ from pipeline.engine.outcomes import (
 )
 from pipeline.engine.rng import derive_seed
 from pipeline.engine.rules import apply_rules, is_over
-from pipeline.engine.seats import CALLER, RANDOM_LEGAL
 from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
@@ -111,8 +110,6 @@ class Batch:
         self.turn_limit = turn_limit
         self._tile_games = tile
         self._ring: Final[OutcomeRing] = allocate_outcomes(games, outcomes_per_slot, seats, tape_bytes)
-        self._caller_seats = np.full((games, seats), CALLER, np.uint8)
-        self._random_seats = np.full((games, seats), RANDOM_LEGAL, np.uint8)
 
     @classmethod
     def uniform(cls, games: int, spec: GameSpec | None = None, **options: Any) -> Self:
@@ -199,20 +196,20 @@ class Batch:
         """
         if actions is not None:
             self.actions[:] = actions
-        return self._advance(self._caller_seats, 1)
+        return self._advance(1, random=False)
 
     def play_random(self, turns: int) -> int:
         """Let random legal snakes play `turns` turns of every slot in one compiled call; return the turns played."""
-        return self._advance(self._random_seats, turns)
+        return self._advance(turns, random=True)
 
-    def _advance(self, seats: NDArray[np.uint8], turns: int) -> int:
-        arrays = (*self.records, seats, self.actions, self.done, *self._ring)
+    def _advance(self, turns: int, *, random: bool) -> int:
+        arrays = (*self.records, self.actions, self.done, *self._ring)
         if self.threads == 1:
-            return int(advance_tile(*arrays, 0, self.games, turns, self.turn_limit, self.auto_reset))
+            return int(advance_tile(*arrays, 0, self.games, turns, self.turn_limit, self.auto_reset, random))
         previous = numba.get_num_threads()
         numba.set_num_threads(self.threads)
         try:
-            return int(advance_parallel(*arrays, self._tile_games, turns, self.turn_limit, self.auto_reset))
+            return int(advance_parallel(*arrays, self._tile_games, turns, self.turn_limit, self.auto_reset, random))
         finally:
             numba.set_num_threads(previous)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.grid import direction_at, neighbour
+from pipeline.engine.grid import direction_at, following, neighbour, step_towards, unsigned, ways_of
 from pipeline.engine.layout import (
     ALIVE,
     ALIVE_CAUSE,
@@ -32,12 +32,14 @@ from pipeline.engine.layout import (
     MAX_SIDE,
     MAX_SNAKES,
     MINIMUM_FOOD,
+    OWNER,
     ROYALE,
     RULES,
     SNAKE_WORDS,
     SNAKES,
     SOLO,
     STACK,
+    STRIDE,
     TAIL,
     TURN,
     WIDTH,
@@ -47,7 +49,6 @@ from pipeline.engine.layout import (
     Words,
 )
 from pipeline.engine.map_names import ROYALE_MAP
-from pipeline.engine.open_cells import is_open
 from pipeline.engine.planes import CONTEXT, FEATURES, PLANES
 from pipeline.engine.symmetry import FACING_UP, MOVE_TO, SWAPS_AXES
 
@@ -77,6 +78,7 @@ TRAIL: Final = np.dtype(
         ("turns", np.uint8, (MAX_SIDE * MAX_SIDE + MAX_SNAKES,)),
         ("start", np.int64, (MAX_SNAKES + 1,)),
         ("next", np.int16, (MAX_SNAKES, 4)),
+        ("open", np.uint8, (_MAX_CELLS,)),
         ("game", np.int64),
         ("longest", np.int64),
         ("second", np.int64),
@@ -85,7 +87,9 @@ TRAIL: Final = np.dtype(
     align=True,
 )
 """A game's living bodies, tail first, with the turns until each cell is left (snake s: start[s] .. start[s+1]), the
-cells each head may enter (-1: wall or body), the two greatest lengths and the sum of all."""
+cells each head may enter (-1: wall or body), whether each cell may be entered (as `open_cells.is_open` says, but asked
+for the whole board at once: cell by cell the processor guesses wrong too often), the two greatest lengths and the sum
+of all."""
 
 _P: Final = {slot.name: index for index, slot in enumerate(PLANES)}
 P_FOOD: Final = _P["food"]
@@ -122,8 +126,20 @@ def byte(value: int) -> int:
 
 
 @inlined
+def gather_open(trail: Any, words: Words, cells: Cells, game: int) -> None:
+    """Write which cells may be entered: those without owner, and the tails that move away this turn."""
+    for cell in range(words[game, AREA]):
+        trail.open[np.uint64(cell)] = cells[game, np.uint64(cell)] & OWNER == 0
+    for at in range(HEADER, HEADER + words[game, SNAKES] * SNAKE_WORDS, SNAKE_WORDS):
+        if words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + STACK] == 1:
+            trail.open[unsigned(words[game, at + TAIL])] = 1
+
+
+@inlined
 def gather(trail: Any, words: Words, cells: Cells, game: int) -> None:
     """Fill the trail of one game."""
+    gather_open(trail, words, cells, game)
+    ways, wrapped = ways_of(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
     at_entry, longest, second, bodies = 0, 0, 0, 0
     for snake in range(words[game, SNAKES]):
         trail.start[snake] = at_entry
@@ -133,14 +149,14 @@ def gather(trail: Any, words: Words, cells: Cells, game: int) -> None:
         length, stack, head = int(words[game, at + LENGTH]), int(words[game, at + STACK]), int(words[game, at + HEAD])
         cell = int(words[game, at + TAIL])
         for index in range(length - stack + 1):
-            trail.cell[at_entry] = cell
-            trail.turns[at_entry] = byte(index + stack)
+            trail.cell[unsigned(at_entry)] = cell
+            trail.turns[unsigned(at_entry)] = byte(index + stack)
             at_entry += 1
             if index < length - stack:
-                cell = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
+                cell = following(words, cells, game, cell, direction_at(cells, game, cell), ways, wrapped)
         for direction in range(4):
-            there = neighbour(words, cells, game, head, direction)
-            trail.next[snake, direction] = there if is_open(words, cells, game, there) else -1
+            there = following(words, cells, game, head, direction, ways, wrapped)
+            trail.next[snake, direction] = there if trail.open[unsigned(there)] else -1
         bodies += length
         if length > longest:
             longest, second = length, longest
@@ -159,7 +175,7 @@ def write_board(lens: Any, words: Words, cells: Cells, game: int, symmetry: int,
     place = lens.place[symmetry]
     first = int(words[game, FOOD_AT])
     for index in range(first, first + words[game, FOOD]):
-        row[P_FOOD * size + place[words[game, index]]] = 255
+        row[unsigned(P_FOOD * size + place[unsigned(words[game, index])])] = 255
     if words[game, HAZARDS] > 0:
         area = int(words[game, AREA])
         for cell in range(area):
@@ -176,21 +192,21 @@ def write_other(lens: Any, trail: Any, words: Words, game: int, other: int, mine
     at = HEADER + other * SNAKE_WORDS
     length = int(words[game, at + LENGTH])
     for entry in range(trail.start[other], trail.start[other + 1]):
-        spot = place[trail.cell[entry]]
-        row[P_OTHER_BODIES * size + spot] = trail.turns[entry]
-        row[P_LENGTHS * size + spot] = byte(length)
-    spot = place[words[game, at + HEAD]]
-    row[P_OTHER_HEADS * size + spot] = byte(words[game, at + HEALTH])
+        spot = place[unsigned(trail.cell[unsigned(entry)])]
+        row[unsigned(P_OTHER_BODIES * size + spot)] = trail.turns[unsigned(entry)]
+        row[unsigned(P_LENGTHS * size + spot)] = byte(length)
+    spot = place[unsigned(words[game, at + HEAD])]
+    row[unsigned(P_OTHER_HEADS * size + spot)] = byte(words[game, at + HEALTH])
     reach = P_THREATS
     if length >= mine:
-        row[P_STRONGER * size + spot] = byte(1 + length - mine)
+        row[unsigned(P_STRONGER * size + spot)] = byte(1 + length - mine)
     else:
-        row[P_WEAKER * size + spot] = byte(mine - length)
+        row[unsigned(P_WEAKER * size + spot)] = byte(mine - length)
         reach = P_PREY
     for direction in range(4):
         there = trail.next[other, direction]
         if there >= 0:
-            row[reach * size + place[there]] = 255
+            row[unsigned(reach * size + place[unsigned(there)])] = 255
 
 
 @inlined
@@ -199,7 +215,8 @@ def offsets(lens: Any, words: Words, game: int, start: int, end: int) -> Any:
 
     Both ways are given where both are equally short.
     """
-    right, up = int(lens.column[end]) - int(lens.column[start]), int(lens.row[end]) - int(lens.row[start])
+    right = int(lens.column[unsigned(end)]) - int(lens.column[unsigned(start)])
+    up = int(lens.row[unsigned(end)]) - int(lens.row[unsigned(start)])
     left, down = -right, -up
     if words[game, RULES] & WRAPPED:
         width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
@@ -236,17 +253,19 @@ def write_moves(lens: Any, trail: Any, words: Words, cells: Cells, game: int, sn
                 size: int, row: Bytes) -> None:  # fmt: skip
     """Write the features of my four moves; the planes of threats and prey stand already."""
     place = lens.place[symmetry]
+    stride, wrapped = int(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
     for direction in range(4):
         there = int(trail.next[snake, direction])
         to = MOVE_TO[symmetry, direction]
         if there < 0:
             continue
         row[F_OPEN + to] = 255
-        row[F_THREAT + to] = planes[P_THREATS * size + place[there]]
-        row[F_PREY_AT + to] = planes[P_PREY * size + place[there]]
+        row[F_THREAT + to] = planes[unsigned(P_THREATS * size + place[unsigned(there)])]
+        row[F_PREY_AT + to] = planes[unsigned(P_PREY * size + place[unsigned(there)])]
         exits = 0
         for onward in range(4):
-            exits += is_open(words, cells, game, neighbour(words, cells, game, there, onward))
+            beyond = neighbour(words, cells, game, there, onward) if wrapped else step_towards(there, onward, stride)
+            exits += trail.open[unsigned(beyond)]
         row[F_EXITS_AT + to] = exits
 
 
@@ -312,8 +331,8 @@ def write_row(lens: Any, trail: Any, words: Words, cells: Cells, longs: Longs, g
         if other != snake and words[game, HEADER + other * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
             write_other(lens, trail, words, game, other, mine, symmetry, planes, size)
     for entry in range(trail.start[snake], trail.start[snake + 1]):
-        planes[P_MY_BODY * size + place[trail.cell[entry]]] = trail.turns[entry]
-    planes[P_MY_HEAD * size + place[words[game, at + HEAD]]] = byte(words[game, at + HEALTH])
+        planes[unsigned(P_MY_BODY * size + place[unsigned(trail.cell[unsigned(entry)])])] = trail.turns[unsigned(entry)]
+    planes[unsigned(P_MY_HEAD * size + place[unsigned(words[game, at + HEAD])])] = byte(words[game, at + HEALTH])
     features[:] = 0
     features[0] = byte(words[game, at + HEALTH])
     features[1] = byte(mine)

@@ -110,14 +110,17 @@ def change_hazards(words: Words, cells: Cells, longs: Longs, game: int) -> None:
 
 
 @inlined
-def update(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
-    """Play the map's part of a turn; it sees the board after the rules, the turn number not yet raised."""
+def update(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, dice: int) -> None:
+    """Play the map's part of a turn; it sees the board after the rules, the turn number not yet raised.
+
+    `dice`: the turn's `food_dice`.
+    """
     this_map = words[game, MAP]
     if this_map == NO_MAP or this_map == EMPTY:  # noqa: PLR1714, SIM109 - compiled
         return
     if this_map >= FIRST_PICTURE and (this_map < FIRST_RIVERS or this_map == ARCADE_MAZE):
         spawn_on_spots(words, cells, longs, corpses, game)
         return
-    spawn_food(words, cells, longs, game, this_map < FIRST_PICTURE)
+    spawn_food(words, cells, longs, game, this_map < FIRST_PICTURE, dice)
     if this_map > STANDARD and this_map < FIRST_PICTURE:
         change_hazards(words, cells, longs, game)

@@ -111,7 +111,9 @@ class Observer:
         return np.ascontiguousarray(games), np.ascontiguousarray(snakes)
 
     def observe(self, games: NDArray[np.int64], snakes: NDArray[np.int64], into: Observations) -> None:
-        """Write row i of `into` for snake `snakes[i]` of game `games[i]` (int64[M] each); dead seats give zero rows.
+        """Write row i of `into` for snake `snakes[i]` of game `games[i]` (int64[M] each).
+
+        Dead seats, and the seat `MAX_SNAKES` that nobody ever has, give zero rows.
 
         Rows of one game should follow each other. Nothing is allocated per row. Float rows are exactly the uint8 rows
         times the table's scales.
@@ -149,7 +151,7 @@ class Observer:
             wanted = np.dtype(np.uint8) if name == "symmetries" else dtype
             if array.shape != shape or array.dtype != wanted or not array.flags.c_contiguous:
                 raise ValueError(f"{name} is {array.dtype}{array.shape}; needed is contiguous {wanted}{shape}")
-        for name, array, end in (("games", games, len(self.records.words)), ("snakes", snakes, layout.MAX_SNAKES)):
+        for name, array, end in (("games", games, len(self.records.words)), ("snakes", snakes, layout.MAX_SNAKES + 1)):
             if array.shape != (rows,) or array.dtype != np.int64 or not array.flags.c_contiguous:
                 raise ValueError(f"{name} is {array.dtype}{array.shape}; needed is contiguous int64({rows},)")
             if rows and (array.min() < 0 or array.max() >= end):

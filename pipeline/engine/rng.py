@@ -35,9 +35,15 @@ def mix(value: Any) -> Any:
 
 
 @inlined
+def turn_key(seed: Any, turn: Any) -> Any:
+    """Return the uint64 from which `neighbour_stream` makes all of a turn's streams: `offset` is then the purpose."""
+    return mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN)
+
+
+@inlined
 def stream(seed: Any, turn: Any, purpose: Any) -> Any:
     """Return the uint64 key of one stream; pass it to `draw`."""
-    return mix(np.uint64(seed) + np.uint64(turn) * _TURN_STEP + _GOLDEN) + np.uint64(purpose) * _PURPOSE_STEP
+    return turn_key(seed, turn) + np.uint64(purpose) * _PURPOSE_STEP
 
 
 @inlined

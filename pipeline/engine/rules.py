@@ -13,8 +13,11 @@ from pipeline.engine.grid import (
     body_path,
     clear_food,
     direction_at,
+    following,
     neighbour,
     remove_food,
+    unsigned,
+    ways_of,
 )
 from pipeline.engine.layout import (
     ALIVE,
@@ -24,6 +27,7 @@ from pipeline.engine.layout import (
     CAUSE,
     CONSTRICTOR,
     DAMAGE,
+    DIRECTION_MASK,
     DIRECTION_SHIFT,
     FACING,
     FOOD_BIT,
@@ -48,6 +52,7 @@ from pipeline.engine.layout import (
     SNAKES,
     SOLO,
     STACK,
+    STRIDE,
     TAIL,
     TURN,
     UP,
@@ -55,6 +60,7 @@ from pipeline.engine.layout import (
     VERDICT_BY,
     WALL,
     WALL_COLLISION,
+    WRAPPED,
     Cells,
     Longs,
     Moves,
@@ -75,21 +81,23 @@ def default_move(words: Words, game: int, snake_at: int) -> int:
 
 
 @inlined
-def move_snake(words: Words, cells: Cells, game: int, snake_at: int, move: int) -> None:
+def move_snake(words: Words, cells: Cells, game: int, snake_at: int, move: int, ways: int, wrapped: bool) -> None:
     """Advance head and tail; the new head is not in the grid yet."""
     if move > 3:
         move = default_move(words, game, snake_at)
     head = int(words[game, snake_at + HEAD])
     # The old head becomes a body cell whose next cell lies in `move`.
-    cells[game, head] = (cells[game, head] & (OWNER | FOOD_BIT)) | (move << DIRECTION_SHIFT)
-    words[game, snake_at + HEAD] = neighbour(words, cells, game, head, move)
+    cells[game, unsigned(head)] = (cells[game, unsigned(head)] & (OWNER | FOOD_BIT)) | (move << DIRECTION_SHIFT)
+    words[game, snake_at + HEAD] = following(words, cells, game, head, move, ways, wrapped)
     words[game, snake_at + FACING] = move
     if words[game, snake_at + STACK] > 1:
         words[game, snake_at + STACK] -= 1
     else:
         tail = int(words[game, snake_at + TAIL])
-        words[game, snake_at + TAIL] = neighbour(words, cells, game, tail, direction_at(cells, game, tail))
-        cells[game, tail] &= FOOD_BIT
+        byte = cells[game, unsigned(tail)]
+        direction = (byte >> DIRECTION_SHIFT) & DIRECTION_MASK
+        words[game, snake_at + TAIL] = following(words, cells, game, tail, direction, ways, wrapped)
+        cells[game, unsigned(tail)] = byte & FOOD_BIT
 
 
 @compiled
@@ -117,7 +125,8 @@ def hurt_by_hazards(words: Words, cells: Cells, game: int, snake_at: int) -> Non
 @inlined
 def eat(words: Words, cells: Cells, game: int, snake_at: int) -> int:
     """Let a living head on food eat; return ATE, or 0. The food stays for others until `take_eaten_food`."""
-    if not cells[game, words[game, snake_at + HEAD]] & FOOD_BIT or words[game, snake_at + CAUSE] != ALIVE_CAUSE:
+    head = int(words[game, snake_at + HEAD])
+    if not cells[game, unsigned(head)] & FOOD_BIT or words[game, snake_at + CAUSE] != ALIVE_CAUSE:
         return 0
     words[game, snake_at + LENGTH] += 1
     words[game, snake_at + STACK] += 1
@@ -130,12 +139,14 @@ def take_eaten_food(words: Words, cells: Cells, game: int, snakes_end: int) -> N
     """Remove the food under every living head, once all have eaten of it."""
     for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
         head = int(words[game, snake_at + HEAD])
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and cells[game, head] & FOOD_BIT:
+        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and cells[game, unsigned(head)] & FOOD_BIT:
             remove_food(words, cells, game, head)
 
 
 @inlined
-def live_and_move(words: Words, cells: Cells, moves: Moves, game: int, snake: int, moving: bool) -> int:
+def live_and_move(
+    words: Words, cells: Cells, moves: Moves, game: int, snake: int, moving: bool, ways: int, wrapped: bool
+) -> int:
     """Move, starve, hurt and feed one living snake; return what happened, as bits of ATE and WEAK.
 
     The stages run over all snakes one after another in the official engine; since no snake's part in these
@@ -143,14 +154,15 @@ def live_and_move(words: Words, cells: Cells, moves: Moves, game: int, snake: in
     """
     snake_at = HEADER + snake * SNAKE_WORDS
     if moving:
-        move_snake(words, cells, game, snake_at, moves[game, snake])
+        move_snake(words, cells, game, snake_at, moves[game, snake], ways, wrapped)
     else:
         lift_head(words, cells, game, snake_at)
     words[game, snake_at + HEALTH] -= 1
     if words[game, HAZARDS] > 0:
         hurt_by_hazards(words, cells, game, snake_at)
-    event = eat(words, cells, game, snake_at)
-    if words[game, snake_at + HEALTH] <= 0 or cells[game, words[game, snake_at + HEAD]] & OWNER == WALL:
+    byte = cells[game, unsigned(words[game, snake_at + HEAD])]
+    event = eat(words, cells, game, snake_at) if byte & FOOD_BIT else 0
+    if words[game, snake_at + HEALTH] <= 0 or byte & OWNER == WALL:
         event |= WEAK
     # Healed after a hazard had already killed it: dead all the same.
     if words[game, snake_at + CAUSE] != ALIVE_CAUSE:
@@ -167,9 +179,9 @@ def bury(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, sn
     cell = int(words[game, snake_at + TAIL])
     # By number of cells, not until the head is met: the head may lie on the snake's own body.
     for _ in range(words[game, snake_at + LENGTH] - words[game, snake_at + STACK]):
-        following = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
-        cells[game, cell] &= FOOD_BIT
-        cell = following
+        onward = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
+        cells[game, unsigned(cell)] &= FOOD_BIT
+        cell = onward
     words[game, snake_at + VERDICT] = BURIED
     longs[game, LONGS + snake] = longs[game, TURN] + 1
     words[game, ALIVE] -= 1
@@ -243,7 +255,7 @@ def bury_the_weak(words: Words, cells: Cells, longs: Longs, corpses: Words, game
         if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
             if words[game, snake_at + HEALTH] <= 0:
                 words[game, snake_at + CAUSE] = OUT_OF_HEALTH
-            elif cells[game, words[game, snake_at + HEAD]] & OWNER == WALL:
+            elif cells[game, unsigned(words[game, snake_at + HEAD])] & OWNER == WALL:
                 words[game, snake_at + CAUSE] = WALL_COLLISION
             else:
                 continue
@@ -258,13 +270,13 @@ def write_heads(words: Words, cells: Cells, game: int) -> bool:
         if words[game, snake_at + CAUSE] != ALIVE_CAUSE:
             continue
         head = int(words[game, snake_at + HEAD])
-        if cells[game, head] & OWNER or doubled(words, game, snake_at):
+        if cells[game, unsigned(head)] & OWNER or doubled(words, game, snake_at):
             for before in range(snake):
                 before_at = HEADER + before * SNAKE_WORDS
                 if words[game, before_at + CAUSE] == ALIVE_CAUSE:
-                    cells[game, words[game, before_at + HEAD]] &= FOOD_BIT
+                    cells[game, unsigned(words[game, before_at + HEAD])] &= FOOD_BIT
             return False
-        cells[game, head] |= snake + 1
+        cells[game, unsigned(head)] |= snake + 1
     return True
 
 
@@ -322,10 +334,11 @@ def apply_rules(
     Corpses, where wanted, keep what `bury` saw; growth after death shows in LENGTH and STACK alone.
     """
     snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
+    ways, wrapped = ways_of(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
     events = 0
     for snake in range(words[game, SNAKES]):
         if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            events |= live_and_move(words, cells, moves, game, snake, moving)
+            events |= live_and_move(words, cells, moves, game, snake, moving, ways, wrapped)
     if events & ATE:
         take_eaten_food(words, cells, game, snakes_end)
     if events & WEAK:

@@ -1,15 +1,14 @@
-"""Who moves a seat of a batch: the caller, or the random legal player that benchmarks and smoke tests use.
+"""Moves by chance among the legal ones: the player inside a batch's loop, which benchmarks and smoke tests use.
 
-The numbers agree with the heuristic players' kinds (`pipeline.engine.players.kinds`), whose loops have a memory of
-their own to carry and therefore call `turn.play_turn` themselves.
+The heuristic players (`pipeline.engine.players`) have a memory of their own to carry, so their loops call
+`turn.play_turn` themselves.
 """
 
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-
-from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.grid import neighbour
+from pipeline.engine.choices import choice, choices_of, count_of
+from pipeline.engine.compile_cache import inlined
+from pipeline.engine.grid import neighbour, unsigned
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
     CAUSE,
@@ -18,27 +17,17 @@ from pipeline.engine.layout import (
     HEADER,
     LENGTH,
     OWNER,
-    SEED,
     SNAKE_WORDS,
     SNAKES,
     STACK,
     TAIL,
-    TURN,
     Cells,
-    Longs,
     Moves,
     Words,
 )
-from pipeline.engine.rng import PLAYER, draw, neighbour_stream, stream
+from pipeline.engine.rng import PLAYER, draw, neighbour_stream
 
-RANDOM_LEGAL: Final = 0
-CALLER: Final = 255  # the move is the caller's: what stands in the batch's actions
-
-# mask of moves -> its moves in order (0, up, where there are none), and in column 4 their number
-_PICK: Final = np.array(
-    [[*(moves := [m for m in range(4) if mask >> m & 1]), *[0] * (4 - len(moves)), len(moves)] for mask in range(16)],
-    np.int64,
-)
+CALLER: Final = 255  # no player's kind: the seat's move is the caller's, what stands in the actions
 
 
 @inlined
@@ -70,7 +59,7 @@ def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
     if words[game, snake_at + LENGTH] > 2:
         blocked &= ~(1 << (words[game, snake_at + FACING] ^ 1))  # the neck is no leaving tail
     while blocked:
-        move = _PICK[blocked, 0]
+        move = choice(choices_of(blocked), 0)
         blocked &= blocked - 1
         if is_leaving_tail(words, cells, game, neighbour(words, cells, game, head, move)):
             mask |= 1 << move
@@ -84,7 +73,7 @@ def set_leaving_tails(words: Words, cells: Cells, game: int, standing: int) -> N
         snake_at = HEADER + snake * SNAKE_WORDS
         if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + STACK] == 1:
             tail = int(words[game, snake_at + TAIL])
-            cells[game, tail] = (cells[game, tail] & (255 - OWNER)) | standing * (snake + 1)
+            cells[game, unsigned(tail)] = (cells[game, unsigned(tail)] & (255 - OWNER)) | standing * (snake + 1)
 
 
 @inlined
@@ -93,21 +82,20 @@ def random_free(words: Words, cells: Cells, game: int, snake: int, key: int) -> 
     head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
     mask = 0
     for move in range(4):
-        mask |= int(cells[game, neighbour(words, cells, game, head, move)] & OWNER == 0) << move
-    return _PICK[mask, draw(key, 0, _PICK[mask, 4])]
+        mask |= int(cells[game, unsigned(neighbour(words, cells, game, head, move))] & OWNER == 0) << move
+    choices = choices_of(mask)
+    return choice(choices, draw(key, 0, count_of(choices)))
 
 
-@compiled
-def choose_moves(words: Words, cells: Cells, longs: Longs, seats: Moves, actions: Moves, game: int) -> None:
-    """Write the random player's move for each of its living snakes; the caller's seats keep what stands there.
+@inlined
+def choose_moves(words: Words, cells: Cells, actions: Moves, game: int, key: Any) -> None:
+    """Write the random player's move for each living snake; `key` is the `turn_key`.
 
     The tails that leave are lifted for all at once: asked cell by cell, as `legal_moves` does, whether an occupied cell
     is one of them is a guess that the processor loses so often that it costs as much as all the rules.
     """
-    key = stream(longs[game, SEED], longs[game, TURN], PLAYER)
     set_leaving_tails(words, cells, game, 0)
     for snake in range(words[game, SNAKES]):
-        if seats[game, snake] == CALLER or words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
-            continue
-        actions[game, snake] = random_free(words, cells, game, snake, neighbour_stream(key, snake))
+        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+            actions[game, snake] = random_free(words, cells, game, snake, neighbour_stream(key, PLAYER + snake))
     set_leaving_tails(words, cells, game, 1)

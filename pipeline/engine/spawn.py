@@ -1,5 +1,7 @@
 """Food that appears during play: whether, and where."""
 
+from typing import Any
+
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, cell_of
 from pipeline.engine.layout import (
@@ -24,7 +26,7 @@ from pipeline.engine.layout import (
     Longs,
     Words,
 )
-from pipeline.engine.rng import FOOD_CELL, FOOD_DICE, draw, stream
+from pipeline.engine.rng import FOOD_CELL, FOOD_DICE, draw, neighbour_stream, stream
 
 _TRIES = 24
 
@@ -63,7 +65,8 @@ def random_food_cell(
     at = index * (_TRIES + 1)
     for attempt in range(_TRIES):
         spot = draw(key, at + attempt, width * height)
-        cell = cell_of(words, game, spot // height, spot % height)
+        column = spot // height
+        cell = cell_of(words, game, column, spot - column * height)
         if may_hold_food(words, cells, game, cell, beside_heads, on_hazards):
             return cell
     free = 0
@@ -82,7 +85,13 @@ def random_food_cell(
 
 
 @inlined
-def food_needed(words: Words, longs: Longs, game: int) -> int:
+def food_dice(key: Any) -> int:
+    """Return the turn's dice for food, 0..99; `key` from `turn_key`."""
+    return draw(neighbour_stream(key, FOOD_DICE), 0, 100)
+
+
+@inlined
+def food_needed(words: Words, game: int, dice: int) -> int:
     """Return how many food are to appear: up to the minimum without dice, else one by the dice.
 
     A chance of c means (c - 1) %, as in the official engine.
@@ -91,10 +100,7 @@ def food_needed(words: Words, longs: Longs, game: int) -> int:
     if lacking > 0:
         return lacking
     chance = int(words[game, FOOD_CHANCE])
-    if chance <= 1:
-        return 0
-    dice = draw(stream(longs[game, SEED], longs[game, TURN], FOOD_DICE), 0, 100)
-    return int(100 - dice < chance)
+    return int(chance > 1 and 100 - dice < chance)
 
 
 @compiled
@@ -109,8 +115,8 @@ def place_spawned(words: Words, cells: Cells, longs: Longs, game: int, needed: i
 
 
 @inlined
-def spawn_food(words: Words, cells: Cells, longs: Longs, game: int, on_hazards: bool) -> None:
-    """Play the standard map's food after the rules of a turn."""
-    needed = food_needed(words, longs, game)
+def spawn_food(words: Words, cells: Cells, longs: Longs, game: int, on_hazards: bool, dice: int) -> None:
+    """Play the standard map's food after the rules of a turn; `dice` from `food_dice`."""
+    needed = food_needed(words, game, dice)
     if needed > 0:
         place_spawned(words, cells, longs, game, needed, on_hazards)

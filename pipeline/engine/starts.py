@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from pipeline.engine.compile_cache import compiled
+from pipeline.engine.choices import choice, choices_of, count_of
+from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, cell_of
 from pipeline.engine.layout import (
     ALIVE,
@@ -78,18 +79,15 @@ def place_on_fixed_points(words: Words, cells: Cells, game: int, key: int) -> No
     corners_first = draw(key, 0, 2) == 0
     corners, cardinals = shuffled(4, key, 10), shuffled(4, key, 20)
     for snake in range(words[game, SNAKES]):
+        # Selections, not branches: which corner it is, is a coin that the processor would have to guess.
         if (snake < 4) == corners_first:
-            point = corners & 15
+            x, y = high if corners & 2 else low, high if corners & 1 else low
             corners >>= 4
-            place_snake(words, cells, game, snake, high if point & 2 else low, high if point & 1 else low)
         else:
-            point = cardinals & 15
+            along = high if cardinals & 1 else low
+            x, y = along if cardinals & 2 else middle, middle if cardinals & 2 else along
             cardinals >>= 4
-            along = high if point & 1 else low
-            if point & 2:
-                place_snake(words, cells, game, snake, along, middle)
-            else:
-                place_snake(words, cells, game, snake, middle, along)
+        place_snake(words, cells, game, snake, x, y)
 
 
 @compiled
@@ -152,7 +150,7 @@ def place_snakes(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     return place_anywhere(words, cells, game, key)
 
 
-@compiled
+@inlined
 def fits_start_food(
     words: Words, cells: Cells, game: int, x: int, y: int, head_x: int, head_y: int, clear: bool
 ) -> bool:
@@ -163,13 +161,14 @@ def fits_start_food(
     width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
     centre_x, centre_y = (width - 1) // 2, (height - 1) // 2
     cell = cell_of(words, game, x, y)
-    if (x == centre_x and y == centre_y) or cells[game, cell] & FOOD_BIT:
-        return False
-    if clear and (cells[game, cell] & OWNER or cells[game, words[game, AREA] + cell] > 0):
-        return False
-    if (x == 0 or x == width - 1) and (y == 0 or y == height - 1):
-        return False
-    return (x < head_x < centre_x) or (centre_x < head_x < x) or (y < head_y < centre_y) or (centre_y < head_y < y)
+    # Nothing here is worth a guess of the processor, so all is computed.
+    away = ((x < head_x) & (head_x < centre_x)) | ((centre_x < head_x) & (head_x < x))
+    away |= ((y < head_y) & (head_y < centre_y)) | ((centre_y < head_y) & (head_y < y))
+    inside = ((x != 0) & (x != width - 1)) | ((y != 0) & (y != height - 1))
+    fits = away & inside & ((x != centre_x) | (y != centre_y)) & (cells[game, cell] & FOOD_BIT == 0)
+    if clear:
+        fits &= (cells[game, cell] & OWNER == 0) & (cells[game, words[game, AREA] + cell] == 0)
+    return bool(fits)
 
 
 @compiled
@@ -178,21 +177,17 @@ def place_food_beside(words: Words, cells: Cells, game: int, snake: int, key: in
     cell = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
     stride = int(words[game, WIDTH]) + 2
     head_x, head_y = cell % stride - 1, cell // stride - 1
-    choices = 0
+    mask = 0
     for corner in range(4):
         x, y = head_x + (corner & 2) - 1, head_y + 2 * (corner & 1) - 1
-        choices += fits_start_food(words, cells, game, x, y, head_x, head_y, clear)
-    if choices == 0:
+        mask |= int(fits_start_food(words, cells, game, x, y, head_x, head_y, clear)) << corner
+    if mask == 0:
         return NO_ROOM_FOR_FOOD
-    chosen = draw(key, snake, choices)
-    for corner in range(4):
-        x, y = head_x + (corner & 2) - 1, head_y + 2 * (corner & 1) - 1
-        if fits_start_food(words, cells, game, x, y, head_x, head_y, clear):
-            if chosen == 0:
-                add_food(words, cells, game, cell_of(words, game, x, y))
-                return FINE
-            chosen -= 1
-    return NO_ROOM_FOR_FOOD
+    corners = choices_of(mask)
+    corner = choice(corners, draw(key, snake, count_of(corners)))
+    x, y = head_x + (corner & 2) - 1, head_y + 2 * (corner & 1) - 1
+    add_food(words, cells, game, cell_of(words, game, x, y))
+    return FINE
 
 
 @compiled

@@ -1,5 +1,7 @@
 """A whole turn and a whole set-up, as compiled code and the façade both call them."""
 
+from typing import Any
+
 from pipeline.engine import maps
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import (
@@ -15,6 +17,7 @@ from pipeline.engine.layout import (
     OVER,
     ROYALE,
     RULES,
+    SEED,
     SHRUNK,
     SNAKE_WORDS,
     SNAKES,
@@ -27,8 +30,10 @@ from pipeline.engine.layout import (
     Moves,
     Words,
 )
+from pipeline.engine.rng import turn_key
 from pipeline.engine.royale import shrink_royale
 from pipeline.engine.rules import apply_rules, initialise, is_over
+from pipeline.engine.spawn import food_dice
 
 
 @compiled
@@ -75,17 +80,31 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     return int(problem)
 
 
-@compiled
-def draw_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
+@inlined
+def draw_by(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, dice: int) -> None:
     """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
     if words[game, RULES] & ROYALE:
         shrink_royale(words, cells, longs, game, True)
-    maps.update(words, cells, longs, corpses, game)
+    maps.update(words, cells, longs, corpses, game, dice)
+
+
+@compiled
+def draw_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
+    """Play what the seed decides in a turn whose rules have been applied."""
+    draw_by(words, cells, longs, corpses, game, food_dice(turn_key(longs[game, SEED], longs[game, TURN])))
+
+
+@inlined
+def play_keyed(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, key: Any) -> None:
+    """Play one whole turn of a game that is not over: rules, map, turn number; `key` is its `turn_key`."""
+    # Drawn before the rules, though used after: a chain of multiplications that the processor works off meanwhile.
+    dice = food_dice(key)
+    apply_rules(words, cells, longs, corpses, moves, game, True)
+    draw_by(words, cells, longs, corpses, game, dice)
+    longs[game, TURN] += 1
 
 
 @inlined
 def play_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
-    apply_rules(words, cells, longs, corpses, moves, game, True)
-    draw_turn(words, cells, longs, corpses, game)
-    longs[game, TURN] += 1
+    play_keyed(words, cells, longs, corpses, moves, game, turn_key(longs[game, SEED], longs[game, TURN]))

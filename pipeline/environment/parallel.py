@@ -13,7 +13,8 @@ from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, WALL
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.planes import CONTEXT, FEATURES, FRAME, PLANES
 from pipeline.engine.rng import derive_seed
-from pipeline.environment.vector import DRAW, LOSS, OPEN_FEATURE, SOLO_TURN, WIN
+from pipeline.environment.settling import DRAW, LOSS, SOLO_TURN, WIN
+from pipeline.environment.vector import OPEN_FEATURE
 
 Observation = dict[str, NDArray[np.uint8]]
 

@@ -14,12 +14,9 @@ from pipeline.engine.planes import FEATURES, FRAME
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
-from pipeline.engine.symmetry import IDENTITY, MOVE_FROM
+from pipeline.engine.symmetry import IDENTITY
+from pipeline.environment.settling import allow, find_learners, settle_finished, settle_running, turn_back
 
-WIN: Final = 1.0
-LOSS: Final = -1.0
-DRAW: Final = 0.0
-SOLO_TURN: Final = 0.01
 OPEN_FEATURE: Final = [slot.name for slot in FEATURES].index("open_up")
 
 
@@ -106,7 +103,7 @@ class VectorEnvironment:
         self._view: Final = FOLLOW_FACING if egocentric else IDENTITY
         self._solo: Final = bool(spec.rules() & layout.SOLO)
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
-        self._snakes: Final = np.tile(np.arange(seats, dtype=np.int64), games)
+        self._snakes: Final = np.zeros(games * seats, np.int64)
         self._mind: Final = make_mind()
         end = layout.HEADER + seats * layout.SNAKE_WORDS
         self._causes: Final = self.batch.records.words[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_WORDS]
@@ -137,8 +134,7 @@ class VectorEnvironment:
         if self._view == IDENTITY:
             moves[:] = actions
         else:
-            turned = np.take_along_axis(MOVE_FROM[self.symmetries & 7], np.minimum(actions, 3)[:, :, None], 2)[:, :, 0]
-            moves[:] = np.where(actions > 3, actions, turned)
+            turn_back(actions, self.symmetries, moves)
         if (self.kinds != CALLER).any():
             choose_in_batch(self._mind, *self.batch.records[:3], self.kinds, moves)
         self.batch.step()
@@ -150,38 +146,25 @@ class VectorEnvironment:
 
     def _settle(self) -> None:
         """Write rewards and ends of the turn just played; `living` still says who took part in it."""
-        finished, died = self.outcomes.slot, self._causes != layout.ALIVE_CAUSE
-        self.truncated[:] = False
-        died[finished] = self.outcomes.died_on > 0
-        self.rewards[:] = np.where(died, LOSS, SOLO_TURN if self._solo else 0.0)
-        if len(finished) and not self._solo:
-            died_on, turns = self.outcomes.died_on, self.outcomes.turns[:, None]
-            left = (died_on == 0).sum(1, keepdims=True)
-            self.rewards[finished] = np.select(
-                [(died_on == 0) & (left == 1), (died_on == 0) | ((left == 0) & (died_on == turns))], [WIN, DRAW], LOSS
-            )
-        self.dones[:] = died
-        self.dones[finished] = True
-        if len(finished):
-            over_at = 0 if self._solo else 1
-            self.truncated[finished] = (self.outcomes.died_on == 0).sum(1) > over_at
-        self.dones[~self.living] = False
-        self.rewards[~self.living] = 0
+        out, words = self.outcomes, self.batch.records.words
+        settle_running(words, self.living, self._solo, self.rewards, self.dones)
+        settle_finished(
+            out.slot, out.died_on, out.turns, self.living, self._solo, self.rewards, self.dones, self.truncated
+        )
 
     def _look_back(self) -> None:
         """Observe for the learners still alive in the games that were cut, before those are replaced."""
-        living = self.living & (self._causes == layout.ALIVE_CAUSE)
-        games, seats = (np.ascontiguousarray(part) for part in np.nonzero(living & self.truncated[:, None]))
-        self.final = FinalViews(games, seats, Observations(*(array[: len(games)] for array in self._last)))
-        if len(games):
+        cut = np.flatnonzero(self.truncated)
+        lived = self.living[cut] & (self._causes[cut] == layout.ALIVE_CAUSE)
+        rows, seats = (np.ascontiguousarray(part) for part in np.nonzero(lived))
+        self.final = FinalViews(cut[rows], seats, Observations(*(array[: len(rows)] for array in self._last)))
+        if len(rows):
             self.final.rows.symmetries[:] = self._view
-            self.observer.observe(games, seats, self.final.rows)
+            self.observer.observe(self.final.games, seats, self.final.rows)
 
     def _look(self) -> None:
         """Observe the games as they stand now."""
-        self.living[:] = (self._causes == layout.ALIVE_CAUSE) & (self.kinds == CALLER)
-        self.symmetries[:] = self._view
-        snakes = np.where(self.living.reshape(-1), self._snakes, layout.MAX_SNAKES - 1)
-        self.observer.observe(self._games, snakes, self._rows)
-        np.greater(self.features[:, :, OPEN_FEATURE : OPEN_FEATURE + 4], 0, out=self.masks)
-        np.logical_or(self.masks, ~self.masks.any(2, keepdims=True), out=self.masks)
+        words = self.batch.records.words
+        find_learners(words, self.kinds, self._view, self.living, self.symmetries, self._snakes)
+        self.observer.observe(self._games, self._snakes, self._rows)
+        allow(self.features, OPEN_FEATURE, self.masks)

@@ -114,3 +114,17 @@ def test_a_truncated_game_leaves_its_last_position(dtype, egocentric):
         alike &= ~cut.truncated
         np.testing.assert_array_equal(cut.planes[alike], whole.planes[alike])
     assert compared > 60
+
+
+def test_sixteen_seats_and_seats_of_others_are_zero_where_nobody_learns():
+    environment = VectorEnvironment(8, GameSpec(25, 25, 16), opponents=[HUNGRY] * 3, frame=25)
+    environment.reset(6)
+    chance = np.random.default_rng(6)
+    for _ in range(25):
+        environment.step(random_masked(environment, chance))
+        assert not environment.living[:, 13:].any()
+        seen = environment.planes.any(axis=(2, 3, 4))
+        np.testing.assert_array_equal(seen, environment.living)
+        assert environment.masks[~environment.living].all()
+        assert environment.masks.any(2).all()
+    assert not environment.living[:, :13].all()
