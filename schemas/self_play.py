@@ -18,14 +18,14 @@ class SelfPlaySettings(Adjustable):
 
     environments: int = Field(default=256, ge=1)
     """Games played side by side."""
-    rollout_turns: int = Field(default=32, ge=1)
+    rollout_turns: int = Field(default=16, ge=1)
     """Turns of every game between two updates."""
     update_epochs: int = Field(default=2, ge=1)
     """Passes over a rollout."""
     discount: float = Field(default=0.995, gt=0, le=1)
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     clip_range: float = Field(default=0.2, gt=0, lt=1)
-    entropy_weight: float = Field(default=0.01, ge=0)
+    entropy_weight: float = Field(default=0.003, ge=0)
     value_weight: float = Field(default=0.5, ge=0)
     target_kl: float = Field(default=0.03, gt=0)
     """An update's remaining passes are left out once the policy moved farther than this."""
@@ -36,25 +36,25 @@ class SelfPlaySettings(Adjustable):
     past_selves: int = Field(default=8, ge=0)
     """Earlier snapshots kept in the league as opponents."""
     snapshot_every_updates: int = Field(default=50, ge=1)
+    updates_per_cycle: int = Field(default=100, ge=1)
+    """Updates of one cycle of continuous learning, after which it is judged."""
     turn_limit: int = Field(default=500, ge=1)
     """Games are cut there and valued by the network, so that endless circling earns nothing."""
     past_self_share: float = Field(default=0.2, ge=0, le=1)
     """How often a game's opponents are past selves, of the games that no heuristic sits in."""
-    teacher: str | None = "deep"
+    teacher: str | None = "strong"
     """A heuristic that says what it would have played in some of the learner's positions: the policy is drawn towards
     it while `teacher_weight` lasts. None: nobody."""
-    teacher_share: float = Field(default=0.5, ge=0, le=1)
+    teacher_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the games in which the teacher is asked."""
     teacher_weight: float = Field(default=1.0, ge=0)
     """Weight of the teacher's cross-entropy beside PPO's loss at the start; it falls to 0 in a straight line."""
-    teacher_until: float = Field(default=0.5, gt=0, le=1)
+    teacher_until: float = Field(default=0.3, gt=0, le=1)
     """Share of the phase after which the teacher is asked no more."""
     heuristics: list[OpponentShare] = Field(
         default_factory=lambda: [
-            OpponentShare(kind="strong", weight=3),
-            OpponentShare(kind="voronoi", weight=2),
-            OpponentShare(kind="aggressive", weight=1),
-            OpponentShare(kind="hungry", weight=1),
+            OpponentShare(kind="strong", weight=4),
+            OpponentShare(kind="voronoi", weight=1),
         ]
     )
     """Heuristic opponents by weight; the phase's `heuristic_mix_ratio` says how often any sits opposite."""
