@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
+from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.measurement import Analysis, Measurement, measure
 from pipeline.evaluation.production import SPEED, judge_production
@@ -30,7 +30,8 @@ class ModelPerformanceEvaluator:
         settings: None: `get_config()`.
         registry: where models and evaluations are kept; None: the shelf of these settings.
         now: the clock.
-        player_of: makes a player of a registered model's id; None: by its network, on the CPU.
+        player_of: makes a player of a registered model's id (this room knows no networks); None: players are given as
+            `Player`, or are heuristics.
 
     Raises:
         StateError: the registry's database cannot be used.
@@ -47,7 +48,7 @@ class ModelPerformanceEvaluator:
         self._settings: Final = settings or get_config()
         self._shelf: Final = registry or ModelShelf(self._settings)
         self._now: Final = now
-        self._player_of: Final = player_of or self._by_network
+        self._player_of: Final = player_of
         self._analyses: Final[list[Analysis]] = []
 
     def register_custom_analysis_function(self, function: Analysis) -> None:
@@ -195,14 +196,13 @@ class ModelPerformanceEvaluator:
             return player
         if player.startswith(HEURISTIC):
             return heuristic(player.removeprefix(HEURISTIC))
+        if self._player_of is None:
+            raise ModelError(
+                "this evaluator was not told how registered models play",
+                where=player,
+                remedy="Give it `player_of`, or give the model as a Player: `from_policy(TorchPolicy(network, name))`.",
+            )
         return self._player_of(player.removeprefix(MODEL))
-
-    def _by_network(self, model_id: str) -> Player:
-        # Imported here so that who only reads results, as the guide's first example does, loads no torch.
-        from pipeline.evolution.policy import TorchPolicy
-        from pipeline.evolution.registry import network_of
-
-        return from_policy(TorchPolicy(network_of(*self._shelf.get(model_id)), MODEL + model_id))
 
     def _seed(self, seed: int | None) -> int:
         given = self._settings.tournament.seed if seed is None else seed

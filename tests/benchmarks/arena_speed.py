@@ -1,4 +1,7 @@
-"""How long the arena itself takes per position that a policy is asked for, beside a network of a given speed."""
+"""How much of a core the arena itself takes per position that a policy is asked for, beside a network of a given speed.
+
+Times are the process's own CPU time, so that neighbours on the machine do not count.
+"""
 
 import sys
 import time
@@ -28,28 +31,28 @@ class Trivial:
     def choose(
         self, observations: Observations, masks: NDArray[np.bool_], draws: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        started = time.perf_counter()
+        started = time.process_time()
         exits = observations.features[:, EXITS : EXITS + 4] + draws[:, None]
         moves = np.where(masks, exits, -1).argmax(1).astype(np.uint8)
         self.rows += len(moves)
-        self.time_s += time.perf_counter() - started
+        self.time_s += time.process_time() - started
         return moves
 
 
-def measure(snakes: int, games: int, games_at_once: int, threads: int, opponent: str | None) -> str:
+def measure(snakes: int, games: int, games_at_once: int, opponent: str | None) -> str:
     """Return a line: time outside the policy per position, and as a share of a turn with the network."""
     seatings, seeds = every_seating(seatings_of(2, snakes), fresh_seeds(1, games // 2))
     outside, policy = float("inf"), Trivial()
     for _ in range(4):  # the first also loads the compiled code
         policy = Trivial()
         me = from_policy(policy)
-        started = time.perf_counter()
+        started = time.process_time()
         play_matches([me, heuristic(opponent) if opponent else me], seatings, seeds, Conditions(snakes=snakes),
-                     games_at_once=games_at_once, threads=threads)  # fmt: skip
-        outside = min(outside, (time.perf_counter() - started - policy.time_s) / policy.rows)
+                     games_at_once=games_at_once)  # fmt: skip
+        outside = min(outside, (time.process_time() - started - policy.time_s) / policy.rows)
     network = 1 / NETWORK_POSITIONS_PER_S
     return (
-        f"{snakes} snakes, {games_at_once:5} at once, {threads} thread(s), opponent {opponent or 'itself':8}:"
+        f"{snakes} snakes, {games_at_once:5} at once, opponent {opponent or 'itself':8}:"
         f" {outside * 1e6:6.2f} µs outside per position asked, {outside / (outside + network):6.1%} of the whole"
         f" beside {NETWORK_POSITIONS_PER_S} positions/s ({policy.rows} positions)"
     )
@@ -58,10 +61,9 @@ def measure(snakes: int, games: int, games_at_once: int, threads: int, opponent:
 def main() -> None:
     for snakes, opponent in ((2, None), (4, None), (2, "strong")):
         for games_at_once in (64, 256, 1024):
-            for threads in (1, 2):
-                games = (8 if opponent is None else 2) * games_at_once
-                sys.stdout.write(measure(snakes, games, games_at_once, threads, opponent) + "\n")
-                sys.stdout.flush()
+            games = (8 if opponent is None else 2) * games_at_once
+            sys.stdout.write(measure(snakes, games, games_at_once, opponent) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -170,14 +170,20 @@ def test_two_are_compared(evaluator: ModelPerformanceEvaluator, model: ModelCard
 def test_a_network_from_the_registry_plays(settings: Settings) -> None:
     torch = pytest.importorskip("torch")
     from pipeline.evolution.networks import build_network
+    from pipeline.evolution.policy import TorchPolicy
     from pipeline.evolution.registry import ModelRegistry
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
     network = build_network(NeuralNetworkConfig(conv_channels=8, conv_blocks=1))
-    model_id = ModelRegistry(settings).register_model(network, {"name": "net"})
-    (duel,) = ModelPerformanceEvaluator(settings).evaluate(model_id, opponents=["heuristic:random"], games=4, seed=1,
-                                                           seats=(2,))  # fmt: skip
+    registry = ModelRegistry(settings)
+    model_id = registry.register_model(network, {"name": "net"})
+
+    def player_of(wanted: str) -> Player:
+        return from_policy(TorchPolicy(registry.get_model(wanted)[0], f"model:{wanted}"))
+
+    evaluator = ModelPerformanceEvaluator(settings, player_of=player_of)
+    (duel,) = evaluator.evaluate(model_id, opponents=["heuristic:random"], games=4, seed=1, seats=(2,))
     assert (duel.model_id, duel.model_name, duel.games) == (model_id, "net", 4)
     assert duel.strategic_score is None
     assert "strategic_score/heuristic:random/2" in duel.metrics
@@ -186,7 +192,7 @@ def test_a_network_from_the_registry_plays(settings: Settings) -> None:
 def test_unknown_players_are_named(evaluator: ModelPerformanceEvaluator, settings: Settings) -> None:
     with pytest.raises(KeyError, match="known are random"):
         evaluator.compare_models("heuristic:none", "heuristic:random")
-    with pytest.raises(ModelError, match="nobody"):
+    with pytest.raises(ModelError, match="player_of"):
         ModelPerformanceEvaluator(settings).evaluate("nobody")
 
 
