@@ -109,7 +109,10 @@ class Network(nn.Module):
         shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
         told = 0
         if config.ground_steps:
-            self.leaves = nn.Linear(TOLD, _VIEWS)
+            self.leaves = nn.Linear(len(UNDIRECTED) + len(CONTEXT), (TOLD + 1) * _VIEWS)
+            with torch.no_grad():
+                self.leaves.weight.mul_(0.1)
+                nn.init.normal_(self.leaves.bias, std=1 / math.sqrt(TOLD))
             told = 3 * _VIEWS
         self.from_shared = nn.Linear(shared, widths[0])
         self.from_way = nn.Linear(at_cell + len(_STEMS) + 4 + told, widths[0], bias=False)
@@ -166,10 +169,11 @@ class Network(nn.Module):
         else:
             at_places, pooled, cells, tokens = self._look(board)
         ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
+        rest = torch.cat([features[:, self._buffer("undirected")], context], 1)
         directed = [at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)]
         if self.config.ground_steps:
-            directed.append(self._ground(board))
-        shared = torch.cat([at_places[:, 0], pooled, features[:, self._buffer("undirected")], context], 1)
+            directed.append(self._ground(board, rest))
+        shared = torch.cat([at_places[:, 0], pooled, rest], 1)
         return _Reading(torch.cat(directed, 2), shared, cells, tokens)
 
     def _look(self, board: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -182,18 +186,21 @@ class Network(nn.Module):
         near = (places @ self._buffer("spread")).to(tokens.dtype) @ tokens
         return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
 
-    def _ground(self, board: Tensor) -> Tensor:
+    def _ground(self, board: Tensor, rest: Tensor) -> Tensor:
         """Return what the fixed layers tell of each of my moves, [N, 4, 3 * _VIEWS].
 
         Learned values in -1..1 of what stands after two moves and replies: by the worst replies to my best second move
-        (minimax), by the mean over the replies, and with the opponents everywhere.
+        (minimax), by the mean over the replies, and with the opponents everywhere. What counts how much depends on
+        my health, lengths and the like, `rest`.
         """
         told, mine, replies = survey(board, self.config.ground_steps)
         ours = mine.reshape(-1, 4, 4, 1, 1)
-        anywhere = torch.tanh(self.leaves(told[:, :, 16]))
+        weights = self.leaves(rest).reshape(-1, TOLD + 1, _VIEWS)
+        weights, bias = weights[:, :TOLD], weights[:, TOLD:]
+        anywhere = torch.tanh(told[:, :, 16] @ weights + bias)
         spread = _best_second(anywhere.reshape(-1, 4, 4, 1, _VIEWS), ours)[:, :, 0]
         # [N, first, second, reply, second reply, views]
-        leaves = torch.tanh(self.leaves(told[:, :, :16])).reshape(-1, 4, 4, 4, 4, _VIEWS)
+        leaves = torch.tanh(told[:, :, :16].reshape(-1, 256, TOLD) @ weights + bias).reshape(-1, 4, 4, 4, 4, _VIEWS)
         there = replies[:, :16].reshape(-1, 1, 1, 4, 4, 1)
         some = there.amax(4)
         worst = _best_second((leaves * there + (1 - there)).amin(4), ours)
