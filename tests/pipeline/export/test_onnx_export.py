@@ -72,7 +72,7 @@ def test_real_positions_are_the_same_for_a_seed_and_many_games(tmp_path):
     first, again, other = (real_positions(500, seed) for seed in (5, 5, 6))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.planes, other.planes)
-    assert len(np.unique(first.planes.reshape(500, -1), axis=0)) > 450
+    assert len(np.unique(first.planes.reshape(500, -1), axis=0)) > 400
     assert set(first.context[:, 2]) == {2, 4}, "duels and fours"
 
 
