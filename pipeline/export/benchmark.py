@@ -14,7 +14,7 @@ from pipeline.engine.layout import MOVE_WORDS
 from pipeline.evolution.registry import ModelRegistry
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.requests import real_requests
-from pipeline.export.serving import ServedModel, ServerKind, rust_server, served
+from pipeline.export.serving import ServedModel, ServerKind, rust_server, served, why_no_rust_server
 from pipeline.serve.command import model_file
 from pipeline.serve.onnx_model import OnnxModel, best_moves
 from pipeline.serve.questions import Desks, legal_moves, read_question
@@ -96,7 +96,7 @@ class PerformanceBenchmark:
     def __init__(
         self, settings: Settings | None = None, *, decisions: int = 1000, server: ServerKind | None = None
     ) -> None:
-        """Measure by so many decisions, on this server; None: the Rust one where it can be had, else the Python one."""
+        """Measure by so many decisions, on this server; None: the Rust one where it is built, else the Python one."""
         self._settings: Final = settings or get_config()
         self._decisions: Final = decisions
         self._server: Final = server
@@ -115,8 +115,8 @@ class PerformanceBenchmark:
             max_memory_mb: for the resident memory of the serving process; None: as the settings say (50).
 
         The metrics: `inference_time_ms` (the p99), `inference_time_p50_ms`, `inference_time_worst_ms`,
-        `memory_usage_mb`, `server` (rust or python), `decisions`, `start_s`, `same_moves`, `file_mb`,
-        `load_average`, the two limits and `reasons`, in words, why the model is not ready.
+        `memory_usage_mb`, `server` (rust or python), `server_reason` (why not rust, where nobody chose), `decisions`,
+        `start_s`, `same_moves`, `file_mb`, `load_average`, the two limits and `reasons`, in words, why the model is not ready.
 
         Raises:
             ModelError: no such model. ExportError: it cannot be exported.
@@ -137,6 +137,7 @@ class PerformanceBenchmark:
             "inference_time_worst_ms": figures.worst_ms,
             "memory_usage_mb": figures.memory_mb,
             "server": figures.server.value,
+            "server_reason": "" if self._server else why_no_rust_server(),
             "decisions": figures.decisions,
             "start_s": figures.start_s,
             "same_moves": figures.same_moves,

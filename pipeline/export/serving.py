@@ -1,9 +1,7 @@
-"""A model file behind a real server in a child process: the Rust one where it can be had, else the Python one."""
+"""A model file behind a real server in a child process: the Rust one where it is built, else the Python one."""
 
 import os
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +18,11 @@ from pipeline.referee.snake_process import SnakeCommand, SnakeProcess
 from schemas.errors import MachineError
 
 RUST_VARIABLE: Final = "OUROBOROS_RUST_SNAKE"
-"""Names the Rust server's program where it is not in its source folder."""
+"""The environment variable that names the Rust server's program where it is not in its source folder."""
+_SOURCE: Final = Path(pipeline.__file__).parents[1] / "deploy" / "rust-snake"
+_PROGRAM: Final = _SOURCE / "target" / "release" / "rust-snake"
+_BUILD_HINT: Final = f"run cargo build --release in {_SOURCE}, or name a program by {RUST_VARIABLE}"
 _START_DEADLINE_S: Final = 300.0
-_BUILD_DEADLINE_S: Final = 1800.0
 _ANSWER_DEADLINE_S: Final = 30.0
 
 
@@ -34,30 +34,33 @@ class ServerKind(StrEnum):
 
 
 def rust_server() -> Path | None:
-    """Return the Rust server's program, built with cargo if it is not yet and cargo is there; None without either.
+    """Return the built program of the Rust server; None, where `why_no_rust_server` says why. Nothing is built here.
 
     Raises:
-        MachineError: cargo is there, but the build failed.
+        MachineError: the environment variable names no file.
     """
     named = os.environ.get(RUST_VARIABLE)
+    if named and not Path(named).is_file():
+        raise MachineError(
+            f"{RUST_VARIABLE} names no file: {named}",
+            where="environment",
+            remedy="Name the built program, or unset it.",
+        )
     if named:
         return Path(named)
-    source = Path(pipeline.__file__).parents[1] / "deploy" / "rust-snake"
-    program = source / "target" / "release" / "rust-snake"
-    if program.is_file():
-        return program
-    cargo = shutil.which("cargo")
-    if cargo is None or not (source / "Cargo.toml").is_file():
-        return None
-    build = [cargo, "build", "--release", "--locked"]
-    done = subprocess.run(build, cwd=source, capture_output=True, text=True, check=False, timeout=_BUILD_DEADLINE_S)
-    if done.returncode:
-        raise MachineError(
-            f"the Rust server does not build: {done.stderr.strip().splitlines()[-1:]}",
-            where=str(source),
-            remedy="Run cargo build --release there and mend what it says.",
-        )
-    return program
+    return None if why_no_rust_server() else _PROGRAM
+
+
+def why_no_rust_server() -> str:
+    """Return why there is no Rust server to use, in words; empty where there is one."""
+    if os.environ.get(RUST_VARIABLE):
+        return ""
+    if not _PROGRAM.is_file():
+        return f"the Rust server is not built; {_BUILD_HINT}"
+    sources = [_SOURCE / "Cargo.toml", *_SOURCE.glob("src/**/*.rs")]
+    if _PROGRAM.stat().st_mtime < max(path.stat().st_mtime for path in sources if path.is_file()):
+        return f"the Rust server is older than its sources; {_BUILD_HINT}"
+    return ""
 
 
 class ServedModel:
@@ -141,8 +144,6 @@ def _command(model: Path, kind: ServerKind) -> Sequence[str]:
     program = rust_server()
     if program is None:
         raise MachineError(
-            "there is no Rust server: neither its program nor cargo",
-            where="deploy/rust-snake",
-            remedy=f"Install Rust, or name the program by {RUST_VARIABLE}.",
+            why_no_rust_server(), where="deploy/rust-snake", remedy="Build it, or ask for the Python server."
         )
     return (str(program), "--model", str(model), "--host", "127.0.0.1", "--games-dir", "")
