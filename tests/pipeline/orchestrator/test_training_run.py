@@ -1,0 +1,177 @@
+"""The driver of a run: phases in order, one record on disk, failures counted, stops and time honoured."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.orchestrator.progress import Progress, read_state
+from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
+from pipeline.orchestrator.training_run import Ended, TrainingRun
+from pipeline.phases.result import PhaseResult
+from pipeline.stopping import Stopping
+from schemas.errors import StateError, StoppedError, TrainingError
+from schemas.model import Measured, ModelCard, ModelStatus, PipelineStatus
+from schemas.network import NeuralNetworkConfig
+from schemas.settings import Settings
+from schemas.training import TrainingConfiguration
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def card(model_id: str) -> ModelCard:
+    return ModelCard(
+        name=model_id, architecture="CNN_Simple", training_phase="x", network=NeuralNetworkConfig(), encoder_id="e",
+        created_at=NOON, id=model_id, version=1, status=ModelStatus.CANDIDATE, weights_file="w", sha256="0" * 64,
+        size_bytes=1, parameters=1, measured={"win_rate": Measured(value=0.6, low=0.5, high=0.7, games=100, how="x")},
+    )  # fmt: skip
+
+
+class Bench:
+    """A workshop that trains nothing; `does` says what each phase comes to, call by call."""
+
+    def __init__(self, does=None):
+        self.does = does or {}
+        self.calls = []
+        self.judged = []
+        self.rolled_back = 0
+
+    def train(self, work):
+        self.calls.append((work.name, work.base_model))
+        work.report(0.5, "half", {})
+        todo = self.does.get(work.name, [])
+        what = todo.pop(0) if todo else "done"
+        if isinstance(what, Exception):
+            raise what
+        return PhaseResult(
+            network=None, summary="x", games=10, games_learned=10, positions_learned=100, data_sources=("s",), seed=1,
+            stopped=what == "stopped",
+        )  # fmt: skip
+
+    def register(self, result, run, phase):
+        return card(f"{run.run_id}-{phase}")
+
+    def judge(self, model, run, stop):
+        self.judged.append(model.id)
+        if self.does.get("judge"):
+            raise self.does["judge"].pop(0)
+        return model
+
+    def champion_id(self):
+        return None
+
+    def roll_back_checkpoint(self, folder):
+        self.rolled_back += 1
+        return "rolled back"
+
+
+def make(tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping=None, **configuration) -> TrainingRun:
+    folder = tmp_path / "self_play"
+    folder.mkdir(exist_ok=True)
+    asked = TrainingConfiguration(target_phases=["bootstrap", "hybrid"], **configuration)
+    record = record or RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, configuration=asked,
+        phases=[PhaseRecord(name="bootstrap"), PhaseRecord(name="hybrid")],
+    )  # fmt: skip
+    progress = Progress(folder, lambda: NOON)
+    return TrainingRun(
+        record, Settings(home=tmp_path), folder / "run_1", bench, progress, stopping or Stopping(), lambda: NOON,
+        lambda _line: None,
+    )  # fmt: skip
+
+
+def test_phases_follow_one_another_each_from_the_model_before(tmp_path):
+    bench = Bench()
+    summary = make(tmp_path, bench).go()
+    assert summary.ended is Ended.DONE
+    assert bench.calls == [("bootstrap", None), ("hybrid", "run_1-bootstrap")]
+    assert bench.judged == ["run_1-bootstrap", "run_1-hybrid"]
+    state = read_state(tmp_path / "self_play")
+    assert state.status is PipelineStatus.COMPLETED and state.progress_percentage == 100
+    assert (state.total_games_processed, state.total_models_trained) == (20, 2)
+    assert (state.best_win_rate, state.best_win_rate_games) == (0.6, 100)
+    assert load_run(tmp_path / "self_play").finished
+
+
+def test_a_stopped_phase_goes_on_at_the_next_call(tmp_path):
+    bench = Bench({"hybrid": ["stopped"]})
+    asked = [False]
+    first = make(tmp_path, bench, stopping=Stopping(lambda: asked[0])).go()
+    assert first.ended is Ended.TIME  # nobody asked: the phase itself gave up for want of this process's time
+    left = load_run(tmp_path / "self_play")
+    assert not left.finished and left.next_phase().name == "hybrid"
+    second = make(tmp_path, bench, left).go()
+    assert second.ended is Ended.DONE
+    assert bench.calls[-1] == ("hybrid", "run_1-bootstrap")
+    assert bench.judged.count("run_1-bootstrap") == 1
+
+
+def test_a_request_is_told_apart_from_spent_time(tmp_path):
+    bench = Bench({"bootstrap": ["stopped"]})
+    summary = make(tmp_path, bench, stopping=Stopping(lambda: bool(bench.calls))).go()
+    assert summary.ended is Ended.REQUEST
+    assert read_state(tmp_path / "self_play").status is PipelineStatus.PAUSED
+    assert not load_run(tmp_path / "self_play").finished
+
+
+def test_judging_that_is_stopped_is_done_again(tmp_path):
+    bench = Bench({"judge": [StoppedError("asked")]})
+    assert make(tmp_path, bench).go().ended is Ended.TIME
+    left = load_run(tmp_path / "self_play")
+    assert not left.phases[0].done
+    assert make(tmp_path, bench, left).go().ended is Ended.DONE
+    assert bench.judged.count("run_1-bootstrap") == 2
+
+
+def test_failures_are_counted_rolled_back_and_given_up(tmp_path):
+    bench = Bench({"bootstrap": [TrainingError("lost"), "done"]})
+    summary = make(tmp_path, bench).go()
+    assert summary.ended is Ended.DONE
+    assert bench.rolled_back == 1
+    assert (summary.record.error_count, summary.record.consecutive_failures) == (1, 0)
+
+    worse = Bench({"bootstrap": [TrainingError("lost")] * 3})
+    (tmp_path / "other").mkdir()
+    with pytest.raises(TrainingError, match="3 failures in a row; the last: lost"):
+        make(tmp_path / "other", worse).go()
+    left = load_run(tmp_path / "other" / "self_play")
+    assert (left.consecutive_failures, left.error_count, left.phases[0].failures) == (3, 3, 3)
+
+
+def test_roll_back_on_failure_can_be_switched_off(tmp_path):
+    bench = Bench({"bootstrap": [TrainingError("lost")]})
+    make(tmp_path, bench, rollback_on_failure=False).go()
+    assert bench.rolled_back == 0
+
+
+def test_no_phase_begins_when_the_time_is_used_up(tmp_path):
+    bench = Bench()
+    record = RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, spent_s=3600,
+        configuration=TrainingConfiguration(target_phases=["bootstrap"], max_training_time_hours=1),
+        phases=[PhaseRecord(name="bootstrap", spent_s=3600)],
+    )  # fmt: skip
+    summary = make(tmp_path, bench, record).go()
+    assert summary.ended is Ended.TIME and summary.record.finished
+    assert not bench.calls
+
+
+def test_seconds_are_charged_to_the_run_and_its_phase(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("pipeline.orchestrator.training_run.time.monotonic", lambda: clock[0])
+
+    class Slow(Bench):
+        def train(self, work):
+            clock[0] += 60
+            return super().train(work)
+
+    summary = make(tmp_path, Slow()).go()
+    assert summary.record.spent_s == 120
+    assert [phase.spent_s for phase in summary.record.phases] == [60, 60]
+
+
+def test_a_damaged_record_is_told_with_its_place(tmp_path):
+    (tmp_path / "run.json").write_text('{"run_id": 3}')
+    with pytest.raises(StateError, match=r"run\.json"):
+        load_run(tmp_path)
+    assert load_run(tmp_path / "nowhere") is None
