@@ -24,8 +24,8 @@ class TournamentConfig(Adjustable):
     """Error rate of all promotion tests of a run together: the chance that any useless challenger passes."""
     promotion_beta: float = Field(default=0.10, gt=0, lt=0.5)
     """Chance of dropping a challenger that is better by `minimum_improvement`."""
-    max_promotion_games: int = Field(default=4000, ge=2)
-    """Games after which an undecided challenger is not promoted."""
+    max_promotion_games: int = Field(default=10_000, ge=2)
+    """Games after which an undecided challenger is not promoted; a gain of 0.02 needs about so many to be found."""
     remeasure_games: int = Field(default=1000, ge=2)
     """Fresh games that measure a new champion after the decision."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,13 +139,16 @@ class ModelEvolutionSystem:
     def run_model_tournament(
         self, models: Mapping[str, Model | Player], games_per_matchup: int | None = None, snakes: int = 2
     ) -> TournamentResult:
-        """Let `models` play each other on fresh seeds, every seed from all seats: ratings, cross-table, intervals."""
+        """Let `models` play each other on fresh seeds, every seed from all seats: ratings, cross-table, intervals.
+
+        Args:
+            models: by the name they are to be called: networks, players, ids of registered models, `champion`, or
+                `heuristic:<kind>`.
+        """
         config = self.settings.tournament
         if games_per_matchup is not None:
             config = config.model_copy(update={"games_per_matchup": games_per_matchup})
-        players = [
-            model if isinstance(model, Player) else _seat(name, self._network(model)) for name, model in models.items()
-        ]
+        players = [self._player(name, model) for name, model in models.items()]
         seed = config.seed if config.seed is not None else self._next_seed()
         return run_tournament(players, config, seed, snakes, threads=self._workshop.threads)
 
@@ -250,6 +254,10 @@ class ModelEvolutionSystem:
         )
         self._last = result
         return result.network
+
+    def _player(self, name: str, model: Model | Player) -> Player:
+        player = self._workshop.player(model) if isinstance(model, str) else model
+        return replace(player, name=name) if isinstance(player, Player) else _seat(name, player)
 
     def _network(self, model: Model) -> Network:
         return model if isinstance(model, Network) else self.registry.get_model(model)[0]

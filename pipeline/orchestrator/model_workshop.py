@@ -37,6 +37,8 @@ from schemas.settings import Settings
 POOL = ("strong", "voronoi", "aggressive")
 """Heuristics of the frozen pool, beside past champions."""
 PAST_CHAMPIONS = 3
+SMALLEST_GAIN = 0.005
+"""No number of games finds a gain of nothing: a threshold below this counts as this."""
 MODEL = "model:"
 
 
@@ -170,7 +172,7 @@ class ModelWorkshop:
             self.shelf.promote(card.id, evidence, self._now())
             self._tell(f"✓ {card.id} is the first champion")
             return
-        config = self.settings.tournament.model_copy(update={"minimum_improvement": trial.gain})
+        config = self.settings.tournament.model_copy(update={"minimum_improvement": max(trial.gain, SMALLEST_GAIN)})
         decision = consider(
             player,
             self.player(champion.id),
