@@ -116,7 +116,8 @@ class PerformanceBenchmark:
 
         The metrics: `inference_time_ms` (the p99), `inference_time_p50_ms`, `inference_time_worst_ms`,
         `memory_usage_mb`, `server` (rust or python), `server_reason` (why not rust, where nobody chose), `decisions`,
-        `start_s`, `same_moves`, `file_mb`, `load_average`, the two limits and `reasons`, in words, why the model is not ready.
+        `start_s`, `same_moves`, `file_mb`, `load_average`, the two limits and `reasons`, in words, why the model is
+        not ready.
 
         Raises:
             ModelError: no such model. ExportError: it cannot be exported.
