@@ -73,6 +73,7 @@ class SelfPlayRun:
         self._teacher: Final = None if settings.teacher is None else kind_of(settings.teacher)
         self.updates = self.games = self.decisions = 0
         self.scale = 1.0
+        self._torch_threads = 1
 
     def _make_rollers(self, seats: int) -> list[Roller]:
         games = max(1, self._settings.environments * DUEL // seats // self.threads)
@@ -83,10 +84,14 @@ class SelfPlayRun:
         ]
 
     def __enter__(self) -> Self:
+        # The workers use all cores: a team of torch's own threads beside them would only wait, and spinning at that.
+        self._torch_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown()
+        torch.set_num_threads(self._torch_threads)
 
     def _shares(self, done: float) -> Shares:
         phase = self._phase
