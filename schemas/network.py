@@ -39,7 +39,7 @@ class NeuralNetworkConfig(Adjustable):
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
     batch_norm: bool = True
     use_multi_gpu: bool = False
-    """Train on all GPUs of this machine, one process each (DistributedDataParallel)."""
+    """Supervised: train on all GPUs of this machine, one process each (DistributedDataParallel)."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -58,8 +58,9 @@ def light_network() -> NeuralNetworkConfig:
     return NeuralNetworkConfig(
         architecture_type=ArchitectureType.CNN_SIMPLE,
         hidden_layers=[128, 64],
-        conv_channels=24,
-        conv_blocks=3,
+        conv_channels=16,
+        conv_blocks=2,
         attention_heads=2,
         dropout_rate=0.0,
+        batch_norm=False,
     )

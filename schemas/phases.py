@@ -40,8 +40,9 @@ class TrainingPhaseConfig(Adjustable):
     early_stopping_patience: int = Field(default=10, ge=1)
     """Epochs without a better validation loss after which supervised training stops."""
     data_augmentation: bool = True
-    """Show positions through all eight symmetries of the board."""
+    """Supervised: show positions through all eight symmetries of the board."""
     gradient_accumulation_steps: int = Field(default=1, ge=1)
+    """Supervised: batches whose gradients make one step."""
     gradient_checkpointing: bool = False
     """Keep no activations of the convolutions, compute them again backwards: less memory, more time."""
     time_share: float = Field(default=1.0, gt=0)
