@@ -16,7 +16,7 @@ from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import TorchPolicy
-from pipeline.orchestrator.deployment import PRODUCTION_FILE, Exported, champion_of, export_model, refuse_unready
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, export_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
@@ -176,10 +176,11 @@ class ModelEvolutionSystem:
             ExportError: parity does not hold, or a limit is broken.
         """
         path = Path(output_path) if output_path is not None else self.production_file
-        exported = self._export(path, measure=validate_inference_time, optimize=optimize)
-        if validate_inference_time:
-            refuse_unready(exported)
-        return exported.path
+        export_model(
+            self.registry, self.settings, champion_of(self.registry).id, path, measure=validate_inference_time,
+            refuse=True, tell=self._echo, optimize=optimize,
+        )  # fmt: skip
+        return path
 
     def export_production_models(self, folder: str | Path) -> Path:
         """Write the champion and all that goes with it into `folder`: see `export.bundle`; return the folder.
@@ -210,12 +211,6 @@ class ModelEvolutionSystem:
             "last_numbers": dict(self._last.numbers) if self._last else {},
             "last_gain": self._gain,
         }
-
-    def _export(self, path: Path, *, measure: bool, optimize: bool) -> Exported:
-        champion = champion_of(self.registry)
-        return export_model(
-            self.registry, self.settings, champion.id, path, measure=measure, tell=self._echo, optimize=optimize
-        )
 
     def _train(
         self,

@@ -104,11 +104,11 @@ class ModelWorkshop:
         if source is DataSource.SELF_PLAY:
             return self_play(work, network, self.device)
 
-        def judged(result: PhaseResult, name: str) -> ModelCard:
-            card = self._register(result, Origin(work.run_id, f"{work.name} {name}", work.name, self.champion_id()))
+        def judged(result: PhaseResult, name: str, parent: str | None) -> ModelCard:
+            card = self._register(result, Origin(work.run_id, f"{work.name} {name}", work.name, parent))
             self._judge(card, Trial(work.run_id, work.run_started_at, work.configuration.min_improvement_threshold,
                                     seed_for(work.seed, work.name, name, "trial"), work.stop))  # fmt: skip
-            return self.shelf.card(card.id)
+            return self.card(card.id)
 
         return continuous(work, network, self.device, judged, lambda model: self.registry.get_model(model)[0])
 
@@ -126,9 +126,12 @@ class ModelWorkshop:
         return self._register(result, Origin(run.run_id, phase, phase, run.latest_model()))
 
     def _register(self, result: PhaseResult, origin: Origin) -> ModelCard:
-        network = result.network
+        network, name = result.network, f"{origin.run_id} {origin.name}"
+        for card in self.shelf.list(name=name):
+            if card.damage is None:  # registered before a kill; what was trained since then does not count
+                return card
         draft = ModelDraft(
-            name=f"{origin.run_id} {origin.name}",
+            name=name,
             architecture=network.config.architecture_type.value,
             training_phase=origin.phase,
             network=network.config,
@@ -149,14 +152,15 @@ class ModelWorkshop:
 
     def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool]) -> ModelCard | None:
         """See `Workshop.judge`."""
-        if card.status is ModelStatus.CANDIDATE:
-            gain = run.configuration.min_improvement_threshold
-            seed = seed_for(run.seed, card.training_phase, "trial")
-            self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop))
+        gain = run.configuration.min_improvement_threshold
+        seed = seed_for(run.seed, card.training_phase, "trial")
+        self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop))
         return self.shelf.champion()
 
     def _judge(self, card: ModelCard, trial: Trial) -> None:
-        """Measure the candidate by fresh games, then let it challenge the champion."""
+        """Measure the candidate by fresh games, then let it challenge the champion; decided once, it stays so."""
+        if card.status is not ModelStatus.CANDIDATE:
+            return
         player = self.player(card.id)
         measured = self.evaluator.evaluate(
             player, seed=seed_for(trial.seed, "measure"), threads=self.threads, stop=trial.stop
@@ -207,6 +211,14 @@ class ModelWorkshop:
         model_id = name.removeprefix(MODEL)
         network = self.registry.get_model(model_id)[0].to(self.device)
         return from_policy(TorchPolicy(network, MODEL + model_id))
+
+    def card(self, model_id: str) -> ModelCard:
+        """See `Workshop.card`."""
+        return self.shelf.card(model_id)
+
+    def champion(self) -> ModelCard | None:
+        """The champion's card, None without one."""
+        return self.shelf.champion()
 
     def champion_id(self) -> str | None:
         """The champion's id, None without one."""

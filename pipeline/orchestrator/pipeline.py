@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline import console, folder_lock
 from pipeline.evolution.device import choose_device, detect_anomalies
-from pipeline.orchestrator.deployment import PRODUCTION_FILE, export_model
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, export_model, exported_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import Plan, plan_phases
@@ -112,12 +112,14 @@ class SelfPlayTrainingPipeline:
             self._monitor.start()
             stack.callback(self._monitor.stop)
         folder = self.folder / record.run_id
-        run = TrainingRun(record, workshop.settings, folder, workshop, progress, stopping, self._now, tell)
-        before = workshop.champion_id()
-        summary = run.go()
-        if summary.ended is not Ended.REQUEST:
-            summary = self._deploy(summary, workshop, before, progress, tell)
+
+        def conclude() -> None:
+            if record.configuration.export_onnx:
+                self._deploy(workshop, progress, tell)
             self._prune(record.run_id)
+
+        run = TrainingRun(record, workshop.settings, folder, workshop, progress, stopping, self._now, tell, conclude)
+        summary = run.go()
         if config is not None and config.notification_callback is not None:
             config.notification_callback(summary)
         return summary
@@ -163,29 +165,15 @@ class SelfPlayTrainingPipeline:
             tell("No GPU and no network configured: the light network is built.")
         return ModelWorkshop(settings, device.type, self._now, tell)
 
-    def _deploy(
-        self,
-        summary: RunSummary,
-        workshop: ModelWorkshop,
-        before: str | None,
-        progress: Progress,
-        tell: Callable[[str], None],
-    ) -> RunSummary:
-        """Export the champion, where it is a new one or has not been exported."""
-        path = self.production_file
-        champion = workshop.champion_id()
-        if not summary.record.configuration.export_onnx or champion is None or (champion == before and path.exists()):
-            return summary
+    def _deploy(self, workshop: ModelWorkshop, progress: Progress, tell: Callable[[str], None]) -> None:
+        """Export the champion, unless the file is the champion already."""
+        path, champion = self.production_file, workshop.champion_id()
+        if champion is None or exported_model(path) == champion:
+            return
         progress.change(status=PipelineStatus.DEPLOYING, operation_details="exporting the champion")
         exported = export_model(workshop.registry, workshop.settings, champion, path, measure=True, tell=tell)
         tell(f"✓ {champion} exported to {exported.path}")
-        state = progress.change(
-            status=PipelineStatus.COMPLETED,
-            inference_time_ms=exported.inference_time_ms,
-            operation_details=f"exported to {exported.path}",
-        )
-        progress.write()
-        return RunSummary(summary.ended, state, summary.record)
+        progress.change(inference_time_ms=exported.inference_time_ms, operation_details=f"exported to {exported.path}")
 
     @property
     def production_file(self) -> Path:

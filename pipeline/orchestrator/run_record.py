@@ -23,8 +23,9 @@ class PhaseRecord(Frozen):
     """Seconds of work in it, over all parts of the run."""
     done: bool = False
     model_id: str | None = None
-    """The registered model it ended with."""
+    """The registered model it ended with; done or not: it may have to be judged yet."""
     games: int = 0
+    """Played in it for training, over all parts of the run."""
     failures: int = 0
 
 

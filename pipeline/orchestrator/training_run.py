@@ -2,7 +2,8 @@
 
 What makes it survive a kill at any moment: the record is written when anything in it changes and every few seconds;
 inside a phase the phase's own checkpoints hold everything; a model is registered under a name made of run and phase, so
-that a second registration finds the first.
+that a second registration finds the first; once registered it is not trained on, whatever time is left, only judged;
+and the run is finished only after its conclusion (the export), so that a kill there brings it back.
 """
 
 import time
@@ -60,6 +61,7 @@ class TrainingRun:
         folder: the run's own: its record is in the pipeline's folder above, its phases' checkpoints below.
         workshop: trains phases, registers and judges what they make.
         tell: told every message, for a person.
+        conclude: what remains to be done at an end, other than by request, before the run counts as finished.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class TrainingRun:
         stopping: Stopping,
         now: Callable[[], datetime],
         tell: Callable[[str], None],
+        conclude: Callable[[], None] = lambda: None,
     ) -> None:
-        self.record = record
+        self.record, self._conclude = record, conclude
         self._settings, self._folder, self._workshop = settings, folder, workshop
         self._progress, self._stopping, self._now, self._tell = progress, stopping, now, tell
         self._limit_s = record.configuration.max_training_time_hours * 3600
@@ -87,11 +90,15 @@ class TrainingRun:
             TrainingError: too many failures followed one another; the last one is its cause.
             OuroborosError: bad input or the machine; the record says where it stands.
         """
-        self._progress.change(seed=self.record.seed, **self._totals())
+        self._progress.change(seed=self.record.seed, phases_completed=self._completed(), **self._totals())
+        self._tell_champion(self._workshop.champion())
         try:
             ended, finished = self._phases()
         except StoppedError:
             ended, finished = self._interrupted(), False
+        self._keep()
+        if ended is not Ended.REQUEST:
+            self._conclude()
         self._keep(finished=finished)
         status = PipelineStatus.PAUSED if ended is Ended.REQUEST else PipelineStatus.COMPLETED
         share = {} if ended is Ended.REQUEST else {"progress_percentage": 100.0}
@@ -127,27 +134,36 @@ class TrainingRun:
             current_phase=phase.name,
             current_model=base,
         )
+        if phase.model_id is not None:  # an earlier part of the run was ended while it was judged
+            self._judge(phase.name, self._workshop.card(phase.model_id))
+            return True
         result = self._workshop.train(self._work(phase, base, training_budget_s(budget_s)))
         self._count(phase.name, result)
-        if not result.stopped:
-            self._judge(phase.name, result)
-        return not result.stopped
+        if result.stopped:
+            return False
+        card = self._workshop.register(result, self.record, phase.name)
+        self._change_phase(phase.name, model_id=card.id)
+        self._judge(phase.name, card)
+        return True
 
-    def _judge(self, name: str, result: PhaseResult) -> None:
+    def _judge(self, name: str, card: ModelCard) -> None:
         self._progress.change(status=PipelineStatus.EVALUATING, operation_details=f"judging what {name} made")
-        card = self._workshop.register(result, self.record, name)
         champion = self._workshop.judge(card, self.record, self._stopping_now)
-        self._finish_phase(name, card)
+        trained = self.record.models_trained + 1
+        changes = {"models_trained": trained, "consecutive_failures": 0, "last_error": None}
+        self.record = self.record.model_copy(update=changes)
+        self._change_phase(name, done=True)
+        self._progress.change(phases_completed=self._completed(), last_error=None, **self._totals())
         self._tell_champion(champion)
-        self._tell(f"Phase {name} is done: {result.summary}")
+        self._tell(f"Phase {name} is done: {card.notes}")
 
-    def _finish_phase(self, name: str, card: ModelCard) -> None:
-        phase = self._phase_record(name).model_copy(update={"done": True, "model_id": card.id})
-        self.record = self.record.with_phase(phase).model_copy(update={"consecutive_failures": 0, "last_error": None})
-        self.record = self.record.model_copy(update={"models_trained": self.record.models_trained + 1})
+    def _change_phase(self, name: str, **changes: bool | int | str | None) -> None:
+        """Change a phase's record, and write all."""
+        self.record = self.record.with_phase(self._phase_record(name).model_copy(update=changes))
         self._keep()
-        done = [item.name for item in self.record.phases if item.done]
-        self._progress.change(phases_completed=done, last_error=None, **self._totals())
+
+    def _completed(self) -> list[str]:
+        return [item.name for item in self.record.phases if item.done]
 
     def _tell_champion(self, champion: ModelCard | None) -> None:
         if champion is None:
@@ -170,16 +186,13 @@ class TrainingRun:
         """Count a failure; go back a checkpoint if that is wished, or give up."""
         configuration = self.record.configuration
         failures = self.record.consecutive_failures + 1
-        self.record = self.record.with_phase(
-            self._phase_record(phase.name).model_copy(update={"failures": phase.failures + 1})
-        ).model_copy(
-            update={
-                "consecutive_failures": failures,
-                "error_count": self.record.error_count + 1,
-                "last_error": str(error),
-            }
-        )
-        self._keep()
+        changes = {
+            "consecutive_failures": failures,
+            "error_count": self.record.error_count + 1,
+            "last_error": str(error),
+        }
+        self.record = self.record.model_copy(update=changes)
+        self._change_phase(phase.name, failures=phase.failures + 1, model_id=None)
         self._progress.change(last_error=str(error), **self._totals())
         self._tell(f"✗ {phase.name}: {error}")
         if failures >= configuration.max_consecutive_failures:
@@ -241,10 +254,9 @@ class TrainingRun:
         return self.record.spent_s + time.monotonic() - self._clock
 
     def _count(self, name: str, result: PhaseResult) -> None:
-        phase = self._phase_record(name)
-        self.record = self.record.with_phase(phase.model_copy(update={"games": phase.games + result.games})).model_copy(
-            update={"games": self.record.games + result.games}
-        )
+        self.record = self.record.with_phase(self._phase_record(name).model_copy(update={"games": result.games}))
+        games = sum(phase.games for phase in self.record.phases)
+        self.record = self.record.model_copy(update={"games": games})
         self._keep()
         self._progress.change(**self._totals())
 

@@ -33,8 +33,20 @@ class Workshop(Protocol):
         """
         ...
 
-    def champion_id(self) -> str | None:
+    def card(self, model_id: str) -> ModelCard:
+        """A registered model's card.
+
+        Raises:
+            ModelError: no such model.
+        """
+        ...
+
+    def champion(self) -> ModelCard | None:
         """The registered champion, None without one."""
+        ...
+
+    def champion_id(self) -> str | None:
+        """Its id, None without one."""
         ...
 
     def roll_back_checkpoint(self, folder: Path) -> str:

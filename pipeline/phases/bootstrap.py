@@ -27,7 +27,7 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
         TrainingError: the loss was lost for good.
     """
     started = time.monotonic()
-    played = _play_missing(work)
+    _play_missing(work)
     games = SelfPlayDataManager(work.settings).training_games(sources=[SOURCE], newest=work.phase.games_required)
     most = work.settings.data.max_positions
     positions = gather(games, most, seed_for(work.seed, work.name, "positions"))
@@ -38,7 +38,7 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
     return PhaseResult(
         network=network,
         summary=f"imitated {len(games):,} games, {len(positions):,} positions: {summary_of(fitted)}",
-        games=played,
+        games=_played(work),
         games_learned=len(games),
         positions_learned=len(positions),
         data_sources=(SOURCE,),
@@ -48,16 +48,22 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
     )
 
 
-def _play_missing(work: PhaseWork) -> int:
-    """Play what the store lacks; return how many games that was."""
+def _play_missing(work: PhaseWork) -> None:
+    """Play what the store lacks."""
     stored = SelfPlayDataManager(work.settings).store.counts().by_source[SOURCE]
     missing = work.phase.games_required - stored
     if missing <= 0:
-        return 0
+        return
 
     def told(done: int, total: int) -> None:
         work.report(PLAYING_SHARE * done / total, f"the teacher plays: {done:,} of {total:,} games", {})
 
     # The seed differs by what is there: after a kill, the same one would play the stored games again.
     manager = SelfPlayDataManager(work.settings, seed=seed_for(work.seed, work.name, "games", stored))
-    return len(manager.collect_heuristic_supervision_data(missing, stop=work.stop, report=told, now=work.now()))
+    manager.collect_heuristic_supervision_data(missing, stop=work.stop, report=told, now=work.now())
+
+
+def _played(work: PhaseWork) -> int:
+    """The teacher's games that were stored since the run began, before and after any kill."""
+    stored = SelfPlayDataManager(work.settings).store.read(sources=[SOURCE], newest=work.phase.games_required)
+    return sum(game.played_at >= work.run_started_at for game in stored)

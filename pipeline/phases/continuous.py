@@ -43,8 +43,9 @@ class Cycles(Frozen):
     decisions: int = 0
 
 
-Judge = Callable[[PhaseResult, str], ModelCard]
-"""Registers what a cycle made under a name, tests it against the champion, promotes or not; its card afterwards."""
+Judge = Callable[[PhaseResult, str, str | None], ModelCard]
+"""Registers what a cycle made, under a name and with the model it went on from, tests it against the champion, promotes
+or not; its card afterwards. Told of the same cycle again, it decides nothing anew."""
 Load = Callable[[str], Network]
 
 
@@ -71,19 +72,20 @@ def continuous(work: PhaseWork, network: Network, device: torch.device, judge: J
         if last.stopped:
             stopped = True
             break
-        done = _after(work, done, last, judge(last, f"cycle {done.next + 1}"))
+        card = judge(last, f"cycle {done.next + 1}", done.current or work.base_model)
+        done = _after(work, done, last, card)
         write_atomic(work.folder / _FILE, done.model_dump_json(indent=2) + "\n")
     return PhaseResult(
         network=network,
         summary=f"{done.next} cycles, {done.promoted} promoted, {done.went_back} times back to the champion",
-        games=done.games,
+        games=done.games + (last.games if last and stopped else 0),
         games_learned=done.games,
         positions_learned=done.decisions,
         data_sources=(DataSource.CONTINUOUS.value,),
         seed=seed_for(work.seed, work.name),
         stopped=stopped,
         numbers=last.numbers if last else {},
-        judged_as=done.current,
+        judged_as=done.current or work.base_model,
     )
 
 

@@ -7,7 +7,8 @@ teacher's own games falls from `heuristic_mix_ratio` to `heuristic_mix_ratio_end
 """
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -33,6 +34,7 @@ from schemas.phases import DataSource, TrainingPhaseConfig
 ROUNDS = 4
 TEMPERATURE = 0.5
 """Of the network's moves while it gathers positions: some variety, few blunders of chance."""
+_SOURCES = (DataSource.MIXED.value,)
 _CROWD_SHARE = 0.5
 """Of the network's games: four snakes instead of two."""
 
@@ -48,13 +50,13 @@ def hybrid(work: PhaseWork, network: Network, device: torch.device) -> PhaseResu
     started = time.monotonic()
     data = SelfPlayDataManager(work.settings)
     rounds = min(ROUNDS, work.phase.max_epochs, work.phase.games_required)
-    played, own, positions_seen, fitted = 0, 0, 0, None
+    own, positions_seen, fitted = 0, 0, None
     for number in range(rounds):
         share = _share(work.phase, number, rounds)
         wanted = round((1 - share) * work.phase.games_required / rounds)
-        played += _play_round(work, network, data, number, wanted)
-        own_games = _games_of_rounds(work, data, number)
-        teacher_games = _teacher_games(data, round(len(own_games) * share / max(1 - share, 0.01)))
+        _play_round(work, network, data, number, wanted)
+        own_games = _games_of_rounds(work, data.training_games(sources=_SOURCES), number)
+        teacher_games = _teacher_games(data, _teacher_count(work.phase, share, len(own_games)))
         lesson = _lesson(work, number, rounds, [*own_games, *teacher_games], started)
         own, positions_seen = len(own_games), len(lesson.positions)
         fitted = learn(work, network, device, lesson)
@@ -64,7 +66,7 @@ def hybrid(work: PhaseWork, network: Network, device: torch.device) -> PhaseResu
     return PhaseResult(
         network=network,
         summary=f"{own:,} games of its own and the teacher's, {positions_seen:,} positions: {summary_of(fitted)}",
-        games=played,
+        games=len(_games_of_rounds(work, data.store.read(sources=_SOURCES), rounds)),
         games_learned=own,
         positions_learned=positions_seen,
         data_sources=(DataSource.MIXED.value, DataSource.HEURISTIC_SUPERVISION.value),
@@ -86,16 +88,15 @@ def _name(work: PhaseWork, number: int) -> str:
     return f"model:{work.run_id}-{work.name}-{number}"
 
 
-def _play_round(work: PhaseWork, network: Network, data: SelfPlayDataManager, number: int, wanted: int) -> int:
-    """Let the network play what the store lacks of this round's games; return how many that was."""
+def _play_round(work: PhaseWork, network: Network, data: SelfPlayDataManager, number: int, wanted: int) -> None:
+    """Let the network play what the store lacks of this round's games."""
     name = _name(work, number)
-    if any(name in game.players for game in data.store.read(sources=[DataSource.MIXED.value])):
-        return 0
+    stored = Counter(len(g.players) for g in data.store.read(sources=_SOURCES) if name in g.players)
     me = from_policy(TorchPolicy(network, name, temperature=TEMPERATURE))
     rivals = [heuristic(share.kind) for share in work.settings.self_play.heuristics]
-    count = 0
     for seats, games in ((2, round(wanted * (1 - _CROWD_SHARE))), (4, round(wanted * _CROWD_SHARE))):
-        if games == 0:
+        # A kill between two files stores a part: all are played again, and the store knows those it has.
+        if stored[seats] >= games:
             continue
         seed = seed_for(work.seed, work.name, number, seats)
         players, seatings = _seat(me, rivals, seats, games, seed)
@@ -109,9 +110,7 @@ def _play_round(work: PhaseWork, network: Network, data: SelfPlayDataManager, nu
             progress=told,
         )  # fmt: skip
         names = [player.name for player in players]
-        games_played = games_from(finished, names, DataSource.MIXED.value, work.now(), partial(_seats_of, name))
-        count += data.store.add(games_played)
-    return count
+        data.store.add(games_from(finished, names, DataSource.MIXED.value, work.now(), partial(_seats_of, name)))
 
 
 def _seats_of(name: str, players: tuple[str, ...], _ranks: tuple[int, ...]) -> tuple[int, ...]:
@@ -129,11 +128,15 @@ def _seat(
     return [me, *rivals], seatings
 
 
-def _games_of_rounds(work: PhaseWork, data: SelfPlayDataManager, number: int) -> list[StoredGame]:
+def _games_of_rounds(work: PhaseWork, stored: Iterable[StoredGame], number: int) -> list[StoredGame]:
     """The network's games of this round and those before it."""
     names = {_name(work, earlier) for earlier in range(number + 1)}
-    stored = data.training_games(sources=[DataSource.MIXED.value])
     return [game for game in stored if names & set(game.players)]
+
+
+def _teacher_count(phase: TrainingPhaseConfig, share: float, own: int) -> int:
+    """How many of the teacher's games make its share beside `own` of the network."""
+    return phase.games_required if share >= 1 else round(own * share / (1 - share))
 
 
 def _teacher_games(data: SelfPlayDataManager, count: int) -> list[StoredGame]:

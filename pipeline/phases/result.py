@@ -13,7 +13,7 @@ class PhaseResult:
     summary: str
     """One line for a person: what was learned from, and how well."""
     games: int
-    """Games played in this part of the phase (read ones are not counted again)."""
+    """Games that the phase played for training, over all parts of the run; those before a kill are counted once."""
     games_learned: int
     positions_learned: int
     data_sources: tuple[str, ...]

@@ -57,6 +57,12 @@ class Bench:
             raise self.does["judge"].pop(0)
         return model
 
+    def card(self, model_id):
+        return card(model_id)
+
+    def champion(self):
+        return None
+
     def champion_id(self):
         return None
 
@@ -65,7 +71,9 @@ class Bench:
         return "rolled back"
 
 
-def make(tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping=None, **configuration) -> TrainingRun:
+def make(
+    tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping=None, conclude=lambda: None, **configuration
+) -> TrainingRun:
     folder = tmp_path / "self_play"
     folder.mkdir(exist_ok=True)
     asked = TrainingConfiguration(target_phases=["bootstrap", "hybrid"], **configuration)
@@ -76,7 +84,7 @@ def make(tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping
     progress = Progress(folder, lambda: NOON)
     return TrainingRun(
         record, Settings(home=tmp_path), folder / "run_1", bench, progress, stopping or Stopping(), lambda: NOON,
-        lambda _line: None,
+        lambda _line: None, conclude,
     )  # fmt: skip
 
 
@@ -121,6 +129,38 @@ def test_judging_that_is_stopped_is_done_again(tmp_path):
     assert not left.phases[0].done
     assert make(tmp_path, bench, left).go().ended is Ended.DONE
     assert bench.judged.count("run_1-bootstrap") == 2
+    assert [name for name, _ in bench.calls] == ["bootstrap", "hybrid"]  # what is registered is not trained on
+
+
+def test_games_of_a_phase_in_two_parts_are_counted_once(tmp_path):
+    bench = Bench({"bootstrap": ["stopped"]})  # each part tells the games of the whole phase
+    make(tmp_path, bench).go()
+    left = load_run(tmp_path / "self_play")
+    assert left.games == 10
+    assert make(tmp_path, bench, left).go().record.games == 20
+
+
+def test_a_run_is_finished_only_after_its_conclusion(tmp_path):
+    def fail() -> None:
+        assert not load_run(tmp_path / "self_play").finished
+        raise OSError(28, "no space")
+
+    with pytest.raises(OSError, match="no space"):
+        make(tmp_path, Bench(), conclude=fail).go()
+    left = load_run(tmp_path / "self_play")
+    assert not left.finished
+    assert left.next_phase() is None
+    bench, concluded = Bench(), []
+    summary = make(tmp_path, bench, left, conclude=lambda: concluded.append(1)).go()
+    assert (summary.ended, concluded, bench.calls) == (Ended.DONE, [1], [])
+    assert summary.state.phases_completed == ["bootstrap", "hybrid"]
+    assert load_run(tmp_path / "self_play").finished
+
+
+def test_a_run_that_somebody_stopped_is_not_concluded(tmp_path):
+    bench, concluded = Bench({"bootstrap": ["stopped"]}), []
+    make(tmp_path, bench, stopping=Stopping(lambda: bool(bench.calls)), conclude=lambda: concluded.append(1)).go()
+    assert not concluded
 
 
 def test_failures_are_counted_rolled_back_and_given_up(tmp_path):
