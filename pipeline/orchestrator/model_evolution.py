@@ -16,7 +16,9 @@ from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import TorchPolicy
-from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, export_model
+from pipeline.export.benchmark import PerformanceBenchmark
+from pipeline.export.bundle import write_bundle
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, export_card, export_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
@@ -183,13 +185,20 @@ class ModelEvolutionSystem:
         return path
 
     def export_production_models(self, folder: str | Path) -> Path:
-        """Write the champion and all that goes with it into `folder`: see `export.bundle`; return the folder.
+        """Write the champion and all that goes with it (int8 if games show no loss, golden positions, checksums) into
+        `folder`, proved before it appears there: see `export.bundle`; return the folder.
 
         Raises:
             ModelError: there is no champion.
             ExportError: parity does not hold, or a limit is broken.
         """
-        return self.export_champion_to_onnx(Path(folder) / PRODUCTION_FILE).parent
+        champion = champion_of(self.registry)
+        network, _ = self.registry.get_model(champion.id)
+        benchmark = PerformanceBenchmark(self.settings)
+        write_bundle(
+            network, export_card(champion), Path(folder), benchmark=benchmark, now=self._now(), tell=self._echo
+        )
+        return Path(folder)
 
     @property
     def production_file(self) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -42,6 +43,8 @@ def learn(work: PhaseWork, network: Network, device: torch.device, lesson: Lesso
     training, validation = split_by_game(lesson.positions, lesson.phase.validation_split, seed)
 
     def report(done: float, details: str, numbers: Mapping[str, float]) -> None:
+        if "eta_s" in numbers:
+            details += f", {timedelta(seconds=round(numbers['eta_s']))} left"
         work.report(lesson.begins + done * (lesson.ends - lesson.begins), f"{lesson.name}: {details}", numbers)
 
     with closing(Diary(lesson.folder / "curves")) as diary:
