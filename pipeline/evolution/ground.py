@@ -41,6 +41,9 @@ MINE: Final = 16
 REPLIES: Final = 17
 """Pairs of the nearest opponent's moves, then: everywhere."""
 SOON: Final = 5
+GROUND_TENSORS: Final = ("ground1_told", "ground1_mine", "ground1_replies")
+"""What an exported model calls the three tensors of `Survey`. The Rust server looks for these names, computes the
+tensors itself on bitboards and leaves out what leads to them: other numbers in them need another digit, there too."""
 _FOOD, _MY_BODY, _BODIES, _MY_HEAD = (CHANNELS.index(name) for name in ("food", "my_body", "other_bodies", "my_head"))
 _STRONG, _WEAK, _LENGTHS = (CHANNELS.index(name) for name in ("stronger_heads", "weaker_heads", "other_lengths"))
 _MOST_STEPS: Final = 64

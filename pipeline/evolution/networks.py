@@ -27,7 +27,7 @@ from pipeline.evolution.blocks import (
     TokenAttention,
     spread_matrix,
 )
-from pipeline.evolution.ground import TOLD, survey
+from pipeline.evolution.ground import TOLD, Survey, survey
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
@@ -55,12 +55,14 @@ class Heads(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What the trunk leaves: per direction [N, 4, A], shared [N, B], all cells [N, frame * frame, C] and tokens."""
+    """What the trunk leaves: per direction [N, 4, A], shared [N, B], all cells [N, frame * frame, C] and tokens; and
+    what the fixed layers tell."""
 
     directed: Tensor
     shared: Tensor
     cells: Tensor
     tokens: Tensor | None
+    ground: Survey | None
 
 
 class Network(nn.Module):
@@ -149,6 +151,15 @@ class Network(nn.Module):
         logits, summary = self._judge(reading)
         return logits, torch.tanh(self.value(summary))
 
+    def forward_with_ground(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> list[Tensor]:
+        """Return what `forward` does and what the fixed layers tell (`Survey`), for programs that know these by heart.
+
+        Only a network with `ground_steps` has such layers.
+        """
+        reading = self._read(board_state, snake_features, game_context)
+        logits, summary = self._judge(reading)
+        return [logits, torch.tanh(self.value(summary)), *(reading.ground or ())]
+
     def evaluate(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> Heads:
         """Return what `forward` does and the auxiliary heads."""
         reading = self._read(board_state, snake_features, game_context)
@@ -171,10 +182,11 @@ class Network(nn.Module):
         ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
         rest = torch.cat([features[:, self._buffer("undirected")], context], 1)
         directed = [at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)]
-        if self.config.ground_steps:
-            directed.append(self._ground(board, rest))
+        ground = survey(board, self.config.ground_steps) if self.config.ground_steps else None
+        if ground is not None:
+            directed.append(self._ground(ground, rest))
         shared = torch.cat([at_places[:, 0], pooled, rest], 1)
-        return _Reading(torch.cat(directed, 2), shared, cells, tokens)
+        return _Reading(torch.cat(directed, 2), shared, cells, tokens, ground)
 
     def _look(self, board: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Return features at my head and next to it [N, 5, A], the board's pooled features, cells and tokens."""
@@ -186,14 +198,14 @@ class Network(nn.Module):
         near = (places @ self._buffer("spread")).to(tokens.dtype) @ tokens
         return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
 
-    def _ground(self, board: Tensor, rest: Tensor) -> Tensor:
+    def _ground(self, ground: Survey, rest: Tensor) -> Tensor:
         """Return what the fixed layers tell of each of my moves, [N, 4, 3 * _VIEWS].
 
         Learned values in -1..1 of what stands after two moves and replies: by the worst replies to my best second move
         (minimax), by the mean over the replies, and with the opponents everywhere. What counts how much depends on
         my health, lengths and the like, `rest`.
         """
-        told, mine, replies = survey(board, self.config.ground_steps)
+        told, mine, replies = ground
         ours = mine.reshape(-1, 4, 4, 1, 1)
         weights = self.leaves(rest).reshape(-1, TOLD + 1, _VIEWS)
         weights, bias = weights[:, :TOLD], weights[:, TOLD:]

@@ -16,6 +16,8 @@ import torch
 
 from pipeline.engine.layout import MOVE_WORDS
 from pipeline.engine.planes import CHANNELS, ENCODER_ID
+from pipeline.evolution.ground import GROUND_TENSORS
+from pipeline.evolution.networks import Network
 from pipeline.serve.contract import CONTEXT_NAMES, FEATURE_NAMES, INPUTS, OUTPUTS, read_contract
 from schemas.errors import ExportError
 from schemas.exported_model import ExportCard, ExportedModel
@@ -45,7 +47,8 @@ def export_onnx(
 
     The network is exported in evaluation mode (a copy: the original keeps
     its mode and device); `optimize` also folds constants and removes what is never used. Both files appear whole or not
-    at all, the weights first: an ONNX file always has its own.
+    at all, the weights first: an ONNX file always has its own. The tensors of a network's fixed layers are called
+    `GROUND_TENSORS`.
 
     Raises:
         ExportError: an opset below 17, the exporter failed, or the graph has operators that small runtimes lack.
@@ -95,6 +98,9 @@ def example_inputs(rows: int) -> tuple[torch.Tensor, ...]:
 
 def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool) -> onnx.ModelProto:
     copied = copy.deepcopy(network).cpu().float().eval()
+    named = [tensor.name for tensor in OUTPUTS]
+    if isinstance(copied, Network) and copied.config.ground_steps:
+        copied, named = _WithGround(copied).eval(), [*named, *GROUND_TENSORS]
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
     try:
         with _quiet_exporter(), torch.no_grad():
@@ -104,7 +110,7 @@ def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool
                 dynamo=True,
                 opset_version=opset,
                 input_names=[tensor.name for tensor in INPUTS],
-                output_names=[tensor.name for tensor in OUTPUTS],
+                output_names=named,
                 dynamic_shapes=tuple({0: batch} for _ in INPUTS),
                 optimize=optimize,
                 external_data=False,
@@ -119,8 +125,22 @@ def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool
     if program is None:
         raise ExportError("torch's exporter returned nothing", where=str(path), remedy="Check the torch version.")
     proto = program.model_proto
+    del proto.graph.output[len(OUTPUTS) :]  # the tensors keep their names
     _forget_sources(proto)
     return proto
+
+
+class _WithGround(torch.nn.Module):
+    """A network whose fixed layers' tensors are outputs too: that gives them their names."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(
+        self, board_state: torch.Tensor, snake_features: torch.Tensor, game_context: torch.Tensor
+    ) -> list[torch.Tensor]:
+        return self._network.forward_with_ground(board_state, snake_features, game_context)
 
 
 def _forget_sources(proto: onnx.ModelProto) -> None:

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Kind;
 use tract_onnx::pb::{ModelProto, ValueInfoProto};
 
 use crate::api::MOVES;
+use crate::ground::STEPS;
 use crate::slots::{CONTEXT, ENCODER_ID, FEATURES, FRAME, PLANES, Slot};
 
 /// A tensor's name and its shape without the batch.
@@ -29,6 +31,15 @@ pub struct Card {
     pub rulesets: Vec<String>,
     /// The most snakes that began a game of its training.
     pub most_snakes: usize,
+    /// Turns that the network's fixed layers flood the board; none where it has no such layers.
+    pub ground_steps: Option<usize>,
+}
+
+/// How the network is built, as far as it is used here.
+#[derive(Deserialize)]
+struct Network {
+    #[serde(default)]
+    ground_steps: usize,
 }
 
 impl Card {
@@ -68,7 +79,13 @@ pub fn check(model: &ModelProto) -> Result<Card, String> {
         model_id: text("model_id")?.to_owned(),
         rulesets: serde_json::from_str(text("rulesets")?).map_err(|error| format!("rulesets: {error}"))?,
         most_snakes: serde_json::from_str(text("most_snakes")?).map_err(|error| format!("most_snakes: {error}"))?,
+        ground_steps: ground_steps(texts.get("network").copied().unwrap_or("null"))?,
     })
+}
+
+fn ground_steps(network: &str) -> Result<Option<usize>, String> {
+    let network: Option<Network> = serde_json::from_str(network).map_err(|error| format!("network: {error}"))?;
+    Ok(network.map(|network| network.ground_steps).filter(|steps| STEPS.contains(steps)))
 }
 
 fn check_names(field: &str, text: &str, wanted: &[&str]) -> Result<(), String> {
@@ -102,7 +119,7 @@ fn check_tensors(side: &str, found: &[ValueInfoProto], wanted: &[Tensor]) -> Res
 mod tests {
     use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
-    use super::{Card, check};
+    use super::{Card, check, ground_steps};
     use crate::slots::ENCODER_ID;
 
     fn telling(texts: &[(&str, &str)]) -> ModelProto {
@@ -124,8 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn how_far_the_fixed_layers_look_is_read() {
+        assert_eq!(ground_steps("{\"conv_blocks\": 2, \"ground_steps\": 14}"), Ok(Some(14)));
+        for without in ["null", "{}", "{\"ground_steps\": 0}", "{\"ground_steps\": 65}"] {
+            assert_eq!(ground_steps(without), Ok(None), "{without}");
+        }
+        assert!(ground_steps("[14").unwrap_err().starts_with("network: "));
+    }
+
+    #[test]
     fn games_outside_the_training_are_told() {
-        let card = Card { model_id: "m".into(), rulesets: vec!["standard".into()], most_snakes: 4 };
+        let card = Card { model_id: "m".into(), rulesets: vec!["standard".into()], most_snakes: 4, ground_steps: None };
         assert!(card.covers("standard", 4).is_ok());
         assert!(card.covers("wrapped", 2).unwrap_err().contains("\"wrapped\""));
         assert!(card.covers("standard", 5).unwrap_err().contains("at most 4"));

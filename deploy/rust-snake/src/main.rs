@@ -7,6 +7,7 @@ mod contract;
 mod decision;
 mod encoder;
 mod gamelog;
+mod ground;
 mod model;
 mod offline;
 mod options;
@@ -14,6 +15,7 @@ mod roster;
 mod rules;
 mod safe;
 mod server;
+mod shortcut;
 mod slots;
 mod worker;
 

@@ -6,7 +6,12 @@ use tract_onnx::prelude::*;
 
 use crate::contract::{Card, check};
 use crate::encoder::Observation;
+use crate::ground::survey;
+use crate::shortcut::{self, cut_ground, has_ground};
 use crate::slots::{CONTEXT, FEATURES, FRAME, PLANES};
+
+/// Shapes of the three inputs of the contract, for one position.
+const SHAPES: [&[usize]; 3] = [&[1, PLANES.len(), FRAME, FRAME], &[1, FEATURES.len()], &[1, CONTEXT.len()]];
 
 /// What the network says of a position.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +26,8 @@ pub struct Verdict {
 pub struct Model {
     pub card: Card,
     state: TypedSimpleState,
+    /// Turns to flood where the fixed layers are computed here; none where there are none, or the graph computes them.
+    ground_steps: Option<usize>,
 }
 
 impl Model {
@@ -34,13 +41,18 @@ impl Model {
             let remedy = "name it by --model or RUST_SNAKE_MODEL, or play --without-model";
             return Err(wrong(format!("there is no such file; {remedy}")));
         }
-        let proto =
+        let mut proto =
             onnx().proto_model_for_path(path).map_err(|error| wrong(format!("it is no ONNX file: {error:#}")))?;
         let card = check(&proto)
             .map_err(|what| wrong(format!("{what}. Export it again with this version, or build this program anew")))?;
-        let state = compile(&proto).map_err(|error| wrong(format!("tract cannot run it: {error:#}")))?;
+        let ground_steps = match proto.graph.as_mut() {
+            Some(graph) if has_ground(graph) => card.ground_steps.inspect(|_| cut_ground(graph)),
+            _ => None,
+        };
+        let state = compile(&proto, ground_steps.is_some())
+            .map_err(|error| wrong(format!("tract cannot run it: {error:#}")))?;
         drop(proto);
-        let mut model = Self { card, state };
+        let mut model = Self { card, state, ground_steps };
         model.evaluate(&Observation::empty()).map_err(wrong)?;
         Ok(model)
     }
@@ -61,21 +73,29 @@ impl Model {
         let planes: Vec<f32> = seen.plane_floats().collect();
         let features: Vec<f32> = seen.feature_floats().collect();
         let context: Vec<f32> = seen.context_floats().collect();
-        let outputs = self.state.run(tvec![
-            Tensor::from_shape(&[1, PLANES.len(), FRAME, FRAME], &planes)?.into(),
-            Tensor::from_shape(&[1, FEATURES.len()], &features)?.into(),
-            Tensor::from_shape(&[1, CONTEXT.len()], &context)?.into(),
-        ])?;
+        let mut inputs = tvec![
+            Tensor::from_shape(SHAPES[0], &planes)?.into(),
+            Tensor::from_shape(SHAPES[1], &features)?.into(),
+            Tensor::from_shape(SHAPES[2], &context)?.into(),
+        ];
+        if let Some(steps) = self.ground_steps {
+            let ground = survey(&seen.planes, steps);
+            for (shape, numbers) in shortcut::SHAPES.into_iter().zip([&ground.told[..], &ground.mine, &ground.replies])
+            {
+                inputs.push(Tensor::from_shape(shape, numbers)?.into());
+            }
+        }
+        let outputs = self.state.run(inputs)?;
         let (logits, value) = (outputs[0].try_as_plain_ram()?, outputs[1].try_as_plain_ram()?);
         Ok(Verdict { logits: logits.as_slice::<f32>()?.try_into()?, value: value.as_slice::<f32>()?[0] })
     }
 }
 
-/// Optimises the graph for one position at a time.
-fn compile(proto: &tract_onnx::pb::ModelProto) -> TractResult<TypedSimpleState> {
-    let shapes: [&[usize]; 3] = [&[1, PLANES.len(), FRAME, FRAME], &[1, FEATURES.len()], &[1, CONTEXT.len()]];
+/// Optimises the graph for one position at a time; the fixed layers' tensors are inputs too, or not.
+fn compile(proto: &tract_onnx::pb::ModelProto, with_ground: bool) -> TractResult<TypedSimpleState> {
     let mut graph = onnx().with_ignore_output_shapes(true).model_for_proto_model(proto)?;
-    for (index, shape) in shapes.into_iter().enumerate() {
+    let ground = if with_ground { &shortcut::SHAPES[..] } else { &[] };
+    for (index, &shape) in SHAPES.iter().chain(ground).enumerate() {
         graph.set_input_fact(index, f32::fact(shape).into())?;
     }
     graph.into_optimized()?.into_runnable()?.spawn()

@@ -87,7 +87,7 @@ impl Server {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(300)) // between requests, too
+            .header_read_timeout(Duration::from_mins(5)) // between requests, too
             .serve_connection(TokioIo::new(stream), service);
         let watched = open.watch(connection);
         tokio::spawn(async move {

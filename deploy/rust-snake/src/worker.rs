@@ -80,7 +80,7 @@ mod tests {
     use crate::encoder::Observation;
 
     fn ask(jobs: mpsc::Sender<super::Job>, deadline: Instant) -> String {
-        let card = Card { model_id: "m".into(), rulesets: Vec::new(), most_snakes: 4 };
+        let card = Card { model_id: "m".into(), rulesets: Vec::new(), most_snakes: 4, ground_steps: None };
         let worker = Worker { card, jobs };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(worker.ask(Observation::empty(), deadline)).unwrap_err()
@@ -97,6 +97,6 @@ mod tests {
     fn a_network_that_has_ended_is_told() {
         let (jobs, ended) = mpsc::channel();
         drop(ended);
-        assert!(ask(jobs, Instant::now() + Duration::from_secs(60)).contains("has ended"));
+        assert!(ask(jobs, Instant::now() + Duration::from_mins(1)).contains("has ended"));
     }
 }
