@@ -49,6 +49,7 @@ contracts: $(VENV)/.test
 
 warm: $(VENV)/.test
 	@$(BIN)/python -m pipeline.engine.warm
+	@$(BIN)/python -m pipeline.warm
 
 go-tests:
 	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./...'
