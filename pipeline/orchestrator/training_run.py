@@ -100,8 +100,8 @@ class TrainingRun:
         if ended is not Ended.REQUEST:
             self._conclude()
         self._keep(finished=finished)
-        status = PipelineStatus.PAUSED if ended is Ended.REQUEST else PipelineStatus.COMPLETED
-        share = {} if ended is Ended.REQUEST else {"progress_percentage": 100.0}
+        status = PipelineStatus.COMPLETED if finished else PipelineStatus.PAUSED
+        share = {"progress_percentage": 100.0} if finished else {}
         state = self._progress.change(status=status, current_phase=None, **share, **self._totals())
         self._progress.write()
         return RunSummary(ended, state, self.record)

@@ -29,6 +29,8 @@ from pipeline import (
 )
 from schemas import NeuralNetworkConfig, PipelineStatus, TrainingPhaseConfig, get_config
 
+pytestmark = pytest.mark.timeout(1500)
+
 TINY = {
     "neural_network": {
         "architecture_type": "CNN_Simple", "conv_channels": 8, "conv_blocks": 1, "hidden_layers": [16],
@@ -43,12 +45,13 @@ TINY = {
         "self_play": {"games_required": 16, "max_epochs": 2, "batch_size": 64, "data_source": "self_play"},
         "continuous": {"games_required": 16, "max_epochs": 1, "batch_size": 64, "data_source": "continuous"},
     },
-    "self_play": {"environments": 8, "rollout_turns": 8, "update_epochs": 1, "turn_limit": 60},
+    "self_play": {"environments": 8, "rollout_turns": 8, "update_epochs": 1, "turn_limit": 60, "updates_per_cycle": 2},
     "tournament": {
         "games_per_matchup": 8, "max_promotion_games": 16, "remeasure_games": 8, "max_memory_mb": 4000,
         "max_inference_time_ms": 1000,
     },
     "training_optimization": {"threads": 1},
+    "data": {"max_positions": 1000},
 }  # fmt: skip
 
 
@@ -239,7 +242,7 @@ def test_evolution_and_registry(in_trained):
         models={"champion": champion_model, "challenger": hybrid_model},
         games_per_matchup=8,  # guide: 200
     )
-    assert {row.name for row in tournament_results.rows} == {"champion", "challenger"}
+    assert {row.name for row in tournament_results.standings} == {"champion", "challenger"}
     tournament_results = evolution.run_manual_tournament(
         models={"model_a": bootstrap_model, "model_b": hybrid_model},
         games=8,  # guide: 100
