@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pipeline_audit import audit
 
 LIVES = Path(__file__).with_name("pipeline_lives.py")
@@ -26,6 +27,7 @@ def lives(folder: Path, kills: int, most_per_run: int, seed: int, *, export: boo
     return counted
 
 
+@pytest.mark.timeout(1500)
 def test_killed_at_random_moments_a_run_goes_on_to_its_end(tmp_path: Path) -> None:
     counted = lives(tmp_path, 6, 6, 1, export=False)
     assert counted["kills"] == 6
