@@ -26,9 +26,9 @@ from pipeline.orchestrator.run_record import RunRecord, load_run
 from schemas.model import PipelineState
 from schemas.training import Device, TrainingConfiguration
 
-LONGEST_S = 2.5
-"""Of processor time, before a kill; a whole run takes a few times as much."""
-MOST_STEPS = 80
+LONGEST_S = 4.0
+"""Of processor time, before a kill; a whole run takes about twice as much."""
+MOST_STEPS = 120
 """File operations before a kill; a whole run has a few hundred."""
 LOOK_S = 0.002
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
