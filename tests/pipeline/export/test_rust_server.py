@@ -15,9 +15,8 @@ def crate(tmp_path, monkeypatch):
     monkeypatch.setattr(serving, "_PROGRAM", tmp_path / "target" / "release" / "rust-snake")
     (tmp_path / "src").mkdir()
     (tmp_path / "target" / "release").mkdir(parents=True)
-    for name in ("Cargo.toml", "src/main.rs"):
-        (tmp_path / name).write_text("")
-        os.utime(tmp_path / name, (1000, 1000))
+    (tmp_path / "src" / "main.rs").write_text("")
+    os.utime(tmp_path / "src" / "main.rs", (1000, 1000))
     return tmp_path
 
 
