@@ -98,7 +98,33 @@ WEIGHTS: Final = len(TABLE)
 _CHANGES: Final[dict[int, dict[str, int]]] = {
     VORONOI: {},
     STRONG: {"repliers": 1, "turns_duel": 2, "turns_crowd": 2, "turns_alone": 4},
-    DEEP: {"repliers": 2, "turns_duel": 4, "turns_crowd": 2, "turns_alone": 6},
+    # Tuned against itself, looking three turns ahead (SPSA, some 280 steps of 128 duels): against the same without it
+    # 0.633 +- 0.043 in duels, 0.697 +- 0.036 in four-player games.
+    DEEP: {
+        "repliers": 2,
+        "turns_duel": 4,
+        "turns_crowd": 2,
+        "turns_alone": 6,
+        "area_duel": 1109,
+        "room_need": 31,
+        "room_shortage": 2391,
+        "tail_relief": 49,
+        "trap": 2198,
+        "no_exit": 2529,
+        "one_exit": 211,
+        "risk": 2107,
+        "prey": 70,
+        "behind": 940,
+        "ahead": 156,
+        "appetite": 844,
+        "hunger": 43,
+        "no_food": 222,
+        "starvation": 2872,
+        "centre": 105,
+        "tail": 6,
+        "draw": -14099,
+        "target_lead": 20,
+    },
 }
 
 
