@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 TINY = {
     "neural_network": {
-        "architecture_type": "CNN_Simple", "conv_channels": 8, "conv_blocks": 1, "hidden_layers": [16],
+        "architecture_type": "CNN_Attention_Residual", "conv_channels": 8, "conv_blocks": 1, "hidden_layers": [16],
         "attention_heads": 1, "dropout_rate": 0.0,
     },
     "training_phases": {
