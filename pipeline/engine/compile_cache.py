@@ -2,8 +2,9 @@
 
 Rule: the folder is `$OUROBOROS_CACHE_DIR`, else `~/.cache/ouroboros`; where that cannot be written (read-only
 or foreign home) it is a folder of this user below the system's temporary folder. Inside it code lies in
-`numba/<digest>`, the digest being over the source text of this package: numba itself only notices a change in
-the file of the function it loads, not in the functions that this one calls, so a stale caller could survive.
+`numba/<digest>`, the digest being over the source text of this package and of every other file of `pipeline` that
+compiles: numba itself only notices a change in the file of the function it loads, not in the functions that this one
+calls, so a stale caller could survive.
 """
 
 import contextlib
@@ -21,12 +22,16 @@ _Function = TypeVar("_Function")
 
 _CONFIG: Any = numba.config
 _SOURCE_FOLDER: Final = Path(__file__).parent
+_COMPILES: Final = Path(__file__).stem.encode()
+"""What every file outside of this package imports that compiles."""
 
 
 def _source_digest() -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(_SOURCE_FOLDER.rglob("*.py")):
-        digest.update(source.relative_to(_SOURCE_FOLDER).as_posix().encode() + b"\0" + source.read_bytes())
+    for source in sorted(_SOURCE_FOLDER.parent.rglob("*.py")):
+        content = source.read_bytes()
+        if source.is_relative_to(_SOURCE_FOLDER) or _COMPILES in content:
+            digest.update(source.relative_to(_SOURCE_FOLDER.parent).as_posix().encode() + b"\0" + content)
     # Bounds-checked code is different code, but numba's own index does not tell them apart.
     digest.update(f"boundscheck={_CONFIG.BOUNDSCHECK}".encode())
     return digest.hexdigest()
