@@ -26,6 +26,8 @@ class Parity:
 
     positions: int
     logits_error: float
+    """Relative to the position's largest logit where that is above 1: a float32 keeps seven digits, and a trained
+    policy's logits reach hundreds, whose last digit alone is worth more than 1e-5."""
     value_error: float
     batch_error: float
     """Largest difference, on either output, between a position evaluated alone and in its batch, by onnxruntime."""
@@ -45,7 +47,7 @@ def check_parity(
     """Compare a network with its file on real positions, in batches of 256 and one by one (256 of them).
 
     Raises:
-        ExportError: a difference is greater than `most_error`, or no number.
+        ExportError: a difference (of logits: relative, see `Parity`) is greater than `most_error`, or no number.
         ModelError: the file does not keep the contract.
     """
     model = OnnxModel(path)
@@ -56,7 +58,7 @@ def check_parity(
     for first in range(0, positions, _BATCH):
         part = Observations(*(array[first : first + _BATCH] for array in rows))
         theirs, ours = _torch_says(reference, part), model.look(part)
-        logits_error = max(logits_error, _difference(theirs.policy_logits, ours.policy_logits))
+        logits_error = max(logits_error, _relative(theirs.policy_logits, ours.policy_logits))
         value_error = max(value_error, _difference(theirs.value, ours.value))
         largest = max(largest, float(np.abs(theirs.policy_logits).max()))
         same += int((theirs.policy_logits.argmax(1) == ours.policy_logits.argmax(1)).sum())
@@ -77,9 +79,15 @@ def _single_difference(model: OnnxModel, rows: Observations, together: Evaluated
     worst = 0.0
     for index in range(min(_SINGLES, len(rows.planes))):
         alone = model.look(Observations(*(array[index : index + 1] for array in rows)))
-        for one, many in zip(alone, together, strict=True):
-            worst = max(worst, _difference(one[0], many[index]))
+        logits = _relative(alone.policy_logits, together.policy_logits[index : index + 1])
+        worst = max(worst, logits, _difference(alone.value[0], together.value[index]))
     return worst
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of rows of logits [M, 4], each by its row's largest where that is above 1."""
+    scale = np.maximum(np.abs(a.astype(np.float64)).max(1, keepdims=True), 1.0)
+    return _difference(a / scale, b / scale)
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
