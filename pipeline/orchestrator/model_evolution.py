@@ -17,7 +17,8 @@ from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.export.benchmark import PerformanceBenchmark
-from pipeline.export.bundle import write_bundle
+from pipeline.export.bundle import BundleOptions, write_bundle
+from pipeline.export.quantize import LossTest
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, export_card, export_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.phases.result import PhaseResult
@@ -194,9 +195,14 @@ class ModelEvolutionSystem:
         """
         champion = champion_of(self.registry)
         network, _ = self.registry.get_model(champion.id)
-        benchmark = PerformanceBenchmark(self.settings)
         write_bundle(
-            network, export_card(champion), Path(folder), benchmark=benchmark, now=self._now(), tell=self._echo
+            network,
+            export_card(champion),
+            Path(folder),
+            benchmark=PerformanceBenchmark(self.settings),
+            now=self._now(),
+            options=BundleOptions(int8=LossTest(most_games=self.settings.tournament.max_promotion_games)),
+            tell=self._echo,
         )
         return Path(folder)
 
