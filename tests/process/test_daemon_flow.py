@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from daemon_world import ANY_MACHINE, World, schedule
+from daemon_world import World, schedule
 
 from runner import bookkeeping
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
@@ -17,11 +17,10 @@ from runner.store.states import ExecutionStatus, OccurrenceState
 from runner.triggers.drops import claim_trigger_file
 from schemas.automation import OverlapPolicy, TriggerType, create_default_triggers
 from schemas.execution import DecisionKind
-from schemas.machine import GpuFinding, GpuState, ResourceRequirements
+from schemas.machine import ResourceRequirements
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-GPU = GpuState(finding=GpuFinding.USABLE, detail="a test's GPU", free_memory_gb=80, total_memory_gb=80)
 
 
 @pytest.fixture
@@ -144,19 +143,6 @@ def test_bad_input_is_never_retried(world):
     assert len(world.lines("ledger.txt")) == 1
     (run,) = runs_of(world, "hourly")
     assert run.error_message == "this cannot work (here). Ask for something else."
-
-
-def test_with_a_gpu_and_no_pipeline_the_run_fails_clearly_and_pretends_nothing(tmp_path):
-    with World(tmp_path / "home", START, gpu=GPU) as world:
-        world.save(schedule("hourly", "0 * * * *", worker="auto", resource_requirements=ANY_MACHINE))
-        world.start()
-        world.clock.advance(HOUR)
-        world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.FAILED], "the failure")
-        (run,) = runs_of(world, "hourly")
-        assert run.worker == "pipeline"
-        assert "A GPU can be used" in run.worker_reason
-        assert "no worker of that name is installed" in (run.error_message or "")
-        assert run.state.best_win_rate_games == 0
 
 
 def test_a_run_past_its_longest_duration_is_stopped_and_told(world):
