@@ -1,0 +1,125 @@
+"""What is played: a job asks for games between configurations, a result holds what came of them.
+
+Every kind of game the tuner plays (probes, candidates, the gate, the screen, tournaments) is a `MatchJob`, so one queue
+and one ledger serve them all. A job is plain data and says everything that its games depend on: whoever plays it, on
+whichever backend, in whatever order, gets the same games.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pipeline.referee.conditions import Conditions
+from schemas.campaign import WeightValue
+
+
+class JobKind(StrEnum):
+    """What a job's games are for."""
+
+    PROBE = "probe"
+    """An optimiser's question."""
+    GATE = "gate"
+    """The sequential test of a candidate against the champion."""
+    NO_REGRESSION = "no_regression"
+    """The candidate against the pool."""
+    MEASUREMENT = "measurement"
+    """Unseen seeds after the decision: the number that is shown."""
+    SCREEN = "screen"
+    """Which weights change a move or a result."""
+    TOURNAMENT = "tournament"
+
+
+class SourceKind(StrEnum):
+    """Where a participant comes from."""
+
+    WEIGHTS = "weights"
+    """Our snake's build with this weights text."""
+    FOLDER = "folder"
+    """Another snake's folder, built and started as ours is."""
+    URL = "url"
+    """A snake that runs already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One snake of a job; equal participants are the same snake."""
+
+    source: SourceKind
+    text: str
+    """The whole text of the weights' file, the folder, or the URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayConditions:
+    """How games are played: the referee's conditions, and what of the weights' file is set for these games only.
+
+    `overrides` (path -> value) is how a search budget is set for any snake whose file holds one: probes play cheaply, the
+    gate plays as the snake is deployed. They apply to participants of kind WEIGHTS.
+    """
+
+    referee: Conditions = field(default_factory=Conditions)
+    overrides: Mapping[str, WeightValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchJob:
+    """Games between participants: every seed is played once in every rotation of `line`.
+
+    `line` names participants by index, one for each seat (2 to 4 seats; an index may stand several times): (0, 1) is a
+    duel from both seats, (0, 1, 1, 1) one against three, from all four.
+    """
+
+    id: str
+    """Unique in a run and the same when the run is repeated: results are recorded once by it."""
+    kind: JobKind
+    participants: tuple[Participant, ...]
+    line: tuple[int, ...]
+    seeds: tuple[int, ...]
+    conditions: PlayConditions
+
+    @property
+    def rotations(self) -> tuple[tuple[int, ...], ...]:
+        """The distinct rotations of `line`, each of them one game on each seed."""
+        return tuple(dict.fromkeys(self.line[shift:] + self.line[:shift] for shift in range(len(self.line))))
+
+
+@dataclass(frozen=True, slots=True)
+class GameResult:
+    """One finished game of a job.
+
+    The transcript hash is BLAKE2b-128, hexadecimal, over the UTF-8 text whose first line is `{width} {height} {ruleset}
+    {map} {seats}` and which has one line a turn: every seat's move as one letter (u, d, l, r; `-` for a snake that was
+    dead before the turn). It is the same wherever the same snakes play the same seed.
+    """
+
+    seed: int
+    rotation: tuple[int, ...]
+    """The participant at each seat."""
+    scores: tuple[float, ...]
+    """By seat, the share of the point: 1 for the winner, shared by those who died last together or lived at the turn
+    limit; sums to 1."""
+    turns: int
+    lengths: tuple[int, ...]
+    causes: tuple[str, ...]
+    """By seat, the rules' word for the death; empty: alive at the end."""
+    failures: tuple[str, ...]
+    """By seat, what went wrong in answering (time-out, crash, nonsense); empty: nothing."""
+    move_ms: tuple[float, ...]
+    """By seat, the mean milliseconds of a move, as the backend sees it; nan where it does not."""
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """A job's games in the order seed by seed, rotation by rotation."""
+
+    job_id: str
+    games: tuple[GameResult, ...]
+
+    def seed_scores(self, participant: int) -> tuple[float, ...]:
+        """Per seed, the participant's mean score a seat over all rotations: the unit that statistics may count."""
+        by_seed: dict[int, list[float]] = {}
+        for game in self.games:
+            own = [score for score, who in zip(game.scores, game.rotation, strict=True) if who == participant]
+            by_seed.setdefault(game.seed, []).extend(own)
+        return tuple(sum(scores) / len(scores) for scores in by_seed.values())
