@@ -53,8 +53,8 @@ class Participant:
 class PlayConditions:
     """How games are played: the referee's conditions, and what of the weights' file is set for these games only.
 
-    `overrides` (path -> value) is how a search budget is set for any snake whose file holds one: probes play cheaply, the
-    gate plays as the snake is deployed. They apply to participants of kind WEIGHTS.
+    `overrides` (path -> value) is how a search budget is set for any snake whose file holds one: probes play cheaply,
+    the gate plays as the snake is deployed. They apply to participants of kind WEIGHTS.
     """
 
     referee: Conditions = field(default_factory=Conditions)
