@@ -52,7 +52,7 @@ warm: $(VENV)/.test
 	@$(BIN)/python -m pipeline.warm
 
 go-tests:
-	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./...'
+	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./... && cd arena && go vet ./... && go test ./...'
 
 # The network's crates take minutes to compile, so they are compiled once: clippy looks on while cargo builds our crate's
 # tests, as `cargo clippy` would (its driver in rustc's place, for our crate only), where `cargo clippy` compiles all anew.

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 )
 
 // TestArenaAgreesWithBoard plays random games and holds every turn of the arena to package board, which for its part is

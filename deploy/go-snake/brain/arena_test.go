@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 )
 
 // arena plays whole games by the official rules, written anew on plain slices: slow, simple, and independent of package

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/weights"
 )
 

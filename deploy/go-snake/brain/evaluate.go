@@ -1,7 +1,7 @@
 package brain
 
 import (
-	"ouroboros-snake/board"
+	"ouroboros-arena/board"
 	"ouroboros-snake/weights"
 )
 

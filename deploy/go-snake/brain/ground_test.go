@@ -3,7 +3,7 @@ package brain
 import (
 	"testing"
 
-	"ouroboros-snake/board"
+	"ouroboros-arena/board"
 )
 
 // TestFloodsAgree holds the narrow flood to the wide one, on positions of real games of every kind.

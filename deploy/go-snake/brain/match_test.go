@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/weights"
 )
 

@@ -3,7 +3,7 @@ package brain
 import (
 	"math/bits"
 
-	"ouroboros-snake/board"
+	"ouroboros-arena/board"
 )
 
 // What fits a mask, and its shifts by one row.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/weights"
 )
 

@@ -3,7 +3,7 @@ package brain
 import (
 	"math"
 
-	"ouroboros-snake/board"
+	"ouroboros-arena/board"
 )
 
 // options lists the moves of snake i that no wall and no body forbids, as far as the present bodies tell. A snake

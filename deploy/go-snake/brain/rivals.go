@@ -1,6 +1,6 @@
 package brain
 
-import "ouroboros-snake/board"
+import "ouroboros-arena/board"
 
 // traps rewards opponents that lack room or exits.
 func (e *evaluator) traps(s *board.State, rivals int) float64 {

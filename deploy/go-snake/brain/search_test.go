@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 )
 
 // draw makes a request from a picture, top row first: A is my head, a1 a2 ... would be too long, so a body is drawn by

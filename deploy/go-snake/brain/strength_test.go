@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/weights"
 )
 

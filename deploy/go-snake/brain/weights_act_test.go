@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"testing"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/weights"
 )
 

@@ -3,7 +3,7 @@ package brain
 import (
 	"math"
 
-	"ouroboros-snake/board"
+	"ouroboros-arena/board"
 )
 
 const (

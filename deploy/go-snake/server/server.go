@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
-	"ouroboros-snake/board"
 	"ouroboros-snake/brain"
 	"ouroboros-snake/weights"
 )

@@ -1,0 +1,3 @@
+module ouroboros-arena
+
+go 1.24
