@@ -10,7 +10,7 @@ from schemas.settings import get_config
 from schemas.tuning import AcceptRule, SearchKind
 
 
-@click.command("tune", context_settings={"show_default": True})
+@click.group("tune", invoke_without_command=True, context_settings={"show_default": True})
 @click.option("--games", type=int, help="Games between two looks at a candidate.  [default: 30]")
 @click.option("--checkpoint-interval", type=int, help="Save every N iterations.  [default: 10]")
 @click.option("--max-iterations", type=int, help="Stop after N iterations of the campaign.  [default: never]")
@@ -31,8 +31,11 @@ from schemas.tuning import AcceptRule, SearchKind
 @click.option("--timeout-ms", type=int, help="The API's time-out for a move.  [default: 500]")
 @click.option("--seed", type=int, help="Seed of a new campaign.  [default: drawn, and kept]")
 @click.option("--remeasure", is_flag=True, help="Measure the best configuration anew first.")
-def tune(*, remeasure: bool, **given: Any) -> None:
+@click.pass_context
+def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
     """Improve a snake's weights by real games until stopped; resumes where it left off."""
+    if context.invoked_subcommand is not None:
+        return
     from pipeline.tuner.trainer import ContinuousTrainer, with_changes  # `ouroboros --help` should not load scipy
 
     settings = get_config()
@@ -41,6 +44,26 @@ def tune(*, remeasure: bool, **given: Any) -> None:
     settings = settings.model_copy(update={"tuner": with_changes(settings.tuner, changes)})
     trainer = ContinuousTrainer(settings=settings, remeasure=remeasure, echo=_say)
     trainer.train()
+
+
+@tune.command("update-snake")
+@click.option("--yes", is_flag=True, help="Write it without asking.")
+def update_snake(*, yes: bool) -> None:
+    """Bring a newer bundled snake into your working copy: shows the difference, keeps tuned weights and edits."""
+    from pipeline.tuner.snake_update import plan_update
+
+    update = plan_update(get_config())
+    for name in update.kept:
+        click.echo(f"{update.folder / name} stays as you changed it; the bundled one is put beside it.")
+    difference = update.difference()
+    if not difference:
+        update.apply()  # only the note of what was compared
+        click.echo(f"Nothing to update in {update.folder}.")
+        return
+    click.echo(difference)
+    if yes or click.confirm("Write this?"):
+        update.apply()
+        click.echo(f"{update.folder} is up to date.")
 
 
 def _say(message: str) -> None:

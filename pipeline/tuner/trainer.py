@@ -116,6 +116,8 @@ class ContinuousTrainer:
             tell = stack.enter_context(console.opened(folder, self._now, self._echo))
             stack.enter_context(self._stopping.on_signals())
             source = snake_source(self.settings)
+            if source.news:
+                tell(source.news)
             self._campaign = Campaign(
                 folder,
                 source.weights_file,

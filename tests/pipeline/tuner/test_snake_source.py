@@ -1,4 +1,4 @@
-"""Which snake is tuned: the user's, or a working copy of the bundled one that survives upgrades."""
+"""Which snake is tuned: the user's, or a working copy of the bundled one that is the user's from then on."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 from pipeline.tuner import snake_source as source
 from pipeline.tuner.specification import specify
 from pipeline.tuner.weights import read
-from schemas.errors import SnakeError
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings
 
@@ -22,6 +21,10 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_bundled_snake_is_copied_and_its_own_folder_never_tuned(bundled: Path, tmp_path: Path) -> None:
     found = source.snake_source(Settings(home=tmp_path / "home"))
     assert found.folder == tmp_path / "home" / "go-snake"
@@ -29,28 +32,51 @@ def test_the_bundled_snake_is_copied_and_its_own_folder_never_tuned(bundled: Pat
     assert (found.folder / "brain" / "brain.go").exists()
     assert found.run_command == "{binary} -config {config}"
     assert found.specification is None
+    assert found.news == ""
 
 
-def test_an_upgrade_brings_new_source_and_keeps_tuned_weights(bundled: Path, tmp_path: Path) -> None:
+def test_a_start_changes_nothing_in_the_users_copy(bundled: Path, tmp_path: Path) -> None:
+    """Edited, added and removed files all stay as the user left them, whatever the bundled snake has become."""
     settings = Settings(home=tmp_path / "home")
     copy = source.snake_source(settings).folder
-    (copy / "config.yaml").write_text("a: 7\nb: 2\n")
+    (copy / "config.yaml").write_text("a: 7\nmine: 2\n")
+    (copy / "brain" / "brain.go").write_text("package brain // mine\n")
+    (copy / "notes.txt").write_text("mine\n")
+    before = contents(copy)
+    assert source.snake_source(settings).news == ""
     (bundled / "brain" / "brain.go").write_text("package brain // newer\n")
     (bundled / "weight_spec.yaml").write_text("a: {high: 9}\n")
     found = source.snake_source(settings)
-    assert (copy / "config.yaml").read_text() == "a: 7\nb: 2\n"
-    assert (copy / "brain" / "brain.go").read_text() == "package brain // newer\n"
-    assert found.specification == copy / "weight_spec.yaml"
+    assert contents(copy) == before
+    assert found.specification is None
+    assert "2 files, brain/brain.go" in found.news
+    assert "ouroboros tune update-snake" in found.news
 
 
-def test_an_upgrade_with_other_weights_is_told_with_a_way_out(bundled: Path, tmp_path: Path) -> None:
+def test_a_copy_of_an_earlier_version_that_noted_no_origin_is_left_alone_too(bundled: Path, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
-    source.snake_source(settings)
-    (bundled / "config.yaml").write_text("a: 1\nc: 2\n")
-    with pytest.raises(SnakeError, match=r"new \['c'\], gone \['b'\].*Move the file away"):
-        source.snake_source(settings)
-    (tmp_path / "home" / "go-snake" / "config.yaml").unlink()
-    assert source.snake_source(settings).weights_file.read_text() == "a: 1\nc: 2\n"
+    copy = source.snake_source(settings).folder
+    (copy / source.ORIGIN_NAME).unlink()
+    (copy / "brain" / "brain.go").write_text("package brain // mine\n")
+    before = contents(copy)
+    assert "1 files, brain/brain.go" in source.snake_source(settings).news
+    assert contents(copy) == before
+
+
+def test_weights_that_were_moved_away_start_again_from_the_bundled_ones(bundled: Path, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    copy = source.snake_source(settings).folder
+    (copy / "config.yaml").unlink()
+    assert "starts again from the bundled weights" in source.snake_source(settings).news
+    assert (copy / "config.yaml").read_text() == "a: 1\nb: 2\n"
+
+
+def test_a_copy_that_was_killed_half_way_leaves_nothing_behind(bundled: Path, tmp_path: Path) -> None:
+    half = tmp_path / "home" / ".go-snake.abc.tmp"
+    half.mkdir(parents=True)
+    (half / "config.yaml").write_text("a: 1\n")
+    copy = source.snake_source(Settings(home=tmp_path / "home")).folder
+    assert sorted(path.name for path in copy.parent.iterdir()) == ["go-snake"]
 
 
 def test_a_snake_of_ones_own_is_tuned_where_it_stands(tmp_path: Path) -> None:
