@@ -6,7 +6,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from runner import bookkeeping, instance, overview
+from runner import bookkeeping, overview, single_instance
 from runner.clock import Clock, SystemClock
 from runner.flow.asking import ask
 from runner.flow.requests import NoArguments, PauseArguments, Verb
@@ -173,14 +173,14 @@ class AutomatedTrainingRunner:
             self._service.daemon.wake.set()
 
     def _command(self, verb: Verb, arguments: Frozen) -> None:
-        """Ask the daemon, ours or another process's, and wait until it has obeyed; without one it will at its start."""
+        """Ask the daemon, ours or another process's, and wait until it is done; without one it will at its start."""
         with self._store.write() as session:
             number = commands.enqueue(session, verb.value, arguments, "AutomatedTrainingRunner", self._clock.now())
         if self._service is not None:
             self._service.daemon.wake.set()
         deadline_s = self._clock.monotonic_s() + START_WAIT_S
         waiter = threading.Event()
-        while instance.is_held(self.settings.home) and self._clock.monotonic_s() < deadline_s:
+        while single_instance.is_held(self.settings.home) and self._clock.monotonic_s() < deadline_s:
             with self._store.read() as session:
                 command = commands.get(session, number)
             if command is not None and command.handled_at is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runner.clock import Clock
-from runner.store import presence
+from runner.store import heartbeat
 from runner.store.engine import Store
 from schemas.errors import StateError
 
@@ -101,6 +101,6 @@ class Background:
         self._beaten_at_s = now_s
         try:
             with self.store.write() as session:
-                presence.beat(session, self.name, self.clock.now())
+                heartbeat.loop_beat(session, self.name, self.clock.now())
         except StateError as error:
             _log.warning("The loop %s could not give its sign of life: %s", self.name, error)

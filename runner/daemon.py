@@ -15,17 +15,17 @@ from importlib.metadata import version
 
 from runner.background import Background
 from runner.flow.check_triggers import CheckTriggers
+from runner.flow.error_reporter import ErrorReporter
 from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
-from runner.flow.obey import ObeyCommands
+from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
-from runner.flow.troubles import Troubles
 from runner.flow.watch import WatchRuns
 from runner.notify import compose
-from runner.store import presence
-from runner.store.presence import DaemonRecord
+from runner.store import heartbeat
+from runner.store.heartbeat import DaemonRecord
 from runner.wake import Wake
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
@@ -42,7 +42,7 @@ _log = logging.getLogger("ouroboros.daemon")
 class Steps:
     """The flow's steps, in the order of a turn."""
 
-    obey: ObeyCommands
+    commands: ProcessCommands
     expire: ExpireWaiting
     fire: FireSchedules
     drops: TakeDrops
@@ -54,7 +54,7 @@ class Steps:
         """Commands first, so that a pause holds for this turn; the watch before the launch, so that a run that has
         ended makes room for the next one in the same turn."""
         return (
-            ("commands", self.obey),
+            ("commands", self.commands),
             ("deadlines", self.expire),
             ("schedules", self.fire),
             ("drops", self.drops),
@@ -85,7 +85,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         """No trouble yet."""
-        self._troubles = Troubles(self.runtime)
+        self._errors = ErrorReporter(self.runtime)
 
     def start(self, now: datetime) -> DaemonRecord | None:
         """Take the state over: say who serves it now, and account for what an earlier daemon left. Returns the
@@ -95,7 +95,7 @@ class Daemon:
             StateError: the database cannot be used.
         """
         with self.runtime.store.write() as session:
-            before = presence.started(
+            before = heartbeat.started(
                 session,
                 pid=os.getpid(),
                 host=socket.gethostname(),
@@ -118,20 +118,20 @@ class Daemon:
 
     def tick(self, now: datetime) -> None:
         """One turn: every step once. A step that fails is told of, and the others have their turn."""
-        self.runtime.lull.begin_turn(now, whole=self._troubles.any or self._stopping)
+        self.runtime.idle.begin_turn(now, whole=self._errors.any or self._stopping)
         for name, step in self.steps.in_order():
             try:
                 step(now)
             except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
-                self._troubles.note(name, error, now)
+                self._errors.note(name, error, now)
             else:
-                self._troubles.over(name)
+                self._errors.over(name)
             self.on_step()
         self._supervise(now)
-        self._troubles.tell()
+        self._errors.tell()
         self._beat(now)
         with suppress(StateError):  # told of by the steps themselves
-            self.runtime.lull.end_turn(now)
+            self.runtime.idle.end_turn(now)
 
     def run(self) -> None:
         """Turn until `request_stop` and until every run has been drained."""
@@ -165,34 +165,34 @@ class Daemon:
 
     def _patience_s(self, now: datetime) -> float:
         """How long the loop may sleep: until something is due, but never longer than the poll for commands."""
-        if self._troubles.any:  # what a failing step leaves due is due at once: no reason to spin
+        if self._errors.any:  # what a failing step leaves due is due at once: no reason to spin
             return self.runtime.settings.scheduler.poll_interval_s
         patience_s = min(self.runtime.settings.scheduler.poll_interval_s, self.steps.drops.patience_s)
         if self.steps.watch.runs:
             patience_s = min(patience_s, BUSY_INTERVAL_S)
-        return min(patience_s, self.runtime.lull.left_s(now))
+        return min(patience_s, self.runtime.idle.left_s(now))
 
     def _beat(self, now: datetime) -> None:
         clock_s = self.runtime.clock.monotonic_s()
         try:
-            if not self.runtime.lull.holds:
+            if not self.runtime.idle.nothing_new:
                 with self.runtime.store.read() as session:
-                    daemon = presence.get(session)
+                    daemon = heartbeat.get(session)
                 self._paused = daemon is not None and daemon.paused
             status = self._status_now()
             if status is self._status and clock_s - self._last_beat_s < HEARTBEAT_INTERVAL_S:
                 return
             with self.runtime.store.write() as session:
-                presence.heartbeat(session, status, now)
+                heartbeat.beat(session, status, now)
         except StateError as error:
-            self._troubles.note("heartbeat", error, now)
+            self._errors.note("heartbeat", error, now)
             self._status, self._last_beat_s = RunnerStatus.ERROR, float("-inf")
             return
-        self._troubles.over("heartbeat")
+        self._errors.over("heartbeat")
         self._status, self._last_beat_s = status, clock_s
 
     def _status_now(self) -> RunnerStatus:
-        if self._troubles.any:
+        if self._errors.any:
             return RunnerStatus.ERROR
         if self.steps.watch.runs:
             return RunnerStatus.EXECUTING
@@ -202,9 +202,9 @@ class Daemon:
         for background in self.backgrounds:
             trouble = background.supervise()
             if trouble:
-                self._troubles.note_thread(background.name, trouble, now)
+                self._errors.note_thread(background.name, trouble, now)
 
     def _end(self, now: datetime) -> None:
         with self.runtime.store.write() as session:
-            presence.stopped(session, now)
+            heartbeat.stopped(session, now)
         _log.info("Stopped in good order")

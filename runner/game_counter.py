@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runner.flow.runtime import Runtime
 from runner.notify import compose
-from runner.store import presence
+from runner.store import heartbeat
 from runner.triggers.game_count import count_new_games
 
 LOOP = "games"
@@ -51,5 +51,5 @@ class GameCounter:
             now=now,
         )
         with self._runtime.store.write() as session:
-            presence.troubled(session, LOOP, text, now)
+            heartbeat.loop_error(session, LOOP, text, now)
             self._runtime.outbound.put(session, message, now)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.flow.runtime import Runtime
-from runner.store import presence, retention
+from runner.store import heartbeat, retention
 
 LOOP = "maintenance"
 BATCH = 500
@@ -44,7 +44,7 @@ class Maintenance:
         cleaned = self.clean_up(now)
         if cleaned.unremovable:
             with self._runtime.store.write() as session:
-                presence.troubled(session, LOOP, _told(cleaned.unremovable), now)
+                heartbeat.loop_error(session, LOOP, _told(cleaned.unremovable), now)
         return self._runtime.settings.storage.maintenance_interval_hours * 3600
 
     def clean_up(self, now: datetime) -> Cleaned:

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from runner import instance
-from runner.store import history, presence, queue, schedules, triggers
+from runner import single_instance
+from runner.store import heartbeat, history, queue, schedules, triggers
 from runner.store.engine import Store
+from runner.store.heartbeat import DaemonRecord, LoopRecord
 from runner.store.history import ExecutionRecord, Statistics
-from runner.store.presence import DaemonRecord, LoopRecord
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
 from schemas.automation import RunnerStatus
@@ -63,10 +63,10 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
     Raises:
         StateError: the database cannot be read.
     """
-    alive = instance.is_held(home)
+    alive = single_instance.is_held(home)
     with store.read() as session:
         return Overview(
-            daemon=presence.get(session),
+            daemon=heartbeat.get(session),
             alive=alive,
             schedules=schedules.list_active(session) if now is None else _worth_showing(session, now),
             schedule_count=schedules.count_active(session),
@@ -76,7 +76,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             queued=queue.queued(session, QUEUE_SHOWN),
             queue_depth=queue.depth(session),
             statistics=history.statistics(session),
-            loops=presence.loops(session),
+            loops=heartbeat.loops(session),
         )
 
 

@@ -14,7 +14,7 @@ from runner.flow.check_triggers import CheckTriggers
 from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
-from runner.flow.obey import ObeyCommands
+from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_drops import TakeDrops
 from runner.flow.watch import WatchRuns
@@ -22,7 +22,6 @@ from runner.game_counter import LOOP, GameCounter
 from runner.guards.gpu import GpuProbe, NvmlProbe
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
-from runner.instance import InstanceLock
 from runner.logs import start_logging, stop_logging
 from runner.maintenance import LOOP as HOUSEKEEPING
 from runner.maintenance import Maintenance
@@ -32,7 +31,8 @@ from runner.notify.custom_channel import CustomChannel, NotificationSystem
 from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.outbound import Outbound
-from runner.store import presence, triggers
+from runner.single_instance import SingleInstanceLock
+from runner.store import heartbeat, triggers
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from runner.triggers.built_in import TriggerFileParameters
@@ -89,7 +89,7 @@ class Service:
         now = self._clock.now()
         _check(self.settings)
         try:
-            self._stack.enter_context(InstanceLock(self.settings.home, now))
+            self._stack.enter_context(SingleInstanceLock(self.settings.home, now))
             self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
             self._stack.callback(stop_logging)
             for folder in (self.settings.games_dir, self.settings.triggers_dir, self.settings.runs_dir):
@@ -173,7 +173,7 @@ class Service:
         watch = WatchRuns(self.runtime, launcher)
         self._stack.callback(watch.leave)
         steps = Steps(
-            obey=ObeyCommands(self.runtime, watch, self._request_stop),
+            commands=ProcessCommands(self.runtime, watch, self._request_stop),
             expire=ExpireWaiting(self.runtime),
             fire=FireSchedules(self.runtime),
             drops=TakeDrops(self.runtime),
@@ -227,7 +227,7 @@ class Service:
                 ping(settings.dead_man_url)
             except DeliveryError as error:
                 with self.store.write() as session:
-                    presence.troubled(session, "dead-man", str(error), self._clock.now())
+                    heartbeat.loop_error(session, "dead-man", str(error), self._clock.now())
                 return min(60.0, settings.dead_man_interval_s)
         return settings.dead_man_interval_s
 

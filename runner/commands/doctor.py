@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from runner import instance
+from runner import single_instance
 from runner.guards.choice import choose_worker
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.notify.smtp import SmtpChannel
-from runner.store import administration, outbox, presence
+from runner.store import administration, heartbeat, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
 from runner.worker.jobs import check_job, installed_workers, torch_installed
@@ -115,13 +115,13 @@ def _database(settings: Settings) -> str:
 
 
 def _daemon(settings: Settings) -> str:
-    if not instance.is_held(settings.home):
+    if not single_instance.is_held(settings.home):
         return "none is running"
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
         with store.read() as session:
-            row = presence.get(session)
-            loops = presence.loops(session)
+            row = heartbeat.get(session)
+            loops = heartbeat.loops(session)
     finally:
         store.close()
     if row is None:

@@ -1,1 +1,1 @@
-"""The steps of the daemon's loop, one file each: fire, obey, drops, triggers, watch, launch."""
+"""The steps of the daemon's loop, one file each: fire, process commands, drops, triggers, watch, launch."""

@@ -97,7 +97,7 @@ class CheckTriggers:
         return troubles
 
     def _read(self, now: datetime) -> None:
-        if self._runtime.lull.holds:
+        if self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
             known, unreadable = triggers.look_up(session)

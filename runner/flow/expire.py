@@ -17,7 +17,7 @@ class ExpireWaiting:
 
     def __call__(self, now: datetime) -> None:
         """End what is too late at `now`."""
-        if self._runtime.lull.holds:
+        if self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
             deadline = queue.next_start_deadline(session)

@@ -31,7 +31,7 @@ class FireSchedules:
 
     def __call__(self, now: datetime) -> None:
         """Account for all that is due at `now`."""
-        if self._runtime.lull.holds:
+        if self._runtime.idle.nothing_new:
             return
         while self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
             pass

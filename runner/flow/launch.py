@@ -22,7 +22,7 @@ from runner.guards import rules
 from runner.guards.choice import WorkerChoice, choose_worker
 from runner.guards.probe import Probe
 from runner.notify import compose
-from runner.store import decisions, history, presence, queue, schedules
+from runner.store import decisions, heartbeat, history, queue, schedules
 from runner.store.history import ExecutionRecord
 from runner.worker.jobs import installed_workers, torch_installed
 from runner.worker.launch import Launcher
@@ -72,11 +72,11 @@ class LaunchRuns:
 
     def __call__(self, now: datetime) -> None:
         """Start what may start."""
-        if self._watch.shutting_down or self._runtime.lull.holds:
+        if self._watch.shutting_down or self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
             waiting = queue.waiting(session, now, PAGE)
-            daemon = presence.get(session)
+            daemon = heartbeat.get(session)
         self.head = None
         if not waiting:
             self._forget_all_but([])

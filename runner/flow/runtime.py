@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.clock import Clock
-from runner.flow.lull import Lull
+from runner.flow.idle_check import IdleCheck
 from runner.notify.outbound import Outbound
 from runner.store.engine import Store
 from schemas.settings import Settings
@@ -30,8 +30,8 @@ class Runtime:
     """Called with a name at each point where a kill must lose nothing; tests kill there."""
 
     def __post_init__(self) -> None:
-        """One lull for all steps."""
-        self.lull = Lull(self.store, self.clock.monotonic_s, self._look_again_s)
+        """One idle check for all steps."""
+        self.idle = IdleCheck(self.store, self.clock.monotonic_s, self._look_again_s)
 
     def _look_again_s(self) -> float:
         return min(self.settings.guards.retry_interval_s, REFUSED_LOOK_S)

@@ -93,7 +93,7 @@ class TakeDrops:
         return recorded.occurrence_id
 
     def _archive_finished(self) -> None:
-        if self._runtime.lull.holds:
+        if self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
             finished = drops.finished(session, FILES_PER_TURN)

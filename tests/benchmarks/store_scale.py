@@ -24,7 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from migrations.upgrade import upgrade
-from runner.store import decisions, history, occurrences, presence, queue, schedules
+from runner.store import decisions, heartbeat, history, occurrences, queue, schedules
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import Account
@@ -55,7 +55,7 @@ START = """
 import sys, time, resource
 began, cpu = time.perf_counter(), time.process_time()
 from datetime import UTC, datetime
-from runner.store import history, presence, queue, schedules
+from runner.store import history, heartbeat, queue, schedules
 from runner.store.engine import Store
 from migrations.upgrade import upgrade
 imported, cpu_imported = time.perf_counter(), time.process_time()
@@ -63,7 +63,7 @@ store = Store(sys.argv[1], 60)
 now = datetime.now(UTC)
 upgrade(store, 3, now)
 with store.write() as session:
-    presence.started(session, pid=1, host="h", boot_id="b", version="1", now=now)
+    heartbeat.started(session, pid=1, host="h", boot_id="b", version="1", now=now)
     history.unfinished(session)
     schedules.next_due(session)
     queue.depth(session)
@@ -191,7 +191,7 @@ def queries(store: Store) -> None:
             decisions.of_schedule(s, name_of(7), 50),
         ),
         "status: daemon, statistics, recent(10)": lambda s: (
-            presence.get(s),
+            heartbeat.get(s),
             history.statistics(s),
             history.recent(s, 10),
             history.unfinished(s),
@@ -229,7 +229,7 @@ def commits(store: Store, path: Path) -> None:
     def heartbeats() -> None:
         for number in range(steps):
             with store.write() as session:
-                presence.beat(session, "loop", NOW + timedelta(seconds=number))
+                heartbeat.loop_beat(session, "loop", NOW + timedelta(seconds=number))
 
     def bare(level: str) -> None:
         connection = sqlite3.connect(path, isolation_level=None)

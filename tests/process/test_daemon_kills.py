@@ -17,8 +17,8 @@ CRONS = {"hourly": "0 * * * *", "often": "*/30 * * * *"}
 POINTS = [
     ("start.announced", 1),
     ("start.taken_over", 1),
-    ("obey.answering", 1),
-    ("obey.answered", 1),
+    ("commands.answering", 1),
+    ("commands.answered", 1),
     ("fire.recording", 1),
     ("fire.recorded", 1),
     ("drop.claimed", 1),

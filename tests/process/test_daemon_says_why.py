@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from daemon_world import World, schedule, settings_for
 
 from runner.commands.progress import ProgressLine
-from runner.store import presence
+from runner.store import heartbeat
 from schemas.automation import RunnerStatus
 from schemas.machine import ResourceRequirements
 
@@ -35,10 +35,10 @@ def test_the_first_of_the_queue_and_what_it_waits_for_is_told_once_until_that_ch
         for _ in range(3):
             assert turn(world) == ""
         with world.store.write() as session:
-            presence.set_paused(session, True, "holidays")
+            heartbeat.set_paused(session, True, "holidays")
         assert turn(world) == "hungry waits: the daemon is paused: holidays\n"
         with world.store.write() as session:
-            presence.set_paused(session, False, "")
+            heartbeat.set_paused(session, False, "")
         assert "memory" in turn(world)
         world.save(schedule("modest", "0 * * * *"))
         world.clock.advance(HOUR)

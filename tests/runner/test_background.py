@@ -15,7 +15,7 @@ from runner.flow.runtime import Runtime
 from runner.game_counter import GameCounter
 from runner.notify.custom_channel import CustomChannel
 from runner.notify.outbound import Outbound
-from runner.store import games, outbox, presence
+from runner.store import games, heartbeat, outbox
 from runner.store.engine import Store
 from schemas.game import GAME_LOG_FORMAT
 from schemas.settings import Settings
@@ -126,7 +126,7 @@ def test_a_games_file_that_cannot_be_read_stops_no_other_and_is_told_of(store, t
         counter.turn()
     with store.read() as session:
         assert games.total(session) == 1
-        (loop,) = presence.loops(session)
+        (loop,) = heartbeat.loops(session)
         assert outbox.counts(session).pending == 1
         assert "a.jsonl: Permission denied" in outbox.take_due(session, NOW, 10)[0].message.headline
     assert (loop.name, loop.restarts) == ("games", 0)

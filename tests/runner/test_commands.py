@@ -16,7 +16,7 @@ from runner.commands import doctor
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
 from runner.notify.outbound import Outbound
-from runner.store import commands, history, presence, queue
+from runner.store import commands, heartbeat, history, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule
@@ -153,7 +153,7 @@ def test_a_run_folder_that_cannot_be_removed_holds_up_no_other(store, tmp_path, 
     maintenance.turn()
     maintenance.turn()  # the first one waits
     with store.read() as session:
-        (loop,) = presence.loops(session)
+        (loop,) = heartbeat.loops(session)
     assert loop.name == "maintenance"
     assert "a run folder is too old and cannot be removed" in loop.last_error
     assert loop.last_error.endswith("and 1 more")

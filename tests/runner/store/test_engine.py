@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from runner.store import games, presence
+from runner.store import games, heartbeat
 from runner.store.engine import Store
 from schemas.errors import (
     DatabaseBusyError,
@@ -230,14 +230,14 @@ def test_a_full_disk_rolls_back_and_is_told(store: Store, now: datetime) -> None
 def test_a_damaged_file_is_named_with_the_way_back(store: Store, url: str, now: datetime) -> None:
     assert store.path is not None
     with store.write() as session:
-        presence.started(session, pid=1, host="h", boot_id="b", version="1", now=now)
+        heartbeat.started(session, pid=1, host="h", boot_id="b", version="1", now=now)
     assert store.checkpoint()
     store.close()
     content = bytearray(store.path.read_bytes())
     content[4096:] = b"\x5a" * (len(content) - 4096)
     store.path.write_bytes(content)
     with pytest.raises(DatabaseDamagedError, match="backup") as caught, store.read() as session:
-        presence.get(session)
+        heartbeat.get(session)
     assert str(store.path) in str(caught.value)
     store.close()
     store.path.write_bytes(b"no database at all " * 1000)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from runner.store import commands, decisions, drops, games, outbox, presence, queue, triggers
+from runner.store import commands, decisions, drops, games, heartbeat, outbox, queue, triggers
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.outbox import OutboxCounts
@@ -179,30 +179,30 @@ def test_a_trigger_keeps_its_cursor_and_its_pause(store: Store, now: datetime) -
 
 
 def test_the_daemons_row_tells_how_the_last_one_ended(store: Store, now: datetime) -> None:
-    def start(session: Session, pid: int, at: datetime) -> presence.DaemonRecord | None:
-        return presence.started(session, pid=pid, host="h", boot_id="b", version="1", now=at)
+    def start(session: Session, pid: int, at: datetime) -> heartbeat.DaemonRecord | None:
+        return heartbeat.started(session, pid=pid, host="h", boot_id="b", version="1", now=at)
 
     with store.write() as session:
-        assert presence.get(session) is None
+        assert heartbeat.get(session) is None
         assert start(session, 1, now) is None
-        presence.heartbeat(session, RunnerStatus.EXECUTING, now + MINUTE)
-        presence.set_paused(session, True, "thunderstorm")
-        presence.beat(session, "schedules", now)
-        assert presence.restarted(session, "schedules", "hung", now + MINUTE) == 1
-        assert presence.restarted(session, "schedules", "hung", now + MINUTE) == 2
-        assert [(loop.name, loop.restarts, loop.last_error) for loop in presence.loops(session)] == [
+        heartbeat.beat(session, RunnerStatus.EXECUTING, now + MINUTE)
+        heartbeat.set_paused(session, True, "thunderstorm")
+        heartbeat.loop_beat(session, "schedules", now)
+        assert heartbeat.loop_restarted(session, "schedules", "hung", now + MINUTE) == 1
+        assert heartbeat.loop_restarted(session, "schedules", "hung", now + MINUTE) == 2
+        assert [(loop.name, loop.restarts, loop.last_error) for loop in heartbeat.loops(session)] == [
             ("schedules", 2, "hung")
         ]
     with store.write() as session:
         before = start(session, 2, now + 5 * MINUTE)
         assert before is not None
         assert (before.pid, before.stopped_cleanly, before.status) == (1, False, RunnerStatus.EXECUTING)
-        assert presence.loops(session) == []
-        current = presence.get(session)
+        assert heartbeat.loops(session) == []
+        current = heartbeat.get(session)
         assert current is not None
         assert (current.pid, current.paused, current.paused_note) == (2, True, "thunderstorm")
-        presence.stopped(session, now + 6 * MINUTE)
-        presence.set_paused(session, False, "")
+        heartbeat.stopped(session, now + 6 * MINUTE)
+        heartbeat.set_paused(session, False, "")
     with store.write() as session:
         before = start(session, 3, now + 7 * MINUTE)
         assert before is not None

@@ -12,7 +12,7 @@ from runner.store.engine import Store
 from schemas.errors import StateError
 
 
-class Lull:
+class IdleCheck:
     """Begun and ended by the loop, once a turn; the steps ask it in between."""
 
     def __init__(self, store: Store, monotonic_s: Callable[[], float], look_again_s: Callable[[], float]) -> None:
@@ -36,10 +36,10 @@ class Lull:
         self._next_whole, self._last_turn = False, now
 
     @property
-    def holds(self) -> bool:
+    def nothing_new(self) -> bool:
         """Nothing new: a step that only reads the database may rest.
 
-        What is committed in the middle of a turn ends the lull for the steps after it, and for all in the next turn.
+        What is committed in the middle of a turn makes it a whole one for the steps after it, and the next turn too.
         """
         if not self._whole and self._changed():
             self._whole = self._next_whole = True

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from runner.flow.runtime import Runtime
 from runner.notify import compose
-from runner.store import presence
+from runner.store import heartbeat
 from schemas.errors import StateError
 
-_log = logging.getLogger("ouroboros.troubles")
+_log = logging.getLogger("ouroboros.errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class _Untold:
     restarted: bool
 
 
-class Troubles:
+class ErrorReporter:
     """Which steps are in trouble now, and which troubles nobody has been told of yet."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -64,7 +64,7 @@ class Troubles:
         try:
             with self._runtime.store.write() as session:
                 for name, untold in self._untold.items():
-                    record = presence.restarted if untold.restarted else presence.troubled
+                    record = heartbeat.loop_restarted if untold.restarted else heartbeat.loop_error
                     record(session, name, untold.text, untold.since)
                     message = compose.alert(
                         subject=f"trouble with the daemon's {name}",

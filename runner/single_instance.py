@@ -18,7 +18,7 @@ LET_GO_S = 10.0
 LOOK_S = 0.05
 
 
-class InstanceLock:
+class SingleInstanceLock:
     """Held from `__enter__` to `__exit__`; a second holder is told who has it.
 
     The file stays behind on purpose: removing it would let two processes lock two different files of one name.

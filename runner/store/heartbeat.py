@@ -58,7 +58,7 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
     return before
 
 
-def heartbeat(session: Session, status: RunnerStatus, now: datetime) -> None:
+def beat(session: Session, status: RunnerStatus, now: datetime) -> None:
     """The daemon lives, and what it is doing."""
     row = session.get_one(DaemonRow, _ONLY)
     row.status, row.heartbeat_at = status, now
@@ -85,20 +85,20 @@ def get(session: Session) -> DaemonRecord | None:
     return None if row is None else _to_record(row)
 
 
-def beat(session: Session, loop: str, now: datetime) -> None:
+def loop_beat(session: Session, loop: str, now: datetime) -> None:
     """A loop has turned."""
     _loop(session, loop, now).heartbeat_at = now
     session.flush()
 
 
-def troubled(session: Session, loop: str, error: str, now: datetime) -> None:
+def loop_error(session: Session, loop: str, error: str, now: datetime) -> None:
     """A loop or step could not do its turn; it goes on by itself."""
     row = _loop(session, loop, now)
     row.heartbeat_at, row.last_error = now, error
     session.flush()
 
 
-def restarted(session: Session, loop: str, error: str, now: datetime) -> int:
+def loop_restarted(session: Session, loop: str, error: str, now: datetime) -> int:
     """A loop died or hung and was started again; how often that has happened since the daemon started."""
     row = _loop(session, loop, now)
     row.heartbeat_at, row.last_error = now, error

@@ -11,7 +11,7 @@ from runner.flow.asking import ask, schedule_for
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
-from runner.store import commands, presence, queue, schedules, triggers
+from runner.store import commands, heartbeat, queue, schedules, triggers
 from runner.store.commands import Command
 from schemas.automation import TriggerType
 from schemas.errors import BadInputError
@@ -19,10 +19,10 @@ from schemas.frozen import Frozen
 from schemas.settings import describe
 
 COMMANDS_PER_TICK = 100
-_log = logging.getLogger("ouroboros.obey")
+_log = logging.getLogger("ouroboros.commands")
 
 
-class ObeyCommands:
+class ProcessCommands:
     """Answers every command, with what was done or why it was not."""
 
     def __init__(self, runtime: Runtime, watch: WatchRuns, stop: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class ObeyCommands:
 
     def __call__(self, now: datetime) -> None:
         """Handle what is pending."""
-        if self._runtime.lull.holds:
+        if self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
             if not commands.pending(session, 1):
@@ -47,16 +47,16 @@ class ObeyCommands:
         stopping = False
         with self._runtime.store.write() as session:
             for command in commands.pending(session, COMMANDS_PER_TICK):
-                ok, answer = self._obey(session, command, now)
+                ok, answer = self._carry_out(session, command, now)
                 commands.answer(session, command.command_id, ok, answer, now)
                 _log.info("%s, asked by %s: %s", command.verb, command.requested_by, answer)
                 stopping = stopping or (ok and command.verb == Verb.STOP)
-            self._runtime.reach("obey.answering")
-        self._runtime.reach("obey.answered")
+            self._runtime.reach("commands.answering")
+        self._runtime.reach("commands.answered")
         if stopping:  # only once the answer is committed: whoever asked waits for it
             self._stop()
 
-    def _obey(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
+    def _carry_out(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
         if command.verb not in self._deeds:
             return False, f"unknown command {command.verb!r}; known: {', '.join(self._deeds)}"
         model, deed = self._deeds[command.verb]
@@ -86,11 +86,11 @@ class ObeyCommands:
         return f"{asked.name}: occurrence {recorded.occurrence_id} is {recorded.state.value}"
 
     def _pause(self, session: Session, asked: PauseArguments, now: datetime) -> str:
-        presence.set_paused(session, True, asked.note)
+        heartbeat.set_paused(session, True, asked.note)
         return "paused: runs under way go on, nothing new starts"
 
     def _resume(self, session: Session, asked: NoArguments, now: datetime) -> str:
-        presence.set_paused(session, False, "")
+        heartbeat.set_paused(session, False, "")
         return "resumed"
 
     def _cancel(self, session: Session, asked: CancelArguments, now: datetime) -> str:

@@ -73,7 +73,7 @@ def test_what_another_process_commits_is_seen_at_the_next_turn(world):
     assert len(due(world)) == 1
 
 
-def test_a_clock_set_back_ends_the_lull(world):
+def test_a_clock_set_back_ends_the_idle_turns(world):
     world.clock.instant -= 2 * HOUR
     world.daemon.tick(world.clock.now())
     world.clock.instant += 4 * HOUR
