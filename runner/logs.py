@@ -2,8 +2,10 @@
 
 import gzip
 import logging
+import os
 import shutil
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -19,7 +21,10 @@ BACKUPS_PER_FILE = 5
 
 
 class _LogFile(RotatingFileHandler):
-    """A log that cannot be written (a full disk) costs one line on standard error, not a traceback for each record."""
+    """A log that cannot be written (a full disk) costs one line on standard error, not a traceback for each record.
+
+    A file that somebody renamed or removed (logrotate, a clean-up) is opened anew by its name at the next record.
+    """
 
     _failing = False
     _was_failing = False
@@ -28,7 +33,32 @@ class _LogFile(RotatingFileHandler):
         """Write; after a failure the first record that goes in again ends it."""
         failing, self._failing = self._failing, False
         self._was_failing = failing
+        try:
+            self._follow_the_name()
+        except OSError:
+            self.handleError(record)
+            return
         super().emit(record)
+
+    def _follow_the_name(self) -> None:
+        """Open the file anew where its name no longer leads to what is open.
+
+        Raises:
+            OSError: it cannot be opened; tried again at the next record.
+        """
+        if self.stream is not None:
+            ours = os.fstat(self.stream.fileno())
+            try:
+                named = os.stat(self.baseFilename)  # noqa: PTH116 - a string, for each record
+            except FileNotFoundError:
+                named = None
+            if named is not None and (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
+                return
+            stale, self.stream = self.stream, None  # type: ignore[assignment] # as the class itself does
+            with suppress(OSError):  # what it still holds found no room when it was written, and was told of then
+                stale.close()
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        self.stream = self._open()
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Called by `emit` while the error is handled."""

@@ -1,7 +1,8 @@
 """A daemon and all that stands around it: lock, log, database, background threads. Opened once, closed once."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,6 +59,7 @@ class Service:
         gpu: how GPUs are looked for; None: by NVML.
         notification_system: an object of the user's own instead of the configured channels.
         seed_defaults: on the very first start, save the default schedules and triggers and queue one run.
+        extending: held, with a word for it, around a step of the start that may take minutes.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Service:
         notification_system: NotificationSystem | None = None,
         *,
         seed_defaults: bool = True,
+        extending: Callable[[str], AbstractContextManager[None]] = lambda _what: nullcontext(),
     ) -> None:
         self.settings = self._started_with = settings
         self._clock = clock or SystemClock()
         self._gpu = gpu or NvmlProbe()
         self._custom = notification_system
         self._seed_defaults = seed_defaults
+        self._extending = extending
         self._stack = ExitStack()
         self.upgraded: UpgradeReport | None = None
         self.seeded = False
@@ -154,7 +158,8 @@ class Service:
         storage = self.settings.storage
         self.store = Store(self.settings.database_url, storage.busy_timeout_s)
         self._stack.callback(self.store.close)
-        self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now())
+        with self._extending("bringing the database up to date"):
+            self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now())
         if self._seed_defaults:
             with self.store.write() as session:
                 limit = self.settings.scheduler.max_queue_length

@@ -1,7 +1,10 @@
-"""What systemd is told: READY, STATUS, WATCHDOG, STOPPING. Outside systemd all of it is a no-op."""
+"""What systemd is told: READY, STATUS, WATCHDOG, STOPPING, EXTEND_TIMEOUT. Outside systemd all of it is a no-op."""
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +12,9 @@ import sdnotify
 
 SOCKET_VARIABLE = "NOTIFY_SOCKET"
 FEED_INTERVAL_S = 5.0
+EXTENSION_S = 120.0
+"""How much longer the service manager is asked to wait, each time."""
+EXTEND_INTERVAL_S = 20.0
 
 
 class ServiceNotifier:
@@ -36,6 +42,32 @@ class ServiceNotifier:
         if self._systemd is not None and self._systemd.socket is not None:
             self._systemd.socket.close()
         self._systemd = None
+
+    @contextmanager
+    def extending(self, what: str) -> Iterator[None]:
+        """While the block lasts, the start may take longer than the unit's limit: say so again and again.
+
+        Args:
+            what: shown as the status meanwhile.
+        """
+        if self._systemd is None:
+            yield
+            return
+        done = threading.Event()
+        thread = threading.Thread(target=self._extend, args=(what, done), name="ouroboros-extending", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _extend(self, what: str, done: threading.Event) -> None:
+        self.show(what)
+        while True:
+            self._tell(f"EXTEND_TIMEOUT_USEC={int(EXTENSION_S * 1e6)}")
+            if done.wait(EXTEND_INTERVAL_S):
+                return
 
     def ready(self) -> None:
         """The daemon serves."""

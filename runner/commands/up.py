@@ -33,7 +33,7 @@ def up() -> None:
 
     The first start seeds the default schedules and triggers and begins one run at once.
     """
-    with Service(get_config()) as service, ServiceNotifier() as notifier:
+    with ServiceNotifier() as notifier, Service(get_config(), extending=notifier.extending) as service:
         _spare_the_collector()
         _introduce(service, datetime.now(UTC))
         progress = ProgressLine()

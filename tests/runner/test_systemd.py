@@ -1,9 +1,11 @@
 """What the service manager hears, on a real socket; and that nothing waits for one who does not listen."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
+from runner import systemd
 from runner.systemd import ServiceNotifier
 
 
@@ -41,3 +43,22 @@ def test_without_a_manager_nothing_happens(monkeypatch):
     with ServiceNotifier() as notifier:
         notifier.ready()
         notifier.show("monitoring")
+
+
+def test_a_long_start_asks_for_more_time_until_it_is_over(manager, monkeypatch):
+    monkeypatch.setattr(systemd, "EXTEND_INTERVAL_S", 0.01)
+    with ServiceNotifier() as notifier:
+        with notifier.extending("bringing the database up to date"):
+            told = [manager.recv(4096).decode() for _ in range(4)]
+        notifier.ready()
+        while (line := manager.recv(4096).decode()) != "READY=1":
+            assert line == told[1]
+    assert told == ["STATUS=bringing the database up to date", *["EXTEND_TIMEOUT_USEC=120000000"] * 3]
+
+
+def test_the_unit_lets_a_run_be_killed_for_memory_and_a_start_take_its_time():
+    unit = (Path(__file__).parents[2] / "deploy/systemd/ouroboros.service").read_text().splitlines()
+    limit = next(line for line in unit if line.startswith("TimeoutStartSec="))
+    assert "OOMPolicy=continue" in unit
+    assert float(limit.partition("=")[2]) > systemd.EXTEND_INTERVAL_S
+    assert systemd.EXTENSION_S > 2 * systemd.EXTEND_INTERVAL_S  # one that is lost does no harm
