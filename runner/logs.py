@@ -54,7 +54,7 @@ class _LogFile(RotatingFileHandler):
                 named = None
             if named is not None and (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
                 return
-            stale, self.stream = self.stream, None  # type: ignore[assignment] # as the class itself does
+            stale, self.stream = self.stream, None
             with suppress(OSError):  # what it still holds found no room when it was written, and was told of then
                 stale.close()
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
