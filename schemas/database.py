@@ -16,6 +16,43 @@ HEAD = "0002"
 """The newest revision in `migrations/versions`; a test compares."""
 
 
+BACKUP_NAME = "{stem}-{time}.db"
+"""Of a nightly copy, in the folder `backups_of` the database; `time` sorts."""
+_UPGRADE_MARK = ".backup-"
+_TIME_LENGTH = len("20260131T023000")
+
+
+def backups_of(database: Path) -> Path:
+    """The folder of a database's nightly copies."""
+    return database.with_name("backups")
+
+
+def nightly_backups(database: Path) -> list[Path]:
+    """The nightly copies, newest first."""
+    return sorted(backups_of(database).glob(BACKUP_NAME.format(stem=database.stem, time="*")), reverse=True)
+
+
+def all_backups(database: Path) -> list[Path]:
+    """The nightly copies and those that upgrades made beside the database, newest first."""
+    upgrades = database.parent.glob(f"{database.name}{_UPGRADE_MARK}*")
+    return sorted([*nightly_backups(database), *upgrades], key=_time_in_name, reverse=True)
+
+
+def way_back(database: Path) -> str:
+    """What to do about a damaged database: names only files that are there."""
+    backups = all_backups(database)
+    if not backups:
+        return (
+            "No backup of it is here. `ouroboros db export FOLDER` saves what can still be read; once the file is moved"
+            " aside, `ouroboros up` begins a new one."
+        )
+    return f"`ouroboros db restore` puts the newest sound backup in its place ({backups[0]}) and keeps this file."
+
+
+def _time_in_name(backup: Path) -> str:
+    return backup.name.removesuffix(".db").rpartition("-")[2][:_TIME_LENGTH]
+
+
 class Failure(Frozen):
     """An error of ours on its way between two processes."""
 

@@ -69,5 +69,9 @@ class StorageSettings(Frozen):
     """Finished occurrences and executions older than this are removed; counters stay."""
     keep_run_folders_days: float = Field(default=60, gt=0)
     keep_backups: int = Field(default=10, ge=1)
+    """Copies that upgrades make beside the database."""
+    backup_interval_hours: float = Field(default=24, gt=0)
+    """How often the daemon copies the database into `backups/`, while it goes on."""
+    keep_nightly_backups: int = Field(default=7, ge=1)
     maintenance_interval_hours: float = Field(default=24, gt=0)
     """How often retention and vacuum run."""

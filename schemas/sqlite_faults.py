@@ -1,7 +1,9 @@
 """What an error of Python's SQLite driver means, and what its reader can do about it."""
 
 import sqlite3
+from pathlib import Path
 
+from schemas.database import way_back
 from schemas.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
@@ -40,8 +42,7 @@ _FAULTS |= dict.fromkeys(
     (
         DatabaseDamagedError,
         "the database is damaged: {}",
-        "Look with `ouroboros db check`; to restore, remove its `-wal` and `-shm` files and put the newest "
-        "`.backup-*` file in its place.",
+        "",  # `way_back` knows which backups there are
     ),
 )
 _PRIMARY_CODE = 0xFF  # SQLite's extended codes carry the primary one in their lowest byte
@@ -67,4 +68,4 @@ def sqlite_fault(error: BaseException | None, where: str, busy_timeout_s: float)
     if primary not in _FAULTS:
         return None
     kind, what, remedy = _FAULTS[primary]
-    return kind(what.format(error), where=where, remedy=remedy)
+    return kind(what.format(error), where=where, remedy=remedy or way_back(Path(where)))

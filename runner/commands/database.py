@@ -1,4 +1,4 @@
-"""`ouroboros db`: check, backup, export, prune."""
+"""`ouroboros db`: check, backup, restore, export, prune."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +8,15 @@ import click
 from runner.clock import SystemClock
 from runner.commands.opening import opened
 from runner.flow.runtime import Runtime
+from runner.instance import InstanceLock
 from runner.maintenance import Maintenance
 from runner.notify.outbound import Outbound
-from runner.store import administration
+from runner.store import administration, backup
 from runner.store.administration import ExportFormat
+from runner.store.engine import Store
+from schemas.database import way_back
 from schemas.errors import DatabaseDamagedError, MachineError
+from schemas.settings import get_config
 
 
 @click.group("db")
@@ -30,18 +34,40 @@ def check() -> None:
     click.echo(f"revision {report.revision}, {report.size_bytes / 1e6:,.1f} MB")
     if report.problems:
         raise DatabaseDamagedError(
-            "; ".join(report.problems), where=store.where, remedy="Restore a backup, or export what can be read."
+            "; ".join(report.problems), where=store.where, remedy=way_back(store.path) if store.path else ""
         )
     click.echo("sound")
 
 
-@database.command()
+@database.command("backup")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
-def backup(target: Path | None) -> None:
+def copy(target: Path | None) -> None:
     """Copy the last committed state to TARGET (default: beside the database), while the daemon goes on."""
     with opened() as (settings, store):
         name = f"automation_tracking.backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-        click.echo(administration.backup(store, target or settings.home / name))
+        click.echo(backup.checked_copy(store, target or settings.home / name))
+
+
+@database.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def restore(file: Path | None) -> None:
+    """Put the backup FILE (default: the newest sound one) in the database's place, and keep the old database.
+
+    A daemon must not run meanwhile. The next `ouroboros up` goes on from the backup's state, and upgrades it if an
+    older version made it.
+    """
+    settings, now = get_config(), datetime.now(UTC)
+    store = Store(settings.database_url, settings.storage.busy_timeout_s)
+    try:
+        with InstanceLock(settings.home, now):
+            done = backup.restore(store, file, now)
+    finally:
+        store.close()
+    for line in done.passed_over:
+        click.echo(f"passed over: {line}", err=True)
+    click.echo(f"restored from {done.source}")
+    if done.aside is not None:
+        click.echo(f"the old database is kept as {done.aside}")
 
 
 @database.command()

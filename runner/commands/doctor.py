@@ -21,7 +21,7 @@ from runner.store.engine import Store
 from runner.store.migrate import stored_revision
 from runner.worker.jobs import check_job, installed_workers, torch_installed
 from schemas.automation import AUTO_WORKER
-from schemas.database import HEAD
+from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError
 from schemas.machine import ResourceRequirements
 from schemas.settings import Settings, get_config
@@ -105,7 +105,8 @@ def _database(settings: Settings) -> str:
             return f"at revision {revision}; `ouroboros up` brings it to {HEAD}, after a backup"
         report = administration.check(store)
         if report.problems:
-            raise MachineError("; ".join(report.problems), where=store.where, remedy="Restore a backup.")
+            remedy = way_back(store.path) if store.path else ""
+            raise MachineError("; ".join(report.problems), where=store.where, remedy=remedy)
         with store.read() as session:
             failed = outbox.counts(session).failed
         undelivered = f", {failed} messages given up (`ouroboros notify waiting`)" if failed else ""

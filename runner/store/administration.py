@@ -65,25 +65,6 @@ def check(store: Store) -> CheckReport:
     return CheckReport(tuple(problems), revision, tuple(rows), size_bytes)
 
 
-def backup(store: Store, target: Path) -> Path:
-    """A whole copy of the last committed state, taken while the daemon goes on, and checked before it is named done.
-
-    Raises:
-        StateError: `target` exists or cannot be written, or the copy is not sound (it is removed then).
-    """
-    target = target.absolute()
-    store.copy_to(target)
-    copy = Store(f"sqlite:///{target}", store.busy_timeout_s)
-    try:
-        problems = copy.integrity()
-    finally:
-        copy.close()
-    if problems:
-        target.unlink()
-        raise StateError(f"the copy is not sound: {problems[0]}", where=str(target), remedy="See `ouroboros db check`.")
-    return target
-
-
 def export(store: Store, folder: Path, export_format: ExportFormat) -> list[Path]:
     """Write every table to `folder/TABLE.jsonl` or `.csv`, all from one moment; each file is whole or absent.
 

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ class Store:
                 raise StateError(f"a migration left dangling rows: {dangling[0]}", where=self.where)
 
     def copy_to(self, target: Path) -> None:
-        """A whole, compact copy of the last committed state, taken while others go on writing.
+        """A whole copy of the last committed state, taken by SQLite's backup call while others go on writing.
 
         Raises:
             StateError: no SQLite file, the target exists, or it cannot be written (no partial file stays).
@@ -171,7 +171,7 @@ class Store:
         partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with typed_faults(str(target), self.busy_timeout_s), _closing(self.path, self.busy_timeout_s) as source:
-                source.execute("VACUUM INTO ?", (str(partial),))
+                _copy(source, partial)
             descriptor = os.open(partial, os.O_RDWR)
             try:
                 os.fsync(descriptor)
@@ -305,6 +305,13 @@ def _closing(path: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _copy(source: sqlite3.Connection, target: Path) -> None:
+    # In one step, on one snapshot: in several, each write of another process would begin the copy again.
+    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, which opens without others beside it
 
 
 def _prepare_reader(connection: sqlite3.Connection, busy_timeout_s: float) -> None:  # noqa: ARG001

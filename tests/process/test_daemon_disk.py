@@ -86,7 +86,7 @@ def test_a_damaged_database_is_refused_untouched_with_the_remedy(state, capsys, 
     said = refused(capsys, state)
     assert "the database is damaged" in said
     assert str(database) in said
-    assert "put the newest `.backup-*` file in its place" in said
+    assert "No backup of it is here." in said
 
 
 def test_a_newer_database_is_refused_untouched(state, capsys):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from runner.store import administration, commands, decisions, drops, history, outbox, queue, retention
+from runner.store import administration, backup, commands, decisions, drops, history, outbox, queue, retention
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
@@ -172,16 +172,16 @@ def test_check_tells_of_damage_and_of_an_old_revision(store: Store) -> None:
 def test_a_backup_opens_as_it_is(store: Store, now: datetime, tmp_path: Path) -> None:
     with store.write() as session:
         finished_run(session, now)
-    made = administration.backup(store, tmp_path / "copy.db")
+    made = backup.checked_copy(store, tmp_path / "copy.db")
     copy = Store(f"sqlite:///{made}", 5)
     assert administration.check(copy).rows == administration.check(store).rows
     with copy.write() as session:
         finished_run(session, now + DAY)
     copy.close()
     with pytest.raises(StateError, match="never overwrites"):
-        administration.backup(store, made)
+        backup.checked_copy(store, made)
     with pytest.raises(StateError, match="no such folder"):
-        administration.backup(store, tmp_path / "nowhere" / "copy.db")
+        backup.checked_copy(store, tmp_path / "nowhere" / "copy.db")
 
 
 def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> None:

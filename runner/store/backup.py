@@ -1,0 +1,210 @@
+"""The nightly copies of the database, and the way back from one: `BACKUPS` beside the database holds the newest few.
+
+A copy has its final name only when it is whole, on the disk and checked. A restore sets the old database aside, whole,
+with its write-ahead log, before the copy takes its place in one rename: killed at any moment it leaves the old
+database or the new one, and can simply be run again.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from runner.store.engine import Store
+from runner.store.migrate import stored_revision
+from schemas.database import BACKUP_NAME, all_backups, backups_of, nightly_backups
+from schemas.errors import DatabaseDamagedError, DatabaseFullError, DatabaseNewerError, StateError
+from schemas.files import fsync_folder
+from schemas.service import StorageSettings
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_ROOM = 1.05
+"""A copy is made only with so many times the database's size free."""
+
+
+def periodic(store: Store, storage: StorageSettings, now: datetime) -> Path | None:
+    """Make the copy that is due, and remove those beyond `keep_nightly_backups`; None: none is due yet, or the database
+    is no SQLite file (a server has its own tools). Call it as often as you like; others go on reading and writing.
+
+    Raises:
+        DatabaseFullError: the disk has no room for a copy; the older copies stay.
+        StateError: the copy cannot be written, or is not sound.
+    """
+    if store.path is None:
+        return None
+    # The name is the time, not the file's date: a folder that was copied has other dates.
+    interval = timedelta(hours=storage.backup_interval_hours)
+    if any(now - _made_at(backup, now) < interval for backup in nightly_backups(store.path)):
+        return None
+    folder = backups_of(store.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for torn in folder.glob(f".{store.path.stem}-*.tmp*"):
+        torn.unlink()  # of a daemon that was killed: one daemon serves a database, and only it comes here
+    _refuse_without_room(store.path, folder)
+    made = checked_copy(store, folder / BACKUP_NAME.format(stem=store.path.stem, time=now.strftime(_STAMP)))
+    for old in nightly_backups(store.path)[storage.keep_nightly_backups :]:
+        old.unlink()
+    return made
+
+
+def checked_copy(store: Store, target: Path) -> Path:
+    """A whole copy of the last committed state, taken while the daemon goes on, and checked.
+
+    Raises:
+        StateError: `target` exists or cannot be written, or the copy is not sound (it is removed then).
+    """
+    target = target.absolute()
+    store.copy_to(target)
+    problems = problems_of(target, store.busy_timeout_s)
+    if problems:
+        target.unlink()
+        raise StateError(f"the copy is not sound: {problems[0]}", where=str(target), remedy="See `ouroboros db check`.")
+    return target
+
+
+def problems_of(file: Path, busy_timeout_s: float) -> list[str]:
+    """What is wrong with a copy; empty: nothing.
+
+    Raises:
+        StateError: it cannot be read at all.
+    """
+    copy = Store(f"sqlite:///{file}", busy_timeout_s)
+    try:
+        return copy.integrity()
+    finally:
+        copy.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What `restore` did."""
+
+    source: Path
+    aside: Path | None
+    """Where the old database lies now; None: there was none."""
+    passed_over: tuple[str, ...]
+    """Newer backups that cannot be used, with the reason."""
+
+
+def restore(store: Store, source: Path | None, now: datetime) -> Restored:
+    """Put a copy of `source` in the database's place; None: of the newest backup that is sound.
+
+    The caller makes sure that nobody serves the database meanwhile. `source` stays as it is.
+
+    Raises:
+        StateError: there is no backup, or `source` is no sound database of ours; the database is untouched.
+        DatabaseFullError: the disk has no room for it; the database is untouched.
+    """
+    if store.path is None:
+        raise StateError("only SQLite files are restored", where=store.where, remedy="Use the server's own tool.")
+    source, passed_over = _chosen(store, source)
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_without_room(source, store.path.parent)
+    for torn in store.path.parent.glob(f".{store.path.name}.restoring.*"):
+        torn.unlink()
+    partial = store.path.with_name(f".{store.path.name}.restoring.{os.getpid()}")
+    copy = Store(f"sqlite:///{source}", store.busy_timeout_s)
+    try:
+        copy.copy_to(partial)
+        store.close()
+        aside = _set_aside(store.path, now)
+        partial.replace(store.path)
+        fsync_folder(store.path.parent)
+    finally:
+        copy.close()
+        partial.unlink(missing_ok=True)
+    return Restored(source, aside, passed_over)
+
+
+def _chosen(store: Store, source: Path | None) -> tuple[Path, tuple[str, ...]]:
+    """The backup to take, and the newer ones that cannot be."""
+    assert store.path is not None
+    if source is not None:
+        if source.exists() and store.path.exists() and source.samefile(store.path):
+            raise StateError("this is the database itself", where=str(source), remedy="Name a backup.")
+        _refuse_unsound(source, store.busy_timeout_s)
+        return source.absolute(), ()
+    passed_over = []
+    for backup in all_backups(store.path):
+        try:
+            _refuse_unsound(backup, store.busy_timeout_s)
+        except StateError as error:
+            passed_over.append(str(error))
+        else:
+            return backup, tuple(passed_over)
+    raise StateError(
+        "there is no sound backup" + "".join(f"; {line}" for line in passed_over),
+        where=str(backups_of(store.path)),
+        remedy="Name a file: `ouroboros db restore FILE`.",
+    )
+
+
+def _set_aside(path: Path, now: datetime) -> Path | None:
+    """Give the old database a second name, then take its log along. The file itself stays where it is until the copy
+    replaces it; its log must go before that, or SQLite would play it into the copy."""
+    aside = path.with_name(f"{path.name}.replaced-{now.strftime(_STAMP)}")
+    if not path.exists() and not path.with_name(f"{path.name}-wal").exists():
+        return None
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.replaced-{now.strftime(_STAMP)}-{number}")
+    if path.exists():
+        os.link(path, aside)
+    for log in ("-wal", "-journal"):
+        old = path.with_name(path.name + log)
+        if old.exists() and old.stat().st_size:
+            old.rename(aside.with_name(aside.name + log))
+        else:
+            old.unlink(missing_ok=True)
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # an index of the log, made anew from it
+    fsync_folder(path.parent)
+    return aside
+
+
+def _refuse_unsound(backup: Path, busy_timeout_s: float) -> None:
+    """Look whether a file can be restored.
+
+    Raises:
+        StateError: it is absent or damaged.
+        DatabaseNewerError: it is another program's.
+    """
+    if not backup.is_file():
+        raise StateError(
+            "there is no such backup", where=str(backup), remedy="`ouroboros db restore` takes the newest."
+        )
+    try:
+        problems = problems_of(backup, busy_timeout_s)
+    except DatabaseDamagedError as error:
+        problems = [error.what]
+    if problems:
+        raise StateError(
+            f"this backup is damaged itself ({problems[0]})", where=str(backup), remedy="Take another one."
+        )
+    copy = Store(f"sqlite:///{backup}", busy_timeout_s)
+    try:
+        if stored_revision(copy) is None:
+            raise DatabaseNewerError("this is an empty database", where=str(backup), remedy="Name another file.")
+    finally:
+        copy.close()
+
+
+def _refuse_without_room(file: Path, folder: Path) -> None:
+    needed, free = int(file.stat().st_size * _ROOM), shutil.disk_usage(folder).free
+    if free < needed:
+        raise DatabaseFullError(
+            f"a copy of the database needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free",
+            where=str(folder),
+            remedy="Free some space, or keep fewer copies (`storage.keep_nightly_backups`).",
+        )
+
+
+def _made_at(backup: Path, now: datetime) -> datetime:
+    """From its name; a name from the future (the clock was wrong) counts as long ago, so that copies go on."""
+    text = backup.stem.rpartition("-")[2]
+    try:
+        made = datetime.strptime(text, _STAMP).replace(tzinfo=now.tzinfo)
+    except ValueError:
+        return datetime.min.replace(tzinfo=now.tzinfo)
+    return made if made <= now else datetime.min.replace(tzinfo=now.tzinfo)
