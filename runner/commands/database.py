@@ -8,9 +8,9 @@ import click
 from runner.clock import SystemClock
 from runner.commands.opening import opened
 from runner.flow.runtime import Runtime
-from runner.instance import InstanceLock
 from runner.maintenance import Maintenance
 from runner.notify.outbound import Outbound
+from runner.single_instance import SingleInstanceLock
 from runner.store import administration, backup
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
@@ -59,7 +59,7 @@ def restore(file: Path | None) -> None:
     settings, now = get_config(), datetime.now(UTC)
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
-        with InstanceLock(settings.home, now):
+        with SingleInstanceLock(settings.home, now):
             done = backup.restore(store, file, now)
     finally:
         store.close()
