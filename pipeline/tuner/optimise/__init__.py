@@ -17,6 +17,37 @@ Point = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What an optimiser is told of the space before it begins; `pipeline.tuner.space` makes it of the weights.
+
+    Raises:
+        ValueError: lengths that differ, no dimension, or a start outside the cube.
+    """
+
+    start: tuple[float, ...]
+    """The first champion, in the unit cube."""
+    levels: tuple[int, ...]
+    """Per dimension 0 where every value is allowed, else the number (2 or more) of values, evenly spaced in 0..1."""
+    scale: tuple[float, ...]
+    """Per dimension, how far in the cube a change of the weight by its own size (100 %) reaches, over 0: the unit that
+    changes are measured in."""
+    seed: int
+    budget_games: int | None = None
+    """Games the whole run may play, where that is known."""
+
+    def __post_init__(self) -> None:
+        if not len(self.start) == len(self.levels) == len(self.scale) or not self.start:
+            raise ValueError("start, levels and scale need one entry for each dimension, and at least one dimension")
+        if not all(0 <= value <= 1 for value in self.start) or not all(size > 0 for size in self.scale):
+            raise ValueError("the start must lie in the unit cube and every scale over 0")
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a point."""
+        return len(self.start)
+
+
+@dataclass(frozen=True)
 class Question:
     """Which of two points is better, and by how much?"""
 

@@ -1,0 +1,65 @@
+"""The guide's search: a random change of three to five weights of the champion by about 15 %, nothing remembered."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from pipeline.tuner.optimise import Answer, Point, Problem, Question
+from pipeline.tuner.optimise.snapshot import chance, pack, point_of, settled, unpack
+
+KIND = "random"
+MAGNITUDE = 0.15
+FEWEST, MOST = 3, 5
+
+
+class RandomSearch:
+    """It asks nothing: every candidate goes to the gate as it is drawn; an `Optimiser`."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._champion: Point = np.array(problem.start, dtype=np.float64)
+        self._drawn = 0
+
+    def ask(self, count: int) -> list[Question]:
+        return []
+
+    def tell(self, answers: Sequence[Answer]) -> None:
+        if answers:
+            raise ValueError(f"question {answers[0].question} is not open")
+
+    def candidate(self) -> Point | None:
+        return changed(self._problem, self._champion, self._drawn)
+
+    def judged(self, point: Point, promoted: bool, gain: float) -> None:
+        self._drawn += 1
+        if promoted:
+            self._champion = np.array(point, dtype=np.float64)
+
+    def state(self) -> bytes:
+        return pack(KIND, self._problem, {"champion": self._champion, "drawn": self._drawn})
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        problem, told = unpack(KIND, state)
+        search = cls(problem)
+        search._champion, search._drawn = point_of(told["champion"]), told["drawn"]
+        return search
+
+
+def changed(problem: Problem, point: Point, number: int) -> Point:
+    """The random change with this number: each weight by half to one and a half times `MAGNITUDE` of its size, up or
+    down; one with levels goes to another of them. At the cube's edge the change goes the other way."""
+    random = chance(problem, 1, number)
+    count = min(problem.dimensions, int(random.integers(FEWEST, MOST + 1)))
+    moved = point.copy()
+    for place in random.choice(problem.dimensions, count, replace=False).tolist():
+        levels, share = problem.levels[place], MAGNITUDE * random.uniform(0.5, 1.5) * random.choice((-1.0, 1.0))
+        if levels:
+            present = round(float(point[place]) * (levels - 1))
+            moved[place] = (present + int(random.integers(1, levels))) % levels / (levels - 1)
+            continue
+        shift = share * problem.scale[place]
+        inside = 0 <= point[place] + shift <= 1
+        moved[place] = point[place] + (shift if inside else -shift)
+    return settled(problem, moved)

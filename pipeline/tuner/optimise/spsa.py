@@ -1,0 +1,209 @@
+"""SPSA: all weights move at once, by many short matches between two mirrored points.
+
+Spall, "Multivariate stochastic approximation using a simultaneous perturbation gradient approximation", IEEE
+Transactions on Automatic Control 37 (1992), as Fishtest tunes engines with it: the points `x + r d` and `x - r d`, with
+`d` of random signs and `r` per weight, play on the same fresh seeds from both seats, and `x` moves towards the winner
+by the share that it won. Everything even in the distance cancels between the two.
+
+- Reach: how far apart the two lie decides how much a game says. Probes calibrate it, at first in a bundle, later one in
+  `PROBE_EVERY` questions (`reach.py`).
+- Rate: on a hill that is quadratic in Elo the noise of the games keeps the point at an expected loss of
+  `dimensions * rate / (32 k pairs)` Elo below the top, whatever the curvatures (k: expected score per Elo near a tie).
+  The first rate makes that `FIRST_NOISE_ELO`; it falls as the climb goes on (Robbins and Monro).
+- Averaging: the candidate is the mean of the later iterates, with weights that grow polynomially, which is less noisy
+  than any of them (Polyak and Juditsky 1992; Shamir and Zhang 2013).
+- Blocking (Spall, "Introduction to Stochastic Search and Optimization", section 7.8.2): at the end of a block the mean
+  plays the champion. Where it clearly loses, the climb starts again from the champion at half the rate; only a mean
+  that seems better is offered to the gate.
+
+No question waits for another: each is made of its number and the present point, and each answer moves the point that
+stands when it comes. Weights with levels stay as they are: `racing` decides those.
+"""
+
+from collections.abc import Sequence
+from math import log, sqrt
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.tuner.optimise import Answer, Point, Problem, Question
+from pipeline.tuner.optimise.reach import ReachProbe
+from pipeline.tuner.optimise.snapshot import chance, pack, point_of, unpack
+
+KIND = "spsa"
+PAIRS = 8
+"""Seeds of one question."""
+SCORE_PER_ELO = log(10) / 1600
+"""Expected score of a game, per Elo, near a tie."""
+PROBE_BUNDLE, PROBE_EVERY = 4, 16
+"""Questions that only probe: so many at first, and one in so many later."""
+FIRST_NOISE_ELO = 60.0
+MOST_RATE = 0.8
+RATE_FALLS_AFTER, RATE_POWER = 150.0, 0.7
+"""The rate is first * (1 + answers / after) ** -power."""
+AVERAGE_POWER = 3.0
+FIRST_BLOCK, BLOCK_GROWTH, LARGEST_BLOCK = 20, 1.25, 400
+"""Answers between two checks."""
+LEAST_CHECK_PAIRS, CHECK_SHARE = 16, 0.25
+"""Pairs of a check, and per answer of the block."""
+CHECK_PATIENCE = 64
+"""A check that has not been answered when so many other answers have come is asked again."""
+PAIR_DEVIATION = 0.35
+"""Standard deviation of a pair's mean score, about."""
+LOST_BY, SEEMS_BETTER_BY = 1.5, 0.5
+"""Standard errors by which a check counts as lost, or as worth the gate's games."""
+CLEAR_LOSS = 0.02
+"""Loss at the gate from which the climb starts again from the champion."""
+_STEP, _PROBE, _CHECK = "step", "probe", "check"
+
+
+class Spsa:
+    """See the module's text; an `Optimiser`."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._moving: NDArray[np.float64] = (np.array(problem.levels) == 0).astype(np.float64)
+        self._champion: Point = np.array(problem.start, dtype=np.float64)
+        self._point, self._mean = self._champion.copy(), self._champion.copy()
+        self._probe = ReachProbe()
+        self._next = 0
+        self._open: dict[int, tuple[str, float]] = {}
+        """Number -> what it is for, and its reach."""
+        self._answers = self._in_block = self._blocks = self._averaged = 0
+        self._eased = 1.0
+        self._check: tuple[int, Point, int] | None = None
+        """Number of the check under way, what it checks, and after how many answers it is given up."""
+        self._candidate: Point | None = None
+
+    @property
+    def reach(self) -> float:
+        """Share of a weight's size by which a perturbed point differs from the middle."""
+        return self._probe.reach
+
+    @property
+    def rate(self) -> float:
+        """Share of the way to a winner of everything that an answer moves the point."""
+        first = FIRST_NOISE_ELO * 32 * SCORE_PER_ELO * PAIRS / max(1.0, float(self._moving.sum()))
+        return self._eased * min(MOST_RATE, first) * float((1 + self._answers / RATE_FALLS_AFTER) ** -RATE_POWER)
+
+    def ask(self, count: int) -> list[Question]:
+        return [self._question() for _ in range(count)] if self._moving.any() else []
+
+    def _question(self) -> Question:
+        number, reach = self._next, self.reach
+        self._next += 1
+        if self._check_is_due():
+            self._open[number] = (_CHECK, 0.0)
+            self._check = (number, self._mean.copy(), self._answers + CHECK_PATIENCE)
+            pairs = max(LEAST_CHECK_PAIRS, round(CHECK_SHARE * self._in_block))
+            return Question(number, self._mean.copy(), None, pairs)
+        probing = _only_probes(number)
+        self._open[number] = (_PROBE if probing else _STEP, reach)
+        offset = self._offset(number, reach)
+        middle = np.where(self._moving > 0, np.clip(self._point, np.abs(offset), 1 - np.abs(offset)), self._point)
+        return Question(number, middle + offset, middle if probing else middle - offset, PAIRS)
+
+    def _offset(self, number: int, reach: float) -> NDArray[np.float64]:
+        """By how much the first point differs; successive probes mirror each other, so that slopes cancel."""
+        drawn, sign = number, 1.0
+        if _only_probes(number):
+            step = 1 if number < PROBE_BUNDLE else PROBE_EVERY
+            if number // step % 2:
+                drawn, sign = number - step, -1.0
+        signs = chance(self._problem, 0, drawn).integers(0, 2, self._problem.dimensions) * 2.0 - 1
+        return np.asarray(sign * signs * np.minimum(reach * np.array(self._problem.scale), 0.5) * self._moving)
+
+    def tell(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if answer.question not in self._open:
+                raise ValueError(f"question {answer.question} is not open")
+            purpose, reach = self._open.pop(answer.question)
+            pairs = len(answer.scores)
+            score = sum(answer.scores) / pairs if pairs else 0.5
+            if purpose == _CHECK:
+                self._decide(answer.question, score, pairs)
+            elif pairs and purpose == _PROBE:
+                self._probe.note(score, pairs, reach)
+            elif pairs:
+                self._step(answer.question, reach, score, pairs)
+
+    def _step(self, number: int, reach: float, score: float, pairs: int) -> None:
+        moved = self._point + self.rate * min(1.0, pairs / PAIRS) * (2 * score - 1) * self._offset(number, reach)
+        self._point = np.clip(moved, 0.0, 1.0)
+        self._answers += 1
+        self._in_block += 1
+        self._averaged += 1
+        share = min(1.0, (1 + AVERAGE_POWER) / (self._averaged + AVERAGE_POWER))
+        self._mean = self._mean + share * (self._point - self._mean)
+
+    def _check_is_due(self) -> bool:
+        if self._candidate is not None or (self._check is not None and self._answers < self._check[2]):
+            return False
+        return self._in_block >= min(LARGEST_BLOCK, FIRST_BLOCK * BLOCK_GROWTH**self._blocks)
+
+    def _decide(self, number: int, score: float, pairs: int) -> None:
+        if self._check is None or self._check[0] != number:
+            return
+        checked, self._check = self._check[1], None
+        if not pairs:
+            return
+        self._in_block = 0
+        self._blocks += 1
+        error = PAIR_DEVIATION / sqrt(pairs)
+        if score < 0.5 - LOST_BY * error:
+            self._start_again()
+        elif score > 0.5 + SEEMS_BETTER_BY * error:
+            self._candidate = checked
+
+    def candidate(self) -> Point | None:
+        return None if self._candidate is None else self._candidate.copy()
+
+    def judged(self, point: Point, promoted: bool, gain: float) -> None:
+        self._candidate = None
+        if promoted:
+            self._champion = np.array(point, dtype=np.float64)
+            self._eased = min(1.0, 2 * self._eased)
+        elif gain <= -CLEAR_LOSS:
+            self._start_again()
+
+    def _start_again(self) -> None:
+        self._point, self._mean = self._champion.copy(), self._champion.copy()
+        self._averaged = 0
+        self._eased /= 2
+
+    def state(self) -> bytes:
+        return pack(
+            KIND,
+            self._problem,
+            {
+                "champion": self._champion,
+                "point": self._point,
+                "mean": self._mean,
+                "candidate": self._candidate,
+                "probe": self._probe.state(),
+                "next": self._next,
+                "open": [[number, *what] for number, what in self._open.items()],
+                "counts": [self._answers, self._in_block, self._blocks, self._averaged],
+                "eased": self._eased,
+                "check": self._check,
+            },
+        )
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        problem, told = unpack(KIND, state)
+        search = cls(problem)
+        search._champion, search._point, search._mean = (point_of(told[key]) for key in ("champion", "point", "mean"))
+        search._candidate = None if told["candidate"] is None else point_of(told["candidate"])
+        search._probe = ReachProbe.restore(told["probe"])
+        search._next, search._eased = told["next"], told["eased"]
+        search._open = {number: (purpose, reach) for number, purpose, reach in told["open"]}
+        search._answers, search._in_block, search._blocks, search._averaged = told["counts"]
+        check = told["check"]
+        search._check = None if check is None else (check[0], point_of(check[1]), check[2])
+        return search
+
+
+def _only_probes(number: int) -> bool:
+    return number < PROBE_BUNDLE or number % PROBE_EVERY == 0
