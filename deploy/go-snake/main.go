@@ -16,7 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"ouroboros-arena"
+
 	"ouroboros-snake/gamelog"
+	"ouroboros-snake/inprocess"
 	"ouroboros-snake/server"
 	"ouroboros-snake/weights"
 )
@@ -39,6 +42,7 @@ type options struct {
 }
 
 func main() {
+	arena.MainOnBoards(inprocess.Load)
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -16,6 +16,7 @@ _HOMES = {
     "result": "ContestantTally MatchResult",
     "schedule": "GameSpec paired_schedule",
     "snake_process": "SnakeCommand SnakeProcess running_snakes",
+    "transcript": "transcript_hash",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -17,6 +17,7 @@ from pipeline.referee.connection import Answer, SnakeConnection
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
 from pipeline.referee.protocol import UP, BodyText, Identity, SnakeText, game_object, read_move
 from pipeline.referee.schedule import GameSpec
+from pipeline.referee.transcript import transcript_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class RunningGame:
         self._awaited = 0
         self._next: Callable[[], None] = self._ask_moves
         self._segments: list[memoryview] = []
+        self._turns: list[list[int | None]] = []
         self._started = perf_counter()
 
     def begin(self) -> None:
@@ -118,6 +120,8 @@ class RunningGame:
 
     def _play_turn(self) -> None:
         moves = [seat.last_move for seat in self._seats]
+        # Only the living have a segment.
+        self._turns.append([move if self._segments[number] else None for number, move in enumerate(moves)])
         self._segments = self._arena.play(moves)
         if self._recording is not None:
             self._recording.moves.append(bytes(moves))
@@ -198,7 +202,9 @@ class RunningGame:
             for number, (seat, (cause, killer, turn)) in enumerate(zip(self._seats, deaths, strict=True))
         )
         winner = survivors[0] if ending is Ending.WON else None
-        outcome = GameOutcome(self._spec, ending, self._arena.turn, winner, snakes, perf_counter() - self._started)
+        transcript = transcript_hash(self._conditions, len(self._seats), self._turns)
+        elapsed_s = perf_counter() - self._started
+        outcome = GameOutcome(self._spec, ending, self._arena.turn, winner, snakes, elapsed_s, transcript)
         self._done(outcome, self._recording)
 
     def _ending(self, survivors: list[int]) -> Ending:

@@ -73,6 +73,8 @@ class GameOutcome:
     snakes: tuple[SnakeOutcome, ...]
     """By seat."""
     duration_s: float
+    transcript: str = ""
+    """See `transcript_hash`."""
     replay: Path | None = None
 
     @property

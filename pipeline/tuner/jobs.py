@@ -87,9 +87,8 @@ class MatchJob:
 class GameResult:
     """One finished game of a job.
 
-    The transcript hash is BLAKE2b-128, hexadecimal, over the UTF-8 text whose first line is `{width} {height} {ruleset}
-    {map} {seats}` and which has one line a turn: every seat's move as one letter (u, d, l, r; `-` for a snake that was
-    dead before the turn). It is the same wherever the same snakes play the same seed.
+    The transcript hash is `pipeline.referee.transcript_hash`: BLAKE2b-128 over every move of every seat. It is
+    the same wherever the same snakes play the same seed.
     """
 
     seed: int

@@ -14,9 +14,29 @@ const Nobody int8 = -1
 // MaxHealth is the health after a meal.
 const MaxHealth = 100
 
+// Cause is why a snake died.
+type Cause uint8
+
+// The causes of death.
+const (
+	NotDead Cause = iota
+	SnakeCollision
+	SelfCollision
+	OutOfHealth
+	HeadCollision
+	WallCollision
+	HazardDeath
+)
+
+// CauseWords are the rules' words, indexed by Cause; empty: alive.
+var CauseWords = [...]string{"", "snake-collision", "snake-self-collision", "out-of-health", "head-collision",
+	"wall-collision", "hazard"}
+
 // Snake is one snake of a position. It holds no slices, so that it can be saved and restored by plain assignment.
 type Snake struct {
-	Alive  bool
+	Alive bool
+	// Cause is why it died; NotDead while Alive.
+	Cause  Cause
 	Head   int16
 	Length int32
 	Health int32
@@ -117,6 +137,36 @@ func (s *State) AddHazard(c int16) {
 	}
 }
 
+// CopyLiving makes into the same position with its living snakes alone, in the same order, as a request lists them.
+func (s *State) CopyLiving(into *State) {
+	into.Reset(s.Geo)
+	into.HazardDamage, into.Constrictor = s.HazardDamage, s.Constrictor
+	copy(into.Food, s.Food)
+	copy(into.Hazard, s.Hazard)
+	into.Hazards = s.Hazards
+	var cells [MaxCells]int16
+	for i := range s.Snakes {
+		if !s.Snakes[i].Alive {
+			continue
+		}
+		body := cells[:0]
+		path := s.Path(i)
+		for at := len(path) - 1; at >= 0; at-- {
+			body = append(body, path[at])
+		}
+		for range s.Stack(i) {
+			body = append(body, path[0])
+		}
+		into.AddSnake(int(s.Snakes[i].Health), body)
+	}
+}
+
+// ClearHazards takes all hazards away.
+func (s *State) ClearHazards() {
+	clear(s.Hazard)
+	s.Hazards = 0
+}
+
 // Tail is the cell of the snake's last body entry.
 func (s *State) Tail(id int) int16 { return s.paths[id][s.Snakes[id].tailAt] }
 
@@ -154,3 +204,21 @@ func (s *State) Path(id int) []int16 {
 
 // Stack is the number of extra copies of the tail cell: so many moves the tail stays where it is.
 func (s *State) Stack(id int) int { return int(s.Snakes[id].stack) }
+
+// MakeRoom lets another MaxPlies turns be played ahead of the present position: who plays a whole game forwards calls
+// it before each Step. No Undo of an earlier Step is possible after it.
+func (s *State) MakeRoom() {
+	for i := range s.Snakes {
+		sn := &s.Snakes[i]
+		room := int(sn.headAt) + 1 + MaxPlies
+		if room <= len(s.paths[i]) {
+			continue
+		}
+		length := copy(s.paths[i], s.paths[i][sn.tailAt:sn.headAt+1])
+		sn.tailAt, sn.headAt = 0, int32(length-1)
+		// Twice the room that is needed now, so that most turns copy nothing.
+		for len(s.paths[i]) < length+2*MaxPlies {
+			s.paths[i] = append(s.paths[i], 0)
+		}
+	}
+}

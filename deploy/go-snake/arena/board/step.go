@@ -54,8 +54,11 @@ func (s *State) advance(i int, m Move, e *snakeUndo) {
 	sn.Head = s.Geo.Next[sn.Head][m]
 	sn.headAt++
 	sn.Health--
-	if sn.Head == Wall {
-		sn.Alive = false // walls need no picture of the others, and such a snake blocks nobody
+	if sn.Head == Wall { // walls need no picture of the others, and such a snake blocks nobody
+		sn.Alive, sn.Cause = false, WallCollision
+		if sn.Health <= 0 {
+			sn.Cause = OutOfHealth
+		}
 		return
 	}
 	s.paths[i][sn.headAt] = sn.Head
@@ -63,7 +66,7 @@ func (s *State) advance(i int, m Move, e *snakeUndo) {
 		for ; layers > 0; layers-- {
 			sn.Health = min(max(sn.Health-s.HazardDamage, 0), MaxHealth)
 			if sn.Health <= 0 {
-				sn.Alive = false // dies before it could eat, and blocks nobody
+				sn.Alive, sn.Cause = false, HazardDeath // dies before it could eat, and blocks nobody
 				return
 			}
 		}
@@ -85,7 +88,7 @@ func (s *State) feed(u *Undo) {
 			u.meals[u.eaten] = sn.Head
 			u.eaten++
 		} else if sn.Health <= 0 {
-			sn.Alive = false // starved: blocks nobody
+			sn.Alive, sn.Cause = false, OutOfHealth // starved: blocks nobody
 		}
 	}
 	for _, c := range u.meals[:u.eaten] {
@@ -95,31 +98,41 @@ func (s *State) feed(u *Undo) {
 
 // eliminate judges collisions from one common picture: bodies first, then heads on one cell by length.
 func (s *State) eliminate(u *Undo) {
-	var dead [MaxSnakes]bool
+	var verdicts [MaxSnakes]Cause
 	for i := range s.Snakes {
 		sn := &s.Snakes[i]
 		if !sn.Alive {
 			continue
 		}
 		if o := s.Owner[sn.Head]; o >= 0 && s.Snakes[o].Alive {
-			dead[i] = true
+			verdicts[i] = SnakeCollision // whatever the heads say
+			if int(o) == i {
+				verdicts[i] = SelfCollision
+			}
 		}
 		for j := i + 1; j < len(s.Snakes); j++ {
 			other := &s.Snakes[j]
 			if other.Alive && other.Head == sn.Head {
-				dead[i] = dead[i] || other.Length >= sn.Length
-				dead[j] = dead[j] || sn.Length >= other.Length
+				meet(&verdicts[i], sn.Length, other.Length)
+				meet(&verdicts[j], other.Length, sn.Length)
 			}
 		}
 	}
 	s.Living = 0
 	for i := range s.Snakes {
-		if dead[i] {
-			s.Snakes[i].Alive = false
+		if verdicts[i] != NotDead {
+			s.Snakes[i].Alive, s.Snakes[i].Cause = false, verdicts[i]
 		}
 		if s.Snakes[i].Alive {
 			s.Living++
 		}
+	}
+}
+
+// meet writes the verdict on a head that meets another; a collision with a body goes before.
+func meet(verdict *Cause, own, others int32) {
+	if others >= own && *verdict == NotDead {
+		*verdict = HeadCollision
 	}
 }
 

@@ -52,12 +52,14 @@ func (c *creature) UnmarshalJSON(text []byte) error {
 type situation struct {
 	snakes  []creature
 	dead    []bool
+	causes  []string
 	food    []int
 	hazards []int
 }
 
 func (v *record) start() situation {
-	now := situation{snakes: v.Init.S, dead: make([]bool, len(v.Init.S)), food: v.Init.F, hazards: v.Init.Z}
+	now := situation{snakes: v.Init.S, dead: make([]bool, len(v.Init.S)),
+		causes: make([]string, len(v.Init.S)), food: v.Init.F, hazards: v.Init.Z}
 	for _, e := range v.Init.E {
 		now.dead[int(e[0].(float64))] = true
 	}
@@ -122,6 +124,9 @@ func (v *record) check(t *testing.T, s *State, index []int, now *situation) {
 		sn := &s.Snakes[k]
 		if sn.Alive == now.dead[i] {
 			t.Fatalf("%s: snake %d alive is %v", v.ID, i, sn.Alive)
+		}
+		if word := CauseWords[sn.Cause]; word != now.causes[i] {
+			t.Fatalf("%s: snake %d died of %q, want %q", v.ID, i, word, now.causes[i])
 		}
 		if now.dead[i] {
 			continue
@@ -235,9 +240,10 @@ func (v *record) playFrom(t *testing.T, at int, now situation) (played int) {
 // ruled is the situation after the rules of turn number at.
 func (v *record) ruled(at int, now situation) situation {
 	turn := &v.Turns[at]
-	next := situation{snakes: turn.S, dead: slices.Clone(now.dead), food: now.food, hazards: now.hazards}
+	next := situation{snakes: turn.S, dead: slices.Clone(now.dead), causes: slices.Clone(now.causes),
+		food: now.food, hazards: now.hazards}
 	for _, e := range turn.E {
-		next.dead[int(e[0].(float64))] = true
+		next.dead[int(e[0].(float64))], next.causes[int(e[0].(float64))] = true, e[1].(string)
 	}
 	if turn.F != nil {
 		next.food = *turn.F
