@@ -21,7 +21,7 @@ from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
-from runner.flow.take_drops import TakeDrops
+from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
 from runner.notify import compose
 from runner.store import heartbeat
@@ -45,7 +45,7 @@ class Steps:
     commands: ProcessCommands
     expire: ExpireWaiting
     fire: FireSchedules
-    drops: TakeDrops
+    drops: TakeTriggerFiles
     triggers: CheckTriggers
     watch: WatchRuns
     launch: LaunchRuns

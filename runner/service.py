@@ -17,7 +17,7 @@ from runner.flow.fire import FireSchedules
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
-from runner.flow.take_drops import TakeDrops
+from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
 from runner.game_counter import LOOP, GameCounter
 from runner.guards.gpu import GpuProbe, NvmlProbe
@@ -38,7 +38,7 @@ from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
-from runner.triggers.watch import DropWatcher
+from runner.triggers.watch import TriggerFileWatcher
 from runner.wake import Wake
 from runner.worker.launch import Launcher
 from schemas.database import UpgradeReport
@@ -181,7 +181,7 @@ class Service:
             commands=ProcessCommands(self.runtime, watch, self._request_stop),
             expire=ExpireWaiting(self.runtime),
             fire=FireSchedules(self.runtime),
-            drops=TakeDrops(self.runtime),
+            drops=TakeTriggerFiles(self.runtime),
             triggers=CheckTriggers(self.runtime, wake.set, self.probe.snapshot, Path.cwd()),
             watch=watch,
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
@@ -190,7 +190,7 @@ class Service:
         self.courier = Courier(self.store, self._outbound, self.runtime.reach)
         self._backgrounds = self._threads()
         self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
-        watcher = DropWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
+        watcher = TriggerFileWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
         watcher.start()
         self._stack.callback(watcher.close)
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.frozen import Frozen
 from schemas.machine import ResourceRequirements
+from schemas.outside_text import ReasonText
 from schemas.training import TrainingConfiguration
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
@@ -96,7 +97,7 @@ class TrainingSchedule(Frozen):
     """`auto` (the self-play pipeline with a usable GPU, else the Go-weight tuner), or the name of one worker."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     """Seed of every run of this schedule; None: each run draws its own and stores it."""
-    note: str = ""
+    note: ReasonText = ""
 
     @field_validator("notification_emails")
     @classmethod
@@ -134,15 +135,15 @@ class TriggerCondition(Frozen):
     """A condition that takes longer is abandoned: one row and one alert, the loop goes on."""
 
 
-class Drop(TrainingConfiguration):
-    """What a dropped file asks for: any fields of a training configuration, and those below. `{}` or an empty file asks
+class FileRequest(TrainingConfiguration):
+    """What a trigger file asks for: any fields of a training configuration, and those below. `{}` or an empty file asks
     for a run as the trigger or schedule has it."""
 
     schedule: str | None = Field(default=None, pattern=NAME_PATTERN)
     """Whose configuration and policies the run takes; the fields given here stand above them."""
     priority: int | None = Field(default=None, ge=-1000, le=1000)
     """None: that of the schedule or trigger."""
-    note: str = ""
+    note: ReasonText = ""
     emergency: bool = False
     """Ahead of every other queued run, and past the allowed-hours guard."""
 
@@ -153,7 +154,7 @@ class Drop(TrainingConfiguration):
         return self
 
     def training_over(self, base: TrainingConfiguration) -> TrainingConfiguration:
-        """`base` with the training fields that this drop gives put above it."""
+        """`base` with the training fields that this file gives put above it."""
         given = self.model_fields_set & TrainingConfiguration.model_fields.keys()
         return base.model_copy(update={name: getattr(self, name) for name in given})
 

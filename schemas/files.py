@@ -15,7 +15,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         OSError: the folder is missing or full; the old file is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    # Of a long name only the beginning: the temporary one must not be too long for the file system.
+    temporary = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("xb") as handle:
             handle.write(data)

@@ -19,12 +19,15 @@ from runner.notify.smtp import SmtpChannel
 from runner.store import administration, heartbeat, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
+from runner.triggers.trigger_files import left_alone
 from runner.worker.jobs import check_job, installed_workers, torch_installed
 from schemas.automation import AUTO_WORKER
 from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError
 from schemas.machine import ResourceRequirements
 from schemas.settings import Settings, get_config
+
+_LEFT_ALONE_SHOWN = 10
 
 
 @click.command()
@@ -37,6 +40,7 @@ def doctor() -> None:
         ("worker", _worker),
         ("go", _go),
         ("settings", _settings),
+        ("triggers", _triggers_folder),
         ("database", _database),
         ("daemon", _daemon),
         ("mail", _mail),
@@ -93,6 +97,22 @@ def _go(_settings: Settings) -> str:
 def _settings(settings: Settings) -> str:
     hours = parse_hours(settings.guards.allowed_hours, settings.guards.allowed_hours_timezone)
     return f"state in {settings.home.absolute()}, runs may start {hours.text or 'at all hours'}"
+
+
+def _triggers_folder(settings: Settings) -> str:
+    """What lies there and is not taken is told, and is no fault of the machine's."""
+    try:
+        found = left_alone(settings.triggers_dir, datetime.now(UTC))
+    except OSError as error:
+        raise MachineError(
+            f"the triggers folder cannot be read: {error.strerror}",
+            where=str(settings.triggers_dir),
+            remedy="Give it back to the daemon's user.",
+        ) from error
+    if not found:
+        return f"nothing is left alone in {settings.triggers_dir}"
+    more = f"; and {len(found) - _LEFT_ALONE_SHOWN} more" if len(found) > _LEFT_ALONE_SHOWN else ""
+    return f"left alone in {settings.triggers_dir}: {'; '.join(map(str, found[:_LEFT_ALONE_SHOWN]))}{more}"
 
 
 def _database(settings: Settings) -> str:

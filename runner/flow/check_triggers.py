@@ -20,13 +20,22 @@ from runner.store.triggers import TriggerRecord, UnreadableTrigger
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.context import ConditionContext
-from runner.triggers.drops import ClaimedDrop, claim_trigger_file, finish_claims, reject, trigger_file_waits, unrecorded
 from runner.triggers.evaluation import Evaluation, Evaluator
 from runner.triggers.store_view import StoreView
+from runner.triggers.trigger_files import (
+    ClaimedFile,
+    claim_trigger_file,
+    finish_claims,
+    name_when_claimed,
+    reject,
+    trigger_file_waits,
+    unrecorded,
+)
 from schemas.automation import TriggerCondition, TriggerType
 from schemas.errors import ScheduleError, StateError
 from schemas.instants import to_text
 from schemas.machine import ResourceSnapshot
+from schemas.outside_text import error_line
 
 FILE_INTERVAL_S = 1.0
 """A trigger file is looked for at least so often, whatever its trigger's interval."""
@@ -40,7 +49,7 @@ class _Firing:
     """What fired, and is to be written down."""
 
     trigger: TriggerCondition
-    drop: ClaimedDrop | None
+    file: ClaimedFile | None
     """The file that asked for it, moved out of its place already."""
     why: str
     cursor: str | None
@@ -108,16 +117,21 @@ class CheckTriggers:
 
     def take_over(self, now: datetime) -> None:
         """Record the trigger files that an earlier daemon had claimed when it was killed, as their trigger's runs."""
-        folder = self._runtime.settings.triggers_dir
         with self._runtime.store.read() as session:
             manual = [record for record in triggers.list_active(session) if _is_manual(record)]
             known = drops.claimed_paths(session)
         for record in manual:
-            file = self._trigger_file(record.condition)
-            finish_claims(file, folder)
-            for drop in unrecorded(folder, known):
-                if drop.original_name == file.name:
-                    self._record_firing(_Firing(record.condition, drop, "claimed before a restart", None), now)
+            try:
+                self._take_over_file(record, known, now)
+            except OSError as error:  # of this one's file: the others are taken over all the same
+                _log.error("What trigger %s had claimed cannot be taken over yet: %s", record.name, error)
+
+    def _take_over_file(self, record: TriggerRecord, known: frozenset[Path], now: datetime) -> None:
+        path, folder = self._trigger_file(record.condition), self._runtime.settings.triggers_dir
+        finish_claims(path, folder)
+        for claimed in unrecorded(folder, known):
+            if claimed.original_name == name_when_claimed(path.name):
+                self._record_firing(_Firing(record.condition, claimed, "claimed before a restart", None), now)
 
     def close(self) -> None:
         """Wait a moment for looks under way."""
@@ -185,7 +199,7 @@ class CheckTriggers:
             raise
         except Exception as error:  # noqa: BLE001 - one trigger's trouble costs a row and an alert, and no other
             _log.exception("Trigger %s", evaluation.trigger.name)
-            self._keep_error(Evaluation(evaluation.trigger, None, f"{type(error).__name__}: {error}"), now)
+            self._keep_error(Evaluation(evaluation.trigger, None, error_line(error)), now)
 
     def _take(self, evaluation: Evaluation, now: datetime) -> None:
         if evaluation.verdict is None:
@@ -228,13 +242,13 @@ class CheckTriggers:
         """Record the run, the cursor and the firing together."""
         trigger, verdict = evaluation.trigger, evaluation.verdict
         assert verdict is not None
-        drop: ClaimedDrop | None = None
+        file: ClaimedFile | None = None
         if trigger.condition_function == MANUAL_FILE:
-            drop = self._claim(trigger, now)
-            if drop is None:
+            file = self._claim(trigger, now)
+            if file is None:
                 return  # gone again, or taken by an earlier look
         self._runtime.reach("trigger.judged")
-        self._record_firing(_Firing(trigger, drop, verdict.reason, verdict.cursor or None), now)
+        self._record_firing(_Firing(trigger, file, verdict.reason, verdict.cursor or None), now)
 
     def _record_firing(self, firing: _Firing, now: datetime) -> None:
         """Write down what fired.
@@ -246,18 +260,22 @@ class CheckTriggers:
             with self._runtime.store.write() as session:
                 reason, problem = self._record_in(session, firing, now)
         except StateError:
-            if firing.drop is not None:
+            if firing.file is not None:
                 self._left.append(firing)
             raise
-        trigger, drop = firing.trigger, firing.drop
+        except Exception as error:
+            if firing.file is not None:  # it is out of its place, and must end somewhere
+                reject(firing.file.path, f"it could not be recorded: {error_line(error)}")
+            raise
+        trigger, file = firing.trigger, firing.file
         self._runtime.reach("trigger.recorded")
-        if drop is not None and problem:
-            reject(drop.path, problem)
+        if file is not None and problem:
+            reject(file.path, problem)
         _log.info("Trigger %s fired: %s", trigger.name, reason)
 
     def _record_in(self, session: Session, firing: _Firing, now: datetime) -> tuple[str, str]:
         trigger = firing.trigger
-        problem = self._record(session, trigger, firing.drop, firing.why, now)
+        problem = self._record(session, trigger, firing.file, firing.why, now)
         fired = not problem
         reason = f"{firing.why}; {problem}" if problem else firing.why
         triggers.checked(session, trigger.name, reason, now, cursor_json=firing.cursor, fired=fired)
@@ -267,16 +285,16 @@ class CheckTriggers:
         return reason, problem
 
     def _record(
-        self, session: Session, trigger: TriggerCondition, drop: ClaimedDrop | None, reason: str, now: datetime
+        self, session: Session, trigger: TriggerCondition, file: ClaimedFile | None, reason: str, now: datetime
     ) -> str:
-        """Queue the run, and the dropped file's row with it; why there is none, or ""."""
+        """Queue the run, and the trigger file's row with it; why there is none, or ""."""
         number = None
-        if drop is not None:
-            number = drops.claim(session, drop.original_name, drop.path, drop.sha256, drop.received_at)
-        problem = drop.problem if drop is not None else ""
+        if file is not None:
+            number = drops.claim(session, file.original_name, file.path, file.sha256, file.received_at)
+        problem = file.problem if file is not None else ""
         if not problem:
             try:
-                occurrence_id = self._ask(session, trigger, drop, reason, now)
+                occurrence_id = self._ask(session, trigger, file, reason, now)
             except ScheduleError as error:
                 problem = str(error)
             else:
@@ -288,9 +306,9 @@ class CheckTriggers:
         return problem
 
     def _ask(
-        self, session: Session, trigger: TriggerCondition, drop: ClaimedDrop | None, reason: str, now: datetime
+        self, session: Session, trigger: TriggerCondition, file: ClaimedFile | None, reason: str, now: datetime
     ) -> int:
-        request = drop.request if drop is not None else None
+        request = file.request if file is not None else None
         if request is not None and request.schedule is not None:
             trigger = trigger.model_copy(update={"schedule": request.schedule})
         schedule = schedule_for(session, trigger)
@@ -310,11 +328,11 @@ class CheckTriggers:
             trigger_name=trigger.name,
             priority=priority,
             note=reason,
-            fold=drop is None,
+            fold=file is None,
         )
         return recorded.occurrence_id
 
-    def _claim(self, trigger: TriggerCondition, now: datetime) -> ClaimedDrop | None:
+    def _claim(self, trigger: TriggerCondition, now: datetime) -> ClaimedFile | None:
         return claim_trigger_file(self._trigger_file(trigger), self._runtime.settings.triggers_dir, now)
 
     def _trigger_file(self, trigger: TriggerCondition) -> Path:

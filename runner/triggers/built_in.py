@@ -7,7 +7,7 @@ from pydantic import Field
 
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
-from runner.triggers.drops import trigger_file_waits
+from runner.triggers.trigger_files import trigger_file_waits
 from schemas.automation import NAME_PATTERN
 from schemas.execution import Outcome
 from schemas.frozen import Frozen
@@ -118,7 +118,7 @@ class _FileSeen(Frozen):
 
 
 def check_manual_trigger_file(context: ConditionContext) -> ConditionVerdict:
-    """Fires when the trigger file is there, once for each file. It only looks: the file is claimed by `drops`."""
+    """Fires when the trigger file is there, once for each file. It only looks: `trigger_files` claims the file."""
     path = context.working_dir / TriggerFileParameters.model_validate(dict(context.parameters)).trigger_file
     if not trigger_file_waits(path, context.now):
         return ConditionVerdict(False, f"{path.name} is not there, or was written to just now", context.cursor)

@@ -1,4 +1,4 @@
-"""Noticing dropped files within a second or two, by inotify; the loop's own polling stays the fallback."""
+"""Noticing trigger files within a second or two, by inotify; the loop's own polling stays the fallback."""
 
 import logging
 import threading
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from watchfiles import Change, watch
 
-from runner.triggers.drops import is_drop_name
+from runner.triggers.trigger_files import is_trigger_file_name
 
 STEP_MS = 400
 """The watcher looks for events this often: well under two seconds, and next to no CPU."""
-_log = logging.getLogger("ouroboros.drops")
+_log = logging.getLogger("ouroboros.trigger_files")
 
 
-class DropWatcher:
-    """A thread that calls `wake` when a file arrives in the drop folder, or a trigger file appears.
+class TriggerFileWatcher:
+    """A thread that calls `wake` when a file arrives in the triggers folder, or a named trigger file appears.
 
     Only these folders themselves are watched, not what lies below them. Where inotify does not reach (some network file
-    systems, too many watches) a warning says so, and drops are noticed by polling.
+    systems, too many watches) a warning says so, and files are noticed by polling.
 
     Args:
-        triggers_dir: the drop folder; it must exist.
+        triggers_dir: the triggers folder; it must exist.
         wake: called from the watcher's thread.
         trigger_files: files such as `trigger_training.txt`.
     """
@@ -31,7 +31,7 @@ class DropWatcher:
         self._files = {path.absolute() for path in trigger_files}
         self._wake = wake
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="drop watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="trigger file watcher", daemon=True)
         self.failure: str | None = None
         """Why it does not watch; None while it does."""
 
@@ -48,7 +48,7 @@ class DropWatcher:
     def wanted(self, _change: Change, path: str) -> bool:
         """Whether this path is one to wake up for."""
         found = Path(path)
-        return found in self._files or (found.parent == self._folder and is_drop_name(found.name))
+        return found in self._files or (found.parent == self._folder and is_trigger_file_name(found.name))
 
     def _run(self) -> None:
         folders = sorted({self._folder, *(path.parent for path in self._files if path.parent.is_dir())})
@@ -67,4 +67,4 @@ class DropWatcher:
                     self._wake()
         except (OSError, RuntimeError) as error:
             self.failure = str(error)
-            _log.warning("Drops are noticed by polling only: cannot watch %s: %s", folders, error)
+            _log.warning("Trigger files are noticed by polling only: cannot watch %s: %s", folders, error)

@@ -14,7 +14,7 @@ from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, T
 from runner.store import commands, decisions, history, occurrences
 from runner.store.history import ExecutionRecord
 from runner.store.states import ExecutionStatus, OccurrenceState
-from runner.triggers.drops import claim_trigger_file
+from runner.triggers.trigger_files import claim_trigger_file
 from schemas.automation import OverlapPolicy, TriggerType, create_default_triggers
 from schemas.execution import DecisionKind
 from schemas.machine import ResourceRequirements

@@ -6,10 +6,10 @@ import pytest
 from watchfiles import Change
 
 from runner.triggers import watch
-from runner.triggers.watch import DropWatcher
+from runner.triggers.watch import TriggerFileWatcher
 
 
-def started(watcher: DropWatcher, woken: threading.Event, probe: Path) -> None:
+def started(watcher: TriggerFileWatcher, woken: threading.Event, probe: Path) -> None:
     """inotify needs a moment to stand: drop a file again and again until the first wake-up, then forget it."""
     watcher.start()
     end = time.monotonic() + 30
@@ -26,7 +26,7 @@ def test_a_drop_and_a_trigger_file_wake_the_loop(tmp_path: Path) -> None:
     folder, woken = tmp_path / "triggers", threading.Event()
     folder.mkdir()
     trigger_file = tmp_path / "trigger_training.txt"
-    watcher = DropWatcher(folder, woken.set, [trigger_file])
+    watcher = TriggerFileWatcher(folder, woken.set, [trigger_file])
     started(watcher, woken, folder / "probe.json")
     half = tmp_path / "half"
     half.write_text("{}")
@@ -41,7 +41,7 @@ def test_a_drop_and_a_trigger_file_wake_the_loop(tmp_path: Path) -> None:
 
 def test_other_files_are_not_woken_up_for(tmp_path: Path) -> None:
     folder = tmp_path / "triggers"
-    watcher = DropWatcher(folder, lambda: None, [tmp_path / "trigger_training.txt"])
+    watcher = TriggerFileWatcher(folder, lambda: None, [tmp_path / "trigger_training.txt"])
     wanted = [folder / "a.json", tmp_path / "trigger_training.txt"]
     others = [folder / ".a.json", folder / "a.json.tmp", folder / "claimed" / "a.json", tmp_path / "b.json"]
     assert all(watcher.wanted(Change.added, str(path)) for path in wanted)
@@ -49,7 +49,7 @@ def test_other_files_are_not_woken_up_for(tmp_path: Path) -> None:
 
 
 def test_where_it_cannot_watch_it_says_so(tmp_path: Path) -> None:
-    watcher = DropWatcher(tmp_path / "missing", lambda: None)
+    watcher = TriggerFileWatcher(tmp_path / "missing", lambda: None)
     watcher.start()
     end = time.monotonic() + 30
     while watcher.failure is None:
@@ -59,16 +59,16 @@ def test_where_it_cannot_watch_it_says_so(tmp_path: Path) -> None:
 
 
 def test_closing_ends_the_thread_soon(tmp_path: Path) -> None:
-    watcher = DropWatcher(tmp_path, lambda: None)
+    watcher = TriggerFileWatcher(tmp_path, lambda: None)
     watcher.start()
     watcher.close(patience_s=30)
-    assert "drop watcher" not in {thread.name for thread in threading.enumerate()}
+    assert "trigger file watcher" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.parametrize("name", ["trigger_training.txt", "deep/trigger_training.txt"])
 def test_a_trigger_file_whose_folder_is_missing_is_no_failure(tmp_path: Path, name: str) -> None:
     woken = threading.Event()
-    watcher = DropWatcher(tmp_path, woken.set, [tmp_path / name])
+    watcher = TriggerFileWatcher(tmp_path, woken.set, [tmp_path / name])
     started(watcher, woken, tmp_path / "probe.json")
     watcher.close()
     assert watcher.failure is None

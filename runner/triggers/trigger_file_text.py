@@ -1,16 +1,15 @@
-"""What a dropped file says."""
-
-import json
+"""What a trigger file says."""
 
 from pydantic import ValidationError
 
-from schemas.automation import NAME_PATTERN, Drop
+from schemas.automation import NAME_PATTERN, FileRequest
+from schemas.outside_text import REASON_LIMIT, line, read_json
 from schemas.settings import describe
 
 MAX_BYTES = 1_000_000
 
 
-def read_drop(data: bytes, *, is_json: bool) -> Drop:
+def read_request(data: bytes, *, is_json: bool) -> FileRequest:
     """The request in a file's content.
 
     Args:
@@ -18,7 +17,7 @@ def read_drop(data: bytes, *, is_json: bool) -> Drop:
         is_json: it must hold a JSON object; else it may also be empty, or name a schedule.
 
     Raises:
-        ValueError: it says nothing we understand; the message is for the person who dropped it.
+        ValueError: it says nothing we understand; the message is for the person who wrote it, on one line.
     """
     if len(data) > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
@@ -29,23 +28,20 @@ def read_drop(data: bytes, *, is_json: bool) -> Drop:
     if is_json or text.startswith("{"):
         return _from_json(text)
     if not text:
-        return Drop()
+        return FileRequest()
     try:
-        return Drop(schedule=text)
+        return FileRequest(schedule=text)
     except ValidationError as error:
         raise ValueError(
-            f"{text[:60]!r} is neither empty, nor a schedule's name ({NAME_PATTERN}), nor a JSON object"
+            f"{line(text, 60)!r} is neither empty, nor a schedule's name ({NAME_PATTERN}), nor a JSON object"
         ) from error
 
 
-def _from_json(text: str) -> Drop:
-    try:
-        tree = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+def _from_json(text: str) -> FileRequest:
+    tree = read_json(text)
     if not isinstance(tree, dict):
         raise ValueError(f"a JSON object is needed, this is a {type(tree).__name__}")  # noqa: TRY004
     try:
-        return Drop.model_validate(tree)
+        return FileRequest.model_validate(tree)
     except ValidationError as error:
-        raise ValueError(describe(error)) from error
+        raise ValueError(line(describe(error), REASON_LIMIT)) from error

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.triggers import drops
-from runner.triggers.drop_text import read_drop
-from runner.triggers.drops import archive, claim_trigger_file, finish_claims, reject, scan, unrecorded
-from schemas.automation import Drop
+from runner.triggers import trigger_files
+from runner.triggers.trigger_file_text import read_request
+from runner.triggers.trigger_files import archive, claim_trigger_file, finish_claims, reject, scan, unrecorded
+from schemas.automation import FileRequest
 from schemas.training import TrainingConfiguration
 
 Put = Callable[..., Path]
@@ -83,12 +83,21 @@ def test_other_names_and_kinds_are_left_alone(folder: Path, put: Put, now: datet
     (folder / "link.json").symlink_to(put("elsewhere.txt"))
     os.mkfifo(folder / "pipe.json")
     before = sorted(path.name for path in folder.iterdir())
-    assert scan(folder, now) == drops.DropScan((), 0, False)
+    found = scan(folder, now)
+    assert (found.claimed, found.unsettled) == ((), 0)
     assert sorted(path.name for path in folder.iterdir()) == before
+    told = {item.name: item.why for item in found.left_alone}
+    assert sorted(told) == ["elsewhere.txt", "folder.json", "link.json", "pipe.json", "readme.txt", "trigger.yaml"]
+    assert [told[name].split()[1] for name in ("link.json", "folder.json", "pipe.json")] == [
+        "link;",
+        "folder;",
+        "plain",
+    ]
+    assert trigger_files.left_alone(folder, now) == list(found.left_alone), "doctor says the same"
 
 
 def test_a_folder_that_was_removed_holds_nothing(tmp_path: Path, now: datetime) -> None:
-    assert scan(tmp_path / "triggers", now) == drops.DropScan((), 0, False)
+    assert scan(tmp_path / "triggers", now) == trigger_files.FolderScan(())
 
 
 def test_a_growing_file_is_left_alone_until_it_settles(folder: Path, put: Put, now: datetime) -> None:
@@ -97,7 +106,7 @@ def test_a_growing_file_is_left_alone_until_it_settles(folder: Path, put: Put, n
     assert (first.claimed, first.unsettled) == ((), 1)
     put("slow.json", '{"note": "whole"}', age_s=0)
     (drop,) = scan(folder, now).claimed
-    assert drop.request == Drop(note="whole")
+    assert drop.request == FileRequest(note="whole")
     put("slow.json", '{"note": "half', age_s=1)
     (late,) = scan(folder, now + timedelta(seconds=5)).claimed
     assert late.request is None
@@ -166,11 +175,11 @@ def test_a_kill_while_moving_on_is_repaired_by_doing_it_again(
         if point == "text written":
             patch.setattr(Path, "replace", die)
         else:
-            patch.setattr(drops, "fsync_folder", die)
+            patch.setattr(trigger_files, "fsync_folder", die)
         with pytest.raises(KeyboardInterrupt):
             archive(drop.path, "done")
     lies = archive(drop.path, "done")
-    assert read_drop(lies.read_bytes(), is_json=True) == Drop(note="a")
+    assert read_request(lies.read_bytes(), is_json=True) == FileRequest(note="a")
     assert lies.with_name(lies.name + ".outcome.txt").exists()
     assert not drop.path.exists()
 
@@ -178,15 +187,15 @@ def test_a_kill_while_moving_on_is_repaired_by_doing_it_again(
 @pytest.mark.parametrize(
     ("content", "request_made"),
     [
-        ("", Drop()),
-        ("  \n", Drop()),
-        ("nightly\n", Drop(schedule="nightly")),
-        ('{"emergency": true}', Drop(emergency=True)),
+        ("", FileRequest()),
+        ("  \n", FileRequest()),
+        ("nightly\n", FileRequest(schedule="nightly")),
+        ('{"emergency": true}', FileRequest(emergency=True)),
         ("two words", None),
     ],
 )
 def test_a_trigger_file_may_be_empty_name_a_schedule_or_carry_json(
-    folder: Path, put: Put, now: datetime, tmp_path: Path, content: str, request_made: Drop | None
+    folder: Path, put: Put, now: datetime, tmp_path: Path, content: str, request_made: FileRequest | None
 ) -> None:
     path = put("trigger_training.txt", content, where=tmp_path)
     drop = claim_trigger_file(path, folder, now)
@@ -221,7 +230,7 @@ def test_a_trigger_file_on_another_file_system(
     path = put("trigger_training.txt", "nightly", where=tmp_path)
     drop = claim_trigger_file(path, folder, now)
     assert drop is not None
-    assert drop.request == Drop(schedule="nightly")
+    assert drop.request == FileRequest(schedule="nightly")
     assert [entry.name for entry in tmp_path.iterdir()] == ["triggers"]
 
 
@@ -236,7 +245,7 @@ def test_a_kill_between_two_file_systems_neither_loses_nor_doubles(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", die) if copied else patch.setattr(drops, "write_atomic", die)
+        patch.setattr(Path, "unlink", die) if copied else patch.setattr(trigger_files, "write_atomic", die)
         with pytest.raises(KeyboardInterrupt):
             claim_trigger_file(path, folder, now)
     assert len(unrecorded(folder, set())) == copied
@@ -260,3 +269,140 @@ def test_ten_thousand_drops_at_once_lose_none(folder: Path, now: datetime) -> No
             break
     assert taken == [str(number) for number in range(10_000)]
     assert len(unrecorded(folder, set())) == 10_000
+
+
+ODD_NAMES = [
+    b"bad\xff.json",
+    b"two\nlines.json",
+    b"\x1b[31mred\x07.json",
+    b"\xe2\x80\xaegnp.json",  # right-to-left override
+    b"n" * 175 + b".json",
+    b"n" * 250 + b".json",
+    "ü".encode() * 125 + b".json",
+    b"\xff" * 200 + b".json",
+    b"'; DROP TABLE drops;--.json",
+    b"back\\slash.json",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_file_of_any_name_is_claimed_recordable_and_moved_on(folder: Path, now: datetime, name: bytes) -> None:
+    path = os.fsencode(folder) + b"/" + name
+    Path(os.fsdecode(path)).write_text('{"note": "me"}', encoding="utf-8")
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    found = scan(folder, later)
+    assert found.left_alone == ()
+    (file,) = found.claimed
+    assert file.request == FileRequest(note="me")
+    for text in (file.original_name, str(file.path)):
+        assert text.encode() and text.isprintable()
+    (again,) = unrecorded(folder, set())
+    assert (again.path, again.request) == (file.path, file.request)
+    assert archive(file.path, "done").exists()
+
+
+def test_files_claimed_by_an_older_version_under_names_no_database_takes_are_found(folder: Path, now: datetime) -> None:
+    claimed = folder / "claimed"
+    claimed.mkdir()
+    for number, name in enumerate((b"bad\xff.json", b"n" * 150 + b".json", b"a\nb.json")):
+        old = f"20261121T120000.000000Z-{number:032x}-".encode()
+        Path(os.fsdecode(os.fsencode(claimed) + b"/" + old + name)).write_text("{}", encoding="utf-8")
+    found = unrecorded(folder, set())
+    assert [file.request for file in found] == [FileRequest()] * 3
+    for file in found:
+        assert str(file.path).encode() and str(file.path).isprintable()
+        assert reject(file.path, "because").exists()
+
+
+def test_a_file_that_cannot_be_moved_stops_no_other(
+    folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a.json")
+    put("b.json")
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name == "a.json":
+            raise PermissionError(errno.EPERM, "Operation not permitted")  # immutable, say
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    found = scan(folder, now)
+    assert [file.original_name for file in found.claimed] == ["b.json"]
+    assert [str(item) for item in found.left_alone] == [
+        "a.json: it cannot be moved into claimed/: Operation not permitted"
+    ]
+
+
+def test_a_full_disk_keeps_what_was_claimed_before_and_is_told(
+    folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a.json")
+    put("b.json")
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name == "b.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    found = scan(folder, now)
+    assert [file.original_name for file in found.claimed] == ["a.json"]
+    assert found.failure is not None
+    assert found.failure.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("name", ["slow.json", "trigger_training.txt"])
+def test_a_file_held_open_by_its_writer_is_waited_for_however_long(folder: Path, now: datetime, name: str) -> None:
+    """Written in pieces with long pauses by one open handle; a reader beside it does not matter."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    path = folder / name
+    take = (lambda: scan(folder, later).claimed) if name.endswith(".json") else lambda: claimed_by_name(path, later)
+    with path.open("w", encoding="utf-8") as writer, path.open(encoding="utf-8"):
+        writer.write('{"note": ')
+        writer.flush()
+        assert take() == ()
+        if name.endswith(".json"):
+            assert [str(item) for item in trigger_files.left_alone(folder, later)] == [
+                "slow.json: a program still has it open for writing; it is taken once that closes it"
+            ]
+        writer.write('"whole"}')
+    (file,) = take()
+    assert file.request == FileRequest(note="whole")
+
+
+def claimed_by_name(path: Path, now: datetime) -> tuple[trigger_files.ClaimedFile, ...]:
+    file = claim_trigger_file(path, path.parent, now)
+    return () if file is None else (file,)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"note": "\xff"}', "not UTF-8 text: byte 10 is 0xff"),
+        (b'{"note": "a", "note": "b"}', "the name 'note' stands twice in one object"),
+        (b'{"max_training_time_hours": NaN}', "NaN is no number of JSON"),
+        (b'{"max_training_time_hours": 1e999}', "max_training_time_hours"),
+        (b"[" * 200 + b"]" * 200, "nested over 100 deep"),
+        (b'{"priority": ' + b"1" * 5000 + b"}", "no valid JSON"),
+        (b'{"\\u001b[31m": 1}', r"\x1b[31m"),
+        (b'{"\\ud800": 1}', r"\ud800"),
+    ],
+)
+def test_json_that_readers_take_differently_is_refused_in_words_that_can_be_kept(
+    folder: Path, put: Put, now: datetime, content: bytes, says: str
+) -> None:
+    put("odd.json").write_bytes(content)
+    os.utime(folder / "odd.json", (now.timestamp(), now.timestamp() - 60))
+    (file,) = scan(folder, now).claimed
+    assert file.request is None
+    assert says in file.problem
+    assert file.problem.encode() and file.problem.isprintable() and len(file.problem) <= 2000
+
+
+def test_a_lone_surrogate_in_a_note_is_kept_as_what_it_is(folder: Path, put: Put, now: datetime) -> None:
+    put("odd.json", '{"note": "\\ud800\\u0000"}')
+    (file,) = scan(folder, now).claimed
+    assert file.request == FileRequest(note=r"\ud800\x00")
+    assert file.request.model_dump_json()

@@ -7,13 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runner.triggers.drops import CLAIMED, unrecorded
+from runner.triggers.trigger_files import CLAIMED, unrecorded
 
 CLAIMER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from runner.triggers.drops import scan
+from runner.triggers.trigger_files import scan
 while scan(Path(sys.argv[1]), datetime.now(UTC) + timedelta(minutes=5), 7).more:
     pass
 """
