@@ -11,6 +11,7 @@ from pydantic import Field
 from schemas.automation import TrainingSchedule, TriggerType
 from schemas.frozen import Frozen
 from schemas.model import PipelineState
+from schemas.outside_text import ErrorText, LineText, NameText, ReasonText, TraceText
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
 
@@ -71,9 +72,9 @@ class RunFailure(Frozen):
     """Why a run failed, as its worker or its parent tells it."""
 
     failure_class: FailureClass
-    message: str
+    message: ErrorText
     """What was wrong, where, and what to do next."""
-    traceback: str = ""
+    traceback: TraceText = ""
 
 
 class RunResult(Frozen):
@@ -119,7 +120,7 @@ class ExecutionResult(Frozen):
     failure: RunFailure | None = None
     will_retry_at: datetime | None = None
     run_dir: Path
-    log_tail: list[str] = Field(default_factory=list)
+    log_tail: list[LineText] = Field(default_factory=list)
 
     @property
     def error_message(self) -> str | None:
@@ -144,9 +145,10 @@ class JobContext(Protocol):
         ...
 
 
-Job = Callable[[RunRequest, JobContext], RunResult]
+Job = Callable[[RunRequest, JobContext], RunResult | None]
 """An entry point of group `ouroboros.jobs`: does the work of one run in this process.
 
+Returns what came of it, or nothing, which is a success with the state last told.
 Raises whatever it likes: the worker turns an exception into a `RunResult` with its failure class.
 """
 
@@ -168,9 +170,9 @@ class Decision(Frozen):
     """Why a run did or did not start, in words that a person reads."""
 
     kind: DecisionKind
-    code: str
+    code: NameText
     """A short stable word: which guard, which policy."""
-    reason: str
+    reason: ReasonText
 
 
 class QueuedRun(Frozen):

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 from schemas.frozen import Frozen
 from schemas.network import NeuralNetworkConfig
 from schemas.optimization import TrainingOptimizationConfig
+from schemas.outside_text import ErrorText, NameText, ReasonText
 from schemas.phases import TrainingPhaseConfig
 
 
@@ -31,11 +32,11 @@ class PipelineState(Frozen):
     """A run's state as its worker last told it: what `pipeline_state_json` of an execution holds."""
 
     status: PipelineStatus = PipelineStatus.IDLE
-    current_phase: str | None = None
+    current_phase: NameText | None = None
     """The phase, or `baseline`, `tuning`, `confirming` of the Go-weight tuner."""
-    current_model: str | None = None
-    champion_model: str | None = None
-    phases_completed: list[str] = Field(default_factory=list)
+    current_model: NameText | None = None
+    champion_model: NameText | None = None
+    phases_completed: list[NameText] = Field(default_factory=list)
     progress_percentage: float = Field(default=0, ge=0, le=100)
     total_training_time_hours: float = Field(default=0, ge=0)
     total_games_processed: int = Field(default=0, ge=0)
@@ -47,13 +48,13 @@ class PipelineState(Frozen):
     """95 % interval of `best_win_rate`."""
     best_win_rate_games: int = Field(default=0, ge=0)
     """The games behind `best_win_rate`."""
-    best_model_version: str | None = None
+    best_model_version: NameText | None = None
     inference_time_ms: float | None = None
-    operation_details: str = ""
+    operation_details: ReasonText = ""
     iteration: int = Field(default=0, ge=0)
     games_per_second: float | None = None
     seed: int | None = None
-    last_error: str | None = None
+    last_error: ErrorText | None = None
     error_count: int = Field(default=0, ge=0)
     consecutive_failures: int = Field(default=0, ge=0)
     cpu_usage_percent: float | None = None

@@ -25,13 +25,14 @@ from runner.worker.tree import MARK_VARIABLE, Root, kill_all
 from schemas.errors import BadInputError, MachineError
 from schemas.execution import FailureClass, Outcome, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
+from schemas.outside_text import TRACE_LIMIT, error_text, to_json
 from schemas.service import WorkerSettings
 
 _log = logging.getLogger("runner.worker")
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "500"
 _RESOURCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-_MAX_TRACEBACK = 20_000
+_DONE = {"status": PipelineStatus.COMPLETED, "progress_percentage": 100.0}
 _RESULT_TRIES = 20
 _RESULT_RETRY_S = 0.5
 
@@ -82,10 +83,10 @@ def _result_of(request: RunRequest | Unreadable | None, pulse: Pulse, settings: 
         _log.warning("The job did not follow the request to stop and was interrupted")
         return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
     except SystemExit as error:
-        return _failed(error, pulse.last_state, f"the job ended the process by itself, with {error.code!r}")
+        return _failed(error, pulse, f"the job ended the process by itself, with {error.code!r}")
     except Exception as error:  # noqa: BLE001 - a job may raise anything; its parent learns of it, traceback and all
-        _log.error("The run failed", exc_info=error)
-        return _failed(error, pulse.last_state, str(error) or type(error).__name__)
+        _log.error("The run failed", exc_info=error)  # the log has the whole text, however long
+        return _failed(error, pulse, error_text(error, whole_in=str(pulse.log_path)) or type(error).__name__)
 
 
 def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
@@ -97,19 +98,29 @@ def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: Worke
     job = resolve(request.worker)
     _log.info("Run %s of %s, attempt %s: %s", request.execution_id, request.schedule_name, request.attempt, job)
     result = job(request, pulse)
+    if result is None:  # a function of the user's that ended without an exception has done its work
+        return RunResult(outcome=Outcome.SUCCEEDED, state=pulse.last_state.model_copy(update=_DONE))
     if not isinstance(result, RunResult):
-        raise TypeError(f"the worker {request.worker} returned {type(result).__name__} instead of a RunResult")
+        raise BadInputError(
+            f"the worker returned a {type(result).__name__}; its work is done, but what came of it cannot be read",
+            where=request.worker,
+            remedy="Return a schemas.RunResult, or nothing at all for a success.",
+        )
     return result
 
 
-def _failed(error: BaseException, state: PipelineState, message: str) -> RunResult:
-    failure = RunFailure(
-        failure_class=_class_of(error),
-        message=message,
-        traceback="".join(traceback.format_exception(error))[-_MAX_TRACEBACK:],
-    )
-    ended = state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": message})
+def _failed(error: BaseException, pulse: Pulse, message: str) -> RunResult:
+    failure = RunFailure(failure_class=_class_of(error), message=message, traceback=_trace(error))
+    ended = pulse.last_state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": failure.message})
     return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
+
+
+def _trace(error: BaseException) -> str:
+    """The end of the traceback: there stands what failed. Of a text that is too long the log has the whole."""
+    try:
+        return "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+    except Exception as broken:  # noqa: BLE001 - an exception whose own text cannot be made
+        return f"(no traceback: {type(broken).__name__} while it was written)"
 
 
 def _class_of(error: BaseException) -> FailureClass:
@@ -164,6 +175,7 @@ def _take_limits(settings: WorkerSettings) -> None:
 
 def _tell(run_dir: RunDir, result: RunResult) -> int:
     """Write the result; on a full disk, try for ten seconds."""
+    result = _writable(result)
     for left in reversed(range(_RESULT_TRIES)):
         try:
             run_dir.write_result(result)
@@ -172,8 +184,24 @@ def _tell(run_dir: RunDir, result: RunResult) -> int:
             time.sleep(_RESULT_RETRY_S if left else 0)
         else:
             return WorkerExit.SUCCEEDED if result.outcome is Outcome.SUCCEEDED else WorkerExit.NOT_SUCCEEDED
-    _log.error("The result that could not be written: %s", result.model_dump_json())
+    _log.error("The result that could not be written: %s", to_json(result))
     return WorkerExit.NO_RESULT
+
+
+def _writable(result: RunResult) -> RunResult:
+    """The result, or where a job copied into it what it cannot hold, a failure that says so."""
+    try:
+        to_json(result)
+    except ValueError as error:
+        _log.exception("The result cannot be written")
+        return RunResult(
+            outcome=Outcome.FAILED,
+            state=PipelineState(status=PipelineStatus.ERROR),
+            failure=RunFailure(
+                failure_class=FailureClass.BAD_INPUT, message=f"The job's result cannot be written: {error}"
+            ),
+        )
+    return result
 
 
 def _leave(code: int) -> None:

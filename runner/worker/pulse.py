@@ -42,6 +42,11 @@ class Pulse:
         return self._dir.path
 
     @property
+    def log_path(self) -> Path:
+        """Where all that this process prints is kept."""
+        return self._dir.log_path
+
+    @property
     def last_state(self) -> PipelineState:
         """The state last told, an empty one before the first."""
         return self._state or PipelineState()
@@ -102,13 +107,13 @@ class Pulse:
         self._written_s = time.monotonic()
         try:
             self._dir.write_progress(self._state)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a full disk; a state that a job copied wrong values into
             self._complain("progress", error)
         else:
             self._unwritten = False
             self._failing.discard("progress")
 
-    def _complain(self, what: str, error: OSError) -> None:
+    def _complain(self, what: str, error: OSError | ValueError) -> None:
         if what not in self._failing:
             self._failing.add(what)
             _log.error("Cannot write the %s of this run (%s); it is tried again and again", what, error)

@@ -29,10 +29,13 @@ from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
 from schemas.model import PipelineState
+from schemas.outside_text import REASON_LIMIT, line, to_json
 from schemas.settings import describe
 
 _HEARTBEAT_BYTES = 512
 _RESERVE_BYTES = 128 * 1024
+_MOST_BYTES = 16 * 2**20
+"""Of a file that is read: what a run tells of itself is never near it."""
 _Model = TypeVar("_Model", bound=Frozen)
 
 
@@ -157,7 +160,7 @@ class RunDir:
         """Tell the state. Raises OSError; the old state stays then."""
         target = self.path / "progress.json"
         temporary = self.path / ".progress.json.tmp"  # one writer, so one name: a kill leaves one at most
-        temporary.write_text(state.model_dump_json() + "\n", encoding="utf-8")
+        temporary.write_text(to_json(state) + "\n", encoding="utf-8")
         temporary.replace(target)
 
     def read_progress(self) -> PipelineState | Unreadable | None:
@@ -179,7 +182,7 @@ class RunDir:
     def write_result(self, result: RunResult) -> None:
         """Tell how the run ended, on the room held by `reserve_result`. Raises OSError."""
         (self.path / ".result.reserve").unlink(missing_ok=True)
-        write_atomic(self.path / "result.json", result.model_dump_json(indent=2) + "\n")
+        write_atomic(self.path / "result.json", to_json(result, indent=2) + "\n")
 
     def read_result(self) -> RunResult | Unreadable | None:
         """How the run ended."""
@@ -216,7 +219,7 @@ class RunDir:
             with self.log_path.open("rb") as handle:
                 size = handle.seek(0, os.SEEK_END)
                 handle.seek(max(0, size - 65536))
-                return handle.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+                return [line(each) for each in handle.read().splitlines()[-lines:]]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -225,10 +228,15 @@ class RunDir:
     def _read(self, name: str, model: type[_Model]) -> _Model | Unreadable | None:
         path = self.path / name
         try:
-            return model.model_validate_json(path.read_bytes())
+            with path.open("rb") as handle:
+                data = handle.read(_MOST_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             return Unreadable(f"{path}: {error.strerror}")
+        if len(data) > _MOST_BYTES:
+            return Unreadable(f"{path}: larger than {_MOST_BYTES:,} bytes")
+        try:
+            return model.model_validate_json(data)
         except ValidationError as error:
-            return Unreadable(f"{path}: {describe(error)}")
+            return Unreadable(line(f"{path}: {describe(error)}", REASON_LIMIT))

@@ -108,7 +108,26 @@ def crash(request, context):
 
 
 def return_nothing(request, context):
-    return None
+    context.report(PipelineState(iteration=4))
+
+
+def return_a_number(request, context):
+    return 3
+
+
+def return_nonsense(request, context):
+    return _done().model_copy(update={"state": PipelineState().model_copy(update={"iteration": "\udcff"})})
+
+
+def raise_at_length(request, context):
+    raise RuntimeError("\udcff \ud800 \x1b[31m\x00 " + "x" * 100_000)
+
+
+def tell_surrogates(request, context):
+    state = PipelineState().model_copy(update={"operation_details": "half \ud800"})
+    context.report(state)
+    time.sleep(0.3)  # longer than a heartbeat: its thread must have lived through it
+    return RunResult(outcome=Outcome.SUCCEEDED, state=state)
 
 
 def stay_in_a_thread(request, context):

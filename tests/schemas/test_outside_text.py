@@ -16,6 +16,7 @@ from schemas.model import PipelineState
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text(
     st.sampled_from(["\ud800", "\udcff", "\x00", "\x1b", "\u202e", "\r", "\n", "\t", "\u2028", "\x9b", "é", "😀", "a"])
 )
+HARMFUL = set("\x00\x1b\r\x9b\x7f\u202e\u2066\u2028\ud800\udcff")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
@@ -29,7 +30,7 @@ def test_what_passes_the_door_is_storable_harmless_and_short(text: str | bytes, 
     for safe in (line, passage):
         assert len(safe) <= limit
         assert safe.encode().decode() == safe
-        assert not set(safe) & set("\x00\x1b\r\x9b\x7f\u202e\u2066\u2028")
+        assert not set(safe) & HARMFUL
         assert outside_text.passage(safe, limit, whole_in) == safe, "passing twice changes nothing"
     assert "\n" not in line and "\t" not in line
 
@@ -80,7 +81,7 @@ def test_an_exception_whose_text_cannot_be_read_is_named_all_the_same() -> None:
 def test_a_file_name_made_safe_can_be_a_file_name(name: bytes) -> None:
     safe = outside_text.file_name(os.fsdecode(name), 100)
     assert 0 < len(safe.encode()) <= 100
-    assert safe.isprintable() or " " in safe
+    assert not set(safe) & HARMFUL
     assert Path("x-" + safe).name == "x-" + safe
 
 
@@ -107,4 +108,5 @@ def test_a_result_can_be_written_whatever_a_job_said(text: str) -> None:
     past_the_door = state.model_copy(update={"operation_details": text})
     for model in (failure, state, past_the_door):
         written = outside_text.to_json(model)
-        assert type(model).model_validate_json(written.encode()).model_dump_json() == written
+        read = type(model).model_validate_json(written.encode())
+        assert outside_text.made_safe(read) == read

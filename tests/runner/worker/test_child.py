@@ -54,7 +54,7 @@ def test_a_cpu_that_does_not_exist_is_bad_input(bench):
         ("raise_full_disk_below", FailureClass.RESOURCE, "does not build"),
         ("raise_error", FailureClass.ERROR, "division"),
         ("exit_process", FailureClass.ERROR, "I leave"),
-        ("return_nothing", FailureClass.ERROR, "instead of a RunResult"),
+        ("return_a_number", FailureClass.BAD_INPUT, "the worker returned a int"),
         ("=no_such_worker", FailureClass.BAD_INPUT, "no worker of that name is installed"),
         ("worker_jobs:no_such_function", FailureClass.BAD_INPUT, "no_such_function"),
         ("no_such_module_at_all:job", FailureClass.BAD_INPUT, "no_such_module_at_all"),
@@ -72,6 +72,36 @@ def test_what_goes_wrong_becomes_a_failure_of_its_class(bench, job, kind, words)
         PipelineStatus.ERROR,
         seen.result.failure.message,
     )
+
+
+def test_a_function_that_returns_nothing_and_raises_nothing_has_succeeded(bench):
+    seen = bench.run("return_nothing")
+    assert (seen.exit_code, seen.result.outcome) == (WorkerExit.SUCCEEDED, Outcome.SUCCEEDED)
+    assert (seen.result.state.status, seen.result.state.iteration) == (PipelineStatus.COMPLETED, 4)
+
+
+def test_an_exception_of_any_text_is_told_short_and_kept_whole_in_the_log(bench):
+    handle = bench.start("raise_at_length")
+    seen = bench.end_of(handle)
+    message, log = seen.result.failure.message, str(handle.run_dir.log_path)
+    assert len(message) <= 4000
+    assert message.startswith(r"\xff \ud800 \x1b[31m\x00 xxxx")
+    assert f"characters left out; the whole is in {log} ...]" in message
+    assert len(seen.result.failure.traceback) <= 20_000
+    assert "x" * 100_000 in handle.run_dir.log_path.read_text()
+
+
+def test_what_a_job_tells_past_the_door_costs_neither_heartbeat_nor_result(bench):
+    seen = bench.run("tell_surrogates")
+    assert seen.result.outcome is Outcome.SUCCEEDED
+    assert seen.result.state.operation_details == r"half \ud800"
+    assert seen.state.operation_details == r"half \ud800"
+
+
+def test_a_result_that_cannot_be_written_is_a_failure_that_says_so(bench):
+    seen = bench.run("return_nonsense")
+    assert (seen.exit_code, seen.result.outcome) == (WorkerExit.NOT_SUCCEEDED, Outcome.FAILED)
+    assert "result cannot be written" in seen.result.failure.message
 
 
 def test_a_failure_keeps_the_state_told_before_it(bench):
