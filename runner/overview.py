@@ -29,7 +29,7 @@ class Overview:
 
     daemon: DaemonRecord | None
     alive: bool
-    """A process holds the state folder's lock right now."""
+    """A process holds the database's lock right now."""
     schedules: list[ScheduleRecord]
     schedule_count: int
     """Of all, shown or not."""
@@ -63,7 +63,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
     Raises:
         StateError: the database cannot be read.
     """
-    alive = single_instance.is_held(home)
+    alive = single_instance.is_served(home, store.path)
     with store.read() as session:
         return Overview(
             daemon=heartbeat.get(session),

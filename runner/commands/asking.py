@@ -27,7 +27,7 @@ def ask(verb: Verb, arguments: Frozen, *, needs_daemon: bool = False) -> None:
         BadInputError: the daemon refused it.
     """
     with opened() as (settings, store):
-        alive = single_instance.is_held(settings.home)
+        alive = single_instance.is_served(settings.home, store.path)
         if needs_daemon and not alive:
             raise StateError("no daemon is running", where=str(settings.home), remedy="`ouroboros up` starts one.")
         with store.write() as session:
