@@ -180,7 +180,9 @@ class AutomatedTrainingRunner:
             self._service.daemon.wake.set()
         deadline_s = self._clock.monotonic_s() + START_WAIT_S
         waiter = threading.Event()
-        while single_instance.is_served(self.settings.home, self._store.path) and self._clock.monotonic_s() < deadline_s:
+        while (
+            single_instance.is_served(self.settings.home, self._store.path) and self._clock.monotonic_s() < deadline_s
+        ):
             with self._store.read() as session:
                 command = commands.get(session, number)
             if command is not None and command.handled_at is not None:

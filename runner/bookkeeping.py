@@ -103,14 +103,14 @@ def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None
         triggers.save(session, trigger, now)
 
 
-def seed(session: Session, now: datetime, max_queue_length: int) -> bool:
-    """On the very first start: the default schedules and triggers, and one run at once. False if a schedule was ever
-    saved, so that what a user removed stays removed."""
+def seed(session: Session, now: datetime, max_queue_length: int, *, first_run: bool = True) -> bool:
+    """On the very first start: the default schedules and triggers, and one run at once if wanted. False if a schedule
+    was ever saved, so that what a user removed stays removed."""
     if schedules.ever_saved(session):
         return False
     for schedule in create_default_schedules():
         save_schedule(session, schedule, now)
-        if schedule.name == FIRST_RUN:
+        if schedule.name == FIRST_RUN and first_run:
             ask(session, schedule, TriggerType.MANUAL, now, max_queue_length, note="the very first start")
     seed_triggers(session, now)
     return True

@@ -16,6 +16,7 @@ from schemas.errors import OuroborosError
 
 COMMAND_GROUP = "ouroboros.commands"
 _OWN = {
+    "init": "runner.commands.init:init",
     "up": "runner.commands.up:up",
     "status": "runner.commands.status:status",
     "history": "runner.commands.history:history",

@@ -78,6 +78,8 @@ class Daemon:
     on_step: Callable[[], None] = lambda: None
     """Called after each step: the watchdog. A step may wait for a locked database as long as it is allowed to, and
     several in one turn; that is no hang."""
+    lost: StateError | None = None
+    """The database's file was removed or replaced: why the daemon ends."""
     _stopping: bool = False
     _paused: bool = False
     _last_beat_s: float = float("-inf")
@@ -118,6 +120,7 @@ class Daemon:
 
     def tick(self, now: datetime) -> None:
         """One turn: every step once. A step that fails is told of, and the others have their turn."""
+        self._look_at_file(now)
         self.runtime.idle.begin_turn(now, whole=self._errors.any or self._stopping)
         for name, step in self.steps.in_order():
             try:
@@ -133,8 +136,36 @@ class Daemon:
         with suppress(StateError):  # told of by the steps themselves
             self.runtime.idle.end_turn(now)
 
+    def _look_at_file(self, now: datetime) -> None:
+        """The database went from under us: whatever is written now goes to a file that nobody finds any more. The runs
+        are asked to save, the daemon ends, and what it still has open is copied beside the old place."""
+        trouble = self.runtime.store.file_trouble()
+        if not trouble or self.lost is not None:
+            return
+        self.lost = StateError(
+            f"the database was {trouble} under the daemon",
+            where=self.runtime.store.where,
+            remedy="The daemon ends once its runs have saved; stop it before you touch its files.",
+        )
+        _log.critical("%s", self.lost)
+        message = compose.alert(
+            subject="the database is gone from under the daemon",
+            detail=f"{self.runtime.store.where} was {trouble}. The daemon stops: its history would be lost.",
+            advice="A copy of all that it knew is laid beside the old place; the log and `ouroboros up` name it.",
+            key=f"database-{now:%Y%m%dT%H%M%S}",
+            settings=self.runtime.settings.notifications,
+            now=now,
+        )
+        with suppress(StateError), self.runtime.store.write() as session:
+            self.runtime.outbound.put(session, message, now)
+        self.request_stop()
+
     def run(self) -> None:
-        """Turn until `request_stop` and until every run has been drained."""
+        """Turn until `request_stop` and until every run has been drained.
+
+        Raises:
+            StateError: the database was taken away under the daemon; it names the copy of what it held.
+        """
         clock = self.runtime.clock
         while not self._drained():
             self.tick(clock.now())
@@ -205,6 +236,8 @@ class Daemon:
                 self._errors.note_thread(background.name, trouble, now)
 
     def _end(self, now: datetime) -> None:
+        if self.lost is not None:
+            return
         with self.runtime.store.write() as session:
             heartbeat.stopped(session, now)
         _log.info("Stopped in good order")

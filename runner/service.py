@@ -32,7 +32,7 @@ from runner.notify.custom_channel import CustomChannel, NotificationSystem
 from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.outbound import Outbound
-from runner.single_instance import SingleInstanceLock
+from runner.state_folder import held, make_folders
 from runner.store import heartbeat, triggers
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
@@ -42,7 +42,7 @@ from runner.triggers.watch import TriggerFileWatcher
 from runner.wake import Wake
 from runner.worker.launch import Launcher
 from schemas.database import UpgradeReport
-from schemas.errors import SettingsError, TransientStateError
+from schemas.errors import SettingsError, StateError, TransientStateError
 from schemas.settings import Settings
 
 COURIER_POLL_S = 5.0
@@ -58,7 +58,8 @@ class Service:
         clock: a test gives its own.
         gpu: how GPUs are looked for; None: by NVML.
         notification_system: an object of the user's own instead of the configured channels.
-        seed_defaults: on the very first start, save the default schedules and triggers and queue one run.
+        seed_defaults: on the very first start, save the default schedules and triggers.
+        first_run: on the very first start, queue one run as well.
         extending: held, with a word for it, around a step of the start that may take minutes.
     """
 
@@ -70,6 +71,7 @@ class Service:
         notification_system: NotificationSystem | None = None,
         *,
         seed_defaults: bool = True,
+        first_run: bool = True,
         extending: Callable[[str], AbstractContextManager[None]] = lambda _what: nullcontext(),
     ) -> None:
         self.settings = self._started_with = settings
@@ -77,6 +79,7 @@ class Service:
         self._gpu = gpu or NvmlProbe()
         self._custom = notification_system
         self._seed_defaults = seed_defaults
+        self._first_run = first_run
         self._extending = extending
         self._stack = ExitStack()
         self.upgraded: UpgradeReport | None = None
@@ -93,11 +96,12 @@ class Service:
         now = self._clock.now()
         _check(self.settings)
         try:
-            self._stack.enter_context(SingleInstanceLock(self.settings.home, now))
+            self.store = Store(self.settings.database_url, self.settings.storage.busy_timeout_s)
+            self._stack.enter_context(held(self.settings, self.store, now))
+            self._stack.callback(self.store.close)
             self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
             self._stack.callback(stop_logging)
-            for folder in (self.settings.games_dir, self.settings.triggers_dir, self.settings.runs_dir):
-                folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.settings)
             self._open_store()
             self._assemble()
         except BaseException:
@@ -123,6 +127,23 @@ class Service:
         finally:
             for background in self._backgrounds:
                 background.stop(THREAD_END_S)
+        if self.daemon.lost is not None:
+            raise self._rescued(self.daemon.lost)
+
+    def _rescued(self, lost: StateError) -> StateError:
+        """Copy what the open database holds beside the place where it lay, and say where that is."""
+        path = self.store.path
+        assert path is not None, "only a file can be taken away"
+        target = path.with_name(f"{path.name}.rescued-{self._clock.now():%Y%m%dT%H%M%SZ}")
+        try:
+            self.store.rescue_to(target)
+        except StateError as error:
+            return StateError(lost.what, where=lost.where, remedy=f"What it held could not be copied: {error}")
+        _log.warning("All that the daemon knew is in %s", target)
+        remedy = (
+            f"All that it knew is in {target}: put it in the old place to go on from there, or `ouroboros up` anew."
+        )
+        return StateError(lost.what, where=lost.where, remedy=remedy)
 
     def use_notification_system(self, system: NotificationSystem) -> None:
         """Tell the user's own object instead of the configured channels, from now on."""
@@ -156,14 +177,13 @@ class Service:
 
     def _open_store(self) -> None:
         storage = self.settings.storage
-        self.store = Store(self.settings.database_url, storage.busy_timeout_s)
-        self._stack.callback(self.store.close)
         with self._extending("bringing the database up to date"):
             self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now())
+        self.store.hold_to_file()
         if self._seed_defaults:
             with self.store.write() as session:
                 limit = self.settings.scheduler.max_queue_length
-                self.seeded = bookkeeping.seed(session, self._clock.now(), limit)
+                self.seeded = bookkeeping.seed(session, self._clock.now(), limit, first_run=self._first_run)
 
     def _assemble(self) -> None:
         notifications = self.settings.notifications

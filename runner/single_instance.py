@@ -24,7 +24,7 @@ LOOK_S = 0.05
 
 
 def lock_of(home: Path, database: Path | None) -> Path:
-    """The file whose lock says whether a daemon serves this database; the state folder's, where it is no file of ours."""
+    """The file whose lock says whether a daemon serves this database; the state folder's, where it is no file."""
     if database is None:
         return home / LOCK_NAME
     real = database.resolve()

@@ -1,5 +1,6 @@
 """What an error of Python's SQLite driver means, and what its reader can do about it."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _FAULTS: dict[int, tuple[type[StateError], str, str]] = {
     sqlite3.SQLITE_CANTOPEN: (
         StateError,
         "there is no database here, or it cannot be opened",
-        "`ouroboros up` creates it; check the folder's permissions.",
+        "`ouroboros init` or `ouroboros up` creates it; check the folder's permissions.",
     ),
 }
 _FAULTS |= dict.fromkeys(
@@ -34,7 +35,7 @@ _FAULTS |= dict.fromkeys(
     (
         DatabaseReadOnlyError,
         "the database may not be written",
-        "Give this user write permission on the file and its folder.",
+        "Give this user write permission on the file and its folder; `status`, `history`, `why` and `next` only read.",
     ),
 )
 _FAULTS |= dict.fromkeys(
@@ -67,5 +68,13 @@ def sqlite_fault(error: BaseException | None, where: str, busy_timeout_s: float)
         return busy(where, busy_timeout_s, "another process")
     if primary not in _FAULTS:
         return None
+    if primary == sqlite3.SQLITE_CANTOPEN and _lies_read_only(where):
+        primary = sqlite3.SQLITE_READONLY
     kind, what, remedy = _FAULTS[primary]
     return kind(what.format(error), where=where, remedy=remedy or way_back(Path(where)))
+
+
+def _lies_read_only(where: str) -> bool:
+    """The file is there, and its folder takes no write-ahead log: SQLite says of both that it cannot open the file."""
+    path = Path(where)
+    return path.is_file() and not os.access(path.parent, os.W_OK)

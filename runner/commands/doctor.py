@@ -136,10 +136,10 @@ def _database(settings: Settings) -> str:
 
 
 def _daemon(settings: Settings) -> str:
-    if not single_instance.is_held(settings.home):
-        return "none is running"
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
+        if not single_instance.is_served(settings.home, store.path):
+            return "none is running"
         with store.read() as session:
             row = heartbeat.get(session)
             loops = heartbeat.loops(session)

@@ -26,7 +26,8 @@ def opened() -> Iterator[tuple[Settings, Store]]:
             raise StateError(
                 "nothing has run here yet",
                 where=store.where,
-                remedy="`ouroboros up` starts the daemon; OUROBOROS_HOME names another state folder.",
+                remedy="`ouroboros init` makes the database, `ouroboros up` starts the daemon as well; OUROBOROS_HOME"
+                " names another state folder.",
             )
         if revision != HEAD:
             raise StateError(

@@ -28,12 +28,19 @@ FIRES_SHOWN = 5
 
 
 @click.command()
-def up() -> None:
+@click.option(
+    "--first-run/--no-first-run", default=True, show_default=True, help="Whether the very first start runs one."
+)
+def up(first_run: bool) -> None:
     """Start the daemon and keep it in the foreground until Ctrl+C or SIGTERM.
 
-    The first start seeds the default schedules and triggers and begins one run at once.
+    The first start seeds the default schedules and triggers and begins one run at once, unless a schedule was added
+    before (`ouroboros init`).
     """
-    with ServiceNotifier() as notifier, Service(get_config(), extending=notifier.extending) as service:
+    with (
+        ServiceNotifier() as notifier,
+        Service(get_config(), first_run=first_run, extending=notifier.extending) as service,
+    ):
         _spare_the_collector()
         _introduce(service, datetime.now(UTC))
         progress = ProgressLine()

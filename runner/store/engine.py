@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.sql.dml import Insert
 
 from runner.store.faults import typed_faults
+from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
 from schemas.errors import SettingsError, StateError
 from schemas.files import fsync_folder
 
@@ -46,10 +47,54 @@ class Store:
         self.url = _checked(url)
         self.busy_timeout_s = busy_timeout_s
         self.path = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self._file: FileIdentity | None = None
         self._watcher: sqlite3.Connection | None = None
         self._seen_version: int | None = None
         self._writers = self._engine(_prepare_writer, "BEGIN IMMEDIATE", poolclass=QueuePool, pool_size=1)
-        self._readers = self._engine(_prepare_reader, "BEGIN", poolclass=QueuePool, pool_size=_READERS)
+        self._readers = self._engine(
+            _prepare_reader, "BEGIN", mode=self._reading_mode(), poolclass=QueuePool, pool_size=_READERS
+        )
+
+    def hold_to_file(self) -> None:
+        """From now on the file that lies at the path is the database: a later connection to another one is an error.
+
+        Raises:
+            StateError: there is none.
+        """
+        if self.path is None:
+            return
+        with self.write():
+            pass  # a connection that stays open, and writes this very file whatever becomes of its name
+        try:
+            self._file = FileIdentity.of(self.path)
+        except OSError as error:
+            raise StateError(f"the database cannot be opened: {error.strerror}", where=self.where) from error
+
+    def file_trouble(self) -> str:
+        """What became of the file since `hold_to_file`: "", `removed` or `replaced by another file`."""
+        return self._file.trouble() if self._file is not None else ""
+
+    def rescue_to(self, target: Path) -> None:
+        """A whole copy of the open database, whose file has no name any more.
+
+        Raises:
+            StateError: it cannot be written, or no connection was held open.
+        """
+        partial = target.with_name(f".{target.name}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with typed_faults(str(target), self.busy_timeout_s):
+                driver = self._writers.raw_connection()
+                try:
+                    driver.cursor().execute("VACUUM INTO ?", (str(partial),))
+                finally:
+                    driver.close()
+            partial.rename(target)
+            fsync_folder(target.parent)
+        except OSError as error:
+            raise StateError(f"cannot write the copy: {error.strerror}", where=str(target)) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -102,7 +147,7 @@ class Store:
             return True
         with self.faults():
             if self._watcher is None:
-                self._watcher = _connect(self.path, "rw", self.busy_timeout_s)
+                self._watcher = self._open(self.path, "rw")
             version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
         before, self._seen_version = self._seen_version, version
         return version != before
@@ -213,13 +258,29 @@ class Store:
             structure = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             return [line for line in structure if line != "ok"] + foreign_key_faults(connection)
 
+    def _reading_mode(self) -> str:
+        """`rw`, which keeps the write-ahead log small when the last reader closes, where that can be written."""
+        return "ro" if self.path is not None and may_not_be_written(self.path) else "rw"
+
+    def _open(self, path: Path, mode: str) -> sqlite3.Connection:
+        if mode == "ro" and may_not_be_written(path):
+            return connect_read_only(path, self.busy_timeout_s)
+        connection = _connect(path, mode, self.busy_timeout_s)
+        try:
+            if self._file is not None:
+                self._file.check()
+        except StateError:
+            connection.close()
+            raise
+        return connection
+
     def _engine(self, prepare: Any, begin: str, *, mode: str = "rw", **pool: Any) -> Engine:
         if pool["poolclass"] is QueuePool:
             pool |= {"max_overflow": 0, "pool_timeout": self.busy_timeout_s}
         if self.path is None:
             return _server_engine(self.url, pool)
         path = self.path
-        engine = create_engine("sqlite://", creator=lambda: _connect(path, mode, self.busy_timeout_s), **pool)
+        engine = create_engine("sqlite://", creator=lambda: self._open(path, mode), **pool)
         if prepare is not None:
             event.listen(engine, "connect", lambda connection, _record: prepare(connection, self.busy_timeout_s))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
