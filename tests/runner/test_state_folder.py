@@ -1,11 +1,14 @@
 """`ouroboros init`, and whose database it is when two folders name one."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner import cli
 from runner.service import Service
 from runner.state_folder import held
@@ -36,11 +39,20 @@ def test_schedules_can_be_added_before_the_first_start(tmp_path, monkeypatch, ca
         assert cli.run(["init"]) == 0, "harmless beside a daemon too"
 
 
-@pytest.mark.parametrize("first_run", [True, False])
-def test_the_first_start_begins_a_run_only_if_it_is_wanted(tmp_path, first_run):
-    with Service(Settings(home=tmp_path / "home"), first_run=first_run) as service, service.store.read() as session:
+def made(settings: Settings) -> Settings:
+    """With its database, made in this process: the daemon's child would cost each test a second."""
+    settings.home.mkdir(exist_ok=True)
+    store = Store(settings.database_url, 5)
+    upgrade(store, 1, NOW)
+    store.close()
+    return settings
+
+
+def test_the_first_start_begins_no_run_where_none_is_wanted(tmp_path):
+    settings = made(Settings(home=tmp_path / "home"))
+    with Service(settings, first_run=False) as service, service.store.read() as session:
         assert schedules.count_active(session) == len(create_default_schedules())
-        assert queue.depth(session) == int(first_run)
+        assert queue.depth(session) == 0
 
 
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path, monkeypatch, capsys):
@@ -50,36 +62,36 @@ def test_a_folder_that_cannot_be_made_is_told_of(tmp_path, monkeypatch, capsys):
     assert "cannot use the folder of the database: Not a directory" in capsys.readouterr().err
 
 
+@contextmanager
+def held_by(settings: Settings) -> Iterator[None]:
+    """As a daemon's start does."""
+    store = Store(settings.database_url, 5)
+    try:
+        with held(settings, store, NOW):
+            yield
+    finally:
+        store.close()
+
+
 def test_two_folders_that_name_one_database_have_one_daemon(tmp_path, monkeypatch, capsys):
     url = f"sqlite:///{tmp_path / 'history.db'}"
     homes = [tmp_path / "one", tmp_path / "two"]
     settings = [Settings(home=home, storage=StorageSettings(database_url=url)) for home in homes]
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "settings.json").write_text(json.dumps({"storage": {"database_url": url}}))
-    with Service(settings[0], seed_defaults=False):
+    made(settings[0])
+    with held_by(settings[0]):
         with pytest.raises(StateError, match=f"serves this database: process .* from the state folder {homes[0]}"):
-            Service(settings[1], seed_defaults=False).__enter__()
+            held_by(settings[1]).__enter__()
         monkeypatch.setenv("OUROBOROS_HOME", str(homes[1]))
         assert cli.run(["status", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["running"], "the second folder's commands see who serves"
-    with Service(settings[1], seed_defaults=False):
-        assert not _holds(settings[0], NOW)
-
-
-def _holds(settings: Settings, now: datetime) -> bool:
-    store = Store(settings.database_url, 5)
-    try:
-        with held(settings, store, now):
-            return True
-    except StateError:
-        return False
-    finally:
-        store.close()
 
 
 def test_one_folder_with_two_databases_has_one_daemon(tmp_path: Path):
     home = tmp_path / "home"
     other = Settings(home=home, storage=StorageSettings(database_url=f"sqlite:///{tmp_path / 'other.db'}"))
-    with Service(Settings(home=home), seed_defaults=False):
-        assert not _holds(other, NOW)
-    assert _holds(other, NOW)
+    with held_by(Settings(home=home)), pytest.raises(StateError, match="serves this state folder"):
+        held_by(other).__enter__()
+    with held_by(other):
+        pass

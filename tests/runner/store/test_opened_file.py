@@ -129,6 +129,8 @@ def test_the_history_on_a_read_only_mount_is_shown(store, tmp_path, log):
     command = f"{mount} && OUROBOROS_HOME={home} {cli.sys.executable} -c '{python}'"
     told = subprocess.run([*space, f"{command} schedules"], capture_output=True, text=True, check=False, timeout=60)
     assert "nightly" in told.stdout, told.stderr
+    if log == "none":
+        return
     refused = subprocess.run(
         [*space, f"{command} schedules remove nightly"], capture_output=True, text=True, check=False, timeout=60
     )
