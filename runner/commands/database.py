@@ -10,7 +10,7 @@ from runner.commands.opening import opened
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
 from runner.notify.outbound import Outbound
-from runner.single_instance import SingleInstanceLock
+from runner.state_folder import held
 from runner.store import administration, backup
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
@@ -59,7 +59,7 @@ def restore(file: Path | None) -> None:
     settings, now = get_config(), datetime.now(UTC)
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
-        with SingleInstanceLock(settings.home, now):
+        with held(settings, store, now):
             done = backup.restore(store, file, now)
     finally:
         store.close()
