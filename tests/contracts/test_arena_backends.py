@@ -174,6 +174,8 @@ def test_a_broken_weights_text_is_named_by_line_and_key(in_process):
 class OfficialGame:
     """What the official command played."""
 
+    seats: list[int]
+    """The number of each snake on its command line, in the order of its board, which is its own choice."""
     frames: list[dict]
     """Turn 0 to the last."""
     letters: list[list[int | None]]
@@ -241,15 +243,17 @@ def official(served, tmp_path_factory):
 
 def official_game(replay, relays, conditions):
     start = replay.frames[0]["board"]["snakes"]
-    ids = [next(snake["id"] for snake in start if snake["name"] == str(seat)) for seat in range(len(relays))]
+    seats, ids = [int(snake["name"]) for snake in start], [snake["id"] for snake in start]
     letters = []
     for turn, frame in enumerate(replay.frames[:-1]):
         living = {snake["id"] for snake in frame["board"]["snakes"]}
         if len(living) <= (1 if len(ids) > 1 else 0):
             break  # the official command notices the end a turn late
-        letters.append([relays[seat].moves[turn, name] if name in living else None for seat, name in enumerate(ids)])
+        letters.append(
+            [relays[seat].moves[turn, name] if name in living else None for seat, name in zip(seats, ids, strict=True)]
+        )
     frames = replay.frames[: len(letters) + 1]
-    return OfficialGame(frames, letters, transcript_hash(conditions, len(ids), letters))
+    return OfficialGame(seats, frames, letters, transcript_hash(conditions, len(ids), letters))
 
 
 def points(cells):
@@ -259,9 +263,9 @@ def points(cells):
 def draws_alike(game, theirs):
     """Whether our engine's game draws what the official one drew, from its start to its end."""
     first = theirs.frames[0]["board"]
-    places = {snake["name"]: [snake["body"][0]["x"], snake["body"][0]["y"]] for snake in first["snakes"]}
+    places = [[snake["body"][0]["x"], snake["body"][0]["y"]] for snake in first["snakes"]]
     state = game.to_state()
-    if places != {snake["id"]: snake["body"][0] for snake in state["snakes"]}:
+    if places != [snake["body"][0] for snake in state["snakes"]]:
         return False
     if points(first["food"]) != set(map(tuple, state["food"])):
         return False
@@ -309,7 +313,7 @@ NO_DRAWS = RuleNumbers(food_spawn_chance=0, minimum_food=0)
 def test_the_official_command_plays_that_game_too(served, in_process, official, seats, conditions, seed):
     theirs = official(conditions, seats, seed)
     ours = our_seed(conditions, seats, theirs)
-    rotation = [seat % 2 for seat in range(seats)]
+    rotation = [seat % 2 for seat in theirs.seats]
     patient = replace(conditions, timeout_ms=9000)
     game = in_process.play(["quick", "other"], [rotation], [ours], patient)[0]
     (outcome,) = over_http(served, patient, [ours], [rotation])
