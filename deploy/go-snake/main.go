@@ -75,7 +75,16 @@ func run(args []string) int {
 		verbose = log.New(os.Stderr, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
 	}
 	handler := server.New(w, recorder, verbose, complain).Handler()
-	if err := serve(listener, handler); err != nil {
+	listeners := []net.Listener{listener}
+	if socket := os.Getenv("OUROBOROS_SOCKET"); socket != "" {
+		local, err := net.Listen("unix", socket)
+		if err != nil {
+			complain.Printf("%v; correct the environment's OUROBOROS_SOCKET, or leave it out", err)
+			return exitUsage
+		}
+		listeners = append(listeners, local)
+	}
+	if err := serve(listeners, handler); err != nil {
 		complain.Print(err)
 		return exitFailed
 	}
@@ -127,14 +136,16 @@ func record(dir string) (server.Recorder, error) {
 }
 
 // serve answers until SIGTERM or SIGINT, then finishes the requests in flight, within a second.
-func serve(listener net.Listener, handler http.Handler) error {
+func serve(listeners []net.Listener, handler http.Handler) error {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	srv := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
 		ErrorLog: log.New(os.Stderr, "ouroboros-snake: ", 0)}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
-	fmt.Fprintf(os.Stderr, "listening on %s\n", listener.Addr())
+	failed := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { failed <- srv.Serve(listener) }()
+		fmt.Fprintf(os.Stderr, "listening on %s\n", listener.Addr())
+	}
 	select {
 	case err := <-failed:
 		return err

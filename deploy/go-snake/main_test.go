@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -159,6 +161,7 @@ func TestUsersFaults(t *testing.T) {
 		{"none.yaml", nil, []string{"-config", filepath.Join(dir, "none.yaml")}},
 		{`port "eighty"`, []string{"PORT=eighty"}, nil},
 		{"choose another port", nil, []string{"-host", "127.0.0.1", "-port", port}},
+		{"OUROBOROS_SOCKET", []string{"OUROBOROS_SOCKET=/none/s", "PORT=0"}, []string{"-host", "127.0.0.1"}},
 		{"unexpected argument", nil, []string{"serve"}},
 		{"not defined: -speed", nil, []string{"-speed", "9"}},
 		{"cannot make the folder", nil, []string{"-games-dir", filepath.Join(broken, "games")}},
@@ -168,5 +171,33 @@ func TestUsersFaults(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), c.says) {
 			t.Errorf("%v: %v, says %q, want %q", c.args, err, out, c.says)
 		}
+	}
+}
+
+// TestListensOnASocketToo: a referee on the same machine asks there, which costs less than loopback TCP.
+func TestListensOnASocketToo(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	cmd, address, stderr := launch(t, []string{"OUROBOROS_SOCKET=" + socket}, "-host", "127.0.0.1", "-port", "0")
+	if line, err := stderr.ReadString('\n'); err != nil || line != "listening on "+socket+"\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", socket)
+	}}}
+	for _, get := range []func(string) (*http.Response, error){client.Get, http.Get} {
+		answer, err := get("http://" + address + "/")
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", answer, err)
+		}
+		_ = answer.Body.Close()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the socket stays: %v", err)
 	}
 }

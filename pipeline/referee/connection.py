@@ -92,7 +92,10 @@ class SnakeConnection:
     async def _open(self, wire: "_Wire") -> None:
         endpoint = self.endpoint
         try:
-            await self._loop.create_connection(lambda: wire, endpoint.host, endpoint.port, ssl=endpoint.tls)
+            if endpoint.socket:
+                await self._loop.create_unix_connection(lambda: wire, endpoint.socket)
+            else:
+                await self._loop.create_connection(lambda: wire, endpoint.host, endpoint.port, ssl=endpoint.tls)
         except OSError:
             if self._opening is wire:  # else this attempt was given up, and a later request waits for another
                 self._opening = self._connecting = None
@@ -161,7 +164,7 @@ class SnakeConnection:
 
 
 class _Wire(asyncio.Protocol):
-    """One TCP connection and the parser of its answers; forgotten by its line as soon as it is dropped."""
+    """One connection and the parser of its answers; forgotten by its line as soon as it is dropped."""
 
     def __init__(self, line: SnakeConnection) -> None:
         self._line: SnakeConnection | None = line

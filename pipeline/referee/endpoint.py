@@ -3,11 +3,18 @@
 import posixpath
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 from schemas.errors import SnakeError
 
 USER_AGENT = b"ouroboros-referee"
+UNIX_SCHEME = "http+unix"
+
+
+def unix_url(path: Path) -> str:
+    """The base URL of a snake that listens on a Unix socket; `parse_endpoint` takes it."""
+    return f"{UNIX_SCHEME}://{quote(str(path), safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +24,8 @@ class Endpoint:
     url: str
     host: str
     port: int
+    socket: str
+    """The path of the Unix socket where it listens; empty: on host and port."""
     tls: ssl.SSLContext | None = field(repr=False)
     index_request: bytes = field(repr=False)
     """The whole `GET` of the base URL."""
@@ -35,16 +44,19 @@ def parse_endpoint(url: str) -> Endpoint:
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-        host = (parts.hostname or "").encode("idna" if not _is_address(parts.hostname) else "ascii").decode()
+        socket = unquote(parts.netloc) if parts.scheme == UNIX_SCHEME else ""
+        name = "localhost" if socket else parts.hostname or ""
+        host = name.encode("idna" if not _is_address(name) else "ascii").decode()
     except ValueError as error:
         raise _unusable(url, str(error)) from error
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https", UNIX_SCHEME) or not host:
         raise _unusable(url, "it needs http:// or https:// and a host")
+    host_header = host if socket else parts.netloc.rpartition("@")[2]
     base = parts.path if parts.path.startswith("/") else f"/{parts.path}"
     query = f"?{parts.query}" if parts.query else ""
 
     def head(method: str, path: str) -> bytes:
-        line = f"{method} {path}{query} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+        line = f"{method} {path}{query} HTTP/1.1\r\nHost: {host_header}\r\n"
         if not line.isascii() or any(character in path + query for character in " \r\n"):
             raise _unusable(url, "its path holds characters that must be percent-encoded")
         return line.encode() + b"User-Agent: " + USER_AGENT + b"\r\n"
@@ -56,6 +68,7 @@ def parse_endpoint(url: str) -> Endpoint:
         url=url,
         host=host,
         port=port,
+        socket=socket,
         tls=ssl.create_default_context() if parts.scheme == "https" else None,
         index_request=head("GET", base) + b"\r\n",
         start_head=post("start"),
@@ -64,9 +77,9 @@ def parse_endpoint(url: str) -> Endpoint:
     )
 
 
-def _is_address(host: str | None) -> bool:
+def _is_address(host: str) -> bool:
     """IPv6 literals hold colons, which IDNA refuses."""
-    return ":" in (host or "")
+    return ":" in host
 
 
 def _unusable(url: str, why: str) -> SnakeError:

@@ -129,7 +129,7 @@ def _started(folders: Sequence[Path], stop: Event) -> Iterator[list[Contestant]]
             command = SnakeCommand((str(built.binary),), cwd=built.folder)
             snakes.append(SnakeProcess(name, command, place / "snake.log", stop=stop.is_set))
         with running_snakes(snakes):
-            yield [Contestant(snake.name, snake.url) for snake in snakes]
+            yield [Contestant(snake.name, snake.quickest_url) for snake in snakes]
 
 
 @contextmanager

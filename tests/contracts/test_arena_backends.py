@@ -29,6 +29,7 @@ from pipeline.referee import (
     SnakeProcess,
     play_match,
     read_replay,
+    running_snakes,
     transcript_hash,
 )
 from pipeline.referee.conditions import RuleNumbers
@@ -56,20 +57,23 @@ OTHER = weights_with(duel_budget=25, crowd_budget=12)
 
 
 @pytest.fixture(scope="module")
-def served(binary, tmp_path_factory):
-    """The two snakes as HTTP servers: contestants 0 and 1."""
+def processes(binary, tmp_path_factory):
+    """The two snakes as HTTP servers."""
     folder = tmp_path_factory.mktemp("served")
-    processes = []
-    try:
-        for name, text in (("quick", QUICK), ("other", OTHER)):
-            (folder / f"{name}.yaml").write_text(text)
-            command = SnakeCommand((str(binary), "-config", str(folder / f"{name}.yaml")))
-            processes.append(SnakeProcess(name, command, folder / f"{name}.log"))
-            processes[-1].start()
-        yield [Contestant(process.name, process.url) for process in processes]
-    finally:
-        for process in processes:
-            process.stop()
+    snakes = []
+    for name, text in (("quick", QUICK), ("other", OTHER)):
+        (folder / f"{name}.yaml").write_text(text)
+        command = SnakeCommand((str(binary), "-config", str(folder / f"{name}.yaml")))
+        snakes.append(SnakeProcess(name, command, folder / f"{name}.log"))
+    with running_snakes(snakes):
+        yield snakes
+
+
+@pytest.fixture(scope="module")
+def served(processes):
+    """Contestants 0 and 1: the first is asked at its port, the second on its Unix socket."""
+    assert processes[1].quickest_url.startswith("http+unix://")
+    return [Contestant("quick", processes[0].url), Contestant("other", processes[1].quickest_url)]
 
 
 @pytest.fixture(scope="module")
@@ -205,13 +209,13 @@ class Relay:
 
 
 @pytest.fixture(scope="module")
-def official(served, tmp_path_factory):
-    """Play one game with the official command, contestants 0 and 1 in turn."""
+def official(processes, tmp_path_factory):
+    """Play one game with the official command, the two snakes in turn."""
     folder = tmp_path_factory.mktemp("official")
     program = build_official_cli(folder)
 
     def play(conditions, seats, seed):
-        relays = [Relay(served[seat % 2].url) for seat in range(seats)]
+        relays = [Relay(processes[seat % 2].url) for seat in range(seats)]
         numbers = conditions.numbers
         try:
             arguments = [

@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from pipeline.referee import SnakeCommand, SnakeProcess, running_snakes
+from pipeline.referee.endpoint import parse_endpoint
 from pipeline.referee.snake_process import _is_free
 from schemas.errors import SnakeError
 
 SERVER = """
-import http.server, os, signal, subprocess, sys
+import http.server, os, signal, socket, subprocess, sys
 class Snake(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = os.environ.get("ANSWER", "{}").encode()
@@ -30,6 +31,10 @@ if "--stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "--child" in sys.argv:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+if "--socket" in sys.argv:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.environ["OUROBOROS_SOCKET"])
+    listener.listen()
 port = int(sys.argv[1] if sys.argv[1].isdigit() else os.environ[sys.argv[1]])
 http.server.HTTPServer(("127.0.0.1", port), Snake).serve_forever()
 """
@@ -223,3 +228,26 @@ def test_a_log_folder_that_does_not_exist(tmp_path):
     snake = SnakeProcess("py", command(), Path(tmp_path) / "none" / "snake.log")
     with pytest.raises(SnakeError, match="cannot be started: No such file"):
         snake.start()
+
+
+def test_a_snake_that_listens_on_its_socket_is_asked_there(log):
+    with SnakeProcess("socket", command("PORT", "--socket", "--stubborn"), log) as snake:
+        endpoint = parse_endpoint(snake.quickest_url)
+        assert Path(endpoint.socket).is_socket()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(endpoint.socket)
+    assert not Path(endpoint.socket).exists()  # though it had to be killed
+
+
+def test_a_snake_without_a_socket_is_asked_at_its_port(log):
+    with SnakeProcess("plain", command(), log) as snake:
+        assert snake.quickest_url == snake.url
+
+
+def test_a_socket_whose_path_would_be_too_long_is_not_asked_for(log, tmp_path, monkeypatch):
+    far = tmp_path / ("x" * 100)
+    far.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(far))
+    with SnakeProcess("far", command("PORT"), log) as snake:
+        environment = psutil.Process(snake.pids()[0]).environ()
+    assert "OUROBOROS_SOCKET" not in environment
