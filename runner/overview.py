@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from runner import single_instance
-from runner.store import heartbeat, history, queue, schedules, triggers
+from runner.store import heartbeat, history, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord
 from runner.store.history import ExecutionRecord, Statistics
+from runner.store.outbox import MailTrouble
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
 from schemas.automation import RunnerStatus
@@ -41,6 +42,8 @@ class Overview:
     queue_depth: int
     statistics: Statistics
     loops: list[LoopRecord]
+    mail: MailTrouble
+    """Messages that could not be delivered."""
 
     @property
     def status(self) -> RunnerStatus:
@@ -77,6 +80,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             queue_depth=queue.depth(session),
             statistics=history.statistics(session),
             loops=heartbeat.loops(session),
+            mail=outbox.trouble(session),
         )
 
 
@@ -102,6 +106,7 @@ def as_dictionary(seen: Overview) -> dict[str, Any]:
             {"schedule_name": run.schedule_name, "scheduled_for": to_text(run.scheduled_for), "reason": run.reason}
             for run in seen.queued
         ],
+        "undelivered": {"waiting": seen.mail.waiting, "given_up": seen.mail.failed, "reason": seen.mail.reason},
         "statistics": {
             "total_executions": seen.statistics.total_executions,
             "successful_executions": seen.statistics.successful_executions,

@@ -27,10 +27,10 @@ from runner.logs import start_logging, stop_logging
 from runner.maintenance import LOOP as HOUSEKEEPING
 from runner.maintenance import Maintenance
 from runner.notify.channels import configured
-from runner.notify.courier import Courier
 from runner.notify.custom_channel import CustomChannel, NotificationSystem
 from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
+from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
 from runner.state_folder import held, make_folders
 from runner.store import heartbeat, triggers
@@ -45,7 +45,7 @@ from schemas.database import UpgradeReport
 from schemas.errors import SettingsError, StateError, TransientStateError
 from schemas.settings import Settings
 
-COURIER_POLL_S = 5.0
+OUTBOX_POLL_S = 5.0
 THREAD_END_S = 10.0
 _log = logging.getLogger("ouroboros.service")
 
@@ -122,7 +122,7 @@ class Service:
             background.start()
         try:
             self.daemon.run()
-            if self._courier_background.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
+            if self._dispatching.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
         finally:
             for background in self._backgrounds:
@@ -168,6 +168,7 @@ class Service:
             self._outbound.use([CustomChannel(self._custom)], settings.notifications)
         self._launcher.use(settings.workers)
         self.probe.use(settings.guards)
+        self.dispatcher.retry_waiting()
         later = _waiting_for_restart(self._started_with, settings)
         self.settings = self.runtime.settings = settings
         logging.getLogger("ouroboros").setLevel(settings.logging.level)
@@ -207,7 +208,7 @@ class Service:
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
         )
         self._stack.callback(steps.triggers.close)
-        self.courier = Courier(self.store, self._outbound, self.runtime.reach)
+        self.dispatcher = Dispatcher(self.store, self._outbound, self.runtime.reach)
         self._backgrounds = self._threads()
         self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
         watcher = TriggerFileWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
@@ -228,9 +229,9 @@ class Service:
 
     def _threads(self) -> list[Background]:
         maintenance = Maintenance(self.runtime)
-        self._courier_background = Background("courier", self.deliver, 600, self._clock, self.store)
+        self._dispatching = Background("mail", self.deliver, 600, self._clock, self.store)
         return [
-            self._courier_background,
+            self._dispatching,
             Background(HOUSEKEEPING, maintenance.turn, 3600, self._clock, self.store),
             Background(LOOP, GameCounter(self.runtime).turn, 600, self._clock, self.store),
             Background("dead-man", self._ping, 120, self._clock, self.store),
@@ -239,11 +240,11 @@ class Service:
     def deliver(self) -> float:
         """Deliver what is due; seconds until the next look. A database that takes nothing now is asked again then."""
         try:
-            delivered = self.courier.deliver_due(self._clock.now())
+            delivered = self.dispatcher.deliver_due(self._clock.now())
         except TransientStateError as error:
             _log.warning("Messages wait for the database: %s", error)
-            return COURIER_POLL_S
-        return 0.0 if delivered else COURIER_POLL_S
+            return OUTBOX_POLL_S
+        return 0.0 if delivered else OUTBOX_POLL_S
 
     def _ping(self) -> float:
         settings = self.settings.notifications

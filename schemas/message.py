@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.execution import ExecutionResult
 from schemas.frozen import Frozen
+from schemas.outside_text import LineText, NameText, PassageText
 
 EMAIL_CHANNEL = "e-mail"
 
@@ -43,15 +44,15 @@ class Message(Frozen):
     """Two messages with one key are one message; the Message-ID of the mail is made of it."""
     channel: str = EMAIL_CHANNEL
     """The one channel that delivers it: each has its own row, so that one that fails holds up no other."""
-    subject: str
-    headline: str
+    subject: LineText
+    headline: PassageText
     """One plain sentence: what happened."""
-    facts: list[tuple[str, str]] = Field(default_factory=list)
+    facts: list[tuple[NameText, PassageText]] = Field(default_factory=list)
     """Label and value, in the order in which they are shown."""
-    advice: str = ""
+    advice: PassageText = ""
     """What the reader can do next."""
-    log_tail: list[str] = Field(default_factory=list)
-    link: str = ""
+    log_tail: list[LineText] = Field(default_factory=list)
+    link: LineText = ""
     """A URL of the dashboard, or the run's folder."""
     win_rates: list[WinRatePoint] = Field(default_factory=list)
     """History for the plot; empty: no plot."""

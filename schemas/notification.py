@@ -1,11 +1,15 @@
 """Whom to tell, how, and how often."""
 
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.frozen import Frozen
+from schemas.outside_text import line
 
 
 class SmtpSecurity(StrEnum):
@@ -28,7 +32,30 @@ class SmtpSettings(Frozen):
     password_file: Path | None = None
     """The password is read from this file, or from OUROBOROS_SMTP_PASSWORD; it never stands in the settings."""
     sender: str = "ouroboros@localhost"
+    """An address, or a name with one: `Ouroboros <ouroboros@example.com>`."""
     timeout_s: float = Field(default=30, gt=0)
+
+    @field_validator("sender")
+    @classmethod
+    def _sender_is_an_address(cls, sender: str) -> str:
+        name, address = parseaddr(sender)
+        try:
+            parsed = Address(name, addr_spec=address)
+        except (HeaderParseError, ValueError, IndexError) as error:
+            raise ValueError(f"{line(sender, 100)!r} is no address such as ouroboros@example.com: {error}") from error
+        if not parsed.username or not parsed.domain or line(sender, 0) != sender:
+            raise ValueError(f"{line(sender, 100)!r} is no address such as ouroboros@example.com")
+        return sender
+
+    @property
+    def sender_name(self) -> str:
+        """What mail programs show as the sender; `Ouroboros` where the setting names none."""
+        return parseaddr(self.sender)[0] or "Ouroboros"
+
+    @property
+    def sender_address(self) -> str:
+        """The bare address."""
+        return parseaddr(self.sender)[1]
 
 
 class NotificationSettings(Frozen):
@@ -54,4 +81,5 @@ class NotificationSettings(Frozen):
     retry_backoff_s: float = Field(default=30, gt=0)
     retry_backoff_max_s: float = Field(default=3600, gt=0)
     give_up_after_hours: float = Field(default=72, gt=0)
-    """A message that could not be delivered for so long is marked failed, and stays in the outbox."""
+    """A message that could not be delivered for so long is marked failed, and stays in the outbox. One that waits for
+    the settings to be mended is never given up."""

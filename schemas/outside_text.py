@@ -175,5 +175,6 @@ def _as_passage(limit: int) -> BeforeValidator:
 NameText = Annotated[str, _as_line(NAME_LIMIT)]
 LineText = Annotated[str, _as_line(LINE_LIMIT)]
 ReasonText = Annotated[str, _as_line(REASON_LIMIT)]
+PassageText = Annotated[str, _as_passage(REASON_LIMIT)]
 ErrorText = Annotated[str, _as_passage(ERROR_LIMIT)]
 TraceText = Annotated[str, _as_passage(TRACE_LIMIT)]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import smtplib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from runner import single_instance
 from runner.guards.choice import choose_worker
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
+from runner.notify.delivery import DeliveryError
 from runner.notify.smtp import SmtpChannel
 from runner.store import administration, heartbeat, outbox
 from runner.store.engine import Store
@@ -161,12 +161,25 @@ def _mail(settings: Settings) -> str:
     if not smtp.host:
         return "no mail server is set; failures are only in the history (notifications.smtp.host)"
     try:
-        with SmtpChannel(smtp).connected() as server:
-            server.noop()
-    except (smtplib.SMTPException, OSError) as error:
-        raise MachineError(
-            f"the mail server does not take us: {error}",
-            where=f"{smtp.host}:{smtp.port}",
-            remedy="Correct notifications.smtp, then `ouroboros notify test`.",
-        ) from error
-    return f"{smtp.host}:{smtp.port} takes us ({smtp.security.value})"
+        SmtpChannel(smtp).check()
+    except DeliveryError as error:
+        remedy = f"{error.remedy}{_undelivered(settings)}"
+        raise MachineError(error.what, where=error.where, remedy=remedy) from error
+    return f"{smtp.host}:{smtp.port} takes us ({smtp.security.value}){_undelivered(settings)}"
+
+
+def _undelivered(settings: Settings) -> str:
+    """How many messages could not be delivered, where the database can tell."""
+    store = Store(settings.database_url, settings.storage.busy_timeout_s)
+    try:
+        if stored_revision(store) != HEAD:
+            return ""
+        with store.read() as session:
+            trouble = outbox.trouble(session)
+    except OuroborosError:
+        return ""  # told by the check of the database
+    finally:
+        store.close()
+    if not trouble.waiting + trouble.failed:
+        return ""
+    return f" {trouble.waiting} messages wait and {trouble.failed} were given up: `ouroboros notify waiting`, `retry`."

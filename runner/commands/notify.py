@@ -4,12 +4,15 @@ from datetime import UTC, datetime
 
 import click
 
+from runner import single_instance
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing
 from runner.notify import compose
 from runner.notify.channels import configured
 from runner.notify.delivery import Channel
 from runner.store import outbox
+from runner.store.outbox import OutboxRecord
+from runner.store.states import OutboxState
 from schemas.errors import MachineError, OuroborosError, SettingsError
 from schemas.message import EMAIL_CHANNEL, Message
 from schemas.notification import NotificationSettings
@@ -18,11 +21,11 @@ from schemas.settings import get_config
 _WAITING_COLUMNS = (
     Column("id", whole=True),
     Column("message"),
-    Column("channel", wide_only=True),
+    Column("to", wide_only=True),
     Column("failed tries"),
     Column("next try", wide_only=True),
-    Column("last error"),
 )
+_SHOWN = 100
 
 
 @click.group()
@@ -75,21 +78,44 @@ def _deliveries(message: Message, settings: NotificationSettings) -> list[tuple[
 
 @notify.command()
 def waiting() -> None:
-    """What the outbox holds."""
+    """What the outbox holds: what waits and what was given up, each with the reason and the setting to change."""
     with opened() as (_, store), store.read() as session:
         counts = outbox.counts(session)
-        pending = outbox.take_due(session, datetime.max.replace(tzinfo=UTC), 100)
+        pending = outbox.take_due(session, datetime.max.replace(tzinfo=UTC), _SHOWN)
+        failed = outbox.failed(session, _SHOWN)
     click.echo(f"{counts.pending} pending, {counts.digest} for the digest, {counts.sent} sent, {counts.failed} failed")
-    rows = [
-        [
-            str(record.outbox_id),
-            record.message.subject,
-            record.message.channel,
-            str(record.attempts),
-            f"{record.not_before:%Y-%m-%d %H:%M}",
-            record.last_error or "",
-        ]
-        for record in pending
+    records = [*pending, *failed]
+    if records:
+        console.print(listing(_WAITING_COLUMNS, map(_row, records)))
+    reasons = list(dict.fromkeys(record.last_error for record in records if record.last_error))
+    for reason in reasons:
+        click.echo(reason)
+    if reasons:
+        click.echo("Once that is mended, `ouroboros notify retry` tries them all at once.")
+
+
+def _row(record: OutboxRecord) -> list[str]:
+    pending = record.state is OutboxState.PENDING
+    return [
+        str(record.outbox_id),
+        record.message.subject,
+        ", ".join(record.message.recipients) if record.message.channel == EMAIL_CHANNEL else record.message.channel,
+        str(record.attempts),
+        f"{record.not_before:%Y-%m-%d %H:%M:%S} UTC" if pending else "given up",
     ]
-    if rows:
-        console.print(listing(_WAITING_COLUMNS, rows))
+
+
+@notify.command()
+def retry() -> None:
+    """Try again now what could not be delivered, also what was given up: once the settings are mended."""
+    now = datetime.now(UTC)
+    with opened() as (settings, store), store.write() as session:
+        again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)
+        alive = single_instance.is_held(settings.home)
+    if not again:
+        click.echo("Nothing waits that could not be delivered.")
+        return
+    by = "the daemon sends" if alive else "`ouroboros up` sends"
+    click.echo(f"{again} {'message is' if again == 1 else 'messages are'} due again; {by} them now.")
+    if alive:
+        click.echo("It reads changed settings at SIGHUP (`systemctl reload ouroboros`) or at its next start.")

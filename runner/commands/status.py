@@ -28,6 +28,11 @@ def status(as_json: bool) -> None:
 
 def _print(seen: Overview, now: datetime) -> None:
     console.print(_headline(seen, now))
+    if seen.mail.waiting + seen.mail.failed:
+        console.print(
+            f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
+            f" {escape(seen.mail.reason)} `ouroboros notify waiting` lists them, `notify retry` tries again."
+        )
     for run in seen.current:
         state = run.state
         speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""

@@ -6,6 +6,7 @@ from typing import Protocol
 from runner.notify.delivery import DeliveryError
 from schemas.execution import ExecutionResult
 from schemas.message import Message
+from schemas.outside_text import error_line
 
 
 class NotificationSystem(Protocol):
@@ -37,4 +38,4 @@ class CustomChannel:
             elif (send := getattr(self._system, "send_message", None)) is not None:
                 send(message)
         except Exception as error:
-            raise DeliveryError(f"{type(error).__name__}: {error}", where=type(self._system).__name__) from error
+            raise DeliveryError(error_line(error), where=type(self._system).__name__) from error

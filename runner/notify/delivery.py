@@ -19,6 +19,15 @@ class PermanentDeliveryError(DeliveryError):
     permanent = True
 
 
+class SettingsDeliveryError(DeliveryError):
+    """The settings are at fault, not the message: it waits for as long as they are not mended. `remedy` names the
+    setting to change."""
+
+
+class SettingsForAddressError(SettingsDeliveryError):
+    """As the settings are, this one address cannot be reached; others may be."""
+
+
 class Channel(Protocol):
     """One way out: e-mail, chat services, or the user's own object."""
 

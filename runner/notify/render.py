@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from schemas.message import Message, MessageKind
+from schemas.notification import SmtpSettings
 
 _BAD = (MessageKind.FAILURE, MessageKind.DEGRADATION, MessageKind.CRASH_RECOVERY, MessageKind.ALERT)
 _PAGES = Environment(
@@ -24,17 +25,19 @@ def as_text(message: Message, host: str) -> str:
     return _PAGES.get_template("message.txt.j2").render(message=message, host=host)
 
 
-def as_email(message: Message, sender: str, host: str, plot_png: bytes | None, sent_at: datetime) -> EmailMessage:
+def as_email(
+    message: Message, smtp: SmtpSettings, host: str, plot_png: bytes | None, sent_at: datetime
+) -> EmailMessage:
     """A multipart mail whose Message-ID depends on the message alone, so that a second delivery is recognised.
 
-    `host` names this machine in the footer; the address after `@` of `sender` ends the Message-ID.
+    `host` names this machine in the footer; the domain of the sender's address ends the Message-ID.
     """
     mail = EmailMessage()
     mail["Subject"] = f"[Ouroboros] {message.subject}"
-    mail["From"] = Address("Ouroboros", addr_spec=sender)
+    mail["From"] = Address(smtp.sender_name, addr_spec=smtp.sender_address)
     mail["To"] = ", ".join(message.recipients)
     mail["Date"] = format_datetime(sent_at)
-    mail["Message-ID"] = message_id(message.dedup_key, sender)
+    mail["Message-ID"] = message_id(message.dedup_key, smtp.sender_address)
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(as_text(message, host))
     plot_id = "win-rates@ouroboros" if plot_png else ""

@@ -3,12 +3,15 @@
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.delivery import DeliveryError, SettingsDeliveryError
 from runner.notify.plot import draw_win_rates
 from runner.notify.render import as_email
-from schemas.errors import WorkerError
+from runner.notify.smtp_faults import explain, recipients_refused
+from schemas.errors import SettingsError, WorkerError
 from schemas.message import Message
 from schemas.notification import SmtpSecurity, SmtpSettings
 from schemas.secrets import read_secret
@@ -29,64 +32,93 @@ class SmtpChannel:
 
         Raises:
             DeliveryError: connection, time-out, or an answer 4xx to one of the addresses at least: try again.
-            PermanentDeliveryError: an answer 5xx, credentials refused, or no mail server set.
+            SettingsDeliveryError: the server will have nothing from us as we are set up.
+            PermanentDeliveryError: an answer 5xx to this address or mail, or no mail server set.
         """
         if not message.recipients:
             return
-        if not self._settings.host:
-            raise PermanentDeliveryError(
-                "no mail server is set", where="notifications.smtp.host", remedy="Set it, then `ouroboros notify test`."
-            )
-        mail = as_email(message, self._settings.sender, socket.gethostname(), _plot(message), now)
-        try:
-            with self.connected() as server:
+        mail = as_email(message, self._settings, socket.gethostname(), _plot(message), now)
+        with self.connected() as server:
+            try:
                 refused = server.send_message(mail)  # smtplib itself raises only where it was taken for nobody
-        except smtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients
-        except smtplib.SMTPResponseException as error:
-            text = f"the mail server answered {error.smtp_code} {error.smtp_error!r}"
-            raise _failure(error.smtp_code >= 500, text, self._place()) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise _failure(True, f"the mail server cannot do what the settings ask: {error}", self._place()) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise _failure(False, f"the mail server cannot be reached: {error}", self._place()) from error
+            except (smtplib.SMTPException, OSError) as error:
+                raise explain(error, self._settings) from error
         if refused:
-            answers = "; ".join(f"{who}: {code} {text!r}" for who, (code, text) in refused.items())
-            permanent = all(code >= 500 for code, _ in refused.values())
-            raise _failure(permanent, f"the mail server refused {answers}", self._place())
+            raise recipients_refused(refused, self._settings)
 
-    def connected(self) -> smtplib.SMTP:
-        """A connection, encrypted and logged in as the settings say.
+    def check(self) -> None:
+        """Connect and log in, as a delivery does first.
 
         Raises:
-            OSError, smtplib.SMTPException: as they come; `deliver` and the doctor tell them apart.
+            DeliveryError: as `deliver`.
         """
-        settings = self._settings
-        context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
-        if settings.security is SmtpSecurity.TLS:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, timeout=settings.timeout_s, context=context
-            )
-        else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_s)
+        with self.connected() as server:
+            try:
+                server.noop()
+            except (smtplib.SMTPException, OSError) as error:
+                raise explain(error, self._settings) from error
+
+    @contextmanager
+    def connected(self) -> Iterator[smtplib.SMTP]:
+        """A connection, encrypted and logged in as the settings say; closed at the end.
+
+        Raises:
+            DeliveryError: there is none; a `SettingsDeliveryError` where the settings are at fault.
+        """
+        if not self._settings.host:
+            remedy = "Set it, then `ouroboros notify retry`."
+            raise DeliveryError("no mail server is set", where="notifications.smtp.host", remedy=remedy)
+        context, password = self._trusted(), self._password()
         try:
-            if settings.security is SmtpSecurity.STARTTLS:
-                server.starttls(context=context)
-            if settings.username:
-                server.login(settings.username, read_secret(PASSWORD_VARIABLE, settings.password_file))
-        except BaseException:
-            server.close()
-            raise
-        return server
+            server = self._connect(context)
+            try:
+                if self._settings.security is SmtpSecurity.STARTTLS:
+                    server.starttls(context=context)
+                if self._settings.username:
+                    server.login(self._settings.username, password)
+            except BaseException:
+                server.close()
+                raise
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise explain(error, self._settings) from error
+        try:
+            yield server
+        finally:
+            _leave(server)
 
-    def _place(self) -> str:
-        return f"{self._settings.host}:{self._settings.port}"
+    def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
+        settings = self._settings
+        if settings.security is SmtpSecurity.TLS:
+            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=settings.timeout_s, context=context)
+        return smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_s)
+
+    def _trusted(self) -> ssl.SSLContext:
+        file = self._settings.ca_file
+        try:
+            return ssl.create_default_context(cafile=str(file) if file else None)
+        except OSError as error:  # ssl.SSLError is one: a file that holds no certificate
+            problem = "holds no certificate (PEM)" if isinstance(error, ssl.SSLError) else error.strerror
+            raise SettingsDeliveryError(
+                f"the certificates to trust cannot be read: {problem}",
+                where=str(file),
+                remedy="Correct notifications.smtp.ca_file, or leave it out to trust the system's.",
+            ) from error
+
+    def _password(self) -> str:
+        if not self._settings.username:
+            return ""
+        try:
+            return read_secret(PASSWORD_VARIABLE, self._settings.password_file)
+        except SettingsError as error:
+            remedy = f"Correct notifications.smtp.password_file, or set {PASSWORD_VARIABLE}."
+            raise SettingsDeliveryError(error.what, where=error.where, remedy=remedy) from error
 
 
-def _failure(permanent: bool, what: str, where: str) -> DeliveryError:
-    kind = PermanentDeliveryError if permanent else DeliveryError
-    remedy = "Check notifications.smtp and the addresses, then `ouroboros notify test`." if permanent else ""
-    return kind(what, where=where, remedy=remedy)
+def _leave(server: smtplib.SMTP) -> None:
+    try:
+        server.quit()
+    except (smtplib.SMTPException, OSError):
+        server.close()  # it has hung up already; what it answered before counts
 
 
 def _plot(message: Message) -> bytes | None:

@@ -1,16 +1,18 @@
 """Messages to be sent: written in the transaction of what they tell, sent afterwards, at least once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from runner.store.engine import insert_or_ignore, rows_changed
 from runner.store.states import OutboxState
 from runner.store.tables import OutboxRow
 from schemas.message import Message
+from schemas.outside_text import error_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,18 @@ class OutboxCounts:
     sent: int = 0
     failed: int = 0
     digest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailTrouble:
+    """Messages that could not be delivered."""
+
+    waiting: int
+    """To be tried again."""
+    failed: int
+    """Given up."""
+    reason: str
+    """Of the newest of those that wait, else of those given up: what was wrong, and the setting to change."""
 
 
 def put(
@@ -70,13 +84,65 @@ def put(
 
 def take_due(session: Session, now: datetime, limit: int) -> list[OutboxRecord]:
     """Pending messages whose time has come, oldest first. Taking marks nothing: a crash while sending sends again."""
-    rows = session.scalars(
-        select(OutboxRow)
-        .where(OutboxRow.state == OutboxState.PENDING, OutboxRow.not_before <= now)
-        .order_by(OutboxRow.not_before, OutboxRow.id)
-        .limit(limit)
+    return _readable(session, _due(now, limit))
+
+
+def failed(session: Session, limit: int) -> list[OutboxRecord]:
+    """Messages that were given up, newest first."""
+    return _readable(
+        session,
+        select(OutboxRow.id).where(OutboxRow.state == OutboxState.FAILED).order_by(OutboxRow.id.desc()).limit(limit),
     )
-    return [_to_record(row) for row in rows]
+
+
+def unreadable(session: Session, now: datetime, limit: int) -> dict[int, str]:
+    """Rows that are due, or wait for a digest, and cannot be read (damaged, or edited by hand), with what is wrong."""
+    found: dict[int, str] = {}
+    for ids in (_due(now, limit), _for_digest(limit)):
+        for outbox_id in session.scalars(ids):
+            try:
+                session.get(OutboxRow, outbox_id)
+            except ValueError as error:
+                found[outbox_id] = f"its row cannot be read: {error_line(error)}"
+    return found
+
+
+def give_up_unreadable(session: Session, outbox_id: int, problem: str) -> bool:
+    """Nobody can send it; the row stays for a person to see. False if it was sent or given up already."""
+    values = {"last_error": problem, "state": OutboxState.FAILED}
+    return any(_move(session, [outbox_id], state, values) for state in (OutboxState.PENDING, OutboxState.DIGEST))
+
+
+def hold(session: Session, outbox_ids: Sequence[int], reason: str, not_before: datetime) -> int:
+    """Let pending messages wait, untried, for what must be mended first; how many."""
+    return _move(session, outbox_ids, OutboxState.PENDING, {"last_error": reason, "not_before": not_before})
+
+
+def retry_waiting(session: Session, now: datetime) -> int:
+    """Those that could not be delivered yet are due now; how many."""
+    statement = update(OutboxRow).where(OutboxRow.state == OutboxState.PENDING, OutboxRow.last_error.is_not(None))
+    changed = session.execute(statement.values(not_before=now).execution_options(synchronize_session=False))
+    return rows_changed(changed)
+
+
+def retry_failed(session: Session, now: datetime) -> int:
+    """Those that were given up are pending again, and due now; how many."""
+    statement = update(OutboxRow).where(OutboxRow.state == OutboxState.FAILED)
+    values = {"state": OutboxState.PENDING, "not_before": now}
+    return rows_changed(session.execute(statement.values(**values).execution_options(synchronize_session=False)))
+
+
+def trouble(session: Session) -> MailTrouble:
+    """What could not be delivered, and why at the last try."""
+    waits = (OutboxRow.state == OutboxState.PENDING) & OutboxRow.last_error.is_not(None)
+    gone = OutboxRow.state == OutboxState.FAILED
+    count = select(func.count()).select_from(OutboxRow)
+    reason = select(OutboxRow.last_error).where(waits | gone).order_by(waits.desc(), OutboxRow.id.desc()).limit(1)
+    return MailTrouble(
+        waiting=session.scalar(count.where(waits)) or 0,
+        failed=session.scalar(count.where(gone)) or 0,
+        reason=session.scalar(reason) or "",
+    )
 
 
 def next_due(session: Session) -> datetime | None:
@@ -86,10 +152,7 @@ def next_due(session: Session) -> datetime | None:
 
 def waiting_for_digest(session: Session, limit: int) -> list[OutboxRecord]:
     """Messages to be gathered, oldest first."""
-    rows = session.scalars(
-        select(OutboxRow).where(OutboxRow.state == OutboxState.DIGEST).order_by(OutboxRow.id).limit(limit)
-    )
-    return [_to_record(row) for row in rows]
+    return _readable(session, _for_digest(limit))
 
 
 def set_aside(session: Session, outbox_ids: Sequence[int]) -> int:
@@ -135,6 +198,24 @@ def counts(session: Session) -> OutboxCounts:
 
 
 _TABLE = OutboxRow.metadata.tables[OutboxRow.__tablename__]
+
+
+def _due(now: datetime, limit: int) -> Select[int]:
+    due = (OutboxRow.state == OutboxState.PENDING) & (OutboxRow.not_before <= now)
+    return select(OutboxRow.id).where(due).order_by(OutboxRow.not_before, OutboxRow.id).limit(limit)
+
+
+def _for_digest(limit: int) -> Select[int]:
+    return select(OutboxRow.id).where(OutboxRow.state == OutboxState.DIGEST).order_by(OutboxRow.id).limit(limit)
+
+
+def _readable(session: Session, ids: Select[int]) -> list[OutboxRecord]:
+    """Each row alone: one that cannot be read is left out (see `unreadable`), and hides no other."""
+    found = []
+    for outbox_id in session.scalars(ids).all():
+        with suppress(ValueError):
+            found.append(_to_record(session.get_one(OutboxRow, outbox_id)))
+    return found
 
 
 def _move(session: Session, outbox_ids: Sequence[int], leaving: OutboxState, values: dict[str, object]) -> int:

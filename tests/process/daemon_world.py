@@ -123,7 +123,7 @@ class World:
         self.store = self.service.store
         if self._reach is not None:
             self.service.runtime.reach = self._reach
-            self.service.courier.reach = self._reach
+            self.service.dispatcher.reach = self._reach
         return self
 
     def _make_database(self, settings: Settings) -> None:

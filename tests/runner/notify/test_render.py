@@ -9,6 +9,7 @@ import pytest
 from runner.notify import compose
 from runner.notify.plot import draw_win_rates
 from runner.notify.render import as_email, as_text, message_id
+from schemas.notification import SmtpSettings
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "mails"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -18,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def test_golden_mails(name, request, result, failed, schedule, settings):
     ended = {"completion": result(), "failure": failed}[name]
     message = compose.run_ended(ended, schedule, [], settings)
-    mail = as_email(message, "ouroboros@example.com", "desk", None, ended.completed_at)
+    mail = as_email(message, SmtpSettings(sender="ouroboros@example.com"), "desk", None, ended.completed_at)
     text = mail.get_body(("plain",)).get_content()
     html = mail.get_body(("html",)).get_content()
     assert text == (GOLDEN / f"{name}.txt").read_text()
@@ -29,7 +30,11 @@ def test_golden_mails(name, request, result, failed, schedule, settings):
 
 def test_html_of_a_failure_escapes_what_the_worker_wrote(failed, schedule, settings):
     message = compose.run_ended(failed, schedule, [], settings)
-    html = as_email(message, "o@example.com", "desk", None, failed.completed_at).get_body(("html",)).get_content()
+    html = (
+        as_email(message, SmtpSettings(sender="o@example.com"), "desk", None, failed.completed_at)
+        .get_body(("html",))
+        .get_content()
+    )
     assert "<b>does not build" not in html
     assert "&lt;b&gt;does not build" in html
     assert "line 59 &amp; more" in html
@@ -39,7 +44,7 @@ def test_the_plot_is_a_drawn_png_inside_the_mail(result, schedule, settings, win
     plot = draw_win_rates(win_rates)
     assert plot.startswith(PNG)
     message = compose.run_ended(result(), schedule, win_rates, settings)
-    mail = as_email(message, "o@example.com", "desk", plot, result().completed_at)
+    mail = as_email(message, SmtpSettings(sender="o@example.com"), "desk", plot, result().completed_at)
     again = email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
     (image,) = [part for part in again.walk() if part.get_content_type() == "image/png"]
     assert image.get_content() == plot

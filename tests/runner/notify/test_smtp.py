@@ -4,7 +4,9 @@ import email
 import email.policy
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,15 +15,24 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+from pydantic import ValidationError
+from sqlalchemy import text
 
 from migrations.upgrade import upgrade
 from runner.notify import compose
-from runner.notify.courier import Courier
-from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.delivery import (
+    DeliveryError,
+    PermanentDeliveryError,
+    SettingsDeliveryError,
+    SettingsForAddressError,
+)
+from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
 from runner.notify.smtp import PASSWORD_VARIABLE, SmtpChannel
+from runner.store import outbox
 from runner.store.engine import Store
 from schemas.notification import SmtpSecurity, SmtpSettings
+from schemas.settings import describe
 
 
 class Mailbox:
@@ -119,14 +130,14 @@ def test_encrypted_and_authenticated(security, mailbox, authority, message, resu
             host="127.0.0.1", port=controller.port, security=security, ca_file=ca_file, username="snake", timeout_s=10
         )
         monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
-        with pytest.raises(PermanentDeliveryError, match="535"):
+        with pytest.raises(SettingsDeliveryError, match=r"535.*Correct .*username and password_file"):
             SmtpChannel(smtp).deliver(message, result().completed_at)
         monkeypatch.delenv(PASSWORD_VARIABLE)
         secret = tmp_path / "password"
         secret.write_text("ssss\n")
         SmtpChannel(smtp.model_copy(update={"password_file": secret})).deliver(message, result().completed_at)
         assert len(mailbox.mails) == 1
-        with pytest.raises(DeliveryError, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(SettingsDeliveryError, match=r"certificate is not trusted.*notifications\.smtp\.ca_file"):
             SmtpChannel(smtp.model_copy(update={"ca_file": None})).deliver(message, result().completed_at)
     finally:
         controller.stop()
@@ -164,12 +175,12 @@ def test_everyone_gets_the_mail_once_also_whom_the_server_greylisted(
     with store.write() as session:
         for _ in range(2):
             outbound.put(session, message.model_copy(update={"result": None}), now)
-    courier = Courier(store, outbound, lambda _point: None)
+    dispatcher = Dispatcher(store, outbound, lambda _point: None)
     mailbox.refuse_to = {"snake@example.com": "450 greylisted"}
-    assert courier.deliver_due(now) == 1
+    assert dispatcher.deliver_due(now) == 1
     mailbox.refuse_to = {}
-    assert courier.deliver_due(now + timedelta(minutes=5)) == 1
-    assert courier.deliver_due(now + timedelta(hours=1)) == 0
+    assert dispatcher.deliver_due(now + timedelta(minutes=5)) == 1
+    assert dispatcher.deliver_due(now + timedelta(hours=1)) == 0
     assert [mail["To"] for mail in mailbox.mails] == ["boss@example.com", "snake@example.com"]
     assert len({mail["Message-ID"] for mail in mailbox.mails}) == 2
     store.close()
@@ -195,10 +206,187 @@ def test_nobody_listens(plain_server, message, result):
     assert not caught.value.permanent
 
 
-def test_a_server_without_starttls_is_refused_for_good(plain_server, message, result):
-    wanting = plain_server.model_copy(update={"security": SmtpSecurity.STARTTLS})
-    with pytest.raises(PermanentDeliveryError, match="STARTTLS"):
-        SmtpChannel(wanting).deliver(message, result().completed_at)
+class Scripted:
+    """A mail server that only says what a test has it say, line by line, to each command."""
+
+    def __init__(self, **answers: str) -> None:
+        self._answers = {"ehlo": "250-here\r\n250 8BITMIME", "quit": "221 bye", **answers}
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), connection, connection.makefile("rb") as lines:  # a client that tries TLS hangs up
+                connection.sendall(self._answers.get("greeting", "220 here").encode() + b"\r\n")
+                for command in lines:
+                    word = command.split()[0].decode("ascii", "replace").lower() if command.split() else ""
+                    connection.sendall(self._answers.get(word, "250 ok").encode() + b"\r\n")
+                    if word == "quit":
+                        break
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def scripted():
+    made: list[Scripted] = []
+
+    def make(**answers: str) -> SmtpSettings:
+        made.append(Scripted(**answers))
+        return SmtpSettings(host="127.0.0.1", port=made[-1].port, security=SmtpSecurity.NONE, timeout_s=10)
+
+    yield make
+    for server in made:
+        server.close()
+
+
+AUTH = "250-here\r\n250 AUTH PLAIN LOGIN"
+
+
+@pytest.mark.parametrize(
+    ("answers", "changes", "kind", "says"),
+    [
+        ({}, {"security": "starttls"}, SettingsDeliveryError, r"does not offer STARTTLS.*smtp\.security"),
+        ({}, {"username": "snake"}, SettingsDeliveryError, r"does not offer a login.*smtp\.username"),
+        ({"ehlo": AUTH, "auth": "535 5.7.8 bad"}, {"username": "s"}, SettingsDeliveryError, r"535.*password_file"),
+        ({"ehlo": AUTH, "auth": "454 4.7.0 later"}, {"username": "s"}, DeliveryError, r"454"),
+        (
+            {"mail": "530 Must issue a STARTTLS command first"},
+            {},
+            SettingsDeliveryError,
+            r'security to "starttls"',
+        ),
+        ({"mail": "530 5.7.0 Authentication required"}, {}, SettingsDeliveryError, r"530.*Set .*smtp\.username"),
+        ({"mail": "550 5.7.1 not your address"}, {}, SettingsDeliveryError, r"550.*smtp\.sender"),
+        ({"mail": "451 busy"}, {}, DeliveryError, r"451"),
+        (
+            {"rcpt": "554 5.7.1 Relay access denied"},
+            {},
+            SettingsForAddressError,
+            r"denied.*smtp\.username",
+        ),
+        ({"rcpt": "550 no such user"}, {}, PermanentDeliveryError, r"550 no such user.*notifications\.emails"),
+        ({"greeting": "554 no service"}, {}, SettingsDeliveryError, r"554.*smtp\.host"),
+        ({"greeting": "554 \x1b[31mno\xff"}, {}, SettingsDeliveryError, r"554 \\x1b\[31mno"),
+        ({}, {"security": "tls"}, SettingsDeliveryError, r'from the first byte.*security to "starttls"'),
+        ({}, {"ca_file": "/nowhere/ca.pem"}, SettingsDeliveryError, r"No such file.*ca\.pem.*smtp\.ca_file"),
+        ({}, {"ca_file": __file__}, SettingsDeliveryError, r"holds no certificate.*smtp\.ca_file"),
+        (
+            {},
+            {"username": "s", "password_file": "/nowhere"},
+            SettingsDeliveryError,
+            r"No such.*smtp\.password_file",
+        ),
+        ({}, {"host": ""}, DeliveryError, r"no mail server is set.*smtp\.host"),
+        ({}, {"host": "no-such-host.invalid"}, DeliveryError, r"cannot be resolved.*smtp\.host"),
+        ({}, {"port": 1}, DeliveryError, r"cannot be reached.*smtp\.host and port"),
+    ],
+)
+def test_a_refusal_is_told_apart_and_names_the_setting_to_change(
+    scripted, message, result, answers, changes, kind, says
+):
+    settings = SmtpSettings.model_validate({**scripted(**answers).model_dump(), **changes})
+    with pytest.raises(DeliveryError, match=says) as caught:
+        SmtpChannel(settings).deliver(message, result().completed_at)
+    assert type(caught.value) is kind
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "sender", ["Ouroboros <snake@example.com>", '"Ann, the snake" <snake@example.com>', "snake@example.com"]
+)
+def test_a_sender_may_have_a_name(plain_server, mailbox, message, result, sender):
+    SmtpChannel(SmtpSettings.model_validate({**plain_server.model_dump(), "sender": sender})).deliver(
+        message, result().completed_at
+    )
+    (mail,) = mailbox.mails
+    (address,) = mail["From"].addresses
+    assert address.addr_spec == "snake@example.com"
+    assert address.display_name == ("Ann, the snake" if "Ann" in sender else "Ouroboros")
+    assert mail["Message-ID"].endswith("@example.com>")
+
+
+@pytest.mark.parametrize("sender", ["", "snake", "a@", "@b", "a b@c d", "a@b\r\nBcc: x@y.z", "\ud800@b.c"])
+def test_a_sender_that_is_no_address_is_refused_by_the_settings(sender):
+    with pytest.raises(ValidationError, match="is no address such as") as caught:
+        SmtpSettings(sender=sender)
+    assert describe(caught.value).startswith("sender: ")
+
+
+def test_mail_waits_for_mended_settings_and_then_all_of_it_arrives(plain_server, mailbox, settings, tmp_path, result):
+    """The night's alerts: a wrong setting costs one try an hour, however many messages wait, and no message."""
+    now = result().completed_at
+    store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
+    upgrade(store, 1, now)
+    wrong = SmtpChannel(plain_server.model_copy(update={"security": SmtpSecurity.STARTTLS}))
+    outbound = Outbound([wrong], settings)
+    with store.write() as session:
+        for number in range(5):
+            outbound.put(session, compose.alert(f"alert {number}", "x", "", str(number), settings, now), now)
+    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+    for hour in range(0, 100, 20):  # longer than give_up_after_hours
+        assert dispatcher.deliver_due(now + timedelta(hours=hour)) == 0
+    with store.read() as session:
+        trouble = outbox.trouble(session)
+        tries = [record.attempts for record in outbox.take_due(session, now + timedelta(days=99), 100)]
+    assert (trouble.waiting, trouble.failed) == (10, 0)
+    assert "does not offer STARTTLS" in trouble.reason
+    assert "notifications.smtp.security" in trouble.reason
+    assert sum(tries) == 5
+    outbound.use([SmtpChannel(plain_server)], settings)
+    assert dispatcher.deliver_due(now + timedelta(hours=99, minutes=1)) == 0, "not due yet"
+    dispatcher.retry_waiting()  # as a reload of the settings does
+    assert dispatcher.deliver_due(now + timedelta(hours=99, minutes=1)) == 10
+    assert len(mailbox.mails) == 10
+    store.close()
+
+
+def test_what_was_given_up_can_be_sent_again(plain_server, mailbox, message, settings, tmp_path, result):
+    now = result().completed_at
+    store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
+    upgrade(store, 1, now)
+    outbound = Outbound([SmtpChannel(plain_server)], settings)
+    with store.write() as session:
+        outbound.put(session, message.model_copy(update={"result": None}), now)
+    mailbox.answer = "554 no"
+    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+    assert dispatcher.deliver_due(now) == 0
+    mailbox.answer = "250 taken"
+    with store.write() as session:
+        assert outbox.trouble(session).failed == 2
+        assert (outbox.retry_waiting(session, now), outbox.retry_failed(session, now)) == (0, 2)
+    assert dispatcher.deliver_due(now) == 2
+    with store.read() as session:
+        assert outbox.trouble(session) == outbox.MailTrouble(0, 0, "")
+    store.close()
+
+
+def test_a_row_that_cannot_be_read_is_given_up_and_stops_no_other(plain_server, mailbox, settings, tmp_path, result):
+    now = result().completed_at
+    store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
+    upgrade(store, 1, now)
+    outbound = Outbound([SmtpChannel(plain_server)], settings.model_copy(update={"emails": ["boss@example.com"]}))
+    with store.write() as session:
+        for number in range(4):
+            message = compose.alert(f"alert {number}", "x", "", str(number), outbound.settings, now)
+            outbound.put(session, message, now)
+        for outbox_id, change in enumerate(["payload_json = '{'", "created_at = 'noon'", "recipients_json = '3'"], 1):
+            session.execute(text(f"UPDATE outbox SET {change} WHERE id = {outbox_id}"))
+    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+    assert dispatcher.deliver_due(now) == 1
+    with store.read() as session:
+        assert (outbox.counts(session).failed, outbox.counts(session).sent) == (3, 1)
+        assert "its row cannot be read" in outbox.trouble(session).reason
+    store.close()
 
 
 def test_a_message_without_addresses_needs_no_mail(plain_server, mailbox, message, result):

@@ -3,7 +3,7 @@
 What needs somebody goes first: where the limit has room for some only, it is the completions that wait.
 
 A message is marked only after it was delivered, so a kill in between delivers it a second time with the same
-Message-ID; it never loses one. Nothing that a channel does ends the courier.
+Message-ID; it never loses one. Nothing that a channel does ends the dispatcher.
 """
 
 import logging
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from runner.notify import compose
-from runner.notify.delivery import DeliveryError
+from runner.notify.delivery import DeliveryError, SettingsDeliveryError, SettingsForAddressError
 from runner.notify.outbound import Outbound
 from runner.notify.render import message_id
 from runner.store import outbox
@@ -20,6 +20,7 @@ from runner.store.engine import Store
 from runner.store.outbox import OutboxRecord
 from schemas.errors import OuroborosError
 from schemas.message import EMAIL_CHANNEL, Message, MessageKind
+from schemas.outside_text import REASON_LIMIT, error_line, line
 
 BATCH = 50
 """Most deliveries tried in one call, and most messages in one digest."""
@@ -29,14 +30,22 @@ SHORTEST_DIGEST = timedelta(hours=1)
 """What the rate limit set aside is sent together after this long, where no digest interval is set."""
 DOWN_AFTER = 3
 """So many temporary failures of a channel in one call, and it is left alone until the next."""
-_log = logging.getLogger("ouroboros.courier")
+_log = logging.getLogger("ouroboros.dispatcher")
 
 
 class _MayBeDown(Exception):
     """Not delivered, and perhaps not because of the message."""
 
 
-class Courier:
+class _WaitsForSettings(Exception):
+    """Not delivered, and nothing will be through this channel until its settings are mended; next try at `again_at`."""
+
+    def __init__(self, problem: str, again_at: datetime) -> None:
+        super().__init__(problem)
+        self.problem, self.again_at = problem, again_at
+
+
+class Dispatcher:
     """One call of `deliver_due` delivers all that is due now."""
 
     def __init__(self, store: Store, outbound: Outbound, reach: Callable[[str], None]) -> None:
@@ -46,6 +55,12 @@ class Courier:
         self._unmarked: dict[int, str] = {}
         """Delivered, and not yet marked so: outbox id to Message-ID. While the database takes nothing (a full disk, a
         long lock) a message must not go out again and again."""
+        self._try_waiting = True
+
+    def retry_waiting(self) -> None:
+        """The settings may have been mended: what could not be delivered is tried at the next call. So it is after a
+        start."""
+        self._try_waiting = True
 
     def deliver_due(self, now: datetime) -> int:
         """Deliver what is due; how many messages were delivered.
@@ -54,6 +69,11 @@ class Courier:
             StateError: the database takes nothing; what was delivered is remembered, and marked before the next one.
         """
         self._mark_delivered(now)
+        if self._try_waiting:
+            with self._store.write() as session:
+                outbox.retry_waiting(session, now)
+            self._try_waiting = False
+        self._set_unreadable_aside(now)
         self._gather(now)
         with self._store.read() as session:
             due = outbox.take_due(session, now, LOOK_AHEAD)
@@ -69,18 +89,39 @@ class Courier:
 
     def _deliver_all(self, records: Sequence[OutboxRecord], now: datetime) -> int:
         delivered, tried, failures = 0, 0, Counter[str]()
+        held: dict[str, _WaitsForSettings] = {}
         for record in records:
             name = record.message.channel
             if tried == BATCH:
                 break
-            if failures[name] == DOWN_AFTER:
+            if failures[name] == DOWN_AFTER or name in held:
                 continue  # the rest waits: fifty time-outs in a row would hold up the other channels, and a shutdown
             tried += 1
             try:
                 delivered += self._deliver(record, now)
             except _MayBeDown:
                 failures[name] += 1
+            except _WaitsForSettings as waits:
+                held[name] = waits
+        for name, waits in held.items():
+            self._hold([record for record in records if record.message.channel == name], waits)
         return delivered
+
+    def _hold(self, records: Sequence[OutboxRecord], waits: _WaitsForSettings) -> None:
+        """One try at a time tells whether the settings are mended: a server bars whoever comes with a wrong password
+        again and again."""
+        with self._store.write() as session:
+            outbox.hold(session, [record.outbox_id for record in records], waits.problem, waits.again_at)
+
+    def _set_unreadable_aside(self, now: datetime) -> None:
+        """A row that cannot be read ends as failed, and stops no other."""
+        with self._store.read() as session:
+            broken = outbox.unreadable(session, now, LOOK_AHEAD)
+        if broken:
+            with self._store.write() as session:
+                for outbox_id, problem in broken.items():
+                    outbox.give_up_unreadable(session, outbox_id, problem)
+            _log.error("Messages that cannot be read, given up: %s", broken)
 
     def _within(self, due: Sequence[OutboxRecord], room: int) -> tuple[list[OutboxRecord], list[OutboxRecord]]:
         """Digests always go; of the others as many as the rate limit has room for, the urgent ones first."""
@@ -95,7 +136,7 @@ class Courier:
         if problem is not None:
             self._failed(record, problem, now)
             return False
-        self._unmarked[record.outbox_id] = message_id(message.dedup_key, self._outbound.settings.smtp.sender)
+        self._unmarked[record.outbox_id] = message_id(message.dedup_key, self._outbound.settings.smtp.sender_address)
         self.reach("mail.sent")
         self._mark_delivered(now)
         self.reach("mail.marked")
@@ -109,8 +150,8 @@ class Courier:
             channel.deliver(message, now)
         except OuroborosError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the courier
-            return DeliveryError(f"{type(error).__name__}: {error}", where=message.channel)
+        except Exception as error:  # noqa: BLE001 - a channel may be anybody's code; it must not end the dispatcher
+            return DeliveryError(error_line(error), where=message.channel)
         return None
 
     def _mark_delivered(self, now: datetime) -> None:
@@ -122,17 +163,23 @@ class Courier:
         self._unmarked.clear()
 
     def _failed(self, record: OutboxRecord, error: OuroborosError, now: datetime) -> None:
-        """Write the failure down; raises `_MayBeDown` where the channel may be to blame, not the message."""
+        """Write the failure down; raises `_MayBeDown` or `_WaitsForSettings` where the channel may be to blame, not the
+        message."""
         settings = self._outbound.settings
         too_old = now - record.created_at > timedelta(hours=settings.give_up_after_hours)
         permanent = isinstance(error, DeliveryError) and error.permanent
+        of_settings = isinstance(error, SettingsDeliveryError)
+        problem = line(str(error), REASON_LIMIT)
+        delay_s = min(settings.retry_backoff_s * 2.0 ** min(record.attempts, 30), settings.retry_backoff_max_s)
+        again_at = now + timedelta(seconds=delay_s)
         with self._store.write() as session:
-            if permanent or too_old:
-                outbox.mark_failed(session, record.outbox_id, str(error))
+            if permanent or (too_old and not of_settings):
+                outbox.mark_failed(session, record.outbox_id, problem)
             else:
-                delay_s = min(settings.retry_backoff_s * 2.0 ** min(record.attempts, 30), settings.retry_backoff_max_s)
-                outbox.mark_retry(session, record.outbox_id, str(error), now + timedelta(seconds=delay_s))
-        _log.warning("Message %s was not delivered: %s", record.message.dedup_key, error)
+                outbox.mark_retry(session, record.outbox_id, problem, again_at)
+        _log.warning("Message %s was not delivered: %s", record.message.dedup_key, problem)
+        if of_settings and not isinstance(error, SettingsForAddressError):
+            raise _WaitsForSettings(problem, again_at)
         if not permanent:
             raise _MayBeDown
 

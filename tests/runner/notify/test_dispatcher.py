@@ -1,4 +1,4 @@
-"""The courier with a real database: at least once, backed off, within its rate, and nothing dropped."""
+"""The dispatcher with a real database: at least once, backed off, within its rate, and nothing dropped."""
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -8,9 +8,9 @@ import pytest
 
 from migrations.upgrade import upgrade
 from runner.notify import compose
-from runner.notify.courier import Courier
 from runner.notify.custom_channel import CustomChannel
 from runner.notify.delivery import DeliveryError, PermanentDeliveryError
+from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
 from runner.store import outbox
 from runner.store.engine import Store
@@ -62,9 +62,9 @@ def a_completion(result, schedule, settings) -> Message:
     return compose.run_ended(result(), schedule, [], settings)
 
 
-def courier_of(store, settings, *channels, reach=lambda point: None) -> tuple[Courier, Outbound]:
+def dispatcher_of(store, settings, *channels, reach=lambda point: None) -> tuple[Dispatcher, Outbound]:
     outbound = Outbound(channels, settings)
-    return Courier(store, outbound, reach), outbound
+    return Dispatcher(store, outbound, reach), outbound
 
 
 def put(store, outbound, message, at=NOW) -> None:
@@ -79,11 +79,11 @@ def counts(store) -> outbox.OutboxCounts:
 
 def test_each_channel_gets_its_own_row_and_delivery(store, settings):
     mail, chat = Postbox(), Postbox("slack (channel 1)")
-    courier, outbound = courier_of(store, settings, mail, chat)
+    dispatcher, outbound = dispatcher_of(store, settings, mail, chat)
     put(store, outbound, note("a", settings))
     put(store, outbound, note("a", settings))
-    assert courier.deliver_due(NOW) == 2
-    assert courier.deliver_due(NOW) == 0
+    assert dispatcher.deliver_due(NOW) == 2
+    assert dispatcher.deliver_due(NOW) == 0
     assert (len(mail.delivered), len(chat.delivered)) == (1, 1)
     assert counts(store).sent == 2
 
@@ -91,9 +91,9 @@ def test_each_channel_gets_its_own_row_and_delivery(store, settings):
 def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(store, settings):
     mail, chat = Postbox(), Postbox("chat")
     chat.error = DeliveryError("away")
-    courier, outbound = courier_of(store, settings, mail, chat)
+    dispatcher, outbound = dispatcher_of(store, settings, mail, chat)
     put(store, outbound, note("a", settings))
-    courier.deliver_due(NOW)
+    dispatcher.deliver_due(NOW)
     assert len(mail.delivered) == 1
     tries = []
     for second in range(0, 400, 5):
@@ -101,10 +101,10 @@ def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(st
             due = outbox.take_due(session, NOW + timedelta(seconds=second), 10)
         if due:
             tries.append(second)
-            courier.deliver_due(NOW + timedelta(seconds=second))
+            dispatcher.deliver_due(NOW + timedelta(seconds=second))
     assert tries == [30, 90, 190, 290, 390]
     chat.error = None
-    courier.deliver_due(NOW + timedelta(seconds=600))
+    dispatcher.deliver_due(NOW + timedelta(seconds=600))
     assert len(chat.delivered) == 1
     assert len(mail.delivered) == 1
 
@@ -112,9 +112,9 @@ def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(st
 def test_given_up_after_the_limit_but_never_removed(store, settings):
     mail = Postbox()
     mail.error = DeliveryError("away")
-    courier, outbound = courier_of(store, settings, mail)
+    dispatcher, outbound = dispatcher_of(store, settings, mail)
     put(store, outbound, note("a", settings))
-    courier.deliver_due(NOW + timedelta(hours=2))
+    dispatcher.deliver_due(NOW + timedelta(hours=2))
     assert counts(store) == outbox.OutboxCounts(failed=1)
 
 
@@ -127,10 +127,10 @@ def test_one_bad_message_never_stops_the_next(store, settings, error):
             super().deliver(message, now)
 
     mail = Choosy()
-    courier, outbound = courier_of(store, settings, mail)
+    dispatcher, outbound = dispatcher_of(store, settings, mail)
     for key in ("bad", "good"):
         put(store, outbound, note(key, settings))
-    courier.deliver_due(NOW)
+    dispatcher.deliver_due(NOW)
     assert [message.subject for message in mail.delivered] == ["alert good"]
     assert counts(store).sent == 1
     assert counts(store).failed == (1 if isinstance(error, PermanentDeliveryError) else 0)
@@ -144,11 +144,11 @@ def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(sto
         if reached == point:
             raise Killed
 
-    courier, outbound = courier_of(store, settings, mail, reach=die)
+    dispatcher, outbound = dispatcher_of(store, settings, mail, reach=die)
     put(store, outbound, note("a", settings))
     with pytest.raises(Killed):
-        courier.deliver_due(NOW)
-    after, _ = courier_of(store, settings, mail)
+        dispatcher.deliver_due(NOW)
+    after, _ = dispatcher_of(store, settings, mail)
     after.deliver_due(NOW)
     assert {message.dedup_key for message in mail.delivered} == {"alert-a>boss@example.com"}
     assert len(mail.delivered) == (2 if point == "mail.sent" else 1)
@@ -158,13 +158,13 @@ def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(sto
 def test_beyond_the_rate_limit_messages_are_gathered_and_none_is_dropped(store, settings):
     strict = settings.model_copy(update={"max_messages_per_hour": 3})
     mail = Postbox()
-    courier, outbound = courier_of(store, strict, mail)
+    dispatcher, outbound = dispatcher_of(store, strict, mail)
     for number in range(10):
         put(store, outbound, note(str(number), strict))
-    courier.deliver_due(NOW)
+    dispatcher.deliver_due(NOW)
     assert len(mail.delivered) == 3
     assert counts(store).digest == 7
-    courier.deliver_due(NOW + timedelta(minutes=61))
+    dispatcher.deliver_due(NOW + timedelta(minutes=61))
     (digest,) = mail.delivered[3:]
     assert digest.kind is MessageKind.DIGEST
     told = {message.subject for message in mail.delivered[:3]} | {fact.partition(".")[0] for _, fact in digest.facts}
@@ -175,28 +175,28 @@ def test_beyond_the_rate_limit_messages_are_gathered_and_none_is_dropped(store, 
 def test_with_a_digest_interval_completions_wait_and_failures_do_not(store, settings, result, failed, schedule):
     calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
     mail = Postbox()
-    courier, outbound = courier_of(store, calm, mail)
+    dispatcher, outbound = dispatcher_of(store, calm, mail)
     start = result().completed_at
     schedule = schedule.model_copy(update={"notification_emails": []})
     put(store, outbound, a_completion(result, schedule, calm).model_copy(update={"result": None}), start)
     failure = compose.run_ended(failed, schedule, [], calm).model_copy(update={"result": None})
     put(store, outbound, failure, start)
-    courier.deliver_due(start)
+    dispatcher.deliver_due(start)
     assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE]
-    courier.deliver_due(start + timedelta(hours=5))
+    dispatcher.deliver_due(start + timedelta(hours=5))
     assert len(mail.delivered) == 1
-    courier.deliver_due(start + timedelta(hours=6))
+    dispatcher.deliver_due(start + timedelta(hours=6))
     assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE, MessageKind.DIGEST]
 
 
 def test_a_channel_that_is_no_longer_configured_keeps_its_messages(store, settings):
     chat = Postbox("chat")
-    _, outbound = courier_of(store, settings, chat)
+    _, outbound = dispatcher_of(store, settings, chat)
     put(store, outbound, note("a", settings))
-    without, _ = courier_of(store, settings, Postbox())
+    without, _ = dispatcher_of(store, settings, Postbox())
     without.deliver_due(NOW)
     assert counts(store).pending == 1
-    again, _ = courier_of(store, settings, chat)
+    again, _ = dispatcher_of(store, settings, chat)
     again.deliver_due(NOW + timedelta(minutes=5))
     assert len(chat.delivered) == 1
 
@@ -235,15 +235,15 @@ def test_what_was_delivered_while_the_database_takes_nothing_is_not_delivered_ag
         if point == "mail.sent" and not other.in_transaction:
             other.execute("BEGIN IMMEDIATE")
 
-    courier, outbound = courier_of(store, settings, mail, reach=lock)
+    dispatcher, outbound = dispatcher_of(store, settings, mail, reach=lock)
     put(store, outbound, note("a", settings))
     for _ in range(3):
         with pytest.raises(DatabaseBusyError):
-            courier.deliver_due(NOW)
+            dispatcher.deliver_due(NOW)
     other.execute("ROLLBACK")
     other.close()
     assert counts(store).pending == 1
-    assert courier.deliver_due(NOW) == 0
+    assert dispatcher.deliver_due(NOW) == 0
     assert counts(store).sent == 1
     assert len(mail.delivered) == 1
     store.close()
@@ -260,13 +260,13 @@ def test_a_channel_that_is_down_is_tried_a_few_times_a_call_and_its_messages_all
             tries.append(message.dedup_key)
             raise DeliveryError("nobody answers")
 
-    courier, outbound = courier_of(store, settings, Down(), chat)
+    dispatcher, outbound = dispatcher_of(store, settings, Down(), chat)
     for key in "abcdef":
         put(store, outbound, note(key, settings))
-    assert courier.deliver_due(NOW) == 6
+    assert dispatcher.deliver_due(NOW) == 6
     assert (len(tries), len(chat.delivered)) == (3, 6)
     outbound.use([mail, chat], settings)
-    assert courier.deliver_due(NOW + timedelta(minutes=5)) == 6
+    assert dispatcher.deliver_due(NOW + timedelta(minutes=5)) == 6
     assert (len(mail.delivered), len(chat.delivered)) == (6, 6)
 
 
@@ -275,7 +275,7 @@ def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
 ):
     strict = settings.model_copy(update={"max_messages_per_hour": 2, "give_up_after_hours": 72})
     mail = Postbox()
-    courier, outbound = courier_of(store, strict, mail)
+    dispatcher, outbound = dispatcher_of(store, strict, mail)
     start = result().completed_at
     plain = schedule.model_copy(update={"notification_emails": []})
     for number in range(70):
@@ -283,10 +283,10 @@ def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
         put(store, outbound, done.model_copy(update={"result": None}), start)
     failure = compose.run_ended(failed, plain, [], strict).model_copy(update={"result": None})
     put(store, outbound, failure, start + timedelta(seconds=1))
-    courier.deliver_due(start + timedelta(seconds=2))
+    dispatcher.deliver_due(start + timedelta(seconds=2))
     assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE, MessageKind.COMPLETION]
     for minutes in (61, 62, 63):
-        courier.deliver_due(start + timedelta(minutes=minutes))
+        dispatcher.deliver_due(start + timedelta(minutes=minutes))
     digests = mail.delivered[2:]
     assert [message.kind for message in digests] == [MessageKind.DIGEST] * 2
     assert sum(len(digest.facts) for digest in digests) == 69
@@ -295,13 +295,13 @@ def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
 def test_a_digest_tells_each_address_only_what_was_meant_for_it(store, settings, result, schedule):
     calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
     mail, chat = Postbox(), Postbox("chat")
-    courier, outbound = courier_of(store, calm, mail, chat)
+    dispatcher, outbound = dispatcher_of(store, calm, mail, chat)
     start = result().completed_at
     for number, address in enumerate(("ann@example.com", "bob@example.com")):
         own = schedule.model_copy(update={"notification_emails": [address]})
         done = compose.run_ended(result(execution_id=number, schedule_name=address), own, [], calm)
         put(store, outbound, done.model_copy(update={"result": None}), start)
-    courier.deliver_due(start + timedelta(hours=6))
+    dispatcher.deliver_due(start + timedelta(hours=6))
     told = {message.recipients[0]: [fact for _, fact in message.facts] for message in mail.delivered}
     assert {address: len(facts) for address, facts in told.items()} == {
         "boss@example.com": 2,
