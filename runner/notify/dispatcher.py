@@ -101,8 +101,8 @@ class Dispatcher:
                 delivered += self._deliver(record, now)
             except _MayBeDown:
                 failures[name] += 1
-            except _WaitsForSettings as waits:
-                held[name] = waits
+            except _WaitsForSettings as refusal:
+                held[name] = refusal
         for name, waits in held.items():
             self._hold([record for record in records if record.message.channel == name], waits)
         return delivered

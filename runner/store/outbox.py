@@ -109,7 +109,7 @@ def unreadable(session: Session, now: datetime, limit: int) -> dict[int, str]:
 
 def give_up_unreadable(session: Session, outbox_id: int, problem: str) -> bool:
     """Nobody can send it; the row stays for a person to see. False if it was sent or given up already."""
-    values = {"last_error": problem, "state": OutboxState.FAILED}
+    values: dict[str, object] = {"last_error": problem, "state": OutboxState.FAILED}
     return any(_move(session, [outbox_id], state, values) for state in (OutboxState.PENDING, OutboxState.DIGEST))
 
 
