@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from runner.flow.asking import ask
 from runner.guards.choice import PIPELINE
 from runner.schedule import catch_up, fires
+from runner.schedule.describe import seconds_first_warning
 from runner.store import decisions, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
@@ -50,6 +51,8 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
     if schedule.worker not in (AUTO_WORKER, PIPELINE):  # both may be saved before the self-play pipeline is installed
         check_job(schedule.worker)
     coming = fires.check(schedule.name, schedule.cron_expression, schedule.timezone, now, FIRES_SHOWN)
+    if warning := seconds_first_warning(schedule.cron_expression, schedule.timezone, schedule.name):
+        _log.warning("Schedule %s: %s", schedule.name, warning)
     old = schedules.get(session, schedule.name)
     if old is not None:
         if old.enabled == schedule.enabled and old.readable == schedule:

@@ -8,12 +8,13 @@ from runner import bookkeeping
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing, when
 from runner.schedule import fires
-from runner.schedule.describe import describe
+from runner.schedule.describe import describe, seconds_first_warning
 from runner.store import decisions, history, occurrences, queue, schedules, triggers
 from runner.store.decisions import DecisionRecord
 from runner.store.occurrences import OccurrenceRecord
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
+from schemas.clock_words import wall_time
 from schemas.errors import ScheduleError
 
 
@@ -41,14 +42,15 @@ def why(name: str, limit: int) -> None:
             )
             for item in known
         ]
+    zone = record.readable.timezone if record is not None and record.readable is not None else "UTC"
     if record is not None:
-        click.echo(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now)}.")
+        click.echo(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now, zone)}.")
     if trigger is not None:
         click.echo(_trigger_told(trigger, now))
     for item, reasons, attempts in story:
-        click.echo(_headline(item, name, ahead.get(item.occurrence_id), now))
+        click.echo(_headline(item, name, ahead.get(item.occurrence_id), now, zone))
         for reason in reasons:
-            click.echo(f"    {_told(reason)}")
+            click.echo(f"    {_told(reason, zone)}")
         for attempt in attempts:
             error = f": {attempt.error_message}" if attempt.error_message else ""
             click.echo(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
@@ -62,8 +64,10 @@ def next_fires(limit: int) -> None:
     with opened() as (_, store), store.read() as session:
         records = schedules.upcoming(session, now, limit)
     coming = bookkeeping.coming_fires(records, now, limit)
-    columns = (Column("when (UTC)", whole=True), Column("schedule", whole=True))
-    console.print(listing(columns, ([when(instant, now), name] for instant, name in coming)))
+    zones = {record.name: record.readable.timezone for record in records if record.readable is not None}
+    columns = (Column("when, by its own clock", whole=True), Column("schedule", whole=True), Column("zone"))
+    rows = ([when(instant, now, zones[name]), name, zones[name]] for instant, name in coming)
+    console.print(listing(columns, rows))
 
 
 @click.command()
@@ -75,14 +79,16 @@ def explain(cron: str, timezone: str, name: str) -> None:
     now = datetime.now(UTC)
     coming = fires.check(name, cron, timezone, now)
     click.echo(describe(cron, timezone, name))
+    if warning := seconds_first_warning(cron, timezone, name):
+        click.echo(warning)
     for instant in coming:
-        click.echo(f"  {when(instant, now)}")
+        click.echo(f"  {when(instant, now, timezone)}")
 
 
-def _told(record: DecisionRecord) -> str:
-    times = f" ({record.count} times since {record.first_at:%Y-%m-%d %H:%M:%S})" if record.count > 1 else ""
+def _told(record: DecisionRecord, zone: str) -> str:
+    times = f" ({record.count} times since {wall_time(record.first_at, zone)})" if record.count > 1 else ""
     decision = record.decision
-    return f"{record.last_at:%Y-%m-%d %H:%M:%S}  {decision.kind.value}: {decision.reason}{times}"
+    return f"{wall_time(record.last_at, zone)}  {decision.kind.value}: {decision.reason}{times}"
 
 
 def _newest(items: list[OccurrenceRecord], limit: int) -> list[OccurrenceRecord]:
@@ -110,9 +116,9 @@ def _trigger_told(trigger: TriggerRecord, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _headline(item: OccurrenceRecord, asked: str, ahead: int | None, now: datetime) -> str:
+def _headline(item: OccurrenceRecord, asked: str, ahead: int | None, now: datetime, zone: str) -> str:
     by = f"by {item.trigger_name or item.trigger_type.value}"
-    due = f"due {when(item.scheduled_for, now)}, {by}"
+    due = f"due {when(item.scheduled_for, now, zone)}, {by}"
     if item.schedule_name != asked:
         due = f"{item.schedule_name}, {due}"
     if ahead is not None and ahead > 0 and not item.reason:

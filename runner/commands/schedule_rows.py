@@ -29,7 +29,7 @@ def schedule_row(item: ScheduleRecord, now: datetime) -> list[str]:
         schedule.timezone if schedule else "",
         str(schedule.priority) if schedule else "",
         schedule.worker if schedule else "",
-        soon(item.next_run, now),
+        soon(item.next_run, now, schedule.timezone if schedule else "UTC"),
         str(item.run_count),
         str(item.success_count),
         str(item.failure_count),

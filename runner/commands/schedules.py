@@ -12,6 +12,7 @@ from runner.commands.opening import opened
 from runner.commands.reading import text_of
 from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
 from runner.commands.tables import console, listing, when
+from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
@@ -62,9 +63,11 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
         schedule = _from_file(file) if file is not None else _from_options(name, cron, fields)
         with store.write() as session:
             coming = bookkeeping.save_schedule(session, schedule, now)
+    if warning := seconds_first_warning(schedule.cron_expression, schedule.timezone, schedule.name):
+        click.echo(warning)
     click.echo(f"Saved {schedule.name}. It fires next at:")
     for instant in coming:
-        click.echo(f"  {when(instant, now)}")
+        click.echo(f"  {when(instant, now, schedule.timezone)}")
 
 
 @schedules.command()

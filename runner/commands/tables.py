@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.notify.compose import duration
 from runner.store.history import ExecutionRecord
+from schemas.clock_words import duration, wall_time
 from schemas.model import PipelineState
 
 PLAIN_WIDTH = 180
@@ -22,18 +22,18 @@ if not console.is_terminal:
 _COLOURS = {"succeeded": "green", "running": "cyan", "starting": "cyan", "cancelled": "yellow"}
 
 
-def when(instant: datetime | None, now: datetime) -> str:
-    """`2026-11-21 20:30 (in 12 min)`."""
+def when(instant: datetime | None, now: datetime, timezone: str = "UTC") -> str:
+    """`2026-11-21 20:30:00 +01:00 (in 12 min)`: the wall time of that zone."""
     if instant is None:
         return "-"
     gap = instant - now
     words = f"in {duration(gap)}" if gap.total_seconds() >= 0 else f"{duration(-gap)} ago"
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} ({words})"
+    return f"{wall_time(instant, timezone)} ({words})"
 
 
-def soon(instant: datetime | None, now: datetime) -> str:
+def soon(instant: datetime | None, now: datetime, timezone: str = "UTC") -> str:
     """As `when`; on a narrow terminal only `in 12 min`."""
-    told = when(instant, now)
+    told = when(instant, now, timezone)
     return told.partition("(")[2].removesuffix(")") or told if is_narrow() else told
 
 
@@ -86,7 +86,7 @@ _EXECUTION_COLUMNS = (
     Column("run", whole=True),
     Column("schedule", whole=True),
     Column("asked by", wide_only=True),
-    Column("started", whole=True),
+    Column("started (UTC)", whole=True),
     Column("took", wide_only=True),
     Column("status", whole=True),
     Column("best win rate"),

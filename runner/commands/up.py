@@ -120,8 +120,9 @@ def _coming(runtime: Runtime, now: datetime) -> None:
         known = schedules.upcoming(session, now, FIRES_SHOWN)
         watching = triggers.list_active(session)
         waiting = queue.queued(session, FIRES_SHOWN)
+    zones = {record.name: record.readable.timezone for record in known if record.readable is not None}
     for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN)):
-        console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now)}  {name}")
+        console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now, zones[name])}  {name}")
     for number, trigger in enumerate(watching):
         condition = trigger.condition
         console.print(

@@ -1,9 +1,10 @@
 """Pure: what happened -> the message that tells it. Whom it reaches is decided here too."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.automation import TrainingSchedule
+from schemas.clock_words import duration, wall_time
 from schemas.execution import ExecutionResult, Outcome, QueuedRun
 from schemas.message import Message, MessageKind, WinRatePoint
 from schemas.notification import NotificationSettings
@@ -30,7 +31,7 @@ def run_ended(
         dedup_key=f"execution-{result.execution_id}-{kind.value}",
         subject=f"{result.schedule_name}: {_verdict(result)}",
         headline=_headline(result),
-        facts=_facts(result),
+        facts=_facts(result, schedule.timezone),
         advice=_advice(result),
         log_tail=[] if good else list(result.log_tail[-LOG_LINES:]),
         link=run_link(result, settings),
@@ -53,7 +54,7 @@ def run_stagnated(result: ExecutionResult, schedule: TrainingSchedule, settings:
         dedup_key=f"stagnation-{result.worker}-{best}" if best else f"execution-{result.execution_id}-stagnation",
         subject=f"{result.schedule_name}: no improvement for a long time",
         headline=f"Run {result.execution_id} of {result.schedule_name} found nothing better.",
-        facts=_facts(result),
+        facts=_facts(result, schedule.timezone),
         advice="A local optimum may be reached: change the perturbation, the opponents or the snake itself.",
         link=run_link(result, settings),
         recipients=addressees(schedule.notification_emails, settings),
@@ -76,7 +77,7 @@ def run_deferred(
         kind=MessageKind.DEFERRAL,
         dedup_key=f"occurrence-{occurrence_id}-deferral",
         subject=f"{schedule.name}: waiting for {duration(waited)}",
-        headline=f"The run of {schedule.name} due at {minute(scheduled_for)} has not started yet.",
+        headline=f"The run of {schedule.name} due at {_minute(scheduled_for, schedule.timezone)} has not started yet.",
         facts=[("Reason", reason), ("Waiting for", duration(waited))],
         advice=f"`ouroboros why {schedule.name}` tells more; the schedule's resource_requirements set the limits.",
         recipients=addressees(schedule.notification_emails, settings),
@@ -86,12 +87,13 @@ def run_deferred(
 
 def run_missed(run: QueuedRun, reason: str, settings: NotificationSettings, now: datetime) -> Message:
     """A run was still waiting at its start deadline and will not start any more."""
+    due = _minute(run.scheduled_for, run.schedule.timezone)
     return Message(
         kind=MessageKind.FAILURE,
         dedup_key=f"occurrence-{run.occurrence_id}-missed",
         subject=f"{run.schedule_name}: missed",
-        headline=f"The run of {run.schedule_name} due at {minute(run.scheduled_for)} did not start in time.",
-        facts=[("Waited for", reason), ("Start deadline", minute(run.start_deadline))],
+        headline=f"The run of {run.schedule_name} due at {due} did not start in time.",
+        facts=[("Waited for", reason), ("Start deadline", _minute(run.start_deadline, run.schedule.timezone))],
         advice=f"`ouroboros why {run.schedule_name}` tells more.",
         recipients=addressees(run.schedule.notification_emails, settings),
         created_at=now,
@@ -120,7 +122,7 @@ def recovered_from_crash(
         kind=MessageKind.CRASH_RECOVERY,
         dedup_key=f"crash-{last_heartbeat:%Y%m%dT%H%M%S.%f}",
         subject="the daemon was restarted after a crash",
-        headline=f"The daemon was last alive at {minute(last_heartbeat)} and did not stop cleanly.",
+        headline=f"The daemon was last alive at {_minute(last_heartbeat)} and did not stop cleanly.",
         facts=[("Away for", duration(now - last_heartbeat)), *(("Run", line) for line in runs)],
         advice="Look at the end of the newest-but-one file in the logs folder.",
         recipients=addressees([], settings),
@@ -160,8 +162,8 @@ def digest(messages: Sequence[Message], settings: NotificationSettings, now: dat
         kind=MessageKind.DIGEST,
         dedup_key=f"digest-{now:%Y%m%dT%H%M%S.%f}",
         subject=f"{len(messages)} messages",
-        headline=f"Since {minute(messages[0].created_at)}:",
-        facts=[(minute(message.created_at), f"{message.subject}. {message.headline}") for message in messages],
+        headline=f"Since {_minute(messages[0].created_at)}:",
+        facts=[(_minute(message.created_at), f"{message.subject}. {message.headline}") for message in messages],
         win_rates=messages[-1].win_rates,
         recipients=everyone or addressees([], settings),
         created_at=now,
@@ -180,17 +182,8 @@ def run_link(result: ExecutionResult, settings: NotificationSettings) -> str:
     return str(result.run_dir)
 
 
-def duration(span: timedelta) -> str:
-    """`2 h 05 min`, `7 min`, `12 s`."""
-    seconds = int(span.total_seconds())
-    if seconds >= 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
-
-
-def minute(instant: datetime) -> str:
-    """`2026-11-21 20:30 UTC`."""
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+def _minute(instant: datetime, timezone: str = "UTC") -> str:
+    return wall_time(instant, timezone, to="minutes")
 
 
 def _verdict(result: ExecutionResult) -> str:
@@ -206,11 +199,11 @@ def _headline(result: ExecutionResult) -> str:
     return f"Run {result.execution_id} of {result.schedule_name} {_verdict(result)} after {lasted}.{ending}"
 
 
-def _facts(result: ExecutionResult) -> list[tuple[str, str]]:
+def _facts(result: ExecutionResult, timezone: str) -> list[tuple[str, str]]:
     state, usage = result.state, result.usage
     facts = [
-        ("Started", minute(result.started_at)),
-        ("Asked for by", f"{result.trigger_type.value}, for {minute(result.scheduled_for)}"),
+        ("Started", _minute(result.started_at, timezone)),
+        ("Asked for by", f"{result.trigger_type.value}, for {_minute(result.scheduled_for, timezone)}"),
         ("Worker", f"{result.worker}, attempt {result.attempt}"),
         ("Games played", f"{state.total_games_processed:,}"),
     ]
@@ -225,7 +218,7 @@ def _facts(result: ExecutionResult) -> list[tuple[str, str]]:
         mean = "" if usage.mean_gpu_percent is None else f", {usage.mean_gpu_percent:.0f} % in use on average"
         facts.append(("GPU", f"{usage.peak_gpu_memory_mb:,.0f} MB at its peak{mean}"))
     if result.will_retry_at:
-        facts.append(("Next attempt", minute(result.will_retry_at)))
+        facts.append(("Next attempt", _minute(result.will_retry_at, timezone)))
     return facts
 
 

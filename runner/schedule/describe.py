@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from runner.schedule import dialect
 from runner.schedule.cron import LAST, CronLine, DaySpec, parse
 from runner.schedule.zones import zone
+from schemas.errors import ScheduleError
 
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July",
@@ -33,6 +34,31 @@ def describe(expression: str, timezone: str, schedule_name: str = "") -> str:
     if line.follows_elapsed:
         return f"{text} Follows elapsed time: a repeated hour fires in both passes, a skipped one is made up for."
     return f"{text} A fixed wall time: once a day also when the clocks change (a skipped time right after the gap)."
+
+
+def seconds_first_warning(expression: str, timezone: str, schedule_name: str = "") -> str:
+    """What to say of a line of six fields that Quartz or Spring, which put the seconds first, would read otherwise; ""
+    of any other.
+
+    Raises:
+        ScheduleError: the line or the time zone cannot be used.
+    """
+    turned = dialect.seconds_first(dialect.tokens(expression))
+    if turned is None:
+        return ""
+    meant = describe(expression, timezone, schedule_name).partition(f", {timezone} time.")[0]
+    try:
+        theirs = describe(" ".join(turned), timezone, schedule_name).partition(f", {timezone} time.")[0]
+    except ScheduleError:  # each field makes sense, and all of them together do not
+        return ""
+    weekday = turned[dialect.WEEKDAY]
+    counted = " (Sunday 0 or 7, Monday 1; Quartz counts Sunday as 1)" if any(map(str.isdigit, weekday)) else ""
+    shorter = turned[:5] if turned[dialect.SECOND] == "0" else turned
+    return (
+        f"Note: six fields have the seconds last here, so this is {meant[0].lower()}{meant[1:]}. If the seconds were"
+        f" meant to stand first, as in Quartz and Spring, it is {theirs[0].lower()}{theirs[1:]}{counted}:"
+        f" write `{' '.join(shorter)}` for that."
+    )
 
 
 def _times(line: CronLine) -> str:

@@ -79,6 +79,17 @@ def is_interval(index: int, token: str, mask: int) -> bool:
     return "*" in token or "/" in token or mask.bit_count() == high - low + 1
 
 
+def seconds_first(fields: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The fields of a six-field line put in our order, if it also makes sense with its seconds first, as Quartz and
+    Spring write them, and says something else then; None otherwise."""
+    if len(fields) != 6 or is_hashed(fields):
+        return None
+    turned = (*fields[1:], fields[0])
+    if turned == fields or any(_problem(index, token) for index, token in enumerate(turned)):
+        return None
+    return turned
+
+
 def _alias(line: str) -> str:
     if line.lower() in ALIASES:
         return ALIASES[line.lower()]

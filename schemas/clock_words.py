@@ -1,0 +1,48 @@
+"""Instants and spans as a person reads them: wall time with its offset, and days and weeks rather than hours."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3600, 86_400, 7 * 86_400
+_YEAR_S = 31_556_952
+"""The mean one of the Gregorian calendar: 365.2425 days."""
+
+
+def wall_time(instant: datetime, timezone: str = "UTC", *, to: str = "seconds") -> str:
+    """`2026-11-21 20:30:00 +01:00` in that zone, `2026-11-21 19:30:00 UTC` in UTC.
+
+    Args:
+        timezone: an IANA name; a name that this machine does not know reads as UTC.
+        to: `seconds` or `minutes`.
+    """
+    local = instant.astimezone(_zone(timezone)).isoformat(" ", "seconds")
+    shown = local[:19] if to == "seconds" else local[:16]
+    return f"{shown} {'UTC' if timezone == 'UTC' else local[19:]}"
+
+
+def duration(span: timedelta) -> str:
+    """`12 s`, `7 min`, `2 h 05 min`, `3 d 4 h`, `5 weeks 2 d`, `3 years 7 weeks`: two units at most."""
+    seconds = int(span.total_seconds())
+    if seconds < _MINUTE_S:
+        return f"{seconds} s"
+    if seconds < _HOUR_S:
+        return f"{seconds // _MINUTE_S} min"
+    if seconds < 2 * _DAY_S:
+        return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S:02d} min"
+    if seconds < 2 * _WEEK_S:
+        return _two(seconds, _DAY_S, "d", _HOUR_S, "h")
+    if seconds < 2 * _YEAR_S:
+        return _two(seconds, _WEEK_S, "weeks", _DAY_S, "d")
+    return _two(seconds, _YEAR_S, "years", _WEEK_S, "weeks")
+
+
+def _two(seconds: int, large_s: int, large: str, small_s: int, small: str) -> str:
+    rest = seconds % large_s // small_s
+    return f"{seconds // large_s} {large} {rest} {small}" if rest else f"{seconds // large_s} {large}"
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
