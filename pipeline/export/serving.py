@@ -13,13 +13,13 @@ from typing import Any, Final
 import orjson
 import psutil
 
-import pipeline
+from pipeline.bundled import DEPLOY
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess
 from schemas.errors import MachineError
 
 RUST_VARIABLE: Final = "OUROBOROS_RUST_SNAKE"
 """The environment variable that names the Rust server's program where it is not in its source folder."""
-_SOURCE: Final = Path(pipeline.__file__).parents[1] / "deploy" / "rust-snake"
+_SOURCE: Final = DEPLOY / "rust-snake"
 _PROGRAM: Final = _SOURCE / "target" / "release" / "rust-snake"
 _BUILD_HINT: Final = f"run cargo build --release in {_SOURCE}, or name a program by {RUST_VARIABLE}"
 _START_DEADLINE_S: Final = 300.0

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.bundled import DEPLOY
 from schemas.errors import MachineError, SnakeError
 from schemas.files import fsync_folder, write_atomic
 from schemas.settings import Settings
 
-BUNDLED = Path(__file__).resolve().parents[2] / "deploy" / "go-snake"
+BUNDLED = DEPLOY / "go-snake"
 WORKING_COPY = "go-snake"
 ORIGIN_NAME = ".ouroboros-origin.json"
 """In a working copy: what each file was when it was copied, so that an edit is told from a newer bundled snake."""
