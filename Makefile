@@ -13,6 +13,9 @@ EXTRA_TRAIN := $(shell command -v nvidia-smi >/dev/null 2>&1 && $(PYTHON) deploy
 extras = $(if $(strip $(1)),[$(subst $(eval) ,$(comma),$(strip $(1)))])
 comma := ,
 
+# An environment whose Python is gone or half made (a kill, a system upgrade) is made anew by the rules below.
+$(shell [ ! -d $(VENV) ] || $(BIN)/python -c 'import pip' >/dev/null 2>&1 || rm -f $(BIN)/uv $(VENV)/.run $(VENV)/.test)
+
 .PHONY: run test lint types contracts tests go-tests rust-tests warm bench soak clean
 
 run: $(VENV)/.run
@@ -24,8 +27,9 @@ test: $(VENV)/.test
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ouroboros needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 run" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "The environment cannot be made: this Python comes without ensurepip. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Making the environment in $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.run: $(VENV)/bin/uv pyproject.toml
@@ -52,7 +56,10 @@ warm: $(VENV)/.test
 	@$(BIN)/python -m pipeline.warm
 
 go-tests:
-	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'test -z "$$(gofmt -l .)" && go vet ./... && go test ./... && cd arena && go vet ./... && go test ./...'
+	cd deploy/go-snake && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec ' \
+	  unformatted="$$("$$(go env GOROOT)/bin/gofmt" -l .)"; \
+	  [ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }; \
+	  go vet ./...; go test ./...; cd arena; go vet ./...; go test ./...'
 
 # The network's crates take minutes to compile, so they are compiled once: clippy looks on while cargo builds our crate's
 # tests, as `cargo clippy` would (its driver in rustc's place, for our crate only), where `cargo clippy` compiles all anew.

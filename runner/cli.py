@@ -6,6 +6,7 @@ of them and a start stays quick.
 
 import os
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import NoReturn, cast
@@ -86,4 +87,18 @@ def run(arguments: list[str]) -> int:
         # The reader (head, less) has gone: nothing more to say, and Python must not try to at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user: it is kept, and one line is told
+        return _unforeseen(error, arguments)
     return answer if isinstance(answer, int) else 0
+
+
+def _unforeseen(error: Exception, arguments: list[str]) -> int:
+    from runner import unforeseen
+
+    if isinstance(error, ModuleNotFoundError):
+        missing = unforeseen.missing_package(error, arguments[0] if arguments else "")
+        if missing is not None:
+            click.echo(f"error: {missing}", err=True)
+            return missing.exit_code
+    click.echo(unforeseen.report(error, arguments, datetime.now(UTC)), err=True)
+    return 1
