@@ -33,7 +33,7 @@ class AutomatedTrainingRunner:
 
     Args:
         config_manager: the settings; None: `get_config()`.
-        gpu: how GPUs are looked for; None: by NVML.
+        gpu: how GPUs are looked for; None: by NVML, in a process of its own.
         clock: a test gives its own.
 
     Raises:

@@ -20,7 +20,7 @@ from runner.flow.runtime import Runtime
 from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
 from runner.game_counter import LOOP, GameCounter
-from runner.guards.gpu import GpuProbe, NvmlProbe
+from runner.guards.gpu import GpuProbe
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.logs import start_logging, stop_logging
@@ -56,7 +56,7 @@ class Service:
     Args:
         settings: as `get_config` gives them.
         clock: a test gives its own.
-        gpu: how GPUs are looked for; None: by NVML.
+        gpu: how GPUs are looked for; None: by NVML, in a process of its own.
         notification_system: an object of the user's own instead of the configured channels.
         seed_defaults: on the very first start, save the default schedules and triggers.
         first_run: on the very first start, queue one run as well.
@@ -76,7 +76,7 @@ class Service:
     ) -> None:
         self.settings = self._started_with = settings
         self._clock = clock or SystemClock()
-        self._gpu = gpu or NvmlProbe()
+        self._gpu = gpu
         self._custom = notification_system
         self._seed_defaults = seed_defaults
         self._first_run = first_run
@@ -191,7 +191,7 @@ class Service:
         channels: list[Channel] = [CustomChannel(self._custom)] if self._custom else configured(notifications)
         self._outbound = Outbound(channels, notifications)
         self.runtime = Runtime(self.settings, self.store, self._clock, self._outbound)
-        self.probe = Probe(self.settings.guards, self.settings.home, self._gpu)
+        self.probe = Probe(self.settings.guards, self._written_folders(), self._gpu)
         self.probe.start()
         self._stack.callback(self.probe.close)
         launcher = self._launcher = Launcher(self.settings.workers, self.probe.gpu.use_of)
@@ -214,6 +214,10 @@ class Service:
         watcher = TriggerFileWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
         watcher.start()
         self._stack.callback(watcher.close)
+
+    def _written_folders(self) -> list[Path]:
+        database = self.store.path
+        return [*self.settings.written_dirs, *([database.resolve().parent] if database is not None else [])]
 
     def _trigger_files(self) -> list[Path]:
         with self.store.read() as session:

@@ -94,6 +94,13 @@ class Settings(Frozen):
         """Checkpoints, state and TensorBoard logs of the self-play pipeline."""
         return self.home / "self_play"
 
+    @property
+    def written_dirs(self) -> list[Path]:
+        """Every folder that the daemon and its workers fill; each may be a link to another file system."""
+        data = [self.games_dir, self.triggers_dir, self.runs_dir, self.logs_dir, self.training_games_dir]
+        snake = self.tuner.snake_dir or self.home / "go-snake"
+        return [self.home, *data, self.tuner_dir, self.models_dir, self.pipeline_dir, snake]
+
     def located(self) -> "Settings":
         """The same with an absolute state folder, for a process that may stand elsewhere."""
         return self.model_copy(update={"home": self.home.absolute()})

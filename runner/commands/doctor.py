@@ -1,8 +1,10 @@
 """`ouroboros doctor`: is everything there that the daemon will need?"""
 
 import os
+import queue
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -11,63 +13,102 @@ from pathlib import Path
 import click
 
 from runner import single_instance
-from runner.guards.choice import choose_worker
+from runner.guards.gpu_process import GpuProcess
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
+from runner.guards.torch_import import LIMIT_S
 from runner.notify.delivery import DeliveryError
 from runner.notify.smtp import SmtpChannel
 from runner.store import administration, heartbeat, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
 from runner.triggers.trigger_files import left_alone
-from runner.worker.jobs import check_job, installed_workers, torch_installed
-from schemas.automation import AUTO_WORKER
+from runner.worker.jobs import check_job, installed_workers
 from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError
-from schemas.machine import ResourceRequirements
+from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
 from schemas.settings import Settings, get_config
 
 _LEFT_ALONE_SHOWN = 10
+CHECK_LIMIT_S = 60.0
+DATABASE_LIMIT_S = 1800.0
+"""Every page of a large one is read."""
+DRIVER_ANSWER_S = 15.0
 
 
 @click.command()
 def doctor() -> None:
-    """Check the machine, the database, the workers, the Go toolchain and the mail server; changes nothing."""
+    """Check the machine, the database, the workers, the Go toolchain and the mail server; changes nothing.
+
+    Each check has a time limit; one that hangs is told of as such, and the next ones follow.
+    """
     settings = get_config()
-    checks: list[tuple[str, Callable[[Settings], str]]] = [
-        ("python", _python),
-        ("machine", _machine),
-        ("worker", _worker),
-        ("go", _go),
-        ("settings", _settings),
-        ("triggers", _triggers_folder),
-        ("database", _database),
-        ("daemon", _daemon),
-        ("mail", _mail),
+    gpu = GpuProcess(answer_s=DRIVER_ANSWER_S)
+    probe = Probe(settings.guards, settings.written_dirs, gpu)
+    checks: list[tuple[str, float, Callable[[Settings], str]]] = [
+        ("python", CHECK_LIMIT_S, _python),
+        ("machine", CHECK_LIMIT_S, lambda _settings: _machine(probe)),
+        ("worker", CHECK_LIMIT_S + LIMIT_S, lambda _settings: _worker(probe)),
+        ("go", CHECK_LIMIT_S, _go),
+        ("settings", CHECK_LIMIT_S, _settings),
+        ("triggers", CHECK_LIMIT_S, _triggers_folder),
+        ("database", DATABASE_LIMIT_S, _database),
+        ("daemon", CHECK_LIMIT_S, _daemon),
+        ("mail", CHECK_LIMIT_S, _mail),
     ]
     failed = []
-    for name, check in checks:
+    for name, limit_s, check in checks:
         try:
-            click.echo(f"{click.style('ok  ', fg='green')} {name:9} {check(settings)}")
+            click.echo(f"{click.style('ok  ', fg='green')} {name:9} {_in_time(check, settings, limit_s)}")
         except OuroborosError as error:
             failed.append(name)
             click.echo(f"{click.style('FAIL', fg='red')} {name:9} {error}")
+    gpu.close()
     if failed:
         raise MachineError(f"not well: {', '.join(failed)}", remedy="Each line above says what to do.")
+
+
+def _in_time(check: Callable[[Settings], str], settings: Settings, limit_s: float) -> str:
+    """What the check says, on a thread that is left behind where it does not return.
+
+    Raises:
+        MachineError: it has not returned in time.
+        OuroborosError: as the check.
+    """
+    said: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            said.put(check(settings))
+        except Exception as error:  # noqa: BLE001 - raised again below
+            said.put(error)
+
+    threading.Thread(target=run, name="doctor", daemon=True).start()
+    try:
+        answer = said.get(timeout=limit_s)
+    except queue.Empty:
+        raise MachineError(
+            f"no answer within {limit_s:g} s", remedy="A file system, a driver or a server hangs; see to it."
+        ) from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _python(_settings: Settings) -> str:
     return f"{sys.version.split()[0]} in {sys.prefix}"
 
 
-def _machine(settings: Settings) -> str:
-    seen = Probe(settings.guards, settings.home).snapshot(datetime.now(UTC))
+def _machine(probe: Probe) -> str:
+    seen = probe.snapshot(datetime.now(UTC))
+    if seen.unmeasured:
+        missing = "; ".join(f"{item.figure}: {item.reason}" for item in seen.unmeasured)
+        raise MachineError(f"cannot be measured: {missing}", remedy="A run waits guards.measure_timeout_s for them.")
+    words = _told(seen)
+    if seen.gpu.finding is GpuFinding.SILENT:
+        raise MachineError(words, remedy="Restart the machine or the driver; until then runs are the tuner's.")
     needs = ResourceRequirements()
-    words = (
-        f"{seen.usable_cores:g} cores, {seen.free_memory_gb:.1f} of {seen.total_memory_gb:.1f} GiB memory free,"
-        f" {seen.free_disk_gb:.1f} GiB disk free, GPU {seen.gpu.finding.value} ({seen.gpu.detail})"
-    )
-    if seen.free_memory_gb < needs.min_free_memory_gb or seen.free_disk_gb < needs.min_free_disk_gb:
+    if (seen.free_memory_gb or 0) < needs.min_free_memory_gb or (seen.free_disk_gb or 0) < needs.min_free_disk_gb:
         raise MachineError(
             f"too little for the default schedules: {words}",
             remedy=f"They want {needs.min_free_memory_gb:g} GiB memory and {needs.min_free_disk_gb:g} GiB disk;"
@@ -76,11 +117,22 @@ def _machine(settings: Settings) -> str:
     return words
 
 
-def _worker(settings: Settings) -> str:
-    gpu = Probe(settings.guards, settings.home).gpu.look()
-    choice = choose_worker(AUTO_WORKER, gpu, installed_workers(), torch_installed=torch_installed())
+def _told(seen: ResourceSnapshot) -> str:
+    return (
+        f"{seen.usable_cores:g} cores, {seen.free_memory_gb or 0:.1f} of {seen.total_memory_gb or 0:.1f} GiB memory"
+        f" free, {seen.free_disk_gb or 0:.1f} GiB disk free at {seen.fullest_folder},"
+        f" GPU {seen.gpu.finding.value} ({seen.gpu.detail})"
+    )
+
+
+def _worker(probe: Probe) -> str:
+    machine = probe.snapshot(datetime.now(UTC))
+    choice = probe.choose(machine, installed_workers(), wait_s=LIMIT_S)
     check_job(choice.worker)
-    return f"{choice.worker}. {choice.reason}"
+    words = f"{choice.worker}. {choice.reason}"
+    if choice.torch.finding is TorchFinding.BROKEN:
+        raise MachineError(words)
+    return words
 
 
 def _go(_settings: Settings) -> str:

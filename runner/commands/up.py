@@ -15,12 +15,11 @@ from runner.bookkeeping import coming_fires
 from runner.commands.progress import ProgressLine
 from runner.commands.tables import console, when
 from runner.flow.runtime import Runtime
-from runner.guards.choice import choose_worker
 from runner.service import Service
 from runner.store import queue, schedules, triggers
 from runner.systemd import ServiceNotifier
-from runner.worker.jobs import installed_workers, torch_installed
-from schemas.automation import AUTO_WORKER, RunnerStatus
+from runner.worker.jobs import installed_workers
+from schemas.automation import RunnerStatus
 from schemas.errors import SettingsError
 from schemas.settings import get_config
 
@@ -108,9 +107,9 @@ def _introduce(service: Service, now: datetime) -> None:
     console.print(f"[bold]Ouroboros[/] serves [bold]{settings.home.absolute()}[/]")
     console.print(f"  history   {service.store.where}{_upgrade_told(service)}")
     console.print(f"  log       {service.log_path}")
-    gpu = service.probe.gpu.look()
-    choice = choose_worker(AUTO_WORKER, gpu, installed_workers(), torch_installed=torch_installed())
-    console.print(f"  hardware  {gpu.detail}")
+    machine = service.probe.snapshot(now)
+    choice = service.probe.choose(machine, installed_workers())
+    console.print(f"  hardware  {machine.gpu.detail}")
     console.print(f"  worker    {choice.worker}. {choice.reason}")
     _coming(service.runtime, now)
 

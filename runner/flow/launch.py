@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
 from runner.guards import rules
-from runner.guards.choice import WorkerChoice, choose_worker
+from runner.guards.choice import WorkerChoice
 from runner.guards.probe import Probe
 from runner.notify import compose
 from runner.store import decisions, heartbeat, history, queue, schedules
 from runner.store.history import ExecutionRecord
-from runner.worker.jobs import installed_workers, torch_installed
+from runner.worker.jobs import installed_workers
 from runner.worker.launch import Launcher
 from schemas.automation import OverlapPolicy, TriggerType
 from schemas.errors import WorkerError
@@ -113,13 +113,8 @@ class LaunchRuns:
         return not started and all(wait.code not in FOR_ALL for _, wait in refusals)
 
     def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
-        choice = choose_worker(
-            run.schedule.worker,
-            snapshot.gpu,
-            installed_workers(),
-            torch_installed=torch_installed(),
-            device=run.schedule.training_config.device,
-        )
+        device = run.schedule.training_config.device
+        choice = self._probe.choose(snapshot, installed_workers(), run.schedule.worker, device)
         wait = _pause(run, paused) or self._crowd(run, choice) or self._data(run, choice)
         if wait is not None:
             return Verdict(choice, wait)
@@ -132,6 +127,7 @@ class LaunchRuns:
             self._runtime.settings.guards,
             snapshot,
             needs_gpu=choice.needs_gpu and not in_the_way,
+            pending=choice.pending,
             emergency=run.trigger_type is TriggerType.EMERGENCY,
             previous=self._refused.get(run.occurrence_id),
             now=now,

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.guards.cgroup import CgroupLimits, read_limits
+from schemas.machine import Unmeasured
 
+_GRACE_S = 30.0
+"""A reading may be late by so much on a machine that is very busy, before it counts as missing."""
+_END_S = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +50,10 @@ class CpuMeter:
         self._stat = stat
         self._limits = limits
         self._readings: deque[_Reading] = deque()  # oldest first
+        self._problem = ""
+        """Why the last reading failed."""
+        self._due_at_s: float | None = None
+        """A figure is expected from then on; None: nothing reads."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="cpu-meter", daemon=True)
@@ -53,17 +61,20 @@ class CpuMeter:
     def use(self, window_s: float, interval_s: float) -> None:
         """Take another window and interval; after a longer window is set, the figure is None until it has passed."""
         with self._lock:
+            if window_s > self._window_s and self._due_at_s is not None:
+                self._due_at_s = time.monotonic() + window_s + _GRACE_S
             self._window_s, self._interval_s = window_s, min(interval_s, window_s)
 
     def start(self) -> None:
         """Read in the background from now on."""
+        self._due_at_s = time.monotonic() + self._window_s + _GRACE_S
         self._thread.start()
 
     def close(self) -> None:
         """Stop reading."""
         self._closed.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_END_S)  # a reading may hang
 
     def read(self, monotonic_s: float) -> None:
         """Take one reading.
@@ -79,12 +90,18 @@ class CpuMeter:
             while len(self._readings) > 2 and monotonic_s - self._readings[1].at_s >= self._window_s:
                 self._readings.popleft()
 
-    def percent(self) -> float | None:
-        """Mean use over the window, 100 is all CPUs we may use; None until a whole window has been seen."""
+    def percent(self, monotonic_s: float | None = None) -> float | None:
+        """Mean use over the window, 100 is all CPUs we may use; None until a whole window has been seen.
+
+        Args:
+            monotonic_s: the time, for a meter that reads by itself: where it has stopped doing so, the answer is None.
+        """
         with self._lock:
             if len(self._readings) < 2:
                 return None
             first, last = self._readings[0], self._readings[-1]
+        if monotonic_s is not None and monotonic_s - last.at_s > self._interval_s + _GRACE_S:
+            return None
         if last.at_s - first.at_s < self._window_s or last.all_ticks <= first.all_ticks:
             return None
         share = max(
@@ -93,12 +110,26 @@ class CpuMeter:
         # The kernel's idle counters may step back by a tick, and a quota may be overdrawn for a moment.
         return 100.0 * min(1.0, max(0.0, share))
 
+    def unmeasured(self, monotonic_s: float) -> Unmeasured | None:
+        """Why there is no figure where there should be one by now; None where all is well, or nothing reads."""
+        due_at_s = self._due_at_s
+        if due_at_s is None or monotonic_s < due_at_s or self.percent(monotonic_s) is not None:
+            return None
+        with self._lock:
+            last_s = self._readings[-1].at_s if self._readings else due_at_s
+        reason = self._problem or "the kernel's counters do not answer, or do not move"
+        return Unmeasured(figure="cpu", reason=reason, for_s=max(0.0, monotonic_s - max(due_at_s, last_s)))
+
     def _loop(self) -> None:
         while not self._closed.is_set():
             try:
                 self.read(time.monotonic())
-            except OSError:
-                _log.exception("Cannot read %s; CPU use stays unknown until it can be read", self._stat)
+            except Exception as error:  # noqa: BLE001 - whatever the counters hold: the figure is lost, never the thread
+                if not self._problem:
+                    _log.exception("Cannot read %s; CPU use stays unknown until it can be read", self._stat)
+                self._problem = f"{type(error).__name__}: {error}"[:300]
+            else:
+                self._problem = ""
             self._closed.wait(self._interval_s)
 
 

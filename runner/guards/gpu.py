@@ -16,7 +16,9 @@ _GIB = 1024.0**3
 _MIB = 1024.0**2
 _BUSY_PERCENT = 50.0
 """A GPU this much in use with no process that we can see works for somebody in another container."""
-_LIBRARY = "libnvidia-ml.so.1"
+_FULL_SHARE = 0.1
+"""A GPU with less of its memory free, and no process on it that we can see, is held by somebody elsewhere too."""
+LIBRARY = "libnvidia-ml.so.1"
 _NVIDIA_PCI = "0x10de"
 
 
@@ -58,7 +60,7 @@ def load_nvml() -> Any | None:
     The module is imported only then: it costs 14 MiB and 80 ms, and most machines of our users have no GPU.
     """
     try:
-        ctypes.CDLL(_LIBRARY)
+        ctypes.CDLL(LIBRARY)
     except OSError:
         return None
     import pynvml
@@ -71,14 +73,43 @@ class _Look:
     """One visible device as it stands."""
 
     name: str
-    free_gb: float
-    total_gb: float
+    free_gb: float | None
+    """None: it does not tell."""
+    total_gb: float | None
+    shares_memory: bool
+    """It has no memory of its own."""
     utilisation_percent: float | None
     others: int
+    ours: int
+
+    @property
+    def full(self) -> bool:
+        """Held by somebody whom we cannot see: another container, or a driver that lists no processes."""
+        if self.free_gb is None or self.total_gb is None or self.ours:
+            return False
+        return self.free_gb < _FULL_SHARE * self.total_gb
 
     @property
     def busy(self) -> bool:
-        return self.others > 0 or (self.utilisation_percent or 0.0) >= _BUSY_PERCENT
+        return self.others > 0 or (self.utilisation_percent or 0.0) >= _BUSY_PERCENT or self.full
+
+    @property
+    def why_busy(self) -> str:
+        """In words; "" when it is not."""
+        if self.others:
+            return f"{self.others} other process{'es' if self.others > 1 else ''} on it"
+        if self.full:
+            return "its memory is held by processes that we cannot see"
+        return f"{self.utilisation_percent:.0f} % in use by processes that we cannot see" if self.busy else ""
+
+    @property
+    def memory(self) -> str:
+        """In words."""
+        if self.shares_memory:
+            return "which shares the machine's memory"
+        if self.free_gb is None or self.total_gb is None:
+            return "which does not tell its memory"
+        return f"{self.free_gb:.1f} of {self.total_gb:.1f} GiB free"
 
 
 class NvmlProbe:
@@ -110,17 +141,25 @@ class NvmlProbe:
         nvml = self._nvml
         assert nvml is not None
         try:
-            devices, handles = self._devices(nvml)
+            devices, handles, lost = self._devices(nvml)
             value = self._environment.get(VARIABLE)
             visible = visible_devices(devices, value)
-            if not devices:
+            if not devices and not lost:
                 return GpuState(finding=GpuFinding.ABSENT, detail="the NVIDIA driver is loaded, but finds no GPU")
-            if not visible:
+            if devices and not visible and not lost:
                 return _hidden(value, len(devices))
-            return _state([self._inspect(nvml, handles, item, own_pids) for item in visible])
+            looks = []
+            for item in visible:
+                try:
+                    looks.append(self._inspect(nvml, handles, item, own_pids))
+                except nvml.NVMLError as error:
+                    lost.append(f"GPU {item.device.index}: {error}")
         except nvml.NVMLError as error:
+            lost, looks = [str(error)], []
+        if not looks:
             self._close()  # a lost GPU or a driver replaced under us: begin anew at the next look
-            return _broken(f"the NVIDIA driver fails at a look at its GPUs ({error})", "Restart the machine")
+            return _broken(f"the NVIDIA driver fails at a look at its GPUs ({'; '.join(lost)})", "Restart the machine")
+        return _state(looks, lost)
 
     def use_of(self, pids: set[int]) -> GpuUse | None:
         """What these processes hold; None when nothing, or when it cannot be told.
@@ -134,17 +173,21 @@ class NvmlProbe:
         assert nvml is not None
         memory, utilisations, found = 0.0, [], False
         try:
-            for index in range(nvml.nvmlDeviceGetCount()):
+            count = nvml.nvmlDeviceGetCount()
+        except nvml.NVMLError as error:
+            _log.warning("Cannot sample the GPU use of a run: %s", error)
+            self._close()
+            return None
+        for index in range(count):
+            try:
                 handle = nvml.nvmlDeviceGetHandleByIndex(index)
                 mine = [item for item in _processes(nvml, handle) if item.pid in pids]
                 if mine:
                     found = True
                     memory += sum(item.usedGpuMemory or 0 for item in mine) / _MIB
                     utilisations.append(_utilisation(nvml, handle))
-        except nvml.NVMLError as error:
-            _log.warning("Cannot sample the GPU use of a run: %s", error)
-            self._close()
-            return None
+            except nvml.NVMLError as error:  # a lost GPU: the others still tell
+                _log.debug("Cannot sample the use of GPU %s: %s", index, error)
         known = [value for value in utilisations if value is not None]
         mean = sum(known) / len(known) if known else None
         return GpuUse(memory_mb=memory, utilisation_percent=mean) if found else None
@@ -155,10 +198,7 @@ class NvmlProbe:
             return None
         nvml, traces = self._load(), self._traces()
         if nvml is None:
-            if traces:
-                signs = ", ".join(traces)
-                return _broken(f"{signs} is there, but {_LIBRARY} is not", "Install the driver's user-space part")
-            return GpuState(finding=GpuFinding.ABSENT, detail="this machine has no NVIDIA GPU")
+            return without_library(traces)
         try:
             nvml.nvmlInit()
         except nvml.NVMLError as error:
@@ -174,27 +214,49 @@ class NvmlProbe:
             except nvml.NVMLError as error:
                 _log.debug("NVML does not shut down: %s", error)
 
-    def _devices(self, nvml: Any) -> tuple[list[Device], dict[str, Any]]:
-        devices, handles = [], {}
+    def _devices(self, nvml: Any) -> tuple[list[Device], dict[str, Any], list[str]]:
+        """Those that answer, a handle for each UUID, and in words those that do not."""
+        devices, handles, lost = [], {}, []
         for index in range(nvml.nvmlDeviceGetCount()):
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            uuid = nvml.nvmlDeviceGetUUID(handle)
-            slices = {nvml.nvmlDeviceGetUUID(item): item for item in _slices(nvml, handle)}
+            try:
+                handle = nvml.nvmlDeviceGetHandleByIndex(index)
+                uuid = nvml.nvmlDeviceGetUUID(handle)
+                slices = {nvml.nvmlDeviceGetUUID(item): item for item in _slices(nvml, handle)}
+            except nvml.NVMLError as error:
+                lost.append(f"GPU {index}: {error}")
+                continue
             handles.update({uuid: handle, **slices})
             devices.append(Device(index=index, uuid=uuid, mig_uuids=tuple(slices)))
-        return devices, handles
+        return devices, handles, lost
 
     def _inspect(self, nvml: Any, handles: dict[str, Any], item: Visible, own_pids: Collection[int]) -> _Look:
         handle = handles[item.mig_uuid or item.device.uuid]
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        others = [process for process in _processes(nvml, handle) if process.pid not in own_pids]
+        try:
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            shared = memory.total == 0
+        except nvml.NVMLError_NotSupported:  # GB10, Jetson
+            memory, shared = None, True
+        except (nvml.NVMLError_FunctionNotFound, nvml.NVMLError_NoPermission):
+            memory, shared = None, False
+        processes = _processes(nvml, handle)
+        others = [process for process in processes if process.pid not in own_pids]
         return _Look(
-            name=nvml.nvmlDeviceGetName(handle),
-            free_gb=memory.free / _GIB,
-            total_gb=memory.total / _GIB,
+            name=_figure(nvml, nvml.nvmlDeviceGetName, handle) or f"GPU {item.device.index}",
+            free_gb=memory.free / _GIB if memory and not shared else None,
+            total_gb=memory.total / _GIB if memory and not shared else None,
+            shares_memory=shared,
             utilisation_percent=_utilisation(nvml, handle),
             others=len(others),
+            ours=len(processes) - len(others),
         )
+
+
+def without_library(traces: list[str]) -> GpuState:
+    """What it means that the driver's library is not there."""
+    if traces:
+        signs = ", ".join(traces)
+        return _broken(f"{signs} is there, but {LIBRARY} is not", "Install the driver's user-space part")
+    return GpuState(finding=GpuFinding.ABSENT, detail="this machine has no NVIDIA GPU")
 
 
 def _no_start(nvml: Any, error: Exception, traces: list[str]) -> GpuState:
@@ -227,34 +289,36 @@ def _slices(nvml: Any, handle: Any) -> list[Any]:
     return found
 
 
-def _processes(nvml: Any, handle: Any) -> list[Any]:
+def _figure(nvml: Any, ask: Callable[[Any], Any], handle: Any) -> Any | None:
+    """What a device says of itself; None where it, or its driver, or our rights, do not allow the question."""
     try:
-        return list(nvml.nvmlDeviceGetComputeRunningProcesses(handle))
-    except nvml.NVMLError_NotSupported:
-        return []
-
-
-def _utilisation(nvml: Any, handle: Any) -> float | None:
-    try:
-        return float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    except nvml.NVMLError_NotSupported:  # a MIG slice, or an old device
+        return ask(handle)
+    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound, nvml.NVMLError_NoPermission):
         return None
 
 
-def _state(looks: list[_Look]) -> GpuState:
-    best = max(looks, key=lambda look: (not look.busy, look.free_gb))
-    words = f"{best.name}, {best.free_gb:.1f} of {best.total_gb:.1f} GiB free"
+def _processes(nvml: Any, handle: Any) -> list[Any]:
+    return list(_figure(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle) or [])
+
+
+def _utilisation(nvml: Any, handle: Any) -> float | None:
+    rates = _figure(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)  # None: a MIG slice, or an old device
+    return None if rates is None else float(rates.gpu)
+
+
+def _state(looks: list[_Look], lost: list[str]) -> GpuState:
+    best = max(looks, key=lambda look: (not look.busy, look.free_gb or 0.0))
+    words = [f"{best.name}, {best.memory}"]
     if len(looks) > 1:
-        words += f", the best of {len(looks)}"
-    if best.busy and best.others:
-        words += f", {best.others} other process{'es' if best.others > 1 else ''} on it"
-    elif best.busy:
-        words += f", {best.utilisation_percent:.0f} % in use by processes that we cannot see"
+        words.append(f"the best of {len(looks)}")
+    words += [best.why_busy] if best.busy else []
+    words += [f"{len(lost)} lost ({'; '.join(lost)})"] if lost else []
     return GpuState(
         finding=GpuFinding.BUSY if best.busy else GpuFinding.USABLE,
-        detail=words,
+        detail=", ".join(words),
         free_memory_gb=best.free_gb,
         total_memory_gb=best.total_gb,
+        shares_memory=best.shares_memory,
         utilisation_percent=best.utilisation_percent,
         other_processes=best.others,
     )

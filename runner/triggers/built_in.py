@@ -95,6 +95,8 @@ def _shortage(wanted: ResourceParameters, machine: ResourceSnapshot | None) -> s
     """What is short, in words; empty if nothing is."""
     if machine is None or machine.cpu_usage_percent is None:
         return "the machine has not been measured long enough"
+    if machine.free_memory_gb is None or machine.free_disk_gb is None:
+        return f"not measured: {', '.join(f'{item.figure} ({item.reason})' for item in machine.unmeasured)}"
     if machine.free_memory_gb < wanted.min_free_memory_gb:
         return f"{machine.free_memory_gb:.1f} GB of memory free, {wanted.min_free_memory_gb:g} wanted"
     if machine.free_disk_gb < wanted.min_free_disk_gb:

@@ -2,7 +2,6 @@
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 
 from schemas.errors import BadInputError
 from schemas.execution import Job
@@ -21,11 +20,6 @@ def _offered() -> dict[str, EntryPoint]:
 def installed_workers() -> frozenset[str]:
     """Names of the jobs that are installed; nothing of them is imported. Looked up once for a process."""
     return frozenset(_offered())
-
-
-def torch_installed() -> bool:
-    """Whether torch could be imported; it is not."""
-    return find_spec("torch") is not None
 
 
 def is_dotted(worker: str) -> bool:

@@ -11,9 +11,17 @@ from schemas.machine import GpuFinding
 GIB = 1024**3
 
 
-def card(name="Card", free=20, total=24, use=3, pids=(), uuid="GPU-0", slices=(), **extra):
+def card(name="Card", free=20, total=24, use=3, pids=(), uuid="GPU-0", slices=(), memory_error=0, lost=0):
     return SimpleNamespace(
-        name=name, free=free * GIB, total=total * GIB, use=use, pids=pids, uuid=uuid, slices=slices, **extra
+        name=name,
+        free=free * GIB,
+        total=total * GIB,
+        use=use,
+        pids=pids,
+        uuid=uuid,
+        slices=slices,
+        memory_error=memory_error,
+        lost=lost,
     )
 
 
@@ -48,12 +56,16 @@ class FakeNvml:
         return self.cards[index]
 
     def nvmlDeviceGetUUID(self, handle):
+        if handle.lost:
+            raise pynvml.NVMLError(handle.lost)
         return handle.uuid
 
     def nvmlDeviceGetName(self, handle):
         return handle.name
 
     def nvmlDeviceGetMemoryInfo(self, handle):
+        if handle.memory_error:
+            raise pynvml.NVMLError(handle.memory_error)
         return SimpleNamespace(free=handle.free, total=handle.total)
 
     def nvmlDeviceGetUtilizationRates(self, handle):
@@ -157,12 +169,65 @@ def test_only_visible_devices_count():
         (card(use=20), GpuFinding.USABLE, "Card"),
         (card(use=None), GpuFinding.USABLE, "Card"),
         (card(pids=[5]), GpuFinding.USABLE, "Card"),
+        (card(free=0), GpuFinding.BUSY, "its memory is held by processes that we cannot see"),
+        (card(free=0, pids=[5]), GpuFinding.USABLE, "Card"),
+        (card(free=3), GpuFinding.USABLE, "3.0 of 24.0 GiB free"),
     ],
 )
 def test_busy(one, finding, words):
     state = probe(FakeNvml([one])).look(own_pids=[5])
     assert state.finding is finding
     assert words in state.detail
+
+
+def test_a_gpu_that_shares_the_machine_s_memory_is_usable():
+    one = card("NVIDIA GB10", memory_error=pynvml.NVML_ERROR_NOT_SUPPORTED)
+    state = probe(FakeNvml([one])).look()
+    assert (state.finding, state.shares_memory, state.free_memory_gb) == (GpuFinding.USABLE, True, None)
+    assert state.detail == "NVIDIA GB10, which shares the machine's memory"
+
+
+def test_a_gpu_that_tells_nothing_of_its_memory_is_usable():
+    one = card(memory_error=pynvml.NVML_ERROR_NO_PERMISSION)
+    state = probe(FakeNvml([one])).look()
+    assert (state.finding, state.shares_memory, state.free_memory_gb) == (GpuFinding.USABLE, False, None)
+
+
+@pytest.mark.parametrize("error", [pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_UNKNOWN])
+@pytest.mark.parametrize("where", ["lost", "memory_error"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_one_lost_gpu_of_two_leaves_the_other(number, where, error):
+    cards = [card("Good", uuid="GPU-0"), card("Good", uuid="GPU-1")]
+    setattr(cards[number], where, error)
+    nvml = FakeNvml(cards)
+    looking = probe(nvml)
+    for _ in range(2):
+        state = looking.look()
+        assert state.finding is GpuFinding.USABLE
+        assert state.detail.startswith(f"Good, 20.0 of 24.0 GiB free, 1 lost (GPU {number}: "), state.detail
+    assert nvml.starts == 1
+    setattr(cards[1 - number], where, error)
+    state = looking.look()
+    assert state.finding is GpuFinding.DRIVER_BROKEN
+    assert "GPU 0: " in state.detail
+    assert "GPU 1: " in state.detail
+
+
+def test_a_lost_gpu_that_alone_is_visible_is_not_called_hidden():
+    cards = [card(lost=pynvml.NVML_ERROR_GPU_IS_LOST), card(uuid="GPU-1")]
+    state = probe(FakeNvml(cards), environment={"CUDA_VISIBLE_DEVICES": "0"}).look()
+    assert state.finding is GpuFinding.DRIVER_BROKEN
+
+
+def test_the_use_of_a_run_is_told_beside_a_lost_gpu():
+    cards = [card(lost=pynvml.NVML_ERROR_GPU_IS_LOST), card(pids=[1], use=40, uuid="GPU-1")]
+    nvml = FakeNvml(cards)
+    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: (
+        FakeNvml.nvmlDeviceGetComputeRunningProcesses(nvml, handle)
+        if not handle.lost
+        else (_ for _ in ()).throw(pynvml.NVMLError(handle.lost))
+    )
+    assert probe(nvml).use_of({1}).memory_mb == 512.0
 
 
 def test_a_free_gpu_beside_a_busy_one_is_usable():

@@ -15,6 +15,7 @@ from schemas.machine import (
     GuardSettings,
     ResourceRequirements,
     ResourceSnapshot,
+    Unmeasured,
 )
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -44,12 +45,13 @@ def machine(**changes):
     return ResourceSnapshot(**{**figures, **changes})
 
 
-def ask(snapshot=None, *, needs=NEEDS, settings=SETTINGS, needs_gpu=True, emergency=False, previous=None):
+def ask(snapshot=None, *, needs=NEEDS, settings=SETTINGS, needs_gpu=True, emergency=False, previous=None, pending=""):
     return decide(
         needs,
         settings,
         snapshot or machine(),
         needs_gpu=needs_gpu,
+        pending=pending,
         emergency=emergency,
         previous=previous,
         now=NOW,
@@ -101,6 +103,64 @@ def test_each_guard_refuses_with_its_figure_and_limit(changes, code, figures):
 )
 def test_at_the_limit_or_unknown_nothing_is_refused(changes):
     assert ask(machine(**changes)).allowed
+
+
+FIGURES = {
+    "disk": "free_disk_gb",
+    "memory": "free_memory_gb",
+    "battery": "battery_percent",
+    "temperature": "hottest_celsius",
+    "load": "load_per_core",
+    "cpu": "cpu_usage_percent",
+}
+NOBODY_ASKS = (
+    ResourceRequirements(min_free_memory_gb=0, min_free_disk_gb=0, max_cpu_usage_percent=100),
+    GuardSettings(),
+)
+
+
+def blind(figure, for_s):
+    missing = (Unmeasured(figure=figure, reason="OSError: it is gone", for_s=for_s),)
+    return machine(**{FIGURES[figure]: None, "unmeasured": missing})
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_that_cannot_be_measured_is_waited_for_a_while_and_then_done_without(figure):
+    waits = ask(blind(figure, 119.0))
+    assert (waits.allowed, waits.code) == (False, "thermal" if figure == "temperature" else figure)
+    assert "cannot be measured: OSError: it is gone. The run waits for it at most 120 s." in waits.reason
+    goes = ask(blind(figure, 120.0))
+    assert (goes.allowed, goes.reason) == (
+        True,
+        f"All guards allow it; not measured: {figure} (OSError: it is gone).",
+    )
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_that_nobody_asks_for_blocks_nothing(figure):
+    needs, settings = NOBODY_ASKS
+    assert ask(blind(figure, 0.0), needs=needs, settings=settings).allowed
+
+
+def test_who_sets_no_limit_of_the_cpu_does_not_wait_for_its_first_window():
+    needs, settings = NOBODY_ASKS
+    assert ask(machine(cpu_usage_percent=None), needs=needs, settings=settings).allowed
+
+
+def test_a_silent_driver_is_waited_for_a_while():
+    silent = GpuState(finding=GpuFinding.SILENT, detail="the driver is silent", silent_s=119.0)
+    waits = ask(machine(gpu=silent), pending="the driver is silent", needs_gpu=False)
+    assert (waits.code, waits.reason) == ("pending", "The driver is silent. The run waits for it at most 120 s.")
+    later = silent.model_copy(update={"silent_s": 120.0})
+    assert ask(machine(gpu=later), pending="the driver is silent", needs_gpu=False).allowed
+    assert ask(machine(gpu=silent), needs_gpu=False).allowed
+
+
+def test_a_gpu_that_shares_the_machine_s_memory_is_judged_by_it():
+    shared = GpuState(finding=GpuFinding.USABLE, detail="GB10", shares_memory=True)
+    assert ask(machine(gpu=shared)).allowed
+    decision = ask(machine(gpu=shared, free_memory_gb=7.0))
+    assert (decision.code, "7.0 GiB of the memory that the GPU shares" in decision.reason) == ("gpu_memory", True)
 
 
 def test_the_first_guard_of_the_order_speaks():

@@ -1,0 +1,55 @@
+"""Free disk of every folder that is written to, links followed."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The fullest of the file systems looked at."""
+
+    free_bytes: int
+    folder: Path
+    """On that file system: where a link leads to, not the link."""
+
+
+class Disks:
+    """Looks at the file systems of `folders`, each once.
+
+    A folder that is not there yet is judged by where it would be made; a link that leads nowhere yet, by its target.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = tuple(folders)
+        self.at = ""
+        """The folder that is looked at now, for a look that does not come back."""
+
+    def fullest(self) -> Disk:
+        """The one with the least free space for us.
+
+        Raises:
+            OSError: one of them cannot be looked at.
+        """
+        seen: dict[int, Disk] = {}
+        for folder in self.folders:
+            self.at = str(folder)
+            place = _existing(folder)
+            device = _device(place)
+            if device not in seen:
+                figures = os.statvfs(place)
+                seen[device] = Disk(figures.f_bavail * figures.f_frsize, place)
+        self.at = ""
+        return min(seen.values(), key=lambda disk: disk.free_bytes)
+
+
+def _existing(folder: Path) -> Path:
+    place = folder.resolve()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
+def _device(place: Path) -> int:
+    return place.stat().st_dev
