@@ -19,6 +19,7 @@ from typing import Self
 import psutil
 
 from pipeline.referee.endpoint import unix_url
+from pipeline.referee.port_in_file import PortInFile, ports_in_use
 from pipeline.referee.protocol import read_identity
 from schemas.errors import SnakeError
 
@@ -33,6 +34,8 @@ START_DEADLINE_S = 20.0
 STOP_GRACE_S = 1.0
 """Between TERM and KILL."""
 POLL_S = 0.01
+ELSEWHERE_S = 1.0
+"""So long a snake may listen on other ports before it opens the one it was told: a profiler's may come first."""
 LOG_LINES = 15
 _NOT_IN_PRODUCTION = {"OUROBOROS_GAMES_DIR": ""}
 """A snake server that is told so appends its games to the production games; the games of a match are none."""
@@ -48,6 +51,9 @@ class SnakeCommand:
     port_variable: str = "PORT"
     environment: Mapping[str, str] = field(default_factory=dict)
     """On top of this process's own, less where production games are kept."""
+    settings_file: Path | None = None
+    """The snake's own copy of its settings: where it listens on a port that stands there and not on ours, that number
+    is changed to ours."""
 
 
 class SnakeProcess:
@@ -80,6 +86,7 @@ class SnakeProcess:
         self._stop = stop
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._port_in_file = PortInFile(command.settings_file)
         self._socket = Path(tempfile.gettempdir()) / f"ouroboros-{secrets.token_hex(8)}.sock"
 
     @property
@@ -99,7 +106,8 @@ class SnakeProcess:
         """Start it on a free port and wait until it answers.
 
         The port is only known to be free a moment before the snake binds it; should another process take it in
-        between, the snake is started again on another one.
+        between, the snake is started again on another one. A snake that listens elsewhere is started again with its
+        settings file changed (see `SnakeCommand.settings_file`), else taken where it listens.
 
         Raises:
             SnakeError: it cannot be started, ends, hangs, or answers no JSON; with the last lines of its log.
@@ -184,6 +192,7 @@ class SnakeProcess:
             places[SOCKET_VARIABLE] = str(self._socket)
         environment = {**os.environ, **_NOT_IN_PRODUCTION, **command.environment, **places}
         try:
+            self._port_in_file.put(self.port)
             with self.log.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = subprocess.Popen(
@@ -204,18 +213,26 @@ class SnakeProcess:
             ) from error
 
     def _wait_until_answering(self) -> bool:
-        """Return True once it answers; False where its port was taken by somebody else."""
+        """Return True once it answers; False where it has to be started again: its port was taken, or moved."""
         deadline = monotonic() + self._start_deadline_s
+        elsewhere_s = 0.0
         while monotonic() < deadline:
             assert self._process is not None
             code = self._process.poll()
             if code is not None:
-                if code != 127 and self._port_was_taken():
+                if code != 127 and (self._moved(ports_in_use(self.log_tail())) or self._port_was_taken()):
                     return False
                 raise self._error(f"ended at once with exit code {code}", "Mend what its log says.")
             if self._stop is not None and self._stop():
                 raise self._error("was not waited for: a stop was asked for", "Start again when it suits.")
-            if self._listens():
+            ports = self._listening_ports()
+            if self.port in ports:
+                return self._answers(deadline)
+            if self._moved(ports):
+                return False
+            elsewhere_s += POLL_S if ports else 0.0
+            if elsewhere_s > ELSEWHERE_S:
+                self.port = min(ports)
                 return self._answers(deadline)
             sleep(POLL_S)
         raise self._error(
@@ -223,14 +240,18 @@ class SnakeProcess:
             f"It must listen on the port in ${self._command.port_variable}; see its log.",
         )
 
-    def _listens(self) -> bool:
-        """Whether a process of the snake's own has a listening socket on the port: another's would not do."""
+    def _listening_ports(self) -> set[int]:
+        """The ports on which a process of the snake's own has a listening socket: another's would not do."""
+        ports: set[int] = set()
         for pid in self.pids():
             with contextlib.suppress(psutil.Error):
-                for connection in psutil.Process(pid).net_connections("tcp"):
-                    if connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port:
-                        return True
-        return False
+                connections = psutil.Process(pid).net_connections("tcp")
+                ports |= {there.laddr.port for there in connections if there.status == psutil.CONN_LISTEN}
+        return ports
+
+    def _moved(self, ports: set[int]) -> bool:
+        """Whether one of these ports stands in the settings file, so that the next start changes it."""
+        return any(self._port_in_file.found(port) for port in ports)
 
     def _answers(self, deadline: float) -> bool:
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=max(deadline - monotonic(), 0.1))

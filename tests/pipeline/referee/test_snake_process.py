@@ -1,5 +1,6 @@
 """Snakes as real child processes: started, refused, stopped, and never left behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from pipeline.referee import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.referee.endpoint import parse_endpoint
+from pipeline.referee.port_in_file import ports_in_use
 from pipeline.referee.snake_process import _is_free
 from schemas.errors import SnakeError
 
@@ -35,8 +37,17 @@ if "--socket" in sys.argv:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(os.environ["OUROBOROS_SOCKET"])
     listener.listen()
+if "--file" in sys.argv:
+    text = open(sys.argv[-1]).read()
+    os.environ["OWN"] = text.split("port:")[1].split()[0]
 port = int(sys.argv[1] if sys.argv[1].isdigit() else os.environ[sys.argv[1]])
-http.server.HTTPServer(("127.0.0.1", port), Snake).serve_forever()
+try:
+    server = http.server.HTTPServer(("127.0.0.1", port), Snake)
+except OSError as error:
+    if "--file" not in sys.argv:
+        raise
+    sys.exit("listen tcp 127.0.0.1:%d: bind: %s" % (port, os.strerror(error.errno)))  # as Go says it
+server.serve_forever()
 """
 
 
@@ -251,3 +262,63 @@ def test_a_socket_whose_path_would_be_too_long_is_not_asked_for(log, tmp_path, m
     with SnakeProcess("far", command("PORT"), log) as snake:
         environment = psutil.Process(snake.pids()[0]).environ()
     assert "OUROBOROS_SOCKET" not in environment
+
+
+def own_port(settings, port):
+    settings.write_text(
+        f"# port 1, and {port} in a comment\nserver:\n  port: {port}  # {port}\nweights: {{a: 1{port}}}\n"
+    )
+    argv = (sys.executable, "-c", SERVER, "OWN", "--file", str(settings))
+    return SnakeCommand(argv, settings_file=settings)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_port_that_stands_in_the_snakes_settings_is_changed_there(tmp_path, taken):
+    """Two copies of one snake run at once, even while its own port is in use (by the one in production, maybe)."""
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        if taken:
+            production = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            assert production.getsockname()[1] == port
+        snakes = []
+        for name in ("a", "b"):
+            command = own_port(tmp_path / f"{name}.yaml", port)
+            snakes.append(stack.enter_context(SnakeProcess(name, command, tmp_path / f"{name}.log")))
+        assert len({port, *(snake.port for snake in snakes)}) == 3
+        for snake, name in zip(snakes, ("a", "b"), strict=True):
+            assert said_by(snake) == {}
+            text = (tmp_path / f"{name}.yaml").read_text()
+            assert text == (
+                f"# port 1, and {port} in a comment\nserver:\n  port: {snake.port}  # {port}\nweights: {{a: 1{port}}}\n"
+            )
+
+
+def test_a_fixed_port_that_stands_nowhere_is_taken_as_it_is(tmp_path):
+    port = free_port()
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("weights: 1\n")
+    fixed = SnakeCommand((sys.executable, "-c", SERVER, str(port)), settings_file=settings)
+    with SnakeProcess("fixed", fixed, tmp_path / "log") as snake:
+        assert snake.port == port
+        assert said_by(snake) == {}
+    assert settings.read_text() == "weights: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "ports"),
+    [
+        ("panic: listen tcp :8080: bind: address already in use", {8080}),
+        ("2026/01/02 03:04:05 listen tcp 127.0.0.1:8127: bind: address already in use", {8127}),
+        ("OSError: [Errno 98] Address already in use", {98}),
+        ("listen tcp :80800: no such host", set()),
+    ],
+)
+def test_the_port_that_a_snake_could_not_have_is_read_from_its_words(words, ports):
+    assert ports <= ports_in_use(words)
+    assert bool(ports) == bool(ports_in_use(words))
