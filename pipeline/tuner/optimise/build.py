@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.tuner.optimise import Optimiser, Problem
+from pipeline.tuner.optimise.auto import Auto
+from pipeline.tuner.optimise.momentum import MomentumSearch
+from pipeline.tuner.optimise.optuna_search import CmaEs, GaussianProcess, Nsga2, Tpe
+from pipeline.tuner.optimise.racing import Raced
 from pipeline.tuner.optimise.random_search import RandomSearch
-from pipeline.tuner.optimise.spsa import Spsa
 from schemas.errors import SettingsError
 
 
@@ -20,7 +23,13 @@ class Strategy:
 
 
 SHIPPED: dict[str, Strategy] = {
-    "spsa": Strategy(Spsa, Spsa.restore),
+    "spsa": Strategy(Raced, Raced.restore),
+    "cma_es": Strategy(CmaEs, CmaEs.restore),
+    "tpe": Strategy(Tpe, Tpe.restore),
+    "gp": Strategy(GaussianProcess, GaussianProcess.restore),
+    "nsga2": Strategy(Nsga2, Nsga2.restore),
+    "auto": Strategy(Auto, Auto.restore),
+    "momentum": Strategy(MomentumSearch, MomentumSearch.restore),
     "random": Strategy(RandomSearch, RandomSearch.restore),
 }
 _MEMBERS = ("ask", "tell", "candidate", "judged", "state", "restore")

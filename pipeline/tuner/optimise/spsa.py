@@ -32,20 +32,20 @@ from pipeline.tuner.optimise.reach import ReachProbe
 from pipeline.tuner.optimise.snapshot import chance, pack, point_of, unpack
 
 KIND = "spsa"
-PAIRS = 8
-"""Seeds of one question."""
+PAIRS = 4
+"""Seeds of one question: many directions with few games each beat few directions with many."""
 SCORE_PER_ELO = log(10) / 1600
 """Expected score of a game, per Elo, near a tie."""
-PROBE_BUNDLE, PROBE_EVERY = 4, 16
+PROBE_BUNDLE, PROBE_EVERY = 8, 16
 """Questions that only probe: so many at first, and one in so many later."""
 FIRST_NOISE_ELO = 60.0
 MOST_RATE = 0.8
-RATE_FALLS_AFTER, RATE_POWER = 150.0, 0.7
+RATE_FALLS_AFTER, RATE_POWER = 300.0, 0.7
 """The rate is first * (1 + answers / after) ** -power."""
 AVERAGE_POWER = 3.0
-FIRST_BLOCK, BLOCK_GROWTH, LARGEST_BLOCK = 20, 1.25, 400
+FIRST_BLOCK, BLOCK_GROWTH, LARGEST_BLOCK = 40, 1.25, 800
 """Answers between two checks."""
-LEAST_CHECK_PAIRS, CHECK_SHARE = 16, 0.25
+LEAST_CHECK_PAIRS, CHECK_SHARE = 16, 0.125
 """Pairs of a check, and per answer of the block."""
 CHECK_PATIENCE = 64
 """A check that has not been answered when so many other answers have come is asked again."""
@@ -163,6 +163,9 @@ class Spsa:
         self._candidate = None
         if promoted:
             self._champion = np.array(point, dtype=np.float64)
+            self._point, self._mean = (
+                np.where(self._moving > 0, here, self._champion) for here in (self._point, self._mean)
+            )
             self._eased = min(1.0, 2 * self._eased)
         elif gain <= -CLEAR_LOSS:
             self._start_again()

@@ -1,0 +1,138 @@
+"""Optuna's side of a search: its samplers, and its trials as plain data and back.
+
+Optuna takes most of a second to import, so it is imported where a search begins.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.tuner.optimise import Point, Problem
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+WIDTH = 0.75
+"""Share of a weight's size about the start within which is searched."""
+FIRST_SIGMA = 0.2
+"""CMA-ES begins with this spread, as a share of a weight's size."""
+_KEPT_MODELS = 3
+"""CMA-ES writes its whole model to one trial of each generation and reads the latest: earlier ones are not kept."""
+_MODEL = "cma:optimizer"
+
+
+class OptunaTrials:
+    """One study in memory.
+
+    Args:
+        sampler: cma_es, tpe, gp or nsga2.
+    """
+
+    def __init__(self, problem: Problem, sampler: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._problem, self._sampler = problem, sampler
+        self._distributions = _distributions(problem)
+        self.study: Study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def ask(self) -> tuple[int, Point]:
+        """The number of a new trial and its point."""
+        self.study.sampler = _sampler(self._sampler, self._problem, len(self.study.get_trials(deepcopy=False)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's, on methods that it calls experimental
+            trial = self.study.ask(self._distributions)
+        return trial.number, self.point(trial.params)
+
+    def point(self, params: Mapping[str, Any]) -> Point:
+        """A trial's parameters as a point."""
+        values = np.array(self._problem.start, dtype=np.float64)
+        for name, value in params.items():
+            place = int(name)
+            levels = self._problem.levels[place]
+            values[place] = value / (levels - 1) if levels else value
+        return values
+
+    def tell(self, trial: int, value: float | None) -> None:
+        """End a trial; None: it failed."""
+        from optuna.trial import TrialState
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if value is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+            else:
+                self.study.tell(trial, value)
+
+    def completed(self, latest: int) -> tuple[list[Point], list[float]]:
+        """Points and values of the latest trials that have one."""
+        done = [trial for trial in self.study.get_trials(deepcopy=False) if trial.value is not None][-latest:]
+        return [self.point(trial.params) for trial in done], [float(trial.value or 0.0) for trial in done]
+
+    def dump(self) -> dict[str, Any]:
+        """All trials as plain data."""
+        trials = self.study.get_trials(deepcopy=False)
+        models = [trial.number for trial in trials if any(key.startswith(_MODEL) for key in trial.system_attrs)]
+        kept = set(models[-_KEPT_MODELS:])
+        return {
+            "trials": [_plain(trial, trial.number in kept) for trial in trials],
+            "study": dict(self.study._storage.get_study_system_attrs(self.study._study_id)),
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Take the trials of `dump` into a study that has none."""
+        from optuna.trial import TrialState, create_trial
+
+        for entry in dumped["trials"]:
+            state = TrialState[entry["state"]]
+            trial = create_trial(
+                state=state,
+                value=entry["value"],
+                params=entry["params"],
+                distributions=self._distributions,
+                system_attrs=entry["attributes"],
+            )
+            self.study.add_trial(trial)
+        for key, value in dumped["study"].items():
+            self.study._storage.set_study_system_attr(self.study._study_id, key, value)
+
+
+def _plain(trial: "FrozenTrial", with_model: bool) -> dict[str, Any]:
+    attributes = {key: value for key, value in trial.system_attrs.items() if with_model or not key.startswith(_MODEL)}
+    return {"state": trial.state.name, "value": trial.value, "params": trial.params, "attributes": attributes}
+
+
+def _distributions(problem: Problem) -> "dict[str, BaseDistribution]":
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    found: dict[str, BaseDistribution] = {}
+    for place, (start, levels, scale) in enumerate(zip(problem.start, problem.levels, problem.scale, strict=True)):
+        if levels:
+            found[f"{place:04d}"] = IntDistribution(0, levels - 1)
+        else:
+            found[f"{place:04d}"] = FloatDistribution(max(0.0, start - WIDTH * scale), min(1.0, start + WIDTH * scale))
+    return found
+
+
+def _sampler(name: str, problem: Problem, trial: int) -> "BaseSampler":
+    from optuna.samplers import CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
+
+    seed = int(np.random.default_rng((problem.seed, 2, trial)).integers(2**31))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if name == "tpe":
+            return TPESampler(seed=seed)
+        if name == "gp":
+            return GPSampler(seed=seed)
+        if name == "nsga2":
+            return NSGAIISampler(seed=seed, population_size=32)
+        start = {f"{place:04d}": value for place, value in enumerate(problem.start)}
+        for place, levels in enumerate(problem.levels):
+            if levels:
+                start[f"{place:04d}"] = round(problem.start[place] * (levels - 1))
+        return CmaEsSampler(x0=start, sigma0=FIRST_SIGMA / (2 * WIDTH), seed=seed, lr_adapt=True)
