@@ -10,7 +10,7 @@ from pydantic import Field
 
 from schemas.automation import TrainingSchedule, TriggerType
 from schemas.frozen import Frozen
-from schemas.model import PipelineState
+from schemas.model import PipelineState, PipelineStatus
 from schemas.outside_text import ErrorText, LineText, NameText, ReasonText, TraceText
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
@@ -86,6 +86,8 @@ class RunResult(Frozen):
     failure: RunFailure | None = None
     stagnated: bool = False
     """The run went on without an improvement for so long that a person should know."""
+    added: str = ""
+    """What this run itself added, in a sentence; empty: its worker does not say."""
 
 
 class ResourceUsage(Frozen):
@@ -119,8 +121,15 @@ class ExecutionResult(Frozen):
     usage: ResourceUsage = Field(default_factory=ResourceUsage)
     failure: RunFailure | None = None
     will_retry_at: datetime | None = None
+    added: ReasonText = ""
+    """What this run itself added, in a sentence; empty: its worker does not say."""
     run_dir: Path
     log_tail: list[LineText] = Field(default_factory=list)
+
+    @property
+    def nothing_left(self) -> bool:
+        """It found nothing left to do, and `added` says why and what to change."""
+        return self.success and self.state.status is PipelineStatus.IDLE and self.state.total_games_processed == 0
 
     @property
     def error_message(self) -> str | None:

@@ -26,6 +26,7 @@ from schemas.automation import TrainingSchedule
 from schemas.errors import OuroborosError
 from schemas.execution import Decision, DecisionKind, ExecutionResult
 from schemas.model import PipelineState
+from schemas.outside_text import REASON_LIMIT, passage
 
 PROGRESS_INTERVAL_S = 5.0
 """The history takes a run's state this often; the run folder has it four times a second."""
@@ -302,7 +303,8 @@ class WatchRuns:
     ) -> None:
         settings = self._runtime.settings.notifications
         points = history.win_rates(session, schedule.name, PLOT_POINTS)
-        message = compose.run_ended(result, schedule, points, settings)
+        before = history.known_before(session, result.execution_id, result.worker)
+        message = compose.run_ended(result, schedule, points, settings, before)
         if message is not None:
             self._runtime.outbound.put(session, message, now)
         if seen.result is not None and seen.result.stagnated:
@@ -322,6 +324,9 @@ def _result(
     execution: ExecutionRecord, settlement: settle.Settlement, seen: Observation, now: datetime
 ) -> ExecutionResult:
     following = settlement.following
+    added = seen.result.added if seen.result is not None and settlement.success else ""
+    # What it was at last is over; what came of it is what the history tells.
+    state = settlement.state.model_copy(update={"operation_details": passage(added, REASON_LIMIT)} if added else {})
     return ExecutionResult(
         execution_id=execution.execution_id,
         schedule_name=execution.schedule_name,
@@ -333,7 +338,8 @@ def _result(
         worker=execution.worker,
         outcome=settlement.outcome,
         success=settlement.success,
-        state=settlement.state,
+        state=state,
+        added=added,
         usage=seen.usage,
         failure=settlement.failure,
         will_retry_at=following.at if isinstance(following, settle.Retry) else None,

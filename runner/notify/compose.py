@@ -1,5 +1,6 @@
 """Pure: what happened -> the message that tells it. Whom it reaches is decided here too."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from schemas.automation import TrainingSchedule
 from schemas.clock_words import duration, wall_time
 from schemas.execution import ExecutionResult, Outcome, QueuedRun
 from schemas.message import Message, MessageKind, WinRatePoint
+from schemas.model import PipelineState
 from schemas.notification import NotificationSettings
 
 LOG_LINES = 40
@@ -17,10 +19,15 @@ def run_ended(
     schedule: TrainingSchedule,
     win_rates: Sequence[WinRatePoint],
     settings: NotificationSettings,
+    before: PipelineState | None = None,
 ) -> Message | None:
     """The message of an ended run, or None where the schedule does not want one.
 
-    A run that somebody cancelled is told as a completion: its work is saved, and nothing needs mending.
+    A run that somebody cancelled is told as a completion: its work is saved, and nothing needs mending. That there is
+    nothing left to do is told once, however many runs find it so.
+
+    Args:
+        before: the state at the end of the same worker's run before: what was reached then is not told as new.
     """
     good = result.success or result.outcome is Outcome.CANCELLED
     if not (schedule.notify_on_completion if good else schedule.notify_on_failure):
@@ -28,18 +35,23 @@ def run_ended(
     kind = MessageKind.COMPLETION if good else MessageKind.FAILURE
     return Message(
         kind=kind,
-        dedup_key=f"execution-{result.execution_id}-{kind.value}",
-        subject=f"{result.schedule_name}: {_verdict(result)}",
-        headline=_headline(result),
-        facts=_facts(result, schedule.timezone),
+        dedup_key=_nothing_left_key(result) if result.nothing_left else f"execution-{result.execution_id}-{kind.value}",
+        subject=f"{result.schedule_name}: {_verdict(result, before)}",
+        headline=_headline(result, before),
+        facts=_facts(result, schedule.timezone, before),
         advice=_advice(result),
         log_tail=[] if good else list(result.log_tail[-LOG_LINES:]),
         link=run_link(result, settings),
-        win_rates=list(win_rates),
+        win_rates=[] if result.nothing_left else list(win_rates),
         recipients=addressees(schedule.notification_emails, settings),
         created_at=result.completed_at,
         result=result,
     )
+
+
+def _nothing_left_key(result: ExecutionResult) -> str:
+    reason = hashlib.sha256(result.added.encode()).hexdigest()[:12]
+    return f"nothing-left-{result.schedule_name}-{result.worker}-{reason}"
 
 
 def run_stagnated(result: ExecutionResult, schedule: TrainingSchedule, settings: NotificationSettings) -> Message:
@@ -186,20 +198,38 @@ def _minute(instant: datetime, timezone: str = "UTC") -> str:
     return wall_time(instant, timezone, to="minutes")
 
 
-def _verdict(result: ExecutionResult) -> str:
+def _verdict(result: ExecutionResult, before: PipelineState | None) -> str:
+    if result.nothing_left:
+        return "nothing left to do"
     if result.success:
-        return f"completed, best win rate {_win_rate(result)}" if result.state.best_win_rate_games else "completed"
+        if not result.state.best_win_rate_games:
+            return "completed"
+        if _as_before(result, before):
+            return f"completed, nothing better than {result.state.best_win_rate:.1%} found"
+        return f"completed, best win rate {_win_rate(result)}"
     words = {Outcome.TIMED_OUT: "ran out of time", Outcome.LOST: "lost its worker", Outcome.CANCELLED: "was stopped"}
     return words.get(result.outcome, "failed")
 
 
-def _headline(result: ExecutionResult) -> str:
+def _as_before(result: ExecutionResult, before: PipelineState | None) -> bool:
+    """The best is the one that an earlier run has told already: the same games of the same version."""
+    state = result.state
+    return before is not None and state.best_win_rate_games > 0 and _best(before) == _best(state)
+
+
+def _best(state: PipelineState) -> tuple[object, ...]:
+    return state.best_model_version, state.best_win_rate, state.best_win_rate_games
+
+
+def _headline(result: ExecutionResult, before: PipelineState | None) -> str:
+    if result.nothing_left:
+        return f"Run {result.execution_id} of {result.schedule_name} played no game. {result.added}"
     lasted = duration(result.completed_at - result.started_at)
-    ending = f" {result.error_message}" if result.error_message else ""
-    return f"Run {result.execution_id} of {result.schedule_name} {_verdict(result)} after {lasted}.{ending}"
+    ending = f" {result.error_message or result.added}" if result.error_message or result.added else ""
+    return f"Run {result.execution_id} of {result.schedule_name} {_verdict(result, before)} after {lasted}.{ending}"
 
 
-def _facts(result: ExecutionResult, timezone: str) -> list[tuple[str, str]]:
+def _facts(result: ExecutionResult, timezone: str, before: PipelineState | None = None) -> list[tuple[str, str]]:
     state, usage = result.state, result.usage
     facts = [
         ("Started", _minute(result.started_at, timezone)),
@@ -208,7 +238,7 @@ def _facts(result: ExecutionResult, timezone: str) -> list[tuple[str, str]]:
         ("Games played", f"{state.total_games_processed:,}"),
     ]
     if state.best_win_rate_games:
-        facts.append(("Best win rate", _win_rate(result)))
+        facts.append(("Best win rate", f"{_win_rate(result)}{_since(result, before)}"))
     if state.best_model_version:
         facts.append(("Best version", state.best_model_version))
     if usage.samples:
@@ -220,6 +250,15 @@ def _facts(result: ExecutionResult, timezone: str) -> list[tuple[str, str]]:
     if result.will_retry_at:
         facts.append(("Next attempt", _minute(result.will_retry_at, timezone)))
     return facts
+
+
+def _since(result: ExecutionResult, before: PipelineState | None) -> str:
+    """How it stands to what was known before this run."""
+    if before is None or not before.best_win_rate_games:
+        return ""
+    if _as_before(result, before):
+        return "; measured before this run, which found nothing better"
+    return f"; before this run {before.best_win_rate:.1%} over {before.best_win_rate_games:,} games"
 
 
 def _win_rate(result: ExecutionResult) -> str:

@@ -204,6 +204,15 @@ def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRateP
     return points[::-1]
 
 
+def known_before(session: Session, execution_id: int, worker: str) -> PipelineState | None:
+    """The state at the end of this worker's run before that one; None: there was none, or its row cannot be read."""
+    statement = select(ExecutionRow.state).where(ExecutionRow.worker == worker, ExecutionRow.id < execution_id)
+    try:
+        return session.scalar(statement.order_by(ExecutionRow.id.desc()).limit(1))
+    except ValueError:
+        return None
+
+
 def statistics(session: Session) -> Statistics:
     """The figures of a status, from counters: no scan of the history."""
     totals = session.get_one(TotalsRow, 1)

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from runner.notify import compose
+from schemas.clock_words import duration
 from schemas.execution import Outcome, ResourceUsage
 from schemas.message import MessageKind
-from schemas.model import PipelineState
+from schemas.model import PipelineState, PipelineStatus
 from schemas.notification import NotificationSettings
 
 
@@ -106,6 +107,47 @@ def test_the_link_goes_to_the_dashboard_where_there_is_one(result, schedule, set
     assert compose.run_ended(result(), schedule, [], with_page).link == "https://snakes.example/executions/7"
 
 
+def test_what_an_earlier_run_has_told_is_not_told_as_new(result, schedule, settings):
+    known = result().state
+    again = compose.run_ended(result(execution_id=8), schedule, [], settings, known)
+    assert again.subject == "daily: completed, nothing better than 56.1% found"
+    assert "nothing better than 56.1% found" in again.headline
+    assert dict(again.facts)["Best win rate"].endswith(
+        "over 1,000 games; measured before this run, which found nothing better"
+    )
+
+
+def test_a_new_best_is_told_beside_the_old_one(result, schedule, settings):
+    known = result().state.model_copy(update={"best_win_rate": 0.5, "best_win_rate_games": 400})
+    message = compose.run_ended(result(), schedule, [], settings, known)
+    assert message.subject.startswith("daily: completed, best win rate 56.1%")
+    assert dict(message.facts)["Best win rate"].endswith("over 1,000 games; before this run 50.0% over 400 games")
+
+
+def test_what_the_worker_says_it_added_stands_in_the_headline(result, schedule, settings):
+    added = "This run: 120 games, 3 candidates judged, nothing was promoted."
+    message = compose.run_ended(result(added=added), schedule, [], settings)
+    assert message.headline.endswith(added)
+
+
+def test_nothing_left_to_do_is_one_clear_sentence_told_once(result, schedule, settings, win_rates):
+    words = "Nothing left to do: all 100 iterations were done before. Raise tuner.max_iterations."
+    idle = PipelineState(status=PipelineStatus.IDLE, operation_details=words)
+    messages = [
+        compose.run_ended(
+            result(execution_id=number, state=idle, added=words), schedule, win_rates, settings, result().state
+        )
+        for number in (8, 9)
+    ]
+    assert messages[0].subject == "daily: nothing left to do"
+    assert messages[0].headline == f"Run 8 of daily played no game. {words}"
+    assert "Best win rate" not in dict(messages[0].facts)
+    assert messages[0].win_rates == []
+    assert messages[0].dedup_key == messages[1].dedup_key
+    other = result(state=idle, added=words.replace("100", "200"))
+    assert compose.run_ended(other, schedule, [], settings).dedup_key != messages[0].dedup_key
+
+
 def test_durations_read_like_speech():
-    told = [compose.duration(timedelta(seconds=seconds)) for seconds in (12, 420, 7500)]
+    told = [duration(timedelta(seconds=seconds)) for seconds in (12, 420, 7500)]
     assert told == ["12 s", "7 min", "2 h 05 min"]

@@ -2,13 +2,17 @@
 
 import email
 import email.policy
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot
 
 from runner.notify import compose
-from runner.notify.plot import draw_win_rates
+from runner.notify.plot import draw_win_rates, figure, time_axis
 from runner.notify.render import as_email, as_text, message_id
+from schemas.message import WinRatePoint
 from schemas.notification import SmtpSettings
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "mails"
@@ -61,3 +65,22 @@ def test_message_ids_are_stable_and_distinct():
     assert message_id("a", "x@y.org") == message_id("a", "x@y.org")
     assert message_id("a", "x@y.org") != message_id("b", "x@y.org")
     assert message_id("a", "x@y.org").endswith("@y.org>")
+
+
+@pytest.mark.parametrize("gaps_h", [[], [1], [1, 1, 30]])
+def test_the_time_axis_of_few_runs_is_hours_wide(gaps_h):
+    """One point, or two an hour apart, stood on an axis of years."""
+    ends = [datetime(2026, 3, 1, 23, 30, tzinfo=UTC)]
+    for gap in gaps_h:
+        ends.append(ends[-1] + timedelta(hours=gap))
+    points = [WinRatePoint(completed_at=end, win_rate=0.7, low=0.6, high=0.8, games=50) for end in ends]
+    left, right = time_axis(points)
+    assert left < ends[0] and ends[-1] < right
+    assert timedelta(hours=6) <= right - left <= max(timedelta(hours=6), 1.2 * (ends[-1] - ends[0]))
+    drawn = figure(points)
+    drawn.canvas.draw()
+    labels = [label.get_text() for label in drawn.axes[0].get_xticklabels() if label.get_text()]
+    assert len(labels) >= 3
+    assert all(re.fullmatch(r"\d\d:\d\d|[A-Z][a-z]{2}-\d\d|\d\d", label) for label in labels), labels
+    assert sum(":" in label for label in labels) >= len(labels) // 2, labels
+    pyplot.close(drawn)
