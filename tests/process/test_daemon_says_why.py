@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from daemon_world import World, schedule, settings_for
 
 from runner.commands.progress import ProgressLine
-from runner.store import heartbeat
+from runner.store import heartbeat, history, outbox
 from schemas.automation import RunnerStatus
 from schemas.machine import ResourceRequirements
 
@@ -47,3 +47,21 @@ def test_the_first_of_the_queue_and_what_it_waits_for_is_told_once_until_that_ch
         world.turn()
         assert world.daemon.steps.launch.head is not None
         assert world.daemon.steps.launch.head[0].schedule_name == "hungry"
+
+
+def test_two_runs_that_know_one_best_say_what_each_added(tmp_path):
+    home = tmp_path / "home"
+    with World(home, START, settings=settings_for(home), own_notifications=False) as world:
+        world.save(schedule("hourly", "0 * * * *", "says_what_it_added"))
+        world.start()
+        world.live_until(START + 2 * HOUR, HOUR)
+        with world.store.read() as session:
+            due = outbox.take_due(session, world.clock.now() + 99 * HOUR, 10)
+            runs = history.recent(session, 10)
+    mails = sorted(due, key=lambda mail: mail.outbox_id)
+    assert [mail.message.subject for mail in mails] == [
+        "hourly: completed, best win rate 55.0% (95 % interval 50.0% to 60.0%) over 400 games",
+        "hourly: completed, nothing better than 55.0% found",
+    ]
+    assert mails[1].message.headline.endswith("Run 2 judged 3 candidates.")
+    assert [run.state.operation_details for run in runs] == [f"Run {n} judged 3 candidates." for n in (2, 1)]
