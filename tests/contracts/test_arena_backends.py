@@ -52,8 +52,9 @@ def weights_with(**budgets):
     return "\n".join(lines) + "\n"
 
 
-QUICK = weights_with(duel_budget=60, crowd_budget=40)
-OTHER = weights_with(duel_budget=25, crowd_budget=12)
+# No clock: a game must not hang on how busy the machine is.
+QUICK = weights_with(duel_budget=60, crowd_budget=40, time_share=0.0)
+OTHER = weights_with(duel_budget=25, crowd_budget=12, time_share=0.0)
 
 
 @pytest.fixture(scope="module")
