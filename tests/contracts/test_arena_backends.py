@@ -98,6 +98,7 @@ def plain(outcome):
         "turns": outcome.turns,
         "transcript": outcome.transcript,
         "causes": [snake.cause for snake in outcome.snakes],
+        "died_on": [snake.died_on_turn or 0 for snake in outcome.snakes],
         "lengths": [snake.length for snake in outcome.snakes],
         "failed_moves": [sum(snake.failures.values()) for snake in outcome.snakes],
     }
@@ -107,7 +108,7 @@ def same_words(game):
     return {name: game[name] for name in PLAIN_NAMES}
 
 
-PLAIN_NAMES = ("seed", "rotation", "turns", "transcript", "causes", "lengths", "failed_moves")
+PLAIN_NAMES = ("seed", "rotation", "turns", "transcript", "causes", "died_on", "lengths", "failed_moves")
 
 rulesets = st.sampled_from(["standard", "royale", "wrapped", "constrictor", "wrapped_constrictor", "solo"])
 

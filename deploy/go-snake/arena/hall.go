@@ -105,7 +105,7 @@ func newResult(g *game, rotation []int) *result {
 
 // close fills in what the end of the game says.
 func (r *result) close(g *game) {
-	r.Scores, r.Turns, r.Transcript = g.scores(), g.turn, g.hash()
+	r.Scores, r.Turns, r.Transcript, r.DiedOn = g.scores(), g.turn, g.hash(), g.diedOn
 	for seat := range g.seats {
 		r.Lengths = append(r.Lengths, g.length(seat))
 		r.Causes = append(r.Causes, board.CauseWords[g.state.Snakes[seat].Cause])

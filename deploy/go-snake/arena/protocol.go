@@ -62,6 +62,8 @@ type result struct {
 	Turns    int       `json:"turns"`
 	Lengths  []int     `json:"lengths"`
 	Causes   []string  `json:"causes"`
+	// DiedOn is the turn of the death; 0: alive at the end.
+	DiedOn []int `json:"died_on"`
 	// Failures are the first of each seat, Details its words, FailedMoves how many moves failed.
 	Failures    []failure `json:"failures"`
 	Details     []string  `json:"details"`
