@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.snakes.abandoned import Abandoned
+from pipeline.snakes.go_replaces import mend_replaces
 from pipeline.snakes.toolchain import build_environment
 from schemas.errors import MachineError, SettingsError, SnakeError
 
@@ -125,6 +126,7 @@ class Workshop:
         self._count += 1
         folder = self._scratch / f"copy_{self._count}"
         shutil.copytree(self._source, folder, ignore=_NOT_COPIED)
+        mend_replaces(folder, self._source)
         return folder
 
     def _run_build(self, name: str, folder: Path, binary: Path, abandon: Callable[[], bool]) -> None:
