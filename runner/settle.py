@@ -17,6 +17,7 @@ _RESOURCE_PATIENCE = 4.0
 _JITTER = 0.2
 """A delay is shortened by up to this share, so that runs which failed together do not come back together."""
 
+_MAY_BE_MEMORY = (FailureClass.ERROR, FailureClass.CRASH, FailureClass.RESOURCE)
 _EXITS: dict[int, tuple[FailureClass, str]] = {
     WorkerExit.NO_RESULT: (
         FailureClass.RESOURCE,
@@ -89,6 +90,7 @@ def settle(facts: RunFacts, seen: Observation, now: datetime) -> Settlement:
     if facts.launch_problem:
         seen = Observation(phase=Phase.GONE)
     outcome, failure = _verdict(facts, seen)
+    failure = _with_memory_told(failure, seen)
     state = (seen.result.state if seen.result else seen.state) or facts.last_state or PipelineState()
     if outcome is Outcome.SUCCEEDED:
         return Settlement(outcome, True, state, None, None)
@@ -168,7 +170,8 @@ def _by_exit(seen: Observation) -> tuple[Outcome, RunFailure | None]:
         return Outcome.LOST, _failure(FailureClass.CRASH, "The worker vanished without a result (crash or power cut).")
     if seen.signal_number is not None:
         name = _signal_name(seen.signal_number)
-        hint = " (the kernel does so when memory runs out)" if seen.signal_number == signal.SIGKILL else ""
+        uncounted = seen.signal_number == signal.SIGKILL and seen.oom_kills is None
+        hint = " (the kernel does so when memory runs out)" if uncounted else ""
         return Outcome.LOST, _failure(
             FailureClass.CRASH, f"The worker was ended by {name}{hint}; its log may tell why."
         )
@@ -177,6 +180,19 @@ def _by_exit(seen: Observation) -> tuple[Outcome, RunFailure | None]:
         return Outcome.FAILED, _failure(kind, message)
     message = f"The worker ended with exit code {seen.exit_code} and no result; its log may tell why."
     return Outcome.FAILED, _failure(FailureClass.CRASH, message)
+
+
+def _with_memory_told(failure: RunFailure | None, seen: Observation) -> RunFailure | None:
+    """The failure, and what the kernel counted meanwhile: a child that died of it looks like any crash to its run."""
+    kills = seen.oom_kills
+    if failure is None or kills is None or kills.count == 0 or failure.failure_class not in _MAY_BE_MEMORY:
+        return failure
+    who = "a process" if kills.count == 1 else f"{kills.count} processes"
+    told = (
+        f"{failure.message} Meanwhile the kernel ended {who} of {kills.whose} for want of memory (oom_kill went from"
+        f" {kills.before} to {kills.after}): let the run do less at once, or give it more memory."
+    )
+    return failure.model_copy(update={"failure_class": FailureClass.RESOURCE, "message": told})
 
 
 def _following(

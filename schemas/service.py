@@ -36,6 +36,8 @@ class WorkerSettings(Frozen):
     """Resource use of the process tree is sampled this often."""
     memory_limit_gb: float = Field(default=0, ge=0)
     """Resident memory of the whole tree above which a run is ended; 0: no limit."""
+    log_max_mb: float = Field(default=32, ge=0.1)
+    """Of what a run prints, so much is kept: its beginning and its end."""
     nice: int = Field(default=10, ge=0, le=19)
     cpu_affinity: list[int] = Field(default_factory=list)
     """CPU numbers a run may use; empty: all."""

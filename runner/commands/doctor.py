@@ -33,7 +33,7 @@ _LEFT_ALONE_SHOWN = 10
 CHECK_LIMIT_S = 60.0
 DATABASE_LIMIT_S = 1800.0
 """Every page of a large one is read."""
-DRIVER_ANSWER_S = 15.0
+DRIVER_ANSWER_S = 10.0
 
 
 @click.command()

@@ -19,6 +19,7 @@ from runner.store import decisions, history, occurrences, queue
 from runner.store.history import ExecutionRecord
 from runner.worker.launch import Launcher, WorkerHandle
 from runner.worker.observation import Observation
+from runner.worker.orphans import Orphans
 from runner.worker.rundir import RunDir
 from runner.worker.sampling import lifetime_s
 from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
@@ -72,6 +73,7 @@ class WatchRuns:
         self._launcher = launcher
         self._runs: dict[int, WatchedRun] = {}
         self._undecided: dict[int, UndecidedRun] = {}
+        self._orphans = Orphans()
         self.shutting_down = False
         self.listener: Callable[[ExecutionRecord, PipelineState], None] | None = None
         """Told of every new state: the progress line."""
@@ -129,6 +131,8 @@ class WatchRuns:
 
     def __call__(self, now: datetime) -> None:
         """Look at every run once. One that cannot be dealt with holds up no other."""
+        children = [run.handle.identity.pid for run in self._runs.values() if run.handle.ours]
+        self._orphans.reap(children, self._runtime.clock.monotonic_s())
         problems: list[Exception] = []
         for execution_id in list(self._undecided):
             try:

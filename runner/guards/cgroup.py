@@ -57,6 +57,19 @@ def read_limits(proc_self: Path = Path("/proc/self")) -> CgroupLimits:
     )
 
 
+def oom_counters(proc_self: Path = Path("/proc/self")) -> list[Path]:
+    """Where the kernel may count what it ended of our own group for want of memory: lines `oom_kill N`."""
+    groups = _groups(proc_self / "cgroup")
+    files = []
+    for mount in _mounts(proc_self / "mountinfo"):
+        own = next(_folders(mount, groups), None)
+        if own is not None and mount.version == 2:
+            files.append(own / "memory.events")
+        elif own is not None and "memory" in mount.controllers:
+            files.append(own / "memory.oom_control")
+    return files
+
+
 def _groups(path: Path) -> dict[str, str]:
     """Controller -> path of our group; "" is version 2's."""
     groups = {}

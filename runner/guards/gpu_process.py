@@ -32,6 +32,7 @@ _LOADER_CACHE = Path("/etc/ld.so.cache")
 _ARCHITECTURE = sysconfig.get_config_var("MULTIARCH") or "."
 _LIBRARY_FOLDERS = ("/lib64", "/usr/lib64", f"/lib/{_ARCHITECTURE}", f"/usr/lib/{_ARCHITECTURE}", "/usr/lib/wsl/lib")
 _log = logging.getLogger("ouroboros.gpu")
+_log.addHandler(logging.NullHandler())  # a command without a log says it by its own words
 
 
 def library_is_installed(environment: Mapping[str, str] = os.environ) -> bool:

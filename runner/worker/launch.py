@@ -9,7 +9,9 @@ from pathlib import Path
 
 from runner.worker import tree
 from runner.worker.identity import identity_of, is_alive, own_identity
+from runner.worker.log_cap import cap_log
 from runner.worker.observation import Observation, Phase
+from runner.worker.oom import OomCount, OomKills, count_now, since
 from runner.worker.rundir import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
 from runner.worker.sampling import GpuUseOf, Reaped, Sampler, lifetime_s
 from runner.worker.stopping import StopReason
@@ -22,6 +24,7 @@ from schemas.service import WorkerSettings
 _log = logging.getLogger(__name__)
 _KIB_PER_MIB = 1024.0
 _GIB_IN_MIB = 1024.0
+_BYTES_PER_MB = 1e6
 
 
 @dataclass
@@ -137,9 +140,15 @@ class Launcher:
     def inspect(self, run_dir: Path) -> Observation:
         """What the folder of a run without a living worker tells: phase GONE, its last state, its result."""
         folder = _folder(run_dir)
+        self._cap_log(folder, ended=True)
         state, result, problem = _told(folder)
         return Observation(
-            phase=Phase.GONE, state=state, result=result, result_problem=problem, stop_reason=_stop_reason(folder)
+            phase=Phase.GONE,
+            state=state,
+            result=result,
+            result_problem=problem,
+            oom_kills=_oom_kills(folder),
+            stop_reason=_stop_reason(folder),
         )
 
     def was_revoked(self, run_dir: Path) -> bool:
@@ -158,6 +167,7 @@ class Launcher:
         """Look at the worker; reaps it when it has ended."""
         # The process first, its files second: a result that is not there after the end will never be.
         self._look_at_process(handle)
+        self._cap_log(handle.run_dir, ended=handle.phase is not Phase.RUNNING)
         state, result, problem = _told(handle.run_dir)
         memory_mb = self._sampler.memory_mb(handle.root) if handle.phase is Phase.RUNNING else 0.0
         limit_mb = self._settings.memory_limit_gb * _GIB_IN_MIB
@@ -172,6 +182,7 @@ class Launcher:
             usage=self._sampler.usage(handle.root, handle.reaped),
             memory_mb=memory_mb,
             over_memory_limit=0 < limit_mb < memory_mb,
+            oom_kills=_oom_kills(handle.run_dir) if handle.phase is not Phase.RUNNING else None,
             stop_reason=_stop_reason(handle.run_dir),
         )
 
@@ -203,6 +214,12 @@ class Launcher:
     def _watch(self, handle: WorkerHandle) -> WorkerHandle:
         self._sampler.watch(handle.root)
         return handle
+
+    def _cap_log(self, folder: RunDir, *, ended: bool) -> None:
+        try:
+            cap_log(folder.log_path, int(self._settings.log_max_mb * _BYTES_PER_MB), ended=ended)
+        except OSError as error:
+            _log.warning("Cannot cap %s: %s", folder.log_path, error.strerror)
 
     def _note(self, handle: WorkerHandle, reason: StopReason) -> None:
         """Leave the reason where the next daemon finds it, should this one die before it settles the run."""
@@ -269,6 +286,9 @@ def _begun(request: RunRequest, run_dir: Path) -> tuple[RunDir, int]:
         raise WorkerError("this run folder has been used already", where=str(run_dir), remedy="Use a new one.")
     folder.create()
     folder.write_request(request)
+    oom_count = count_now()
+    if oom_count is not None:
+        folder.write_oom_count(oom_count)
     return folder, _spawn(folder)
 
 
@@ -291,6 +311,11 @@ def _told(folder: RunDir) -> tuple[PipelineState | None, RunResult | None, str]:
     if isinstance(result, Unreadable):
         return state, None, result.reason
     return state, result, ""
+
+
+def _oom_kills(folder: RunDir) -> OomKills | None:
+    before = folder.read_oom_count()
+    return since(before) if isinstance(before, OomCount) else None
 
 
 def _heartbeat_age_s(handle: WorkerHandle, monotonic_s: float) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from runner.worker.oom import OomKills
 from runner.worker.stopping import StopReason
 from schemas.execution import ResourceUsage, RunResult
 from schemas.model import PipelineState
@@ -38,6 +39,8 @@ class Observation:
     memory_mb: float = 0.0
     """Of the whole tree at the last sample."""
     over_memory_limit: bool = False
+    oom_kills: OomKills | None = None
+    """Of a run that has ended: who was ended for want of memory meanwhile; None where nobody counted."""
     stop_reason: StopReason | None = None
     """What the stop file says, whichever daemon wrote it."""
 

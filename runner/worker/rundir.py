@@ -3,6 +3,7 @@
 | file           | written by | how                                                                              |
 |----------------|------------|----------------------------------------------------------------------------------|
 | request.json   | parent     | before the child is started; fsynced                                             |
+| oom.json       | parent     | before the child is started: how many processes were ended for memory until then |
 | claim          | either     | once, exclusively: who has it may work (`worker`) or forbids it (`revoked`)      |
 | heartbeat.json | child      | every `heartbeat_interval_s`, in place                                           |
 | progress.json  | child      | on a change, at most four times a second; renamed into place                     |
@@ -25,6 +26,7 @@ from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
+from runner.worker.oom import OomCount
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
@@ -112,6 +114,14 @@ class RunDir:
     def read_request(self) -> RunRequest | Unreadable | None:
         """What the run is."""
         return self._read("request.json", RunRequest)
+
+    def write_oom_count(self, count: OomCount) -> None:
+        """Keep how many processes were ended for want of memory before the run. Raises OSError."""
+        write_atomic(self.path / "oom.json", count.model_dump_json() + "\n")
+
+    def read_oom_count(self) -> OomCount | Unreadable | None:
+        """What `write_oom_count` kept."""
+        return self._read("oom.json", OomCount)
 
     def take_claim(self, role: ClaimRole, holder: ProcessIdentity) -> bool:
         """Take the run, once and for all; False: somebody has it already.

@@ -225,3 +225,12 @@ def fill_the_disk(request, context):
 
 def start_on_a_full_disk(request, context):
     raise AssertionError("this job must never begin")
+
+
+def flood_the_log(request, context):
+    print("the first words", flush=True)
+    block = "".join(f"a line of a flood {number:06d}\n" for number in range(40_000))
+    for _ in range(40):
+        sys.stdout.write(block)
+    print("the last words", flush=True)
+    return _done()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runner.settle import GiveUp, Retry, RunFacts, retry_delay_s, settle
 from runner.worker.exitcodes import WorkerExit
 from runner.worker.observation import Observation, Phase
+from runner.worker.oom import OomKills
 from runner.worker.stopping import StopReason
 from schemas.automation import TrainingSchedule
 from schemas.execution import FailureClass, Outcome, ResourceUsage, RunFailure, RunResult
@@ -232,3 +233,60 @@ def test_every_settlement_is_whole(known, seen):
             assert known.never_began or StopReason.SHUTDOWN in (known.stop_reason, seen.stop_reason)
     if known.stop_reason is StopReason.CANCEL and not settled.success and not known.launch_problem:
         assert isinstance(settled.following, GiveUp)
+
+
+SNAKE = "SnakeError: a child died with SIGKILL"
+ONE = OomKills(before=4, after=5, whose="its control group")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        exited(1, result=result(Outcome.FAILED, FailureClass.ERROR, SNAKE), oom_kills=ONE),
+        exited(signal_number=signal.SIGKILL, oom_kills=ONE),
+        exited(3, oom_kills=ONE),
+        Observation(phase=Phase.GONE, oom_kills=ONE),
+    ],
+)
+def test_who_died_for_want_of_memory_is_named_from_the_kernel_s_counter(seen):
+    settled = settle(facts(), seen, NOW)
+    assert settled.failure.failure_class is FailureClass.RESOURCE
+    assert "the kernel ended a process of its control group for want of memory (oom_kill went from 4 to 5)" in (
+        settled.failure.message
+    )
+    assert settled.state.last_error == settled.failure.message
+    if seen.result:
+        assert settled.failure.message.startswith(SNAKE)
+
+
+@pytest.mark.parametrize(
+    ("stop", "seen"),
+    [
+        (
+            None,
+            exited(
+                1,
+                result=result(Outcome.FAILED, FailureClass.ERROR, SNAKE),
+                oom_kills=OomKills(before=4, after=4, whose="x"),
+            ),
+        ),
+        (None, exited(1, result=result(Outcome.FAILED, FailureClass.BAD_INPUT, SNAKE), oom_kills=ONE)),
+        (StopReason.DURATION, exited(signal_number=signal.SIGKILL, oom_kills=ONE)),
+        (
+            None,
+            exited(
+                1,
+                result=result(Outcome.FAILED, FailureClass.ERROR, SNAKE),
+                oom_kills=OomKills(before=4, after=0, whose="x"),
+            ),
+        ),
+    ],
+)
+def test_memory_is_not_named_where_it_is_not_the_reason(stop, seen):
+    assert "want of memory" not in settle(facts(stop_reason=stop), seen, NOW).failure.message
+
+
+def test_a_kill_that_the_kernel_did_not_count_is_not_called_memory():
+    counted = exited(signal_number=signal.SIGKILL, oom_kills=OomKills(before=4, after=4, whose="x"))
+    assert "memory" not in settle(facts(), counted, NOW).failure.message
+    assert "when memory runs out" in settle(facts(), KILLED, NOW).failure.message
