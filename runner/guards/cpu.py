@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runner.guards.cgroup import CgroupLimits, read_limits
 from schemas.machine import Unmeasured
+from schemas.outside_text import error_line
 
 _GRACE_S = 30.0
 """A reading may be late by so much on a machine that is very busy, before it counts as missing."""
@@ -127,7 +128,7 @@ class CpuMeter:
             except Exception as error:  # noqa: BLE001 - whatever the counters hold: the figure is lost, never the thread
                 if not self._problem:
                     _log.exception("Cannot read %s; CPU use stays unknown until it can be read", self._stat)
-                self._problem = f"{type(error).__name__}: {error}"[:300]
+                self._problem = error_line(error)
             else:
                 self._problem = ""
             self._closed.wait(self._interval_s)

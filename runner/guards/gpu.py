@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from runner.guards.visible import VARIABLE, Device, Visible, visible_devices
 from schemas.machine import GpuFinding, GpuState, GpuUse
+from schemas.outside_text import line
 
 _log = logging.getLogger(__name__)
 _GIB = 1024.0**3
@@ -19,6 +20,7 @@ _BUSY_PERCENT = 50.0
 _FULL_SHARE = 0.1
 """A GPU with less of its memory free, and no process on it that we can see, is held by somebody elsewhere too."""
 LIBRARY = "libnvidia-ml.so.1"
+_NAME = 100
 _NVIDIA_PCI = "0x10de"
 
 
@@ -241,7 +243,7 @@ class NvmlProbe:
         processes = _processes(nvml, handle)
         others = [process for process in processes if process.pid not in own_pids]
         return _Look(
-            name=_figure(nvml, nvml.nvmlDeviceGetName, handle) or f"GPU {item.device.index}",
+            name=line(str(_figure(nvml, nvml.nvmlDeviceGetName, handle) or ""), _NAME) or f"GPU {item.device.index}",
             free_gb=memory.free / _GIB if memory and not shared else None,
             total_gb=memory.total / _GIB if memory and not shared else None,
             shares_memory=shared,

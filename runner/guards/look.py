@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from schemas.machine import Unmeasured
+from schemas.outside_text import error_line
 
 PATIENCE_S = 2.0
 """How long a caller waits for a look that has always come back; nobody waits for one that is overdue."""
@@ -77,7 +78,7 @@ class Look(Generic[_Figure]):
         try:
             attempt.figure = self._read()
         except Exception as error:  # noqa: BLE001 - a look may raise anything; its figure is unknown then
-            attempt.problem = f"{type(error).__name__}: {error}"[:300]
+            attempt.problem = error_line(error)
         finally:
             attempt.done.set()
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 
 from schemas.machine import TorchFinding, TorchState
+from schemas.outside_text import line
 
 LIMIT_S = 120.0
 """A first import reads two gigabytes from a disk that may be slow."""
@@ -107,6 +108,6 @@ def _last_line(descriptor: int, code: int) -> str:
     with open(descriptor, "rb", closefd=False) as printed:
         size = printed.seek(0, 2)
         printed.seek(max(0, size - _TAIL_BYTES))
-        lines = printed.read().decode("utf-8", errors="replace").split("\n")
-    told = "".join(mark if mark.isprintable() else "?" for mark in next((x for x in reversed(lines) if x.strip()), ""))
-    return told.strip()[:_WORDS] or f"its import ends with exit code {code}"
+        lines = printed.read().decode("utf-8", errors="replace").splitlines()
+    told = next((text.strip() for text in reversed(lines) if text.strip()), "")
+    return line(told, _WORDS) if told else f"its import ends with exit code {code}"

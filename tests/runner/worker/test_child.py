@@ -157,7 +157,7 @@ def test_started_by_hand_without_a_folder_it_says_how(environment):
 def test_no_file_but_the_named_ones_stays_in_the_folder(bench):
     handle = bench.start("report_often")
     bench.end_of(handle)
-    assert {path.name for path in handle.run_dir.path.iterdir()} == {
+    assert {path.name for path in handle.run_dir.path.iterdir()} - {"oom.json"} == {  # where the kernel counts
         "request.json",
         "claim",
         "heartbeat.json",
