@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from left_out import needed_program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ENVIRONMENT = {**os.environ, "RESTART_DELAY_S": "0", "RESTART_DELAY_MAX_S": "0"}
@@ -79,9 +80,8 @@ def test_without_the_command_it_says_what_to_run(installed: Path) -> None:
     assert "quick_setup.sh" in process.stderr
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 def test_the_scripts_are_clean() -> None:
-    subprocess.run(["shellcheck", DEPLOY / "start_training.sh", DEPLOY / "quick_setup.sh"], check=True)
+    subprocess.run([needed_program("shellcheck"), DEPLOY / "start_training.sh", DEPLOY / "quick_setup.sh"], check=True)
 
 
 def test_quick_setup_names_what_is_missing(tmp_path: Path) -> None:

@@ -128,7 +128,8 @@ def test_weights_of_another_version_of_the_network_are_refused(registry):
     model = network()
     model_id = registry.register_model(model, GUIDE)
     card, weights = registry.shelf.get(model_id)
-    weights.pop(next(iter(weights)))
+    # Not just the first: a file keeps its tensors in no fixed order, and counters of batches may be missing.
+    weights.pop(min(name for name in weights if name.endswith("weight")))
     other = registry.shelf.put(card.model_copy(update={"name": "older"}), weights)
     with pytest.raises(ModelError, match=r"do not fit the network of the card: .*Missing key"):
         registry.get_model(other.id)

@@ -1,6 +1,5 @@
 """The operations guide's two snippets, run as they stand, while a run is under way and a writer holds the database."""
 
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from left_out import needed_program
 from sqlalchemy.orm import Session
 
 from runner.store import games, history, queue, schedules, triggers
@@ -139,12 +139,11 @@ def test_the_view_holds_what_the_interface_names(state_folder: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="no sqlite3 shell on this machine")
 def test_the_sqlite3_shell_reads_instants(state_folder: Path) -> None:
     hours = "CAST(round((julianday(completed_at) - julianday(started_at)) * 24) AS INT)"
     query = f"SELECT {hours} FROM executions WHERE success"
     done = subprocess.run(
-        ["sqlite3", "-readonly", str(state_folder / "automation_tracking.db"), query],
+        [needed_program("sqlite3"), "-readonly", str(state_folder / "automation_tracking.db"), query],
         capture_output=True,
         text=True,
         check=True,

@@ -6,10 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from left_out import OWN_MOUNTS, own_mounts
 
 from runner.worker.exitcodes import WorkerExit
-
-_SPACE = ["unshare", "--map-root-user", "--mount"]
 
 
 @pytest.fixture
@@ -17,19 +16,14 @@ def on_small_disk(request_for, environment, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = f"mount -t tmpfs -o size=1m tmpfs {shlex.quote(str(disk))}"
-    try:
-        trial = subprocess.run([*_SPACE, "sh", "-c", mount], capture_output=True, check=False, timeout=60)
-    except FileNotFoundError:
-        pytest.skip("no unshare here")
-    if trial.returncode:
-        pytest.skip(f"no mount name space here: {trial.stderr.decode().strip()}")
+    own_mounts(mount)
 
     def run(job, *extra):
         request_file = tmp_path / "request-to-send.json"
         request_file.write_text(request_for(f"worker_jobs:{job}").model_dump_json())
         script = environment["PYTHONPATH"] + "/worker_full_disk.py"
         command = shlex.join([sys.executable, script, str(disk), str(request_file), *extra])
-        inside = [*_SPACE, "sh", "-c", f"{mount} && exec {command}"]
+        inside = [*OWN_MOUNTS, "sh", "-c", f"{mount} && exec {command}"]
         done = subprocess.run(inside, env=environment, stdout=subprocess.PIPE, check=True, timeout=120)
         return json.loads(done.stdout)
 
