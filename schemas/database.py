@@ -12,7 +12,7 @@ from schemas import errors
 from schemas.errors import OuroborosError, StateError
 from schemas.frozen import Frozen
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`; a test compares."""
 
 

@@ -323,6 +323,25 @@ class DaemonRow(Base):
     paused_note: Mapped[str] = mapped_column(Text)
     stopped_cleanly: Mapped[bool]
     version: Mapped[str] = mapped_column(Text)
+    step: Mapped[str] = mapped_column(Text, server_default="")
+    """In which step of its turn it has stood for too long; empty: it turns."""
+    step_since: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ClockChangeRow(Base):
+    """The wall clock was set, or the machine slept; what that did to the fires."""
+
+    __tablename__ = "clock_changes"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    """By the clock as it was afterwards."""
+    step_s: Mapped[float]
+    """Negative: it was set back."""
+    slept_s: Mapped[float]
+    detail: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class LoopRow(Base):

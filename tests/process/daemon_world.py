@@ -35,12 +35,26 @@ class SimulatedClock:
     def __init__(self, file: Path, start: datetime) -> None:
         self._file = file
         self.instant = from_text(file.read_text()) if file.exists() else start
+        self.set_by = timedelta()
+        """By so much the clock was set, instead of time passing."""
+        self.slept = 0.0
 
     def now(self) -> datetime:
         return self.instant
 
     def monotonic_s(self) -> float:
         return time.monotonic()
+
+    def elapsed_s(self) -> float:
+        return (self.instant - self.set_by).timestamp()
+
+    def slept_s(self) -> float:
+        return self.slept
+
+    def step(self, by: timedelta) -> None:
+        """Somebody sets it."""
+        self.set_by += by
+        self.advance(by)
 
     def advance(self, step: timedelta) -> None:
         self.instant += step

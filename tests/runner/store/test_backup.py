@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner import cli
-from runner.single_instance import SingleInstanceLock
+from runner.single_instance import SingleInstanceLock, lock_of
 from runner.store import backup, games
 from runner.store.engine import Store
 from schemas.database import all_backups, backups_of, nightly_backups, way_back
@@ -141,7 +141,7 @@ def test_what_cannot_be_restored_leaves_the_database(home: Path, what: str, caps
 
 
 def test_a_restore_is_refused_while_a_daemon_runs(home: Path, now: datetime, capsys: pytest.CaptureFixture) -> None:
-    with SingleInstanceLock(home, now):
+    with SingleInstanceLock(lock_of(home, home / "automation_tracking.db"), home, "database", now):
         assert cli.run(["db", "restore"]) == 2
     assert "another daemon" in capsys.readouterr().err
     assert counted(home / "automation_tracking.db") == 3
