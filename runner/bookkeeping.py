@@ -5,7 +5,7 @@ recorded as missed, and what still waits of a schedule that goes is cancelled.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -65,19 +65,26 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
     return coming
 
 
-def coming_fires(records: Iterable[ScheduleRecord], now: datetime, limit: int) -> list[tuple[datetime, str]]:
-    """The next fires of all schedules that will fire, with their names; those that cannot be used are left out."""
+def coming_fires(
+    records: Iterable[ScheduleRecord], now: datetime, limit: int, taken: Collection[tuple[str, datetime]] = ()
+) -> list[tuple[datetime, str]]:
+    """The next fires of all schedules that will fire, with their names; those that cannot be used are left out.
+
+    Args:
+        taken: names and instants that have their row already, from a clock that was ahead: they do not fire again.
+    """
     coming: list[tuple[datetime, str]] = []
     for record in records:
         schedule = record.readable
         if schedule is None or not record.enabled or record.paused_note is not None:
             continue
         try:
-            instants = fires.upcoming(record.name, schedule.cron_expression, schedule.timezone, now, limit)
+            wanted = limit + sum(name == record.name for name, _ in taken)
+            instants = fires.upcoming(record.name, schedule.cron_expression, schedule.timezone, now, wanted)
         except ScheduleError as error:
             _log.warning("Schedule %s cannot fire: %s", record.name, error)
             continue
-        coming += [(instant, record.name) for instant in instants]
+        coming += [(instant, record.name) for instant in instants if (record.name, instant) not in taken]
     return sorted(coming)[:limit]
 
 

@@ -1,8 +1,8 @@
 """The one place that asks the clocks, so that a test can give the daemon others, and what a look at them shows.
 
-The wall clock may be wrong: set ahead or back by hand or by NTP. The kernel has two that never step: one counts while the
-machine sleeps (CLOCK_BOOTTIME, `elapsed_s`), one does not (CLOCK_MONOTONIC, `monotonic_s`); their difference is how long
-it has slept. Where the wall clock moved by more or less than time passed, it was set.
+The wall clock may be wrong: set ahead or back by hand or by NTP. The kernel has two that never step: one counts while
+the machine sleeps (CLOCK_BOOTTIME, `elapsed_s`), one does not (CLOCK_MONOTONIC, `monotonic_s`); their difference is how
+long it has slept. Where the wall clock moved by more or less than time passed, it was set.
 """
 
 import time

@@ -18,6 +18,7 @@ from runner.flow.check_triggers import CheckTriggers
 from runner.flow.error_reporter import ErrorReporter
 from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
+from runner.flow.follow_clock import FollowClock
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
@@ -42,6 +43,7 @@ _log = logging.getLogger("ouroboros.daemon")
 class Steps:
     """The flow's steps, in the order of a turn."""
 
+    clock: FollowClock
     commands: ProcessCommands
     expire: ExpireWaiting
     fire: FireSchedules
@@ -51,9 +53,11 @@ class Steps:
     launch: LaunchRuns
 
     def in_order(self) -> tuple[tuple[str, Callable[[datetime], None]], ...]:
-        """Commands first, so that a pause holds for this turn; the watch before the launch, so that a run that has
-        ended makes room for the next one in the same turn."""
+        """The clock first: no step may act by an instant that was not put right yet. Commands next, so that a pause
+        holds for this turn; the watch before the launch, so that a run that has ended makes room for the next one in
+        the same turn."""
         return (
+            ("clock", self.clock),
             ("commands", self.commands),
             ("deadlines", self.expire),
             ("schedules", self.fire),
@@ -96,6 +100,7 @@ class Daemon:
         Raises:
             StateError: the database cannot be used.
         """
+        self.steps.clock.at_start(now)
         with self.runtime.store.write() as session:
             before = heartbeat.started(
                 session,
@@ -127,6 +132,8 @@ class Daemon:
                 step(now)
             except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
                 self._errors.note(name, error, now)
+                if name == "clock":
+                    break  # deadlines, fires and retries by a clock that was not put right would miss or repeat runs
             else:
                 self._errors.over(name)
             self.on_step()
@@ -179,6 +186,10 @@ class Daemon:
         self._stopping = True
         self.steps.watch.shutting_down = True
         self.wake.set()
+
+    def beat_soon(self) -> None:
+        """Write the next sign of life in this turn: readers judge it by the wall clock, which was set."""
+        self._last_beat_s = float("-inf")
 
     @property
     def stopping(self) -> bool:

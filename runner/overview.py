@@ -1,14 +1,14 @@
 """What the daemon is doing, as its database tells: for the status command and for `get_runner_status`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from runner import single_instance
-from runner.store import heartbeat, history, outbox, queue, schedules, triggers
+from runner.store import clock_changes, heartbeat, history, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord
 from runner.store.history import ExecutionRecord, Statistics
@@ -44,6 +44,8 @@ class Overview:
     loops: list[LoopRecord]
     mail: MailTrouble
     """Messages that could not be delivered."""
+    clock: list[str]
+    """What happened to the wall clock in the last day, in words."""
 
     @property
     def status(self) -> RunnerStatus:
@@ -81,6 +83,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             statistics=history.statistics(session),
             loops=heartbeat.loops(session),
             mail=outbox.trouble(session),
+            clock=clock_changes.lately(session, now or datetime.now(UTC)),
         )
 
 

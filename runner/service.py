@@ -14,6 +14,7 @@ from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
 from runner.flow.expire import ExpireWaiting
 from runner.flow.fire import FireSchedules
+from runner.flow.follow_clock import FollowClock
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
@@ -199,6 +200,7 @@ class Service:
         watch = WatchRuns(self.runtime, launcher)
         self._stack.callback(watch.leave)
         steps = Steps(
+            clock=FollowClock(self.runtime, self._after_clock_change),
             commands=ProcessCommands(self.runtime, watch, self._request_stop),
             expire=ExpireWaiting(self.runtime),
             fire=FireSchedules(self.runtime),
@@ -227,6 +229,9 @@ class Service:
             for condition in conditions
             if condition.condition_function == MANUAL_FILE
         ]
+
+    def _after_clock_change(self) -> None:
+        self.daemon.beat_soon()
 
     def _request_stop(self) -> None:
         self.daemon.request_stop()

@@ -9,7 +9,7 @@ from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing, when
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
-from runner.store import decisions, history, occurrences, queue, schedules, triggers
+from runner.store import clock_changes, decisions, history, occurrences, queue, schedules, triggers
 from runner.store.decisions import DecisionRecord
 from runner.store.occurrences import OccurrenceRecord
 from runner.store.schedules import ScheduleRecord
@@ -42,6 +42,9 @@ def why(name: str, limit: int) -> None:
             )
             for item in known
         ]
+        clock = clock_changes.lately(session, now)
+    for line in clock:
+        click.echo(line)
     zone = record.readable.timezone if record is not None and record.readable is not None else "UTC"
     if record is not None:
         click.echo(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now, zone)}.")
@@ -63,7 +66,11 @@ def next_fires(limit: int) -> None:
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = schedules.upcoming(session, now, limit)
-    coming = bookkeeping.coming_fires(records, now, limit)
+        taken = clock_changes.recorded_ahead(session, now)
+        clock = clock_changes.lately(session, now)
+    for line in clock:
+        click.echo(line)
+    coming = bookkeeping.coming_fires(records, now, limit, taken)
     zones = {record.name: record.readable.timezone for record in records if record.readable is not None}
     columns = (Column("when, by its own clock", whole=True), Column("schedule", whole=True), Column("zone"))
     rows = ([when(instant, now, zones[name]), name, zones[name]] for instant, name in coming)
@@ -94,7 +101,7 @@ def _told(record: DecisionRecord, zone: str) -> str:
 def _newest(items: list[OccurrenceRecord], limit: int) -> list[OccurrenceRecord]:
     """Each once: a trigger without a schedule gives its own name to its runs."""
     by_id = {item.occurrence_id: item for item in items}
-    return sorted(by_id.values(), key=lambda item: item.scheduled_for, reverse=True)[:limit]
+    return sorted(by_id.values(), key=lambda item: item.occurrence_id, reverse=True)[:limit]
 
 
 def _standing(record: ScheduleRecord | TriggerRecord) -> str:

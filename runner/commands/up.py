@@ -16,7 +16,7 @@ from runner.commands.progress import ProgressLine
 from runner.commands.tables import console, when
 from runner.flow.runtime import Runtime
 from runner.service import Service
-from runner.store import queue, schedules, triggers
+from runner.store import clock_changes, queue, schedules, triggers
 from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
@@ -117,10 +117,11 @@ def _introduce(service: Service, now: datetime) -> None:
 def _coming(runtime: Runtime, now: datetime) -> None:
     with runtime.store.read() as session:
         known = schedules.upcoming(session, now, FIRES_SHOWN)
+        taken = clock_changes.recorded_ahead(session, now)
         watching = triggers.list_active(session)
         waiting = queue.queued(session, FIRES_SHOWN)
     zones = {record.name: record.readable.timezone for record in known if record.readable is not None}
-    for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN)):
+    for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN, taken)):
         console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now, zones[name])}  {name}")
     for number, trigger in enumerate(watching):
         condition = trigger.condition

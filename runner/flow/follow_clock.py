@@ -53,7 +53,9 @@ class FollowClock:
         if newest is None or (newest - now).total_seconds() < SMALLEST_STEP_S:
             return
         back_s = (now - newest).total_seconds()
-        words = f"the database was last written {compose.duration(newest - now)} in the future, by a clock that was ahead"
+        words = (
+            f"the database was last written {compose.duration(newest - now)} in the future, by a clock that was ahead"
+        )
         with self._runtime.store.write() as session:
             self._put_right(session, words, ClockChange(back_s, 0.0), now, now, recorded_after=now)
 
@@ -149,5 +151,3 @@ def _words(seen: ClockChange) -> str:
         way = "ahead" if seen.step_s > 0 else "back"
         parts.append(f"the clock was set {way} by {compose.duration(timedelta(seconds=abs(seen.step_s)))}")
     return " and ".join(parts)
-
-

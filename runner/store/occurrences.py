@@ -62,6 +62,10 @@ class OccurrenceRecord:
     finished_at: datetime | None
 
 
+DATED_AHEAD = 100
+"""At most so many rows of one schedule are expected to be dated ahead by a clock that was wrong."""
+
+
 def start_deadline(schedule: TrainingSchedule, since: datetime) -> datetime:
     """Until when a run may still start that could have started at `since`."""
     return since + timedelta(hours=schedule.start_deadline_hours)
@@ -136,10 +140,11 @@ def recent_of_trigger(session: Session, trigger_name: str, limit: int) -> list[O
 
 
 def _latest(session: Session, which: ColumnElement[bool], limit: int) -> list[OccurrenceRecord]:
-    rows: Iterable[OccurrenceRow] = session.scalars(
-        select(OccurrenceRow).where(which).order_by(OccurrenceRow.scheduled_for.desc()).limit(limit)
-    )
-    return [_to_record(row) for row in rows]
+    """In the order in which they were recorded: a clock that was ahead leaves some due times in the future. The index
+    is by due time, so a few more are read and put in order."""
+    by_due_time = select(OccurrenceRow).where(which).order_by(OccurrenceRow.scheduled_for.desc())
+    rows: Iterable[OccurrenceRow] = session.scalars(by_due_time.limit(limit + DATED_AHEAD))
+    return [_to_record(row) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit]]
 
 
 def _to_record(row: OccurrenceRow) -> OccurrenceRecord:

@@ -301,7 +301,11 @@ def _resolve_coalesced(session: Session, news: Sequence[NewOccurrence]) -> None:
         )
         session.execute(
             update(OccurrenceRow)
-            .where(OccurrenceRow.schedule_name == new.schedule.name, OccurrenceRow.scheduled_for == new.scheduled_for)
+            .where(
+                OccurrenceRow.schedule_name == new.schedule.name,
+                OccurrenceRow.scheduled_for == new.scheduled_for,
+                OccurrenceRow.state == OccurrenceState.COALESCED,  # not one that a clock since set back ran already
+            )
             .values(coalesced_into=stands_for_it)
             .execution_options(synchronize_session=False)
         )

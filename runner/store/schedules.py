@@ -188,9 +188,7 @@ def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
 def accounted_beyond(session: Session, now: datetime) -> list[tuple[str, TrainingSchedule]]:
     """Enabled schedules whose watermark lies after `now`, with their definitions: a clock that was ahead put it there.
     Those that cannot be read are left out."""
-    rows = session.execute(
-        _RECORDS.where(_TABLE.c.watermark > now, _TABLE.c.enabled.is_(True)).order_by(_TABLE.c.name)
-    )
+    rows = session.execute(_RECORDS.where(_TABLE.c.watermark > now, _TABLE.c.enabled.is_(True)).order_by(_TABLE.c.name))
     records = [ScheduleRecord(*row) for row in rows]
     return [(record.name, record.readable) for record in records if record.readable is not None]
 
