@@ -21,6 +21,7 @@ from runner.notify import compose
 from runner.schedule.fires import next_fire
 from runner.store import clock_changes, schedules
 from runner.store.schedules import Account
+from schemas.clock_words import duration
 from schemas.errors import ScheduleError
 
 TOLD_FROM_S = 60.0
@@ -53,9 +54,7 @@ class FollowClock:
         if newest is None or (newest - now).total_seconds() < SMALLEST_STEP_S:
             return
         back_s = (now - newest).total_seconds()
-        words = (
-            f"the database was last written {compose.duration(newest - now)} in the future, by a clock that was ahead"
-        )
+        words = f"the database was last written {duration(newest - now)} in the future, by a clock that was ahead"
         with self._runtime.store.write() as session:
             self._put_right(session, words, ClockChange(back_s, 0.0), now, now, recorded_after=now)
 
@@ -104,7 +103,7 @@ class FollowClock:
                 done.append(f"{waiting} waiting runs keep the time that they had left")
         if seen.step_s < 0:
             clock_changes.bring_back(session, now, by)
-            note = f"recorded while the clock was {compose.duration(-by)} ahead"
+            note = f"recorded while the clock was {duration(-by)} ahead"
             withdrawn = clock_changes.withdraw(session, now, note)
             resumed = self._resume(session, since, now)
             done.append(f"{resumed} schedules go on from now")
@@ -146,8 +145,8 @@ class FollowClock:
 def _words(seen: ClockChange) -> str:
     parts = []
     if seen.slept_s:
-        parts.append(f"the machine slept for {compose.duration(timedelta(seconds=seen.slept_s))}")
+        parts.append(f"the machine slept for {duration(timedelta(seconds=seen.slept_s))}")
     if seen.step_s:
         way = "ahead" if seen.step_s > 0 else "back"
-        parts.append(f"the clock was set {way} by {compose.duration(timedelta(seconds=abs(seen.step_s)))}")
+        parts.append(f"the clock was set {way} by {duration(timedelta(seconds=abs(seen.step_s)))}")
     return " and ".join(parts)

@@ -51,6 +51,14 @@ SOME_ROWS = {
         VALUES ('first-0123456789ab', 'heuristic:strong', 2, 4, 1, 0, 3, 0.25, 0.1, 0.6, 7, '11x11 standard',
                 '2026-11-21T02:00:00.000000Z', '{}');
     """,
+    "0003": """
+        INSERT INTO clock_changes (at, step_s, slept_s, detail)
+        VALUES ('2026-11-29T02:00:00.000000Z', -86400.0, 0.0, 'the clock was set back by 1 day.');
+        INSERT INTO daemon (id, pid, host, boot_id, started_at, heartbeat_at, status, paused, paused_note,
+                            stopped_cleanly, version, step, step_since)
+        VALUES (1, 7, 'h', 'b', '2026-11-29T02:00:00.000000Z', '2026-11-29T02:00:00.000000Z', 'error', 0, '', 0, '1',
+                'triggers', '2026-11-29T02:00:00.000000Z');
+    """,
 }
 """Rows that a database of this revision may hold beside those of the revisions before. A new revision gets its own
 entry; a released one never changes."""
