@@ -1,51 +1,95 @@
-"""How often the tuner keeps candidates of known strength: `python tests/benchmarks/tuner_error_rates.py [CANDIDATES]`.
+"""How often whole runs of the tuner promote, and what they report: `python tests/benchmarks/tuner_error_rates.py`.
 
-Simulated games with the default settings: of each true gain, the share that passes the first test, the share that is
-kept after the second one, and the games this takes.
+Simulated games (draws, and a seat that is worth something on each seed: `tests/support/simulated_hill.py`), the gate's
+default rules. First runs in which every candidate is exactly as strong as the champion and yet plays differently; then
+runs whose candidates are all truly better by the same gain, until one is promoted. The gain that a run reports is its
+measurement on seeds that decided nothing; the deciding games' own mean stands beside it, to show why.
 """
 
-import random
+import argparse
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.evaluation.sequential import Hypotheses, SequentialTest, Verdict
-from pipeline.tuner.promises import false_keeps_per_100, power_at_target
-from schemas.tuning import TunerSettings
+import numpy as np
 
-SETTINGS = TunerSettings()
-HYPOTHESES = Hypotheses(
-    0.5 + SETTINGS.min_improvement, 0.5 + SETTINGS.target_improvement, SETTINGS.alpha, SETTINGS.beta
-)
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+from simulated_hill import elo_of_gain, pair_scores
 
+from pipeline.tuner.gate import GateRules, GateTest, GateVerdict, Outcome, concluded, measured_gain, no_regression
 
-def passes(gain: float, limit: int, chance: random.Random) -> tuple[bool, int]:
-    """Run one test on games that are won with probability 0.5 + gain; returns its success and the games played."""
-    test, games = SequentialTest(HYPOTHESES), 0
-    while games < limit:
-        for _ in range(SETTINGS.games // 2):
-            test.add(sum(chance.random() < 0.5 + gain for _ in range(2)) / 2)
-        games += SETTINGS.games
-        verdict = test.verdict
-        if verdict is not Verdict.UNDECIDED:
-            return verdict is Verdict.BETTER, games
-    return False, games
+RULES = GateRules()
+POOL = ("bundled snake", "earlier champion")
+POOL_SEEDS = 100
 
 
-def main(candidates: int) -> None:
-    chance = random.Random(20261121)
-    stated = false_keeps_per_100(SETTINGS), power_at_target(SETTINGS)
-    print(f"stated: {stated[0]:.2f} of 100 useless ones kept; {stated[1]:.0%} of those that gain 5 %")
-    print("gain    passed first  kept     games for a verdict")
-    for gain in (-0.05, 0.0, 0.001, 0.01, 0.025, 0.05, 0.1):
-        first = kept = played = 0
-        for _ in range(candidates):
-            passed, games = passes(gain, SETTINGS.max_games, chance)
-            first += passed
-            played += games
-            if passed:
-                confirmed, games = passes(gain, SETTINGS.confirm_games, chance)
-                kept += confirmed
-                played += games
-        print(f"{gain:+.1%}   {first / candidates:8.2%}   {kept / candidates:8.2%}   {played / candidates:8.0f}")
+@dataclass
+class Run:
+    """What became of one run."""
+
+    promoted_at: int = 0
+    """Number of the test that promoted; 0: none did."""
+    games: int = 0
+    gain: float = 0.0
+    deciding_gain: float = 0.0
 
 
-main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+def whole_run(seed: int, elo: float, candidates: int) -> Run:
+    random, run = np.random.default_rng((20261129, seed)), Run()
+    for number in range(1, candidates + 1):
+        test = GateTest(RULES, number)
+        while not test.decided:
+            for score in pair_scores(elo, 32, random).tolist():
+                test.add(Outcome(score))
+        decision = test.decision()
+        run.games += 2 * decision.seeds
+        if decision.verdict is not GateVerdict.PROMOTED:
+            continue
+        pool = {name: list(zip(*pool_scores(elo, random), strict=True)) for name in POOL}
+        run.games += 4 * POOL_SEEDS * len(POOL)
+        if concluded(decision, no_regression(RULES, pool)) is not GateVerdict.PROMOTED:
+            continue
+        fresh = [Outcome(score) for score in pair_scores(elo, RULES.measure_seeds, random).tolist()]
+        run.games += 2 * RULES.measure_seeds
+        measured = measured_gain(fresh)
+        assert measured is not None
+        run.promoted_at, run.gain, run.deciding_gain = number, measured.gain, decision.gain
+        return run
+    return run
+
+
+def pool_scores(elo: float, random: np.random.Generator) -> tuple[list[float], list[float]]:
+    """Candidate and champion against a snake of the champion's strength."""
+    return pair_scores(elo, POOL_SEEDS, random).tolist(), pair_scores(0.0, POOL_SEEDS, random).tolist()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--candidates", type=int, default=30, help="gate tests of a run whose candidates are equal")
+    given = parser.parse_args()
+    print(RULES.promise())
+    equal = [whole_run(seed, 0.0, given.candidates) for seed in range(given.runs)]
+    wrong = sum(run.promoted_at > 0 for run in equal)
+    games = np.mean([run.games for run in equal])
+    print(
+        f"every candidate equals the champion: {wrong} of {given.runs} runs of {given.candidates} tests promote"
+        f" anything ({wrong / given.runs:.1%}), {games:.0f} games a run, {games / given.candidates:.0f} a test",
+        flush=True,
+    )
+    print("true gain   promoted by the first test   within 5 tests   games   reported gain (bias)   deciding games say")
+    for gain in (0.03, 0.05, 0.1):
+        runs = [whole_run(10_000 + seed, elo_of_gain(gain), 5) for seed in range(given.runs)]
+        kept = [run for run in runs if run.promoted_at]
+        first = sum(run.promoted_at == 1 for run in kept)
+        shown, deciding = (float(np.mean([getattr(r, key) for r in kept])) for key in ("gain", "deciding_gain"))
+        print(
+            f"{gain:+8.1%}    {first / len(runs):25.1%}   {len(kept) / len(runs):14.1%}"
+            f"   {np.mean([run.games for run in runs]):5.0f}   {shown:+.2%} ({shown - gain:+.2%})"
+            f"        {deciding:+.2%}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

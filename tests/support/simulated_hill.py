@@ -72,6 +72,22 @@ def pair_scores(difference: float, pairs: int, random: np.random.Generator) -> N
     return total / 2
 
 
+def gain_of(difference: float) -> float:
+    """Expected mean score of a pair less one half, of a snake that is better by `difference` Elo."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(31)
+    expected = 1 / (1 + 10 ** (-(difference + SEAT_ELO * nodes) / 400))
+    return float(weights @ expected / weights.sum()) - 0.5
+
+
+def elo_of_gain(gain: float) -> float:
+    """The difference in Elo that gains so much."""
+    low, high = 0.0, 800.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gain_of(middle) < gain else (low, middle)
+    return (low + high) / 2
+
+
 @dataclass
 class Climb:
     """One whole run: an optimiser, its questions' games, the gate's, until the games are spent."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_hill import pair_scores
+from simulated_hill import elo_of_gain, pair_scores
 
 from pipeline.evaluation.sequential import PENTANOMIAL
 from pipeline.tuner.gate import (
@@ -23,19 +23,6 @@ from pipeline.tuner.gate import (
 from pipeline.tuner.jobs import GameResult
 
 RULES = GateRules()
-
-
-def elo_of_gain(gain: float) -> float:
-    """Elo that gives this gain in the simulated games, found by simulation-free halving over their law."""
-    low, high = 0.0, 400.0
-    random_free = np.random.default_rng(7)
-    for _ in range(12):
-        middle = (low + high) / 2
-        if pair_scores(middle, 40_000, random_free).mean() - 0.5 < gain:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
 
 
 def played(seed: int, elo: float, rules: GateRules = RULES, number: int = 1) -> tuple[GateVerdict | None, int]:

@@ -1,0 +1,81 @@
+"""The report as one HTML file that needs nothing beside it: no script, no fetched style, all names escaped."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.tuner.report.content import GateRecord, Report
+from pipeline.tuner.report.plots import Line, Mark, Plot, draw
+from schemas.files import write_atomic
+
+FILE_NAME = "index.html"
+SHOWN_TESTS = 12
+"""Of the latest tests so many are drawn; the table holds all."""
+_PAGES = Environment(
+    loader=PackageLoader("pipeline.tuner.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write `index.html` into the folder, which is made, and return its path.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    write_atomic(path, html_report(report))
+    return path
+
+
+def html_report(report: Report) -> str:
+    """The page's text."""
+    return _PAGES.get_template(
+        "report.html"
+    ).render(
+        report=report,
+        elo_plot=Markup(draw(elo_plot(report))),  # noqa: S704 - `draw` escapes every name
+        ratio_plots=[Markup(draw(ratio_plot(record))) for record in report.gates[-SHOWN_TESTS:]],  # noqa: S704
+        shown_tests=SHOWN_TESTS,
+        changed=[row for row in report.weights if row.changed],
+        unchanged=[row for row in report.weights if not row.changed],
+        objectives=list(report.front[0].values) if report.front else [],
+    )
+
+
+def elo_plot(report: Report) -> Plot:
+    """Elo of the champion over the games of the run, with its interval, and a mark at each promotion."""
+    curve = [(point.games, point.elo) for point in report.elo]
+    if curve and curve[-1][0] < report.games_in_all:
+        curve.append((report.games_in_all, curve[-1][1]))
+    marks = [
+        Mark(point.games, point.elo, f"promoted after {point.games:,} games: {point.elo:+.0f} Elo")
+        for point in report.elo
+        if point.games > 0
+    ]
+    return Plot(
+        title="Elo of the champion over the weights before",
+        x_name="games of the run",
+        y_name="Elo",
+        lines=[Line(curve, "line", stepped=True)],
+        band=[(point.games, point.low, point.high) for point in report.elo],
+        marks=marks,
+    )
+
+
+def ratio_plot(record: GateRecord) -> Plot:
+    """The log-likelihood ratio of one test between its bounds."""
+    decision = record.decision
+    verdict = record.verdict.value.replace("_", " ") if record.verdict else "under way"
+    return Plot(
+        title=f"Test {decision.number}: {verdict}",
+        x_name="seeds",
+        y_name="log-likelihood ratio",
+        lines=[Line([(0.0, 0.0), *decision.path])],
+        levels=[(decision.upper, "better"), (decision.lower, "not better")],
+    )
