@@ -135,5 +135,5 @@ class Report:
             return f"No gain shown yet: {tried} judged in {self.games_in_all:,} games, {len(self.promotions)} promoted."
         return (
             f"{self.gain.gain:+.1%} score [{self.gain.low:+.1%}, {self.gain.high:+.1%}] over the weights before, on"
-            f" {self.gain.seeds} seeds that decided nothing."
+            f" {self.gain.seeds:,} seeds that decided nothing."
         )

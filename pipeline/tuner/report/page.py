@@ -63,7 +63,7 @@ def elo_plot(report: Report) -> Plot:
         x_name="games of the run",
         y_name="Elo",
         lines=[Line(curve, "line", stepped=True)],
-        band=[(point.games, point.low, point.high) for point in report.elo],
+        intervals=[(point.games, point.low, point.high) for point in report.elo],
         marks=marks,
     )
 

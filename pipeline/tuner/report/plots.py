@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, isfinite, log10
 
-WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 40
+WIDTH, HEIGHT = 420, 220
+LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 40
 _TICKS = 5
 
 
@@ -36,7 +36,7 @@ class Plot:
     x_name: str
     y_name: str
     lines: Sequence[Line]
-    band: Sequence[tuple[float, float, float]] = ()
+    intervals: Sequence[tuple[float, float, float]] = ()
     """x, low, high."""
     marks: Sequence[Mark] = ()
     levels: Sequence[tuple[float, str]] = ()
@@ -46,7 +46,7 @@ class Plot:
 def draw(plot: Plot) -> str:
     """The plot as an `<svg>` element; every name in it is escaped. Points that are not finite are left out."""
     points = [point for line in plot.lines for point in line.points]
-    points += [(x, edge) for x, low, high in plot.band for edge in (low, high)]
+    points += [(x, edge) for x, low, high in plot.intervals for edge in (low, high)]
     points += [(mark.x, mark.y) for mark in plot.marks]
     points = [point for point in points if isfinite(point[0]) and isfinite(point[1])]
     if not points:
@@ -57,7 +57,7 @@ def draw(plot: Plot) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}"><title>'
         f"{escape(plot.title)}</title>",
         *_grid(plot, xs, ys),
-        *_band(plot.band, xs, ys),
+        *(_whisker(interval, xs, ys) for interval in plot.intervals),
         *(_level(level, name, ys) for level, name in plot.levels),
         *(_path(line, xs, ys) for line in plot.lines),
         *(_mark(mark, xs, ys) for mark in plot.marks),
@@ -125,14 +125,9 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _band(band: Sequence[tuple[float, float, float]], xs: _Axis, ys: _Axis) -> list[str]:
-    if len(band) < 2:
-        return [
-            f'<path class="whisker" d="M{xs.at(x):.1f} {ys.at(low):.1f}V{ys.at(high):.1f}"/>' for x, low, high in band
-        ]
-    upper = " ".join(f"{xs.at(x):.1f},{ys.at(high):.1f}" for x, _, high in band)
-    lower = " ".join(f"{xs.at(x):.1f},{ys.at(low):.1f}" for x, low, _ in reversed(band))
-    return [f'<polygon class="band" points="{upper} {lower}"/>']
+def _whisker(interval: tuple[float, float, float], xs: _Axis, ys: _Axis) -> str:
+    x, low, high = interval
+    return f'<path class="whisker" d="M{xs.at(x):.1f} {ys.at(low):.1f}V{ys.at(high):.1f}"/>'
 
 
 def _path(line: Line, xs: _Axis, ys: _Axis) -> str:
@@ -149,7 +144,7 @@ def _level(level: float, name: str, ys: _Axis) -> str:
     y = ys.at(level)
     return (
         f'<path class="level" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="tick" x="{WIDTH - RIGHT}" y="{y - 4:.1f}" text-anchor="end">{escape(name)}</text>'
+        f'<text class="tick" x="{LEFT + 4}" y="{y - 4:.1f}">{escape(name)}</text>'
     )
 
 

@@ -223,9 +223,8 @@ def test_chromium_shows_it_at_a_phones_width_without_a_sideways_scroll(tmp_path:
     )
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom", framed.as_uri()]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)}
-    )
+    home = os.environ | {"HOME": str(tmp_path)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env=home)
     found = re.search(r"<title>(\d+) of (\d+)</title>", done.stdout)
     assert found, done.stdout[:500]
     assert int(found[1]) <= int(found[2]) == 390
