@@ -22,5 +22,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_clock_changes"),
         sqlite_autoincrement=True,
     )
-    op.add_column("daemon", sa.Column("step", sa.Text(), nullable=False, server_default=""))
+    op.add_column("daemon", sa.Column("step", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("daemon", sa.Column("step_since", _INSTANT, nullable=True))

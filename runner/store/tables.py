@@ -323,7 +323,7 @@ class DaemonRow(Base):
     paused_note: Mapped[str] = mapped_column(Text)
     stopped_cleanly: Mapped[bool]
     version: Mapped[str] = mapped_column(Text)
-    step: Mapped[str] = mapped_column(Text, server_default="")
+    step: Mapped[str] = mapped_column(Text, server_default=text("''"))
     """In which step of its turn it has stood for too long; empty: it turns."""
     step_since: Mapped[datetime | None] = mapped_column(Instant)
 
