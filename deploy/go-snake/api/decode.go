@@ -1,5 +1,10 @@
 package api
 
+import "strconv"
+
+// maxLatency bounds what is believed of a latency, in milliseconds.
+const maxLatency = 1 << 20
+
 // Decode reads a request from JSON text, into req, reusing its slices. Unknown fields are skipped, null and absent
 // fields are zero, keys are case-sensitive, of repeated keys the last counts, whole numbers have at most nine digits. An error names the byte where the text
 // stops being JSON or where a value has the wrong type. It is written for these messages because it is in the path of
@@ -137,12 +142,32 @@ func (s *scanner) snake(n *Snake) {
 			n.Name = s.word()
 		case "health":
 			n.Health = s.integer()
+		case "latency":
+			n.Latency = s.latency()
 		case "body":
 			n.Body = s.points(n.Body[:0])
 		default:
 			s.skip()
 		}
 	}
+}
+
+// latency reads milliseconds that the API sends as a string. It is told for information only: what is no such number is
+// 0, not a fault.
+func (s *scanner) latency() int {
+	if s.peek() != '"' {
+		s.skip()
+		return 0
+	}
+	return milliseconds(s.quoted())
+}
+
+func milliseconds(word string) int {
+	ms, err := strconv.Atoi(word)
+	if err != nil || ms < 0 || ms > maxLatency {
+		return 0
+	}
+	return ms
 }
 
 func (s *scanner) points(into []Point) []Point {

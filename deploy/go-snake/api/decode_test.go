@@ -31,7 +31,7 @@ func TestDecodeSample(t *testing.T) {
 		Game: Game{ID: `gé "1"`, Map: "royale", Source: "ladder", Timeout: 500,
 			Ruleset: Ruleset{Name: "royale", Settings: Settings{15, 1, -14, 25}}},
 		Board: Board{Width: 19, Height: 11, Food: []Point{{5, 6}, {0, 0}}, Hazards: []Point{{-1, 2}},
-			Snakes: []Snake{{ID: "s1", Name: "Ünï", Health: 90, Body: []Point{{1, 2}, {1, 1}}}}},
+			Snakes: []Snake{{ID: "s1", Name: "Ünï", Health: 90, Latency: 12, Body: []Point{{1, 2}, {1, 1}}}}},
 		You: Snake{ID: "s1", Health: 90, Body: []Point{{1, 2}}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -71,7 +71,8 @@ func TestDecodeReuse(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{sample, `{}`, `null`, `{"turn":null,"board":null,"you":{"body":null}}`,
 		`{"turn":-0,"turn":5}`, `{"turn":"x","turn":5}`, `{"board":{"snakes":[null,{"id":null}],"food":[null]}}`, `{"board":{"width":3},"board":{}}`,
-		`{"you":{"id":"\ud83d\ude00\ud83d"}}`, "{\"you\":{\"name\":\"\xff\"}}", `{"Turn":4,"x":[[],{"y":-1.5E+3}]}`,
+		`{"you":{"id":"\ud83d\ude00\ud83d"}}`, "{\"you\":{\"name\":\"\xff\"}}", `{"you":{"latency":"-3"}}`,
+		`{"you":{"latency":[4]}}`, `{"you":{"latency":"99999999999"}}`, `{"board":{"snakes":[{"latency":" 5"}]}}`, `{"Turn":4,"x":[[],{"y":-1.5E+3}]}`,
 		`{"game":{"ruleset":{"settings":{"royale":{"shrinkEveryNTurns":1},"royale":{}}}}}`} {
 		f.Add([]byte(seed))
 	}
@@ -168,7 +169,9 @@ func slowDecode(text []byte) (req Request, err error) {
 
 func creature(v any) Snake {
 	o := object(v)
-	return Snake{ID: word(o["id"]), Name: word(o["name"]), Health: number(o["health"]), Body: places(o["body"])}
+	said, _ := o["latency"].(string)
+	return Snake{ID: word(o["id"]), Name: word(o["name"]), Health: number(o["health"]), Latency: milliseconds(said),
+		Body: places(o["body"])}
 }
 
 func places(v any) (list []Point) {

@@ -44,7 +44,10 @@ type Board struct {
 type Snake struct {
 	ID, Name string
 	Health   int
-	Body     []Point
+	// Latency is how long the caller waited for the snake's last answer, in milliseconds; 0 when it does not say. In the
+	// official games the entries of Board.Snakes have it, You does not.
+	Latency int
+	Body    []Point
 }
 
 // Point is a cell; y grows upward.

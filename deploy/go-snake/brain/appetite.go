@@ -55,6 +55,20 @@ func (e *evaluator) nearness(s *board.State) float64 {
 	return best * e.w.Food.Contested
 }
 
+// rivalsNearness falls from 1 with the distance of the food that an opponent reaches first; the nearest such counts.
+func (e *evaluator) rivalsNearness(s *board.State) float64 {
+	nearest := farAway
+	for i := range s.Snakes {
+		if i != e.me && s.Snakes[i].Alive {
+			nearest = min(nearest, e.ground.foodSteps[i])
+		}
+	}
+	if nearest == farAway {
+		return 0
+	}
+	return e.decay[min(nearest, len(e.decay)-1)]
+}
+
 // foodCellWorth is below 1 for food on the edge and food in hazards.
 func (e *evaluator) foodCellWorth(s *board.State, c int16) float64 {
 	v := 1.0
@@ -82,7 +96,8 @@ func (e *evaluator) growth(s *board.State, rivals int, near float64) float64 {
 	if lead >= target {
 		v, slope = behind*target+ahead*(lead-target), ahead
 	}
-	return (v + slope*e.w.Food.Pull*near) * between(e.w.Phase.GrowthEarly, e.w.Phase.GrowthLate, e.late)
+	near = e.w.Food.Pull*near - e.w.Food.RivalPull*e.rivalsNearness(s)
+	return (v + slope*near) * between(e.w.Phase.GrowthEarly, e.w.Phase.GrowthLate, e.late)
 }
 
 // starves reports whether no food at all can be reached on the health that is left.

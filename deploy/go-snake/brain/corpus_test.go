@@ -41,6 +41,14 @@ func corpus(tb testing.TB, w *weights.Weights, step int) []*api.Request {
 	return views
 }
 
+// shipped are the shipped weights on a budget of so many positions, without the clock: what is deployed thinks far longer
+// than a test may.
+func shipped(tb testing.TB, budget int) *weights.Weights {
+	w := mustRead(tb, "../config.yaml")
+	w.Search.DuelBudget, w.Search.CrowdBudget = budget, budget
+	return w
+}
+
 // weakened is the same position with other healths.
 func weakened(req *api.Request, rng *rand.Rand) *api.Request {
 	other := *req
@@ -92,7 +100,7 @@ func decide(tb testing.TB, p *Player, req *api.Request, w *weights.Weights) Deci
 func midgame(tb testing.TB, ruleset string, snakes, games int) []*api.Request {
 	tb.Helper()
 	var views []*api.Request
-	play := brained(mustRead(tb, "../config.yaml"))
+	play := brained(shipped(tb, 60))
 	for seed := range games {
 		game := newArena(ruleset, 11, 11, snakes, uint64(seed)+1000)
 		players := map[string]chooser{}

@@ -71,14 +71,17 @@ func between(early, late, share float64) float64 { return early + (late-early)*s
 // space values my ground against the opponents', and punishes too little of it.
 func (e *evaluator) space(s *board.State, rivals int) float64 {
 	w, g := &e.w.Space, &e.ground
-	mine, theirs, area := g.worth(&g.rooms[e.me]), 0.0, w.AreaCrowd
+	mine, theirs, area := e.worth(e.me), 0.0, w.AreaCrowd
 	for i := range s.Snakes {
 		if i != e.me && s.Snakes[i].Alive {
-			theirs += g.worth(&g.rooms[i])
+			theirs += e.worth(i)
 		}
 	}
 	if rivals == 1 {
 		area = w.AreaDuel
+		if g.sealed[e.me] {
+			area = w.AreaSealed
+		}
 		theirs *= w.OpponentAreaDuel
 	} else if rivals > 1 {
 		theirs *= w.OpponentAreaCrowd / float64(rivals)
@@ -97,10 +100,15 @@ func (e *evaluator) space(s *board.State, rivals int) float64 {
 	return v
 }
 
+// worth is what the snake's ground counts, in cells.
+func (e *evaluator) worth(i int) float64 {
+	return e.ground.worth(&e.ground.rooms[i]) - e.w.Space.CorridorDiscount*float64(e.ground.corridors[i])
+}
+
 // shortage is the share of the room the snake needs that it does not have, 0 to 1.
 func (e *evaluator) shortage(s *board.State, i int) float64 {
 	need := e.w.Space.RoomNeed * float64(s.Snakes[i].Length)
-	if room := float64(e.ground.room(i)); room < need {
+	if room := e.ground.usable(s, i); room < need {
 		return 1 - room/need
 	}
 	return 0

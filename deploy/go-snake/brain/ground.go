@@ -26,12 +26,20 @@ type ground struct {
 	foodSteps [board.MaxSnakes]int
 	foodCell  [board.MaxSnakes]int16
 	foods     [board.MaxSnakes]int
+	// corridors counts the cells of a snake's ground that have at most two neighbours on anybody's ground or at its head:
+	// one enters and leaves them one way only. footing splits the ground by colour, as on a chessboard.
+	corridors [board.MaxSnakes]int
+	footing   [board.MaxSnakes][2]int
+	// sealed: the snake's ground touches no ground of others and nothing contested.
+	sealed [board.MaxSnakes]bool
 	// tailSteps is the distance to the snake's own tail over its own ground, farAway if that does not hold it.
 	tailSteps [board.MaxSnakes]int
 
 	value  [kinds]float64
 	order  [board.MaxSnakes]int // living snakes, longest first
 	count  int
+	grows  bool // bodies that reach food grow: what they hold opens one turn later from then on
+	parity float64
 	small  bool // the board fits the narrow flood
 	narrow narrow
 	wide   wide
@@ -47,8 +55,20 @@ func (g *ground) worth(cells *[kinds]int) float64 {
 		float64(cells[3])*g.value[3]
 }
 
+// usable is how much of its ground the snake can tread: it steps on the chessboard's colours in turn, so that of the
+// colour there is more of some cells stay over. A share of those, as the weights have it, does not count.
+func (g *ground) usable(s *board.State, i int) float64 {
+	head := s.Snakes[i].Head
+	next, same := g.footing[i][colour(s.Geo, head)^1], g.footing[i][colour(s.Geo, head)]
+	left := max(next-same-1, same-next)
+	return float64(g.room(i)) - g.parity*float64(max(left, 0))
+}
+
+func colour(g *board.Geometry, c int16) int { return int(g.X[c]+g.Y[c]) & 1 }
+
 // prepare sets what holds for all positions reached from root.
 func (g *ground) prepare(root *board.State, w *weights.Weights) {
+	g.grows, g.parity = w.Space.TailsGrow && !root.Constrictor, w.Space.Parity
 	for kind := range g.value {
 		g.value[kind] = 1
 		if kind&1 != 0 {

@@ -22,7 +22,10 @@ func TestFloodsAgree(t *testing.T) {
 			}
 			e := &p.thinker.eval
 			e.prepare(&p.state, me, w)
-			for _, vacate := range []bool{true, false} {
+			for k := range 4 {
+				vacate := k&1 == 0
+				w.Space.TailsGrow = k&2 == 0
+				e.ground.prepare(&p.state, w)
 				var other ground
 				other.prepare(&p.state, w)
 				other.wide.prepare(&p.state)
@@ -50,6 +53,13 @@ func compareGround(t *testing.T, s *board.State, a, b *ground) {
 			t.Fatalf("snake %d: narrow %v food %d at %d (%d) tail %d, wide %v food %d at %d (%d) tail %d", i, a.rooms[i],
 				a.foods[i], a.foodSteps[i], a.foodCell[i], a.tailSteps[i], b.rooms[i], b.foods[i], b.foodSteps[i],
 				b.foodCell[i], b.tailSteps[i])
+		}
+		if !s.Snakes[i].Alive {
+			continue
+		}
+		if a.corridors[i] != b.corridors[i] || a.footing[i] != b.footing[i] || a.sealed[i] != b.sealed[i] {
+			t.Fatalf("snake %d: narrow %d corridors, footing %v, sealed %v, wide %d, %v, %v", i, a.corridors[i],
+				a.footing[i], a.sealed[i], b.corridors[i], b.footing[i], b.sealed[i])
 		}
 	}
 }

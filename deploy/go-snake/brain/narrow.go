@@ -46,7 +46,9 @@ func (m mask) lowest() int16 {
 type narrow struct {
 	board, notLeft, notRight mask
 	kindMask                 [kinds]mask
+	hazards                  bool // there are cells of the kinds 2 and 3
 	width, lastRow           uint
+	white                    mask // the cells of one colour of a chessboard
 	wrapped                  bool
 
 	fronts [board.MaxSnakes]front
@@ -55,8 +57,7 @@ type narrow struct {
 // front is the flood of one snake; fronts are kept longest snake first.
 type front struct {
 	claims, fresh, tail mask
-	path                []int16 // body cells in the order in which they open
-	opens               int     // index in path of the cell that opens next, negative while the tail is stacked
+	body                opener
 	length              int32
 	snake               int
 	foodSteps           int
@@ -69,6 +70,9 @@ func (n *narrow) prepare(root *board.State) {
 	for c := range g.Cells {
 		b := bit(int16(c))
 		n.board = n.board.or(b)
+		if colour(g, int16(c)) == 1 {
+			n.white = n.white.or(b)
+		}
 		if g.X[c] > 0 {
 			n.notLeft = n.notLeft.or(b)
 		}
@@ -76,6 +80,7 @@ func (n *narrow) prepare(root *board.State) {
 			n.notRight = n.notRight.or(b)
 		}
 		n.kindMask[cellKind(root, c)] = n.kindMask[cellKind(root, c)].or(b)
+		n.hazards = n.hazards || cellKind(root, c) > 1
 	}
 }
 
@@ -94,6 +99,10 @@ func (n *narrow) spread(m mask) mask {
 }
 
 func (n *narrow) flood(g *ground, s *board.State, foods []int16, vacate bool) {
+	if g.count == 2 && !n.wrapped {
+		n.duel(g, s, foods, vacate)
+		return
+	}
 	fronts := n.fronts[:g.count]
 	blocked, food := n.start(g, s, foods)
 	var claimed, contested, fresh mask // fresh: the front of the contested cells
@@ -114,7 +123,7 @@ func (n *narrow) flood(g *ground, s *board.State, foods []int16, vacate bool) {
 			f := &fronts[i]
 			f.claims = f.claims.or(f.fresh)
 			if f.foodSteps == farAway && !f.fresh.and(food).empty() {
-				f.foodSteps = d
+				f.foodSteps, f.body.late = d, g.grows
 				g.foodCell[f.snake] = f.fresh.and(food).lowest()
 			}
 			if !f.fresh.and(f.tail).empty() {
@@ -122,32 +131,60 @@ func (n *narrow) flood(g *ground, s *board.State, foods []int16, vacate bool) {
 			}
 		}
 	}
-	n.finish(g, contested, food)
+	n.finish(g, s, contested, food)
 }
 
 // finish writes the result of the flood down.
-func (n *narrow) finish(g *ground, contested, food mask) {
-	for kind := range n.kindMask {
-		g.disputed[kind] = contested.and(n.kindMask[kind]).size()
+func (n *narrow) finish(g *ground, s *board.State, contested, food mask) {
+	reached := contested
+	for k := range n.fronts[:g.count] {
+		reached = reached.or(n.fronts[k].claims)
 	}
+	n.byKind(contested, &g.disputed)
 	for k := range n.fronts[:g.count] {
 		f := &n.fronts[k]
 		i := f.snake
-		for kind := range n.kindMask {
-			g.rooms[i][kind] = f.claims.and(n.kindMask[kind]).size()
-		}
+		n.byKind(f.claims, &g.rooms[i])
+		white := f.claims.and(n.white).size()
+		g.footing[i] = [2]int{f.claims.size() - white, white}
+		g.corridors[i] = f.claims.without(n.roomy(reached.or(bit(s.Snakes[i].Head)))).size()
+		g.sealed[i] = n.spread(f.claims).and(reached.without(f.claims)).empty()
 		g.foods[i], g.foodSteps[i], g.tailSteps[i] = f.claims.and(food).size(), f.foodSteps, f.tailSteps
 	}
+}
+
+// byKind counts the cells of a set by kind.
+func (n *narrow) byKind(m mask, count *[kinds]int) {
+	count[0], count[1] = m.and(n.kindMask[0]).size(), m.and(n.kindMask[1]).size()
+	if n.hazards {
+		count[2], count[3] = m.and(n.kindMask[2]).size(), m.and(n.kindMask[3]).size()
+	} else {
+		count[2], count[3] = 0, 0
+	}
+}
+
+// roomy is the set of all cells with at least three neighbours in m.
+func (n *narrow) roomy(m mask) mask {
+	west := mask{m.lo << 1, m.hi<<1 | m.lo>>63}.and(n.notLeft)
+	east := mask{m.lo>>1 | m.hi<<63, m.hi >> 1}.and(n.notRight)
+	row, rest := n.width&63, (64-n.width)&63
+	south := mask{m.lo << row, m.hi<<row | m.lo>>rest}
+	north := mask{m.lo>>row | m.hi<<rest, m.hi >> row}
+	if n.wrapped {
+		west, east = west.or(m.without(n.notRight).down(n.width-1)), east.or(m.without(n.notLeft).up(n.width-1))
+		south, north = south.or(m.down(n.lastRow)), north.or(m.up(n.lastRow))
+	}
+	return west.and(east).and(south.or(north)).or(south.and(north).and(west.or(east)))
 }
 
 // start marks the bodies and the food, and makes each head its snake's first front.
 func (n *narrow) start(g *ground, s *board.State, foods []int16) (blocked, food mask) {
 	for k, i := range g.order[:g.count] {
 		f := &n.fronts[k]
-		f.snake, f.length, f.path, f.opens = i, s.Snakes[i].Length, s.Path(i), -s.Stack(i)
+		f.snake, f.length, f.body = i, s.Snakes[i].Length, opener{path: s.Path(i), at: -s.Stack(i)}
 		f.claims, f.fresh, f.tail = mask{}, bit(s.Snakes[i].Head), bit(s.Tail(i))
 		f.foodSteps, f.tailSteps = farAway, farAway
-		for _, c := range f.path {
+		for _, c := range f.body.path {
 			blocked = blocked.or(bit(c))
 		}
 	}
@@ -162,11 +199,7 @@ func (n *narrow) start(g *ground, s *board.State, foods []int16) (blocked, food 
 // opening is what bodies leave this turn.
 func opening(fronts []front) (cells mask) {
 	for i := range fronts {
-		f := &fronts[i]
-		if uint(f.opens) < uint(len(f.path)) {
-			cells = cells.or(bit(f.path[f.opens]))
-		}
-		f.opens++
+		cells = cells.or(fronts[i].body.next())
 	}
 	return cells
 }

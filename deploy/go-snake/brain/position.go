@@ -14,9 +14,11 @@ type Player struct {
 	state   board.State
 	thinker Thinker
 	body    []int16
+	helpers []*Player
 }
 
-// Move chooses the move for a /move request. An error says what in the request makes no position.
+// Move chooses the move for a /move request within the weights' budgets, by no clock. An error says what in the request
+// makes no position.
 func (p *Player) Move(req *api.Request, w *weights.Weights) (Decision, error) {
 	me, err := p.place(req)
 	if err != nil {

@@ -2,24 +2,46 @@ package brain
 
 import (
 	"math"
+	"sync/atomic"
+	"time"
 
 	"ouroboros-arena/board"
 	"ouroboros-snake/weights"
 )
 
 // Thinker chooses moves. It keeps its memory between calls, allocates nothing once warm, and belongs to one
-// goroutine at a time. It has no state that outlives a call: the same position always gives the same move.
+// goroutine at a time. Nothing it has learnt outlives a call: within the budgets alone, the same position always gives
+// the same move.
 type Thinker struct {
 	eval  evaluator
 	me    int
 	w     *weights.Weights
 	undos [board.MaxPlies]board.Undo
-	// budget is the number of positions that may still be scored; ahead is how many turns were played so far.
-	budget    int
-	ahead     int
-	pessimism float64
+	order order
+	table *table
+	own   table
+	// scored counts the positions scored, quiet those of the look in hand that did not end the game; limit is how many
+	// may be scored. ahead is how many turns were played so far, forced how many of them did not count as looked ahead.
+	scored, quiet, limit int
+	ahead, forced        int
+	// pessimism by turns ahead: of the move to be made now, and of later ones.
+	pessimism [2]float64
 	multi     bool // the game has opponents at the root
 	first     bool // this is the look one turn ahead, which is finished whatever it takes
+	alarm     alarm
+}
+
+// alarm ends a decision by the clock, or when another thinker has ended it.
+type alarm struct {
+	until time.Time
+	stop  *atomic.Bool // nil: no clock at all
+}
+
+// alarmEvery is how many positions are scored, about 0.05 ms, between two looks at the clock.
+const alarmEvery = 32
+
+func (a *alarm) rings() bool {
+	return a.stop != nil && (a.stop.Load() || (!a.until.IsZero() && !time.Now().Before(a.until)))
 }
 
 // Decision is a move and how it came about.
@@ -40,47 +62,66 @@ type rootMove struct {
 // then two, and so on, until the depth or the budget of scored positions given by the weights is used up. There is no
 // clock in it.
 func (t *Thinker) Choose(s *board.State, me int, w *weights.Weights) Decision {
+	t.own.prepare(budgetOf(s, w))
+	return t.deepen(s, me, w, &t.own, alarm{}, 1)
+}
+
+// budgetOf is the number of positions that may be scored in a decision at s.
+func budgetOf(s *board.State, w *weights.Weights) int {
+	if s.Living > 2 {
+		return w.Search.CrowdBudget
+	}
+	return w.Search.DuelBudget
+}
+
+// deepen looks from turns ahead, then one more, and so on, until the alarm rings.
+func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *table, alarm alarm, from int) Decision {
+	t.table, t.alarm = memory, alarm
 	t.eval.prepare(s, me, w)
-	t.me, t.w, t.ahead, t.multi = me, w, 0, s.Living > 1
+	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, w, 0, 0, 0, s.Living > 1
+	t.order.clear()
 	depth := t.limits(s)
-	total := t.budget
 	var moves [4]board.Move
 	n := options(s, me, &moves)
+	decision := Decision{Move: moves[0]}
 	if n == 1 {
-		return Decision{Move: moves[0]}
+		return decision
 	}
 	var roots [4]rootMove
 	for i, m := range moves[:n] {
 		roots[i] = rootMove{move: m}
 	}
 	ranked := roots[:n]
-	decision := Decision{Move: ranked[0].move}
 	var predicted [board.MaxSnakes]board.Move
 	t.predictAll(s, &predicted)
-	for d := 1; d <= depth && t.budget > 0; d++ {
-		t.first = d == 1
+	for d := from; d <= depth && (t.scored < t.limit || d == 1); d++ {
+		t.first, t.quiet = d == 1, 0
 		finished := t.look(s, ranked, d, &predicted)
 		if finished == n || (finished > 0 && w.Search.KeepPartial) {
 			sortRoots(ranked[:finished])
 			decision = Decision{Move: ranked[0].move, Value: ranked[0].value, Depth: d}
 		}
+		if t.quiet == 0 {
+			break // every line ends the game: there is nothing deeper
+		}
 	}
-	decision.Scored = total - t.budget
+	decision.Scored = t.scored
 	return decision
 }
 
 // limits sets the budget and the pessimism by the number of opponents, and returns the greatest depth.
 func (t *Thinker) limits(s *board.State) int {
 	w := &t.w.Search
+	t.limit = budgetOf(s, t.w)
 	switch {
 	case s.Living <= 1:
-		t.budget, t.pessimism = w.DuelBudget, 0
+		t.pessimism = [2]float64{}
 		return w.SoloDepth
 	case s.Living == 2:
-		t.budget, t.pessimism = w.DuelBudget, w.DuelPessimism
+		t.pessimism = [2]float64{w.DuelPessimism, w.DuelPessimismLater}
 		return w.DuelDepth
 	default:
-		t.budget, t.pessimism = w.CrowdBudget, w.CrowdPessimism
+		t.pessimism = [2]float64{w.CrowdPessimism, w.CrowdPessimismLater}
 		return w.CrowdDepth
 	}
 }
@@ -89,19 +130,25 @@ func (t *Thinker) limits(s *board.State) int {
 // depth is always finished.
 func (t *Thinker) look(s *board.State, ranked []rootMove, depth int, predicted *[board.MaxSnakes]board.Move) int {
 	alpha := math.Inf(-1)
+	key := keyOf(s, t.eval.foods)
+	known := t.recall(key)
 	for i := range ranked {
-		v := t.afterMine(s, ranked[i].move, predicted, depth, alpha)
+		v, reply := t.afterMine(s, ranked[i].move, predicted, depth, alpha, math.Inf(1), &known)
 		if t.spent() {
 			return i
 		}
 		ranked[i].value = v
-		alpha = max(alpha, v)
+		if v > alpha {
+			alpha = v
+			reply.move, reply.depth, reply.bound, reply.value = ranked[i].move, depth, lower, v
+			t.table.keep(key, reply)
+		}
 	}
 	return len(ranked)
 }
 
 // spent reports that the look in hand has to be broken off.
-func (t *Thinker) spent() bool { return t.budget <= 0 && !t.first }
+func (t *Thinker) spent() bool { return t.scored >= t.limit && !t.first }
 
 // sortRoots orders by value, best first; equal values keep their order, which is what makes ties deterministic.
 func sortRoots(moves []rootMove) {
@@ -112,23 +159,6 @@ func sortRoots(moves []rootMove) {
 	}
 }
 
-// best is the value of a position for me, looking depth turns ahead, within the window alpha to beta.
-func (t *Thinker) best(s *board.State, depth int, alpha, beta float64) float64 {
-	var moves [4]board.Move
-	n := options(s, t.me, &moves)
-	var predicted [board.MaxSnakes]board.Move
-	t.predictAll(s, &predicted)
-	value := math.Inf(-1)
-	for _, m := range moves[:n] {
-		value = max(value, t.afterMine(s, m, &predicted, depth, alpha))
-		alpha = max(alpha, value)
-		if value >= beta || t.spent() {
-			break
-		}
-	}
-	return value
-}
-
 // predictAll predicts every living opponent's move.
 func (t *Thinker) predictAll(s *board.State, into *[board.MaxSnakes]board.Move) {
 	for i := range s.Snakes {
@@ -136,102 +166,4 @@ func (t *Thinker) predictAll(s *board.State, into *[board.MaxSnakes]board.Move) 
 			into[i] = t.eval.predict(s, i)
 		}
 	}
-}
-
-// afterMine is the value of my move m: (1 - pessimism) of its value against the predicted replies, and pessimism of its
-// value against the worst reply found, where one of the nearest opponents deviates from its prediction at a time.
-// Values below alpha are only upper bounds.
-func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxSnakes]board.Move,
-	depth int, alpha float64) float64 {
-	moves := *predicted
-	moves[t.me] = m
-	expected := t.play(s, &moves, depth, alpha, math.Inf(1))
-	if expected <= alpha || t.pessimism == 0 || s.Living < 2 || t.spent() {
-		return expected
-	}
-	var repliers [board.MaxSnakes]int
-	worst := expected
-	for _, r := range repliers[:t.repliers(s, &repliers)] {
-		var replies [4]board.Move
-		for _, reply := range replies[:options(s, r, &replies)] {
-			if reply == predicted[r] {
-				continue
-			}
-			moves[r] = reply
-			low := (alpha - (1-t.pessimism)*expected) / t.pessimism
-			worst = min(worst, t.play(s, &moves, depth, low, worst))
-			if worst <= low || t.spent() {
-				break
-			}
-		}
-		if moves[r] = predicted[r]; t.spent() {
-			break
-		}
-	}
-	return (1-t.pessimism)*expected + t.pessimism*worst
-}
-
-// repliers lists the opponents whose every reply is tried: the nearest few within the reply radius.
-func (t *Thinker) repliers(s *board.State, into *[board.MaxSnakes]int) int {
-	n, head := 0, s.Snakes[t.me].Head
-	if s.Living == 2 {
-		for i := range s.Snakes {
-			if i != t.me && s.Snakes[i].Alive {
-				into[0] = i
-				return 1
-			}
-		}
-	}
-	var far [board.MaxSnakes]int
-	for i := range s.Snakes {
-		if i == t.me || !s.Snakes[i].Alive {
-			continue
-		}
-		d := s.Geo.Distance(head, s.Snakes[i].Head)
-		if d > t.w.Search.ReplyRadius {
-			continue
-		}
-		at := n
-		for ; at > 0 && far[at-1] > d; at-- {
-			far[at], into[at] = far[at-1], into[at-1]
-		}
-		far[at], into[at] = d, i
-		n++
-	}
-	return min(n, t.w.Search.ReplySnakes)
-}
-
-// play plays one turn, values what comes of it and takes it back.
-func (t *Thinker) play(s *board.State, moves *[board.MaxSnakes]board.Move, depth int, alpha, beta float64) float64 {
-	before := s.Living
-	u := &t.undos[t.ahead]
-	s.Step(moves, u)
-	t.ahead++
-	v := t.valueAfter(s, before, depth, alpha, beta)
-	t.ahead--
-	s.Undo(u)
-	return v
-}
-
-func (t *Thinker) valueAfter(s *board.State, before, depth int, alpha, beta float64) float64 {
-	w := &t.w.Outcome
-	delay := w.Delay * float64(t.ahead)
-	alive := s.Snakes[t.me].Alive
-	switch {
-	case !alive && s.Living == 0 && t.multi:
-		t.budget--
-		return w.Draw + delay
-	case !alive:
-		t.budget--
-		return -w.Death + delay
-	case s.Living == 1 && t.multi:
-		t.budget--
-		return w.Win - delay
-	}
-	bonus := w.Kill * float64(before-s.Living)
-	if depth <= 1 {
-		t.budget--
-		return bonus + t.eval.score(s)
-	}
-	return bonus + t.best(s, depth-1, alpha-bonus, beta-bonus)
 }

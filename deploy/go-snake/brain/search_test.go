@@ -134,7 +134,7 @@ func TestTactics(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			req := draw(t, c.rules, c.health, c.rows...)
 			var player Player
-			d := decide(t, &player, req, mustRead(t, "../config.yaml"))
+			d := decide(t, &player, req, shipped(t, 150))
 			if !strings.Contains(c.good, board.Words[d.Move]) {
 				t.Errorf("plays %s (value %.1f, depth %d), right is %s", board.Words[d.Move], d.Value, d.Depth, c.good)
 			}
@@ -145,8 +145,8 @@ func TestTactics(t *testing.T) {
 // TestMovesAreLegalAndRepeatable checks over the corpus that a move off the board or into a body is only played when
 // there is no other, that the move does not depend on what was asked before, and that the position is left as it was.
 func TestMovesAreLegalAndRepeatable(t *testing.T) {
-	w := mustRead(t, "../config.yaml")
-	views := corpus(t, w, 6)
+	w := shipped(t, 150)
+	views := corpus(t, shipped(t, 60), 6)
 	var veteran Player
 	var first []board.Move
 	for _, view := range views {
@@ -174,7 +174,7 @@ func TestMovesAreLegalAndRepeatable(t *testing.T) {
 }
 
 func TestSearchAllocatesNothing(t *testing.T) {
-	w := mustRead(t, "../config.yaml")
+	w := shipped(t, 150)
 	views := midgame(t, "standard", 4, 1)
 	var player Player
 	for _, view := range views {
@@ -187,10 +187,10 @@ func TestSearchAllocatesNothing(t *testing.T) {
 
 // TestBudgetHolds: the number of positions scored is what bounds the time of a move, so it must hold.
 func TestBudgetHolds(t *testing.T) {
-	w := mustRead(t, "../config.yaml")
+	w := shipped(t, 150)
 	var player Player
-	for _, view := range corpus(t, w, 9) {
-		limit := max(w.Search.DuelBudget, w.Search.CrowdBudget) + 4*(1+3*w.Search.ReplySnakes) // the first look is whole
+	for _, view := range corpus(t, shipped(t, 60), 9) {
+		limit := w.Search.DuelBudget + 4*(1+3*w.Search.ReplySnakes) // the first look is whole
 		if d := decide(t, &player, view, w); d.Scored > limit {
 			t.Fatalf("%d positions scored, the budget is %d", d.Scored, w.Search.DuelBudget)
 		}
@@ -198,7 +198,7 @@ func TestBudgetHolds(t *testing.T) {
 }
 
 func TestNoPosition(t *testing.T) {
-	w := mustRead(t, "../config.yaml")
+	w := shipped(t, 150)
 	good := draw(t, "standard", 90, ". . .", "A b c", ". . .")
 	for name, spoil := range map[string]func(r *api.Request){
 		"no board":    func(r *api.Request) { r.Board.Width = 0 },

@@ -30,7 +30,7 @@ func wanderer() chooser {
 // TestDefaultsAreGood: the shipped weights must beat a wanderer nearly always and poor weights clearly. The seeds are
 // fixed, so the result is the same at every run; the bounds lie far below what was measured over many more games.
 func TestDefaultsAreGood(t *testing.T) {
-	good := mustRead(t, "../config.yaml")
+	good := shipped(t, 110)
 	for _, c := range []struct {
 		name   string
 		rival  func() chooser

@@ -36,9 +36,9 @@ func (w *wide) flood(g *ground, s *board.State, vacate bool) {
 	w.start(g, s)
 	for d := 1; ; d++ {
 		for _, i := range order {
-			w.advance(s, uint8(i), d, vacate)
+			w.advance(g, s, uint8(i), d, vacate)
 		}
-		w.advance(s, nobodys, d, vacate) // last: it gets what no snake reaches this turn
+		w.advance(g, s, nobodys, d, vacate) // last: it gets what no snake reaches this turn
 		reached := 0
 		for _, i := range order {
 			reached += len(w.fresh[i])
@@ -50,6 +50,7 @@ func (w *wide) flood(g *ground, s *board.State, vacate bool) {
 			g.disputed[w.kindOf[c]]++
 		}
 		if reached == 0 {
+			w.shape(g, s)
 			return
 		}
 	}
@@ -71,7 +72,7 @@ func (w *wide) start(g *ground, s *board.State) {
 
 // advance claims for owner i all open neighbours of its front. Cells that an equally long snake has claimed this very
 // turn become contested.
-func (w *wide) advance(s *board.State, i uint8, d int, vacate bool) {
+func (w *wide) advance(g *ground, s *board.State, i uint8, d int, vacate bool) {
 	by := s.Turn
 	if vacate {
 		by += int32(d)
@@ -83,7 +84,7 @@ func (w *wide) advance(s *board.State, i uint8, d int, vacate bool) {
 			}
 			holder := w.owner[n]
 			if holder == unclaimed {
-				if s.FreeAt(n) <= by {
+				if w.freeAt(g, s, n, d) <= by {
 					w.owner[n], w.steps[n] = i, int16(d)
 					w.fresh[i] = append(w.fresh[i], n)
 				}
@@ -92,6 +93,42 @@ func (w *wide) advance(s *board.State, i uint8, d int, vacate bool) {
 				w.owner[n] = nobodys
 				w.fresh[nobodys] = append(w.fresh[nobodys], n)
 			}
+		}
+	}
+}
+
+// freeAt is the turn from which cell c is open, as far as is known after d - 1 turns of the flood: a body whose snake
+// reached food by then grows, and leaves its cells one turn later.
+func (w *wide) freeAt(g *ground, s *board.State, c int16, d int) int32 {
+	free := s.FreeAt(c)
+	if owner := s.Owner[c]; g.grows && free > s.Turn+int32(g.foodSteps[max(owner, 0)]) && owner >= 0 && g.foodSteps[owner] < d {
+		free++
+	}
+	return free
+}
+
+// shape finds corridors, colours and sealed grounds.
+func (w *wide) shape(g *ground, s *board.State) {
+	for _, i := range g.order[:g.count] {
+		g.corridors[i], g.footing[i], g.sealed[i] = 0, [2]int{}, true
+	}
+	for c, i := range w.owner {
+		if i == unclaimed || i == nobodys {
+			continue
+		}
+		g.footing[i][colour(s.Geo, int16(c))]++
+		ways := 0
+		for _, n := range s.Geo.Next[c] {
+			if n == board.Wall {
+				continue
+			}
+			if w.owner[n] != unclaimed || n == s.Snakes[i].Head {
+				ways++
+			}
+			g.sealed[i] = g.sealed[i] && (w.owner[n] == unclaimed || w.owner[n] == i)
+		}
+		if ways < 3 {
+			g.corridors[i]++
 		}
 	}
 }

@@ -36,6 +36,7 @@ type Server struct {
 	verbose  *log.Logger
 	errors   *log.Logger
 	workers  sync.Pool
+	pace     pace
 	answers  [4][]byte
 }
 
@@ -44,6 +45,7 @@ type worker struct {
 	player  brain.Player
 	request api.Request
 	body    bytes.Buffer
+	arrived time.Time
 }
 
 // New makes a server. recorder may be nil; verbose may be nil, else every move is told to it; errors gets what went
@@ -72,6 +74,7 @@ func (s *Server) serve(act func(*worker) ([]byte, error)) http.HandlerFunc {
 	return func(out http.ResponseWriter, in *http.Request) {
 		w := s.workers.Get().(*worker)
 		defer s.workers.Put(w)
+		w.arrived = time.Now()
 		w.body.Reset()
 		if _, err := w.body.ReadFrom(io.LimitReader(in.Body, maxBody+1)); err != nil {
 			http.Error(out, "body could not be read: "+err.Error(), http.StatusBadRequest)
@@ -112,8 +115,7 @@ func (s *Server) start(w *worker) ([]byte, error) {
 }
 
 func (s *Server) move(w *worker) ([]byte, error) {
-	began := time.Now()
-	decision, err := w.player.Move(&w.request, s.weights)
+	decision, err := s.think(w)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +124,28 @@ func (s *Server) move(w *worker) ([]byte, error) {
 	}
 	if s.verbose != nil {
 		s.verbose.Printf("game %s turn %d: %s, value %.1f, depth %d, %d positions, %v", w.request.Game.ID,
-			w.request.Turn, board.Words[decision.Move], decision.Value, decision.Depth, decision.Scored, time.Since(began))
+			w.request.Turn, board.Words[decision.Move], decision.Value, decision.Depth, decision.Scored, time.Since(w.arrived))
 	}
 	return s.answers[decision.Move], nil
 }
 
+// think chooses the move, by the clock if the weights give it a share of the time.
+func (s *Server) think(w *worker) (brain.Decision, error) {
+	share := s.weights.Search.TimeShare
+	if share == 0 {
+		return w.player.Move(&w.request, s.weights)
+	}
+	until := s.pace.until(&w.request, w.arrived, share)
+	decision, err := w.player.MoveUntil(&w.request, s.weights, until)
+	if err == nil {
+		s.pace.answered(&w.request, time.Since(w.arrived), until.Sub(w.arrived))
+	}
+	return decision, err
+}
+
 // end answers even if the game could not be kept: that is ours to repair, not the caller's.
 func (s *Server) end(w *worker) ([]byte, error) {
+	s.pace.ended(&w.request)
 	if s.recorder != nil {
 		if err := s.recorder.End(&w.request); err != nil {
 			s.errors.Printf("game %s was not recorded: %v", w.request.Game.ID, err)

@@ -22,16 +22,21 @@ type Weights struct {
 
 // Search is how far and how gloomily the snake looks ahead.
 type Search struct {
-	DuelBudget     int     `yaml:"duel_budget" min:"1" max:"4000"`
-	CrowdBudget    int     `yaml:"crowd_budget" min:"1" max:"2000"`
-	DuelDepth      int     `yaml:"duel_depth" min:"1" max:"12"`
-	CrowdDepth     int     `yaml:"crowd_depth" min:"1" max:"8"`
-	SoloDepth      int     `yaml:"solo_depth" min:"1" max:"12"`
-	ReplySnakes    int     `yaml:"reply_snakes" min:"0" max:"8"`
-	ReplyRadius    int     `yaml:"reply_radius" min:"1" max:"40"`
-	DuelPessimism  float64 `yaml:"duel_pessimism" min:"0" max:"1"`
-	CrowdPessimism float64 `yaml:"crowd_pessimism" min:"0" max:"1"`
-	KeepPartial    bool    `yaml:"keep_partial"`
+	DuelBudget          int     `yaml:"duel_budget" min:"1" max:"1000000"`
+	CrowdBudget         int     `yaml:"crowd_budget" min:"1" max:"1000000"`
+	DuelDepth           int     `yaml:"duel_depth" min:"1" max:"24"`
+	CrowdDepth          int     `yaml:"crowd_depth" min:"1" max:"24"`
+	SoloDepth           int     `yaml:"solo_depth" min:"1" max:"24"`
+	ForcedTurns         int     `yaml:"forced_turns" min:"0" max:"6"`
+	ReplySnakes         int     `yaml:"reply_snakes" min:"0" max:"8"`
+	ReplyRadius         int     `yaml:"reply_radius" min:"1" max:"40"`
+	DuelPessimism       float64 `yaml:"duel_pessimism" min:"0" max:"1"`
+	DuelPessimismLater  float64 `yaml:"duel_pessimism_later" min:"0" max:"1"`
+	CrowdPessimism      float64 `yaml:"crowd_pessimism" min:"0" max:"1"`
+	CrowdPessimismLater float64 `yaml:"crowd_pessimism_later" min:"0" max:"1"`
+	KeepPartial         bool    `yaml:"keep_partial"`
+	TimeShare           float64 `yaml:"time_share" min:"0" max:"0.9"`
+	Threads             int     `yaml:"threads" min:"1" max:"16"`
 }
 
 // Outcome is what the end of a game, or of a snake, is worth.
@@ -48,6 +53,7 @@ type Space struct {
 	AreaDuel          float64 `yaml:"area_duel" min:"0" max:"1000"`
 	AreaCrowd         float64 `yaml:"area_crowd" min:"0" max:"1000"`
 	AreaConstrictor   float64 `yaml:"area_constrictor" min:"0" max:"1000"`
+	AreaSealed        float64 `yaml:"area_sealed" min:"0" max:"1000"`
 	OpponentAreaDuel  float64 `yaml:"opponent_area_duel" min:"0" max:"3"`
 	OpponentAreaCrowd float64 `yaml:"opponent_area_crowd" min:"0" max:"3"`
 	Contested         float64 `yaml:"contested" min:"-300" max:"300"`
@@ -58,7 +64,10 @@ type Space struct {
 	OneExit           float64 `yaml:"one_exit" min:"0" max:"300"`
 	ExtraExit         float64 `yaml:"extra_exit" min:"0" max:"100"`
 	EdgeCell          float64 `yaml:"edge_cell" min:"0" max:"2"`
+	CorridorDiscount  float64 `yaml:"corridor_discount" min:"0" max:"1"`
+	Parity            float64 `yaml:"parity" min:"0" max:"1"`
 	BodiesVacate      bool    `yaml:"bodies_vacate"`
+	TailsGrow         bool    `yaml:"tails_grow"`
 }
 
 // Trap is the reward for opponents in need of room.
@@ -77,6 +86,7 @@ type Food struct {
 	HungerCurve  float64 `yaml:"hunger_curve" min:"0.2" max:"8"`
 	HungerHealth int     `yaml:"hunger_health" min:"1" max:"100"`
 	Pull         float64 `yaml:"pull" min:"0" max:"1"`
+	RivalPull    float64 `yaml:"rival_pull" min:"0" max:"1"`
 	Decay        float64 `yaml:"decay" min:"0.3" max:"0.99"`
 	Contested    float64 `yaml:"contested" min:"0" max:"1"`
 	Starvation   float64 `yaml:"starvation" min:"0" max:"2000"`

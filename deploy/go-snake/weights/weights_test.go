@@ -82,7 +82,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"  room_need: 1.0", "  room_need:", `"space.room_need" must be a finite number, not ""`},
 		{"  solo_depth: 4", "  solo_depth: 4.5", `"search.solo_depth" must be a whole number, not "4.5"`},
 		{"  solo_depth: 4", "  solo_depth: 99999999999999999999", `"search.solo_depth" must be a whole number`},
-		{"  solo_depth: 4", "  solo_depth: 0", `"search.solo_depth" is 0, outside its range 1 to 12`},
+		{"  solo_depth: 4", "  solo_depth: 0", `"search.solo_depth" is 0, outside its range 1 to 24`},
 		{"  keep_partial: true", "  keep_partial: 1", `"search.keep_partial" must be true or false, not "1"`},
 	} {
 		whole := text(t)
