@@ -1,7 +1,8 @@
 """`python -m migrations URL`: create a database or bring it to this version, as a process of its own.
 
 URL is SQLAlchemy's; `-` reads it from standard input, where no list of processes shows a password in it. The last
-line on standard output is a `schemas.database.UpgradeReport`; errors are told on standard error too.
+line on standard output is a `schemas.database.UpgradeReport`, the lines before it, while much is moved, are
+`UpgradeProgress`; errors are told on standard error too.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from migrations.drift import drift
 from migrations.upgrade import upgrade
 from runner.store.engine import Store
-from schemas.database import Failure, UpgradeReport
+from schemas.database import Failure, UpgradeProgress, UpgradeReport
 from schemas.errors import OuroborosError, SettingsError
 from schemas.instants import from_text
 from schemas.service import StorageSettings
@@ -37,9 +38,14 @@ def _work(url: str, wanted: argparse.Namespace) -> UpgradeReport:
         if wanted.drift:
             with store.look() as connection:
                 return UpgradeReport(drift=drift(connection))
-        return upgrade(store, wanted.keep_backups, _instant(wanted.now))
+        return upgrade(store, wanted.keep_backups, _instant(wanted.now), _tell)
     finally:
         store.close()
+
+
+def _tell(told: UpgradeProgress) -> None:
+    sys.stdout.write(told.model_dump_json() + "\n")
+    sys.stdout.flush()
 
 
 def _instant(text: str) -> datetime:

@@ -1,5 +1,6 @@
 """Brings the database to this version's revision, safely: one transaction, a backup before, newer ones refused."""
 
+from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -9,17 +10,21 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from migrations.rebuild import REBUILT, TO, rebuild
 from runner.store.engine import Store
 from runner.store.migrate import revision_of, stored_revision
-from schemas.database import HEAD, UpgradeReport
+from schemas.database import HEAD, UpgradeProgress, UpgradeReport
 from schemas.errors import DatabaseNewerError
 
 
-def upgrade(store: Store, keep_backups: int, now: datetime) -> UpgradeReport:
+def upgrade(
+    store: Store, keep_backups: int, now: datetime, progress: Callable[[UpgradeProgress], None] = lambda _told: None
+) -> UpgradeReport:
     """Create or upgrade the database. Several processes may do this at once: one works, the others find it done.
 
-    An existing SQLite database is copied to `NAME.backup-REVISION-TIME` beside it first; the newest `keep_backups`
-    of these are kept. All revisions are applied in one transaction: whole or not at all.
+    An existing SQLite database is kept as `NAME.backup-REVISION-TIME` beside the new one; the newest `keep_backups`
+    of these are kept. What `rebuild.REBUILT` names is moved into a new file, which `progress` is told of and which a
+    kill only delays; all other revisions are applied in one transaction: whole or not at all.
 
     Raises:
         DatabaseNewerError: a newer version, or another program, wrote it; not a byte was changed.
@@ -29,13 +34,19 @@ def upgrade(store: Store, keep_backups: int, now: datetime) -> UpgradeReport:
     if before == HEAD:
         return UpgradeReport(before=before, after=HEAD)
     _refuse_unknown(store, before)
+    backup = None
+    if before in REBUILT and store.path is not None:
+        backup = _rebuild(store, before, keep_backups, now, progress)
+        if stored_revision(store) == HEAD:
+            return UpgradeReport(before=before if backup else HEAD, after=HEAD, backup=backup)
     store.create_file()
     with store.restructure() as connection:
         before = revision_of(connection, store.where)  # again, under the lock: another process may have been quicker
         if before == HEAD:
             return UpgradeReport(before=before, after=HEAD)
         _refuse_unknown(store, before)
-        backup = _backup(store, before, keep_backups, now) if before and store.path else None
+        if before and store.path and backup is None:
+            backup = _backup(store, before, keep_backups, now)
         _apply(connection)
     return UpgradeReport(before=before, after=HEAD, backup=backup)
 
@@ -58,20 +69,53 @@ def _refuse_unknown(store: Store, revision: str | None) -> None:
         )
 
 
+def _rebuild(
+    store: Store, revision: str, keep: int, now: datetime, progress: Callable[[UpgradeProgress], None]
+) -> Path | None:
+    """The old file's new name; None: another process was quicker."""
+    backup = _backup_name(store, revision, now)
+    store.close()
+    if not rebuild(store, _make_empty, backup, progress):
+        return None
+    _keep_newest(store, keep)
+    return backup
+
+
+def _make_empty(path: Path) -> None:
+    new = Store(f"sqlite:///{path}", 5)
+    try:
+        new.create_file()
+        with new.restructure() as connection:
+            _apply(connection, TO)
+        new.checkpoint()
+    finally:
+        new.close()
+
+
+def _backup_name(store: Store, revision: str, now: datetime) -> Path:
+    assert store.path is not None
+    return store.path.with_name(f"{store.path.name}.backup-{revision}-{now:%Y%m%dT%H%M%S.%fZ}")
+
+
 def _backup(store: Store, revision: str, keep: int, now: datetime) -> Path:
     assert store.path is not None
-    stem = f"{store.path.name}.backup-"
-    for torn in store.path.parent.glob(f".{stem}*.tmp"):
+    for torn in store.path.parent.glob(f".{store.path.name}.backup-*.tmp"):
         torn.unlink()  # left by an upgrade that was killed: we hold the lock, so nobody writes it now
-    target = store.path.with_name(f"{stem}{revision}-{now:%Y%m%dT%H%M%S.%fZ}")
+    target = _backup_name(store, revision, now)
     store.copy_to(target)
-    kept = sorted(store.path.parent.glob(f"{stem}*"), key=lambda path: path.name.rsplit("-", 1)[-1], reverse=True)
-    for old in kept[keep:]:
-        old.unlink()
+    _keep_newest(store, keep)
     return target
 
 
-def _apply(connection: Connection) -> None:
+def _keep_newest(store: Store, keep: int) -> None:
+    assert store.path is not None
+    copies = store.path.parent.glob(f"{store.path.name}.backup-*")
+    kept = sorted(copies, key=lambda path: path.name.rsplit("-", 1)[-1], reverse=True)
+    for old in kept[keep:]:
+        old.unlink()
+
+
+def _apply(connection: Connection, revision: str = HEAD) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    command.upgrade(config, revision)

@@ -12,8 +12,10 @@ from schemas import errors
 from schemas.errors import OuroborosError, StateError
 from schemas.frozen import Frozen
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `migrations/versions`; a test compares."""
+SECONDS_PER_ROW = 30e-6
+"""Measured: half a pair of an occurrence and its execution."""
 
 
 BACKUP_NAME = "{stem}-{time}.db"
@@ -73,6 +75,25 @@ class Failure(Frozen):
         return kind(self.what, where=self.where, remedy=self.remedy)
 
 
+class UpgradeProgress(Frozen):
+    """How far a long upgrade is: a line of its own on standard output, before the report."""
+
+    done: int
+    """Rows of the history moved so far, those of earlier tries too."""
+    total: int
+    need_bytes: int
+    """Free disk that it takes at most."""
+
+    def sentence(self) -> str:
+        """What is going to happen, before the first row is moved: the time is that of a two-core machine."""
+        seconds = max(1, round((self.total - self.done) * SECONDS_PER_ROW))
+        return (
+            f"Upgrading the database: {self.total - self.done:,} rows of history are moved into a smaller file, which"
+            f" takes about {seconds} s and up to {self.need_bytes / 1e6:,.0f} MB of free disk; stopped in the middle,"
+            " it goes on from there at the next start."
+        )
+
+
 class UpgradeReport(Frozen):
     """What `python -m migrations` found and did."""
 
@@ -85,6 +106,14 @@ class UpgradeReport(Frozen):
     """With `--drift`: how the tables differ from the code's."""
     failure: Failure | None = None
     """Nothing was changed, for this reason."""
+
+
+def upgrade_progress(line: str) -> UpgradeProgress | None:
+    """What a line of the child's output tells; None: something else."""
+    try:
+        return UpgradeProgress.model_validate_json(line)
+    except ValueError:
+        return None
 
 
 def upgrade_report(stdout: str, stderr: str, exit_code: int, where: str) -> UpgradeReport:

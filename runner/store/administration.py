@@ -80,9 +80,14 @@ def export(store: Store, folder: Path, export_format: ExportFormat) -> list[Path
         raise StateError(f"cannot export: {error.strerror}", where=str(folder), remedy="Check its space.") from error
 
 
+_SHOWN_WHOLE = {"occurrence_rows": "occurrences", "execution_rows": "executions"}
+"""Tables in whose place their views are counted and written out."""
+
+
 def _tables(connection: Connection) -> list[str]:
     """All of ours in the database, those of the work too: whose code this package never loads."""
-    return sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
+    names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+    return sorted(_SHOWN_WHOLE.get(name, name) for name in names)
 
 
 def _count(connection: Connection, table: str) -> int:

@@ -42,7 +42,8 @@ def periodic(store: Store, storage: StorageSettings, now: datetime) -> Path | No
     for torn in folder.glob(f".{store.path.stem}-*.tmp*"):
         torn.unlink()  # of a daemon that was killed: one daemon serves a database, and only it comes here
     _refuse_without_room(store.path, folder)
-    made = checked_copy(store, folder / BACKUP_NAME.format(stem=store.path.stem, time=now.strftime(_STAMP)))
+    moment = now.strftime(_STAMP)
+    made = checked_copy(store, folder / BACKUP_NAME.format(stem=store.path.stem, time=moment))
     for old in nightly_backups(store.path)[storage.keep_nightly_backups :]:
         old.unlink()
     return made
@@ -143,13 +144,13 @@ def _chosen(store: Store, source: Path | None) -> tuple[Path, tuple[str, ...]]:
 def _set_aside(path: Path, now: datetime) -> Path | None:
     """Give the old database a second name, then take its log along. The file itself stays where it is until the copy
     replaces it; its log must go before that, or SQLite would play it into the copy."""
-    aside = path.with_name(f"{path.name}.replaced-{now.strftime(_STAMP)}")
     if not path.exists() and not path.with_name(f"{path.name}-wal").exists():
         return None
-    number = 1
+    moment = now.strftime(_STAMP)
+    aside, number = path.with_name(f"{path.name}.replaced-{moment}"), 1
     while aside.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.replaced-{now.strftime(_STAMP)}-{number}")
+        aside = path.with_name(f"{path.name}.replaced-{moment}-{number}")
     if path.exists():
         os.link(path, aside)
     for log in ("-wal", "-journal"):

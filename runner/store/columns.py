@@ -1,6 +1,10 @@
-"""How our words are held in columns: instants, models, enumerations and paths, all as text that people can read."""
+"""How our words are held in columns: instants, models, enumerations and paths.
 
-from datetime import datetime
+What people filter and sort by is text that they can read; what only the program compares is a number, and a value that
+most rows share is left out. The views `occurrences` and `executions` show all of it as whole text."""
+
+import json
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -35,6 +39,40 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_text(value)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Microseconds since 1970: a third of the text's length.
+
+    Raises:
+        ValueError: the datetime is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"a naive datetime: {instant}")
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+class InstantNumber(TypeDecorator[datetime]):
+    """An aware datetime as microseconds since 1970.
+
+    Raises:
+        ValueError: the datetime is naive.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To a number."""
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From a number."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
 class JsonText(TypeDecorator[Any]):
     """A pydantic model (or any type pydantic knows) as its whole JSON: defaults included, so that a later
     version's defaults do not change what was recorded."""
@@ -54,6 +92,38 @@ class JsonText(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """From JSON."""
         return None if value is None else self._adapter.validate_json(value)
+
+
+class JsonChanges(JsonText):
+    """A model as JSON without what stands in `base` just so: most fields of most rows. The base never changes, whatever
+    becomes of the model's defaults, so that a row means the same for ever; a view shows it whole."""
+
+    cache_ok = True
+
+    def __init__(self, annotation: Any, base: str) -> None:
+        super().__init__(annotation)
+        self.base = base
+        self._base: dict[str, Any] = json.loads(base)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To JSON."""
+        return None if value is None else changes(self._adapter.dump_json(value), self._base)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """From JSON."""
+        return None if value is None else self._adapter.validate_python(self._base | json.loads(value))
+
+
+def changes(whole: str | bytes, base: dict[str, Any]) -> str:
+    """A JSON object without the members that `base` has just so.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    told = json.loads(whole)
+    missing = object()
+    kept = {name: value for name, value in told.items() if base.get(name, missing) != value}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 class Unreadable:

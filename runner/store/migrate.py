@@ -3,20 +3,29 @@
 What upgrades takes memory that a daemon would hold for the rest of its life, so `python -m migrations` does it.
 """
 
+import contextlib
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection, inspect, text
 
 from runner.store.engine import Store
-from schemas.database import HEAD, UpgradeReport, upgrade_report
+from schemas.database import HEAD, UpgradeProgress, UpgradeReport, upgrade_progress, upgrade_report
 from schemas.errors import DatabaseNewerError
 from schemas.instants import to_text
 
 
-def upgrade(store: Store, keep_backups: int, now: datetime) -> UpgradeReport:
+def upgrade(
+    store: Store, keep_backups: int, now: datetime, progress: Callable[[UpgradeProgress], None] = lambda _told: None
+) -> UpgradeReport:
     """Create or upgrade the database, as `migrations.upgrade` does. At next to no cost where nothing is to do.
+
+    Args:
+        progress: told before a large database is moved (`sentence`: how long, how much disk), and every second or so
+            while that goes on: whoever waits for a start extends its patience.
 
     Raises:
         DatabaseNewerError: a newer version, or another program, wrote it; not a byte was changed.
@@ -25,7 +34,7 @@ def upgrade(store: Store, keep_backups: int, now: datetime) -> UpgradeReport:
     before = stored_revision(store)
     if before == HEAD:
         return UpgradeReport(before=before, after=HEAD)
-    return _child(store, f"--keep-backups={keep_backups}", f"--now={to_text(now)}")
+    return _child(store, f"--keep-backups={keep_backups}", f"--now={to_text(now)}", progress=progress)
 
 
 def drift(store: Store) -> list[str]:
@@ -69,13 +78,26 @@ def revision_of(connection: Connection, where: str) -> str | None:
     return None
 
 
-def _child(store: Store, *options: str) -> UpgradeReport:
+def _child(
+    store: Store, *options: str, progress: Callable[[UpgradeProgress], None] = lambda _told: None
+) -> UpgradeReport:
     # -P: a folder `migrations` where the daemon happens to stand is not ours.
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "migrations", "-", f"--busy-timeout-s={store.busy_timeout_s}", *options],
-        input=store.url.render_as_string(hide_password=False) + "\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return upgrade_report(done.stdout, done.stderr, done.returncode, store.where)
+    command = [sys.executable, "-P", "-m", "migrations", "-", f"--busy-timeout-s={store.busy_timeout_s}", *options]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+    ):
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended before it was asked: its exit code tells
+            child.stdin.write(store.url.render_as_string(hide_password=False) + "\n")
+            child.stdin.close()
+        last = ""
+        for line in child.stdout:
+            last = line
+            told = upgrade_progress(line)
+            if told is not None:
+                progress(told)
+        child.wait()
+        errors.seek(0)
+        return upgrade_report(last, errors.read(), child.returncode, store.where)

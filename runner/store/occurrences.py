@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from runner.store.columns import Unreadable
 from runner.store.states import OccurrenceState
-from runner.store.tables import OccurrenceRow
+from runner.store.tables import DefinitionRow, OccurrenceRow
 from schemas.automation import TrainingSchedule, TriggerType
 from schemas.execution import QueuedRun
 
@@ -71,8 +71,8 @@ def start_deadline(schedule: TrainingSchedule, since: datetime) -> datetime:
     return since + timedelta(hours=schedule.start_deadline_hours)
 
 
-def to_columns(new: NewOccurrence, now: datetime) -> dict[str, Any]:
-    """The row to insert."""
+def to_columns(new: NewOccurrence, definition_id: int | None, now: datetime) -> dict[str, Any]:
+    """The row to insert; `definition_id`: of its schedule's definition, for one that is to run."""
     queued = new.state is OccurrenceState.QUEUED
     priority = new.schedule.priority if new.priority is None else new.priority
     return {
@@ -88,7 +88,7 @@ def to_columns(new: NewOccurrence, now: datetime) -> dict[str, Any]:
         "not_before": new.not_before or new.scheduled_for,
         "start_deadline": new.start_deadline or start_deadline(new.schedule, new.scheduled_for),
         "attempt": 1,
-        "definition_json": new.schedule if queued else None,
+        "definition_id": definition_id if queued else None,
         "note": new.note,
         "created_at": now,
         "finished_at": None if queued else now,
@@ -124,7 +124,11 @@ def get(session: Session, occurrence_id: int) -> OccurrenceRecord | None:
 def definition(session: Session, occurrence_id: int) -> TrainingSchedule | None:
     """The schedule as it was when the occurrence was recorded; None for what was never to run, is unknown, or cannot
     be read."""
-    found = session.scalar(select(OccurrenceRow.definition).where(OccurrenceRow.id == occurrence_id))
+    found = session.scalar(
+        select(DefinitionRow.definition)
+        .join(OccurrenceRow, OccurrenceRow.definition_id == DefinitionRow.id)
+        .where(OccurrenceRow.id == occurrence_id)
+    )
     return None if isinstance(found, Unreadable) else found
 
 

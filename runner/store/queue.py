@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, exists, func, literal, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, joinedload
 
-from runner.store import history
+from runner.store import definitions, history
 from runner.store.columns import Unreadable, Word
 from runner.store.engine import insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
@@ -56,14 +56,14 @@ def record(session: Session, new: NewOccurrence, now: datetime, max_queue_length
     With `max_queue_length` waiting already it is recorded as missed with that reason; emergencies are always queued.
     """
     bounded = _bound([new], max_queue_length - depth(session))
-    result = session.execute(insert_or_ignore(session, _TABLE), [to_columns(bounded[0], now)])
+    result = _insert(session, bounded, now)
     _resolve_coalesced(session, bounded)
     row = session.execute(
         select(OccurrenceRow.id, OccurrenceRow.state).where(
             OccurrenceRow.schedule_name == new.schedule.name, OccurrenceRow.scheduled_for == new.scheduled_for
         )
     ).one()
-    return Recorded(row.id, rows_changed(result) == 1, row.state)
+    return Recorded(row.id, result == 1, row.state)
 
 
 def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, max_queue_length: int) -> BulkRecorded:
@@ -71,9 +71,7 @@ def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, 
     if not news:
         return BulkRecorded(0, 0, 0)
     bounded = _bound(news, max_queue_length - depth(session))
-    created = rows_changed(
-        session.execute(insert_or_ignore(session, _TABLE), [to_columns(new, now) for new in bounded])
-    )
+    created = _insert(session, bounded, now)
     _resolve_coalesced(session, bounded)
     refused = sum(after is not before for before, after in zip(news, bounded, strict=True))
     return BulkRecorded(created, len(news) - created, refused)
@@ -100,8 +98,7 @@ def free_instant(session: Session, schedule_name: str, instant: datetime) -> dat
 def waiting(session: Session, now: datetime, limit: int, offset: int = 0) -> list[QueuedRun]:
     """Runs that may start now, in the order in which they should: emergencies, then by priority, then by age."""
     rows = session.scalars(
-        select(OccurrenceRow)
-        .where(_QUEUED, OccurrenceRow.not_before <= now)
+        _WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.not_before <= now)
         .order_by(*_HEAD_FIRST)
         .limit(limit)
         .offset(offset)
@@ -111,7 +108,7 @@ def waiting(session: Session, now: datetime, limit: int, offset: int = 0) -> lis
 
 def queued(session: Session, limit: int) -> list[QueuedRun]:
     """All that wait, those not ready yet too, in the order in which they should start."""
-    rows = session.scalars(select(OccurrenceRow).where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit))
+    rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit))
     return [run for row in rows if (run := to_queued_run(row)) is not None]
 
 
@@ -136,7 +133,7 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
 
     What has run already, and waits for a further execution, is no occurrence that never ran: it ends as failed.
     """
-    rows = session.scalars(select(OccurrenceRow).where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
+    rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
     expired = [run for row in rows if (run := to_queued_run(row)) is not None]
     ran = _that_ran(session, [row.id for row in rows])
     for row in rows:
@@ -156,7 +153,7 @@ def give_time(session: Session, now: datetime) -> int:
     interrupted = exists().where(
         ExecutionRow.occurrence_id == OccurrenceRow.id, ExecutionRow.attempt == OccurrenceRow.attempt
     )
-    rows = session.scalars(select(OccurrenceRow).where(_QUEUED, interrupted)).all()
+    rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, interrupted)).all()
     for row in rows:
         if row.definition is not None and not isinstance(row.definition, Unreadable):
             row.start_deadline = max(row.start_deadline, start_deadline(row.definition, now))
@@ -264,7 +261,19 @@ def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:
 
 _QUEUED = OccurrenceRow.state == _constant(OccurrenceState.QUEUED)
 _ACTIVE = OccurrenceRow.state.in_([_constant(OccurrenceState.QUEUED), _constant(OccurrenceState.RUNNING)])
+_WITH_DEFINITIONS = select(OccurrenceRow).options(joinedload(OccurrenceRow.definition_row))
 _HEAD_FIRST = (OccurrenceRow.queue_rank, OccurrenceRow.scheduled_for, OccurrenceRow.id)
+
+
+def _insert(session: Session, news: Sequence[NewOccurrence], now: datetime) -> int:
+    """Insert those whose schedule and time have no row yet; how many."""
+    known = definitions.ids(session, [new.schedule for new in news if new.state is OccurrenceState.QUEUED])
+    by_schedule: dict[int, int | None] = {}
+    for new in news:
+        if id(new.schedule) not in by_schedule:
+            by_schedule[id(new.schedule)] = known.get(definitions.digest(new.schedule.model_dump_json()))
+    rows = [to_columns(new, by_schedule[id(new.schedule)], now) for new in news]
+    return rows_changed(session.execute(insert_or_ignore(session, _TABLE), rows))
 
 
 def _that_ran(session: Session, occurrence_ids: Sequence[int]) -> set[int]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from runner.store import definitions
 from runner.store.engine import Store, rows_changed
 from runner.store.states import DropState, OutboxState
 from runner.store.tables import Base, CommandRow, DecisionRow, DropRow, ExecutionRow, OccurrenceRow, OutboxRow
@@ -27,11 +28,13 @@ class Pruned:
     messages: int = 0
     commands: int = 0
     drops: int = 0
+    definitions: int = 0
 
     @property
     def total(self) -> int:
         """All of them; 0: nothing is left that is too old."""
-        return self.decisions + self.occurrences + self.executions + self.messages + self.commands + self.drops
+        story = self.decisions + self.occurrences + self.executions + self.definitions
+        return story + self.messages + self.commands + self.drops
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def prune(session: Session, settings: StorageSettings, now: datetime, limit: int
             DropRow.state.in_([DropState.ARCHIVED, DropState.REJECTED]),
             DropRow.received_at < story,
         ),
+        # Looking for them reads every definition: once, when nothing that refers to one is left to be removed.
+        definitions=0 if occurrences else definitions.prune(session, limit),
     )
 
 

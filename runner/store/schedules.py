@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Text, bindparam, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
-from runner.store import queue
+from runner.store import definitions, queue
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import BulkRecorded
 from runner.store.tables import ScheduleRow
@@ -98,6 +98,7 @@ def save(session: Session, schedule: TrainingSchedule, next_run: datetime | None
     The watermark moves to `now`, so that nothing old fires under the new definition; counters, last run and a pause
     are kept. `next_run` is None for a disabled schedule.
     """
+    definition_id = definitions.id_of(session, schedule)
     row = session.get(ScheduleRow, schedule.name)
     if row is None:
         row = ScheduleRow(name=schedule.name, created_at=now)
@@ -105,6 +106,7 @@ def save(session: Session, schedule: TrainingSchedule, next_run: datetime | None
     if row.paused_note is not None and row.paused_note.startswith(STOPPED):
         row.paused_note = None
     row.definition, row.enabled = schedule, schedule.enabled
+    row.definition_id = definition_id
     row.next_run, row.watermark = next_run, now
     row.updated_at, row.removed_at = now, None
     session.flush()

@@ -1,16 +1,28 @@
 """The tables. A change here needs a migration; a test compares the two.
 
-Guides and users read `executions`, `schedule_runs` (a view, made in the migration) and the rest with plain SQL: column
-names are part of the interface. Every index is named, and a test shows which query it serves.
+Guides and users read `executions`, `occurrences` and `schedule_runs` (views, made in the migrations) and the rest with
+plain SQL: column names are part of the interface, and README.md beside this file lists them. `execution_rows` and
+`occurrence_rows` hold what two of the views show whole. Every index is named, and a test shows which query it serves.
 """
 
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from runner.store.columns import DefinitionText, Instant, JsonText, PathText, RowId, Unreadable, Word
+from runner.store.bases import STATE_BASE, USAGE_BASE
+from runner.store.columns import (
+    DefinitionText,
+    Instant,
+    InstantNumber,
+    JsonChanges,
+    JsonText,
+    PathText,
+    RowId,
+    Unreadable,
+    Word,
+)
 from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.execution import DecisionKind, FailureClass, ProcessIdentity, ResourceUsage
@@ -30,6 +42,21 @@ class Base(DeclarativeBase):
     """All tables of the store."""
 
     metadata = MetaData(naming_convention=_NAMES)
+
+
+class DefinitionRow(Base):
+    """Each version of a schedule's definition once, however many occurrences ran by it."""
+
+    __tablename__ = "definitions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the JSON text."""
+    definition: Mapped[TrainingSchedule | Unreadable] = mapped_column(
+        "definition_json", DefinitionText(TrainingSchedule)
+    )
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class ScheduleRow(Base):
@@ -52,8 +79,10 @@ class ScheduleRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("definitions.id"))
+    """Where occurrences find the same definition; NULL until the first one is recorded."""
 
-    __table_args__ = (Index("ix_schedules_due", "next_run", "name"),)
+    __table_args__ = (Index("ix_schedules_due", "next_run", "name"), Index("ix_schedules_definition", "definition_id"))
 
 
 class TriggerRow(Base):
@@ -82,13 +111,14 @@ class TriggerRow(Base):
 _IN_QUEUE = text("state = 'queued'")
 _ACTIVE = text("state IN ('queued', 'running')")
 _ENDED = text("finished_at IS NOT NULL")
+_RUNNABLE = text("definition_id IS NOT NULL")
 _MERGED = text("coalesced_into IS NOT NULL")
 
 
 class OccurrenceRow(Base):
     """One due occurrence, whatever its source, and what became of it."""
 
-    __tablename__ = "occurrences"
+    __tablename__ = "occurrence_rows"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     schedule_name: Mapped[str] = mapped_column(_NAME)
@@ -97,20 +127,24 @@ class OccurrenceRow(Base):
     scheduled_for: Mapped[datetime] = mapped_column(Instant)
     state: Mapped[OccurrenceState] = mapped_column(Word(OccurrenceState))
     reason: Mapped[str] = mapped_column(Text)
-    coalesced_into: Mapped[int | None] = mapped_column(ForeignKey("occurrences.id", ondelete="SET NULL"))
+    coalesced_into: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
     priority: Mapped[int]
     queue_rank: Mapped[int]
     """The lowest is first: the negative `priority`, and emergencies below every other."""
-    not_before: Mapped[datetime] = mapped_column(Instant)
-    start_deadline: Mapped[datetime] = mapped_column(Instant)
+    not_before: Mapped[datetime] = mapped_column(InstantNumber)
+    start_deadline: Mapped[datetime] = mapped_column(InstantNumber)
     attempt: Mapped[int]
-    definition: Mapped[TrainingSchedule | Unreadable | None] = mapped_column(
-        "definition_json", DefinitionText(TrainingSchedule)
-    )
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("definitions.id"))
     """As it was when recorded; NULL for what was never to run."""
     note: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(InstantNumber)
+    finished_at: Mapped[datetime | None] = mapped_column(InstantNumber)
+    definition_row: Mapped[DefinitionRow | None] = relationship()
+
+    @property
+    def definition(self) -> TrainingSchedule | Unreadable | None:
+        """As it was when recorded; None for what was never to run."""
+        return None if self.definition_row is None else self.definition_row.definition
 
     __table_args__ = (
         UniqueConstraint("schedule_name", "scheduled_for"),
@@ -134,6 +168,7 @@ class OccurrenceRow(Base):
         Index("ix_occurrences_active", "schedule_name", "state", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
         Index("ix_occurrences_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
         Index("ix_occurrences_coalesced_into", "coalesced_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
+        Index("ix_occurrences_definition", "definition_id", sqlite_where=_RUNNABLE, postgresql_where=_RUNNABLE),
         {"sqlite_autoincrement": True},
     )
 
@@ -146,30 +181,32 @@ _FOLDER_KEPT = text("run_dir_removed_at IS NULL")
 class ExecutionRow(Base):
     """One attempt at one occurrence: what users see as the history."""
 
-    __tablename__ = "executions"
+    __tablename__ = "execution_rows"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrences.id", ondelete="CASCADE"))
+    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
     trigger_type: Mapped[TriggerType] = mapped_column(Word(TriggerType))
     trigger_name: Mapped[str | None] = mapped_column(_NAME)
-    scheduled_for: Mapped[datetime] = mapped_column(Instant)
+    scheduled_for: Mapped[datetime] = mapped_column(InstantNumber)
     started_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
     success: Mapped[bool | None]
     status: Mapped[ExecutionStatus] = mapped_column(Word(ExecutionStatus))
     error_message: Mapped[str | None] = mapped_column(Text)
     failure_class: Mapped[FailureClass | None] = mapped_column(Word(FailureClass))
-    state: Mapped[PipelineState] = mapped_column("pipeline_state_json", JsonText(PipelineState))
-    usage: Mapped[ResourceUsage | None] = mapped_column("resource_usage_json", JsonText(ResourceUsage))
+    state: Mapped[PipelineState] = mapped_column("pipeline_state_changes_json", JsonChanges(PipelineState, STATE_BASE))
+    usage: Mapped[ResourceUsage | None] = mapped_column(
+        "resource_usage_changes_json", JsonChanges(ResourceUsage, USAGE_BASE)
+    )
     worker: Mapped[str] = mapped_column(_NAME)
     worker_reason: Mapped[str] = mapped_column(Text)
     attempt: Mapped[int]
     seed: Mapped[int] = mapped_column(BigInteger)
     run_dir: Mapped[Path] = mapped_column(PathText)
-    run_dir_removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    run_dir_removed_at: Mapped[datetime | None] = mapped_column(InstantNumber)
     identity: Mapped[ProcessIdentity | None] = mapped_column("identity_json", JsonText(ProcessIdentity))
-    progress_at: Mapped[datetime | None] = mapped_column(Instant)
+    progress_at: Mapped[datetime | None] = mapped_column(InstantNumber)
     games_before: Mapped[int]
     """Production games known when it started: what `min_data_threshold` counts from."""
 
@@ -209,7 +246,7 @@ class DecisionRow(Base):
     __tablename__ = "decisions"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrences.id", ondelete="CASCADE"))
+    occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
     kind: Mapped[DecisionKind] = mapped_column(Word(DecisionKind))
     code: Mapped[str] = mapped_column(_NAME)
@@ -254,7 +291,7 @@ class OutboxRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
     dedup_key: Mapped[str] = mapped_column(String(200), unique=True)
-    execution_id: Mapped[int | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    execution_id: Mapped[int | None] = mapped_column(ForeignKey("execution_rows.id", ondelete="SET NULL"))
     message: Mapped[Message] = mapped_column("payload_json", JsonText(Message))
     recipients: Mapped[list[str]] = mapped_column("recipients_json", JsonText(list[str]))
     state: Mapped[OutboxState] = mapped_column(Word(OutboxState))
@@ -285,7 +322,7 @@ class DropRow(Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
     state: Mapped[DropState] = mapped_column(Word(DropState))
     reason: Mapped[str] = mapped_column(Text)
-    occurrence_id: Mapped[int | None] = mapped_column(ForeignKey("occurrences.id", ondelete="SET NULL"))
+    occurrence_id: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
 
     __table_args__ = (
         Index("ix_drops_state", "state"),

@@ -2,12 +2,14 @@
 
     python tests/benchmarks/store_scale.py [--executions 1000000] [--schedules 10000] [--folder DIR] [--keep]
 
-The history is made of whole rows as the daemon writes them (full definition and state JSON), by SQL for speed; all that
-is measured goes through the store. Times are medians of several runs in one process, the first one shown apart; beside
-them stands a bare `SELECT 1`, and for the writes a bare sqlite3 insert of the same rows, measured in the same run.
+The history is made of rows as the daemon writes them (each schedule's own definition, the state and usage of a run),
+oldest first, by SQL for speed; all that is measured goes through the store. Times are medians of several runs in one
+process, the first one shown apart; beside them stands a bare `SELECT 1`, and for the writes a bare sqlite3 insert of
+the same rows, measured in the same run.
 """
 
 import argparse
+import json
 import resource
 import shutil
 import sqlite3
@@ -25,6 +27,8 @@ from sqlalchemy.orm import Session
 
 from migrations.upgrade import upgrade
 from runner.store import decisions, heartbeat, history, occurrences, queue, schedules
+from runner.store.bases import STATE_BASE, USAGE_BASE
+from runner.store.columns import changes
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import Account
@@ -36,6 +40,9 @@ from schemas.model import PipelineState
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 REPEATS = 15
 ROOM = 20_000
+
+AT = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2025-11-20', '-' || ({count} - n) || ' minutes')"
+UNTIL = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2025-11-20', '-' || ({count} - n - 1) || ' minutes')"
 
 HISTORY = """
             SELECT schedule_name, started_at, completed_at, success,
@@ -100,7 +107,9 @@ def measure(path: Path, schedule_count: int, execution_count: int) -> None:
             f"made {schedule_count} schedules and {execution_count} executions in {time.perf_counter() - began:.0f} s"
         )
     store.checkpoint()
-    print(f"database {path.stat().st_size / 2**20:.0f} MiB, SQLite {sqlite3.sqlite_version}\n")
+    size = path.stat().st_size
+    each = f"{size / max(1, execution_count):.0f} bytes an execution with its occurrence"
+    print(f"database {size / 2**20:.0f} MiB ({each}), SQLite {sqlite3.sqlite_version}\n")
     start_up(store)
     queries(store)
     guide(path)
@@ -118,31 +127,35 @@ def fill(store: Store, schedule_count: int, execution_count: int) -> None:
         for number in range(schedule_count):
             named = definition.model_copy(update={"name": name_of(number)})
             schedules.save(session, named, NOW, NOW - timedelta(minutes=1))
-        at = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2026-11-20', '-' || n || ' minutes')"
-        until = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2026-11-20', '-' || (n - 1) || ' minutes')"
+        at, until = AT.format(count=execution_count), UNTIL.format(count=execution_count)
+        number = f"(1763596800 - ({execution_count} - n) * 60) * 1000000"
+        until_number = f"{number} + 60000000"
         numbers = (
             f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {execution_count})"
         )
         name = f"printf('schedule_%05d', n % {schedule_count})"
         session.execute(
             text(f"""
-            INSERT INTO occurrences (id, schedule_name, trigger_type, scheduled_for, state, reason, priority,
-                queue_rank, not_before, start_deadline, attempt, definition_json, note, created_at, finished_at)
-            {numbers} SELECT {execution_count} + 1 - n, {name}, 'scheduled', {at}, 'succeeded', '', 1, -1,
-                {at}, {at}, 1, :definition, '', {at}, {until} FROM numbers
-            """),
-            {"definition": definition.model_dump_json()},
+            INSERT INTO occurrence_rows (id, schedule_name, trigger_type, scheduled_for, state, reason, priority,
+                queue_rank, not_before, start_deadline, attempt, definition_id, note, created_at, finished_at)
+            {numbers} SELECT n, {name}, 'scheduled', {at}, 'succeeded', '', 1, -1,
+                {number}, {number}, 1, (SELECT definition_id FROM schedules WHERE name = {name}), '', {number},
+                {until_number} FROM numbers
+            """)
         )
         session.execute(
             text(f"""
-            INSERT INTO executions (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at,
-                completed_at, success, status, pipeline_state_json, resource_usage_json, worker, worker_reason, attempt,
-                seed, run_dir, games_before)
-            {numbers} SELECT {execution_count} + 1 - n, {execution_count} + 1 - n, {name}, 'scheduled', {at}, {at},
+            INSERT INTO execution_rows (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at,
+                completed_at, success, status, pipeline_state_changes_json, resource_usage_changes_json, worker,
+                worker_reason, attempt, seed, run_dir, games_before)
+            {numbers} SELECT n, n, {name}, 'scheduled', {number}, {at},
                 {until}, n % 7 > 0, CASE WHEN n % 7 > 0 THEN 'succeeded' ELSE 'failed' END, :state, :usage, 'tuner',
                 'no GPU was found', 1, n, '/home/somebody/automation/runs/' || n, 0 FROM numbers
             """),
-            {"state": state.model_dump_json(), "usage": usage.model_dump_json()},
+            {
+                "state": changes(state.model_dump_json(), json.loads(STATE_BASE)),
+                "usage": changes(usage.model_dump_json(), json.loads(USAGE_BASE)),
+            },
         )
         session.execute(
             text(
@@ -272,7 +285,7 @@ def due_at_once(store: Store, schedule_count: int) -> None:
     names = [item.name for item in due[:500]]
     report("queue.active of 500 names", lambda: read_once(store, lambda s: queue.active(s, names)))
     with store.write() as session:
-        session.execute(text("DELETE FROM occurrences WHERE state = 'queued'"))
+        session.execute(text("DELETE FROM occurrence_rows WHERE state = 'queued'"))
         session.execute(text("UPDATE schedules SET next_run = :now"), {"now": to_text(NOW)})
     print(f"\npeak resident of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
 
 import migrations.upgrade as upgrading
@@ -59,6 +58,10 @@ SOME_ROWS = {
         VALUES (1, 7, 'h', 'b', '2026-11-29T02:00:00.000000Z', '2026-11-29T02:00:00.000000Z', 'error', 0, '', 0, '1',
                 'triggers', '2026-11-29T02:00:00.000000Z');
     """,
+    "0004": """
+        INSERT INTO definitions (id, sha256, definition_json) VALUES (9, '00', '{"name": "nightly"}');
+        UPDATE occurrence_rows SET definition_id = 9 WHERE id = 11;
+    """,
 }
 """Rows that a database of this revision may hold beside those of the revisions before. A new revision gets its own
 entry; a released one never changes."""
@@ -75,18 +78,25 @@ def opened(path: Path) -> Store:
 
 def at_revision(path: Path, revision: str) -> None:
     """A database as a release with that newest revision left it, with rows in it."""
+    for step in sorted(RELEASED):
+        if step <= revision:
+            brought_to(path, step)
+            with sqlite3.connect(path) as plain:
+                plain.executescript(SOME_ROWS[step])
+            plain.close()
+
+
+def brought_to(path: Path, revision: str) -> None:
+    """One revision up, the way that a release takes."""
     store = opened(path)
     store.create_file()
-    with store.restructure() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    if revision == "0004":
+        assert upgrading._rebuild(store, "0003", 1, NOW, lambda _told: None)
+        path.with_name(f"{path.name}.backup-0003-{NOW:%Y%m%dT%H%M%S.%fZ}").unlink()
+    else:
+        with store.restructure() as connection:
+            upgrading._apply(connection, revision)
     store.close()
-    with sqlite3.connect(path) as plain:
-        for earlier in sorted(SOME_ROWS):
-            if earlier <= revision:
-                plain.executescript(SOME_ROWS[earlier])
-    plain.close()
 
 
 def test_the_head_known_cheaply_is_alembics() -> None:
@@ -334,19 +344,21 @@ def test_the_child_ends_busy_with_the_code_for_try_again(path: Path) -> None:
     child = [sys.executable, "-m", "migrations", f"sqlite:///{path}", "--busy-timeout-s=0.05"]
     done = subprocess.run(child, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == DatabaseBusyError.exit_code
-    assert "error: the database was held by another process" in done.stderr
+    assert "another program has it open" in done.stderr
     impatient = Store(f"sqlite:///{path}", busy_timeout_s=0.05)
-    with pytest.raises(DatabaseBusyError, match="held by another process"):
+    with pytest.raises(DatabaseBusyError, match="another program has it open"):
         migrate.upgrade(impatient, 3, NOW)
     holder.execute("ROLLBACK")
+    holder.close()
     assert migrate.upgrade(impatient, 3, NOW).after == HEAD
     impatient.close()
-    holder.close()
 
 
 def test_a_child_that_ends_without_a_report_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shot = subprocess.CompletedProcess([], -9, stdout="", stderr="")
-    monkeypatch.setattr(migrate.subprocess, "run", lambda *_args, **_more: shot)
+    monkeypatch.setattr(migrate.sys, "executable", str(path.parent / "shot"))
+    path.parent.mkdir()
+    (path.parent / "shot").write_text("#!/bin/sh\nkill -9 $$\n")
+    (path.parent / "shot").chmod(0o755)
     with pytest.raises(StateError, match=r"ended with code -9.*Nothing was changed"):
         migrate.upgrade(opened(path), 3, NOW)
 

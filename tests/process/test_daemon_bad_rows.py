@@ -91,7 +91,11 @@ def test_a_waiting_run_that_cannot_be_read_holds_up_no_other_and_says_so_in_the_
     world.start()
     world.clock.advance(HOUR)
     world.daemon.steps.fire(world.clock.now())
-    damage(world, "UPDATE occurrences SET definition_json = '[]' WHERE schedule_name = 'bad'")
+    damage(
+        world,
+        "UPDATE definitions SET definition_json = '[]' WHERE id IN (SELECT definition_id FROM occurrence_rows"
+        " WHERE schedule_name = 'bad')",
+    )
     world.turn_until(lambda: fates(world, "good") == [OccurrenceState.SUCCEEDED], "the good one")
     world.clock.advance(13 * HOUR)
     world.turn()
@@ -108,7 +112,7 @@ def test_a_run_under_way_that_lost_its_definition_is_taken_over_and_settled(tmp_
         world.start()
         world.clock.advance(HOUR)
         world.turn_until(lambda: world.lines("ledger.txt"), "the run under way")
-    damage(world, "UPDATE occurrences SET definition_json = '[]'")
+    damage(world, "UPDATE definitions SET definition_json = '[]'")
     with World(home, START) as world:
         world.start()
         assert len(world.daemon.steps.watch.runs) == 1

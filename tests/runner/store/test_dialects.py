@@ -19,6 +19,8 @@ SQLITE_ONLY = re.compile(
     r"\b(pragma|vacuum|sqlite_master|sqlite_schema|rowid|julianday|strftime\(|json_extract|insert or|glob )\b", re.I
 )
 THE_ONE_PLACE = Path("store") / "engine.py"
+MOVING_FILES = ("rebuild.py", "room.py", "views.py")
+"""Of `migrations`: what moves an SQLite file, and the views in each dialect's words."""
 
 
 def strings_of(source: str) -> list[str]:
@@ -35,7 +37,7 @@ def test_sqlite_only_sql_stands_in_one_file() -> None:
         f"{path.name}: {text}"
         for folder in folders
         for path in folder.rglob("*.py")
-        if path != root / THE_ONE_PLACE
+        if path != root / THE_ONE_PLACE and not (path.parent.name == "migrations" and path.name in MOVING_FILES)
         for text in strings_of(path.read_text())
         if SQLITE_ONLY.search(text)
     ]
@@ -50,7 +52,7 @@ def test_the_tables_can_be_made_elsewhere() -> None:
 
     Base.metadata.create_all(create_mock_engine("postgresql+psycopg://", keep), checkfirst=False)
     made = " ".join(statements)
-    assert "CREATE TABLE executions" in made
+    assert "CREATE TABLE execution_rows" in made
     assert "id BIGSERIAL NOT NULL" in made
     assert "WHERE state = 'queued'" in made
 
@@ -76,11 +78,11 @@ class Recorder:
 @pytest.mark.parametrize(
     ("use", "expected"),
     [
-        (lambda s, now: queue.waiting(s, now, 5), "occurrences.state = 'queued'"),
+        (lambda s, now: queue.waiting(s, now, 5), "occurrence_rows.state = 'queued'"),
         (lambda s, now: schedules.due(s, now, 5), "schedules.enabled IS true"),
-        (lambda s, now: history.new_games_since_success(s, "a"), "executions.status = 'succeeded'"),
+        (lambda s, now: history.new_games_since_success(s, "a"), "execution_rows.status = 'succeeded'"),
         (
-            lambda s, now: s.execute(insert_or_ignore(s, Base.metadata.tables["occurrences"])),
+            lambda s, now: s.execute(insert_or_ignore(s, Base.metadata.tables["occurrence_rows"])),
             "ON CONFLICT DO NOTHING",
         ),
     ],

@@ -108,8 +108,8 @@ def test_pruning_goes_in_batches(store: Store, now: datetime) -> None:
             pruned = retention.prune(session, KEEP, now, 2)
         if not pruned.total:
             break
-        removed.append(pruned.occurrences)
-    assert removed == [2, 2, 1]
+        removed.append((pruned.occurrences, pruned.definitions))
+    assert removed == [(2, 0), (2, 0), (1, 0), (0, 1)], "what nothing refers to any more goes last"
 
 
 def test_freed_space_goes_back_to_the_file_system(store: Store, now: datetime) -> None:
@@ -134,7 +134,7 @@ def test_check_tells_of_contradictions_and_counts_rows(store: Store, now: dateti
     assert dict(report.rows)["executions"] == 1
     assert report.size_bytes > 0
     with store.write() as session:
-        session.execute(text("UPDATE occurrences SET state = 'running'"))
+        session.execute(text("UPDATE occurrence_rows SET state = 'running'"))
     [problem] = administration.check(store).problems
     assert problem == f"occurrence {occurrence_id} is running with 0 executions under way"
 
@@ -144,12 +144,12 @@ def test_check_tells_of_a_changed_schema_and_dangling_rows(store: Store, now: da
     with store.write() as session:
         finished_run(session, now)
     plain = sqlite3.connect(store.path)
-    plain.execute("DELETE FROM occurrences")
+    plain.execute("DELETE FROM occurrence_rows")
     plain.execute("ALTER TABLE loops ADD COLUMN mood TEXT")
     plain.commit()
     plain.close()
     problems = administration.check(store).problems
-    assert any("executions row 1 points at a missing row of occurrences" in problem for problem in problems)
+    assert any("execution_rows row 1 points at a missing row of occurrence_rows" in problem for problem in problems)
     assert any("mood" in problem for problem in problems)
 
 
@@ -189,7 +189,7 @@ def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> 
         finished_run(session, now)
         finished_run(session, now + DAY)
     written = administration.export(store, tmp_path / "lines", ExportFormat.JSONL)
-    assert len(written) == 15
+    assert len(written) == 16
     assert {"executions.jsonl", "models.jsonl", "evaluations.jsonl"} <= {path.name for path in written}
     lines = [json.loads(line) for line in (tmp_path / "lines" / "executions.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [1, 2]

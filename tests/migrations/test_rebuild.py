@@ -1,0 +1,174 @@
+"""An old history is moved whole: value by value, after a kill at any batch, and not at all without room for it."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from migrations import rebuild, room, upgrade
+from runner.store import administration, migrate
+from runner.store.engine import Store
+from schemas.automation import TrainingSchedule
+from schemas.database import HEAD, UpgradeProgress
+from schemas.errors import DatabaseFullError
+from schemas.execution import ResourceUsage
+from schemas.model import PipelineState
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+RUNS = 57
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of revision 0002 with every kind of row: waiting, running, failed, coalesced, edited by hand."""
+    path = tmp_path_factory.mktemp("old") / "automation_tracking.db"
+    store = Store(f"sqlite:///{path}", 30)
+    store.create_file()
+    with store.restructure() as connection:
+        upgrade._apply(connection, "0002")
+    store.close()
+    plain = sqlite3.connect(path)
+    for number in range(1, RUNS + 1):
+        _fill(plain, number)
+    plain.execute("UPDATE executions SET pipeline_state_json = 'no JSON' WHERE id = 5")
+    plain.execute("UPDATE occurrences SET definition_json = '[]' WHERE id = 7")
+    plain.execute("UPDATE occurrences SET coalesced_into = 3, state = 'coalesced' WHERE id = 4")
+    plain.execute("DELETE FROM executions WHERE id = ?", (RUNS,))
+    plain.commit()
+    plain.close()
+    return path
+
+
+def _fill(plain: sqlite3.Connection, number: int) -> None:
+    at = f"2026-10-{1 + number % 28:02d}T{number % 24:02d}:30:00.{number:06d}Z"
+    named = TrainingSchedule(name=f"s{number % 3}", cron_expression="0 2 * * *", priority=number % 2)
+    state = PipelineState(best_win_rate=number / 100, best_win_rate_games=number, phases_completed=["ü", "b"])
+    usage = ResourceUsage(samples=number, peak_gpu_memory_mb=None if number % 2 else 1.5)
+    if number <= 3:
+        plain.execute(
+            "INSERT INTO schedules (name, definition_json, enabled, watermark, created_at, updated_at, run_count) "
+            "VALUES (?, ?, 1, ?, ?, ?, 7)",
+            (f"s{number % 3}", named.model_dump_json(), at, at, at),
+        )
+    plain.execute(
+        "INSERT INTO occurrences (id, schedule_name, trigger_type, scheduled_for, state, reason, priority, queue_rank, "
+        "not_before, start_deadline, attempt, definition_json, note, created_at, finished_at) "
+        "VALUES (?, ?, 'scheduled', ?, ?, 'because', 1, -1, ?, ?, 1, ?, '', ?, ?)",
+        (number, named.name, at, "succeeded", at, at, None if number == 9 else named.model_dump_json(), at, at),
+    )
+    plain.execute(
+        "INSERT INTO executions (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at, "
+        "completed_at, success, status, pipeline_state_json, resource_usage_json, worker, worker_reason, attempt, "
+        "seed, run_dir, identity_json, games_before) "
+        "VALUES (?, ?, ?, 'scheduled', ?, ?, ?, 1, 'succeeded', ?, ?, 'tuner', '', 1, ?, '/r', NULL, 0)",
+        (number, number, named.name, at, at, at, state.model_dump_json(), usage.model_dump_json(), number),
+    )
+    plain.execute(
+        "INSERT INTO decisions (occurrence_id, schedule_name, kind, code, reason, first_at, last_at, count) "
+        "VALUES (?, 's', 'launch', 'ok', '', ?, ?, 1)",
+        (number, at, at),
+    )
+
+
+@pytest.fixture
+def path(old: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(old, tmp_path / old.name))
+
+
+def shown(path: Path) -> dict[str, list[dict[str, object]]]:
+    """All that plain SQL sees of the history, JSON by value."""
+    plain = sqlite3.connect(path)
+    plain.row_factory = sqlite3.Row
+    told = {}
+    for table in ("occurrences", "executions", "decisions"):
+        rows = [dict(row) for row in plain.execute(f"SELECT * FROM {table} ORDER BY id")]
+        told[table] = [{name: _value(name, value) for name, value in row.items()} for row in rows]
+    plain.close()
+    return told
+
+
+def _value(name: str, value: object) -> object:
+    if name.endswith("_json") and isinstance(value, str) and value.startswith(("{", "[")):
+        return json.loads(value)
+    return value
+
+
+def test_every_value_is_shown_as_before(path: Path) -> None:
+    before = shown(path)
+    told: list[UpgradeProgress] = []
+    store = Store(f"sqlite:///{path}", 30)
+    done = migrate.upgrade(store, 3, NOW, told.append)
+    assert (done.before, done.after) == ("0002", HEAD)
+    assert shown(path) == before
+    assert administration.check(store).problems == ()
+    store.close()
+    assert (told[0].done, told[0].total) == (0, 2 * RUNS - 1)
+    assert told[-1].done == told[-1].total
+    assert f"{2 * RUNS - 1} rows" in told[0].sentence()
+    assert "MB of free disk" in told[0].sentence()
+    assert done.backup is not None
+    assert shown(done.backup) == before, "the old database is its own backup"
+    plain = sqlite3.connect(path)
+    assert plain.execute("SELECT count(*) FROM definitions").fetchone()[0] == 7, "each version once"
+    assert plain.execute("SELECT seq FROM sqlite_sequence WHERE name = 'execution_rows'").fetchone() == (RUNS,)
+    plain.close()
+
+
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from migrations import rebuild, upgrade
+from runner.store.engine import Store
+rebuild.BATCH = 10
+def told(progress):
+    if progress.done >= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+upgrade.upgrade(Store(f"sqlite:///{sys.argv[1]}", 5), 3, datetime.now(UTC), told)
+"""
+
+
+def test_killed_at_any_batch_it_goes_on_from_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shown(path)
+    for at in (0, 10, 40, 57, 87, 113):
+        done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(at)], check=False, timeout=120)
+        assert done.returncode == -signal.SIGKILL
+        assert shown(path) == before, "the old database is as it was"
+    told: list[UpgradeProgress] = []
+    monkeypatch.setattr(rebuild, "BATCH", 10)
+    store = Store(f"sqlite:///{path}", 5)
+    upgrade.upgrade(store, 3, NOW, told.append)
+    store.close()
+    assert told[0].done == 2 * RUNS - 1, "nothing is moved twice"
+    assert shown(path) == before
+    assert not list(path.parent.glob(".*")), "nothing is left lying about"
+
+
+def test_what_was_moved_of_another_state_is_thrown_away(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(path), "40"], check=False, timeout=120)
+    plain = sqlite3.connect(path)
+    plain.execute("UPDATE occurrences SET reason = 'an older version ran in between' WHERE id = 1")
+    plain.commit()
+    plain.close()
+    before = shown(path)
+    store = Store(f"sqlite:///{path}", 5)
+    upgrade.upgrade(store, 3, NOW)
+    store.close()
+    assert shown(path) == before
+
+
+def test_without_room_nothing_is_begun(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shown(path)
+    usage = shutil.disk_usage(path.parent)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _folder: usage._replace(free=1_000_000))
+    store = Store(f"sqlite:///{path}", 5)
+    with pytest.raises(DatabaseFullError, match=r"needs \d+ MB of free disk; 1 MB are free"):
+        upgrade.upgrade(store, 3, NOW)
+    store.close()
+    assert shown(path) == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
