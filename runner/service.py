@@ -42,7 +42,7 @@ from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.watch import TriggerFileWatcher
 from runner.wake import Wake
 from runner.worker.launch import Launcher
-from schemas.database import UpgradeReport
+from schemas.database import UpgradeProgress, UpgradeReport
 from schemas.errors import SettingsError, StateError, TransientStateError
 from schemas.settings import Settings
 
@@ -180,7 +180,7 @@ class Service:
     def _open_store(self) -> None:
         storage = self.settings.storage
         with self._extending("bringing the database up to date"):
-            self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now())
+            self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now(), _Telling())
         self.store.hold_to_file()
         if self._seed_defaults:
             with self.store.write() as session:
@@ -265,6 +265,18 @@ class Service:
                     heartbeat.loop_error(session, "dead-man", str(error), self._clock.now())
                 return min(60.0, settings.dead_man_interval_s)
         return settings.dead_man_interval_s
+
+
+class _Telling:
+    """Says once, before a large database is moved, how long that takes and what disk."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, told: UpgradeProgress) -> None:
+        if not self._said:
+            _log.warning("%s", told.sentence())
+        self._said = True
 
 
 def _waiting_for_restart(before: Settings, after: Settings) -> list[str]:

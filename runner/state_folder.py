@@ -7,7 +7,7 @@ from datetime import datetime
 from runner.single_instance import SingleInstanceLock, lock_of, refuse_second_name
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision, upgrade
-from schemas.database import HEAD, UpgradeReport
+from schemas.database import HEAD, UpgradeReport, undo_unfinished
 from schemas.errors import StateError
 from schemas.settings import Settings
 
@@ -22,9 +22,10 @@ def held(settings: Settings, store: Store, now: datetime) -> Iterator[None]:
     with ExitStack() as stack:
         home = settings.home
         if store.path is not None:
-            refuse_second_name(store.path)
             database_lock = lock_of(home, store.path)
             stack.enter_context(SingleInstanceLock(database_lock, home, "database", now))
+            undo_unfinished(store.path)
+            refuse_second_name(store.path)
         stack.enter_context(SingleInstanceLock(lock_of(home, None), home, "state folder", now))
         yield
 

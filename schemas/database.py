@@ -21,6 +21,8 @@ SECONDS_PER_ROW = 30e-6
 BACKUP_NAME = "{stem}-{time}.db"
 """Of a nightly copy, in the folder `backups_of` the database; `time` sorts."""
 _UPGRADE_MARK = ".backup-"
+REPLACED_MARK = ".replaced-"
+"""In the name of a database that a restore has set aside."""
 _TIME_LENGTH = len("20260131T023000")
 
 
@@ -49,6 +51,22 @@ def way_back(database: Path) -> str:
             " aside, `ouroboros up` begins a new one."
         )
     return f"`ouroboros db restore` puts the newest sound backup in its place ({backups[0]}) and keeps this file."
+
+
+def undo_unfinished(database: Path) -> None:
+    """Take back what an upgrade or a restore began that was killed before its last rename: the second name that it gave
+    the database, and its log. Call it under the database's lock."""
+    if not database.exists() or database.stat().st_nlink == 1:
+        return
+    for mark in (_UPGRADE_MARK, REPLACED_MARK):
+        for aside in database.parent.glob(f"{database.name}{mark}*"):
+            if aside.name.endswith(("-wal", "-journal")) or not aside.samefile(database):
+                continue
+            for log in ("-wal", "-journal"):
+                moved, home = aside.with_name(aside.name + log), database.with_name(database.name + log)
+                if moved.exists() and not home.exists():
+                    moved.rename(home)
+            aside.unlink()
 
 
 def _time_in_name(backup: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
-from schemas.database import BACKUP_NAME, all_backups, backups_of, nightly_backups
+from schemas.database import BACKUP_NAME, REPLACED_MARK, all_backups, backups_of, nightly_backups
 from schemas.errors import DatabaseDamagedError, DatabaseFullError, DatabaseNewerError, StateError
 from schemas.files import fsync_folder
 from schemas.service import StorageSettings
@@ -147,10 +147,10 @@ def _set_aside(path: Path, now: datetime) -> Path | None:
     if not path.exists() and not path.with_name(f"{path.name}-wal").exists():
         return None
     moment = now.strftime(_STAMP)
-    aside, number = path.with_name(f"{path.name}.replaced-{moment}"), 1
+    aside, number = path.with_name(f"{path.name}{REPLACED_MARK}{moment}"), 1
     while aside.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.replaced-{moment}-{number}")
+        aside = path.with_name(f"{path.name}{REPLACED_MARK}{moment}-{number}")
     if path.exists():
         os.link(path, aside)
     for log in ("-wal", "-journal"):

@@ -1,4 +1,4 @@
-"""How long a long history of revision 0002 takes to be moved to 0003, and what disk. Run it as a script.
+"""How long a long history of revision 0002 takes to be moved to the newest, and what disk. Run it as a script.
 
     python tests/benchmarks/migration_scale.py [--executions 1000000] [--schedules 10000] [--folder DIR] [--keep]
 
