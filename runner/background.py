@@ -10,6 +10,7 @@ from runner.clock import Clock
 from runner.store import heartbeat
 from runner.store.engine import Store
 from schemas.errors import StateError
+from schemas.outside_text import error_line
 
 BEAT_INTERVAL_S = 60.0
 FIRST_RESTART_S = 1.0
@@ -91,7 +92,7 @@ class Background:
                 self.wake.wait(patience_s)
                 self.wake.clear()
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor reports it and starts anew
-            self._last_error = f"{type(error).__name__}: {error}"
+            self._last_error = error_line(error)
             _log.exception("The loop %s died", self.name)
 
     def _beat(self) -> None:

@@ -9,11 +9,14 @@ import sys
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import entry_points
+from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn, cast
 
 import click
 
-from schemas.errors import OuroborosError
+from schemas.errors import BadInputError, OuroborosError
+from schemas.outside_text import ERROR_LIMIT, line, passage
 
 COMMAND_GROUP = "ouroboros.commands"
 _OWN = {
@@ -73,13 +76,17 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; errors are told on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal's encoding has not is shown by its number
+            stream.reconfigure(errors="backslashreplace")
     try:
+        _check_encoding(arguments)
         answer = cli.main(args=arguments, prog_name="ouroboros", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return 2
     except OuroborosError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {passage(str(error), ERROR_LIMIT)}", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -90,6 +97,16 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user: it is kept, and one line is told
         return _unforeseen(error, arguments)
     return answer if isinstance(answer, int) else 0
+
+
+def _check_encoding(arguments: list[str]) -> None:
+    """Refuse what is no UTF-8, but for the names of files that are there: it can be looked up nowhere."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            if not Path(argument).exists():
+                raise BadInputError("this argument is not UTF-8 text", where=line(argument)) from error
 
 
 def _unforeseen(error: Exception, arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.store import heartbeat
 from runner.triggers.game_count import count_new_games
+from schemas.outside_text import REASON_LIMIT, line
 
 LOOP = "games"
 COUNT_INTERVAL_S = 15.0
@@ -30,7 +31,7 @@ class GameCounter:
         unreadable: list[str] = []
 
         def note(path: Path, error: OSError) -> None:
-            unreadable.append(f"{path}: {error.strerror}")
+            unreadable.append(line(f"{path}: {error.strerror}"))
 
         now = self._runtime.clock.now()
         count_new_games(self._runtime.store, self._runtime.settings.games_dir, now, note)
@@ -41,7 +42,8 @@ class GameCounter:
 
     def _tell(self, unreadable: list[str], now: datetime) -> None:
         """A row, and a message a day at most."""
-        text = f"games are not counted while their files cannot be read: {'; '.join(unreadable)}"
+        files = "; ".join(unreadable)
+        text = line(f"games are not counted while their files cannot be read: {files}", REASON_LIMIT)
         message = compose.alert(
             subject="production games cannot be read",
             detail=text,

@@ -13,11 +13,20 @@ from pathlib import Path
 from pythonjsonlogger.json import JsonFormatter
 
 from schemas.errors import StateError
+from schemas.outside_text import TRACE_LIMIT, passage
 from schemas.service import LogFormat, LoggingSettings
 
 LOGGER_NAME = "ouroboros"
 TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 BACKUPS_PER_FILE = 5
+
+
+class _SafeFormatter(logging.Formatter):
+    """What a record quotes from outside steers no terminal that shows the log, and is not endless."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines."""
+        return passage(super().format(record), TRACE_LIMIT)
 
 
 class _LogFile(RotatingFileHandler):
@@ -106,7 +115,7 @@ def stop_logging() -> None:
 
 def _formatter(wanted: LogFormat) -> logging.Formatter:
     text = TEXT_FORMAT
-    formatter = JsonFormatter(text) if wanted is LogFormat.JSON else logging.Formatter(text)
+    formatter = JsonFormatter(text) if wanted is LogFormat.JSON else _SafeFormatter(text)
     # Aware UTC in the files, whatever zone the machine is set to.
     formatter.converter = lambda seconds: datetime.fromtimestamp(seconds or 0, UTC).timetuple()
     formatter.default_msec_format = "%s.%03dZ"

@@ -18,6 +18,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.frozen import Frozen
+from schemas.outside_text import NameText
 
 GAME_LOG_FORMAT = "ouroboros-game-log/1"
 GAME_LOG_SUFFIX = ".jsonl"
@@ -45,7 +46,7 @@ class GameLogSnake(Frozen):
     """A snake that took part."""
 
     id: str = Field(min_length=1)
-    name: str
+    name: NameText
 
 
 class GameLogFrame(Frozen):
@@ -84,7 +85,7 @@ class GameLog(Frozen):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     """None where an imported file does not tell."""
-    imported_from: str = ""
+    imported_from: NameText = ""
     """Name of the file it was imported from; empty: a snake of ours wrote it when the game ended."""
     frames: list[GameLogFrame]
 

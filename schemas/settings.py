@@ -4,7 +4,6 @@
 `OUROBOROS_CONFIG` names it, else `settings.json` in the state folder is read if it is there.
 """
 
-import json
 import os
 import tomllib
 from pathlib import Path
@@ -21,6 +20,7 @@ from schemas.machine import GuardSettings
 from schemas.network import NeuralNetworkConfig
 from schemas.notification import NotificationSettings
 from schemas.optimization import TrainingOptimizationConfig
+from schemas.outside_text import line, read_json
 from schemas.phases import TrainingPhaseConfig, default_phases
 from schemas.self_play import SelfPlaySettings
 from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
@@ -28,6 +28,7 @@ from schemas.tuning import TunerSettings
 
 HOME_VARIABLE = "OUROBOROS_HOME"
 CONFIG_VARIABLE = "OUROBOROS_CONFIG"
+_MOST_BYTES = 4_000_000
 
 
 class Settings(Frozen):
@@ -143,14 +144,19 @@ def get_config() -> Settings:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        with path.open("rb") as handle:
+            data = handle.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise SettingsError(f"the settings are larger than {_MOST_BYTES:,} bytes", where=str(path))
+        tree = tomllib.loads(data.decode("utf-8")) if path.suffix == ".toml" else read_json(data)
     except OSError as error:
         raise SettingsError(
             f"cannot read the settings: {error.strerror}", where=str(path), remedy=f"Check {CONFIG_VARIABLE}."
         ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"malformed settings: {error}", where=str(path)) from error
+    except RecursionError as error:
+        raise SettingsError("malformed settings: nested too deep", where=str(path)) from error
+    except ValueError as error:  # not UTF-8, no TOML, no JSON
+        raise SettingsError(f"malformed settings: {line(str(error))}", where=str(path)) from error
     if not isinstance(tree, dict):
         raise SettingsError("the settings are no JSON object", where=str(path))
     return tree
@@ -158,9 +164,22 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def _validated(tree: dict[str, Any], path: Path) -> Settings:
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
+        return _with_a_home_for_all_to_read(settings)
     except ValidationError as error:
         raise SettingsError(describe(error), where=str(path), remedy="Correct or remove these fields.") from error
+
+
+def _with_a_home_for_all_to_read(settings: Settings) -> Settings:
+    """The state folder's path stands in rows, mails and requests: all of them are UTF-8."""
+    place = str(settings.home.absolute())
+    if line(place, 0) != place:
+        raise SettingsError(
+            "the path of the state folder is not UTF-8, or holds control characters",
+            where=line(place),
+            remedy=f"Rename the folder, work in another, or set {HOME_VARIABLE}.",
+        )
+    return settings
 
 
 def describe(error: ValidationError) -> str:

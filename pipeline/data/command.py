@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipeline.data.game_logs import import_games
+from schemas.outside_text import REASON_LIMIT, line
 from schemas.settings import get_config
 
 
@@ -17,7 +18,7 @@ def import_games_command(paths: tuple[Path, ...], you: str | None) -> None:
     games_dir = get_config().games_dir
     report = import_games(paths, games_dir, datetime.now(UTC), you)
     for refused in report.refused:
-        click.echo(f"not imported: {refused.path}: {refused.reason}", err=True)
+        click.echo(line(f"not imported: {refused.path}: {refused.reason}", REASON_LIMIT), err=True)
     where = f" into {report.written_to}" if report.written_to else ""
     click.echo(f"{report.games} games imported{where}, {report.already_there} were there already.")
     if report.refused and not report.games:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 from scipy.stats import binomtest
 
 from pipeline.referee.conditions import Conditions
@@ -24,6 +25,7 @@ from pipeline.referee.schedule import paired_schedule
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.snakes.workshop import Workshop
+from schemas.outside_text import NAME_LIMIT, line
 
 BUILD_TIMEOUT_S = 600.0
 CONFIDENCE = 0.95
@@ -85,11 +87,15 @@ def show(result: MatchResult, console: Console) -> None:
     for tally in tallies:
         counts = map(str, (tally.wins, tally.draws, tally.losses, tally.turn_limits))
         latencies = f"{tally.latency_p50_ms:.1f}/{tally.latency_p99_ms:.1f}"
-        table.add_row(tally.name, *counts, win_rate_text(tally), latencies)
+        table.add_row(Text(tally.name), *counts, win_rate_text(tally), latencies)
     console.print(table)
     for tally in tallies:
-        console.print(f"{tally.name} died of: {_counts(tally.causes, skip='') or 'nothing'}", highlight=False)
-        console.print(f"{tally.name} failed to answer: {_counts(tally.failures) or 'never'}", highlight=False)
+        console.print(
+            f"{tally.name} died of: {_counts(tally.causes, skip='') or 'nothing'}", highlight=False, markup=False
+        )
+        console.print(
+            f"{tally.name} failed to answer: {_counts(tally.failures) or 'never'}", highlight=False, markup=False
+        )
     console.print(f"Games with a time-out or another failure: {result.failed_games} of {len(result.games)}.")
 
 
@@ -118,7 +124,8 @@ def _started(folders: Sequence[Path], stop: Event) -> Iterator[list[Contestant]]
         for index, folder in enumerate(folders):
             place = Path(scratch) / str(index)
             place.mkdir()
-            name = folder.resolve().name if folders.count(folder) == 1 else f"{folder.resolve().name} #{index + 1}"
+            plain = line(folder.resolve().name, NAME_LIMIT)
+            name = plain if folders.count(folder) == 1 else f"{plain} #{index + 1}"
             shop = Workshop(
                 folder, place, "config.yaml", "go build -o {output} .", BUILD_TIMEOUT_S, weights_at_start=False
             )

@@ -6,7 +6,7 @@ import click
 
 from runner import bookkeeping
 from runner.commands.opening import opened
-from runner.commands.tables import Column, console, listing, when
+from runner.commands.tables import Column, console, listing, say, when
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
 from runner.store import clock_changes, decisions, history, occurrences, queue, schedules, triggers
@@ -16,6 +16,7 @@ from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
 from schemas.clock_words import wall_time
 from schemas.errors import ScheduleError
+from schemas.outside_text import line
 
 
 @click.command()
@@ -47,16 +48,16 @@ def why(name: str, limit: int) -> None:
         click.echo(line)
     zone = record.readable.timezone if record is not None and record.readable is not None else "UTC"
     if record is not None:
-        click.echo(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now, zone)}.")
+        say(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now, zone)}.")
     if trigger is not None:
-        click.echo(_trigger_told(trigger, now))
+        say(_trigger_told(trigger, now))
     for item, reasons, attempts in story:
-        click.echo(_headline(item, name, ahead.get(item.occurrence_id), now, zone))
+        say(_headline(item, name, ahead.get(item.occurrence_id), now, zone))
         for reason in reasons:
-            click.echo(f"    {_told(reason, zone)}")
+            say(f"    {_told(reason, zone)}")
         for attempt in attempts:
-            error = f": {attempt.error_message}" if attempt.error_message else ""
-            click.echo(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
+            error = f": {line(attempt.error_message)}" if attempt.error_message else ""
+            say(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
 
 
 @click.command("next")

@@ -6,7 +6,7 @@ import click
 
 from runner import single_instance
 from runner.commands.opening import opened
-from runner.commands.tables import Column, console, listing
+from runner.commands.tables import Column, console, listing, say
 from runner.notify import compose
 from runner.notify.channels import configured
 from runner.notify.delivery import Channel
@@ -89,7 +89,7 @@ def waiting() -> None:
         console.print(listing(_WAITING_COLUMNS, map(_row, records)))
     reasons = list(dict.fromkeys(record.last_error for record in records if record.last_error))
     for reason in reasons:
-        click.echo(reason)
+        say(reason)
     if reasons:
         click.echo("Once that is mended, `ouroboros notify retry` tries them all at once.")
 

@@ -16,6 +16,7 @@ from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
+from schemas.outside_text import REASON_LIMIT, line
 from schemas.settings import describe
 
 
@@ -79,7 +80,7 @@ def pause(name: str, note: str) -> None:
     A run asked for by hand (`ouroboros trigger`) starts all the same.
     """
     with opened() as (_, store), store.write() as session:
-        rows.pause(session, name, note, datetime.now(UTC))
+        rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
     click.echo(f"{name} is paused.")
 
 

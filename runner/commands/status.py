@@ -11,6 +11,7 @@ from runner.commands.opening import opened
 from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
 from runner.commands.tables import console, executions, listing, when, win_rate
 from runner.overview import Overview
+from schemas.outside_text import line
 
 
 @click.command()
@@ -31,7 +32,7 @@ def _print(seen: Overview, now: datetime) -> None:
     if seen.mail.waiting + seen.mail.failed:
         console.print(
             f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
-            f" {escape(seen.mail.reason)} `ouroboros notify waiting` lists them, `notify retry` tries again."
+            f" {escape(line(seen.mail.reason))} `ouroboros notify waiting` lists them, `notify retry` tries again."
         )
     for line in seen.clock:
         console.print(f"[yellow]{escape(line)}[/]")
@@ -44,7 +45,7 @@ def _print(seen: Overview, now: datetime) -> None:
             f" {state.total_games_processed:,} games{speed}, best win rate {win_rate(state)}"
         )
     for waiting in seen.queued:
-        console.print(f"[yellow]waits[/] {waiting.schedule_name}: {escape(waiting.reason) or 'for its turn'}")
+        console.print(f"[yellow]waits[/] {waiting.schedule_name}: {escape(line(waiting.reason)) or 'for its turn'}")
     if seen.queue_depth > len(seen.queued):
         console.print(f"... and {seen.queue_depth - len(seen.queued):,} more wait")
     in_order = sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now))
@@ -62,7 +63,7 @@ def _print(seen: Overview, now: datetime) -> None:
 def _headline(seen: Overview, now: datetime) -> str:
     if seen.daemon is None or not seen.alive:
         return "[red]No daemon is running.[/] `ouroboros up` starts one."
-    paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{escape(seen.daemon.paused_note)}.[/]"
+    paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{escape(line(seen.daemon.paused_note))}.[/]"
     return (
         f"[green]The daemon is {seen.status.value}[/] (process {seen.daemon.pid}, up since"
         f" {when(seen.daemon.started_at, now)}).{paused if seen.paused else ''}"

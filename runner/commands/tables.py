@@ -4,18 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from runner.store.history import ExecutionRecord
+from runner.worker.rundir import RunDir
 from schemas.clock_words import duration, wall_time
 from schemas.model import PipelineState
+from schemas.outside_text import REASON_LIMIT, line, passage
 
 PLAIN_WIDTH = 180
 """Columns where the output is no terminal: a file or another program reads it, and nothing should be cut."""
 NARROW = 120
+CELL_LIMIT = 500
+"""Characters of a cell."""
 console = Console(highlight=False)
 if not console.is_terminal:
     console.width = PLAIN_WIDTH
@@ -61,7 +66,7 @@ def listing(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]]) -> 
         table.add_column(columns[number].title, no_wrap=columns[number].whole, overflow="fold")
     for row in rows:
         cells = [row[number] for number in shown]
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(passage(cell, CELL_LIMIT)) for cell in cells))
     return table
 
 
@@ -107,5 +112,15 @@ def _execution(record: ExecutionRecord, now: datetime) -> list[str | Text]:
         Text(record.status.value, style=_COLOURS.get(record.status.value, "red")),
         win_rate(record.state),
         f"{record.state.total_games_processed:,}",
-        record.error_message or record.state.operation_details or record.worker_reason,
+        passage(_why(record), CELL_LIMIT, str(RunDir(record.run_dir).log_path)),
     ]
+
+
+def _why(record: ExecutionRecord) -> str:
+    return record.error_message or record.state.operation_details or record.worker_reason
+
+
+def say(text: str) -> None:
+    """Print lines that hold text from rows: safe, whoever wrote them, and none of them endless."""
+    for each in text.split("\n"):
+        click.echo(line(each, REASON_LIMIT))

@@ -13,6 +13,7 @@ from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.store import heartbeat
 from schemas.errors import StateError
+from schemas.outside_text import error_line
 
 _log = logging.getLogger("ouroboros.errors")
 
@@ -39,7 +40,7 @@ class ErrorReporter:
 
     def note(self, name: str, error: Exception, now: datetime) -> None:
         """A step's turn failed. The same trouble again is told once."""
-        text = f"{type(error).__name__}: {error}"
+        text = error_line(error)
         if self._standing.get(name) == text:
             return
         self._standing[name] = text

@@ -17,6 +17,7 @@ from runner.store.queue import ActiveOccurrences
 from runner.store.schedules import Account, DueSchedule
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
+from schemas.outside_text import error_line
 
 SCHEDULES_PER_TRANSACTION = 500
 """Others must get their turn at the database while thousands fall due at once."""
@@ -57,7 +58,7 @@ class FireSchedules:
         return len(due)
 
     def _stop(self, session: Session, name: str, error: Exception, now: datetime) -> None:
-        problem = f"{type(error).__name__}: {error}"
+        problem = error_line(error)
         _log.error("Schedule %s is disabled: %s", name, problem, exc_info=error)
         schedules.stop(session, name, problem, now)
         message = compose.alert(

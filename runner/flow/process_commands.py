@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from runner.flow.asking import ask, schedule_for
@@ -14,8 +15,9 @@ from runner.flow.watch import WatchRuns
 from runner.store import commands, heartbeat, queue, schedules, triggers
 from runner.store.commands import Command
 from schemas.automation import TriggerType
-from schemas.errors import BadInputError
+from schemas.errors import BadInputError, StateError
 from schemas.frozen import Frozen
+from schemas.outside_text import REASON_LIMIT, error_line, line
 from schemas.settings import describe
 
 COMMANDS_PER_TICK = 100
@@ -47,7 +49,7 @@ class ProcessCommands:
         stopping = False
         with self._runtime.store.write() as session:
             for command in commands.pending(session, COMMANDS_PER_TICK):
-                ok, answer = self._carry_out(session, command, now)
+                ok, answer = self._carry_out_alone(session, command, now)
                 commands.answer(session, command.command_id, ok, answer, now)
                 _log.info("%s, asked by %s: %s", command.verb, command.requested_by, answer)
                 stopping = stopping or (ok and command.verb == Verb.STOP)
@@ -55,6 +57,17 @@ class ProcessCommands:
         self._runtime.reach("commands.answered")
         if stopping:  # only once the answer is committed: whoever asked waits for it
             self._stop()
+
+    def _carry_out_alone(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
+        """One that cannot be carried out, whatever is wrong with it, is answered so, and stops no other."""
+        try:
+            with session.begin_nested():
+                return self._carry_out(session, command, now)
+        except (OperationalError, StateError):
+            raise  # of the database, not of this command
+        except Exception as error:  # noqa: BLE001 - anything else is answered, or it would be asked for ever
+            _log.exception("The command %s", command.command_id)
+            return False, f"it cannot be carried out: {error_line(error)}"
 
     def _carry_out(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
         if command.verb not in self._deeds:
@@ -64,9 +77,9 @@ class ProcessCommands:
             arguments = model.model_validate_json(command.arguments_json)
             return True, deed(session, arguments, now)
         except ValidationError as error:
-            return False, f"bad arguments: {describe(error)}"
+            return False, line(f"bad arguments: {describe(error)}", REASON_LIMIT)
         except BadInputError as error:
-            return False, str(error)
+            return False, line(str(error), REASON_LIMIT)
 
     def _trigger(self, session: Session, asked: TriggerArguments, now: datetime) -> str:
         limit = self._runtime.settings.scheduler.max_queue_length

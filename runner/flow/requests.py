@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.frozen import Frozen
+from schemas.outside_text import ReasonText
 
 
 class Verb(StrEnum):
@@ -21,14 +22,14 @@ class TriggerArguments(Frozen):
     """Run a schedule or a trigger now."""
 
     name: str
-    note: str = ""
+    note: ReasonText = ""
     emergency: bool = False
 
 
 class PauseArguments(Frozen):
     """Launch nothing until `resume`."""
 
-    note: str = ""
+    note: ReasonText = ""
 
 
 class CancelArguments(Frozen):

@@ -1,12 +1,13 @@
 """The history: one row per attempt at a run, from the intent to its result."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Select, func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from runner.store import games
 from runner.store.columns import Word
@@ -18,7 +19,9 @@ from schemas.automation import TriggerType
 from schemas.execution import ExecutionResult, FailureClass, Outcome, ProcessIdentity, ResourceUsage
 from schemas.message import WinRatePoint
 from schemas.model import PipelineState, PipelineStatus
+from schemas.outside_text import error_line
 
+_log = logging.getLogger("ouroboros.history")
 # A constant in the statement: SQLite chooses a partial index by constants, not by parameters.
 _SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, Word(ExecutionStatus), literal_execute=True)
 _CARRIED = ("best_win_rate", "best_win_rate_low", "best_win_rate_high", "best_win_rate_games", "best_model_version")
@@ -149,35 +152,31 @@ def settle(session: Session, result: ExecutionResult) -> bool:
 
 def get(session: Session, execution_id: int) -> ExecutionRecord | None:
     """One execution by its id."""
-    row = session.get(ExecutionRow, execution_id)
-    return None if row is None else _to_record(row)
+    found = _records(session, select(ExecutionRow).where(ExecutionRow.id == execution_id))
+    return found[0] if found else None
 
 
 def recent(session: Session, limit: int, schedule_name: str | None = None) -> list[ExecutionRecord]:
     """The latest executions, newest first, in the order in which they began whatever the clock said; of one schedule,
     if it is named."""
     if schedule_name is None:
-        rows = session.scalars(select(ExecutionRow).order_by(ExecutionRow.id.desc()).limit(limit)).all()
+        found = _records(session, select(ExecutionRow).order_by(ExecutionRow.id.desc()).limit(limit))
     else:  # the index is by time: a few more are read, for those that a clock dated ahead
         of_schedule = select(ExecutionRow).where(ExecutionRow.schedule_name == schedule_name)
-        rows = session.scalars(of_schedule.order_by(ExecutionRow.started_at.desc()).limit(limit + DATED_AHEAD)).all()
-    return [_to_record(row) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit]]
+        found = _records(session, of_schedule.order_by(ExecutionRow.started_at.desc()).limit(limit + DATED_AHEAD))
+    return sorted(found, key=lambda record: record.execution_id, reverse=True)[:limit]
 
 
 def unfinished(session: Session) -> list[ExecutionRecord]:
     """Executions `starting` or `running`, oldest first: what a recovering daemon must account for."""
-    rows = session.scalars(
-        select(ExecutionRow).where(ExecutionRow.completed_at.is_(None)).order_by(ExecutionRow.started_at)
-    )
-    return [_to_record(row) for row in rows]
+    under_way = select(ExecutionRow).where(ExecutionRow.completed_at.is_(None))
+    return _records(session, under_way.order_by(ExecutionRow.started_at))
 
 
 def of_occurrence(session: Session, occurrence_id: int) -> list[ExecutionRecord]:
     """All attempts at one occurrence, in order."""
-    rows = session.scalars(
-        select(ExecutionRow).where(ExecutionRow.occurrence_id == occurrence_id).order_by(ExecutionRow.id)
-    )
-    return [_to_record(row) for row in rows]
+    theirs = select(ExecutionRow).where(ExecutionRow.occurrence_id == occurrence_id)
+    return _records(session, theirs.order_by(ExecutionRow.id))
 
 
 def new_games_since_success(session: Session, schedule_name: str) -> int | None:
@@ -188,12 +187,10 @@ def new_games_since_success(session: Session, schedule_name: str) -> int | None:
 
 def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRatePoint]:
     """Measured win rates at the end of the latest runs of a schedule, oldest first: the plot of a message."""
-    rows = session.scalars(
-        select(ExecutionRow)
-        .where(ExecutionRow.schedule_name == schedule_name, ExecutionRow.completed_at.is_not(None))
-        .order_by(ExecutionRow.started_at.desc())
-        .limit(limit)
+    ended = select(ExecutionRow).where(
+        ExecutionRow.schedule_name == schedule_name, ExecutionRow.completed_at.is_not(None)
     )
+    rows = _records(session, ended.order_by(ExecutionRow.started_at.desc()).limit(limit))
     points = [
         WinRatePoint(
             completed_at=row.completed_at,
@@ -279,7 +276,33 @@ def _carried_state(known: PipelineState | None, told: PipelineState) -> Pipeline
     return told.model_copy(update={field: getattr(known, field) for field in _CARRIED})
 
 
-def _to_record(row: ExecutionRow) -> ExecutionRecord:
+def _records(session: Session, statement: Select[ExecutionRow]) -> list[ExecutionRecord]:
+    """The executions; a row that somebody damaged says so in place of its state, and hides no other."""
+    try:
+        return [_to_record(row, row.state, row.usage, row.identity) for row in session.scalars(statement)]
+    except ValueError:
+        ids = session.scalars(statement.with_only_columns(ExecutionRow.id)).all()
+        return [record for number in ids if (record := _record_alone(session, number)) is not None]
+
+
+def _record_alone(session: Session, execution_id: int) -> ExecutionRecord | None:
+    try:
+        row = session.get_one(ExecutionRow, execution_id)
+        return _to_record(row, row.state, row.usage, row.identity)
+    except ValueError as error:
+        problem = f"this row cannot be read: {error_line(error)}"
+    try:
+        whole = [defer(ExecutionRow.state), defer(ExecutionRow.usage), defer(ExecutionRow.identity)]
+        row = session.get_one(ExecutionRow, execution_id, options=whole)
+        return _to_record(row, PipelineState(operation_details=problem, last_error=problem), None, None)
+    except ValueError as error:
+        _log.error("Execution %s cannot be read: %s", execution_id, error_line(error))
+        return None
+
+
+def _to_record(
+    row: ExecutionRow, state: PipelineState, usage: ResourceUsage | None, identity: ProcessIdentity | None
+) -> ExecutionRecord:
     return ExecutionRecord(
         execution_id=row.id,
         occurrence_id=row.occurrence_id,
@@ -293,13 +316,13 @@ def _to_record(row: ExecutionRow) -> ExecutionRecord:
         status=row.status,
         error_message=row.error_message,
         failure_class=row.failure_class,
-        state=row.state,
-        usage=row.usage,
+        state=state,
+        usage=usage,
         worker=row.worker,
         worker_reason=row.worker_reason,
         attempt=row.attempt,
         seed=row.seed,
         run_dir=row.run_dir,
-        identity=row.identity,
+        identity=identity,
         progress_at=row.progress_at,
     )

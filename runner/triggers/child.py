@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from runner.triggers.child_request import ChildAnswer, ChildRequest
 from runner.triggers.context import ConditionContext, ConditionVerdict
+from schemas.outside_text import error_line, to_json
 
 
 def main() -> None:
@@ -22,8 +23,8 @@ def main() -> None:
         answer = _answer(request)
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises is its answer
         trace = traceback.extract_tb(error.__traceback__)[-1]
-        answer = ChildAnswer(error=f"{type(error).__name__}: {error} ({trace.filename}:{trace.lineno})")
-    os.write(answer_to, answer.model_dump_json().encode())
+        answer = ChildAnswer(error=f"{error_line(error)} ({trace.filename}:{trace.lineno})")
+    os.write(answer_to, to_json(answer).encode())
 
 
 def _answer(request: ChildRequest) -> ChildAnswer:

@@ -7,6 +7,7 @@ from typing import Any
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun, RunnerView
 from schemas.frozen import Frozen
 from schemas.machine import ResourceSnapshot
+from schemas.outside_text import ReasonText
 from schemas.settings import Settings
 
 
@@ -72,7 +73,7 @@ class ChildAnswer(Frozen):
     """What the child writes."""
 
     fired: bool = False
-    reason: str = ""
+    reason: ReasonText = ""
     cursor: str = ""
-    error: str = ""
+    error: ReasonText = ""
     """Not empty: the condition could not be imported, or raised."""

@@ -15,6 +15,7 @@ from runner.triggers.child_request import ChildRequest, snapshot
 from runner.triggers.conditions import BUILT_INS, dotted_name
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
+from schemas.outside_text import error_line
 
 MAX_AT_ONCE = 8
 _CHILD_START_S = 5.0
@@ -102,7 +103,7 @@ def evaluate(trigger: TriggerCondition, context: ConditionContext) -> Evaluation
             return Evaluation(trigger, known.function(context))
         return _by_child(trigger, context)
     except Exception as error:  # noqa: BLE001 - it costs a row and an alert, never the loop
-        return Evaluation(trigger, None, f"{type(error).__name__}: {error}")
+        return Evaluation(trigger, None, error_line(error))
 
 
 def _by_child(trigger: TriggerCondition, context: ConditionContext) -> Evaluation:

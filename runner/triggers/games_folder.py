@@ -6,6 +6,7 @@ name, so that rotation by rename counts nothing twice; a file that was replaced 
 A game that the same file already told of within its last megabyte (same game, same snake) is a duplicate.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome
+from schemas.outside_text import line
 
 CHUNK_BYTES = 16 << 20
 """A file is told of in pieces of about this size, so that a first look at years of games stays small."""
@@ -73,6 +75,10 @@ def look(
     """
     by_inode = {cursor.inode: cursor for cursor in known.values()}
     for path, status in _log_files(folder):
+        if not _can_be_stored(path):
+            if unreadable is not None:
+                unreadable(path, OSError(errno.EILSEQ, "its name is not UTF-8, or holds control characters; rename it"))
+            continue
         cursor = known.get(path)
         if cursor == Cursor(status.st_ino, status.st_size):
             continue
@@ -100,6 +106,10 @@ def _log_files(folder: Path) -> list[tuple[Path, os.stat_result]]:
             return sorted((Path(entry.path), entry.stat(follow_symlinks=False)) for entry in named)
     except FileNotFoundError:
         return []
+
+
+def _can_be_stored(path: Path) -> bool:
+    return line(path.name, 0) == path.name
 
 
 def _is_log(entry: os.DirEntry[str]) -> bool:

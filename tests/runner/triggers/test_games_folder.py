@@ -232,3 +232,13 @@ def test_two_who_count_at_once_count_each_game_once(
     assert count_new_games(store, folder, now) == 2
     with store.read() as session:
         assert games.total(session) == 2
+
+
+def test_a_file_whose_name_no_row_can_hold_is_told_of_and_stops_no_other(tmp_path: Path, game: Game) -> None:
+    for name in (b"a\xff.jsonl", b"b\n.jsonl", b"c.jsonl"):
+        (tmp_path / os.fsdecode(name)).write_text(game().to_line(), encoding="utf-8")
+    told: list[tuple[str, str | None]] = []
+    news = list(games_folder.look(tmp_path, {}, lambda path, error: told.append((path.name, error.strerror))))
+    assert [piece.path.name for piece in news] == ["c.jsonl"]
+    assert [name for name, _ in told] == [os.fsdecode(b"a\xff.jsonl"), "b\n.jsonl"]
+    assert all("rename it" in (why or "") for _, why in told)
