@@ -111,7 +111,7 @@ def retry() -> None:
     now = datetime.now(UTC)
     with opened() as (settings, store), store.write() as session:
         again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)
-        alive = single_instance.is_held(settings.home)
+        alive = single_instance.is_served(settings.home, store.path)
     if not again:
         click.echo("Nothing waits that could not be delivered.")
         return

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
@@ -236,7 +237,7 @@ def test_two_who_count_at_once_count_each_game_once(
 
 def test_a_file_whose_name_no_row_can_hold_is_told_of_and_stops_no_other(tmp_path: Path, game: Game) -> None:
     for name in (b"a\xff.jsonl", b"b\n.jsonl", b"c.jsonl"):
-        (tmp_path / os.fsdecode(name)).write_text(game().to_line(), encoding="utf-8")
+        (tmp_path / os.fsdecode(name)).write_text(game("g") + "\n", encoding="utf-8")
     told: list[tuple[str, str | None]] = []
     news = list(games_folder.look(tmp_path, {}, lambda path, error: told.append((path.name, error.strerror))))
     assert [piece.path.name for piece in news] == ["c.jsonl"]
