@@ -44,8 +44,8 @@ def why(name: str, limit: int) -> None:
             for item in known
         ]
         clock = clock_changes.lately(session, now)
-    for line in clock:
-        click.echo(line)
+    for words in clock:
+        click.echo(words)
     zone = record.readable.timezone if record is not None and record.readable is not None else "UTC"
     if record is not None:
         say(f"{name} {_standing(record)}; it fires next at {when(record.next_run, now, zone)}.")
@@ -69,8 +69,8 @@ def next_fires(limit: int) -> None:
         records = schedules.upcoming(session, now, limit)
         taken = clock_changes.recorded_ahead(session, now)
         clock = clock_changes.lately(session, now)
-    for line in clock:
-        click.echo(line)
+    for words in clock:
+        click.echo(words)
     coming = bookkeeping.coming_fires(records, now, limit, taken)
     zones = {record.name: record.readable.timezone for record in records if record.readable is not None}
     columns = (Column("when, by its own clock", whole=True), Column("schedule", whole=True), Column("zone"))

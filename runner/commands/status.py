@@ -34,8 +34,8 @@ def _print(seen: Overview, now: datetime) -> None:
             f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
             f" {escape(line(seen.mail.reason))} `ouroboros notify waiting` lists them, `notify retry` tries again."
         )
-    for line in seen.clock:
-        console.print(f"[yellow]{escape(line)}[/]")
+    for words in seen.clock:
+        console.print(f"[yellow]{escape(words)}[/]")
     for run in seen.current:
         state = run.state
         speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
