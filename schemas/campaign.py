@@ -15,10 +15,14 @@ class CandidateDecision(StrEnum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    NO_MOVE_CHANGED = "no_move_changed"
+    """It plays exactly as the champion does."""
     UNDECIDED = "undecided"
     """Neither better nor not better within `max_games`."""
-    NOT_CONFIRMED = "not_confirmed"
-    """It passed the first test, but not the second one on unseen seeds."""
+    REGRESSED = "regressed"
+    """Better than the champion, but worse than it against the pool."""
+    FAILED = "failed"
+    """It failed to answer too often to be judged by its games."""
     CONFLICT = "conflict"
     """It passed, but the weights' file had been edited by hand meanwhile: the edit stays, this is set aside."""
 
@@ -33,32 +37,10 @@ class MeasuredRate(Frozen):
     games: int = Field(ge=2)
 
 
-class SeedUse(Frozen):
-    """Which seeds an iteration used: `pipeline.tuner.seeds.pair_seeds` gives them back one by one."""
-
-    campaign: int
-    epoch: int
-    """Number of the start of the tuner within its campaign, so that a repeated iteration gets new seeds."""
-    serial: int
-    """Number of the evaluation within the epoch."""
-    decision_pairs: int
-    confirmation_pairs: int
-    measurement_pairs: int
-
-
-class SkippedCandidate(Frozen):
-    """A candidate that could not be measured; another one was drawn in its place."""
-
-    changed: dict[str, tuple[WeightValue, WeightValue]]
-    reason: str
-
-
-class IterationRecord(Frozen):
-    """One line of `training_log.jsonl`."""
+class IterationFacts(Frozen):
+    """What an iteration (a candidate judged) came to."""
 
     iteration: int = Field(ge=1)
-    timestamp: str
-    """End of the iteration, ISO 8601 in UTC."""
     win_rate: float
     """The candidate's score in the deciding games, against what `win_rate_against` names."""
     win_rate_low: float
@@ -66,27 +48,38 @@ class IterationRecord(Frozen):
     win_rate_against: str
     """`best` (a match against the best so far) or `opponents`."""
     best_win_rate: float
-    """The best configuration's score in `best_win_rate_games` games played after it was accepted."""
+    """The best configuration's score in `best_win_rate_games` games that decided nothing."""
     best_win_rate_low: float
     best_win_rate_high: float
     best_win_rate_games: int
     best_win_rate_against: str
     """`reference` (the weights the campaign started from) or `opponents`."""
     improvement: float
-    """Gain in win rate of an accepted candidate, as measured on the confirming games; 0 for all others."""
+    """Gain in win rate of an accepted candidate over the best before it, measured on unseen seeds at the deployed
+    conditions, so that its selection does not flatter it; 0 for all others."""
+    improvement_low: float
+    improvement_high: float
+    """95 % interval."""
+    probe_improvement: float | None
+    """The same gain at the cheap conditions that the candidate was found at: how much of it carried over. None: the
+    conditions are the same, or it was not accepted."""
     improved: bool
     decision: CandidateDecision
     log_likelihood_ratio: float
+    gate: int
+    """Number of the gate's test: with `seed` and `chapter` it says which seeds were played."""
+    gate_games: int
+    """Games that decided."""
     games: int
-    """All games of this iteration."""
+    """All games since the iteration before: the search's, the gate's and the measurement's."""
     failed_games: int
-    """Games of this iteration in which a snake did not answer properly."""
-    seeds: SeedUse
-    duration_s: float
+    """Those in which a snake did not answer properly."""
+    seed: int
+    chapter: int
     changed: dict[str, tuple[WeightValue, WeightValue]]
     """Weight -> old value, new value."""
-    confirmation: MeasuredRate | None
-    skipped: list[SkippedCandidate]
+    reason: str
+    """More words about the decision, where there are any."""
     config_hash: str
     """SHA-256 of the candidate's weights file."""
     best_config_hash: str
@@ -94,32 +87,29 @@ class IterationRecord(Frozen):
     campaign: str
 
 
-class PendingReplacement(Frozen):
-    """An accepted candidate on its way into the weights' file: the intent, written before the deed."""
+class IterationRecord(IterationFacts):
+    """One line of `training_log.jsonl`."""
 
-    old_hash: str
-    new_text: str
-    record: IterationRecord
+    timestamp: str
+    """End of the iteration, ISO 8601 in UTC."""
+    duration_s: float
 
 
 class Checkpoint(Frozen):
-    """All that a resumed tuner needs."""
+    """`checkpoint.json`: where a campaign stands, for people and their scripts. What a run resumes from is the ledger,
+    which `campaign` names; moving this file away begins a new campaign."""
 
-    version: int = 1
+    version: int = 2
     campaign: str
-    """Name of the campaign; log lines carry it."""
     seed: int
-    epoch: int
-    """How often the tuner was started within this campaign."""
     started_at: datetime
     updated_at: datetime
     snake: str
-    """Folder of the snake and name of its weights file: a checkpoint belongs to one snake."""
+    """Path of the weights' file: a campaign belongs to one snake."""
     iteration: int
     total_games: int
     accepted: int
     since_improvement: int
-    consecutive_failures: int
     best_config: str
     """The whole text of the best weights' file."""
     best_hash: str
@@ -128,13 +118,6 @@ class Checkpoint(Frozen):
     opponents: list[str]
     best: MeasuredRate | None
     """None until it has been measured; its games are none of those that decided."""
-    measurement_due: bool
-    """The best configuration is not the one that `best` was measured on, or `best` is asked for anew."""
-    search_state: dict[str, list[float]]
-    """What the search has learned, by name."""
-    pending: PendingReplacement | None = None
-
-    @property
-    def best_win_rate(self) -> float:
-        """The measured win rate of the best, 0 when not measured yet."""
-        return self.best.win_rate if self.best else 0.0
+    best_win_rate: float
+    """The measured win rate of the best, 0 when not measured yet."""
+    search: str

@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from schemas.campaign import WeightValue
 from schemas.frozen import Frozen
 
 
@@ -20,49 +21,90 @@ class AcceptRule(StrEnum):
 
 
 class SearchKind(StrEnum):
-    """How the next candidate is found."""
+    """How the next candidate is found; `tuner.search` may also be the dotted name of a class of your own."""
 
+    SPSA = "spsa"
+    """Many short matches between two mirrored changes of all weights at once point out a direction (simultaneous
+    perturbation stochastic approximation); the candidate is the point reached."""
+    AUTO = "auto"
+    """Two or three strategies race on a share of the budget; the better one goes on."""
+    CMA_ES = "cma_es"
+    TPE = "tpe"
+    GP = "gp"
+    NSGA2 = "nsga2"
     RANDOM = "random"
     """The guide's: a random change of a few weights of the best configuration."""
     MOMENTUM = "momentum"
     """Random changes too, but an accepted change is tried once more in the same direction, larger, and a clearly
     losing one in the opposite direction."""
-    SPSA = "spsa"
-    """Many short matches between two mirrored changes of all weights at once point out a direction (simultaneous
-    perturbation stochastic approximation); the candidate is the point reached."""
+
+
+class Objective(StrEnum):
+    """What kind of games a candidate is to be better at."""
+
+    DUEL = "duel"
+    STANDARD = "standard"
+    """Four snakes; every place counts."""
+    MIXED = "mixed"
+    """Half of the seeds duels, half games of four."""
+
+
+class BackendChoice(StrEnum):
+    """Who plays the tuner's games."""
+
+    AUTO = "auto"
+    """In one process with the snake where it links the arena package, else over HTTP."""
+    HTTP = "http"
+    IN_PROCESS = "inprocess"
+    """Refused where the snake does not link the arena package."""
+
+
+_RETIRED = frozenset({"confirm_games"})
 
 
 class TunerSettings(Frozen):
     """How weights are varied, measured and kept."""
 
     games: int = Field(default=30, ge=2)
-    """Games between two looks of the sequential test, or, with `accept=mean`, of the whole comparison. Every seed is
-    played from both seats, so an odd number is rounded up."""
+    """Games that the gate has played between two commits of its test, or, with `accept=mean`, of the whole comparison.
+    Every seed is played from all seats, so an odd number is rounded up."""
     baseline_games: int = Field(default=50, ge=2)
     """Games that measure the configuration a campaign starts from."""
-    max_games: int = Field(default=2000, ge=2)
+    max_games: int = Field(default=4000, ge=2)
     """A candidate undecided after so many games is not kept."""
-    confirm_games: int = Field(default=2000, ge=2)
-    """At most so many fresh games in which an accepted candidate must pass the same test once more."""
-    measure_games: int = Field(default=200, ge=2)
-    """Fresh games on which each new best is measured against the campaign's reference: `best_win_rate`."""
+    pool_games: int = Field(default=100, ge=2)
+    """Games of a candidate that passed, and of the best, against each snake of `pool`."""
+    measure_games: int = Field(default=400, ge=2)
+    """Fresh games on which each new best is measured: against the best before it (the gain that is shown), and
+    against the campaign's reference (`best_win_rate`)."""
     checkpoint_interval: int = Field(default=10, ge=1)
-    """Iterations between checkpoints; one is also written at every stop and every accepted candidate."""
+    """Iterations between two writings of `checkpoint.json`; it is also written at every stop and every accepted
+    candidate. The ledger has every step at once, so nothing hangs on it."""
     max_iterations: int | None = Field(default=None, ge=1)
     """Stop once the campaign has so many iterations, earlier runs included; None: never."""
     min_improvement: float = Field(default=0.001, ge=0, lt=0.5)
     """Gain in win rate below which a better mean is not kept (rule `mean`), and the null side of the test."""
-    target_improvement: float = Field(default=0.05, gt=0, lt=0.5)
+    target_improvement: float = Field(default=0.03, gt=0, lt=0.5)
     """Gain in win rate that the sequential test is built to find (its alternative)."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Error rate of each of the two tests: of passing a candidate that is not better. Both must pass, so a useless
-    candidate is kept with probability alpha squared: at 0.05, one in 400."""
+    """Chance that a whole campaign keeps anything that is no better: it is spent over all of its tests."""
     beta: float = Field(default=0.10, gt=0, lt=0.5)
-    """Error rate of each of the two tests: of dropping one that is better by `target_improvement`."""
+    """Chance that a test drops a candidate that is better by `target_improvement`."""
     accept: AcceptRule = AcceptRule.SPRT
-    search: SearchKind = SearchKind.RANDOM
+    search: str = SearchKind.SPSA.value
+    """A `SearchKind`, or `module:Class` (`module.Class`) of an optimiser of your own (`pipeline.tuner.optimise`)."""
+    objective: Objective = Objective.DUEL
+    backend: BackendChoice = BackendChoice.AUTO
+    probe_conditions: dict[str, WeightValue] | None = None
+    """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
+    what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing."""
+    gate_conditions: dict[str, WeightValue] | None = None
+    """The same for the games that decide and measure. None: as in the snake's `weight_spec.yaml`, else nothing: as it
+    is deployed."""
+    questions_in_flight: int = Field(default=6, ge=1, le=1000)
+    """Questions of the search that are played at once. More keep more cores busy; each is made with so much less known."""
     perturbation: float = Field(default=0.15, gt=0, le=1)
-    """Relative size of a random change of one weight."""
+    """Relative size of a random change of one weight (`random`)."""
     weights_per_candidate_min: int = Field(default=3, ge=1)
     weights_per_candidate_max: int = Field(default=5, ge=1)
     stagnation_warning_after: int = Field(default=100, ge=1)
@@ -96,13 +138,23 @@ class TunerSettings(Frozen):
     opponents: list[str] = Field(default_factory=list)
     """URLs of running snakes, or folders of other snakes with the same build and run commands; empty: candidate and
     best play each other."""
+    pool: list[str] = Field(default_factory=list)
+    """Weights files, folders or URLs of snakes that a candidate must not be worse against than the best is."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     """Seed of a new campaign; None: one is drawn, and kept in the checkpoint."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, given: Any) -> Any:
+        """Settings files of 0.1 may hold fields that nothing reads any more."""
+        return {key: value for key, value in given.items() if key not in _RETIRED} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.weights_per_candidate_min > self.weights_per_candidate_max:
             raise ValueError("weights_per_candidate_min: is larger than weights_per_candidate_max")
+        if self.search not in set(SearchKind) and not {".", ":"} & set(self.search):
+            raise ValueError(f"search: is none of {', '.join(SearchKind)}, and no module:Class")
         if self.min_improvement >= self.target_improvement:
             raise ValueError("min_improvement: must be smaller than target_improvement")
         return self

@@ -78,6 +78,11 @@ class MatchJob:
     conditions: PlayConditions
 
     @property
+    def games(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Seed and rotation of every game, in the order that results have."""
+        return tuple((seed, rotation) for seed in self.seeds for rotation in self.rotations)
+
+    @property
     def rotations(self) -> tuple[tuple[int, ...], ...]:
         """The distinct rotations of `line`, each of them one game on each seed."""
         return tuple(dict.fromkeys(self.line[shift:] + self.line[:shift] for shift in range(len(self.line))))
@@ -99,6 +104,8 @@ class GameResult:
     limit; sums to 1."""
     turns: int
     lengths: tuple[int, ...]
+    died_on: tuple[int, ...]
+    """By seat, the turn of its death; 0: alive at the end."""
     causes: tuple[str, ...]
     """By seat, the rules' word for the death; empty: alive at the end."""
     failures: tuple[str, ...]
@@ -109,11 +116,29 @@ class GameResult:
 
 
 @dataclass(frozen=True, slots=True)
+class JobFailure:
+    """A job that cannot be played: a snake does not build, start or answer at all."""
+
+    job_id: str
+    what: str
+    where: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.what) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class MatchResult:
     """A job's games in the order seed by seed, rotation by rotation."""
 
     job_id: str
     games: tuple[GameResult, ...]
+
+    @property
+    def failed_games(self) -> int:
+        """Games in which a snake failed to answer at least once."""
+        return sum(any(game.failures) for game in self.games)
 
     def seed_scores(self, participant: int) -> tuple[float, ...]:
         """Per seed, the participant's mean score a seat over all rotations: the unit that statistics may count."""

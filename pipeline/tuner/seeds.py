@@ -10,30 +10,34 @@ _EPOCH_BITS, _SERIAL_BITS, _PAIR_BITS = 16, 24, 20
 class Stage(IntEnum):
     """What the games are for. Each stage has its own eighth of the seed space."""
 
-    DECISION = 1
-    CONFIRMATION = 2
+    GATE = 1
+    POOL = 2
     MEASUREMENT = 3
-    EXPLORATION = 4
+    PROBE = 4
+    SCREEN = 5
 
 
-def pair_seeds(campaign_seed: int, stage: Stage, epoch: int, serial: int, count: int) -> list[int]:
+def pair_seeds(
+    campaign_seed: int, stage: Stage, epoch: int, serial: int, count: int, first: int = 0
+) -> tuple[int, ...]:
     """The seeds of one evaluation, one for each pair of games, all in 0..2**63 - 1.
 
     The number (epoch, serial, pair) is scattered over 60 bits by a bijection that the campaign's seed chooses, and the
     stage stands above it. So within a campaign two seeds are equal only if all four numbers are; a test proves it.
 
     Args:
-        epoch: number of the tuner's start within the campaign, below 2**16.
-        serial: number of the evaluation within the epoch, below 2**24.
-        count: pairs, at most 2**20.
+        epoch: number of the chapter (an optimiser's life) within the campaign, below 2**16.
+        serial: number of the evaluation within the chapter, below 2**24.
+        count: pairs; with `first` at most 2**20.
+        first: how many pairs of the evaluation to leave out at its beginning.
 
     Raises:
         ValueError: a number out of its range.
     """
-    if not (0 <= epoch < 1 << _EPOCH_BITS and 0 <= serial < 1 << _SERIAL_BITS and 0 <= count <= 1 << _PAIR_BITS):
+    if not (0 <= epoch < 1 << _EPOCH_BITS and 0 <= serial < 1 << _SERIAL_BITS and 0 <= first + count <= 1 << _PAIR_BITS):
         raise ValueError(f"epoch {epoch}, serial {serial} or {count} pairs: beyond the seed space of a campaign")
-    first = (epoch << _SERIAL_BITS | serial) << _PAIR_BITS
-    return [stage << _BITS | _scatter(first + pair, campaign_seed) for pair in range(count)]
+    begin = ((epoch << _SERIAL_BITS | serial) << _PAIR_BITS) + first
+    return tuple(stage << _BITS | _scatter(begin + pair, campaign_seed) for pair in range(count))
 
 
 def _scatter(number: int, key: int) -> int:

@@ -1,4 +1,4 @@
-"""What may be done to each weight: its kind, bounds and step, derived from the weights file and overridable."""
+"""What may be done to each weight: kind, bounds, step and scale, derived from the weights file and overridable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,16 @@ from schemas.frozen import Frozen
 from schemas.settings import describe
 
 SPECIFICATION_NAME = "weight_spec.yaml"
+CONDITION_KEYS = ("probe_conditions", "gate_conditions")
+"""Keys of the override file that are no weights: what is set in the weights for cheap and for deciding games."""
 WIDEST = 10
 """Without declared bounds a weight keeps its sign and stays within ten times its size."""
 SMALLEST_SCALE = 0.05
 """Share of a weight's range that changes are at least measured in, so that a weight of 0 can leave it."""
+SMALL_BESIDE_RANGE = 0.08
+"""A weight below this share of its range is on a logarithmic scale unless told otherwise."""
+STEPS_OF_SIZE = 3
+"""A whole number counts as at least so many steps large, so that a change of a third of its size is a step."""
 
 
 class WeightOverride(Frozen):
@@ -30,6 +36,9 @@ class WeightOverride(Frozen):
     low: float | None = None
     high: float | None = None
     step: float | None = None
+    scale: Literal["linear", "log"] | None = None
+    group: str | None = None
+    """Weights of one group move together, each in proportion to its size."""
     tune: bool = True
 
 
@@ -42,6 +51,9 @@ class WeightRule:
     high: float
     step: float
     """Values lie on multiples of this, counted from `low`; 0: anywhere."""
+    scaling: Literal["linear", "log"] | None = None
+    """None: logarithmic where the weight is small beside its range."""
+    group: str = ""
 
     def moved(self, value: WeightValue, share: float) -> WeightValue:
         """`value` moved by `share` of its own size, at least one step, kept inside the bounds.
@@ -70,7 +82,13 @@ class WeightRule:
 
     def scale(self, value: float) -> float:
         """What a relative change of `value` is relative to: its size, but at least a share of the range."""
-        return max(abs(value), SMALLEST_SCALE * (self.high - self.low))
+        return max(abs(value), SMALLEST_SCALE * (self.high - self.low), STEPS_OF_SIZE * self.step)
+
+    def logarithmic(self, value: WeightValue) -> bool:
+        """Whether its axis is logarithmic when it starts from `value`; a 0 has no size to take a logarithm by."""
+        if self.kind is not float or value == 0 or self.scaling == "linear":
+            return False
+        return self.scaling == "log" or abs(value) < SMALL_BESIDE_RANGE * (self.high - self.low)
 
 
 Specification = Mapping[str, WeightRule]
@@ -82,7 +100,7 @@ def specify(weights: WeightFile, override_file: Path | None) -> dict[str, Weight
 
     Derived: the kind from the value; the bounds from `# [lowest, highest]` on its line, else its sign is kept and it
     may grow tenfold; the step is 1 for whole numbers. `override_file` maps weight paths, or patterns such as
-    `search.*`, to `kind`, `low`, `high`, `step` and `tune: false`; later entries win.
+    `search.*`, to `kind`, `low`, `high`, `step`, `scale`, `group` and `tune: false`; later entries win.
 
     Raises:
         SnakeError: the override file is missing or malformed, names no weight, gives bounds that are none or exclude
@@ -119,7 +137,7 @@ def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> Weight
             remedy="Write its value in that form, for instance 2.0 instead of 2.",
         )
     if kind is bool:
-        return WeightRule(bool, 0, 1, 1)
+        return WeightRule(bool, 0, 1, 1, group=merged.get("group") or "")
     low, high = weight.declared or _bounds_around(float(value))
     low, high = merged.get("low", low), merged.get("high", high)
     step = merged.get("step", 1 if kind is int else 0)
@@ -129,7 +147,31 @@ def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> Weight
             where=f"{where}:{weight.line}",
             remedy="Correct the value, the bounds in its comment, or the weight specification.",
         )
-    return WeightRule(kind, low, high, step)
+    return WeightRule(kind, low, high, step, merged.get("scale"), merged.get("group") or "")
+
+
+@dataclass(frozen=True)
+class SnakeConditions:
+    """What the override file says of the games: path -> value, set in the weights of those games only."""
+
+    probe: Mapping[str, WeightValue]
+    gate: Mapping[str, WeightValue]
+
+
+def conditions_of(override_file: Path | None) -> SnakeConditions:
+    """The `probe_conditions` and `gate_conditions` of a weight specification; empty where it has none.
+
+    Raises:
+        SnakeError: they are no numbers by path.
+    """
+    tree = _tree(override_file) if override_file else {}
+    found: dict[str, dict[str, WeightValue]] = {}
+    for key in CONDITION_KEYS:
+        entry = tree.get(key) or {}
+        if not isinstance(entry, dict) or not all(isinstance(value, bool | int | float) for value in entry.values()):
+            raise SnakeError(f"{key} must map weight paths to values", where=str(override_file))
+        found[key] = {str(path): value for path, value in entry.items()}
+    return SnakeConditions(*(found[key] for key in CONDITION_KEYS))
 
 
 def _bounds_around(value: float) -> tuple[float, float]:
@@ -139,6 +181,14 @@ def _bounds_around(value: float) -> tuple[float, float]:
 
 
 def _read_overrides(path: Path) -> dict[str, WeightOverride]:
+    tree = {key: entry for key, entry in _tree(path).items() if key not in CONDITION_KEYS}
+    try:
+        return {str(key): WeightOverride.model_validate(entry) for key, entry in tree.items()}
+    except ValidationError as error:
+        raise SnakeError(f"the weight specification is wrong: {describe(error)}", where=str(path)) from error
+
+
+def _tree(path: Path) -> dict[Any, Any]:
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -147,7 +197,4 @@ def _read_overrides(path: Path) -> dict[str, WeightOverride]:
         raise SnakeError(f"the weight specification is malformed YAML: {error}", where=str(path)) from error
     if not isinstance(tree, dict):
         raise SnakeError("the weight specification holds no weight paths", where=str(path))
-    try:
-        return {str(key): WeightOverride.model_validate(entry) for key, entry in tree.items()}
-    except ValidationError as error:
-        raise SnakeError(f"the weight specification is wrong: {describe(error)}", where=str(path)) from error
+    return tree

@@ -1,0 +1,240 @@
+"""A candidate at the gate: which games it plays next, what they decide, and what the decision changes.
+
+`pipeline.tuner.gate` is the statistics. Here its seeds are dealt in blocks: a first one that shows whether the
+candidate moves differently at all, then blocks of `settings.games`, some of them played ahead. Blocks count in their
+order, so what is played beyond a decision changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.evaluation.intervals import measure_blocks
+from pipeline.tuner import gate as rules_of_gate
+from pipeline.tuner.contest import Contest, SeedScore
+from pipeline.tuner.gate import GateDecision, GateVerdict, Outcome
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
+from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.setup import Setup
+from pipeline.tuner.sides import fails_too_often
+from pipeline.tuner.space import differences
+from pipeline.tuner.weights import WeightFile, hash_of, parse
+from schemas.campaign import CandidateDecision, IterationFacts, MeasuredRate
+from schemas.tuning import AcceptRule
+from schemas.tuning_state import OpenGate, PromotedCandidate, TuningPhase, TuningState
+
+BLOCKS_AHEAD = 3
+_DECISIONS = {
+    GateVerdict.PROMOTED: CandidateDecision.ACCEPTED,
+    GateVerdict.NOT_BETTER: CandidateDecision.REJECTED,
+    GateVerdict.NO_MOVE_CHANGED: CandidateDecision.NO_MOVE_CHANGED,
+    GateVerdict.UNDECIDED: CandidateDecision.UNDECIDED,
+    GateVerdict.REGRESSED: CandidateDecision.REGRESSED,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's last word."""
+
+    decision: CandidateDecision
+    gain: float
+    ratio: float
+    reason: str = ""
+
+
+def due(setup: Setup, state: TuningState) -> list[Contest]:
+    """The block that counts next; once the champion is beaten, the games against the pool."""
+    gate = _open(state)
+    if gate.against_pool:
+        return [_against(setup, state, gate, place) for place in range(len(setup.pool))]
+    return [_block(setup, state, gate, len(gate.gains))]
+
+
+def ahead(setup: Setup, state: TuningState) -> list[Contest]:
+    """Blocks that will probably count after it; none before it is known that the candidate moves differently."""
+    gate = _open(state)
+    if gate.against_pool or not gate.gains or setup.settings.accept is AcceptRule.MEAN:
+        return []
+    starts = [len(gate.gains)]
+    for _ in range(BLOCKS_AHEAD):
+        starts.append(starts[-1] + _size(setup, starts[-1]))
+    most = setup.gate_rules.max_seeds
+    return [_block(setup, state, gate, start) for start in starts[1:] if start < most]
+
+
+def counted(
+    setup: Setup, state: TuningState, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+) -> tuple[TuningState, Verdict | None]:
+    """Count what was due; a verdict, or None: play on."""
+    gate = _open(state)
+    games = sum(len(result.games) for result in results.values())
+    failed = sum(
+        any(failure and who == 0 for failure, who in zip(game.failures, game.rotation, strict=True))
+        for result in results.values()
+        for game in result.games
+    )
+    gate = gate.model_copy(update={"games": gate.games + games, "failed_games": gate.failed_games + failed})
+    if gate.against_pool:
+        return state.model_copy(update={"gate": gate}), _pool_verdict(setup, gate, contests, results)
+    scores = contests[0].scores(results, candidate_first=True)
+    gate = gate.model_copy(
+        update={
+            "gains": gate.gains + tuple(score.gain for score in scores),
+            "own": gate.own + tuple(score.own for score in scores),
+            "unchanged": gate.unchanged + tuple(score.unchanged for score in scores),
+        }
+    )
+    decision = decide(setup, gate)
+    passed = decision.verdict is GateVerdict.PROMOTED
+    if fails_too_often(gate.failed_games, gate.games):
+        reason = f"it failed to answer in {gate.failed_games} of {gate.games} games"
+        return state.model_copy(update={"gate": gate}), Verdict(
+            CandidateDecision.FAILED, decision.gain, decision.ratio, reason
+        )
+    if passed and setup.pool and setup.settings.accept is AcceptRule.SPRT:
+        gate = gate.model_copy(update={"against_pool": True})
+        return state.model_copy(update={"gate": gate}), None
+    state = state.model_copy(update={"gate": gate})
+    return state, None if decision.verdict is None else Verdict(
+        _DECISIONS[decision.verdict], decision.gain, decision.ratio
+    )
+
+
+def decide(setup: Setup, gate: OpenGate) -> GateDecision:
+    """What the seeds counted so far say."""
+    outcomes = [Outcome(0.5 + gain, same) for gain, same in zip(gate.gains, gate.unchanged, strict=True)]
+    settings = setup.settings
+    if settings.accept is AcceptRule.MEAN:
+        return rules_of_gate.decide_by_mean(setup.gate_rules, settings.games, settings.min_improvement, outcomes)
+    return rules_of_gate.decide(setup.gate_rules, gate.number, outcomes, setup.support)
+
+
+def closed(
+    setup: Setup, state: TuningState, champion: WeightFile, verdict: Verdict
+) -> tuple[TuningState, dict[str, Any]]:
+    """The state after the verdict, and what the ledger notes of it."""
+    gate = _open(state)
+    candidate = parse(gate.text, state.snake)
+    accepted = verdict.decision is CandidateDecision.ACCEPTED
+    facts = _facts(setup, state, champion, candidate, verdict)
+    changes: dict[str, Any] = {
+        "gate": None,
+        "iteration": state.iteration + 1,
+        "games_at_iteration": state.total_games,
+    }
+    body: dict[str, Any] = {
+        "gate": gate.number,
+        "candidate": candidate.hash,
+        "decision": verdict.decision.value,
+        "gain": verdict.gain,
+        "ratio": verdict.ratio,
+        "seeds": len(gate.gains),
+    }
+    if accepted:
+        promoted = PromotedCandidate(former=champion.text, facts=facts)
+        changes |= {"champion": gate.text, "promoted": promoted, "phase": TuningPhase.MEASURE}
+        changes |= {"accepted": state.accepted + 1, "since_improvement": 0, "measurement_due": True}
+    else:
+        changes |= {"since_improvement": state.since_improvement + 1, "phase": TuningPhase.SEARCH}
+        body["record"] = facts.model_dump(mode="json")
+    return state.model_copy(update=changes), body
+
+
+def _facts(
+    setup: Setup, state: TuningState, champion: WeightFile, candidate: WeightFile, verdict: Verdict
+) -> IterationFacts:
+    gate = _open(state)
+    rate = measure_blocks([min(max(score, 0.0), 1.0) for score in gate.own], 2)
+    best = state.best or MeasuredRate(win_rate=0, low=0, high=1, games=2)
+    accepted = verdict.decision is CandidateDecision.ACCEPTED
+    return IterationFacts(
+        iteration=state.iteration + 1,
+        win_rate=rate.win_rate,
+        win_rate_low=rate.low,
+        win_rate_high=rate.high,
+        win_rate_against="opponents" if setup.opponents else "best",
+        best_win_rate=best.win_rate,
+        best_win_rate_low=best.low,
+        best_win_rate_high=best.high,
+        best_win_rate_games=best.games,
+        best_win_rate_against="opponents" if setup.opponents else "reference",
+        improvement=0.0,
+        improvement_low=0.0,
+        improvement_high=0.0,
+        probe_improvement=None,
+        improved=accepted,
+        decision=verdict.decision,
+        log_likelihood_ratio=verdict.ratio,
+        gate=gate.number,
+        gate_games=gate.games,
+        games=state.total_games - state.games_at_iteration,
+        failed_games=gate.failed_games,
+        seed=state.seed,
+        chapter=state.chapter,
+        changed=differences(champion.values, candidate.values),
+        reason=verdict.reason,
+        config_hash=candidate.hash,
+        best_config_hash=candidate.hash if accepted else champion.hash,
+        search=gate.origin,
+        campaign=state.campaign,
+    )
+
+
+def _pool_verdict(
+    setup: Setup, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+) -> Verdict:
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for (name, _), contest in zip(setup.pool, contests, strict=True):
+        scores: list[SeedScore] = contest.scores(results, candidate_first=True)
+        pairs[name] = [(score.own, score.own - score.gain) for score in scores]
+    decision = decide(setup, gate)
+    comparisons = rules_of_gate.no_regression(setup.gate_rules, pairs)
+    verdict = rules_of_gate.concluded(decision, comparisons)
+    assert verdict is not None, "the pool is played only after a promotion"
+    worse = [f"{each.opponent or 'all together'} {each.difference:+.1%}" for each in comparisons if each.worse]
+    reason = f"worse against the pool: {', '.join(worse)}" if worse else ""
+    return Verdict(_DECISIONS[verdict], decision.gain, decision.ratio, reason)
+
+
+def _block(setup: Setup, state: TuningState, gate: OpenGate, start: int) -> Contest:
+    size = min(_size(setup, start), setup.gate_rules.max_seeds - start)
+    return Contest(
+        name=f"{state.chapter}/gate/{gate.number}/{start}",
+        kind=JobKind.GATE,
+        first=Participant(SourceKind.WEIGHTS, gate.text),
+        second=Participant(SourceKind.WEIGHTS, state.champion),
+        seeds=pair_seeds(state.seed, Stage.GATE, state.chapter, gate.number, size, start),
+        conditions=setup.gate,
+        objective=setup.settings.objective,
+        opponents=setup.opponents,
+        offset=start,
+    )
+
+
+def _size(setup: Setup, start: int) -> int:
+    look = -(-setup.settings.games // 2)
+    if start == 0 and setup.settings.accept is AcceptRule.SPRT:
+        return min(look, rules_of_gate.UNCHANGED_SEEDS)
+    return look
+
+
+def _against(setup: Setup, state: TuningState, gate: OpenGate, place: int) -> Contest:
+    seeds = -(-setup.settings.pool_games // 2)
+    return Contest(
+        name=f"{state.chapter}/pool/{gate.number}/{place}",
+        kind=JobKind.NO_REGRESSION,
+        first=Participant(SourceKind.WEIGHTS, gate.text),
+        second=Participant(SourceKind.WEIGHTS, state.champion),
+        seeds=pair_seeds(state.seed, Stage.POOL, state.chapter, gate.number, seeds, place * seeds),
+        conditions=setup.gate,
+        objective=setup.settings.objective,
+        opponents=(setup.pool[place][1],),
+    )
+
+
+def _open(state: TuningState) -> OpenGate:
+    assert state.gate is not None, "asked of the gate with no candidate there"
+    return state.gate
+
+

@@ -1,0 +1,53 @@
+"""The guide's search, and any that a user writes as `random_perturbation`: no questions, one candidate after the other."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from pipeline.tuner.optimise import Answer, Point, Question
+
+
+class OwnSearch:
+    """Every candidate is what `draw` makes of the champion; nothing is learned but how many there were.
+
+    Args:
+        draw: the point of candidate number N, from 1; the champion is the caller's to know.
+    """
+
+    def __init__(self, draw: Callable[[int], Point]) -> None:
+        self._draw, self._drawn = draw, 0
+        self._candidate: Point | None = None
+
+    def ask(self, count: int) -> list[Question]:
+        return []
+
+    def tell(self, answers: Sequence[Answer]) -> None:
+        if answers:
+            raise ValueError("this search asks no questions")
+
+    def candidate(self) -> Point | None:
+        if self._candidate is None:
+            self._drawn += 1
+            self._candidate = self._draw(self._drawn)
+        return self._candidate
+
+    def judged(self, point: Point, promoted: bool, gain: float) -> None:
+        self._candidate = None
+
+    def state(self) -> bytes:
+        return json.dumps({"drawn": self._drawn, "open": self._candidate is not None}).encode()
+
+    @classmethod
+    def restored(cls, state: bytes, draw: Callable[[int], Point]) -> Self:
+        """The search that `state` came from."""
+        known = json.loads(state)
+        search = cls(draw)
+        search._drawn = known["drawn"]
+        if known["open"]:
+            search._candidate = draw(search._drawn)
+        return search
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        """Not possible without `draw`: see `restored`."""
+        raise ValueError("this search is restored together with the perturbation that it draws by")

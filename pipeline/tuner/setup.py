@@ -1,0 +1,164 @@
+"""What a start of the tuner is told: settings, the weights' rules, whom to play. Plain data, kept in the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.evaluation.sequential import PENTANOMIAL
+from pipeline.referee.conditions import Conditions
+from pipeline.tuner import weights
+from pipeline.tuner.gate import GateRules, support_of
+from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
+from pipeline.tuner.snake_source import SnakeSource
+from pipeline.tuner.weight_rules import Specification, WeightRule, conditions_of, specify
+from pipeline.tuner.weights import WeightFile
+from schemas.campaign import WeightValue
+from schemas.errors import SnakeError
+from schemas.tuning import Objective, TunerSettings
+
+_KINDS: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """See the module's text.
+
+    Args:
+        strategy: `settings.search`, or `random` where a user's own perturbation is to be used.
+    """
+
+    settings: TunerSettings
+    rules: Specification
+    strategy: str
+    probe_overrides: Mapping[str, WeightValue]
+    gate_overrides: Mapping[str, WeightValue]
+    opponents: tuple[Participant, ...] = ()
+    pool: tuple[tuple[str, Participant], ...] = ()
+    """Name and snake."""
+    max_failures: int = 3
+    """So many jobs in a row that cannot be played end the run."""
+
+    @property
+    def probe(self) -> PlayConditions:
+        """How the games that point the way are played."""
+        return PlayConditions(self._referee, self.probe_overrides)
+
+    @property
+    def gate(self) -> PlayConditions:
+        """How the games that decide and measure are played."""
+        return PlayConditions(self._referee, self.gate_overrides)
+
+    @property
+    def gate_rules(self) -> GateRules:
+        """The promotion's bounds and error rates."""
+        settings = self.settings
+        return GateRules(
+            better_gain=settings.target_improvement,
+            null_gain=settings.min_improvement,
+            alpha=settings.alpha,
+            beta=settings.beta,
+            max_seeds=-(-settings.max_games // 2),
+            measure_seeds=-(-settings.measure_games // 2),
+        )
+
+    @property
+    def support(self) -> tuple[float, ...]:
+        """The outcomes that a seed of the gate can have."""
+        seats = {Objective.DUEL: (2,), Objective.STANDARD: (4,), Objective.MIXED: (2, 4)}[self.settings.objective]
+        if self.opponents or seats != (2,):
+            return support_of(seats, paired=bool(self.opponents))
+        return PENTANOMIAL
+
+    @property
+    def _referee(self) -> Conditions:
+        settings = self.settings
+        return Conditions(
+            width=settings.width,
+            height=settings.height,
+            ruleset=settings.ruleset,
+            map_id=settings.map,
+            timeout_ms=settings.timeout_ms,
+            max_turns=settings.max_turns,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON; `restored` gives it back."""
+        rules = {
+            path: [rule.kind.__name__, rule.low, rule.high, rule.step, rule.scaling, rule.group]
+            for path, rule in self.rules.items()
+        }
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "rules": rules,
+            "strategy": self.strategy,
+            "probe": dict(self.probe_overrides),
+            "gate": dict(self.gate_overrides),
+            "opponents": [[who.source.value, who.text] for who in self.opponents],
+            "pool": [[name, who.source.value, who.text] for name, who in self.pool],
+            "max_failures": self.max_failures,
+        }
+
+
+def restored(plain: Mapping[str, Any]) -> Setup:
+    """The setup that `Setup.plain` came from."""
+    rules = {path: WeightRule(_KINDS[kind], *numbers) for path, (kind, *numbers) in plain["rules"].items()}
+    return Setup(
+        settings=TunerSettings.model_validate(plain["settings"]),
+        rules=rules,
+        strategy=plain["strategy"],
+        probe_overrides=plain["probe"],
+        gate_overrides=plain["gate"],
+        opponents=tuple(Participant(SourceKind(source), text) for source, text in plain["opponents"]),
+        pool=tuple((name, Participant(SourceKind(source), text)) for name, source, text in plain["pool"]),
+        max_failures=plain["max_failures"],
+    )
+
+
+def make_setup(
+    settings: TunerSettings, source: SnakeSource, champion: WeightFile, strategy: str, max_failures: int
+) -> Setup:
+    """Read all that a start depends on.
+
+    Raises:
+        SnakeError: the weight specification, the conditions, an opponent or the pool cannot be used.
+    """
+    own = conditions_of(source.specification)
+    probe = own.probe if settings.probe_conditions is None else settings.probe_conditions
+    gate = own.gate if settings.gate_conditions is None else settings.gate_conditions
+    for name, overrides in (("probe_conditions", probe), ("gate_conditions", gate)):
+        _require_known(overrides, champion, name)
+    return Setup(
+        settings=settings,
+        rules=specify(champion, source.specification),
+        strategy=strategy,
+        probe_overrides=probe,
+        gate_overrides=gate,
+        opponents=tuple(participant(where) for where in settings.opponents),
+        pool=tuple((where, participant(where)) for where in settings.pool),
+        max_failures=max_failures,
+    )
+
+
+def participant(where: str) -> Participant:
+    """The snake at a URL, in a folder, or ours with the weights of a file.
+
+    Raises:
+        SnakeError: neither.
+    """
+    if where.startswith(("http://", "https://")):
+        return Participant(SourceKind.URL, where)
+    path = Path(where)
+    if path.is_file():
+        return Participant(SourceKind.WEIGHTS, weights.read(path).text)
+    if not path.is_dir():
+        raise SnakeError("there is no snake folder", where=where, remedy="Give a folder, a URL, or a weights file.")
+    return Participant(SourceKind.FOLDER, str(path.resolve()))
+
+
+def _require_known(overrides: Mapping[str, WeightValue], champion: WeightFile, name: str) -> None:
+    for path in overrides:
+        if path not in champion.weights:
+            raise SnakeError(
+                f"{name} names {path!r}, which is no weight", where=champion.where, remedy="Correct or remove it."
+            )

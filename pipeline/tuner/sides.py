@@ -1,0 +1,77 @@
+"""Who failed to answer: time-outs, crashes and nonsense, counted per side over the whole run.
+
+One time-out in one small match says nothing. A side fails too often when the run's whole sample shows, beyond chance,
+that its share of games with a failure lies over the limit.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.evaluation.intervals import wilson
+from pipeline.tuner.jobs import GameResult, JobKind, MatchJob
+from schemas.errors import EvaluationError
+from schemas.tuning_state import TuningState
+
+FAILURE_LIMIT = 0.01
+"""Share of a side's games in which it may fail to answer."""
+CONFIDENCE = 0.98
+"""Of the interval whose lower end must lie over the limit."""
+_SIDES = {
+    JobKind.PROBE: ("explorer", "explorer"),
+    JobKind.GATE: ("candidate", "champion"),
+    JobKind.NO_REGRESSION: ("candidate", "opponent"),
+    JobKind.MEASUREMENT: ("champion", "reference"),
+    JobKind.SCREEN: ("explorer", "champion"),
+    JobKind.TOURNAMENT: ("entrant", "entrant"),
+}
+
+
+def sides_of(job: MatchJob) -> tuple[str, ...]:
+    """What each participant of a job is in the run."""
+    first, second = _SIDES[job.kind]
+    if job.id.endswith("/second"):
+        first = "explorer" if job.kind is JobKind.PROBE else "champion"
+    if job.id.endswith(("/first", "/second")):
+        second = "opponent"
+    return first, *[second] * (len(job.participants) - 1)
+
+
+def count_sides(
+    state: TuningState, games: Sequence[tuple[MatchJob, GameResult]]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The run's games and failures by side, with these counted in."""
+    played, failed = dict(state.side_games), dict(state.side_failures)
+    for job, game in games:
+        sides = sides_of(job)
+        for who in dict.fromkeys(game.rotation):
+            side = sides[who]
+            played[side] = played.get(side, 0) + 1
+            bad = any(failure for failure, seat in zip(game.failures, game.rotation, strict=True) if seat == who)
+            failed[side] = failed.get(side, 0) + bad
+    return played, failed
+
+
+def fails_too_often(failed: int, games: int) -> bool:
+    """Whether so many failures show that the share lies over the limit, beyond chance."""
+    return failed > 0 and wilson(failed, games, CONFIDENCE)[0] > FAILURE_LIMIT
+
+
+def require_sound(state: TuningState) -> None:
+    """Refuse to go on where a side fails too often in the run's whole sample.
+
+    Raises:
+        EvaluationError: names the sides.
+    """
+    bad = {side: games for side, games in state.side_games.items() if fails_too_often(state.side_failures[side], games)}
+    if not bad:
+        return
+    raise EvaluationError(
+        f"a snake fails to answer in more than {FAILURE_LIMIT:.0%} of its games",
+        where=words(state.side_failures, bad),
+        remedy="If the snake is only slow, raise timeout_ms or play fewer games at once (parallel_games); its log in "
+        "the scratch folder says more. What was decided stays.",
+    )
+
+
+def words(failures: Mapping[str, int], games: Mapping[str, int]) -> str:
+    """The sides with their failures, for people."""
+    return "; ".join(f"{side}: {failures[side]} of {count} games" for side, count in games.items())

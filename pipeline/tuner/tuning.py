@@ -1,0 +1,346 @@
+"""What a run does next: a state machine that knows neither clocks nor files nor snakes.
+
+It says which games it wants, and given their results it takes one step: a new state, and a row for the ledger. The same
+results give the same steps, in whatever order the games were really played, so a run that was killed goes on exactly,
+and `ouroboros tune verify` can take every step once more.
+
+Phases: BASELINE measures the champion; SEARCH keeps a fixed number of the optimiser's questions in play and tells the
+answers in the order in which they were asked; a candidate is judged in GATE and, once promoted, measured in MEASURE.
+Questions that are open meanwhile keep their games, and spare cores.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+import numpy as np
+
+from pipeline.tuner import gating, measuring, weights
+from pipeline.tuner.contest import Contest
+from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
+from pipeline.tuner.ledger import Step
+from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
+from pipeline.tuner.optimise.build import build, restore
+from pipeline.tuner.own_search import OwnSearch
+from pipeline.tuner.scheduler import JobOutcome
+from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.setup import Setup
+from pipeline.tuner.sides import count_sides, require_sound
+from pipeline.tuner.space import Space
+from pipeline.tuner.weights import WeightFile, hash_of
+from schemas.campaign import CandidateDecision, WeightValue
+from schemas.errors import EvaluationError, SnakeError
+from schemas.tuning import SearchKind
+from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase, TuningState
+
+EMPTY_CANDIDATES = 20
+"""So often in a row a strategy may propose no change at all."""
+Perturb = Callable[[WeightFile, Random], dict[str, WeightValue]]
+
+
+class Tuning:
+    """A run at some moment. Every step replaces `state`; whoever drives it commits the step first.
+
+    Args:
+        setup: what this start was told.
+        perturb: the strategy `random`: changes of the champion, drawn from the generator given.
+    """
+
+    def __init__(self, setup: Setup, state: TuningState, perturb: Perturb) -> None:
+        self.setup, self.state, self._perturb = setup, state, perturb
+        self._load()
+
+    def _load(self) -> None:
+        state = self.state
+        self.champion = weights.parse(state.champion, state.snake)
+        reference = weights.parse(state.reference, state.snake)
+        self.space = Space(reference, self.setup.rules, frozenset(state.inert))
+        self._optimiser = self._restored() if state.optimiser else self._built()
+
+    def _built(self) -> Optimiser:
+        if self.setup.strategy == SearchKind.RANDOM:
+            return OwnSearch(self._own_point)
+        start = self.space.point(self.champion.values)
+        seed = self.state.seed + self.state.chapter
+        problem = Problem(tuple(start.tolist()), self.space.levels, self.space.sizes, seed)
+        return build(self.setup.strategy, problem)
+
+    def _restored(self) -> Optimiser:
+        state = self.state.optimiser.encode()
+        if self.setup.strategy == SearchKind.RANDOM:
+            return OwnSearch.restored(state, self._own_point)
+        return restore(self.setup.strategy, state)
+
+    def _own_point(self, number: int) -> Point:
+        random = Random(f"{self.state.seed} {self.state.chapter} {number}")
+        changes = self._perturb(self.champion, random)
+        return self.space.point({**self.champion.values, **changes})
+
+    # What is wanted
+
+    def jobs(self) -> list[MatchJob]:
+        """The games wanted now, those that the next step needs first."""
+        contests = [*self._due_contests(), *self._spare_contests()]
+        return list({job.id: job for contest in contests for job in contest.jobs}.values())
+
+    def due(self) -> tuple[str, ...]:
+        """The jobs whose results the next step needs."""
+        return tuple(job.id for contest in self._due_contests() for job in contest.jobs)
+
+    def _due_contests(self) -> list[Contest]:
+        state = self.state
+        if state.phase is TuningPhase.BASELINE:
+            return [measuring.baseline(self.setup, state)]
+        if state.phase is TuningPhase.MEASURE:
+            return measuring.contests(self.setup, state)
+        if state.phase is TuningPhase.GATE:
+            return gating.due(self.setup, state)
+        return [self._question(state.questions[0])] if state.questions else []
+
+    def _spare_contests(self) -> list[Contest]:
+        ahead = gating.ahead(self.setup, self.state) if self.state.phase is TuningPhase.GATE else []
+        return [*ahead, *map(self._question, self.state.questions)]
+
+    def _question(self, question: OpenQuestion) -> Contest:
+        base = weights.parse(self.state.bases[question.base], self.state.snake)
+        first, second = (self.space.file(np.array(point), base).text for point in (question.first, question.second))
+        return Contest(
+            name=f"{self.state.chapter}/probe/{question.id}",
+            kind=JobKind.PROBE,
+            first=Participant(SourceKind.WEIGHTS, first),
+            second=Participant(SourceKind.WEIGHTS, second),
+            seeds=pair_seeds(self.state.seed, Stage.PROBE, self.state.chapter, question.id, question.pairs),
+            conditions=self.setup.probe,
+            objective=self.setup.settings.objective,
+            opponents=self.setup.opponents,
+        )
+
+    # Steps
+
+    def advance(self, outcomes: Mapping[str, JobOutcome]) -> Step:
+        """Take the next step; `outcomes` are those of the jobs that are `due`.
+
+        Raises:
+            EvaluationError, SnakeError: the run cannot go on; `state` is that after the step, which is to be committed
+                first (`failed_step`).
+        """
+        contests = self._due_contests()
+        jobs = {job.id: job for contest in contests for job in contest.jobs}
+        failure = next((found for job in jobs if isinstance(found := outcomes[job], JobFailure)), None)
+        results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
+        wanted_before = [job.id for job in self.jobs()]
+        self._update(failures=self.state.failures + 1 if failure else 0 if results else self.state.failures)
+        self._count(jobs, results)
+        kind, body = self._take(contests, results, failure)
+        wanted = {job.id for job in self.jobs()}
+        return Step(
+            kind,
+            body if failure is None else {**body, "failure": str(failure)},
+            closes=tuple(jobs),
+            drops=tuple(job for job in wanted_before if job not in wanted and job not in jobs),
+        )
+
+    def check(self) -> None:
+        """Raise what ends the run, after a step was committed.
+
+        Raises:
+            EvaluationError: too many jobs in a row could not be played, or a side fails to answer too often.
+            SnakeError: the strategy has no change to propose.
+        """
+        state = self.state
+        require_sound(state)
+        if state.failures >= self.setup.max_failures:
+            raise EvaluationError(
+                f"{state.failures} matches in a row could not be played",
+                where=state.snake,
+                remedy="The lines above say why each; mend that and start again: nothing is lost.",
+            )
+        if state.empty >= EMPTY_CANDIDATES:
+            raise SnakeError(
+                f"the search found no change of any weight in {EMPTY_CANDIDATES} attempts",
+                where=state.snake,
+                remedy="Look at the bounds and steps of the weight specification.",
+            )
+
+    def _take(
+        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+    ) -> tuple[str, dict[str, object]]:
+        phase = self.state.phase
+        if phase is TuningPhase.SEARCH:
+            return self._tell(contests, results, failure)
+        if phase is TuningPhase.GATE:
+            return self._judge(contests, results, failure)
+        if failure is not None:  # the next measurement is another one, on other seeds
+            self._update(measurements=self.state.measurements + 1)
+            return "measured", {}
+        if phase is TuningPhase.BASELINE:
+            self.state, body = measuring.baseline_measured(self.state, contests[0], results)
+        else:
+            self.state, body = measuring.measured(self.setup, self.state, contests, results)
+        self._search_on()
+        return "measured", body
+
+    def _tell(
+        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+    ) -> tuple[str, dict[str, object]]:
+        body: dict[str, object] = {}
+        if contests:
+            question, *others = self.state.questions
+            scores: tuple[float, ...] = ()
+            if failure is None:
+                halves = 0.5 if self.setup.opponents else 1.0
+                seeds = contests[0].scores(results, candidate_first=False)
+                scores = tuple(0.5 + halves * seed.gain for seed in seeds)
+            self._optimiser.tell([Answer(question.id, scores)])
+            self._update(questions=tuple(others))
+            body = {"question": question.id, "scores": scores}
+        candidate = self._optimiser.candidate()
+        if candidate is None and not self._ask() and not self.state.questions:
+            self._update(empty=EMPTY_CANDIDATES)
+        if candidate is not None:
+            body |= self._open_gate(candidate)
+        self._keep_optimiser()
+        return "told", body
+
+    def _ask(self) -> bool:
+        """Fill up the questions in play; whether any was added."""
+        room = self.setup.settings.questions_in_flight - len(self.state.questions)
+        asked = self._optimiser.ask(room) if room > 0 else []
+        champion, base = self.space.point(self.champion.values), self.champion.hash
+        fresh = [
+            OpenQuestion(
+                id=question.id,
+                first=tuple(question.first.tolist()),
+                second=tuple((champion if question.second is None else question.second).tolist()),
+                pairs=question.pairs,
+                base=base,
+            )
+            for question in asked
+        ]
+        questions = (*self.state.questions, *fresh)
+        texts = {**self.state.bases, base: self.champion.text}
+        used = {question.base for question in questions}
+        self._update(questions=questions, bases={digest: text for digest, text in texts.items() if digest in used})
+        return bool(fresh)
+
+    def _open_gate(self, point: Point) -> dict[str, object]:
+        text = self.space.file(point, self.champion).text
+        if text == self.champion.text:
+            self._optimiser.judged(point, False, 0.0)
+            self._update(empty=self.state.empty + 1)
+            return {"candidate": hash_of(text), "empty": True}
+        number = self.state.gates + 1
+        gate = OpenGate(number=number, point=tuple(point.tolist()), text=text, origin=self.setup.strategy)
+        self._update(gates=number, gate=gate, phase=TuningPhase.GATE, empty=0)
+        return {"candidate": hash_of(text), "gate": number, "text": text}
+
+    def _judge(
+        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+    ) -> tuple[str, dict[str, object]]:
+        gate = self.state.gate
+        assert gate is not None
+        point = np.array(gate.point)
+        if failure is not None:
+            self._optimiser.judged(point, False, 0.0)
+            self._update(gate=None)
+            self._search_on()
+            return "skipped", {"gate": gate.number, "candidate": hash_of(gate.text)}
+        self.state, verdict = gating.counted(self.setup, self.state, contests, results)
+        if verdict is None:
+            return "counted", {"gate": gate.number, "seeds": len(self.state.gate.gains if self.state.gate else ())}
+        promoted = verdict.decision is CandidateDecision.ACCEPTED
+        self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
+        if promoted:
+            self.champion = weights.parse(self.state.champion, self.state.snake)
+        self._optimiser.judged(point, promoted, verdict.gain)
+        if not promoted:
+            self._search_on()
+        self._keep_optimiser()
+        return "judged", body
+
+    def _search_on(self) -> None:
+        self._update(phase=TuningPhase.SEARCH)
+        if not self.state.questions:
+            self._ask()
+        self._keep_optimiser()
+
+    def _keep_optimiser(self) -> None:
+        self._update(optimiser=self._optimiser.state().decode())
+
+    # What comes from outside
+
+    def started(self, setup: Setup) -> Step:
+        """A start of the program with these settings; a change of what the optimiser stands on begins a chapter."""
+        before, self.setup = self.setup, setup
+        stands_on = [
+            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe) for each in (before, setup)
+        ]
+        drops = self._new_chapter(self.state.champion) if stands_on[0] != stands_on[1] else ()
+        if before.opponents != setup.opponents:
+            self._update(best=None, measurement_due=True)
+        self._update(failures=0, empty=0)
+        self._begin_phase()
+        return Step("started", {"setup": setup.plain()}, drops=drops)
+
+    def edited(self, text: str) -> Step:
+        """The weights were edited by hand: the run goes on from them."""
+        promoted = self.state.promoted
+        body: dict[str, object] = {"text": text}
+        if promoted is not None:  # it was never measured: its line says what is known
+            body["record"] = promoted.facts.model_dump(mode="json")
+        self._update(promoted=None, measurement_due=True)
+        drops = self._new_chapter(text)
+        self._begin_phase()
+        return Step("edited", body, drops=drops)
+
+    def remeasure(self) -> Step:
+        """Measure the champion anew."""
+        self._update(measurement_due=True, measurements=self.state.measurements + 1)
+        self._begin_phase()
+        return Step("asked", {"measurement": self.state.measurements})
+
+    def _begin_phase(self) -> None:
+        """Where nothing is under way: measure first if that is due, else search."""
+        if self.state.phase in (TuningPhase.GATE, TuningPhase.MEASURE):
+            return
+        if self.state.measurement_due:
+            self._update(phase=TuningPhase.BASELINE)
+        else:
+            self._search_on()
+        self._keep_optimiser()
+
+    def _new_chapter(self, champion: str) -> tuple[str, ...]:
+        """Another optimiser, from these weights; returns the jobs that nobody wants any more."""
+        drops = tuple(job.id for job in self.jobs())
+        self._update(
+            champion=champion,
+            chapter=self.state.chapter + 1,
+            strategy=self.setup.strategy,
+            optimiser="",
+            questions=(),
+            bases={},
+            gate=None,
+            phase=TuningPhase.SEARCH if self.state.promoted is None else TuningPhase.MEASURE,
+        )
+        self._load()
+        return drops
+
+    def state_hash(self) -> str:
+        """Of everything that decides what comes next."""
+        text = json.dumps(self.state.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _count(self, jobs: Mapping[str, MatchJob], results: Mapping[str, MatchResult]) -> None:
+        games = [(jobs[job], game) for job, result in results.items() for game in result.games]
+        failed = sum(any(game.failures) for _, game in games)
+        side_games, side_failures = count_sides(self.state, games)
+        self._update(
+            total_games=self.state.total_games + len(games),
+            failed_games=self.state.failed_games + failed,
+            side_games=side_games,
+            side_failures=side_failures,
+        )
+
+    def _update(self, **changes: object) -> None:
+        self.state = self.state.model_copy(update=changes)
