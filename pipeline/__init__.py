@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "pipeline.tuner.trainer": "ContinuousTrainer",
+    "pipeline.tuner.continuous": "ContinuousTrainer",
     "pipeline.data.manager": "SelfPlayDataManager",
     "pipeline.data.buffer": "ExperienceReplayBuffer",
     "pipeline.data.collector": "BattlesnakeDataCollector",

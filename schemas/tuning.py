@@ -102,7 +102,7 @@ class TunerSettings(Frozen):
     """The same for the games that decide and measure. None: as in the snake's `weight_spec.yaml`, else nothing: as it
     is deployed."""
     questions_in_flight: int = Field(default=6, ge=1, le=1000)
-    """Questions of the search that are played at once. More keep more cores busy; each is made with so much less known."""
+    """Questions of the search that are played at once. More keep more cores busy; each knows less of the others."""
     perturbation: float = Field(default=0.15, gt=0, le=1)
     """Relative size of a random change of one weight (`random`)."""
     weights_per_candidate_min: int = Field(default=3, ge=1)

@@ -7,26 +7,30 @@ from typing import Any
 import click
 
 from schemas.settings import get_config
-from schemas.tuning import AcceptRule, SearchKind
+from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind
 
 
 @click.group("tune", invoke_without_command=True, context_settings={"show_default": True})
-@click.option("--games", type=int, help="Games between two looks at a candidate.  [default: 30]")
-@click.option("--checkpoint-interval", type=int, help="Save every N iterations.  [default: 10]")
+@click.option("--games", type=int, help="Games between two commits of the gate.  [default: 30]")
+@click.option("--checkpoint-interval", type=int, help="Write checkpoint.json every N iterations.  [default: 10]")
 @click.option("--max-iterations", type=int, help="Stop after N iterations of the campaign.  [default: never]")
 @click.option("--min-improvement", type=float, help="Gain that does not count yet.  [default: 0.001 = 0.1%]")
-@click.option("--target-improvement", type=float, help="Gain the test is built to find.  [default: 0.05 = 5%]")
+@click.option("--target-improvement", type=float, help="Gain the test is built to find.  [default: 0.03 = 3%]")
 @click.option("--baseline-games", type=int, help="Games that measure the start.  [default: 50]")
-@click.option("--max-games", type=int, help="Give a candidate up after so many games.  [default: 2000]")
+@click.option("--max-games", type=int, help="Give a candidate up after so many games.  [default: 4000]")
+@click.option("--measure-games", type=int, help="Unseen games that measure a promotion.  [default: 400]")
 @click.option("--accept", type=click.Choice([rule.value for rule in AcceptRule]), help="Rule.  [default: sprt]")
-@click.option("--search", type=click.Choice([kind.value for kind in SearchKind]), help="Search.  [default: random]")
+@click.option("--search", help=f"{', '.join(SearchKind)}, or module:Class of your own.  [default: spsa]")
+@click.option("--objective", type=click.Choice([kind.value for kind in Objective]), help="Games.  [default: duel]")
+@click.option("--backend", type=click.Choice([kind.value for kind in BackendChoice]), help="Player.  [default: auto]")
 @click.option("--perturbation", type=float, help="Relative size of a random change.  [default: 0.15]")
 @click.option("--snake-dir", type=click.Path(path_type=Path), help="Folder of the snake.  [default: the bundled one]")
 @click.option("--build-command", help="Builds it; {output} is the binary.  [default: go build -o {output} .]")
 @click.option("--run-command", help="Starts it; {binary}, {port} and {config} are filled in.  [default: {binary}]")
 @click.option("--config-file", help="The weights, relative to the snake's folder.  [default: config.yaml]")
 @click.option("--weight-spec", type=click.Path(path_type=Path), help="Overrides of kinds, bounds and steps.")
-@click.option("--opponent", "opponents", multiple=True, help="URL or folder of an opponent; may be repeated.")
+@click.option("--opponent", "opponents", multiple=True, help="URL, folder or weights file; may be repeated.")
+@click.option("--pool", multiple=True, help="A snake that a candidate must not get worse against; may be repeated.")
 @click.option("--parallel-games", type=int, help="Games at once.  [default: by cores]")
 @click.option("--timeout-ms", type=int, help="The API's time-out for a move.  [default: 500]")
 @click.option("--seed", type=int, help="Seed of a new campaign.  [default: drawn, and kept]")
@@ -36,11 +40,11 @@ def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
     """Improve a snake's weights by real games until stopped; resumes where it left off."""
     if context.invoked_subcommand is not None:
         return
-    from pipeline.tuner.trainer import ContinuousTrainer, with_changes  # `ouroboros --help` should not load scipy
+    from pipeline.tuner.continuous import ContinuousTrainer, with_changes  # `ouroboros --help` should not load scipy
 
     settings = get_config()
     changes = {name: value for name, value in given.items() if value not in (None, ())}
-    changes |= {"opponents": list(given["opponents"])} if given["opponents"] else {}
+    changes |= {name: list(given[name]) for name in ("opponents", "pool") if given[name]}
     settings = settings.model_copy(update={"tuner": with_changes(settings.tuner, changes)})
     trainer = ContinuousTrainer(settings=settings, remeasure=remeasure, echo=_say)
     trainer.train()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.tuner.specification import Specification
+from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile
 from schemas.campaign import WeightValue
 from schemas.errors import SnakeError

@@ -18,7 +18,7 @@ from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.sides import fails_too_often
 from pipeline.tuner.space import differences
-from pipeline.tuner.weights import WeightFile, hash_of, parse
+from pipeline.tuner.weights import WeightFile, parse
 from schemas.campaign import CandidateDecision, IterationFacts, MeasuredRate
 from schemas.tuning import AcceptRule
 from schemas.tuning_state import OpenGate, PromotedCandidate, TuningPhase, TuningState
@@ -236,5 +236,3 @@ def _against(setup: Setup, state: TuningState, gate: OpenGate, place: int) -> Co
 def _open(state: TuningState) -> OpenGate:
     assert state.gate is not None, "asked of the gate with no candidate there"
     return state.gate
-
-

@@ -1,94 +1,29 @@
-"""What an iteration leaves behind: its line in the log, and its line for people."""
+"""What people are told: the rule of acceptance at the start, a line an iteration, win rates in words."""
 
-from dataclasses import dataclass
-
-from pipeline.tuner.search import Proposal
-from pipeline.tuner.trial import Games, Trial
-from pipeline.tuner.weights import WeightFile
-from schemas.campaign import (
-    CandidateDecision,
-    Checkpoint,
-    IterationRecord,
-    MeasuredRate,
-    SeedUse,
-    SkippedCandidate,
-    WeightValue,
-)
+from pipeline.evaluation.power import chance_of_higher_mean, power_of_fixed_games
+from pipeline.tuner.setup import Setup
+from schemas.campaign import CandidateDecision, IterationFacts, MeasuredRate
+from schemas.tuning import AcceptRule
 
 CHANGES_SHOWN = 5
 """So many changed weights a message names; the log has them all."""
+SHOWN_GAIN = 0.03
+"""The gain for which a plain comparison's power is stated."""
 
 
-@dataclass(frozen=True)
-class Played:
-    """How an iteration went, beyond the verdict."""
-
-    timestamp: str
-    duration_s: float
-    games: int
-    failed_games: int
-    serial: int
-    """Number of the evaluation within the epoch: which seeds it used."""
-    best_after: MeasuredRate | None
-    """The accepted candidate's measured win rate; None: not accepted, or not measured yet."""
-    skipped: list[SkippedCandidate]
-    against_opponents: bool
-
-
-def iteration_record(
-    state: Checkpoint, best: WeightFile, candidate: WeightFile, proposal: Proposal, trial: Trial, played: Played
-) -> IterationRecord:
-    """The log line of the iteration after `state`."""
-    deciding, confirming = trial.deciding, trial.confirming
-    measured, best_rate = deciding.rate, played.best_after or state.best
-    assert best_rate is not None, "an iteration begins only after the best has been measured"
-    accepted = trial.decision is CandidateDecision.ACCEPTED
-    return IterationRecord(
-        iteration=state.iteration + 1,
-        timestamp=played.timestamp,
-        win_rate=measured.win_rate,
-        win_rate_low=measured.low,
-        win_rate_high=measured.high,
-        win_rate_against="opponents" if played.against_opponents else "best",
-        best_win_rate=best_rate.win_rate,
-        best_win_rate_low=best_rate.low,
-        best_win_rate_high=best_rate.high,
-        best_win_rate_games=best_rate.games,
-        best_win_rate_against="opponents" if played.against_opponents else "reference",
-        improvement=trial.improvement,
-        improved=accepted,
-        decision=trial.decision,
-        log_likelihood_ratio=trial.log_likelihood_ratio,
-        games=played.games,
-        failed_games=played.failed_games,
-        seeds=SeedUse(
-            campaign=state.seed,
-            epoch=state.epoch,
-            serial=played.serial,
-            decision_pairs=len(deciding.own),
-            confirmation_pairs=len(confirming.own) if confirming else 0,
-            measurement_pairs=played.best_after.games // 2 if played.best_after else 0,
-        ),
-        duration_s=round(played.duration_s, 3),
-        changed=changed(best, proposal),
-        confirmation=measured_rate(confirming) if confirming else None,
-        skipped=played.skipped,
-        config_hash=candidate.hash,
-        best_config_hash=candidate.hash if accepted else state.best_hash,
-        search=proposal.origin,
-        campaign=state.campaign,
+def promise(setup: Setup) -> str:
+    """The rule of acceptance in one or two sentences, with its error rates."""
+    settings = setup.settings
+    if settings.accept is not AcceptRule.MEAN:
+        return setup.gate_rules.promise()
+    power = power_of_fixed_games(settings.games, SHOWN_GAIN)
+    kept = 100 * chance_of_higher_mean(settings.games, 0.0, settings.min_improvement)
+    return (
+        f"⚠ accept=mean: a candidate is kept if it scores better on {settings.games} games. So few games cannot "
+        f"tell: a test of this size at the usual 5 % level finds a real gain of {SHOWN_GAIN:.0%} with a power of "
+        f"{power:.1%}, and of 100 candidates that change nothing, about {kept:.0f} will be kept as improvements. "
+        "Use accept=sprt."
     )
-
-
-def measured_rate(games: Games) -> MeasuredRate:
-    """The win rate of some games, as it is kept on disk."""
-    rate = games.rate
-    return MeasuredRate(win_rate=rate.win_rate, low=rate.low, high=rate.high, games=rate.games)
-
-
-def changed(best: WeightFile, proposal: Proposal) -> dict[str, tuple[WeightValue, WeightValue]]:
-    """Path -> old value, new value."""
-    return {path: (best.values[path], value) for path, value in proposal.changes.items()}
 
 
 def words(rate: MeasuredRate | None) -> str:
@@ -98,20 +33,27 @@ def words(rate: MeasuredRate | None) -> str:
     return f"{rate.win_rate:.1%} ({rate.low:.1%} to {rate.high:.1%}, {rate.games} games)"
 
 
-def line(record: IterationRecord) -> str:
+def line(facts: IterationFacts) -> str:
     """The iteration in one line for people."""
-    decided = 2 * record.seeds.decision_pairs
+    against = "the opponents" if facts.win_rate_against == "opponents" else "the best"
     head = (
-        f"[{record.iteration}] {record.win_rate:.1%} ({record.win_rate_low:.1%} to {record.win_rate_high:.1%}, "
-        f"{decided} games) against {'the opponents' if record.win_rate_against == 'opponents' else 'the best'}: "
-        f"{record.decision.value.replace('_', ' ')}"
+        f"[{facts.iteration}] {facts.win_rate:.1%} ({facts.win_rate_low:.1%} to {facts.win_rate_high:.1%}, "
+        f"{facts.gate_games} games) against {against}: "
+        f"{facts.decision.value.replace('_', ' ')}"
     )
-    if not record.improved:
-        return head
-    shown = [f"{path} {old} → {new}" for path, (old, new) in list(record.changed.items())[:CHANGES_SHOWN]]
-    rest = len(record.changed) - len(shown)
+    if facts.decision is not CandidateDecision.ACCEPTED:
+        return f"{head} ({facts.reason})" if facts.reason else head
+    shown = [f"{path} {old} → {new}" for path, (old, new) in list(facts.changed.items())[:CHANGES_SHOWN]]
+    rest = len(facts.changed) - len(shown)
     changes = ", ".join([*shown, f"and {rest} more"] if rest else shown)
     return (
-        f"{head} ✓ confirmed gain {record.improvement:+.1%}; best win rate {record.best_win_rate:.1%} "
-        f"({record.best_win_rate_low:.1%} to {record.best_win_rate_high:.1%}). {changes}"
+        f"{head} ✓ gain on unseen games {facts.improvement:+.1%} ({facts.improvement_low:+.1%} to "
+        f"{facts.improvement_high:+.1%}){_carried(facts)}; best win rate {facts.best_win_rate:.1%} "
+        f"({facts.best_win_rate_low:.1%} to {facts.best_win_rate_high:.1%}). {changes}"
     )
+
+
+def _carried(facts: IterationFacts) -> str:
+    if facts.probe_improvement is None:
+        return ""
+    return f", {facts.probe_improvement:+.1%} at the cheap conditions that it was found at"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from pipeline.stopping import Stopping
 from pipeline.time_budget import time_budget_s
-from pipeline.tuner.trainer import ContinuousTrainer, TrainingSummary, with_changes
-from pipeline.tuner.tuning_run import EndReason
+from pipeline.tuner.continuous import ContinuousTrainer, TrainingSummary, with_changes
+from pipeline.tuner.run import EndReason
 from schemas.errors import (
     BadInputError,
     EvaluationError,
@@ -28,7 +28,7 @@ def tune(request: RunRequest, context: JobContext) -> RunResult:
     """Go on with the tuner's campaign in the state folder, for as long as the request allows.
 
     SUCCEEDED once its time is used up or its iterations are done, CANCELLED if it was asked to stop earlier; in both
-    cases all but the iteration in hand is saved. FAILED, with the reason, if the snake or the machine cannot be used.
+    cases every finished game is kept. FAILED, with the reason, if the snake or the machine cannot be used.
     """
     training = request.training_config
     tuner = request.settings.tuner
@@ -68,6 +68,7 @@ def _result(summary: TrainingSummary) -> RunResult:
         outcome=Outcome.CANCELLED if cancelled else Outcome.SUCCEEDED,
         state=summary.state,
         stagnated=summary.stagnated,
+        added=summary.added,
     )
 
 

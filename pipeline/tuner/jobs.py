@@ -8,6 +8,7 @@ whichever backend, in whatever order, gets the same games.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache, lru_cache
 
 from pipeline.referee.conditions import Conditions
 from schemas.campaign import WeightValue
@@ -80,12 +81,22 @@ class MatchJob:
     @property
     def games(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """Seed and rotation of every game, in the order that results have."""
-        return tuple((seed, rotation) for seed in self.seeds for rotation in self.rotations)
+        return _games_of(self.seeds, self.line)
 
     @property
     def rotations(self) -> tuple[tuple[int, ...], ...]:
         """The distinct rotations of `line`, each of them one game on each seed."""
-        return tuple(dict.fromkeys(self.line[shift:] + self.line[:shift] for shift in range(len(self.line))))
+        return _rotations_of(self.line)
+
+
+@cache
+def _rotations_of(line: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple(dict.fromkeys(line[shift:] + line[:shift] for shift in range(len(line))))
+
+
+@lru_cache(maxsize=256)
+def _games_of(seeds: tuple[int, ...], line: tuple[int, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    return tuple((seed, rotation) for seed in seeds for rotation in _rotations_of(line))
 
 
 @dataclass(frozen=True, slots=True)

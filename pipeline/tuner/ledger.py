@@ -145,6 +145,16 @@ class Ledger:
             for serial, at, name, body, state_hash in rows:
                 yield StoredStep(serial, at, name, json.loads(body), state_hash)
 
+    def last_record(self, run: str) -> StoredStep | None:
+        """The last step that closed an iteration: its body holds the log's line as `record`."""
+        with self._told():
+            row = self._db.execute(
+                "SELECT serial, at, kind, body, state_hash FROM steps WHERE run = ? "
+                "AND json_type(body, '$.record') = 'object' ORDER BY serial DESC LIMIT 1",
+                (run,),
+            ).fetchone()
+        return StoredStep(row[0], row[1], row[2], json.loads(row[3]), row[4]) if row else None
+
     def add_jobs(self, run: str, jobs: Sequence[MatchJob], digests: Mapping[str, str]) -> None:
         """Note what is about to be played; a job noted before stays as it is.
 

@@ -84,9 +84,7 @@ def measured(
     return state.model_copy(update=changes), {"best": rate.model_dump(), "record": facts.model_dump(mode="json")}
 
 
-def _contest(
-    setup: Setup, state: TuningState, name: str, part: int, first: str, second: str, games: int
-) -> Contest:
+def _contest(setup: Setup, state: TuningState, name: str, part: int, first: str, second: str, games: int) -> Contest:
     serial = _PARTS * state.measurements + part
     return Contest(
         name=f"{state.chapter}/measure/{state.measurements}/{name}",

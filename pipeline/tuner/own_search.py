@@ -1,10 +1,32 @@
-"""The guide's search, and any that a user writes as `random_perturbation`: no questions, one candidate after the other."""
+"""The guide's search, and any that a user writes as `random_perturbation`: no questions, candidate after candidate."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from typing import Self
 
 from pipeline.tuner.optimise import Answer, Point, Question
+from pipeline.tuner.weight_rules import Specification
+from schemas.campaign import WeightValue
+
+
+def random_changes(
+    best: Mapping[str, WeightValue], rules: Specification, random: Random, magnitude: float, fewest: int, most: int
+) -> dict[str, WeightValue]:
+    """Change between `fewest` and `most` weights, each by about `magnitude` of its size, up or down.
+
+    The size of each change is uniform between half and one and a half times `magnitude`, its sign a coin toss; whole
+    numbers move by at least 1, switches are flipped. What `WeightRule.moved` says of bounds holds.
+    """
+    tunable = [path for path in best if path in rules]
+    count = min(len(tunable), random.randint(fewest, most))
+    changes: dict[str, WeightValue] = {}
+    for path in random.sample(tunable, count):
+        share = magnitude * random.uniform(0.5, 1.5) * random.choice((-1, 1))
+        moved = rules[path].moved(best[path], share)
+        if moved != best[path]:
+            changes[path] = moved
+    return changes
 
 
 class OwnSearch:
@@ -50,4 +72,4 @@ class OwnSearch:
     @classmethod
     def restore(cls, state: bytes) -> Self:
         """Not possible without `draw`: see `restored`."""
-        raise ValueError("this search is restored together with the perturbation that it draws by")
+        raise ValueError(f"a state of {len(state)} bytes says not by which perturbation to draw")

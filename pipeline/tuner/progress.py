@@ -1,16 +1,24 @@
 """How a run stands: the state that the daemon and the command line show."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import psutil
 
-from pipeline.tuner.arena import RoundResult
-from schemas.campaign import Checkpoint
+from pipeline.tuner.jobs import GameResult, MatchJob
+from pipeline.tuner.weights import hash_of
 from schemas.model import PipelineState, PipelineStatus
+from schemas.tuning_state import TuningPhase, TuningState
 
 REPORT_EVERY_S = 0.25
+_PHASES = {
+    TuningPhase.BASELINE: "baseline",
+    TuningPhase.SCREEN: "screening",
+    TuningPhase.SEARCH: "tuning",
+    TuningPhase.GATE: "confirming",
+    TuningPhase.MEASURE: "measuring",
+}
 
 
 class Progress:
@@ -27,40 +35,35 @@ class Progress:
         self._started = time.monotonic()
         psutil.cpu_percent(interval=None)  # the first call only sets the mark that the next one counts from
         self._last_report = 0.0
-        self._score = 0.0
-        self._rounds = 0
-        self._phase = "starting"
-        self._checkpoint: Checkpoint | None = None
+        self._state: TuningState | None = None
         self.games = 0
-        """Games of this run."""
+        """Games of this start, dropped ones included."""
         self.failed_games = 0
         self.last_error: str | None = None
         self.errors = 0
-        self.consecutive_failures = 0
 
-    def enter(self, phase: str, checkpoint: Checkpoint) -> None:
-        """A new stage begins: `baseline`, `tuning`, `confirming`, `measuring`, `exploring`."""
-        self._phase, self._checkpoint = phase, checkpoint
-        self._score, self._rounds = 0.0, 0
-        self.tell()
+    def enter(self, state: TuningState) -> None:
+        """A step was taken."""
+        changed = self._state is None or (self._state.phase, self._state.iteration) != (state.phase, state.iteration)
+        self._state = state
+        if changed:
+            self.tell()
 
-    def count(self, result: RoundResult) -> None:
-        """A round was played."""
-        self.games += result.games
-        self.failed_games += result.failed_games
-        self._score += result.scores[0]
-        self._rounds += 1
+    def count(self, games: Sequence[tuple[MatchJob, GameResult]]) -> None:
+        """Games ended."""
+        self.games += len(games)
+        self.failed_games += sum(any(game.failures) for _, game in games)
         if time.monotonic() - self._last_report >= REPORT_EVERY_S:
             self.tell()
 
-    def failed(self, message: str, consecutive: int) -> None:
-        """A candidate could not be measured."""
-        self.last_error, self.errors, self.consecutive_failures = message, self.errors + 1, consecutive
+    def failed(self, message: str) -> None:
+        """Something could not be played."""
+        self.last_error, self.errors = message, self.errors + 1
         self.tell()
 
     @property
     def games_per_second(self) -> float:
-        """Games of this run over its whole duration, builds included."""
+        """Games of this start over its whole duration, builds included."""
         return self.games / max(time.monotonic() - self._started, 1e-9)
 
     def tell(self) -> None:
@@ -70,28 +73,30 @@ class Progress:
 
     def state(self, status: PipelineStatus) -> PipelineState:
         """The state as it stands."""
-        checkpoint = self._checkpoint
-        best = checkpoint.best if checkpoint else None
+        own = self._state
+        best = own.best if own else None
+        champion = hash_of(own.champion)[:12] if own else None
+        baseline = own is not None and own.phase is TuningPhase.BASELINE
         return PipelineState(
-            status=PipelineStatus.EVALUATING if self._phase == "baseline" and status is _RUNNING else status,
-            current_phase=self._phase,
-            champion_model=checkpoint.best_hash[:12] if checkpoint else None,
-            best_model_version=checkpoint.best_hash[:12] if checkpoint else None,
+            status=PipelineStatus.EVALUATING if baseline and status is PipelineStatus.CONTINUOUS_TRAINING else status,
+            current_phase=_PHASES[own.phase] if own else "starting",
+            champion_model=champion,
+            best_model_version=champion,
             progress_percentage=100 * min(max(self._share_done(), 0.0), 1.0),
             total_training_time_hours=(time.monotonic() - self._started) / 3600,
             total_games_processed=self.games,
-            total_models_trained=checkpoint.accepted if checkpoint else 0,
+            total_models_trained=own.accepted if own else 0,
             best_win_rate=best.win_rate if best else 0,
             best_win_rate_low=best.low if best else None,
             best_win_rate_high=best.high if best else None,
             best_win_rate_games=best.games if best else 0,
-            operation_details=self._details(),
-            iteration=checkpoint.iteration if checkpoint else 0,
+            operation_details=details(own),
+            iteration=own.iteration if own else 0,
             games_per_second=self.games_per_second if self.games else None,
-            seed=checkpoint.seed if checkpoint else None,
+            seed=own.seed if own else None,
             last_error=self.last_error,
             error_count=self.errors,
-            consecutive_failures=self.consecutive_failures,
+            consecutive_failures=own.failures if own else 0,
             cpu_usage_percent=self._cpu_percent(),
             memory_usage_percent=psutil.virtual_memory().percent,
             updated_at=self._now(),
@@ -103,13 +108,18 @@ class Progress:
             return None
         return psutil.cpu_percent(interval=None)
 
-    def _details(self) -> str:
-        if self._checkpoint is None:
-            return "starting"
-        number = self._checkpoint.iteration + 1
-        place = "baseline" if self._phase == "baseline" else f"iteration {number}, {self._phase}"
-        score = f", {self._score / self._rounds:.1%} after {2 * self._rounds} games" if self._rounds else ""
-        return place + score
 
-
-_RUNNING = PipelineStatus.CONTINUOUS_TRAINING
+def details(state: TuningState | None) -> str:
+    """What the run is at, in words."""
+    if state is None:
+        return "starting"
+    if state.phase is TuningPhase.BASELINE:
+        return "baseline"
+    if state.phase is TuningPhase.GATE and state.gate is not None:
+        gains = state.gate.gains
+        score = f", {0.5 + sum(gains) / len(gains):.1%} after {len(gains)} seeds" if gains else ""
+        return f"iteration {state.iteration + 1}, candidate at the gate{score}"
+    if state.phase is TuningPhase.MEASURE:
+        return f"iteration {state.iteration}, measuring the new best"
+    told = max((question.id for question in state.questions), default=0)
+    return f"iteration {state.iteration + 1}, {state.strategy}" + (f", question {told}" if told else "")

@@ -66,7 +66,7 @@ class Scheduler:
 
     backend: Backend
     records: Records
-    on_games: Callable[[Sequence[tuple[MatchJob, GameResult]]], None] = lambda _games: None
+    on_games: Sequence[Callable[[Sequence[tuple[MatchJob, GameResult]]], None]] = ()
     games_at_once: int | None = None
     _queue: dict[str, _Queued] = field(default_factory=dict)
     """By job id, the most important first."""
@@ -104,12 +104,6 @@ class Scheduler:
             self._take(self.backend.finished(POLL_S))
         return True
 
-    def restart(self) -> None:
-        """Whatever was under way was lost with the backend: it is begun again."""
-        self._under_way.clear()
-        for queued in self._queue.values():
-            queued.waiting = _missing(queued.job, queued.games)
-
     def _queued(self, job: MatchJob) -> _Queued:
         known = dict(self.records.known(job))
         return _Queued(job, known, _missing(job, known))
@@ -145,7 +139,9 @@ class Scheduler:
         self.records.keep(games)
         for job_id, number, game in games:
             self._queue[job_id].games[number] = game
-        self.on_games([(self._queue[job_id].job, game) for job_id, _, game in games])
+        fresh = [(self._queue[job_id].job, game) for job_id, _, game in games]
+        for told in self.on_games:
+            told(fresh)
 
     def _forget(self, job_id: str) -> None:
         del self._queue[job_id]

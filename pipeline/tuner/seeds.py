@@ -34,7 +34,9 @@ def pair_seeds(
     Raises:
         ValueError: a number out of its range.
     """
-    if not (0 <= epoch < 1 << _EPOCH_BITS and 0 <= serial < 1 << _SERIAL_BITS and 0 <= first + count <= 1 << _PAIR_BITS):
+    if not (
+        0 <= epoch < 1 << _EPOCH_BITS and 0 <= serial < 1 << _SERIAL_BITS and 0 <= first + count <= 1 << _PAIR_BITS
+    ):
         raise ValueError(f"epoch {epoch}, serial {serial} or {count} pairs: beyond the seed space of a campaign")
     begin = ((epoch << _SERIAL_BITS | serial) << _PAIR_BITS) + first
     return tuple(stage << _BITS | _scatter(begin + pair, campaign_seed) for pair in range(count))

@@ -45,7 +45,7 @@ class Axis:
     def value(self, coordinate: float) -> WeightValue:
         """The allowed value nearest to a coordinate."""
         low, high = self._bent(self.rule.low), self._bent(self.rule.high)
-        bent = low + min(max(coordinate, 0.0), 1.0) * (high - low)
+        bent = low + min(max(float(coordinate), 0.0), 1.0) * (high - low)
         return self.rule.fitted(self.knee * sinh(bent) if self.knee else bent)
 
     def _bent(self, value: float) -> float:
@@ -135,8 +135,8 @@ class Space:
             first, moved = self.axes[paths[0]], float(point[number])
             for path in paths:
                 own = self.axes[path]
-                shift = (moved - there[number]) * (own.size / first.size)
-                same = moved == there[number]
+                shift = (moved - float(there[number])) * (own.size / first.size)
+                same = moved == float(there[number])
                 found[path] = base[path] if same else own.value(own.coordinate(base[path]) + shift)
         return found
 

@@ -21,7 +21,7 @@ from pipeline.tuner.contest import Contest
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
 from pipeline.tuner.ledger import Step
 from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
-from pipeline.tuner.optimise.build import build, restore
+from pipeline.tuner.optimise.build import strategy
 from pipeline.tuner.own_search import OwnSearch
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.seeds import Stage, pair_seeds
@@ -30,7 +30,7 @@ from pipeline.tuner.sides import count_sides, require_sound
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import WeightFile, hash_of
 from schemas.campaign import CandidateDecision, WeightValue
-from schemas.errors import EvaluationError, SnakeError
+from schemas.errors import SnakeError
 from schemas.tuning import SearchKind
 from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase, TuningState
 
@@ -49,6 +49,8 @@ class Tuning:
 
     def __init__(self, setup: Setup, state: TuningState, perturb: Perturb) -> None:
         self.setup, self.state, self._perturb = setup, state, perturb
+        self._failure: JobFailure | None = None
+        self._failed_at_start = False
         self._load()
 
     def _load(self) -> None:
@@ -56,6 +58,7 @@ class Tuning:
         self.champion = weights.parse(state.champion, state.snake)
         reference = weights.parse(state.reference, state.snake)
         self.space = Space(reference, self.setup.rules, frozenset(state.inert))
+        self._contests: dict[int, Contest] = {}
         self._optimiser = self._restored() if state.optimiser else self._built()
 
     def _built(self) -> Optimiser:
@@ -64,13 +67,13 @@ class Tuning:
         start = self.space.point(self.champion.values)
         seed = self.state.seed + self.state.chapter
         problem = Problem(tuple(start.tolist()), self.space.levels, self.space.sizes, seed)
-        return build(self.setup.strategy, problem)
+        return strategy(self.setup.strategy).build(problem)
 
     def _restored(self) -> Optimiser:
         state = self.state.optimiser.encode()
         if self.setup.strategy == SearchKind.RANDOM:
             return OwnSearch.restored(state, self._own_point)
-        return restore(self.setup.strategy, state)
+        return strategy(self.setup.strategy).restore(state)
 
     def _own_point(self, number: int) -> Point:
         random = Random(f"{self.state.seed} {self.state.chapter} {number}")
@@ -103,6 +106,14 @@ class Tuning:
         return [*ahead, *map(self._question, self.state.questions)]
 
     def _question(self, question: OpenQuestion) -> Contest:
+        """The games of a question; made once, as long as it is open."""
+        if question.id not in self._contests:
+            open_ids = {each.id for each in self.state.questions}
+            self._contests = {number: made for number, made in self._contests.items() if number in open_ids}
+            self._contests[question.id] = self._made(question)
+        return self._contests[question.id]
+
+    def _made(self, question: OpenQuestion) -> Contest:
         base = weights.parse(self.state.bases[question.base], self.state.snake)
         first, second = (self.space.file(np.array(point), base).text for point in (question.first, question.second))
         return Contest(
@@ -122,13 +133,14 @@ class Tuning:
         """Take the next step; `outcomes` are those of the jobs that are `due`.
 
         Raises:
-            EvaluationError, SnakeError: the run cannot go on; `state` is that after the step, which is to be committed
-                first (`failed_step`).
+            ValueError: outcomes that are none of what is due.
         """
         contests = self._due_contests()
         jobs = {job.id: job for contest in contests for job in contest.jobs}
         failure = next((found for job in jobs if isinstance(found := outcomes[job], JobFailure)), None)
         results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
+        self._failure = failure
+        self._failed_at_start = failure is not None and self.state.phase is TuningPhase.BASELINE
         wanted_before = [job.id for job in self.jobs()]
         self._update(failures=self.state.failures + 1 if failure else 0 if results else self.state.failures)
         self._count(jobs, results)
@@ -145,16 +157,20 @@ class Tuning:
         """Raise what ends the run, after a step was committed.
 
         Raises:
-            EvaluationError: too many jobs in a row could not be played, or a side fails to answer too often.
-            SnakeError: the strategy has no change to propose.
+            EvaluationError: a side fails to answer too often.
+            SnakeError: the champion or an opponent cannot be played at all, too many jobs in a row cannot, or the
+                strategy has no change to propose.
         """
         state = self.state
         require_sound(state)
-        if state.failures >= self.setup.max_failures:
-            raise EvaluationError(
-                f"{state.failures} matches in a row could not be played",
-                where=state.snake,
-                remedy="The lines above say why each; mend that and start again: nothing is lost.",
+        failure = self._failure
+        if failure is not None and self._failed_at_start:
+            raise SnakeError(failure.what, where=failure.where, remedy=failure.remedy)
+        if failure is not None and state.failures >= self.setup.max_failures:
+            raise SnakeError(
+                f"{state.failures} matches in a row could not be played; the last one: {failure.what}",
+                where=failure.where,
+                remedy=failure.remedy,
             )
         if state.empty >= EMPTY_CANDIDATES:
             raise SnakeError(
@@ -283,12 +299,21 @@ class Tuning:
         self._begin_phase()
         return Step("started", {"setup": setup.plain()}, drops=drops)
 
-    def edited(self, text: str) -> Step:
-        """The weights were edited by hand: the run goes on from them."""
+    def edited(self, text: str, *, conflict: bool = False) -> Step:
+        """The weights were edited by hand: the run goes on from them.
+
+        Args:
+            conflict: while a candidate was being judged that passed: the edit stays, the candidate is set aside.
+        """
         promoted = self.state.promoted
-        body: dict[str, object] = {"text": text}
+        body: dict[str, object] = {"text": text, "conflict": conflict}
         if promoted is not None:  # it was never measured: its line says what is known
-            body["record"] = promoted.facts.model_dump(mode="json")
+            facts = promoted.facts
+            if conflict:
+                changes = {"decision": CandidateDecision.CONFLICT, "improved": False}
+                facts = facts.model_copy(update={**changes, "best_config_hash": hash_of(text)})
+                self._update(accepted=self.state.accepted - 1)
+            body["record"] = facts.model_dump(mode="json")
         self._update(promoted=None, measurement_due=True)
         drops = self._new_chapter(text)
         self._begin_phase()

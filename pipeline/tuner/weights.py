@@ -7,7 +7,8 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +63,38 @@ class WeightFile:
         Raises:
             SnakeError: a path that the file does not have, or a value of the wrong kind.
         """
-        pieces, rest = [], self.text
-        for path in sorted(values, key=lambda path: -self._weight(path).start):
-            weight, value = self.weights[path], values[path]
-            if type(value) is not type(weight.value) or not math.isfinite(value):
+        for path, value in values.items():
+            kind = type(self._weight(path).value)
+            if type(value) is not kind or not math.isfinite(value):
                 raise SnakeError(
-                    f"weight {path} is of kind {type(weight.value).__name__} and cannot become {value!r}",
-                    where=f"{self.where}:{weight.line}",
+                    f"weight {path} is of kind {kind.__name__} and cannot become {value!r}",
+                    where=f"{self.where}:{self.weights[path].line}",
                 )
-            pieces.append(rest[weight.end :])
-            pieces.append(_written(value))
-            rest = rest[: weight.start]
-        return parse("".join([rest, *reversed(pieces)]), self.where)
+        pieces: list[str] = []
+        done = shift = 0
+        moved: dict[str, Weight] = {}
+        for path, weight in sorted(self.weights.items(), key=lambda item: item[1].start):
+            written = _written(values[path]) if path in values else self.text[weight.start : weight.end]
+            start = weight.start + shift
+            pieces += [self.text[done : weight.start], written]
+            done, shift = weight.end, shift + len(written) - (weight.end - weight.start)
+            value = type(weight.value)(float(written)) if path in values and written[0] not in "tf" else weight.value
+            if path in values and isinstance(weight.value, bool):
+                value = values[path]
+            moved[path] = replace(weight, value=value, start=start, end=start + len(written))
+        text = "".join([*pieces, self.text[done:]])
+        return WeightFile(text, {path: moved[path] for path in self.weights}, self.where)
 
     def _weight(self, path: str) -> Weight:
         if path not in self.weights:
             raise SnakeError(f"there is no weight {path!r}", where=self.where)
         return self.weights[path]
+
+
+def overridden(weights: WeightFile, values: Mapping[str, WeightValue]) -> WeightFile:
+    """The file with these weights set, each value brought to its weight's kind; paths that it lacks are left out."""
+    fitting = {path: type(weights.values[path])(value) for path, value in values.items() if path in weights.weights}
+    return weights.changed(fitting)
 
 
 def hash_of(text: str) -> str:
@@ -105,8 +121,9 @@ def read(path: Path) -> WeightFile:
     return parse(text, str(path))
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, where: str) -> WeightFile:
-    """Find the weights in YAML text.
+    """Find the weights in YAML text; parsing is slow, so the last texts are remembered.
 
     Raises:
         SnakeError: as `read`.

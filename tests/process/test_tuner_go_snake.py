@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 OUROBOROS = Path(sys.executable).with_name("ouroboros")
 FEW = [
     *("--games", "2", "--baseline-games", "2", "--max-games", "4", "--timeout-ms", "5000", "--seed", "7"),
-    *("--checkpoint-interval", "5", "--min-improvement", "0.002"),
+    *("--checkpoint-interval", "5", "--min-improvement", "0.002", "--search", "random", "--measure-games", "2"),
 ]
 
 
@@ -32,7 +32,7 @@ def small_games(folder: Path) -> dict[str, str]:
     """An environment whose settings make games short."""
     home = folder / "automation"
     home.mkdir(exist_ok=True)
-    tuner = {"width": 7, "height": 7, "max_turns": 30, "confirm_games": 4, "measure_games": 2}
+    tuner = {"width": 7, "height": 7, "max_turns": 30}
     (home / "settings.json").write_text(json.dumps({"tuner": tuner}))
     return {**os.environ, "OUROBOROS_HOME": str(home)}
 
@@ -75,7 +75,7 @@ def test_sigterm_saves_and_a_second_start_resumes_the_bundled_snake(tmp_path: Pa
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "Checkpoint saved" in out
+    assert "This run: " in out
     assert snakes
     assert not any(snake.is_running() and snake.status() != psutil.STATUS_ZOMBIE for snake in snakes)
     done = json.loads((state / "checkpoint.json").read_text())["iteration"]

@@ -71,7 +71,7 @@ class SimulatedBackend:
         self._under_way.extend(orders)
 
     def finished(self, timeout_s: float) -> list[Played]:
-        count = min(len(self._under_way), self._order.randint(1, 16))
+        count = min(len(self._under_way), self._order.randint(1, 64))
         ended = []
         for _ in range(count):
             order = self._under_way.pop(self._order.randrange(min(8, len(self._under_way))))
@@ -99,7 +99,7 @@ class SimulatedBackend:
         elos = [self._elo(job.participants[who], overrides) for who in rotation]
         board = random.Random(f"{seed} {len(rotation)}")
         favours = [board.gauss(0, SEED_SPREAD_ELO) for _ in rotation]
-        chance = random.Random(f"{seed} {rotation} {elos}")
+        chance = random.Random(f"{seed} {elos}")
         odds = [10 ** ((elo + favour) / 400) for elo, favour in zip(elos, favours, strict=True)]
         ranking = _ranking(odds, chance)
         turns = 40 + chance.randrange(200)

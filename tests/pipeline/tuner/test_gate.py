@@ -89,7 +89,7 @@ def test_no_verdict_within_the_limit_is_undecided() -> None:
 def game(seed: int, rotation: tuple[int, ...], scores: tuple[float, ...], transcript: str) -> GameResult:
     seats = len(rotation)
     blank = ("",) * seats
-    return GameResult(seed, rotation, scores, 10, (3,) * seats, blank, blank, (1.0,) * seats, transcript)
+    return GameResult(seed, rotation, scores, 10, (3,) * seats, (0,) * seats, blank, blank, (1.0,) * seats, transcript)
 
 
 def test_a_change_that_alters_no_move_is_named_after_four_games() -> None:

@@ -37,13 +37,13 @@ def test_the_scattering_is_a_bijection_so_the_promise_holds_everywhere() -> None
         return number ^ ((key * 0x9E3779B97F4A7C15) & mask)
 
     for epoch, serial in ((0, 0), (1, 7), (2**16 - 1, 2**24 - 1), (40000, 3)):
-        for pair, seed in enumerate(pair_seeds(key, Stage.DECISION, epoch, serial, 50)):
-            assert seed >> 60 == Stage.DECISION
+        for pair, seed in enumerate(pair_seeds(key, Stage.GATE, epoch, serial, 50)):
+            assert seed >> 60 == Stage.GATE
             assert undo(seed & mask) == (epoch << 24 | serial) << 20 | pair
 
 
 def test_campaigns_differ_and_neighbours_lie_far_apart() -> None:
-    one, other = (pair_seeds(seed, Stage.DECISION, 1, 1, 100) for seed in (1, 2))
+    one, other = (pair_seeds(seed, Stage.GATE, 1, 1, 100) for seed in (1, 2))
     assert not set(one) & set(other)
     assert min(abs(a - b) for a, b in itertools.pairwise(one)) > 2**32
 
@@ -51,4 +51,4 @@ def test_campaigns_differ_and_neighbours_lie_far_apart() -> None:
 @pytest.mark.parametrize(("epoch", "serial", "count"), [(2**16, 0, 1), (0, 2**24, 1), (0, 0, 2**20 + 1), (-1, 0, 1)])
 def test_numbers_beyond_the_space_are_refused(epoch: int, serial: int, count: int) -> None:
     with pytest.raises(ValueError, match="beyond the seed space"):
-        pair_seeds(1, Stage.DECISION, epoch, serial, count)
+        pair_seeds(1, Stage.GATE, epoch, serial, count)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tuner import snake_source as source
-from pipeline.tuner.specification import specify
+from pipeline.tuner.weight_rules import specify
 from pipeline.tuner.weights import read
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tuner.specification import WeightRule, specify
+from pipeline.tuner.weight_rules import WeightRule, specify
 from pipeline.tuner.weights import parse
 from schemas.errors import SnakeError
 

@@ -1,0 +1,432 @@
+"""The whole loop on a simulated landscape: the guide's promises, resuming, edits, stops, faults."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tuning_bench import Bench, Climber, Sinker, strength
+
+import pipeline
+from pipeline.stopping import Stopping
+from pipeline.tuner import weights
+from pipeline.tuner.backends import GameOrder
+from pipeline.tuner.backends.simulated import SimulatedBackend
+from pipeline.tuner.continuous import ContinuousTrainer
+from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob
+from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.run import EndReason
+from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
+from schemas.model import PipelineState, PipelineStatus
+
+
+def test_importing_the_trainer_loads_neither_torch_nor_numba() -> None:
+    code = (
+        "import sys; from pipeline import ContinuousTrainer; ContinuousTrainer(games_per_iteration=50);"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'numba')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="Nope"):
+        pipeline.Nope  # noqa: B018
+
+
+def test_the_guides_arguments_reach_the_settings() -> None:
+    trainer = ContinuousTrainer(
+        games_per_iteration=50, checkpoint_interval=5, max_iterations=1000, min_improvement=0.002
+    )
+    tuner = trainer.settings.tuner
+    assert (tuner.games, tuner.checkpoint_interval, tuner.max_iterations, tuner.min_improvement) == (50, 5, 1000, 0.002)
+    with pytest.raises(SettingsError, match="games"):
+        ContinuousTrainer(games_per_iteration=0)
+    with pytest.raises(SettingsError, match="min_improvement: must be smaller"):
+        ContinuousTrainer(min_improvement=0.3)
+
+
+def test_a_strong_change_is_kept_and_the_users_file_follows(bench: Bench) -> None:
+    before = bench.config.read_text()
+    summary = bench.trainer(Climber, max_iterations=2).train()
+    assert summary.reason is EndReason.ITERATIONS
+    assert bench.config.read_text() == before.replace("strength: 0.0", "strength: 1.0")
+    assert [line["decision"] for line in bench.log()] == ["accepted", "accepted"]
+    assert (summary.iterations, summary.promotions) == (2, 2)
+    assert summary.games == bench.backend.games >= bench.checkpoint()["total_games"] > 100
+    assert summary.added == f"This run: {summary.games} games, 2 candidates judged, 2 promotions."
+    assert (bench.state / "reference_config.yaml").read_text() == before
+
+
+def test_the_shown_gain_is_measured_on_games_that_decided_nothing(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=1, measure_games=200).train()
+    (line,) = bench.log()
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    run = book.runs()[0]
+    measured = book.games(run, "1/measure/1/gain/duel")
+    decided = {game.seed for block in (0, 2, 12) for game in book.games(run, f"1/gate/1/{block}/duel").values()}
+    assert len(measured) == line["best_win_rate_games"] == 200
+    assert not decided & {game.seed for game in measured.values()}
+    assert line["improvement"] == pytest.approx(line["best_win_rate"] - 0.5)
+    assert line["improvement_low"] < 0.26 < line["improvement_high"]  # 200 Elo score 76 %
+    assert bench.checkpoint()["best_win_rate"] == line["best_win_rate"]
+    book.close()
+
+
+def test_a_losing_candidate_never_reaches_the_users_file(bench: Bench) -> None:
+    seen: set[str] = set()
+    bench.backend.passing = lambda: seen.add(bench.config.read_text())
+    before = bench.config.read_text()
+    bench.trainer(Sinker, max_iterations=3).train()
+    assert bench.config.read_text() == before
+    assert seen == {before}
+    assert [line["decision"] for line in bench.log()] == ["rejected"] * 3
+
+
+def test_a_change_that_alters_no_move_costs_four_games(bench: Bench) -> None:
+    class Idler(ContinuousTrainer):
+        def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.1) -> dict[str, Any]:
+            config["other"]["idle"] += 1
+            return config
+
+    bench.trainer(Idler, max_iterations=3).train()
+    assert [(line["decision"], line["gate_games"]) for line in bench.log()] == [("no_move_changed", 4)] * 3
+
+
+def test_the_guides_candidates_change_three_to_five_weights_by_about_15_percent(bench: Bench) -> None:
+    bench.trainer(max_iterations=12, search="random").train()
+    sizes = [len(line["changed"]) for line in bench.log()]
+    assert all(1 <= size <= 5 for size in sizes)
+    assert max(sizes) >= 3
+    for line in bench.log():
+        for path, (old, new) in line["changed"].items():
+            assert type(old) is type(new)
+            assert path in weights.parse(bench.config.read_text(), "c").weights
+            if path == "other.idle":
+                assert 0.05 <= abs(new - old) / abs(old) <= 0.25
+
+
+def test_the_default_search_climbs(bench: Bench) -> None:
+    """Six questions in play at once, told in order, until candidates pass the gate."""
+    most = 0
+
+    def look() -> None:
+        nonlocal most
+        jobs = {order.job.id for order in bench.backend._under_way if order.job.kind is JobKind.PROBE}
+        most = max(most, len(jobs))
+
+    bench.backend.passing = look
+    bench.trainer(max_iterations=2, games=30, target_improvement=0.1).train()
+    values = weights.parse(bench.config.read_text(), "c").values
+    assert strength(values) > 100
+    assert most >= 3
+    assert all(line["search"] == "spsa" for line in bench.log())
+
+
+def test_resuming_says_so_and_goes_on_counting_with_fresh_seeds(bench: Bench) -> None:
+    bench.trainer(Sinker, max_iterations=3).train()
+    bench.said.clear()
+    summary = bench.trainer(Sinker, max_iterations=5).train()
+    assert re.search(r"✓ Resumed from checkpoint: iteration 3, best win rate \d+\.\d%", bench.words)
+    assert [line["iteration"] for line in bench.log()] == [1, 2, 3, 4, 5]
+    assert (summary.iterations, summary.promotions) == (2, 0)
+    assert len({line["gate"] for line in bench.log()}) == 5
+
+
+def test_nothing_left_to_do_is_said_and_is_no_result(bench: Bench) -> None:
+    """A finished campaign neither plays nor shows its old win rate as this run's."""
+    bench.trainer(Sinker, max_iterations=2).train()
+    games = bench.backend.games
+    summary = bench.trainer(Sinker, max_iterations=2).train()
+    assert summary.reason is EndReason.NOTHING_LEFT
+    assert bench.backend.games == games
+    assert summary.state.best_win_rate_games == 0
+    assert summary.state.status is PipelineStatus.IDLE
+    assert "Nothing left to do: all 2 iterations" in summary.added
+    assert "--max-iterations" in summary.added
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_ledger_goes_on(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=2).train()
+    best = bench.config.read_text()
+    (bench.state / "checkpoint.json").write_text('{"version": 2, "campaign": "x", "ite')
+    bench.said.clear()
+    summary = bench.trainer(Sinker, max_iterations=3).train()
+    assert "is damaged" in bench.words
+    assert "Resumed from checkpoint: iteration 2" in bench.words
+    assert len(list(bench.state.glob("checkpoint.json.corrupt-*"))) == 1
+    assert summary.tuning.iteration == 3
+    assert bench.config.read_text() == best
+
+
+def test_moving_the_checkpoint_away_starts_fresh(bench: Bench) -> None:
+    bench.trainer(Sinker, max_iterations=2).train()
+    (bench.state / "checkpoint.json").rename(bench.state / "checkpoint.json.backup")
+    assert bench.trainer(Sinker, max_iterations=1).train().tuning.iteration == 1
+    assert len(bench.log()) == 3
+    assert len({line["campaign"] for line in bench.log()}) == 2
+
+
+def test_a_checkpoint_of_a_newer_program_is_left_alone(bench: Bench) -> None:
+    bench.trainer(Sinker, max_iterations=1).train()
+    path = bench.state / "checkpoint.json"
+    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+    with pytest.raises(StateError, match="version 3"):
+        bench.trainer(Sinker).train()
+    assert '"version": 3' in path.read_text()
+
+
+def test_another_snake_begins_its_own_campaign_and_the_first_goes_on_later(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=1).train()
+    other = bench.snake.with_name("other")
+    other.mkdir()
+    (other / "config.yaml").write_text("body:\n  strength: 0.0\n")
+    assert bench.trainer(Sinker, max_iterations=2, snake_dir=other).train().tuning.iteration == 2
+    assert "belongs to another snake" in bench.words
+    assert bench.trainer(Sinker, max_iterations=2).train().tuning.iteration == 2
+    assert "strength: 0.5" in bench.config.read_text()
+
+
+@pytest.mark.parametrize("torn", [b'{"iteration": 3, "win_r', b"\x00\x00\x00", b"not json"])
+def test_a_torn_last_line_is_cut_off(bench: Bench, torn: bytes) -> None:
+    bench.trainer(Sinker, max_iterations=2).train()
+    log = bench.state / "training_log.jsonl"
+    log.write_bytes(log.read_bytes() + torn)
+    bench.trainer(Sinker, max_iterations=3).train()
+    assert "torn line" in bench.words
+    assert [line["iteration"] for line in bench.log()] == [1, 2, 3]
+
+
+def test_a_campaign_of_version_0_1_is_taken_over_once(bench: Bench) -> None:
+    """Its counters, its best, its reference and an accepted candidate that a kill left half written."""
+    text = bench.config.read_text()
+    bench.state.mkdir(parents=True)
+    new = text.replace("strength: 0.0", "strength: 0.5")
+    old = {
+        "version": 1,
+        "campaign": "20261101_000000_abcdef",
+        "seed": 5,
+        "epoch": 3,
+        "started_at": "2026-11-01T00:00:00Z",
+        "updated_at": "2026-11-02T00:00:00Z",
+        "snake": str(bench.config),
+        "iteration": 41,
+        "total_games": 9000,
+        "accepted": 2,
+        "since_improvement": 4,
+        "consecutive_failures": 0,
+        "best_config": text,
+        "best_hash": weights.hash_of(text),
+        "reference_config": text,
+        "opponents": [],
+        "best": {"win_rate": 0.512, "low": 0.48, "high": 0.55, "games": 200},
+        "measurement_due": False,
+        "search_state": {},
+        "pending": {
+            "old_hash": weights.hash_of(text),
+            "new_text": new,
+            "record": {"iteration": 42, "campaign": "20261101_000000_abcdef", "win_rate": 0.6, "improved": True},
+        },
+    }
+    (bench.state / "checkpoint.json").write_text(json.dumps(old))
+    summary = bench.trainer(Sinker, max_iterations=43).train()
+    assert "of an earlier version was taken over" in bench.words
+    assert bench.config.read_text() == new
+    assert [line["iteration"] for line in bench.log()] == [42, 43]
+    assert (summary.tuning.iteration, summary.tuning.accepted) == (43, 3)
+    assert 9000 < summary.tuning.total_games <= 9000 + bench.backend.games
+    assert bench.checkpoint()["version"] == 2
+    bench.said.clear()
+    bench.trainer(Sinker, max_iterations=44).train()
+    assert "taken over" not in bench.words
+
+
+def test_an_edit_by_hand_becomes_the_new_best_to_beat(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=1).train()
+    bench.config.write_text(bench.config.read_text().replace("strength: 0.5", "strength: 0.25  # mine"))
+    summary = bench.trainer(Climber, max_iterations=2).train()
+    assert "was changed by hand" in bench.words
+    assert "strength: 0.75  # mine" in bench.config.read_text()
+    assert "strength: 0.5" in (bench.state / "best_before_edit_iteration_000001.yaml").read_text()
+    assert summary.tuning.chapter == 2
+
+
+def test_an_edit_while_a_candidate_is_judged_stays(bench: Bench) -> None:
+    def edit(point: str) -> None:
+        if point == "before_step" and bench.backend.games > 40 and "# mine" not in bench.config.read_text():
+            bench.config.write_text(bench.config.read_text().replace("count: 7", "count: 8  # mine"))
+
+    trainer = bench.trainer(Climber, max_iterations=2, trainer={"passing": edit})
+    trainer.train()
+    assert "count: 8  # mine" in bench.config.read_text()
+    assert "was changed by hand" in bench.words or "was edited meanwhile" in bench.words
+
+
+def test_a_missing_weights_file_is_written_back(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=1).train()
+    best = bench.config.read_text()
+    bench.config.unlink()
+    bench.trainer(Sinker, max_iterations=2).train()
+    assert bench.config.read_text() == best
+
+
+def test_a_stop_keeps_every_finished_game(bench: Bench) -> None:
+    """Asked to stop in the middle of a search, nothing that was played is played again."""
+    stop_at = 150
+    stopping = Stopping(lambda: bench.backend.games >= stop_at)
+    summary = bench.trainer(trainer={"stopping": stopping}).train()
+    assert summary.reason is EndReason.REQUEST
+    assert summary.state.status is PipelineStatus.PAUSED
+    played = bench.backend.games
+    bench.trainer(max_iterations=1, games=30, target_improvement=0.1).train()
+    resumed = bench.backend.games
+    other = Bench(bench.home.parent / "undisturbed", bench.clock)
+    other.trainer(max_iterations=1, games=30, target_improvement=0.1).train()
+    assert played >= stop_at
+    assert other.config.read_text() == bench.config.read_text()
+    assert resumed - other.backend.games <= bench.backend.capacity
+
+
+def test_one_time_out_in_fifty_games_ends_nothing(bench: Bench) -> None:
+    counted = 0
+
+    def rarely(order: GameOrder) -> tuple[str, ...]:
+        nonlocal counted
+        counted += 1
+        return ("timeout", "") if counted == 20 else ("", "")
+
+    bench.backend = SimulatedBackend(strength, faults=rarely)
+    summary = bench.trainer(Sinker, max_iterations=1).train()
+    assert summary.reason is EndReason.ITERATIONS
+
+
+def test_a_champion_that_keeps_failing_ends_the_run_in_words(bench: Bench) -> None:
+    def every_tenth(order: GameOrder) -> tuple[str, ...]:
+        return tuple("timeout" if who == 1 and order.number % 5 == 0 else "" for who in order.job.line)
+
+    bench.backend = SimulatedBackend(strength, faults=every_tenth)
+    with pytest.raises(EvaluationError, match=r"more than 1% of its games.*"):
+        bench.trainer(Sinker, max_iterations=5).train()
+    assert bench.checkpoint()["total_games"] > 0
+
+
+def test_a_candidate_never_wins_by_making_the_champion_late(bench: Bench) -> None:
+    """Equal in strength, but the champion is late whenever the candidate wins: it must not be promoted."""
+
+    class Hog(ContinuousTrainer):
+        def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.1) -> dict[str, Any]:
+            config["body"]["strength"] += 0.5
+            return config
+
+    def late(order: GameOrder) -> tuple[str, ...]:
+        rotation = order.job.games[order.number][1]
+        return tuple("timeout" if who == 1 and order.job.kind is JobKind.GATE else "" for who in rotation)
+
+    bench.backend = SimulatedBackend(strength, faults=late)
+    with pytest.raises(EvaluationError, match="champion"):
+        bench.trainer(Hog, max_iterations=1).train()
+    assert "strength: 0.0" in bench.config.read_text()
+
+
+def test_a_candidate_that_cannot_be_played_is_skipped(bench: Bench) -> None:
+    def refuse(job: MatchJob) -> JobFailure | None:
+        bad = (
+            job.kind is JobKind.GATE and "strength: 0.5" in job.participants[0].text and job.id.startswith("1/gate/1/")
+        )
+        return JobFailure(job.id, "does not build", "main.go:3", "Mend it.") if bad else None
+
+    bench.backend = SimulatedBackend(strength, refuse=refuse)
+    summary = bench.trainer(Climber, max_iterations=1).train()
+    assert "Candidate skipped (1 in a row): main.go:3: does not build" in bench.words
+    assert summary.tuning.iteration == 1
+    assert summary.tuning.gates == 2
+
+
+def test_too_many_failures_in_a_row_end_the_run(bench: Bench) -> None:
+    def refuse(job: MatchJob) -> JobFailure | None:
+        return JobFailure(job.id, "does not build", "main.go:3", "Mend it.") if job.kind is JobKind.GATE else None
+
+    bench.backend = SimulatedBackend(strength, refuse=refuse)
+    with pytest.raises(SnakeError, match="3 matches in a row could not be played; the last one: does not build"):
+        bench.trainer(Climber).train()
+    bench.backend = SimulatedBackend(strength)
+    assert bench.trainer(Climber, max_iterations=1).train().tuning.accepted == 1
+
+
+def test_a_champion_that_cannot_be_played_ends_the_run_at_once(bench: Bench) -> None:
+    bench.backend = SimulatedBackend(strength, refuse=lambda job: JobFailure(job.id, "does not build", "main.go:3", ""))
+    with pytest.raises(SnakeError, match="does not build"):
+        bench.trainer(Climber).train()
+
+
+def test_a_search_without_changes_is_told(bench: Bench) -> None:
+    class Lazy(ContinuousTrainer):
+        def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.1) -> dict[str, Any]:
+            return config
+
+    with pytest.raises(SnakeError, match="no change of any weight in 20 attempts"):
+        bench.trainer(Lazy).train()
+
+
+def test_opponents_judge_and_measure(bench: Bench) -> None:
+    bench.backend = SimulatedBackend(strength, rival_elo=100)
+    summary = bench.trainer(Climber, max_iterations=1, opponents=["http://127.0.0.1:9"], measure_games=200).train()
+    (line,) = bench.log()
+    assert line["win_rate_against"] == "opponents"
+    assert line["improved"]
+    assert 0.5 < line["best_win_rate"] < 0.8  # +200 Elo against a rival of +100
+    assert summary.tuning.best is not None
+
+
+def test_a_candidate_that_loses_to_the_pool_is_not_promoted(bench: Bench) -> None:
+    class Against(SimulatedBackend):
+        """The pool's snake beats whatever is called strong."""
+
+        def _elo_of(self, who: Any, overrides: Any) -> float:
+            return super()._elo_of(who, overrides)
+
+        def _game(self, order: GameOrder) -> Any:
+            game = super()._game(order)
+            if order.job.kind is JobKind.NO_REGRESSION and "strength: 0.5" in order.job.participants[0].text:
+                lost = tuple(1 if who == 0 else 0 for who in game.rotation)
+                return type(game)(**{**_fields(game), "died_on": lost})
+            return game
+
+    bench.backend = Against(strength)
+    bench.trainer(Climber, max_iterations=1, pool=["http://127.0.0.1:9"]).train()
+    (line,) = bench.log()
+    assert line["decision"] == "regressed"
+    assert "worse against the pool" in line["reason"]
+    assert "strength: 0.0" in bench.config.read_text()
+
+
+@pytest.mark.parametrize("objective", ["standard", "mixed"])
+def test_games_of_four_are_tuned_too(bench: Bench, objective: str) -> None:
+    bench.trainer(Climber, max_iterations=1, objective=objective).train()
+    (line,) = bench.log()
+    assert line["decision"] == "accepted"
+
+
+def test_states_are_reported_with_games_and_phases(bench: Bench) -> None:
+    states: list[PipelineState] = []
+    bench.trainer(Climber, max_iterations=1, trainer={"report": states.append}).train()
+    assert {"baseline", "tuning", "measuring"} <= {state.current_phase for state in states}
+    assert states[-1].total_games_processed == bench.backend.games
+
+
+def test_a_mean_rule_is_the_guides_and_warns(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=1, accept="mean").train()
+    assert "accept=mean" in bench.words
+    (line,) = bench.log()
+    assert (line["decision"], line["gate_games"]) == ("accepted", 20)
+
+
+def test_stagnation_is_told(bench: Bench) -> None:
+    summary = bench.trainer(Sinker, max_iterations=4, stagnation_warning_after=2).train()
+    assert "No improvement for 2 iterations" in bench.words
+    assert summary.stagnated
+
+
+def _fields(game: Any) -> dict[str, Any]:
+    return {name: getattr(game, name) for name in type(game).__slots__}
