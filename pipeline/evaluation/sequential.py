@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import log
 
-import numpy as np
-from numpy.typing import NDArray
-
 EMPTY_CELL = 1e-3
 """What an outcome never seen counts as, so that a handful of pairs does not rule it out for ever (as in Fishtest)."""
-HALVINGS = 52
-"""As many as a double has bits."""
+MOST_STEPS, PRECISION = 200, 1e-15
+"""Of the search for a root, whose steps end where they no longer change it."""
 PENTANOMIAL = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Mean score of a pair of games: two losses up to two wins."""
 PAIR_DIFFERENCES = tuple(step / 4 for step in range(-2, 7))
@@ -75,32 +72,41 @@ def log_likelihood_ratio(support: Sequence[float], counts: Sequence[float], mean
     Raises:
         ValueError: a mean outside the support, or lengths that differ.
     """
-    values = np.asarray(support, dtype=np.float64)
-    seen = np.asarray(counts, dtype=np.float64)
-    if values.shape != seen.shape:
+    if len(support) != len(counts):
         raise ValueError(f"{len(support)} outcomes but {len(counts)} counts")
-    if not (values[0] < mean0 < values[-1] and values[0] < mean1 < values[-1]):
-        raise ValueError(f"means {mean0} and {mean1} must lie inside {values[0]}..{values[-1]}")
-    seen = np.where(seen == 0, EMPTY_CELL, seen)
-    shares = seen / seen.sum()
-    tilt0, tilt1 = (1 + _multiplier(values - mean, shares) * (values - mean) for mean in (mean0, mean1))
-    return float(np.sum(seen * np.log(tilt0 / tilt1)))
+    if not (support[0] < mean0 < support[-1] and support[0] < mean1 < support[-1]):
+        raise ValueError(f"means {mean0} and {mean1} must lie inside {support[0]}..{support[-1]}")
+    seen = [count or EMPTY_CELL for count in counts]
+    tilts = []
+    for mean in (mean0, mean1):
+        deviations = [value - mean for value in support]
+        multiplier = _multiplier(deviations, seen)
+        tilts.append([1 + multiplier * deviation for deviation in deviations])
+    ratios = (count * log(tilt0 / tilt1) for count, tilt0, tilt1 in zip(seen, *tilts, strict=True))
+    return float(sum(ratios))
 
 
-def _multiplier(deviations: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """The x with sum p_i d_i / (1 + x d_i) = 0: p_i / (1 + x d_i) is then the likeliest distribution of that mean.
+def _multiplier(deviations: Sequence[float], weights: Sequence[float]) -> float:
+    """The x with sum w_i d_i / (1 + x d_i) = 0: w_i / (1 + x d_i) is then the likeliest distribution of that mean.
 
-    The sum falls in x from plus to minus infinity between its outer poles, so halving the interval finds the one root.
+    The sum falls in x from plus to minus infinity between its outer poles, so it has one root there: Newton's method,
+    and halving where that would leave the interval. Plain numbers are many times quicker here than arrays of five.
     """
-    low, high = -1 / float(deviations[-1]), -1 / float(deviations[0])
-    weighted = shares * deviations
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if np.sum(weighted / (1 + middle * deviations)) > 0:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    low, high, middle = -1 / deviations[-1], -1 / deviations[0], 0.0
+    for _ in range(MOST_STEPS):
+        value = slope = 0.0
+        for deviation, weight in zip(deviations, weights, strict=True):
+            tilted = deviation / (1 + middle * deviation)
+            value += weight * tilted
+            slope += weight * tilted * tilted
+        low, high = (middle, high) if value > 0 else (low, middle)
+        following = middle + value / slope
+        if not low < following < high:
+            following = (low + high) / 2
+        if abs(following - middle) <= PRECISION * max(1.0, abs(middle)):
+            return following
+        middle = following
+    return middle
 
 
 @dataclass
