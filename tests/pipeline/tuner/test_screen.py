@@ -36,7 +36,7 @@ def play(job: MatchJob, salt: Callable[[MatchJob, int], str], first_wins: float 
             blank = ("",) * seats
             fields = {"seed": seed, "rotation": rotation, "scores": scores, "turns": 9, "lengths": (3,) * seats}
             fields |= {"causes": blank, "failures": blank, "move_ms": (1.0,) * seats, "transcript": salt(job, seed)}
-            fields |= {"died_on": (0,) * seats} if "died_on" in GameResult.__dataclass_fields__ else {}
+            fields |= {"died_on": (0,) * seats}
             games.append(GameResult(**fields))  # type: ignore[arg-type]
     return MatchResult(job.id, tuple(games))
 
