@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 from pydantic import ValidationError
 
+from pipeline.machine_figures import measured
 from schemas.files import write_atomic
 from schemas.model import PipelineState
 
@@ -68,10 +69,11 @@ def read_state(folder: Path) -> PipelineState:
         return PipelineState()
 
 
-def machine_use(folder: Path) -> dict[str, float]:
-    """CPU, memory and disk use in percent, as fields of `PipelineState`."""
+def machine_use(folder: Path) -> dict[str, float | None]:
+    """CPU, memory and disk use in percent, as fields of `PipelineState`; None for what the machine does not tell: no
+    training ends for want of a figure beside it."""
     return {
-        "cpu_usage_percent": psutil.cpu_percent(),
-        "memory_usage_percent": psutil.virtual_memory().percent,
-        "disk_usage_percent": psutil.disk_usage(str(folder)).percent,
+        "cpu_usage_percent": measured(psutil.cpu_percent),
+        "memory_usage_percent": measured(lambda: psutil.virtual_memory().percent),
+        "disk_usage_percent": measured(lambda: psutil.disk_usage(str(folder)).percent),
     }

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import psutil
 
+from pipeline.machine_figures import measured
 from pipeline.tuner.jobs import GameResult, MatchJob
 from pipeline.tuner.weights import hash_of
 from schemas.model import PipelineState, PipelineStatus
@@ -33,7 +34,7 @@ class Progress:
     ) -> None:
         self._report, self._now, self._share_done = report, now, share_done
         self._started = time.monotonic()
-        psutil.cpu_percent(interval=None)  # the first call only sets the mark that the next one counts from
+        measured(psutil.cpu_percent)  # the first call only sets the mark that the next one counts from
         self._last_report = 0.0
         self._state: TuningState | None = None
         self.games = 0
@@ -98,7 +99,7 @@ class Progress:
             error_count=self.errors,
             consecutive_failures=own.failures if own else 0,
             cpu_usage_percent=self._cpu_percent(),
-            memory_usage_percent=psutil.virtual_memory().percent,
+            memory_usage_percent=measured(lambda: psutil.virtual_memory().percent),
             updated_at=self._now(),
         )
 
@@ -106,7 +107,7 @@ class Progress:
         """Since the state before; None at first, when there is nothing to compare with."""
         if time.monotonic() - self._started < REPORT_EVERY_S:
             return None
-        return psutil.cpu_percent(interval=None)
+        return measured(psutil.cpu_percent)
 
 
 def details(state: TuningState | None) -> str:

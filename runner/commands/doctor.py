@@ -24,6 +24,7 @@ from runner.store.engine import Store
 from runner.store.migrate import stored_revision
 from runner.triggers.trigger_files import left_alone
 from runner.worker.jobs import check_job, installed_workers
+from runner.worker.tree import sees_own_processes
 from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError
 from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
@@ -100,6 +101,12 @@ def _python(_settings: Settings) -> str:
 
 
 def _machine(probe: Probe) -> str:
+    if not sees_own_processes():
+        raise MachineError(
+            "/proc belongs to another PID name space: what a run leaves behind cannot be found, nor ended",
+            where="/proc",
+            remedy="Mount it anew in this one (`unshare --mount-proc`, or your container's setting for it).",
+        )
     seen = probe.snapshot(datetime.now(UTC))
     if seen.unmeasured:
         missing = "; ".join(f"{item.figure}: {item.reason}" for item in seen.unmeasured)

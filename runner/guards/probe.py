@@ -18,7 +18,8 @@ from runner.guards.gpu_process import GpuProcess
 from runner.guards.look import PATIENCE_S, Look
 from runner.guards.torch_import import NOT_ASKED, TorchImport
 from schemas.automation import AUTO_WORKER
-from schemas.machine import GuardSettings, ResourceSnapshot, Unmeasured
+from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceSnapshot, Unmeasured
+from schemas.outside_text import error_line
 from schemas.training import Device
 
 _GIB = 1024.0**3
@@ -110,7 +111,7 @@ class Probe:
             free_memory_gb=memory.free_bytes / _GIB if memory else None,
             free_disk_gb=disk.free_bytes / _GIB if disk else None,
             fullest_folder=str(disk.folder) if disk else "",
-            gpu=self.gpu.look(own_pids),
+            gpu=self._gpu_now(own_pids),
             battery_percent=battery,
             on_mains=on_mains,
             hottest_celsius=hottest,
@@ -144,6 +145,13 @@ class Probe:
             free_bytes=_tighter(host.available, limits.free_memory_bytes),
             cores=allowed if limits.cpu_cores is None else min(allowed, limits.cpu_cores),
         )
+
+    def _gpu_now(self, own_pids: Collection[int]) -> GpuState:
+        try:
+            return self.gpu.look(own_pids)
+        except Exception as error:  # noqa: BLE001 - whoever looks, no GPU is worth the scheduler
+            detail = f"a look at the GPUs fails ({error_line(error)})"
+            return GpuState(finding=GpuFinding.DRIVER_BROKEN, detail=detail)
 
     def _battery_now(self) -> tuple[tuple[float | None, bool | None], Unmeasured | None]:
         if self._settings.min_battery_percent == 0:

@@ -45,6 +45,15 @@ class Root:
     """Value of `MARK_VARIABLE` in the environment of the worker and what it starts: its run folder's path."""
 
 
+def sees_own_processes() -> bool:
+    """Whether /proc counts processes as we do; in a PID name space without a /proc of its own it does not, and what a
+    run leaves behind cannot be found."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115 - a number, not a place
+    except OSError:
+        return False
+
+
 def process_table() -> dict[int, Entry]:
     """Every process of this machine (of this PID name space) by its number."""
     table = {}

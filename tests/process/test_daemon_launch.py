@@ -1,8 +1,10 @@
 """What may start beside what, and why the rest waits."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from daemon_world import World, schedule, settings_for
 
@@ -135,3 +137,30 @@ def test_one_that_can_run_is_found_behind_many_that_cannot(world):
     world.clock.advance(HOUR)
     world.turn_until(lambda: last(world, "modest")[0] is OccurrenceState.SUCCEEDED, "the one at the end of the queue")
     assert "GiB of memory are free" in last(world, "greedy44")[1]
+
+
+def no_such_thing(*_arguments):
+    raise OSError(5, "Input/output error")
+
+
+def test_a_machine_that_cannot_be_measured_holds_up_who_asks_for_a_while_and_nobody_else(tmp_path, monkeypatch):
+    """Every look but that at the memory fails. One run asks for disk: it waits, with the reason, until the time for
+    that is over; the other asks for nothing."""
+    for module, name in ((psutil, "sensors_battery"), (psutil, "sensors_temperatures"), (os, "statvfs"),
+                         (os, "getloadavg")):  # fmt: skip
+        monkeypatch.setattr(module, name, no_such_thing)
+    asks = ResourceRequirements(min_free_memory_gb=0, min_free_disk_gb=1, max_cpu_usage_percent=100)
+    settings = wide(tmp_path / "home", 2)
+    with World(tmp_path / "home", START, settings=settings) as world:
+        world.save(schedule("asks", "0 * * * *", resource_requirements=asks), schedule("asks_nothing", "0 * * * *"))
+        world.start()
+        world.clock.advance(HOUR)
+        world.turn_until(lambda: last(world, "asks_nothing")[0] is OccurrenceState.SUCCEEDED, "who asks for nothing")
+        state, reason = last(world, "asks")
+        assert state is OccurrenceState.QUEUED
+        assert "The free disk cannot be measured: OSError: [Errno 5] Input/output error" in reason
+        assert "The run waits for it at most 120 s." in reason
+        world.service.runtime.settings = settings.model_copy(
+            update={"guards": settings.guards.model_copy(update={"measure_timeout_s": 0.0})}
+        )
+        world.turn_until(lambda: last(world, "asks")[0] is OccurrenceState.SUCCEEDED, "who has waited long enough")

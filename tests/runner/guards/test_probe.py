@@ -298,3 +298,14 @@ def test_all_that_is_written_to_is_looked_at(tmp_path):
     names = ("games_dir", "triggers_dir", "runs_dir", "logs_dir", "tuner_dir", "training_games_dir", "models_dir",
              "pipeline_dir", "home")  # fmt: skip
     assert set(settings.written_dirs) == {*(getattr(settings, name) for name in names), Path("/elsewhere/snake")}
+
+
+def test_whoever_looks_at_the_gpus_a_look_that_raises_costs_the_gpu_only(tmp_path):
+    class Raises(FakeGpu):
+        def look(self, own_pids=()):
+            raise RuntimeError("no such call\x1b[0m")
+
+    seen = Probe(GuardSettings(), [tmp_path], Raises(), CgroupLimits).snapshot(NOW)
+    assert seen.gpu.finding is GpuFinding.DRIVER_BROKEN
+    assert "no such call\\x1b[0m" in seen.gpu.detail
+    assert seen.free_disk_gb is not None

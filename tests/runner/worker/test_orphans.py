@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from runner.worker.tree import sees_own_processes
+
 SCRIPT = """
 import ctypes, os, sys, time
 from runner.worker.orphans import Orphans
@@ -59,3 +61,7 @@ def test_orphans_are_reaped_and_the_end_of_a_worker_is_left_to_who_asks():
         stdin=subprocess.DEVNULL,
     )
     assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+def test_this_process_is_counted_by_proc_as_it_counts_itself():
+    assert sees_own_processes()
