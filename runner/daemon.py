@@ -7,13 +7,12 @@ again. Signals and other threads only set flags and wake the loop.
 import logging
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 
-from runner.background import Background
 from runner.flow.check_triggers import CheckTriggers
 from runner.flow.error_reporter import ErrorReporter
 from runner.flow.expire import ExpireWaiting
@@ -24,7 +23,9 @@ from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
+from runner.liveness import LoopProgress
 from runner.notify import compose
+from runner.periodic import PeriodicWork
 from runner.store import heartbeat
 from runner.store.heartbeat import DaemonRecord
 from runner.wake import Wake
@@ -74,8 +75,8 @@ class Daemon:
 
     runtime: Runtime
     steps: Steps
-    backgrounds: Sequence[Background] = ()
-    """Threads beside the loop, which it supervises."""
+    periodic: PeriodicWork | None = None
+    """Work beside the loop, which it supervises."""
     wake: Wake = field(default_factory=Wake)
     on_turn: Callable[[RunnerStatus], None] = lambda _status: None
     """Called after each turn: the progress line."""
@@ -92,6 +93,7 @@ class Daemon:
     def __post_init__(self) -> None:
         """No trouble yet."""
         self._errors = ErrorReporter(self.runtime)
+        self.progress = LoopProgress(self.runtime.clock.monotonic_s)
 
     def start(self, now: datetime) -> DaemonRecord | None:
         """Take the state over: say who serves it now, and account for what an earlier daemon left. Returns the
@@ -128,6 +130,7 @@ class Daemon:
         self._look_at_file(now)
         self.runtime.idle.begin_turn(now, whole=self._errors.any or self._stopping)
         for name, step in self.steps.in_order():
+            self.progress.enter(name)
             try:
                 step(now)
             except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
@@ -137,11 +140,13 @@ class Daemon:
             else:
                 self._errors.over(name)
             self.on_step()
+        self.progress.enter("heartbeat")
         self._supervise(now)
         self._errors.tell()
         self._beat(now)
         with suppress(StateError):  # told of by the steps themselves
             self.runtime.idle.end_turn(now)
+        self.progress.rest()
 
     def _look_at_file(self, now: datetime) -> None:
         """The database went from under us: whatever is written now goes to a file that nobody finds any more. The runs
@@ -241,10 +246,8 @@ class Daemon:
         return RunnerStatus.PAUSED if self._paused else RunnerStatus.MONITORING
 
     def _supervise(self, now: datetime) -> None:
-        for background in self.backgrounds:
-            trouble = background.supervise()
-            if trouble:
-                self._errors.note_thread(background.name, trouble, now)
+        for name, trouble in self.periodic.supervise() if self.periodic is not None else ():
+            self._errors.note_thread(name, trouble, now)
 
     def _end(self, now: datetime) -> None:
         if self.lost is not None:

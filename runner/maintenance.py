@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.flow.runtime import Runtime
-from runner.store import heartbeat, retention
+from runner.store import backup, heartbeat, retention
 
 LOOP = "maintenance"
 BATCH = 500
+BACKUP_LOOK_S = 900.0
+"""How often it is looked whether a copy is due."""
 FIRST_TURN_AFTER_S = 120.0
 """Not while a start is busy with what is due."""
 _log = logging.getLogger("ouroboros.maintenance")
@@ -88,6 +90,28 @@ class Maintenance:
                 continue
             with self._runtime.store.write() as session:
                 retention.mark_run_folders_removed(session, gone, now)
+
+
+class NightlyBackup:
+    """One `turn` makes the copy that is due."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._first = True
+
+    def turn(self) -> float:
+        """Copy if a copy is due, unless this is the first turn; seconds until the next look.
+
+        Raises:
+            StateError: there is no room, or the copy is not sound.
+        """
+        if self._first:
+            self._first = False
+            return FIRST_TURN_AFTER_S
+        made = backup.periodic(self._runtime.store, self._runtime.settings.storage, self._runtime.clock.now())
+        if made is not None:
+            _log.info("Backup: %s", made)
+        return BACKUP_LOOK_S
 
 
 def _remove(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from runner import single_instance
+from runner import liveness, single_instance
 from runner.store import clock_changes, heartbeat, history, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord
@@ -44,12 +44,16 @@ class Overview:
     loops: list[LoopRecord]
     mail: MailTrouble
     """Messages that could not be delivered."""
+    silence: str
+    """That the daemon lives and gives no sign, for how long, and where it stands; empty: it does."""
     clock: list[str]
     """What happened to the wall clock in the last day, in words."""
 
     @property
     def status(self) -> RunnerStatus:
-        """What the daemon is doing; IDLE when none lives."""
+        """What the daemon is doing; IDLE when none lives, ERROR where it gives no sign."""
+        if self.silence:
+            return RunnerStatus.ERROR
         return self.daemon.status if self.daemon is not None and self.alive else RunnerStatus.IDLE
 
     @property
@@ -70,8 +74,9 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
     """
     alive = single_instance.is_served(home, store.path)
     with store.read() as session:
+        daemon = heartbeat.get(session)
         return Overview(
-            daemon=heartbeat.get(session),
+            daemon=daemon,
             alive=alive,
             schedules=schedules.list_active(session) if now is None else _worth_showing(session, now),
             schedule_count=schedules.count_active(session),
@@ -83,6 +88,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             statistics=history.statistics(session),
             loops=heartbeat.loops(session),
             mail=outbox.trouble(session),
+            silence=liveness.silence(daemon, now or datetime.now(UTC)) if daemon is not None and alive else "",
             clock=clock_changes.lately(session, now or datetime.now(UTC)),
         )
 
@@ -100,6 +106,7 @@ def as_dictionary(seen: Overview) -> dict[str, Any]:
     return {
         "status": status.value,
         "running": seen.alive,
+        "silence": seen.silence,
         "paused": seen.paused,
         "schedules": [_schedule(record) for record in seen.schedules],
         "triggers": [_trigger(record) for record in seen.triggers],

@@ -1,4 +1,4 @@
-"""A daemon and all that stands around it: lock, log, database, background threads. Opened once, closed once."""
+"""A daemon and all that stands around it: lock, log, database, periodic work. Opened once, closed once."""
 
 import logging
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 from runner import bookkeeping
-from runner.background import Background
 from runner.clock import Clock, SystemClock
 from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
@@ -24,15 +23,17 @@ from runner.game_counter import LOOP, GameCounter
 from runner.guards.gpu import GpuProbe
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
+from runner.liveness import LoopWatch
 from runner.logs import start_logging, stop_logging
 from runner.maintenance import LOOP as HOUSEKEEPING
-from runner.maintenance import Maintenance
+from runner.maintenance import Maintenance, NightlyBackup
 from runner.notify.channels import configured
 from runner.notify.custom_channel import CustomChannel, NotificationSystem
 from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
+from runner.periodic import PeriodicWork
 from runner.state_folder import held, make_folders
 from runner.store import heartbeat, triggers
 from runner.store.engine import Store
@@ -48,6 +49,7 @@ from schemas.settings import Settings
 
 OUTBOX_POLL_S = 5.0
 THREAD_END_S = 10.0
+MAIL = "mail"
 _log = logging.getLogger("ouroboros.service")
 
 
@@ -119,15 +121,13 @@ class Service:
     def run(self) -> None:
         """Serve until `daemon.request_stop`: account for what was left, start the threads, turn the loop."""
         self.daemon.start(self._clock.now())
-        for background in self._backgrounds:
-            background.start()
+        self.periodic.start()
         try:
             self.daemon.run()
-            if self._dispatching.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
+            if MAIL not in self.periodic.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
         finally:
-            for background in self._backgrounds:
-                background.stop(THREAD_END_S)
+            self.periodic.stop(THREAD_END_S)
         if self.daemon.lost is not None:
             raise self._rescued(self.daemon.lost)
 
@@ -211,8 +211,10 @@ class Service:
         )
         self._stack.callback(steps.triggers.close)
         self.dispatcher = Dispatcher(self.store, self._outbound, self.runtime.reach)
-        self._backgrounds = self._threads()
-        self.daemon = Daemon(self.runtime, steps, self._backgrounds, wake)
+        self.periodic = PeriodicWork(self._clock, self.store)
+        self.daemon = Daemon(self.runtime, steps, self.periodic, wake)
+        self.loop_watch = LoopWatch(self.runtime, self.daemon.progress, lambda: self.daemon.stopping)
+        self._add_periodic_work()
         watcher = TriggerFileWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
         watcher.start()
         self._stack.callback(watcher.close)
@@ -232,19 +234,18 @@ class Service:
 
     def _after_clock_change(self) -> None:
         self.daemon.beat_soon()
+        self.periodic.follow_clock()
 
     def _request_stop(self) -> None:
         self.daemon.request_stop()
 
-    def _threads(self) -> list[Background]:
-        maintenance = Maintenance(self.runtime)
-        self._dispatching = Background("mail", self.deliver, 600, self._clock, self.store)
-        return [
-            self._dispatching,
-            Background(HOUSEKEEPING, maintenance.turn, 3600, self._clock, self.store),
-            Background(LOOP, GameCounter(self.runtime).turn, 600, self._clock, self.store),
-            Background("dead-man", self._ping, 120, self._clock, self.store),
-        ]
+    def _add_periodic_work(self) -> None:
+        self.periodic.add(MAIL, self.deliver, 600)
+        self.periodic.add("liveness", self.loop_watch.turn, 600)
+        self.periodic.add(HOUSEKEEPING, Maintenance(self.runtime).turn, 3600)
+        self.periodic.add(LOOP, GameCounter(self.runtime).turn, 600)
+        self.periodic.add("backup", NightlyBackup(self.runtime).turn, 3600)
+        self.periodic.add("dead-man", self._ping, 120)
 
     def deliver(self) -> float:
         """Deliver what is due; seconds until the next look. A database that takes nothing now is asked again then."""

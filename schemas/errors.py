@@ -92,6 +92,10 @@ class MachineError(OuroborosError):
     exit_code = 2
 
 
+class SilentDaemonError(OuroborosError):
+    """The daemon holds its lock and gives no sign of life."""
+
+
 class EvaluationError(OuroborosError):
     """Games were played but must not be scored, for instance because more than 1 % ended by time-outs."""
 

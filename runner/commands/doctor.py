@@ -17,6 +17,7 @@ from runner.guards.gpu_process import GpuProcess
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.guards.torch_import import LIMIT_S
+from runner.liveness import silence
 from runner.notify.delivery import DeliveryError
 from runner.notify.smtp import SmtpChannel
 from runner.store import administration, heartbeat, outbox
@@ -26,7 +27,7 @@ from runner.triggers.trigger_files import left_alone
 from runner.worker.jobs import check_job, installed_workers
 from runner.worker.tree import sees_own_processes
 from schemas.database import HEAD, way_back
-from schemas.errors import MachineError, OuroborosError
+from schemas.errors import MachineError, OuroborosError, SilentDaemonError
 from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
 from schemas.settings import Settings, get_config
 
@@ -57,14 +58,17 @@ def doctor() -> None:
         ("daemon", CHECK_LIMIT_S, _daemon),
         ("mail", CHECK_LIMIT_S, _mail),
     ]
-    failed = []
+    failed, silent = [], False
     for name, limit_s, check in checks:
         try:
             click.echo(f"{click.style('ok  ', fg='green')} {name:9} {_in_time(check, settings, limit_s)}")
         except OuroborosError as error:
             failed.append(name)
+            silent = isinstance(error, SilentDaemonError)
             click.echo(f"{click.style('FAIL', fg='red')} {name:9} {error}")
     gpu.close()
+    if failed == ["daemon"] and silent:
+        raise SilentDaemonError("the daemon lives and does nothing", remedy="The line above says what to do.")
     if failed:
         raise MachineError(f"not well: {', '.join(failed)}", remedy="Each line above says what to do.")
 
@@ -206,10 +210,13 @@ def _daemon(settings: Settings) -> str:
         store.close()
     if row is None:
         return "starting"
-    age_s = (datetime.now(UTC) - row.heartbeat_at).total_seconds()
-    if age_s > 120:
-        raise MachineError(
-            f"process {row.pid} holds the lock but has given no sign for {age_s:.0f} s", remedy="Look at its log."
+    now = datetime.now(UTC)
+    age_s = (now - row.heartbeat_at).total_seconds()
+    if silent := silence(row, now):
+        raise SilentDaemonError(
+            f"process {row.pid} holds the lock and gives {silent}",
+            where=store.where,
+            remedy="Its log shows the line where it stands. Stop it, or else kill it: the next one adopts its runs.",
         )
     restarts = sum(loop.restarts for loop in loops)
     return f"process {row.pid} is {row.status.value}, last sign {age_s:.0f} s ago, {restarts} loop restarts"

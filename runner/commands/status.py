@@ -63,6 +63,8 @@ def _print(seen: Overview, now: datetime) -> None:
 def _headline(seen: Overview, now: datetime) -> str:
     if seen.daemon is None or not seen.alive:
         return "[red]No daemon is running.[/] `ouroboros up` starts one."
+    if seen.silence:
+        return f"[red]The daemon (process {seen.daemon.pid}) lives, but gave {escape(seen.silence)}.[/] See its log."
     paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{escape(line(seen.daemon.paused_note))}.[/]"
     return (
         f"[green]The daemon is {seen.status.value}[/] (process {seen.daemon.pid}, up since"

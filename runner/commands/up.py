@@ -51,6 +51,8 @@ def up(first_run: bool) -> None:
 
         service.daemon.on_turn = on_turn
         service.daemon.on_step = notifier.feed
+        service.loop_watch.say = notifier.show
+        service.loop_watch.leave = lambda: os._exit(1)  # the step that stands would wait for ever
         _take_signals(service, notifier)
         notifier.ready()
         with progress:

@@ -103,7 +103,7 @@ class FollowClock:
                 done.append(f"{waiting} waiting runs keep the time that they had left")
         if seen.step_s < 0:
             clock_changes.bring_back(session, now, by)
-            note = f"recorded while the clock was {duration(-by)} ahead"
+            note = f"recorded while the clock was {duration(timedelta(seconds=round(-seen.step_s)))} ahead"
             withdrawn = clock_changes.withdraw(session, now, note)
             resumed = self._resume(session, since, now)
             done.append(f"{resumed} schedules go on from now")
@@ -145,8 +145,8 @@ class FollowClock:
 def _words(seen: ClockChange) -> str:
     parts = []
     if seen.slept_s:
-        parts.append(f"the machine slept for {duration(timedelta(seconds=seen.slept_s))}")
+        parts.append(f"the machine slept for {duration(timedelta(seconds=round(seen.slept_s)))}")
     if seen.step_s:
         way = "ahead" if seen.step_s > 0 else "back"
-        parts.append(f"the clock was set {way} by {duration(timedelta(seconds=abs(seen.step_s)))}")
+        parts.append(f"the clock was set {way} by {duration(timedelta(seconds=round(abs(seen.step_s))))}")
     return " and ".join(parts)

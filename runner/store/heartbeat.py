@@ -27,6 +27,9 @@ class DaemonRecord:
     stopped_cleanly: bool
     """False while it runs, and after it was killed."""
     version: str
+    step: str
+    """In which step it stands; empty: it turns, or has not stood for long."""
+    step_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
     row.pid, row.host, row.boot_id, row.version = pid, host, boot_id, version
     row.started_at, row.heartbeat_at = now, now
     row.status, row.stopped_cleanly = RunnerStatus.IDLE, False
+    row.step, row.step_since = "taking over", now
     for loop in session.scalars(select(LoopRow)):
         session.delete(loop)
     session.flush()
@@ -62,6 +66,14 @@ def beat(session: Session, status: RunnerStatus, now: datetime) -> None:
     """The daemon lives, and what it is doing."""
     row = session.get_one(DaemonRow, _ONLY)
     row.status, row.heartbeat_at = status, now
+    row.step, row.step_since = "", None
+    session.flush()
+
+
+def stands(session: Session, step: str, since: datetime) -> None:
+    """The daemon lives, and a step of its loop does not end. Its heartbeat stays as old as it is."""
+    row = session.get_one(DaemonRow, _ONLY)
+    row.step, row.step_since = step, since
     session.flush()
 
 
@@ -135,4 +147,6 @@ def _to_record(row: DaemonRow) -> DaemonRecord:
         paused_note=row.paused_note,
         stopped_cleanly=row.stopped_cleanly,
         version=row.version,
+        step=row.step,
+        step_since=row.step_since,
     )

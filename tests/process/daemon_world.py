@@ -38,12 +38,14 @@ class SimulatedClock:
         self.set_by = timedelta()
         """By so much the clock was set, instead of time passing."""
         self.slept = 0.0
+        self.waited_s = 0.0
+        """Durations that a test need not sit through."""
 
     def now(self) -> datetime:
         return self.instant
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        return time.monotonic() + self.waited_s
 
     def elapsed_s(self) -> float:
         return (self.instant - self.set_by).timestamp()

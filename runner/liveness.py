@@ -1,0 +1,128 @@
+"""Whether the loop turns: how long there was no sign of life, and in which step it stands."""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runner.flow.runtime import Runtime
+from runner.notify import compose
+from runner.store import heartbeat
+from runner.store.heartbeat import DaemonRecord
+from schemas.clock_words import duration
+from schemas.errors import StateError
+from schemas.message import Message
+
+LOOK_S = 5.0
+STANDS_AFTER_S = 15.0
+"""A step that takes longer is named in the daemon's row; the loop's heartbeat is due as often."""
+SILENT_AFTER_S = 60.0
+"""Longer than a locked database may hold up a step for nothing: from here on it is told."""
+LEAVE_AFTER_S = 120.0
+"""A daemon that was asked to stop and stands for so long ends without its loop; the next start settles its runs."""
+_log = logging.getLogger("ouroboros.liveness")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A step that has not ended."""
+
+    step: str
+    for_s: float
+
+
+class LoopProgress:
+    """Written by the loop's thread, read by others: one assignment each."""
+
+    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+        self._monotonic_s = monotonic_s
+        self._in: tuple[str, float] | None = None
+        self.thread_id: int | None = None
+
+    def enter(self, step: str) -> None:
+        """The loop's thread begins a step."""
+        self.thread_id = threading.get_ident()
+        self._in = (step, self._monotonic_s())
+
+    def rest(self) -> None:
+        """The turn has ended."""
+        self._in = None
+
+    def standing(self) -> Standing | None:
+        """The step under way; None between two turns."""
+        inside = self._in
+        return None if inside is None else Standing(inside[0], self._monotonic_s() - inside[1])
+
+
+class LoopWatch:
+    """One `turn` looks at the loop from outside."""
+
+    def __init__(self, runtime: Runtime, progress: LoopProgress, is_stopping: Callable[[], bool]) -> None:
+        self._runtime = runtime
+        self._progress = progress
+        self._is_stopping = is_stopping
+        self.say: Callable[[str], None] = lambda _line: None
+        """Told in words while the loop stands: the service manager's status line."""
+        self.leave: Callable[[], None] = lambda: None
+        """Ends the process."""
+        self._named: str | None = None
+        self._told: str | None = None
+
+    def turn(self) -> float:
+        """Look once; seconds until the next look."""
+        standing = self._progress.standing()
+        if standing is None or standing.for_s < STANDS_AFTER_S:
+            self._named = self._told = None
+            return LOOK_S
+        now = self._runtime.clock.now()
+        since = now - timedelta(seconds=standing.for_s)
+        self.say(f"no sign of life for {duration(now - since)}: it stands in the step {standing.step}")
+        self._write_down(standing, since, now)
+        if self._is_stopping() and standing.for_s > LEAVE_AFTER_S:
+            _log.critical("Asked to stop, and the step %s does not end: leaving at once", standing.step)
+            self.leave()
+        return LOOK_S
+
+    def _write_down(self, standing: Standing, since: datetime, now: datetime) -> None:
+        silent = standing.for_s >= SILENT_AFTER_S
+        if self._named == standing.step and (self._told == standing.step or not silent):
+            return
+        if silent and self._told != standing.step:
+            _log.error("The step %s has not ended for %.0f s:\n%s", standing.step, standing.for_s, self._stack())
+        try:
+            with self._runtime.store.write() as session:
+                heartbeat.stands(session, standing.step, since)
+                if silent:
+                    self._runtime.outbound.put(session, self._alert(standing, since, now), now)
+        except StateError as error:
+            _log.warning("That the step %s stands cannot be written down yet: %s", standing.step, error)
+            return
+        self._named = standing.step
+        if silent:
+            self._told = standing.step
+
+    def _alert(self, standing: Standing, since: datetime, now: datetime) -> Message:
+        return compose.alert(
+            subject="the daemon lives and does nothing",
+            detail=f"It has stood in the step {standing.step} for {duration(now - since)}. Nothing fires meanwhile.",
+            advice="Its log shows the line where it stands; under systemd the watchdog restarts it.",
+            key=f"stands-{standing.step}-{since:%Y%m%dT%H%M}",
+            settings=self._runtime.settings.notifications,
+            now=now,
+        )
+
+    def _stack(self) -> str:
+        frame = sys._current_frames().get(self._progress.thread_id or 0)
+        return "".join(traceback.format_stack(frame)) if frame is not None else "(its thread is gone)"
+
+
+def silence(daemon: DaemonRecord, now: datetime) -> str:
+    """That a daemon which lives gives no sign, in words; "" where it does."""
+    silent = now - daemon.heartbeat_at
+    if silent.total_seconds() < SILENT_AFTER_S:
+        return ""
+    stands = f"; it stands in the step {daemon.step}" if daemon.step else ""
+    return f"no sign of life for {duration(silent)}{stands}"
