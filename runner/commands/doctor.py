@@ -142,7 +142,7 @@ def _worker(probe: Probe) -> str:
     check_job(choice.worker)
     words = f"{choice.worker}. {choice.reason}"
     if choice.torch.finding is TorchFinding.BROKEN:
-        raise MachineError(words)
+        raise MachineError(words.rstrip("."))
     return words
 
 
