@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.errors import MachineError
+from schemas.outside_text import TRACE_LIMIT, passage
 
 Tell = Callable[[str], None]
 
@@ -25,6 +26,7 @@ def opened(folder: Path, now: Callable[[], datetime], echo: Tell) -> Iterator[Te
     with handle:
 
         def tell(message: str) -> None:
+            message = passage(message, TRACE_LIMIT)
             echo(message)
             try:
                 handle.write(f"{now():%Y-%m-%d %H:%M:%S} {message}\n")

@@ -53,7 +53,7 @@ class ProgressLine:
         shown = (execution.execution_id, state.current_phase, state.iteration)
         now_s = time.monotonic()
         if shown != self._printed_for or now_s - self._printed_at_s >= PLAIN_INTERVAL_S:
-            console.print(self.text, soft_wrap=True)
+            console.print(self.text, soft_wrap=True, markup=False)
             self._printed_for, self._printed_at_s = shown, now_s
 
     def settle(self, status: RunnerStatus, waiting: tuple[QueuedRun, Decision] | None = None) -> None:

@@ -40,8 +40,8 @@ def _print(seen: Overview, now: datetime) -> None:
         state = run.state
         speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
         console.print(
-            f"[cyan]run {run.execution_id}[/] of {run.schedule_name} ({run.worker}):"
-            f" {state.current_phase or 'starting'}, iteration {state.iteration},"
+            f"[cyan]run {run.execution_id}[/] of {run.schedule_name} ({escape(run.worker)}):"
+            f" {escape(state.current_phase or 'starting')}, iteration {state.iteration},"
             f" {state.total_games_processed:,} games{speed}, best win rate {win_rate(state)}"
         )
     for waiting in seen.queued:

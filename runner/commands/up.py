@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 import click
+from rich.markup import escape
 
 from runner.bookkeeping import coming_fires
 from runner.commands.progress import ProgressLine
@@ -21,6 +22,7 @@ from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
 from schemas.errors import SettingsError
+from schemas.outside_text import line
 from schemas.settings import get_config
 
 FIRES_SHOWN = 5
@@ -99,20 +101,20 @@ def _reload(service: Service, notifier: ServiceNotifier) -> None:
         later = service.reload(get_config())
         console.print(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
     except SettingsError as error:
-        console.print(f"[red]The old settings stay:[/] {error}")
+        console.print(f"[red]The old settings stay:[/] {escape(line(str(error)))}")
     notifier.ready()
 
 
 def _introduce(service: Service, now: datetime) -> None:
     """Where the state is, and what will happen next."""
     settings = service.settings
-    console.print(f"[bold]Ouroboros[/] serves [bold]{settings.home.absolute()}[/]")
-    console.print(f"  history   {service.store.where}{_upgrade_told(service)}")
-    console.print(f"  log       {service.log_path}")
+    console.print(f"[bold]Ouroboros[/] serves [bold]{escape(str(settings.home.absolute()))}[/]")
+    console.print(f"  history   {escape(service.store.where + _upgrade_told(service))}")
+    console.print(f"  log       {escape(str(service.log_path))}")
     machine = service.probe.snapshot(now)
     choice = service.probe.choose(machine, installed_workers())
-    console.print(f"  hardware  {machine.gpu.detail}")
-    console.print(f"  worker    {choice.worker}. {choice.reason}")
+    console.print(f"  hardware  {escape(line(machine.gpu.detail))}")
+    console.print(f"  worker    {escape(line(f'{choice.worker}. {choice.reason}'))}")
     _coming(service.runtime, now)
 
 

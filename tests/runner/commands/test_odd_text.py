@@ -1,5 +1,6 @@
 """What is typed, set, logged or found in a row: shown harmlessly, refused in words, and nothing is hidden by it."""
 
+import io
 import json
 import logging
 import os
@@ -15,11 +16,13 @@ from sqlalchemy import text
 from migrations.upgrade import upgrade
 from runner import cli, logs
 from runner.commands import tables
+from runner.commands.progress import ProgressLine
 from runner.store import history, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule
 from schemas.errors import SettingsError
+from schemas.model import PipelineState
 from schemas.service import LoggingSettings
 from schemas.settings import get_config, load
 
@@ -90,8 +93,6 @@ def test_rows_of_an_older_version_are_shown_harmlessly_and_short(
         with store.write() as session:
             session.execute(text(statement), {"text": long, "id": number} if ":id" in statement else {"text": long})
     with capsys.disabled(), monkeypatch.context() as patch:
-        import io
-
         shown = io.StringIO()
         patch.setattr(tables.console, "_file", shown)
         patch.setattr(sys, "stdout", shown)
@@ -166,3 +167,19 @@ def test_the_log_quotes_nothing_raw(tmp_path: Path, form: str) -> None:
         assert len(written) < 21_000
     else:
         assert json.loads(written)["message"].startswith("the file ")
+
+
+def test_what_looks_like_markup_in_a_state_is_shown_as_it_is(store: Store, capsys, tmp_path: Path, monkeypatch) -> None:
+    """`[/x]` closes no tag of ours: it ended `status`, and in the progress line the step that watches runs."""
+    number = a_run(store, tmp_path / "runs")
+    state = PipelineState(current_phase="[/x] [red]", operation_details="[/never opened] [link=x]")
+    with store.write() as session:
+        history.progress(session, number, state, datetime.now(UTC))
+    with store.read() as session:
+        (record,) = history.recent(session, 1)
+    shown = io.StringIO()
+    monkeypatch.setattr(tables.console, "_file", shown)
+    assert cli.run(["status"]) == 0
+    ProgressLine().tell(record, state)
+    assert shown.getvalue().count("[/x] [red]") == 2
+    assert shown.getvalue().count("[/never opened] [link=x]") == 2
