@@ -1,0 +1,30 @@
+package brain
+
+import (
+	"testing"
+	"time"
+
+	"ouroboros-arena/board"
+)
+
+// TestChooseUntil: with the time over, the look one turn ahead is still finished and no other begun; with time left the
+// budget decides, as without a clock.
+func TestChooseUntil(t *testing.T) {
+	geo := board.GeometryOf(11, 11, false)
+	var s board.State
+	s.Reset(geo)
+	for i := range 2 {
+		c := int16(geo.Cell(3+4*i, 5))
+		s.AddSnake(100, []int16{c, c + 11, c + 22})
+	}
+	s.AddFood(int16(geo.Cell(5, 5)))
+	w := shipped(t, 300)
+	var thinker Thinker
+	if got := thinker.ChooseUntil(&s, 0, w, time.Now().Add(-time.Second)); got.Depth != 1 {
+		t.Errorf("out of time: %+v", got)
+	}
+	want := thinker.Choose(&s, 0, &w)
+	if got := thinker.ChooseUntil(&s, 0, w, time.Now().Add(time.Hour)); got != want || want.Depth < 2 {
+		t.Errorf("%+v, without a clock %+v", got, want)
+	}
+}
