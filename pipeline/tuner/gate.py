@@ -66,7 +66,7 @@ class GateRules:
     """Chance that a whole run promotes anything that is no better."""
     beta: float = 0.10
     """Chance that a test misses a candidate that gains `better_gain`."""
-    max_seeds: int = 2000
+    max_seeds: int = 5000
     regression_alpha: float = 0.05
     """Chance that a candidate as good as the champion is turned down for the pool's sake."""
     measure_seeds: int = 500
@@ -81,8 +81,13 @@ class GateRules:
         return self.alpha / (ZETA * pow(number, SPENDING))
 
     def hypotheses(self, number: int) -> Hypotheses:
-        """The bounds and error rates of the run's test `number`."""
-        return Hypotheses(0.5 + self.null_gain, 0.5 + self.better_gain, self.alpha_of(number), self.beta)
+        """The bounds and error rates of the run's test `number`.
+
+        The upper bound is 1 / alpha_k, which a likelihood ratio of equals passes with probability alpha_k at most
+        (Ville's inequality), and not Wald's (1 - beta) / alpha_k, which holds but nearly.
+        """
+        alpha = (1 - self.beta) * self.alpha_of(number)
+        return Hypotheses(0.5 + self.null_gain, 0.5 + self.better_gain, alpha, self.beta)
 
     def promise(self) -> str:
         """The rule in two sentences, for the start of a run and for the report."""
