@@ -1,6 +1,7 @@
 """`ouroboros tune`: the trainer from the command line."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,38 @@ def update_snake(*, yes: bool) -> None:
     if yes or click.confirm("Write this?"):
         update.apply()
         click.echo(f"{update.folder} is up to date.")
+
+
+@tune.command("report")
+@click.argument("run", required=False)
+def report(run: str | None) -> None:
+    """Write RUN's report (default: the newest run's) and show it in short; also while it runs."""
+    from pipeline.tuner import reporting
+    from pipeline.tuner.applying import opened_run
+    from pipeline.tuner.report.terminal import text_report
+
+    folder, now = get_config().tuner_dir, datetime.now(UTC)
+    with opened_run(folder, run) as (book, name):
+        page = reporting.write(book, name, folder, now)
+        click.echo(text_report(reporting.report_of(book, name, now)) + f"\n{page}")
+
+
+@tune.command("apply")
+@click.argument("run", required=False)
+def apply(run: str | None) -> None:
+    """Put the best weights of RUN (default: the newest run) into the snake's file; what stood there is kept."""
+    from pipeline.tuner import applying
+
+    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.BEST))
+
+
+@tune.command("revert")
+@click.argument("run", required=False)
+def revert(run: str | None) -> None:
+    """Put the weights that RUN (default: the newest run) began from into the snake's file; what stood there is kept."""
+    from pipeline.tuner import applying
+
+    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.FIRST))
 
 
 def _say(message: str) -> None:

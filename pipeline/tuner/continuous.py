@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pipeline import console, folder_lock
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import config_tree, ledger
+from pipeline.tuner import config_tree, ledger, reporting
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.iteration_report import promise
@@ -151,6 +151,8 @@ class ContinuousTrainer:
             if tuner.max_iterations is not None and state.iteration >= tuner.max_iterations:
                 return self._nothing_left(state, tell)
             tuning, reason = self._run(stack, source, book, files, disk, state, tell)
+            page = reporting.write(book, state.campaign, folder, self._now())
+            tell(f"Report: {page}")
             return self._summary(reason, before, tuning.state)
 
     def _run(

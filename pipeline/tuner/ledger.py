@@ -254,6 +254,15 @@ class Ledger:
             ).fetchone()
         return (row[0], row[1], row[2], row[3]) if row else ("", 0.0, 0.0, 0)
 
+    def games_by_kind(self, run: str) -> dict[str, int]:
+        """How many games of each kind of job the ledger holds."""
+        with self._told():
+            rows = self._db.execute(
+                "SELECT jobs.kind, COUNT(*) FROM games JOIN jobs USING (run, job) WHERE run = ? GROUP BY 1 ORDER BY 1",
+                (run,),
+            )
+            return dict(rows.fetchall())
+
     def _of_run(self, run: str, column: str) -> str:
         with self._told():
             row = self._db.execute(f"SELECT {column} FROM runs WHERE run = ?", (run,)).fetchone()  # noqa: S608

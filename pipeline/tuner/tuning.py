@@ -264,7 +264,9 @@ class Tuning:
             return "skipped", {"gate": gate.number, "candidate": hash_of(gate.text)}
         self.state, verdict = gating.counted(self.setup, self.state, contests, results)
         if verdict is None:
-            return "counted", {"gate": gate.number, "seeds": len(self.state.gate.gains if self.state.gate else ())}
+            counted = self.state.gate or gate
+            ratio = gating.decide(self.setup, counted).ratio
+            return "counted", {"gate": gate.number, "seeds": len(counted.gains), "ratio": ratio}
         promoted = verdict.decision is CandidateDecision.ACCEPTED
         self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
         if promoted:

@@ -1,0 +1,224 @@
+"""A run's report out of its ledger: during the run, after it, or long after."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import log10
+from pathlib import Path
+
+from pipeline.tuner import weights
+from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
+from pipeline.tuner.ledger import Ledger, StoredStep
+from pipeline.tuner.report.content import CarryOver, ChampionElo, GateRecord, Report, WeightRow
+from pipeline.tuner.report.page import write_report
+from pipeline.tuner.screen import EffectKind
+from pipeline.tuner.setup import Setup, restored
+from schemas.campaign import CandidateDecision, IterationFacts, WeightValue
+from schemas.errors import MachineError
+from schemas.tuning_state import TuningPhase, TuningState
+
+REPORTS = "reports"
+_VERDICTS = {
+    CandidateDecision.ACCEPTED: GateVerdict.PROMOTED,
+    CandidateDecision.REJECTED: GateVerdict.NOT_BETTER,
+    CandidateDecision.NO_MOVE_CHANGED: GateVerdict.NO_MOVE_CHANGED,
+    CandidateDecision.UNDECIDED: GateVerdict.UNDECIDED,
+    CandidateDecision.REGRESSED: GateVerdict.REGRESSED,
+    CandidateDecision.FAILED: GateVerdict.NOT_BETTER,
+    CandidateDecision.CONFLICT: GateVerdict.PROMOTED,
+}
+_SURE = 0.995
+"""A score of everything is no infinite strength: Elo is shown up to this one."""
+
+
+def write(book: Ledger, run: str, folder: Path, now: datetime) -> Path:
+    """Write the run's page under `folder`/reports/RUN and return its path.
+
+    Raises:
+        StateError: no such run.
+        MachineError: the page cannot be written.
+    """
+    try:
+        return write_report(report_of(book, run, now), folder / REPORTS / run)
+    except OSError as error:
+        raise MachineError(
+            f"the report cannot be written: {error.strerror}",
+            where=str(folder / REPORTS / run),
+            remedy=f"Free some space or correct its rights, then: ouroboros tune report {run}",
+        ) from error
+
+
+def report_of(book: Ledger, run: str, now: datetime) -> Report:
+    """What the run came to so far.
+
+    Raises:
+        StateError: no such run.
+    """
+    state, setup = book.state(run), _setup(book, run)
+    backend, seconds, cpu_seconds, _ = book.spent(run)
+    records = _records(book, run)
+    return Report(
+        run=run,
+        snake=state.snake,
+        search=state.strategy,
+        objective=setup.settings.objective.value,
+        state=_words(state),
+        written_at=f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        rules=setup.gate_rules,
+        probe_conditions=_conditions(setup.probe_overrides),
+        gate_conditions=_conditions(setup.gate_overrides),
+        backend=backend or "not ended yet",
+        seed=state.seed,
+        gain=_gain(state, records),
+        games=book.games_by_kind(run),
+        cpu_hours=cpu_seconds / 3600,
+        wall_hours=seconds / 3600,
+        before=state.reference,
+        after=state.champion,
+        gates=_gates(book, run, setup.gate_rules, records),
+        elo=_elo(records),
+        weights=_rows(state, setup),
+        carry_over=_carried(setup, records),
+        seeds={"all games": "by run seed, stage, chapter and number of the test or measurement; each is in the ledger"},
+        notes=_notes(state, records),
+    )
+
+
+def _setup(book: Ledger, run: str) -> Setup:
+    *_, last = book.steps(run, "started")
+    return restored(last.body["setup"])
+
+
+def _records(book: Ledger, run: str) -> list[IterationFacts]:
+    return [IterationFacts.model_validate(step.body["record"]) for step in book.steps(run) if "record" in step.body]
+
+
+def _words(state: TuningState) -> str:
+    doing = {
+        TuningPhase.BASELINE: "measuring the start",
+        TuningPhase.SCREEN: "screening weights",
+        TuningPhase.SEARCH: "searching",
+        TuningPhase.GATE: "a candidate at the gate",
+        TuningPhase.MEASURE: "measuring a promotion",
+    }
+    return f"{state.iteration} candidates judged, {doing[state.phase]}"
+
+
+def _conditions(overrides: object) -> str:
+    if not isinstance(overrides, dict) or not overrides:
+        return "as the weights file stands"
+    return ", ".join(f"{path} = {value}" for path, value in overrides.items())
+
+
+def _accepted(records: Sequence[IterationFacts]) -> list[IterationFacts]:
+    return [facts for facts in records if facts.decision is CandidateDecision.ACCEPTED]
+
+
+def _gain(state: TuningState, records: Sequence[IterationFacts]) -> MeasuredGain | None:
+    """Of the champion over the weights before; against opponents, of the last champion over the one before it."""
+    accepted = _accepted(records)
+    if not accepted:
+        return None
+    last = accepted[-1]
+    if last.best_win_rate_against == "reference" and state.best is not None:
+        best = state.best
+        return MeasuredGain(best.win_rate - 0.5, best.low - 0.5, best.high - 0.5, best.games // 2)
+    return MeasuredGain(last.improvement, last.improvement_low, last.improvement_high, last.best_win_rate_games // 2)
+
+
+def _gates(book: Ledger, run: str, rules: GateRules, records: Sequence[IterationFacts]) -> tuple[GateRecord, ...]:
+    paths: dict[int, list[tuple[int, float]]] = {}
+    last: dict[int, StoredStep] = {}
+    for step in book.steps(run):
+        if step.kind in ("counted", "judged") and "ratio" in step.body:
+            paths.setdefault(step.body["gate"], []).append((step.body["seeds"], step.body["ratio"]))
+            last[step.body["gate"]] = step
+    games, found = 0, []
+    by_gate = {facts.gate: facts for facts in records}
+    for number, step in sorted(last.items()):
+        facts = by_gate.get(number)
+        games += facts.games if facts else 0
+        found.append(_gate(number, step, paths[number], rules, facts, games))
+    return tuple(found)
+
+
+def _gate(
+    number: int,
+    step: StoredStep,
+    path: list[tuple[int, float]],
+    rules: GateRules,
+    facts: IterationFacts | None,
+    games: int,
+) -> GateRecord:
+    bounds = rules.hypotheses(number)
+    verdict = _VERDICTS[CandidateDecision(step.body["decision"])] if step.kind == "judged" else None
+    decision = GateDecision(
+        verdict=verdict,
+        number=number,
+        seeds=step.body["seeds"],
+        gain=step.body.get("gain", 0.0),
+        ratio=step.body["ratio"],
+        lower=bounds.lower,
+        upper=bounds.upper,
+        path=tuple(path),
+    )
+    measured = None
+    if facts is not None and facts.decision is CandidateDecision.ACCEPTED:
+        measured = MeasuredGain(
+            facts.improvement, facts.improvement_low, facts.improvement_high, facts.best_win_rate_games // 2
+        )
+    return GateRecord(decision, verdict, games, measured=measured)
+
+
+def _elo(records: Sequence[IterationFacts]) -> tuple[ChampionElo, ...]:
+    """Against the weights before; with opponents there is no such scale, and no curve."""
+    games, points = 0, [ChampionElo(0, 0.0, 0.0, 0.0)]
+    for facts in records:
+        games += facts.games
+        if facts.decision is CandidateDecision.ACCEPTED and facts.best_win_rate_against == "reference":
+            rates = (facts.best_win_rate, facts.best_win_rate_low, facts.best_win_rate_high)
+            points.append(ChampionElo(games, *(_elo_of(rate) for rate in rates)))
+    return tuple(points)
+
+
+def _elo_of(rate: float) -> float:
+    share = min(_SURE, max(1 - _SURE, rate))
+    return 400 * log10(share / (1 - share))
+
+
+def _rows(state: TuningState, setup: Setup) -> tuple[WeightRow, ...]:
+    before = weights.parse(state.reference, state.snake).values
+    after = weights.parse(state.champion, state.snake).values
+    inert = set(state.inert)
+
+    def row(path: str, now: WeightValue) -> WeightRow:
+        effect = EffectKind.NO_EFFECT if path in inert else None
+        return WeightRow(path, before.get(path, now), now, effect, tuned=path in setup.rules and path not in inert)
+
+    return tuple(row(path, now) for path, now in after.items())
+
+
+def _carried(setup: Setup, records: Sequence[IterationFacts]) -> tuple[CarryOver, ...]:
+    accepted = _accepted(records)
+    if not accepted or accepted[-1].probe_improvement is None:
+        return ()
+    last = accepted[-1]
+    gain = MeasuredGain(last.improvement, last.improvement_low, last.improvement_high, last.best_win_rate_games // 2)
+    return (CarryOver(f"{_conditions(setup.gate_overrides)} (the last promotion)", gain),)
+
+
+def _notes(state: TuningState, records: Sequence[IterationFacts]) -> tuple[str, ...]:
+    notes = [f"Test {facts.gate}: {facts.reason}." for facts in records if facts.reason]
+    for facts in _accepted(records)[-1:]:
+        if facts.probe_improvement is not None:
+            notes.append(
+                f"Carry-over of the last promotion: {facts.probe_improvement:+.1%} at the conditions it was found at,"
+                f" {facts.improvement:+.1%} at those it is deployed at."
+            )
+    notes += [
+        f"The {side} failed to answer in {count} of {state.side_games[side]} games."
+        for side, count in state.side_failures.items()
+        if count
+    ]
+    if state.inert:
+        notes.append(f"{len(state.inert)} weights have no effect and are left out: {', '.join(state.inert)}.")
+    return tuple(notes)

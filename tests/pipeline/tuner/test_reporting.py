@@ -1,0 +1,100 @@
+"""A run's report out of its ledger, and its weights into the snake's file and back."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tuning_bench import Bench, Climber, Sinker
+
+from pipeline import folder_lock
+from pipeline.tuner.command import tune
+from pipeline.tuner.gate import GateVerdict
+from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.reporting import report_of
+from schemas.errors import OuroborosError
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The bench's state folder is the one that commands work in."""
+    monkeypatch.setenv("OUROBOROS_HOME", str(bench.home))
+    monkeypatch.delenv("OUROBOROS_CONFIG", raising=False)
+    return bench
+
+
+def said(*arguments: str) -> str:
+    result = CliRunner().invoke(tune, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_report_says_what_the_ledger_holds(home: Bench) -> None:
+    home.trainer(Climber, max_iterations=2, measure_games=100).train()
+    book = Ledger(home.state / "ledger.db", read_only=True)
+    run = book.runs()[0]
+    report, log = report_of(book, run, NOW), home.log()
+    book.close()
+    assert report.games_in_all == home.checkpoint()["total_games"]
+    assert [gate.verdict for gate in report.gates] == [GateVerdict.PROMOTED] * 2
+    for gate, line in zip(report.gates, log, strict=True):
+        assert gate.measured is not None
+        assert gate.measured.gain == line["improvement"]
+        assert gate.decision.ratio == line["log_likelihood_ratio"] >= gate.decision.upper
+        assert gate.decision.path[-1] == (gate.decision.seeds, gate.decision.ratio)
+        assert [seeds for seeds, _ in gate.decision.path] == sorted({seeds for seeds, _ in gate.decision.path})
+    assert report.gain is not None
+    assert report.gain.gain + 0.5 == log[-1]["best_win_rate"]
+    assert [point.games for point in report.elo] == [0, log[0]["games"], log[0]["games"] + log[1]["games"]]
+    (changed,) = [row for row in report.weights if row.changed]
+    assert (changed.path, changed.before, changed.after) == ("body.strength", 0.0, 1.0)
+    assert "-  strength: 0.0" in report.difference
+
+
+def test_every_run_leaves_its_page_and_says_where(home: Bench) -> None:
+    home.trainer(Sinker, max_iterations=2).train()
+    page = Path(re.search(r"Report: (\S+index\.html)", home.words)[1])  # type: ignore[index]
+    text = page.read_text(encoding="utf-8")
+    assert page.parent.parent == home.state / "reports"
+    assert "not better" in text
+    assert "Nothing has changed." in text
+
+
+def test_the_command_shows_the_newest_run_or_the_one_named(home: Bench) -> None:
+    home.trainer(Climber, max_iterations=1).train()
+    (run,) = [path.name for path in (home.state / "reports").iterdir()]
+    assert f"Run {run}" in said("report")
+    assert said("report", run).rstrip().endswith(f"reports/{run}/index.html")
+    with pytest.raises(OuroborosError, match=r"there is no run '\.\./\.\./x' in the ledger"):
+        said("report", "../../x")
+
+
+def test_revert_and_apply_change_the_snakes_file_and_keep_what_stood_there(home: Bench) -> None:
+    before = home.config.read_text()
+    home.trainer(Climber, max_iterations=1).train()
+    tuned = home.config.read_text()
+    output = said("revert")
+    assert home.config.read_text() == before
+    assert "-  strength: 0.5" in output
+    assert Path(re.search(r"kept as (\S+\.yaml)\.", output)[1]).read_text() == tuned  # type: ignore[index]
+    assert "holds the first weights" in said("revert")
+    assert "already" in said("revert")
+    assert "+  strength: 0.5" in said("apply")
+    assert home.config.read_text() == tuned
+
+
+def test_nothing_is_put_under_a_tuner_at_work(home: Bench) -> None:
+    home.trainer(Climber, max_iterations=1).train()
+    tuned = home.config.read_text()
+    with folder_lock.held(home.state, "tuner"), pytest.raises(OuroborosError, match="another tuner"):
+        said("revert")
+    assert home.config.read_text() == tuned
+
+
+def test_without_a_run_a_sentence_says_so(home: Bench) -> None:
+    for command in ("report", "apply", "revert"):
+        with pytest.raises(OuroborosError, match="there is no ledger yet"):
+            said(command)
