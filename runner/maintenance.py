@@ -38,16 +38,20 @@ class Maintenance:
         self._first = True
 
     def turn(self) -> float:
-        """Clean up, unless this is the first turn; seconds until the next one."""
+        """Clean up and make the backup that is due, unless this is the first turn; seconds until the next one."""
         if self._first:
             self._first = False
             return FIRST_TURN_AFTER_S
         now = self._runtime.clock.now()
+        storage = self._runtime.settings.storage
         cleaned = self.clean_up(now)
         if cleaned.unremovable:
             with self._runtime.store.write() as session:
                 heartbeat.loop_error(session, LOOP, _told(cleaned.unremovable), now)
-        return self._runtime.settings.storage.maintenance_interval_hours * 3600
+        made = backup.periodic(self._runtime.store, storage, now)  # last: what was removed makes room for it
+        if made is not None:
+            _log.info("Backup: %s", made)
+        return min(storage.maintenance_interval_hours, storage.backup_interval_hours) * 3600
 
     def clean_up(self, now: datetime) -> Cleaned:
         """Remove run folders, then rows, then give space back. Several may do so at once: each finds what is left.

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from runner.flow.prepare_fires import PrepareFires
 from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.schedule import catch_up, overlap
@@ -19,7 +20,7 @@ from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.outside_text import error_line
 
-SCHEDULES_PER_TRANSACTION = 500
+SCHEDULES_PER_TRANSACTION = 1000
 """Others must get their turn at the database while thousands fall due at once."""
 _log = logging.getLogger("ouroboros.fire")
 
@@ -29,10 +30,12 @@ class FireSchedules:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._prepared = PrepareFires(runtime)
 
     def __call__(self, now: datetime) -> None:
-        """Account for all that is due at `now`."""
+        """Account for all that is due at `now`, and work out what comes next."""
         if self._runtime.idle.nothing_new:
+            self._prepared.turn(now)
             return
         while self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
             pass
@@ -43,7 +46,8 @@ class FireSchedules:
                 return 0
         limit = self._runtime.settings.scheduler.max_queue_length
         with self._runtime.store.write() as session:
-            due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION)
+            created = self._write_prepared(session, now, limit)
+            due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION - created)
             busy = queue.active(session, [item.name for item in due])
             accounts = []
             for item in due:
@@ -54,8 +58,19 @@ class FireSchedules:
             recorded = schedules.account(session, accounts, now, limit)
             self._runtime.reach("fire.recording")
         self._runtime.reach("fire.recorded")
-        _log.info("%s schedules due: %s occurrences recorded", len(due), recorded.created)
-        return len(due)
+        _log.info("%s schedules due: %s occurrences recorded", created + len(due), created + recorded.created)
+        return created + len(due)
+
+    def _write_prepared(self, session: Session, now: datetime, limit: int) -> int:
+        """Of what is due, the share that was worked out beforehand and is as it was then; how many. No longer due after
+        that, it is passed over by what follows."""
+        due = schedules.due_versions(session, now, SCHEDULES_PER_TRANSACTION)
+        ready = [self._prepared.take(item.name, item.version, now) for item in due if item.plain]
+        fires = [fire for fire in ready if fire is not None]
+        if queue.depth(session) + len(fires) > limit:
+            return 0
+        schedules.account_prepared(session, fires, now)
+        return len(fires)
 
     def _stop(self, session: Session, name: str, error: Exception, now: datetime) -> None:
         problem = error_line(error)

@@ -19,6 +19,8 @@ from schemas.files import fsync_folder
 from schemas.service import StorageSettings
 
 _STAMP = "%Y%m%dT%H%M%SZ"
+_NEARLY = 0.98
+"""Of the interval: whoever comes once a day may come some minutes early."""
 _ROOM = 1.05
 """A copy is made only with so many times the database's size free."""
 
@@ -34,7 +36,7 @@ def periodic(store: Store, storage: StorageSettings, now: datetime) -> Path | No
     if store.path is None:
         return None
     # The name is the time, not the file's date: a folder that was copied has other dates.
-    interval = timedelta(hours=storage.backup_interval_hours)
+    interval = timedelta(hours=storage.backup_interval_hours) * _NEARLY
     if any(now - _made_at(backup, now) < interval for backup in nightly_backups(store.path)):
         return None
     folder = backups_of(store.path)

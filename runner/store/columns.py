@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import BigInteger, Dialect, Integer, String, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from schemas.instants import from_text, to_text
 from schemas.settings import describe
@@ -39,6 +40,8 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_text(value)
 
 
+_ANY_DIALECT = DefaultDialect()
+"""Our types hold a value in the same way on every database."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -71,6 +74,13 @@ class InstantNumber(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From a number."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def as_held(kind: TypeEngine[Any], value: Any) -> Any:
+    """A value as a column of this type holds it."""
+    if isinstance(kind, TypeDecorator):
+        return kind.process_bind_param(value, _ANY_DIALECT)
+    return value
 
 
 class JsonText(TypeDecorator[Any]):

@@ -9,7 +9,7 @@ on SQLite describes for Python 3.11.
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert, Update
 
 from runner.store.faults import typed_faults
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
 from schemas.errors import SettingsError, StateError
 from schemas.files import fsync_folder
 
+Row = tuple[str | int | None, ...]
 _READERS = 8
 _WAL_LIMIT_BYTES = 64 * 2**20
 _WAL_RETRY_S = 0.01
@@ -302,6 +303,26 @@ def insert_or_ignore(session: Session, table: Table) -> Insert:
 
         return postgresql_insert(table).on_conflict_do_nothing()
     raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
+
+
+def execute_prepared(session: Session, statement: Insert | Update, keys: Sequence[str], rows: list[Row]) -> int:
+    """One prepared statement with many rows of values that are as the database holds them, in the order of `keys`: no
+    value is looked at on the way. How many rows were touched.
+
+    Args:
+        statement: its parameters are named by `keys`, in any order.
+    """
+    connection = session.connection()
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(keys))
+    order = compiled.positiontup
+    if order is None:
+        return rows_changed(
+            connection.exec_driver_sql(str(compiled), [dict(zip(keys, row, strict=True)) for row in rows])
+        )
+    if list(order) != list(keys):
+        places = [keys.index(key) for key in order]
+        rows = [tuple(row[place] for place in places) for row in rows]
+    return rows_changed(connection.exec_driver_sql(str(compiled), rows))
 
 
 def rows_changed(result: object) -> int:

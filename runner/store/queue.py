@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, exists, func, literal, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from runner.store import definitions, history
-from runner.store.columns import Unreadable, Word
-from runner.store.engine import insert_or_ignore, rows_changed
+from runner.store.columns import Unreadable, Word, as_held, to_microseconds
+from runner.store.engine import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.states import OccurrenceState, occurrence_state
 from runner.store.tables import ExecutionRow, OccurrenceRow
@@ -75,6 +75,21 @@ def record_many(session: Session, news: Sequence[NewOccurrence], now: datetime, 
     _resolve_coalesced(session, bounded)
     refused = sum(after is not before for before, after in zip(news, bounded, strict=True))
     return BulkRecorded(created, len(news) - created, refused)
+
+
+def prepared_row(new: NewOccurrence, definition_id: int) -> Row:
+    """The row of an occurrence that is to run, as the database will hold it: for `record_prepared`."""
+    columns = to_columns(new, definition_id, new.scheduled_for)
+    return tuple(as_held(_TABLE.c[name].type, columns[name]) for name in _PREPARED[:-1])
+
+
+def record_prepared(session: Session, rows: Sequence[Row], now: datetime) -> int:
+    """Insert rows of `prepared_row`; those whose schedule and time have one already are passed over. How many were
+    inserted."""
+    recorded_at = to_microseconds(now)
+    return execute_prepared(
+        session, insert_or_ignore(session, _TABLE), _PREPARED, [(*row, recorded_at) for row in rows]
+    )
 
 
 def free_instant(session: Session, schedule_name: str, instant: datetime) -> datetime:
@@ -252,6 +267,25 @@ def active(session: Session, schedule_names: Collection[str]) -> dict[str, Activ
 
 
 _TABLE = OccurrenceRow.metadata.tables[OccurrenceRow.__tablename__]
+_PREPARED = (
+    "schedule_name",
+    "trigger_type",
+    "trigger_name",
+    "scheduled_for",
+    "state",
+    "reason",
+    "coalesced_into",
+    "priority",
+    "queue_rank",
+    "not_before",
+    "start_deadline",
+    "attempt",
+    "definition_id",
+    "note",
+    "finished_at",
+    "created_at",
+)
+"""All columns of a new row, the time of its recording last."""
 
 
 def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:

@@ -4,17 +4,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Text, bindparam, func, select, type_coerce, update
+from sqlalchemy import Text, bindparam, exists, func, literal, select, tuple_, type_coerce, update
 from sqlalchemy.orm import Session
 
 from runner.store import definitions, queue
+from runner.store.columns import Instant, Word
+from runner.store.engine import Row, execute_prepared
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import BulkRecorded
-from runner.store.tables import ScheduleRow
+from runner.store.states import OccurrenceState
+from runner.store.tables import DefinitionRow, OccurrenceRow, ScheduleRow
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
+from schemas.instants import to_text
 from schemas.settings import describe
 
 STOPPED = "stopped by the daemon: "
@@ -80,6 +85,51 @@ class DueSchedule:
             ScheduleError: it cannot be read.
         """
         return _read(self.name, self.definition_json)
+
+
+Version = tuple[str, str, str, int | None]
+"""A schedule's next run, watermark, last edit and definition, as the database holds them: equal means unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComingSchedule:
+    """A schedule that is about to fall due."""
+
+    name: str
+    definition_json: str
+    definition_id: int
+    sha256: str
+    next_run: datetime
+    watermark: datetime
+    version: Version
+
+    def is_kept_as(self, schedule: TrainingSchedule) -> bool:
+        """Whether `definition_id` is this very definition: one edited by hand, or written by an older version, is not
+        kept yet as it would be written now."""
+        return definitions.digest(schedule.model_dump_json()) == self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFire:
+    """One fire of a schedule, worked out before its instant."""
+
+    name: str
+    version: Version
+    """Of the row that it was worked out from."""
+    row: Row
+    """Of `queue.prepared_row`."""
+    watermark: datetime
+    next_run: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueVersion:
+    """A schedule whose next run has come, without its definition."""
+
+    name: str
+    version: Version
+    plain: bool
+    """Neither paused nor queued nor running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +210,74 @@ def count_active(session: Session) -> int:
     """How many are not removed."""
     statement = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.removed_at.is_(None))
     return session.scalar(statement) or 0
+
+
+def coming(session: Session, after: tuple[datetime, str], until: datetime, limit: int) -> list[ComingSchedule]:
+    """Enabled schedules that are neither paused nor due yet, in the order of their next runs, from the one after
+    `after` (a next run and a name) on."""
+    rows = session.execute(
+        select(
+            _TABLE.c.name,
+            type_coerce(_TABLE.c.definition_json, Text),
+            _TABLE.c.definition_id,
+            DefinitionRow.sha256,
+            _TABLE.c.next_run,
+            _TABLE.c.watermark,
+            *_VERSION,
+        )
+        .join(DefinitionRow, DefinitionRow.id == _TABLE.c.definition_id)
+        .where(
+            tuple_(_TABLE.c.next_run, _TABLE.c.name) > tuple_(after[0], after[1], types=[Instant, Text]),
+            _TABLE.c.next_run <= until,
+            _TABLE.c.removed_at.is_(None),
+            _TABLE.c.enabled.is_(True),
+            _TABLE.c.paused_note.is_(None),
+        )
+        .order_by(_TABLE.c.next_run, _TABLE.c.name)
+        .limit(limit)
+    )
+    return [
+        ComingSchedule(name, definition_json, definition_id, sha256, next_run, watermark, version)
+        for name, definition_json, definition_id, sha256, next_run, watermark, *rest in rows
+        if (version := _version(rest))
+    ]
+
+
+def due_versions(session: Session, now: datetime, limit: int) -> list[DueVersion]:
+    """As `due`, of each only what tells whether it is as it was: a fraction of the time."""
+    busy = exists().where(
+        OccurrenceRow.schedule_name == _TABLE.c.name,
+        OccurrenceRow.state.in_(
+            [
+                literal(state, Word(OccurrenceState), literal_execute=True)
+                for state in (OccurrenceState.QUEUED, OccurrenceState.RUNNING)
+            ]
+        ),
+    )
+    rows = session.execute(
+        select(_TABLE.c.name, _TABLE.c.paused_note.is_(None) & ~busy, *_VERSION)
+        .where(_TABLE.c.next_run <= now, _TABLE.c.removed_at.is_(None), _TABLE.c.enabled.is_(True))
+        .order_by(_TABLE.c.next_run, _TABLE.c.name)
+        .limit(limit)
+    )
+    return [DueVersion(name, _version(rest), bool(plain)) for name, plain, *rest in rows]
+
+
+def account_prepared(session: Session, fires: Sequence[PreparedFire], now: datetime) -> int:
+    """As `account`, for fires that were worked out before; how many occurrences were recorded."""
+    if not fires:
+        return 0
+    created = queue.record_prepared(session, [fire.row for fire in fires], now)
+    moved = (
+        update(_TABLE)
+        .where(_TABLE.c.name == bindparam("of_name"))
+        .values(watermark=bindparam("new_watermark"), next_run=bindparam("new_next_run"))
+    )
+    rows: list[Row] = [
+        (to_text(fire.watermark), to_text(fire.next_run) if fire.next_run else None, fire.name) for fire in fires
+    ]
+    execute_prepared(session, moved, ("new_watermark", "new_next_run", "of_name"), rows)
+    return created
 
 
 def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
@@ -266,6 +384,13 @@ def stop(session: Session, name: str, problem: str, now: datetime) -> None:
 
 
 _TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
+_VERSION = (
+    type_coerce(_TABLE.c.next_run, Text).label("next_run_held"),
+    type_coerce(_TABLE.c.watermark, Text).label("watermark_held"),
+    type_coerce(_TABLE.c.updated_at, Text).label("updated_at_held"),
+    _TABLE.c.definition_id.label("definition_id_held"),
+)
+"""The fields of `Version`, in their order."""
 _RECORDS = select(
     _TABLE.c.name,
     type_coerce(_TABLE.c.definition_json, Text),
@@ -281,6 +406,11 @@ _RECORDS = select(
     _TABLE.c.updated_at,
 ).where(_TABLE.c.removed_at.is_(None))
 """The fields of `ScheduleRecord`, in their order."""
+
+
+def _version(fields: list[Any]) -> Version:
+    next_run, watermark, updated_at, definition_id = fields
+    return next_run, watermark, updated_at, definition_id
 
 
 def _row(session: Session, name: str) -> ScheduleRow | None:
