@@ -15,6 +15,7 @@ class Stage(IntEnum):
     MEASUREMENT = 3
     PROBE = 4
     SCREEN = 5
+    TOURNAMENT = 6
 
 
 def pair_seeds(

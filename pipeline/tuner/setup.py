@@ -42,12 +42,12 @@ class Setup:
     @property
     def probe(self) -> PlayConditions:
         """How the games that point the way are played."""
-        return PlayConditions(self._referee, self.probe_overrides)
+        return PlayConditions(referee_conditions(self.settings), self.probe_overrides)
 
     @property
     def gate(self) -> PlayConditions:
         """How the games that decide and measure are played."""
-        return PlayConditions(self._referee, self.gate_overrides)
+        return PlayConditions(referee_conditions(self.settings), self.gate_overrides)
 
     @property
     def gate_rules(self) -> GateRules:
@@ -69,18 +69,6 @@ class Setup:
         if self.opponents or seats != (2,):
             return support_of(seats, paired=bool(self.opponents))
         return PENTANOMIAL
-
-    @property
-    def _referee(self) -> Conditions:
-        settings = self.settings
-        return Conditions(
-            width=settings.width,
-            height=settings.height,
-            ruleset=settings.ruleset,
-            map_id=settings.map,
-            timeout_ms=settings.timeout_ms,
-            max_turns=settings.max_turns,
-        )
 
     def plain(self) -> dict[str, Any]:
         """As JSON; `restored` gives it back."""
@@ -137,6 +125,18 @@ def make_setup(
         opponents=tuple(participant(where) for where in settings.opponents),
         pool=tuple((where, participant(where)) for where in settings.pool),
         max_failures=max_failures,
+    )
+
+
+def referee_conditions(settings: TunerSettings) -> Conditions:
+    """How the settings have games played."""
+    return Conditions(
+        width=settings.width,
+        height=settings.height,
+        ruleset=settings.ruleset,
+        map_id=settings.map,
+        timeout_ms=settings.timeout_ms,
+        max_turns=settings.max_turns,
     )
 
 
