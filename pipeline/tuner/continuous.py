@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from pipeline import console, folder_lock
 from pipeline.console import Tell
+from pipeline.snakes.abandoned import Abandoned
 from pipeline.stopping import Stopping
 from pipeline.tuner import config_tree, ledger, reporting
 from pipeline.tuner.backends import Backend
@@ -41,7 +42,7 @@ from schemas.tuning import SearchKind, TunerSettings
 from schemas.tuning_state import TuningState
 
 _LOGGER = logging.getLogger("ouroboros.tuner")
-MakeBackend = Callable[[Settings, SnakeSource], Backend]
+MakeBackend = Callable[[Settings, SnakeSource, Callable[[], bool]], Backend]
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,11 @@ class ContinuousTrainer:
             before = state
             if tuner.max_iterations is not None and state.iteration >= tuner.max_iterations:
                 return self._nothing_left(state, tell)
-            tuning, reason = self._run(stack, source, book, files, disk, state, tell)
-            page = reporting.write(book, state.campaign, folder, self._now())
-            tell(f"Report: {page}")
+            try:
+                tuning, reason = self._run(stack, source, book, files, disk, state, tell)
+            except Abandoned:  # a stop while the snake was built for the first time
+                return self._nothing_done(state)
+            tell(f"Report: {reporting.write(book, state.campaign, folder, self._now())}")
             return self._summary(reason, before, tuning.state)
 
     def _run(
@@ -224,7 +227,7 @@ class ContinuousTrainer:
     def _counted_backend(self, source: SnakeSource, book: Ledger, run: str, tell: Tell) -> Iterator[Backend]:
         """The backend; at its end, what it cost goes into the ledger."""
         started, cpu_s = time.monotonic(), _cpu_seconds()
-        backend = self._make_backend(self.settings, source)
+        backend = self._make_backend(self.settings, source, lambda: self._stopping.requested)
         tell(backend.notice)
         try:
             yield backend
@@ -254,6 +257,11 @@ class ContinuousTrainer:
             EndReason.NOTHING_LEFT, state, idle, stagnated=False, games=0, iterations=0, promotions=0
         )
 
+    def _nothing_done(self, state: TuningState) -> TrainingSummary:
+        reason = EndReason.REQUEST if self._stopping.by_request else EndReason.TIME
+        paused = PipelineState(status=PipelineStatus.PAUSED, iteration=state.iteration, updated_at=self._now())
+        return TrainingSummary(reason, state, paused, stagnated=False, games=0, iterations=0, promotions=0)
+
     def _summary(self, reason: EndReason, before: TuningState, after: TuningState) -> TrainingSummary:
         self._progress.enter(after)
         status = PipelineStatus.PAUSED if reason is EndReason.REQUEST else PipelineStatus.COMPLETED
@@ -278,10 +286,10 @@ def _former_setup(book: Ledger, state: TuningState, now: Setup) -> Setup:
     return restored_setup(former.body["setup"]) if former else now
 
 
-def _chosen_backend(settings: Settings, source: SnakeSource) -> Backend:
+def _chosen_backend(settings: Settings, source: SnakeSource, abandon: Callable[[], bool]) -> Backend:
     from pipeline.tuner.backends.choice import choose  # the referee brings numba, which an import must not cost
 
-    return choose(settings, source)
+    return choose(settings, source, abandon)
 
 
 def _cpu_seconds() -> float:

@@ -42,7 +42,7 @@ def main(folder: str, search: str, point: str, visit: str, iterations: str) -> N
     kind = ContinuousTrainer if search == "spsa" else Climber
     kind(
         settings=Settings(home=Path(folder) / "home", tuner=TunerSettings.model_validate(fields)),
-        backend=lambda _settings, _source: backend,
+        backend=lambda *_: backend,
         passing=passing,
         now=lambda: datetime.now(UTC),
         echo=lambda message: sys.stdout.write(message + "\n"),

@@ -74,7 +74,7 @@ class Bench:
             settings=Settings(home=self.home, tuner=TunerSettings.model_validate(fields)),
             echo=self.said.append,
             now=self.clock,
-            backend=lambda _settings, _source: self.backend,
+            backend=lambda *_: self.backend,
             **(trainer or {}),
         )
 

@@ -1,21 +1,41 @@
 """Which backend plays: the fastest that the snake allows, unless the settings name one."""
 
 import shutil
+from collections.abc import Callable
 
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.backends.http import HttpBackend
+from pipeline.tuner.backends.inprocess import open_inprocess
 from pipeline.tuner.snake_source import SnakeSource
+from schemas.errors import SnakeError
 from schemas.settings import Settings
+from schemas.tuning import BackendChoice
 
 
-def choose(settings: Settings, source: SnakeSource) -> Backend:
+def choose(settings: Settings, source: SnakeSource, abandon: Callable[[], bool]) -> Backend:
     """Open the backend.
 
     Raises:
-        SnakeError: `backend` asks for one that the snake does not allow.
-        MachineError: no disk.
+        SnakeError: `backend` asks for one that the snake does not allow, or the snake does not build.
+        MachineError: no toolchain, no disk.
+        Abandoned: `abandon` became true meanwhile.
     """
-    folder = settings.tuner_dir
+    folder, tuner = settings.tuner_dir, settings.tuner
     for stale in folder.glob("scratch_*"):  # of a tuner that was killed; the folder's lock is ours
         shutil.rmtree(stale, ignore_errors=True)
-    return HttpBackend(source.folder, folder, settings.tuner, source.run_command)
+
+    def over_http(why: str) -> Backend:
+        return HttpBackend(source.folder, folder, tuner, source.run_command, why)
+
+    if tuner.backend is BackendChoice.HTTP:
+        return over_http("the settings ask for it")
+    opened = open_inprocess(source.folder, folder, tuner, abandon, over_http)
+    if not isinstance(opened, str):
+        return opened
+    if tuner.backend is BackendChoice.IN_PROCESS:
+        raise SnakeError(
+            f"its games cannot be played in its own process: {opened}",
+            where=str(source.folder),
+            remedy="Link the arena package, or leave tuner.backend at auto.",
+        )
+    return over_http(opened)

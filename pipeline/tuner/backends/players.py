@@ -135,7 +135,7 @@ class Players:
         built = workshop.build(name, config, self.abandon)
         process = SnakeProcess(
             name,
-            SnakeCommand(self._words_for(built), cwd=built.folder),
+            SnakeCommand(self._words_for(built), cwd=built.folder, settings_file=built.config),
             self._scratch / f"{re.sub('[^A-Za-z0-9]+', '_', name)}.log",
             start_deadline_s=self.settings.start_timeout_s,
             stop=self.abandon,
@@ -150,7 +150,7 @@ class Players:
             process.stop()
             workshop.release(built)
 
-        return RunningSnake(process.url, process, release)
+        return RunningSnake(process.quickest_url, process, release)
 
     def _words_for(self, built: BuiltSnake) -> tuple[str, ...]:
         return tuple(filled(self._words, {"binary": str(built.binary), "config": str(built.config)}))

@@ -1,0 +1,155 @@
+"""The in-process backend: the games that HTTP plays, and what it does where its arena cannot or will not."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from foreign_snake import BUILD_COMMAND, SETTINGS, foreign_snake
+from go_programs import REPOSITORY
+
+from pipeline.referee import Conditions
+from pipeline.tuner.backends import GameOrder
+from pipeline.tuner.backends.http import HttpBackend
+from pipeline.tuner.backends.inprocess import InProcessBackend, open_inprocess
+from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, Participant, PlayConditions, SourceKind
+from schemas.tuning import TunerSettings
+
+SOURCE = REPOSITORY / "deploy" / "go-snake"
+WEIGHTS = (SOURCE / "config.yaml").read_text()
+OTHER = WEIGHTS.replace("room_need: 1.0", "room_need: 0.4")
+BROKEN = WEIGHTS.replace("room_need: 1.0", "room_need: soon")
+QUICK = PlayConditions(
+    referee=Conditions(timeout_ms=5000), overrides={"search.duel_budget": 20, "search.crowd_budget": 15}
+)
+NEVER = lambda: False  # noqa: E731
+
+
+def job(name, *texts, line=(0, 1), seeds=(1, 2), conditions=QUICK):
+    participants = tuple(Participant(SourceKind.WEIGHTS, text) for text in texts)
+    return MatchJob(name, JobKind.PROBE, participants, line, seeds, conditions)
+
+
+def play(backend, job):
+    """All of a job's games in order, or its failure."""
+    backend.begin([GameOrder(job, number) for number in range(len(job.games))])
+    games, deadline = {}, time.monotonic() + 120
+    while len(games) < len(job.games):
+        assert time.monotonic() < deadline
+        for played in backend.finished(1.0):
+            assert played.job_id == job.id
+            if isinstance(played.result, JobFailure):
+                return played.result
+            games[played.number] = replace(played.result, move_ms=())
+    return [games[number] for number in sorted(games)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("backends")
+
+
+@pytest.fixture(scope="module")
+def http(folder):
+    backend = HttpBackend(SOURCE, folder, TunerSettings(), "{binary} -config {config}")
+    yield backend
+    backend.close()
+
+
+class Shared:
+    """The HTTP backend of the module, lent out: its borrower does not end it."""
+
+    def __init__(self, backend):
+        self.begin, self.finished, self.drop = backend.begin, backend.finished, backend.drop
+        self.notice, self.lent = backend.notice, 0
+
+    def __call__(self, why):
+        assert why
+        self.lent += 1
+        return self
+
+    def close(self):
+        pass
+
+    @staticmethod
+    def refused(why):
+        raise AssertionError(f"nobody asked for HTTP: {why}")
+
+
+def opened(folder, source=SOURCE, settings=None):
+    backend = open_inprocess(source, folder, settings or TunerSettings(), NEVER, Shared.refused)
+    assert isinstance(backend, InProcessBackend), backend
+    return backend
+
+
+@pytest.fixture(scope="module")
+def arena(folder):
+    backend = opened(folder)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def lender(http):
+    return Shared(http)
+
+
+@pytest.fixture
+def in_process(arena, lender):
+    arena._open_http, arena._http = lender, None
+    return arena
+
+
+@pytest.mark.parametrize("line", [(0, 1), (0, 1, 1, 1)])
+def test_the_games_are_those_of_http(in_process, http, lender, line):
+    asked = job(f"j{len(line)}", WEIGHTS, OTHER, line=line)
+    assert play(in_process, asked) == play(http, asked)
+    assert not lender.lent
+
+
+def test_weights_that_the_snake_refuses_fail_the_job_in_its_words_and_no_other(in_process):
+    failure = play(in_process, job("bad", WEIGHTS, BROKEN))
+    assert isinstance(failure, JobFailure)
+    assert 'must be a finite number, not "soon"' in failure.what
+    assert len(play(in_process, job("good", WEIGHTS, OTHER))) == 4
+
+
+def test_a_map_that_the_arena_does_not_know_goes_over_http(in_process, lender):
+    rings = job("rings", WEIGHTS, OTHER, conditions=replace(QUICK, referee=replace(QUICK.referee, map_id="hz_rings")))
+    assert len(play(in_process, rings)) == 4
+    assert lender.lent == 1
+
+
+def test_a_process_that_is_killed_loses_no_game(folder, lender):
+    backend = opened(folder)
+    backend._open_http = lender
+    asked = job("killed", WEIGHTS, OTHER, seeds=(1, 2, 3))
+    want = play(backend, asked)
+    backend._link._process.kill()
+    assert play(backend, replace(asked, id="again")) == want
+    assert lender.lent == 1
+    assert play(backend, replace(asked, id="and again")) == want
+    backend.close()
+
+
+def test_a_dropped_job_is_silent(in_process):
+    asked = job("dropped", WEIGHTS, OTHER, seeds=tuple(range(1, 9)))
+    in_process.begin([GameOrder(asked, number) for number in range(len(asked.games))])
+    in_process.drop("dropped")
+    assert len(play(in_process, job("next", WEIGHTS, OTHER))) == 4
+
+
+def test_a_foreign_snake_says_why_it_cannot_or_plays_once_it_links_the_arena(tmp_path, monkeypatch):
+    settings = TunerSettings(build_command=BUILD_COMMAND, config_file=SETTINGS)
+    why = open_inprocess(foreign_snake(tmp_path / "plain"), tmp_path, settings, NEVER, Shared.refused)
+    assert isinstance(why, str) and "does not import ouroboros-arena" in why
+    linked = foreign_snake(tmp_path / "linked", arena=True)
+    backend = opened(tmp_path, linked, settings)
+    text = (linked / SETTINGS).read_text()
+    games = play(backend, job("j", text, text.replace("mine: 1.3", "mine: 0.2"), conditions=PlayConditions()))
+    backend.close()
+    assert len(games) == 4
+    (linked / "cmd/hydra/ouroboros.go").unlink()  # the module is asked for, and nobody calls it
+    monkeypatch.setattr("pipeline.tuner.backends.arena_link.HELLO_DEADLINE_S", 0.5)
+    why = open_inprocess(linked, tmp_path, settings, NEVER, Shared.refused)
+    assert isinstance(why, str) and "does not call arena.Main" in why
+    assert not list(tmp_path.glob("scratch_*"))
