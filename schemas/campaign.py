@@ -63,6 +63,9 @@ class IterationFacts(Frozen):
     probe_improvement: float | None
     """The same gain at the cheap conditions that the candidate was found at: how much of it carried over. None: the
     conditions are the same, or it was not accepted."""
+    probe_low: float | None = None
+    probe_high: float | None = None
+    """95 % interval."""
     improved: bool
     decision: CandidateDecision
     log_likelihood_ratio: float

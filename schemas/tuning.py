@@ -70,7 +70,7 @@ class TunerSettings(Frozen):
     Every seed is played from all seats, so an odd number is rounded up."""
     baseline_games: int = Field(default=50, ge=2)
     """Games that measure the configuration a campaign starts from."""
-    max_games: int = Field(default=4000, ge=2)
+    max_games: int = Field(default=10_000, ge=2)
     """A candidate undecided after so many games is not kept."""
     pool_games: int = Field(default=100, ge=2)
     """Games of a candidate that passed, and of the best, against each snake of `pool`."""

@@ -18,7 +18,7 @@ from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind
 @click.option("--min-improvement", type=float, help="Gain that does not count yet.  [default: 0.001 = 0.1%]")
 @click.option("--target-improvement", type=float, help="Gain the test is built to find.  [default: 0.03 = 3%]")
 @click.option("--baseline-games", type=int, help="Games that measure the start.  [default: 50]")
-@click.option("--max-games", type=int, help="Give a candidate up after so many games.  [default: 4000]")
+@click.option("--max-games", type=int, help="Give a candidate up after so many games.  [default: 10000]")
 @click.option("--measure-games", type=int, help="Unseen games that measure a promotion.  [default: 400]")
 @click.option("--accept", type=click.Choice([rule.value for rule in AcceptRule]), help="Rule.  [default: sprt]")
 @click.option("--search", help=f"{', '.join(SearchKind)}, or module:Class of your own.  [default: spsa]")
@@ -101,6 +101,20 @@ def revert(run: str | None) -> None:
     from pipeline.tuner import applying
 
     click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.FIRST))
+
+
+@tune.command("verify")
+@click.argument("run", required=False)
+def verify_run(run: str | None) -> None:
+    """Decide RUN (default: the newest run) again from its games alone: it must come to the same."""
+    from pipeline.tuner.applying import opened_run
+    from pipeline.tuner.verify import verify
+
+    with opened_run(get_config().tuner_dir, run) as (book, name):
+        found = verify(book, name)
+    click.echo(found.words())
+    if found.disagreement:
+        raise SystemExit(1)
 
 
 def _say(message: str) -> None:

@@ -35,7 +35,7 @@ from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile, parse
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
 from schemas.campaign import WeightValue
-from schemas.errors import SettingsError
+from schemas.errors import MachineError, SettingsError
 from schemas.model import PipelineState, PipelineStatus
 from schemas.settings import Settings, describe, get_config
 from schemas.tuning import SearchKind, TunerSettings
@@ -152,15 +152,14 @@ class ContinuousTrainer:
             if tuner.max_iterations is not None and state.iteration >= tuner.max_iterations:
                 return self._nothing_left(state, tell)
             try:
-                tuning, reason = self._run(stack, source, book, files, disk, state, tell)
+                tuning, reason = self._run(source, book, files, disk, state, tell)
             except Abandoned:  # a stop while the snake was built for the first time
                 return self._nothing_done(state)
-            tell(f"Report: {reporting.write(book, state.campaign, folder, self._now())}")
+            self._write_page(book, state.campaign, tell)
             return self._summary(reason, before, tuning.state)
 
     def _run(
         self,
-        stack: ExitStack,
         source: SnakeSource,
         book: Ledger,
         files: GuideFiles,
@@ -173,19 +172,28 @@ class ContinuousTrainer:
         self.rules = setup.rules
         tell(promise(setup))
         tuning = Tuning(_former_setup(book, state, setup), state, self._perturbed)
-        backend = stack.enter_context(self._counted_backend(source, book, state.campaign, tell))
-        self._progress = Progress(self._report, self._now, lambda: self._share_done(tuning.state))
-        noise = NoiseWatch(tell)
-        records = LedgerRecords(book, state.campaign)
-        scheduler = Scheduler(backend, records, [self._progress.count, noise.see], self.settings.tuner.parallel_games)
-        run = TuningRun(
-            book, tuning, scheduler, disk, files, self._stopping, self._progress, noise, tell, self._now, self._passing
-        )
-        book.forget_failures(state.campaign)
-        run.take(tuning.started(setup))
-        if self._remeasure:
-            run.take(tuning.remeasure())
-        return tuning, run.go()
+        with self._counted_backend(source, book, state.campaign, tell) as backend:
+            self._progress = Progress(self._report, self._now, lambda: self._share_done(tuning.state))
+            noise = NoiseWatch(tell)
+            records = LedgerRecords(book, state.campaign)
+            watching = [self._progress.count, noise.see]
+            scheduler = Scheduler(backend, records, watching, self.settings.tuner.parallel_games)
+            run = TuningRun(
+                book, tuning, scheduler, disk, files, self._stopping, self._progress, noise, tell, self._now,
+                self._passing,
+            )  # fmt: skip
+            book.forget_failures(state.campaign)
+            run.take(tuning.started(setup))
+            if self._remeasure:
+                run.take(tuning.remeasure())
+            return tuning, run.go()
+
+    def _write_page(self, book: Ledger, run: str, tell: Tell) -> None:
+        """The report's page; a disk that is too full for it ends no run."""
+        try:
+            tell(f"Report: {reporting.write(book, run, self.settings.tuner_dir, self._now())}")
+        except MachineError as error:
+            tell(f"⚠ {error}")
 
     def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.15) -> dict[str, Any]:
         """The next candidate's whole configuration, from the best one's. Override it for a strategy of your own: that

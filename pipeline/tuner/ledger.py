@@ -7,16 +7,17 @@ step ended with, and the games that had been played beyond it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import isnan, nan
 from pathlib import Path
-from sqlite3 import Connection, DatabaseError, OperationalError, connect
+from sqlite3 import Connection, connect
 from typing import Any
 
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob
-from schemas.errors import DatabaseBusyError, DatabaseFullError, OuroborosError, StateError
+from pipeline.tuner.ledger_access import Told, Transaction
+from schemas.errors import StateError
 from schemas.instants import to_text
 from schemas.tuning_state import TuningState
 
@@ -286,62 +287,7 @@ class Ledger:
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
     def _transaction(self) -> AbstractContextManager[None]:
-        return _Transaction(self._db, self._path)
+        return Transaction(self._db, self._path)
 
     def _told(self) -> AbstractContextManager[None]:
-        return _Told(self._path)
-
-
-class _Told(AbstractContextManager[None]):
-    """SQLite's errors in our words."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, DatabaseError):
-            return
-        raise _in_words(error, self._path) from error
-
-
-class _Transaction(_Told):
-    """BEGIN IMMEDIATE to COMMIT, or nothing of it."""
-
-    def __init__(self, db: Connection, path: Path) -> None:
-        super().__init__(path)
-        self._db = db
-
-    def __enter__(self) -> None:
-        with _Told(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self._db.execute("COMMIT")
-        except DatabaseError as own:
-            error = own
-        if error is not None and self._db.in_transaction:
-            with closing(self._db.cursor()) as cursor:
-                cursor.execute("ROLLBACK")
-        super().__exit__(kind, error, trace)
-
-
-def _in_words(error: DatabaseError, path: Path) -> OuroborosError:
-    words = str(error)
-    if isinstance(error, OperationalError) and "locked" in words:
-        return DatabaseBusyError("another process holds the ledger", where=str(path), remedy="Try again in a moment.")
-    if "full" in words or "disk I/O" in words:
-        return DatabaseFullError(
-            f"the ledger cannot be written: {words}",
-            where=str(path),
-            remedy="Free some space and start again: nothing that was counted is lost.",
-        )
-    return StateError(
-        f"the ledger cannot be used: {words}",
-        where=str(path),
-        remedy="Move it away, with the files beside it that end in -wal and -shm, to start afresh.",
-    )
+        return Told(self._path)

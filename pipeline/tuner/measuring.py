@@ -60,7 +60,7 @@ def measured(
     rated = "reference" if "reference" in by_name else "gain"
     rate = _rate(by_name[rated], scores[rated])
     gain = _gain(setup, scores["gain"])
-    probed = _gain(setup, scores["gain-as-probed"]).gain if "gain-as-probed" in scores else None
+    probed = _gain(setup, scores["gain-as-probed"]) if "gain-as-probed" in scores else None
     facts = state.promoted.facts.model_copy(
         update={
             "best_win_rate": rate.win_rate,
@@ -70,7 +70,9 @@ def measured(
             "improvement": gain.gain,
             "improvement_low": gain.low,
             "improvement_high": gain.high,
-            "probe_improvement": probed,
+            "probe_improvement": probed and probed.gain,
+            "probe_low": probed and probed.low,
+            "probe_high": probed and probed.high,
             "games": state.promoted.facts.games + state.total_games - state.games_at_iteration,
         }
     )
