@@ -112,10 +112,11 @@ def _check_encoding(arguments: list[str]) -> None:
 def _unforeseen(error: Exception, arguments: list[str]) -> int:
     from runner import unforeseen
 
+    told = unforeseen.refused_by_system(error, arguments)
     if isinstance(error, ModuleNotFoundError):
-        missing = unforeseen.missing_package(error, arguments[0] if arguments else "")
-        if missing is not None:
-            click.echo(f"error: {missing}", err=True)
-            return missing.exit_code
+        told = unforeseen.missing_package(error, arguments[0] if arguments else "")
+    if told is not None:
+        click.echo(f"error: {told}", err=True)
+        return told.exit_code
     click.echo(unforeseen.report(error, arguments, datetime.now(UTC)), err=True)
     return 1

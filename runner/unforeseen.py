@@ -1,5 +1,6 @@
 """What a user sees of an exception that nobody foresaw: one line, what to do, and where the whole report is."""
 
+import errno
 import os
 import re
 import sys
@@ -9,9 +10,9 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
-from schemas.errors import MachineError
+from schemas.errors import BadInputError, MachineError
 from schemas.files import write_atomic
-from schemas.outside_text import error_line
+from schemas.outside_text import error_line, line
 from schemas.settings import HOME_VARIABLE
 
 _DISTRIBUTION = "ouroboros"
@@ -28,7 +29,7 @@ def missing_package(error: ModuleNotFoundError, command: str) -> MachineError | 
         wanted = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:
         return None
-    extras = [line.rpartition("extra ==")[2].strip(" \"'") for line in wanted if _names(line, module)]
+    extras = [want.rpartition("extra ==")[2].strip(" \"'") for want in wanted if _names(want, module)]
     if not extras:
         return None
     return MachineError(
@@ -41,6 +42,16 @@ def missing_package(error: ModuleNotFoundError, command: str) -> MachineError | 
 def _names(requirement: str, module: str) -> bool:
     name = requirement.partition("==")[0].strip().replace("-", "_").lower()
     return "extra ==" in requirement and name == module.lower() and bool(module)
+
+
+def refused_by_system(error: Exception, arguments: list[str]) -> BadInputError | MachineError | None:
+    """The error that names what the system refused; None: it refused nothing."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return BadInputError("a name is too long for the file system", where=line(str(error.filename), 120))
+    if isinstance(error, OSError) and error.strerror:
+        where = f"ouroboros {line(arguments[0], 40)}: {line(str(error.filename or 'no file named'), 200)}"
+        return MachineError(error.strerror, where=where, remedy="Look at the file's rights, the disk and the memory.")
+    return None
 
 
 def report(error: BaseException, arguments: list[str], now: datetime) -> str:

@@ -170,7 +170,7 @@ def scratch_folder(folder: Path) -> Path:
         MachineError: no disk.
     """
     try:
-        return Path(tempfile.mkdtemp(prefix="scratch_", dir=folder))
+        return Path(tempfile.mkdtemp(prefix="scratch_", dir=folder)).resolve()  # commands run in folders of their own
     except OSError as error:
         raise MachineError(
             f"no scratch folder can be made: {error.strerror}", where=str(folder), remedy="Free some space."

@@ -1,0 +1,75 @@
+"""No command ends in a traceback, whatever it finds: every command of the program is typed under each odd condition."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from left_out import OWN_MOUNTS, own_mounts
+
+SWEEP = Path(__file__).with_name("command_sweep.py")
+OUROBOROS = Path(sys.executable).with_name("ouroboros")
+KNOWN_CODES = {0, 1, 2, 75}
+
+
+def judge(done: subprocess.CompletedProcess[str]) -> list[list[Any]]:
+    """Every line that was typed: it ended by itself, with a code that means something, and without a traceback."""
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers: list[list[Any]] = json.loads(done.stdout)
+    assert len(answers) > 40
+    wrong = [
+        (line, code, said[-400:])
+        for line, code, _, said in answers
+        if code not in KNOWN_CODES or "Traceback" in said or "unforeseen" in said or "\x1b[31m" in said
+    ]
+    assert wrong == []
+    silent = [line for line, code, _, said in answers if code and not said.strip()]
+    assert silent == []
+    return answers
+
+
+def sweep(condition: str, folder: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
+    command = [*prefix, sys.executable, str(SWEEP), condition, str(folder)]
+    environment = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=280)
+
+
+@pytest.mark.parametrize("condition", ["nothing", "odd", "extras", "damaged", "settings", "file", "name"])
+def test_every_command_answers(condition: str, tmp_path: Path) -> None:
+    answers = judge(sweep(condition, tmp_path))
+    if condition == "extras":
+        told = {line[0]: said for line, _, _, said in answers}
+        assert "pip install 'ouroboros[train]'" in told["train"]
+        assert "pip install 'ouroboros[" in told["serve"]
+    if condition == "odd":
+        assert not any(code == 0 for line, code, _, _ in answers if line[-1] == "--no-such-option")
+
+
+def test_every_command_answers_on_a_read_only_disk(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    subprocess.run([OUROBOROS, "init"], env={**os.environ, "OUROBOROS_HOME": str(home)}, check=True, timeout=60)
+    folder = shlex.quote(str(home))
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    own_mounts(mount)
+    judge(sweep("read-only", home, *OWN_MOUNTS, "sh", "-c", f'{mount} && exec "$@"', "sh"))
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "| true", "> /dev/full"])
+def test_output_that_nobody_takes(closed: str, tmp_path: Path) -> None:
+    subprocess.run([OUROBOROS, "init"], env={**os.environ, "OUROBOROS_HOME": str(tmp_path)}, check=True, timeout=60)
+    for words in ("status", "schedules", "--help"):
+        done = subprocess.run(
+            ["bash", "-c", f"{shlex.quote(str(OUROBOROS))} {words} {closed}"],
+            env={**os.environ, "OUROBOROS_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode in KNOWN_CODES, (words, done.returncode, done.stderr)
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        assert "Exception ignored" not in done.stderr, done.stderr
