@@ -117,6 +117,22 @@ def verify_run(run: str | None) -> None:
         raise SystemExit(1)
 
 
+@tune.command("screen")
+@click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="Boards of each weight's games.")
+@click.option("--snake-dir", type=click.Path(path_type=Path), help="Folder of the snake.  [default: the bundled one]")
+def screen(*, seeds: int, snake_dir: Path | None) -> None:
+    """Find by games which weights have no effect, and name them: each is moved to both ends of its bounds."""
+    from pipeline.tuner.continuous import with_changes
+    from pipeline.tuner.screen import summary
+    from pipeline.tuner.screen_run import run_screen
+
+    settings = get_config()
+    if snake_dir is not None:
+        settings = settings.model_copy(update={"tuner": with_changes(settings.tuner, {"snake_dir": snake_dir})})
+    effects = run_screen(settings, _say, seeds=seeds)
+    click.echo("Stopped; the same command goes on." if effects is None else summary(effects))
+
+
 def _say(message: str) -> None:
     click.echo(message)
     sys.stdout.flush()

@@ -93,6 +93,11 @@ class Ledger:
                 self._db.execute("PRAGMA synchronous = FULL")
             self._require_version(read_only)
 
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self._path.parent
+
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()

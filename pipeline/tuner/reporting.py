@@ -11,6 +11,7 @@ from pipeline.tuner.ledger import Ledger, StoredStep
 from pipeline.tuner.report.content import CarryOver, ChampionElo, GateRecord, Report, WeightRow
 from pipeline.tuner.report.page import write_report
 from pipeline.tuner.screen import EffectKind
+from pipeline.tuner.screen_run import kept_effects
 from pipeline.tuner.setup import Setup, restored
 from schemas.campaign import CandidateDecision, IterationFacts, WeightValue
 from schemas.errors import MachineError
@@ -76,7 +77,7 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
         after=state.champion,
         gates=_gates(book, run, setup.gate_rules, records),
         elo=_elo(records),
-        weights=_rows(state, setup),
+        weights=_rows(state, setup, book.folder),
         carry_over=_carried(setup, records),
         seeds={"all games": "by run seed, stage, chapter and number of the test or measurement; each is in the ledger"},
         notes=_notes(state, records),
@@ -185,14 +186,18 @@ def _elo_of(rate: float) -> float:
     return 400 * log10(share / (1 - share))
 
 
-def _rows(state: TuningState, setup: Setup) -> tuple[WeightRow, ...]:
+def _rows(state: TuningState, setup: Setup, folder: Path) -> tuple[WeightRow, ...]:
     before = weights.parse(state.reference, state.snake).values
     after = weights.parse(state.champion, state.snake).values
-    inert = set(state.inert)
+    inert, screened = set(state.inert), kept_effects(folder, frozenset(after))
 
     def row(path: str, now: WeightValue) -> WeightRow:
-        effect = EffectKind.NO_EFFECT if path in inert else None
-        return WeightRow(path, before.get(path, now), now, effect, tuned=path in setup.rules and path not in inert)
+        tuned = path in setup.rules and path not in inert
+        found = screened.get(path)
+        if found is None:
+            effect = EffectKind.NO_EFFECT if path in inert else None
+            return WeightRow(path, before.get(path, now), now, effect, tuned=tuned)
+        return WeightRow(path, before.get(path, now), now, found.kind, found.low_gain, found.high_gain, tuned)
 
     return tuple(row(path, now) for path, now in after.items())
 

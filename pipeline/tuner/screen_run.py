@@ -1,0 +1,164 @@
+"""`ouroboros tune screen`: which of a snake's weights have any effect, found by games, named, and kept.
+
+Every game is in the ledger, under a name made of the weights' text and the seed: stopped, the same command goes on.
+What was found is `screen.json` beside it, which the report of a run reads as long as it names the same weights.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline import folder_lock
+from pipeline.snakes.abandoned import Abandoned
+from pipeline.stopping import Stopping
+from pipeline.tuner import ledger, weights
+from pipeline.tuner.backends import Backend
+from pipeline.tuner.jobs import MatchResult, Participant, SourceKind
+from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.run import LedgerRecords
+from pipeline.tuner.scheduler import Scheduler
+from pipeline.tuner.screen import LINES, EffectKind, ScreenPlan, Variant, WeightEffect, plan_screen, read_screen
+from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.setup import make_setup
+from pipeline.tuner.snake_source import SnakeSource, snake_source
+from pipeline.tuner.weight_rules import Specification
+from pipeline.tuner.weights import WeightFile
+from schemas.files import write_atomic
+from schemas.frozen import Frozen
+from schemas.settings import Settings
+from schemas.tuning import Objective
+
+FILE_NAME = "screen.json"
+DUELS, CROWDS = LINES
+
+
+class KeptEffect(Frozen):
+    """A weight's entry in `screen.json`."""
+
+    weight: str
+    kind: EffectKind
+    low_gain: float | None
+    high_gain: float | None
+    games: int
+
+
+class KeptScreen(Frozen):
+    """`screen.json`: the last screen."""
+
+    config_hash: str
+    """SHA-256 of the weights' file that was screened."""
+    seed: int
+    seeds: int
+    effects: tuple[KeptEffect, ...]
+
+
+def run_screen(
+    settings: Settings,
+    tell: Callable[[str], None],
+    *,
+    seeds: int = 2,
+    seed: int = 1,
+    stopping: Stopping | None = None,
+    backend: Callable[[Settings, SnakeSource, Callable[[], bool]], Backend] | None = None,
+) -> tuple[WeightEffect, ...] | None:
+    """Play what is missing of the screen, keep and return what it found; None: stopped before its end.
+
+    Args:
+        seeds: of each variant; with 2 it costs 8 games a weight in duels, as many more with crowds.
+        seed: of the boards.
+
+    Raises:
+        SnakeError: the snake, its weights or their specification cannot be used.
+        StateError: a tuner is at work in the same folder.
+    """
+    folder = settings.tuner_dir
+    with ExitStack() as stack:
+        stack.enter_context(folder_lock.held(folder, "tuner"))
+        stopping = stopping or Stopping()
+        stack.enter_context(stopping.on_signals())
+        source = snake_source(settings)
+        champion = weights.read(source.weights_file)
+        setup = make_setup(settings.tuner, source, champion, settings.tuner.search, 1)
+        name = f"screen-{champion.hash[:12]}-{seed}"
+        plan = plan_screen(
+            far_variants(champion, setup.rules),
+            Participant(SourceKind.WEIGHTS, champion.text),
+            pair_seeds(seed, Stage.SCREEN, 0, 0, seeds),
+            setup.probe,
+            name,
+            LINES if settings.tuner.objective is not Objective.DUEL else (DUELS,),
+        )
+        book = stack.enter_context(closing(Ledger(folder / ledger.NAME)))
+        try:
+            opened = (backend or _fastest)(settings, source, lambda: stopping.requested)
+        except Abandoned:
+            return None
+        stack.callback(opened.close)
+        tell(f"{len(setup.rules)} weights, {sum(len(job.games) for job in plan.jobs):,} games. {opened.notice}")
+        scheduler = Scheduler(opened, LedgerRecords(book, name), games_at_once=settings.tuner.parallel_games)
+        results = _play(plan, scheduler, stopping)
+        if results is None:
+            return None
+        effects = read_screen(plan, results)
+        _keep(folder, champion, seed, seeds, effects)
+        return effects
+
+
+def far_variants(champion: WeightFile, rules: Specification) -> list[Variant]:
+    """Each weight at the far ends of its bounds; a switch the other way."""
+    variants = []
+    for path, rule in rules.items():
+        present = champion.values[path]
+        for direction, end in ((-1, rule.low), (1, rule.high)):
+            moved = rule.fitted(end)
+            if moved != present:
+                text = champion.changed({path: moved}).text
+                variants.append(Variant(path, direction, Participant(SourceKind.WEIGHTS, text)))
+    return variants
+
+
+def kept_effects(folder: Path, weights_of_run: frozenset[str]) -> dict[str, KeptEffect]:
+    """What the last screen found, by weight; empty where there was none, or one of other weights."""
+    try:
+        kept = KeptScreen.model_validate_json((folder / FILE_NAME).read_bytes())
+    except (OSError, ValidationError):
+        return {}
+    effects = {effect.weight: effect for effect in kept.effects}
+    return effects if effects.keys() <= weights_of_run else {}
+
+
+def _play(plan: ScreenPlan, scheduler: Scheduler, stopping: Stopping) -> dict[str, MatchResult] | None:
+    """A variant that cannot be played has no result: the screen calls its weight unknown."""
+    scheduler.want(plan.jobs)
+    if not scheduler.wait_for([job.id for job in plan.jobs], lambda: stopping.requested):
+        return None
+    outcomes = [scheduler.outcome(job.id) for job in plan.jobs]
+    return {found.job_id: found for found in outcomes if isinstance(found, MatchResult)}
+
+
+def _keep(folder: Path, champion: WeightFile, seed: int, seeds: int, effects: tuple[WeightEffect, ...]) -> None:
+    kept = KeptScreen(
+        config_hash=champion.hash,
+        seed=seed,
+        seeds=seeds,
+        effects=tuple(
+            KeptEffect(
+                weight=effect.weight,
+                kind=effect.kind,
+                low_gain=effect.low_gain,
+                high_gain=effect.high_gain,
+                games=effect.games,
+            )
+            for effect in effects
+        ),
+    )
+    write_atomic(folder / FILE_NAME, json.dumps(kept.model_dump(mode="json"), indent=2) + "\n")
+
+
+def _fastest(settings: Settings, source: SnakeSource, abandon: Callable[[], bool]) -> Backend:
+    from pipeline.tuner.backends.choice import choose  # the referee brings numba, which `--help` must not cost
+
+    return choose(settings, source, abandon)
