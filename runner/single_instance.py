@@ -74,7 +74,7 @@ class SingleInstanceLock:
             self._file = self._path.open("a+")
         except OSError as error:
             raise StateError(
-                f"cannot use the folder of the {self._guarded}: {error.strerror}",
+                f"cannot take the lock of the {self._guarded}: {error.strerror}",
                 where=str(self._path.parent),
                 remedy="Check its owner and its disk, or name another one with OUROBOROS_HOME.",
             ) from error

@@ -21,12 +21,12 @@ def held(settings: Settings, store: Store, now: datetime) -> Iterator[None]:
     """
     with ExitStack() as stack:
         home = settings.home
+        stack.enter_context(SingleInstanceLock(lock_of(home, None), home, "state folder", now))
         if store.path is not None:
             database_lock = lock_of(home, store.path)
             stack.enter_context(SingleInstanceLock(database_lock, home, "database", now))
             undo_unfinished(store.path)
             refuse_second_name(store.path)
-        stack.enter_context(SingleInstanceLock(lock_of(home, None), home, "state folder", now))
         yield
 
 

@@ -59,7 +59,7 @@ def test_a_folder_that_cannot_be_made_is_told_of(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path / "file" / "home"))
     assert cli.run(["init"]) == 2
-    assert "cannot use the folder of the database: Not a directory" in capsys.readouterr().err
+    assert "cannot take the lock of the state folder: Not a directory" in capsys.readouterr().err
 
 
 @contextmanager
