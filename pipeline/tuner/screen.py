@@ -170,7 +170,7 @@ def dead_weights(effects: Sequence[WeightEffect]) -> tuple[str, ...]:
 
 def summary(effects: Sequence[WeightEffect], shown: Callable[[str], str] = str) -> str:
     """What the screen found, in a sentence or two, dead weights by name."""
-    dead, games = dead_weights(effects), sum(effect.games for effect in effects)
+    dead, games = dead_weights(effects), sum(effect.games for effect in effects if effect.kind is EffectKind.NO_EFFECT)
     if not dead:
         unknown = sum(effect.kind is EffectKind.UNKNOWN for effect in effects)
         if effects and unknown == len(effects):
@@ -178,10 +178,10 @@ def summary(effects: Sequence[WeightEffect], shown: Callable[[str], str] = str) 
                 "The screen cannot tell which weights have an effect: with the same weights and seeds the snake does"
                 " not play the same game twice. All of them are tuned."
             )
-        return f"All {len(effects)} weights change moves ({games} games)."
+        return f"All {len(effects)} weights change moves ({sum(effect.games for effect in effects)} games)."
     names = ", ".join(shown(name) for name in dead[:_SHOWN_NAMES])
     more = f" and {len(dead) - _SHOWN_NAMES} more" if len(dead) > _SHOWN_NAMES else ""
     return (
         f"{len(dead)} of {len(effects)} weights have no effect: moved far both ways they changed not one move in"
-        f" {games} games, so nothing seems to read them, and they are left out: {names}{more}."
+        f" {games} games. Nothing reads them, or what they are for did not come up: {names}{more}."
     )

@@ -5,8 +5,9 @@ What was found is `screen.json` beside it, which the report of a run reads as lo
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +21,16 @@ from pipeline.tuner.jobs import MatchResult, Participant, SourceKind
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
-from pipeline.tuner.screen import LINES, EffectKind, ScreenPlan, Variant, WeightEffect, plan_screen, read_screen
+from pipeline.tuner.screen import (
+    LINES,
+    EffectKind,
+    ScreenPlan,
+    Variant,
+    WeightEffect,
+    dead_weights,
+    plan_screen,
+    read_screen,
+)
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import make_setup
 from pipeline.tuner.snake_source import SnakeSource, snake_source
@@ -29,10 +39,12 @@ from pipeline.tuner.weights import WeightFile
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
 from schemas.settings import Settings
-from schemas.tuning import Objective
 
 FILE_NAME = "screen.json"
-DUELS, CROWDS = LINES
+DUELS, _CROWDS = LINES
+FURTHER = 3
+"""Times the boards, in duels and among four, of a weight that changed no move on the first ones: what it is for may come
+up but rarely."""
 
 
 class KeptEffect(Frozen):
@@ -67,7 +79,7 @@ def run_screen(
     """Play what is missing of the screen, keep and return what it found; None: stopped before its end.
 
     Args:
-        seeds: of each variant; with 2 it costs 8 games a weight in duels, as many more with crowds.
+        seeds: of each variant: with 2, 8 games a weight, and 72 more of one that changed no move in those.
         seed: of the boards.
 
     Raises:
@@ -83,28 +95,51 @@ def run_screen(
         champion = weights.read(source.weights_file)
         setup = make_setup(settings.tuner, source, champion, settings.tuner.search, 1)
         name = f"screen-{champion.hash[:12]}-{seed}"
-        plan = plan_screen(
-            far_variants(champion, setup.rules),
-            Participant(SourceKind.WEIGHTS, champion.text),
-            pair_seeds(seed, Stage.SCREEN, 0, 0, seeds),
-            setup.probe,
-            name,
-            LINES if settings.tuner.objective is not Objective.DUEL else (DUELS,),
-        )
         book = stack.enter_context(closing(Ledger(folder / ledger.NAME)))
         try:
             opened = (backend or _fastest)(settings, source, lambda: stopping.requested)
         except Abandoned:
             return None
         stack.callback(opened.close)
-        tell(f"{len(setup.rules)} weights, {sum(len(job.games) for job in plan.jobs):,} games. {opened.notice}")
+        tell(f"{len(setup.rules)} weights. {opened.notice}")
         scheduler = Scheduler(opened, LedgerRecords(book, name), games_at_once=settings.tuner.parallel_games)
-        results = _play(plan, scheduler, stopping)
-        if results is None:
+
+        def screened(variants: Sequence[Variant], first: int, count: int, lines: Sequence[tuple[int, ...]]) -> _Found:
+            boards = pair_seeds(seed, Stage.SCREEN, 0, 0, count, first)
+            them = Participant(SourceKind.WEIGHTS, champion.text)
+            plan = plan_screen(variants, them, boards, setup.probe, f"{name}-{first}", lines)
+            results = _play(plan, scheduler, stopping)
+            return None if results is None else read_screen(plan, results)
+
+        variants = far_variants(champion, setup.rules)
+        effects = screened(variants, 0, seeds, (DUELS,))
+        if effects is None:
             return None
-        effects = read_screen(plan, results)
+        suspects = set(dead_weights(effects))
+        if suspects:
+            tell(f"{len(suspects)} changed no move yet and are played further, with four snakes too.")
+            again = screened(
+                [variant for variant in variants if variant.weight in suspects], seeds, FURTHER * seeds, LINES
+            )
+            if again is None:
+                return None
+            effects = _merged(effects, again)
         _keep(folder, champion, seed, seeds, effects)
         return effects
+
+
+_Found = tuple[WeightEffect, ...] | None
+
+
+def _merged(first: tuple[WeightEffect, ...], again: tuple[WeightEffect, ...]) -> tuple[WeightEffect, ...]:
+    """What was played further counts as what that found, with all its games."""
+    later = {effect.weight: effect for effect in again}
+    return tuple(
+        replace(later[effect.weight], games=effect.games + later[effect.weight].games)
+        if effect.weight in later
+        else effect
+        for effect in first
+    )
 
 
 def far_variants(champion: WeightFile, rules: Specification) -> list[Variant]:

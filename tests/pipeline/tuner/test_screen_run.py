@@ -49,9 +49,10 @@ def test_stopped_it_goes_on_without_playing_a_game_twice(bench: Bench) -> None:
     effects = screened(bench, whole)
     assert effects is not None
     assert dead_weights(effects) == DEAD
-    variants = 2 * 4 + 1  # two ends of four numbers, one of the switch
-    assert stopped.games > 10
-    assert whole.games < 4 * (variants + 2)
+    first = 4 * (2 * 4 + 1 + 2)  # two ends of four numbers, one of the switch, and the reference twice
+    further = 6 * (2 + 4) * (2 * 2 + 1 + 2)  # the three that changed no move, in duels and among four
+    assert 10 < stopped.games < first
+    assert whole.games == first + further - stopped.games
     again = SimulatedBackend(strength)
     assert screened(bench, again) == effects
     assert again.games == 0
