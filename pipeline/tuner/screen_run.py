@@ -43,8 +43,8 @@ from schemas.settings import Settings
 FILE_NAME = "screen.json"
 DUELS, _CROWDS = LINES
 FURTHER = 3
-"""Times the boards, in duels and among four, of a weight that changed no move on the first ones: what it is for may come
-up but rarely."""
+"""Times the boards, in duels and among four, of a weight that changed no move on the first ones: what it is for may
+come up but rarely."""
 
 
 class KeptEffect(Frozen):
