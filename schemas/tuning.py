@@ -103,6 +103,8 @@ class TunerSettings(Frozen):
     is deployed."""
     questions_in_flight: int = Field(default=6, ge=1, le=1000)
     """Questions of the search that are played at once. More keep more cores busy; each knows less of the others."""
+    screen: bool = True
+    """Find out at the start which weights change no move, and leave them out; asked again after each promotion."""
     perturbation: float = Field(default=0.15, gt=0, le=1)
     """Relative size of a random change of one weight (`random`)."""
     weights_per_candidate_min: int = Field(default=3, ge=1)

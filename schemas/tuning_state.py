@@ -83,6 +83,10 @@ class TuningState(Frozen):
     champion: str
     """Text of the best weights."""
     inert: tuple[str, ...] = ()
+    """Weights that the screen found to change no move: left out."""
+    screen_due: bool = False
+    screens: int = 0
+    """Screens begun."""
     strategy: str
     optimiser: str = ""
     """The optimiser's own state; empty: it is to be made."""

@@ -47,8 +47,7 @@ def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value not in (None, ())}
     changes |= {name: list(given[name]) for name in ("opponents", "pool") if given[name]}
     settings = settings.model_copy(update={"tuner": with_changes(settings.tuner, changes)})
-    trainer = ContinuousTrainer(settings=settings, remeasure=remeasure, echo=_say)
-    trainer.train()
+    ContinuousTrainer(settings=settings, remeasure=remeasure, echo=_say).train()
 
 
 @tune.command("update-snake")

@@ -95,6 +95,7 @@ class Opening:
             reference=text.text,
             champion=text.text,
             strategy=self.strategy,
+            screen_due=True,
         )
         self.ledger.begin(state, now)
         self.tell(f"Starting fresh with {self.disk.path}: {len(text.weights)} weights, seed {state.seed}")
@@ -137,6 +138,7 @@ class Opening:
             reference=known.reference_config,
             champion=champion,
             strategy=self.strategy,
+            screen_due=True,
             iteration=iteration,
             total_games=known.total_games,
             games_at_iteration=known.total_games,

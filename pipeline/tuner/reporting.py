@@ -1,17 +1,17 @@
 """A run's report out of its ledger: during the run, after it, or long after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import log10
 from pathlib import Path
 
-from pipeline.tuner import weights
+from pipeline.tuner import screening, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import Ledger, StoredStep
 from pipeline.tuner.report.content import CarryOver, ChampionElo, GateRecord, Report, WeightRow
 from pipeline.tuner.report.page import write_report
-from pipeline.tuner.screen import EffectKind
-from pipeline.tuner.screen_run import kept_effects
+from pipeline.tuner.screen import EffectKind, WeightEffect
+from pipeline.tuner.screen_run import KeptEffect, kept_effects
 from pipeline.tuner.setup import Setup, restored
 from schemas.campaign import CandidateDecision, IterationFacts, WeightValue
 from schemas.errors import MachineError
@@ -77,7 +77,7 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
         after=state.champion,
         gates=_gates(book, run, setup.gate_rules, records),
         elo=_elo(records),
-        weights=_rows(state, setup, book.folder),
+        weights=_rows(state, setup, _effects(book, run, state)),
         carry_over=_carried(setup, records),
         seeds={"all games": "by run seed, stage, chapter and number of the test or measurement; each is in the ledger"},
         notes=_notes(state, records),
@@ -186,10 +186,16 @@ def _elo_of(rate: float) -> float:
     return 400 * log10(share / (1 - share))
 
 
-def _rows(state: TuningState, setup: Setup, folder: Path) -> tuple[WeightRow, ...]:
+def _effects(book: Ledger, run: str, state: TuningState) -> Mapping[str, WeightEffect | KeptEffect]:
+    """By weight: what the run's own screens found, else what the last `tune screen` did."""
+    own = {each.weight: each for step in book.steps(run, "screened") for each in screening.effects_in(step.body)}
+    return own or kept_effects(book.folder, frozenset(weights.parse(state.champion, state.snake).weights))
+
+
+def _rows(state: TuningState, setup: Setup, screened: Mapping[str, WeightEffect | KeptEffect]) -> tuple[WeightRow, ...]:
     before = weights.parse(state.reference, state.snake).values
     after = weights.parse(state.champion, state.snake).values
-    inert, screened = set(state.inert), kept_effects(folder, frozenset(after))
+    inert = set(state.inert)
 
     def row(path: str, now: WeightValue) -> WeightRow:
         tuned = path in setup.rules and path not in inert

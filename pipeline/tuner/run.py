@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import iteration_report
+from pipeline.tuner import iteration_report, screen, screening
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
 from pipeline.tuner.ledger import Ledger, Step
@@ -155,6 +155,8 @@ class TuningRun:
             self._promote()
         if "record" in step.body:
             self._log_line(IterationFacts.model_validate(step.body["record"]))
+        if step.kind == "screened":
+            self._tell(screen.summary(screening.effects_in(step.body)))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
             self._tell(f"Win rate {iteration_report.words(self._state.best)}.")
 

@@ -31,10 +31,10 @@ from pipeline.tuner.screen import (
     plan_screen,
     read_screen,
 )
+from pipeline.tuner.screening import far_variants
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import make_setup
 from pipeline.tuner.snake_source import SnakeSource, snake_source
-from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
@@ -140,19 +140,6 @@ def _merged(first: tuple[WeightEffect, ...], again: tuple[WeightEffect, ...]) ->
         else effect
         for effect in first
     )
-
-
-def far_variants(champion: WeightFile, rules: Specification) -> list[Variant]:
-    """Each weight at the far ends of its bounds; a switch the other way."""
-    variants = []
-    for path, rule in rules.items():
-        present = champion.values[path]
-        for direction, end in ((-1, rule.low), (1, rule.high)):
-            moved = rule.fitted(end)
-            if moved != present:
-                text = champion.changed({path: moved}).text
-                variants.append(Variant(path, direction, Participant(SourceKind.WEIGHTS, text)))
-    return variants
 
 
 def kept_effects(folder: Path, weights_of_run: frozenset[str]) -> dict[str, KeptEffect]:

@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 
-from pipeline.tuner import gating, measuring, weights
+from pipeline.tuner import gating, measuring, screening, weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
 from pipeline.tuner.ledger import Step
@@ -24,6 +24,7 @@ from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
 from pipeline.tuner.optimise.build import strategy
 from pipeline.tuner.own_search import OwnSearch
 from pipeline.tuner.scheduler import JobOutcome
+from pipeline.tuner.screen import ScreenPlan
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.sides import count_sides, require_sound
@@ -59,6 +60,7 @@ class Tuning:
         reference = weights.parse(state.reference, state.snake)
         self.space = Space(reference, self.setup.rules, frozenset(state.inert))
         self._contests: dict[int, Contest] = {}
+        self._plan: ScreenPlan | None = None
         self._optimiser = self._restored() if state.optimiser else self._built()
 
     def _built(self) -> Optimiser:
@@ -84,12 +86,22 @@ class Tuning:
 
     def jobs(self) -> list[MatchJob]:
         """The games wanted now, those that the next step needs first."""
-        contests = [*self._due_contests(), *self._spare_contests()]
-        return list({job.id: job for contest in contests for job in contest.jobs}.values())
+        spare = [job for contest in self._spare_contests() for job in contest.jobs]
+        return list({job.id: job for job in [*self._due_jobs(), *spare]}.values())
 
     def due(self) -> tuple[str, ...]:
         """The jobs whose results the next step needs."""
-        return tuple(job.id for contest in self._due_contests() for job in contest.jobs)
+        return tuple(job.id for job in self._due_jobs())
+
+    def _due_jobs(self) -> list[MatchJob]:
+        if self.state.phase is TuningPhase.SCREEN:
+            return list(self._screen_plan().jobs)
+        return [job for contest in self._due_contests() for job in contest.jobs]
+
+    def _screen_plan(self) -> ScreenPlan:
+        if self._plan is None:
+            self._plan = screening.plan(self.setup, self.state, self.champion)
+        return self._plan
 
     def _due_contests(self) -> list[Contest]:
         state = self.state
@@ -99,6 +111,8 @@ class Tuning:
             return measuring.contests(self.setup, state)
         if state.phase is TuningPhase.GATE:
             return gating.due(self.setup, state)
+        if state.phase is TuningPhase.SCREEN:
+            return []
         return [self._question(state.questions[0])] if state.questions else []
 
     def _spare_contests(self) -> list[Contest]:
@@ -135,6 +149,8 @@ class Tuning:
         Raises:
             ValueError: outcomes that are none of what is due.
         """
+        if self.state.phase is TuningPhase.SCREEN:
+            return self._screened(outcomes)
         contests = self._due_contests()
         jobs = {job.id: job for contest in contests for job in contest.jobs}
         failure = next((found for job in jobs if isinstance(found := outcomes[job], JobFailure)), None)
@@ -152,6 +168,22 @@ class Tuning:
             closes=tuple(jobs),
             drops=tuple(job for job in wanted_before if job not in wanted and job not in jobs),
         )
+
+    def _screened(self, outcomes: Mapping[str, JobOutcome]) -> Step:
+        """Jobs that could not be played only make a weight's effect unknown."""
+        plan = self._screen_plan()
+        jobs = {job.id: job for job in plan.jobs}
+        results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
+        self._failure = None
+        self._count(jobs, results)
+        inert, body = screening.screened(plan, results, self.setup)
+        self._plan = None
+        self._update(screen_due=False, screens=self.state.screens + 1, phase=TuningPhase.SEARCH)
+        drops: tuple[str, ...] = ()
+        if inert != self.state.inert:
+            drops = self._new_chapter(self.state.champion, inert)
+        self._begin_phase()
+        return Step("screened", body, closes=tuple(jobs), drops=tuple(job for job in drops if job not in jobs))
 
     def check(self) -> None:
         """Raise what ends the run, after a step was committed.
@@ -268,6 +300,8 @@ class Tuning:
             ratio = gating.decide(self.setup, counted).ratio
             return "counted", {"gate": gate.number, "seeds": len(counted.gains), "ratio": ratio}
         promoted = verdict.decision is CandidateDecision.ACCEPTED
+        if promoted and self.state.inert:
+            self._update(screen_due=True)
         self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
         if promoted:
             self.champion = weights.parse(self.state.champion, self.state.snake)
@@ -278,8 +312,9 @@ class Tuning:
         return "judged", body
 
     def _search_on(self) -> None:
-        self._update(phase=TuningPhase.SEARCH)
-        if not self.state.questions:
+        due = self.state.screen_due and self.setup.settings.screen
+        self._update(phase=TuningPhase.SCREEN if due else TuningPhase.SEARCH)
+        if not due and not self.state.questions:
             self._ask()
         self._keep_optimiser()
 
@@ -295,6 +330,8 @@ class Tuning:
             (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe) for each in (before, setup)
         ]
         drops = self._new_chapter(self.state.champion) if stands_on[0] != stands_on[1] else ()
+        if before.rules != setup.rules or before.probe != setup.probe:
+            self._update(screen_due=True)
         if before.opponents != setup.opponents:
             self._update(best=None, measurement_due=True)
         self._update(failures=0, empty=0)
@@ -337,11 +374,12 @@ class Tuning:
             self._search_on()
         self._keep_optimiser()
 
-    def _new_chapter(self, champion: str) -> tuple[str, ...]:
+    def _new_chapter(self, champion: str, inert: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Another optimiser, from these weights; returns the jobs that nobody wants any more."""
         drops = tuple(job.id for job in self.jobs())
         self._update(
             champion=champion,
+            inert=self.state.inert if inert is None else inert,
             chapter=self.state.chapter + 1,
             strategy=self.setup.strategy,
             optimiser="",

@@ -33,7 +33,16 @@ from schemas.model import PipelineState
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings
 
-SPOILED = {"space.area_duel": 10.0, "food.hunger": 300.0, "heads.fear_duel": 0.0, "length.behind_duel": 30.0}
+SPOILED = {
+    "space.area_duel": 3.0,
+    "space.room_shortage": 5.0,
+    "trap.duel_shortage": 4.0,
+    "space.opponent_area_duel": 0.1,
+    "food.hunger": 400.0,
+    "food.hunger_curve": 0.7,
+    "length.behind_duel": 10.0,
+    "length.ahead_duel": 5.0,
+}
 COUNTED = {"search.time_share": 0.0, "search.duel_budget": 40}
 
 

@@ -22,7 +22,14 @@ other:
   on: true
 name: viper
 """
-FAST = {"target_improvement": 0.2, "games": 20, "measure_games": 20, "baseline_games": 20, "max_games": 400}
+FAST: dict[str, Any] = {
+    "target_improvement": 0.2,
+    "games": 20,
+    "measure_games": 20,
+    "baseline_games": 20,
+    "max_games": 400,
+    "screen": False,
+}
 
 
 def strength(values: Mapping[str, Any]) -> float:

@@ -408,6 +408,17 @@ def test_games_of_four_are_tuned_too(bench: Bench, objective: str) -> None:
     assert line["decision"] == "accepted"
 
 
+def test_weights_that_change_no_move_are_named_left_out_and_asked_again(bench: Bench) -> None:
+    """Three of the five numbers of the landscape have no reader."""
+    summary = bench.trainer(max_iterations=2, screen=True, target_improvement=0.1).train()
+    assert "3 of 5 weights have no effect" in bench.words
+    assert "other.idle, other.count, other.on" in bench.words
+    assert summary.tuning.inert == ("other.idle", "other.count", "other.on")
+    assert all(not any(path.startswith("other.") for path in line["changed"]) for line in bench.log())
+    assert summary.promotions > 0
+    assert summary.tuning.screens >= 2
+
+
 def test_states_are_reported_with_games_and_phases(bench: Bench) -> None:
     states: list[PipelineState] = []
     bench.trainer(Climber, max_iterations=1, trainer={"report": states.append}).train()

@@ -28,7 +28,7 @@ def change(bench: Bench, statement: str) -> None:
 @pytest.fixture
 def searched(bench: Bench) -> Bench:
     """A run of the default search with a promotion, an edit, a restart and another strategy in it."""
-    bench.trainer(max_iterations=1, games=30, target_improvement=0.1).train()
+    bench.trainer(max_iterations=1, games=30, target_improvement=0.1, screen=True).train()
     bench.config.write_text(bench.config.read_text().replace("count: ", "count:  "))
     bench.trainer(max_iterations=3, search="momentum").train()
     return bench

@@ -1,0 +1,60 @@
+"""The screen within a run: which weights are moved far, and what the run leaves out because of it.
+
+`pipeline.tuner.screen` is the comparison. A run makes it once at its start, over all weights that may be tuned, and
+after each promotion once more over those that it left out: they may have become alive.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.tuner.jobs import MatchResult, Participant, SourceKind
+from pipeline.tuner.screen import LINES, EffectKind, ScreenPlan, Variant, WeightEffect, plan_screen, read_screen
+from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.setup import Setup
+from pipeline.tuner.weight_rules import Specification
+from pipeline.tuner.weights import WeightFile
+from schemas.tuning import Objective
+from schemas.tuning_state import TuningState
+
+SEEDS = 2
+"""Each played from all seats, by every weight moved both ways."""
+
+
+def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
+    """The games of the screen that is due."""
+    asked = state.inert or setup.rules.keys()
+    rules = {path: setup.rules[path] for path in asked if path in setup.rules and path in champion.weights}
+    seeds = pair_seeds(state.seed, Stage.SCREEN, state.chapter, state.screens, SEEDS)
+    lines = LINES[:1] if setup.settings.objective is Objective.DUEL else LINES
+    best = Participant(SourceKind.WEIGHTS, champion.text)
+    return plan_screen(
+        far_variants(champion, rules), best, seeds, setup.probe, f"{state.chapter}/screen/{state.screens}", lines
+    )
+
+
+def screened(plan: ScreenPlan, results: Mapping[str, MatchResult], setup: Setup) -> tuple[tuple[str, ...], Any]:
+    """The weights to leave out from now on, and what the ledger notes."""
+    effects = read_screen(plan, results)
+    dead = tuple(effect.weight for effect in effects if effect.kind is EffectKind.NO_EFFECT)
+    if len(dead) == len(setup.rules):  # then it is the games that say nothing
+        dead = ()
+    rows = [[each.weight, each.kind.value, each.low_gain, each.high_gain, each.games] for each in effects]
+    return dead, {"effects": rows, "inert": list(dead)}
+
+
+def effects_in(body: Mapping[str, Any]) -> Sequence[WeightEffect]:
+    """The effects that a step of the ledger notes."""
+    return [WeightEffect(name, EffectKind(kind), low, high, games) for name, kind, low, high, games in body["effects"]]
+
+
+def far_variants(champion: WeightFile, rules: Specification) -> list[Variant]:
+    """Each weight at the far ends of its bounds; a switch the other way."""
+    variants = []
+    for path, rule in rules.items():
+        present = champion.values[path]
+        for direction, end in ((-1, rule.low), (1, rule.high)):
+            moved = rule.fitted(end)
+            if moved != present:
+                text = champion.changed({path: moved}).text
+                variants.append(Variant(path, direction, Participant(SourceKind.WEIGHTS, text)))
+    return variants
