@@ -15,18 +15,24 @@ from runner.schedule.overlap import OverlapAction
 from runner.store import queue, schedules
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import ActiveOccurrences
-from runner.store.schedules import Account, DueSchedule
+from runner.store.schedules import Account, DueSchedule, PreparedFire
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.outside_text import error_line
 
 SCHEDULES_PER_TRANSACTION = 1000
 """Others must get their turn at the database while thousands fall due at once."""
+PREPARED_PER_TRANSACTION = 2500
+"""Of fires that were worked out before: as long as the others, on the disk and at the processor."""
 _log = logging.getLogger("ouroboros.fire")
 
 
 class FireSchedules:
-    """Accounts for everything due, chunk by chunk; each chunk is one transaction, and repeating one is harmless."""
+    """Accounts for everything due, chunk by chunk; each chunk is one transaction, and repeating one is harmless.
+
+    Of what was worked out before, the rows of all come first and the schedules move on after that: it is the rows that
+    are waited for. Killed in between, a schedule is still due, and its occurrence is found recorded.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -37,17 +43,19 @@ class FireSchedules:
         if self._runtime.idle.nothing_new:
             self._prepared.turn(now)
             return
-        while self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
+        if self._something_due(now):
+            self._move(self._record_prepared(now))
+        while self._something_due(now) and self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
             pass
 
-    def _account_for_some(self, now: datetime) -> int:
+    def _something_due(self, now: datetime) -> bool:
         with self._runtime.store.read() as session:
-            if not schedules.due(session, now, 1):
-                return 0
+            return bool(schedules.due(session, now, 1))
+
+    def _account_for_some(self, now: datetime) -> int:
         limit = self._runtime.settings.scheduler.max_queue_length
         with self._runtime.store.write() as session:
-            created = self._write_prepared(session, now, limit)
-            due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION - created)
+            due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION)
             busy = queue.active(session, [item.name for item in due])
             accounts = []
             for item in due:
@@ -58,19 +66,33 @@ class FireSchedules:
             recorded = schedules.account(session, accounts, now, limit)
             self._runtime.reach("fire.recording")
         self._runtime.reach("fire.recorded")
-        _log.info("%s schedules due: %s occurrences recorded", created + len(due), created + recorded.created)
-        return created + len(due)
+        _log.info("%s schedules due: %s occurrences recorded", len(due), recorded.created)
+        return len(due)
 
-    def _write_prepared(self, session: Session, now: datetime, limit: int) -> int:
-        """Of what is due, the share that was worked out beforehand and is as it was then; how many. No longer due after
-        that, it is passed over by what follows."""
-        due = schedules.due_versions(session, now, SCHEDULES_PER_TRANSACTION)
-        ready = [self._prepared.take(item.name, item.version, now) for item in due if item.plain]
-        fires = [fire for fire in ready if fire is not None]
-        if queue.depth(session) + len(fires) > limit:
-            return 0
-        schedules.account_prepared(session, fires, now)
-        return len(fires)
+    def _record_prepared(self, now: datetime) -> list[PreparedFire]:
+        """The occurrences of what is due, was worked out beforehand and is as it was then."""
+        recorded: list[PreparedFire] = []
+        limit = self._runtime.settings.scheduler.max_queue_length
+        last: schedules.Version | None = None
+        while not self._prepared.empty:
+            with self._runtime.store.write() as session:
+                due = schedules.due_plainly(session, last, now, PREPARED_PER_TRANSACTION)
+                fires = self._prepared.take(due, now)
+                if not fires or queue.depth(session) + len(fires) > limit:
+                    break
+                created = queue.record_prepared(session, [fire.row for fire in fires], now)
+                self._runtime.reach("fire.recording")
+            self._runtime.reach("fire.recorded")
+            _log.info("%s schedules due, worked out before: %s occurrences recorded", len(fires), created)
+            recorded += fires
+            last = due[-1]
+        return recorded
+
+    def _move(self, fires: list[PreparedFire]) -> None:
+        for start in range(0, len(fires), PREPARED_PER_TRANSACTION):
+            with self._runtime.store.write() as session:
+                some = fires[start : start + PREPARED_PER_TRANSACTION]
+                schedules.move_prepared(session, [fire.moved for fire in some])
 
     def _stop(self, session: Session, name: str, error: Exception, now: datetime) -> None:
         problem = error_line(error)

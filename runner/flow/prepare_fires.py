@@ -31,11 +31,11 @@ class _Ready:
 
 
 class PrepareFires:
-    """Keeps what is ready, by schedule. `turn` fills it, `take` empties it."""
+    """Keeps what is ready, by the schedule as it was. `turn` fills it, `take` empties it."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._ready: dict[str, _Ready] = {}
+        self._ready: dict[schedules.Version, _Ready] = {}
         self._last: tuple[datetime, str] | None = None
         """Up to this fire all are ready."""
         self._look_from: datetime | None = None
@@ -48,23 +48,26 @@ class PrepareFires:
             return
         if self._last is None or self._last[0] < now or self._last[0] > now + LEAD:
             self._last = (now, "")
-            self._ready = {name: ready for name, ready in self._ready.items() if ready.until > now}
+            self._ready = {version: ready for version, ready in self._ready.items() if ready.until > now}
         with self._runtime.store.read() as session:
             coming = schedules.coming(session, self._last, now + LEAD, PER_TURN)
         for item in coming:
             ready = _worked_out(item)
             if ready is not None:
-                self._ready[item.name] = ready
+                self._ready[item.version] = ready
         if coming:
             self._last = (coming[-1].next_run, coming[-1].name)
         self._look_from = now + LEAD / 3 if len(coming) < PER_TURN else None
 
-    def take(self, name: str, version: schedules.Version, now: datetime) -> PreparedFire | None:
-        """What is ready for a schedule that is due, if its row is still the one that it was worked out from."""
-        ready = self._ready.pop(name, None)
-        if ready is None or ready.fire.version != version or now >= ready.until:
-            return None
-        return ready.fire
+    @property
+    def empty(self) -> bool:
+        """Nothing is ready."""
+        return not self._ready
+
+    def take(self, due: list[schedules.Version], now: datetime) -> list[PreparedFire]:
+        """What is ready of schedules that are due: their rows are still those that it was worked out from."""
+        found = [self._ready.pop(version, None) for version in due]
+        return [ready.fire for ready in found if ready is not None and now < ready.until]
 
 
 def _worked_out(item: ComingSchedule) -> _Ready | None:
@@ -90,10 +93,8 @@ def _worked_out(item: ComingSchedule) -> _Ready | None:
     )
     until = item.next_run + timedelta(seconds=catch_up.GRACE_S)
     fire = PreparedFire(
-        name=item.name,
         version=item.version,
         row=queue.prepared_row(new, item.definition_id),
-        watermark=plan.watermark,
-        next_run=plan.next_run,
+        moved=schedules.prepared_move(item.version, plan.watermark, plan.next_run),
     )
     return _Ready(fire, until if plan.next_run is None else min(until, plan.next_run))

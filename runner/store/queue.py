@@ -270,11 +270,9 @@ _TABLE = OccurrenceRow.metadata.tables[OccurrenceRow.__tablename__]
 _PREPARED = (
     "schedule_name",
     "trigger_type",
-    "trigger_name",
     "scheduled_for",
     "state",
     "reason",
-    "coalesced_into",
     "priority",
     "queue_rank",
     "not_before",
@@ -282,10 +280,9 @@ _PREPARED = (
     "attempt",
     "definition_id",
     "note",
-    "finished_at",
     "created_at",
 )
-"""All columns of a new row, the time of its recording last."""
+"""What a waiting run of a schedule has, in the table's order, the time of its recording last; the rest is NULL."""
 
 
 def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:

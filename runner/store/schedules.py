@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Text, bindparam, exists, func, literal, select, tuple_, type_coerce, update
@@ -87,8 +86,9 @@ class DueSchedule:
         return _read(self.name, self.definition_json)
 
 
-Version = tuple[str, str, str, int | None]
-"""A schedule's next run, watermark, last edit and definition, as the database holds them: equal means unchanged."""
+Version = tuple[str, str, str, str, int | None]
+"""A schedule's next run, name, watermark, last edit and definition, as the database holds them: equal means
+unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +113,12 @@ class ComingSchedule:
 class PreparedFire:
     """One fire of a schedule, worked out before its instant."""
 
-    name: str
     version: Version
     """Of the row that it was worked out from."""
     row: Row
     """Of `queue.prepared_row`."""
-    watermark: datetime
-    next_run: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DueVersion:
-    """A schedule whose next run has come, without its definition."""
-
-    name: str
-    version: Version
-    plain: bool
-    """Neither paused nor queued nor running."""
+    moved: Row
+    """Of `prepared_move`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +226,14 @@ def coming(session: Session, after: tuple[datetime, str], until: datetime, limit
         .limit(limit)
     )
     return [
-        ComingSchedule(name, definition_json, definition_id, sha256, next_run, watermark, version)
-        for name, definition_json, definition_id, sha256, next_run, watermark, *rest in rows
-        if (version := _version(rest))
+        ComingSchedule(name, definition_json, definition_id, sha256, next_run, watermark, (due, who, until, edit, kept))
+        for name, definition_json, definition_id, sha256, next_run, watermark, due, who, until, edit, kept in rows
     ]
 
 
-def due_versions(session: Session, now: datetime, limit: int) -> list[DueVersion]:
-    """As `due`, of each only what tells whether it is as it was: a fraction of the time."""
+def due_plainly(session: Session, after: Version | None, now: datetime, limit: int) -> list[Version]:
+    """Of what is due, in its order from the one behind `after` on, those that are neither paused nor queued nor
+    running; of each only what tells whether it is as it was: a fraction of the time that `due` takes."""
     busy = exists().where(
         OccurrenceRow.schedule_name == _TABLE.c.name,
         OccurrenceRow.state.in_(
@@ -254,30 +243,34 @@ def due_versions(session: Session, now: datetime, limit: int) -> list[DueVersion
             ]
         ),
     )
+    beyond = () if after is None else (tuple_(*_VERSION[:2]) > tuple_(*after[:2], types=[Text, Text]),)
     rows = session.execute(
-        select(_TABLE.c.name, _TABLE.c.paused_note.is_(None) & ~busy, *_VERSION)
-        .where(_TABLE.c.next_run <= now, _TABLE.c.removed_at.is_(None), _TABLE.c.enabled.is_(True))
+        select(*_VERSION)
+        .where(
+            *beyond,
+            _TABLE.c.next_run <= now,
+            _TABLE.c.removed_at.is_(None),
+            _TABLE.c.enabled.is_(True),
+            _TABLE.c.paused_note.is_(None),
+            ~busy,
+        )
         .order_by(_TABLE.c.next_run, _TABLE.c.name)
         .limit(limit)
-    )
-    return [DueVersion(name, _version(rest), bool(plain)) for name, plain, *rest in rows]
+    ).all()
+    return [tuple(row) for row in rows]
 
 
-def account_prepared(session: Session, fires: Sequence[PreparedFire], now: datetime) -> int:
-    """As `account`, for fires that were worked out before; how many occurrences were recorded."""
-    if not fires:
-        return 0
-    created = queue.record_prepared(session, [fire.row for fire in fires], now)
-    moved = (
-        update(_TABLE)
-        .where(_TABLE.c.name == bindparam("of_name"))
-        .values(watermark=bindparam("new_watermark"), next_run=bindparam("new_next_run"))
-    )
-    rows: list[Row] = [
-        (to_text(fire.watermark), to_text(fire.next_run) if fire.next_run else None, fire.name) for fire in fires
-    ]
-    execute_prepared(session, moved, ("new_watermark", "new_next_run", "of_name"), rows)
-    return created
+def prepared_move(version: Version, watermark: datetime, next_run: datetime | None) -> Row:
+    """Where a schedule stands after the fire that was worked out from `version`: for `move_prepared`."""
+    held_next_run, name, held_watermark, held_update, _ = version
+    moved_to = None if next_run is None else to_text(next_run)
+    return moved_to, to_text(watermark), name, held_next_run, held_watermark, held_update
+
+
+def move_prepared(session: Session, rows: list[Row]) -> int:
+    """Move the watermarks and next runs of schedules that are still as they were; how many. One that was changed in
+    between stays due, and whoever accounts for it finds the occurrence recorded."""
+    return execute_prepared(session, _MOVE, _MOVE_KEYS, rows)
 
 
 def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
@@ -386,11 +379,24 @@ def stop(session: Session, name: str, problem: str, now: datetime) -> None:
 _TABLE = ScheduleRow.metadata.tables[ScheduleRow.__tablename__]
 _VERSION = (
     type_coerce(_TABLE.c.next_run, Text).label("next_run_held"),
+    _TABLE.c.name.label("name_held"),
     type_coerce(_TABLE.c.watermark, Text).label("watermark_held"),
     type_coerce(_TABLE.c.updated_at, Text).label("updated_at_held"),
     _TABLE.c.definition_id.label("definition_id_held"),
 )
 """The fields of `Version`, in their order."""
+_MOVE_KEYS = ("new_next_run", "new_watermark", "of_name", "held_next_run", "held_watermark", "held_update")
+_MOVE = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.name == bindparam("of_name"),
+        _TABLE.c.next_run == bindparam("held_next_run"),
+        _TABLE.c.watermark == bindparam("held_watermark"),
+        _TABLE.c.updated_at == bindparam("held_update"),
+    )
+    .values(watermark=bindparam("new_watermark"), next_run=bindparam("new_next_run"))
+)
+"""One schedule to where it stands after a prepared fire."""
 _RECORDS = select(
     _TABLE.c.name,
     type_coerce(_TABLE.c.definition_json, Text),
@@ -406,11 +412,6 @@ _RECORDS = select(
     _TABLE.c.updated_at,
 ).where(_TABLE.c.removed_at.is_(None))
 """The fields of `ScheduleRecord`, in their order."""
-
-
-def _version(fields: list[Any]) -> Version:
-    next_run, watermark, updated_at, definition_id = fields
-    return next_run, watermark, updated_at, definition_id
 
 
 def _row(session: Session, name: str) -> ScheduleRow | None:

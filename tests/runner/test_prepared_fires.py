@@ -4,6 +4,7 @@ changed since is worked out anew."""
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,19 @@ from runner.store import queue, schedules
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import OverlapPolicy, TrainingSchedule
+from schemas.instants import to_text
 from schemas.settings import Settings
 
 SAVED = datetime(2026, 11, 21, 11, 59, 30, tzinfo=UTC)
 DUE = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AHEAD = DUE - timedelta(seconds=5)
+
+
+Reach = Callable[[Store, str], None]
+
+
+class KilledError(Exception):
+    """The daemon is no more."""
 
 
 class Hands:
@@ -79,18 +88,24 @@ def recorded(saved: Path, tmp_path: Path) -> Iterator[Callable[..., tuple[list[t
     """Runs the step and returns the rows that it left, and how many of them were worked out before."""
     opened: list[Store] = []
 
-    def run(*, ahead: bool, now: datetime = DUE, queue_length: int = 100) -> tuple[list[tuple[object, ...]], int]:
+    def run(
+        *, ahead: bool, now: datetime = DUE, queue_length: int = 100, reach: Reach | None = None
+    ) -> tuple[list[tuple[object, ...]], int]:
         store = Store(f"sqlite:///{shutil.copy(saved, tmp_path / f'{len(opened)}.db')}", 30)
         opened.append(store)
         settings = Settings.model_validate({"scheduler": {"max_queue_length": queue_length}})
-        runtime = Runtime(settings, store, Hands(), Outbound([], settings.notifications))
+        outbound = Outbound([], settings.notifications)
+        runtime = Runtime(settings, store, Hands(), outbound, reach=partial(reach, store) if reach else lambda _: None)
         step = FireSchedules(runtime)
         if ahead:
             runtime.idle.end_turn(AHEAD)
             step._prepared.turn(AHEAD)
         ready = len(step._prepared._ready)
         between(store)
-        step(now)
+        try:
+            step(now)
+        except KilledError:
+            FireSchedules(Runtime(settings, store, Hands(), outbound))(now)  # as the next daemon does
         with store.read() as session:
             rows = session.execute(text("SELECT * FROM occurrences ORDER BY schedule_name, scheduled_for")).fetchall()
             moved = session.execute(text("SELECT name, watermark, next_run FROM schedules ORDER BY name")).fetchall()
@@ -112,3 +127,28 @@ def test_the_rows_are_those_of_the_instant(recorded, late_s: float) -> None:  # 
 def test_a_full_queue_is_a_full_queue(recorded) -> None:  # type: ignore[no-untyped-def]
     rows, _ = recorded(ahead=True, queue_length=3)
     assert rows == recorded(ahead=False, queue_length=3)[0]
+
+
+@pytest.mark.parametrize("point", ["fire.recording", "fire.recorded"])
+def test_killed_at_the_rows_or_before_the_schedules_move_nothing_is_lost_or_doubled(recorded, point: str) -> None:  # type: ignore[no-untyped-def]
+    def kill(_store: Store, here: str) -> None:
+        if here == point:
+            raise KilledError
+
+    rows, _ = recorded(ahead=True, reach=kill)
+    assert rows == recorded(ahead=False)[0]
+
+
+def test_a_schedule_edited_between_its_row_and_its_move_keeps_the_edit(recorded) -> None:  # type: ignore[no-untyped-def]
+    tomorrow = DUE + timedelta(days=1)
+    edited = []
+
+    def edit(store: Store, here: str) -> None:
+        if here == "fire.recorded" and not edited:
+            edited.append(here)
+            with store.write() as session:
+                schedules.save(session, TrainingSchedule(name="plain", cron_expression="5 12 * * *"), tomorrow, DUE)
+
+    rows, _ = recorded(ahead=True, reach=edit)
+    assert (to_text(DUE), to_text(tomorrow)) in rows, "its watermark and its next run"
+    assert len([row for row in rows if row[0] == "plain"]) == 1

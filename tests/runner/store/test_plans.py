@@ -100,7 +100,7 @@ def plans_of(store: Store) -> Iterator[list[str]]:
         (lambda s: history.of_occurrence(s, 1), ["SEARCH execution_rows USING INDEX ix_executions_occurrence"]),
         (lambda s: decisions.of_schedule(s, "a", 9), ["SEARCH decisions USING INDEX ix_decisions_schedule"]),
         (lambda s: commands.pending(s, 10), ["SEARCH commands USING INDEX ix_commands_handled_at"]),
-        (lambda s: outbox.take_due(s, NOW, 10), ["SEARCH outbox USING INDEX ix_outbox_due"]),
+        (lambda s: outbox.take_due(s, NOW, 10), ["SEARCH outbox USING COVERING INDEX ix_outbox_due"]),
         (lambda s: outbox.sent_since(s, NOW), ["SEARCH outbox USING INDEX ix_outbox_sent_at"]),
         (
             lambda s: retention.expired_run_folders(s, StorageSettings(), NOW, 10),
