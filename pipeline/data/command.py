@@ -14,7 +14,11 @@ from schemas.settings import get_config
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--you", metavar="NAME", help="Your snake, by name or id; default: the first one listed in each game.")
 def import_games_command(paths: tuple[Path, ...], you: str | None) -> None:
-    """Import games from output files of the official CLI (`-o`) and from the game engine's exported JSON."""
+    """Import games: files, or all game files of a folder.
+
+    Read are output files of the official CLI (`-o`), the game engine's JSON (a game with its frames, or both in files of
+    their own), its websocket's events one a line, the Arena's game details and our own game logs; gzip and zstandard too.
+    """
     games_dir = get_config().games_dir
     report = import_games(paths, games_dir, datetime.now(UTC), you)
     for refused in report.refused:

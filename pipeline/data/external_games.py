@@ -1,19 +1,20 @@
-"""Games of other programs as stored games: game logs of our snakes, official CLI output, exported engine JSON."""
+"""Games of other programs as stored games: game logs of our snakes and whatever the importers read."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import orjson
-
 from pipeline.data.collected import RefusedGame
-from pipeline.data.foreign_game import to_game_log
-from pipeline.data.game_logs import file_bytes, files_at, games_in, in_words
 from pipeline.data.game_making import games_of_tapes, winners
+from pipeline.data.importers.documents import Unreadable, in_words
+from pipeline.data.importers.imported_game import to_game_log
+from pipeline.data.importers.reading import ReadGame, games_in
 from pipeline.data.rebuild import tape_of
 from pipeline.data.stored_game import IMPORTED, StoredGame
+from pipeline.engine.layout import ALIVE_CAUSE
 from schemas.errors import OuroborosError
-from schemas.game import GAME_LOG_FORMAT, GameLog
+from schemas.game import GameLog, GameOutcome
 
 SNAKE = "snake:"
 
@@ -27,45 +28,39 @@ def stored_games(paths: Sequence[Path], now: datetime) -> Iterator[StoredGame | 
     Raises:
         BadInputError: a path does not exist.
     """
-    for path in files_at(paths):
-        for log in logs_in(path):
-            yield RefusedGame(str(path), log) if isinstance(log, str) else stored_log(log, now, str(path))
+    for found in games_in(paths):
+        log = _log_of(found)
+        where = str(found.path)
+        yield RefusedGame(where, log.reason) if isinstance(log, Unreadable) else stored_log(log, now, where)
+
+
+def _log_of(found: ReadGame) -> GameLog | Unreadable:
+    game = found.game
+    if isinstance(game, GameLog | Unreadable):
+        return game
+    try:
+        return to_game_log(game, game.winner_id, found.path.name)  # as the winner's, so that the log names it
+    except ValueError as error:
+        return Unreadable(in_words(error))
 
 
 def stored_log(log: GameLog, now: datetime, where: str = "") -> StoredGame | RefusedGame:
-    """Return the game of a log, or why it cannot be stored; the sole survivor's seat is the one to learn from."""
+    """Return the game of a log, or why it cannot be stored; the winner's seat is the one to learn from."""
     played_at = log.ended_at or log.started_at or now
     players = tuple(SNAKE + snake.name for snake in log.snakes)
     try:
-        return games_of_tapes([tape_of(log)], [players], IMPORTED, played_at, winners)[0]
+        game = games_of_tapes([tape_of(log)], [players], IMPORTED, played_at, winners)[0]
     except OuroborosError as error:
         return RefusedGame(where or f"game {log.game_id}", str(error))
+    return _with_told_winner(game, log)
 
 
-def logs_in(path: Path) -> Iterator[GameLog | str]:
-    """Yield the games of one file as logs, or, in words, why one (or the file) cannot be read."""
-    try:
-        lines = file_bytes(path).splitlines()
-    except (OSError, EOFError, ValueError) as error:
-        yield in_words(error)
-        return
-    if lines and _is_log(lines[0]):
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield GameLog.model_validate_json(line)
-            except ValueError as error:
-                yield f"line {number}: {in_words(error)}"
-        return
-    for game in games_in(path):
-        try:
-            yield game if isinstance(game, str) else to_game_log(game, None, path.name)
-        except ValueError as error:
-            yield in_words(error)
-
-
-def _is_log(line: bytes) -> bool:
-    try:
-        tree = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(tree, dict) and tree.get("format") == GAME_LOG_FORMAT
+def _with_told_winner(game: StoredGame, log: GameLog) -> StoredGame:
+    """A log whose boards stop before the last turn may still tell who won: then that one is first alone."""
+    living = [seat for seat, cause in enumerate(game.causes) if cause == ALIVE_CAUSE]
+    others = [seat for seat in living if seat != log.you]
+    won = {GameOutcome.WIN: [log.you], GameOutcome.LOSS: others}.get(log.outcome, [])
+    if len(living) < 2 or len(won) != 1 or won[0] not in living:
+        return game
+    ranks = tuple(rank if seat == won[0] else max(rank, 2) for seat, rank in enumerate(game.ranks))
+    return replace(game, ranks=ranks, seats_to_learn=winners(game.players, ranks))

@@ -42,8 +42,8 @@ def tape_of(log: GameLog) -> bytes:
         DataError: the log does not tell all that a tape holds, or is of a game that the rules do not explain.
     """
     frames = _without_echo(log.frames)
-    if len(frames) < 2 or any(frame.t != turn for turn, frame in enumerate(frames)):
-        raise DataError("its boards do not run from turn 0 without a gap", where=f"game {log.game_id}")
+    if gap := _gap_in(frames):
+        raise DataError(f"its boards do not run from turn 0 without a gap: {gap}", where=f"game {log.game_id}")
     if {entry[0] for entry in frames[0].s} != set(range(len(log.snakes))):
         raise DataError("not every snake is on its first board", where=f"game {log.game_id}")
     try:
@@ -53,10 +53,25 @@ def tape_of(log: GameLog) -> bytes:
 
 
 def _without_echo(frames: Sequence[GameLogFrame]) -> Sequence[GameLogFrame]:
-    """Leave out a last frame that shows the one before again (`schemas.game` tells why)."""
-    if len(frames) < 2 or frames[-1].f is not None or frames[-1].z is not None:
+    """Leave out a last frame that shows the one before again (`schemas.game` tells why).
+
+    Every living snake moves each turn, so a board on which none has moved is no turn that was played, though the
+    official CLI lets the map spawn food and hazards in it.
+    """
+    if len(frames) < 2:
         return frames
     return frames[:-1] if frames[-1].s == frames[-2].s else frames
+
+
+def _gap_in(frames: Sequence[GameLogFrame]) -> str:
+    """The first turns that are missing, in words; "" if none is."""
+    if len(frames) < 2:
+        return f"there is {len(frames)} of them"
+    for expected, frame in enumerate(frames):
+        if frame.t != expected:
+            missing = f"turn {expected}" if frame.t == expected + 1 else f"turns {expected} to {frame.t - 1}"
+            return f"{missing} missing"
+    return ""
 
 
 def _pairs(numbers: Sequence[int] | None) -> list[list[int]]:

@@ -48,8 +48,8 @@ class StoredGame:
     @property
     def winner(self) -> int | None:
         """The seat that alone holds rank 1 and lives; None for draws, cut games and solo games that ended in death."""
-        living = [seat for seat, cause in enumerate(self.causes) if cause == ALIVE_CAUSE]
-        return living[0] if len(living) == 1 else None
+        first = [seat for seat, cause in enumerate(self.causes) if cause == ALIVE_CAUSE and self.ranks[seat] == 1]
+        return first[0] if len(first) == 1 else None
 
 
 def game_id_of(tape: bytes) -> str:

@@ -20,7 +20,7 @@ from api_requests import api_request
 from played_requests import CASES, STANDARD_CASES, played
 from rust_programs import build_rust_snake
 
-from pipeline.data.frames import FrameWriter, SeenBoard, SeenSnake
+from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
 from pipeline.engine.game import Game
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import CONTEXT_SCALES, ENCODER_ID, FEATURE_SCALES, PLANE_SCALES
@@ -265,7 +265,7 @@ def test_it_plays_over_http_and_logs_the_game_as_it_was(snake: Path, model: Path
     logs = [GameLog.model_validate_json(line) for line in file.read_text().splitlines()]
     assert [log.game_id for log in logs] == ["game-1", "game-2"]
     for log, states in zip(logs, played_states, strict=True):
-        writer = FrameWriter()
+        writer = FrameReader()
         for state in states:
             writer.add(as_seen(state))
         assert log.frames == writer.frames

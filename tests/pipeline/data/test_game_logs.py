@@ -159,13 +159,13 @@ def test_a_game_is_imported_once_whoever_wrote_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "neither"),
+        ("", "the file is empty"),
         ("{}", "neither"),
         ("not json", "line 1 is no JSON"),
-        ('{"a": 1}\n{"b"', "line 2 is no JSON"),
+        ('{"a": 1}\n{"b"', "line 1: neither"),
         ('{"Game": {"ID": "x", "Status": "complete", "Width": 7, "Height": 7}, "Frames": []}', "no turns"),
         ('{"Game": {"Status": "complete"}, "Frames": []}', "'id' is missing"),
-        ('{"Game": 5, "Frames": []}', "no attribute"),
+        ('{"Game": 5, "Frames": []}', "its game is no object"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_refused_and_the_others_go_on(
@@ -175,9 +175,8 @@ def test_a_file_that_cannot_be_understood_is_refused_and_the_others_go_on(
     bad.write_text(content)
     report = bring(tmp_path, bad, GOLDEN / "duel.cli.jsonl.gz")
     assert report.games == 1
-    ((path, reason),) = [(refused.path, refused.reason) for refused in report.refused]
-    assert path == bad
-    assert says in reason
+    assert {refused.path for refused in report.refused} == {bad}
+    assert says in report.refused[0].reason
 
 
 def test_games_that_have_not_ended_are_refused(tmp_path: Path) -> None:
@@ -194,7 +193,7 @@ def test_games_that_have_not_ended_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda board: board["snakes"][0].pop("body"), "line 5: KeyError: 'body'"),
+        (lambda board: board["snakes"][0].pop("body"), "line 5: the field 'body' is missing"),
         (lambda board: board["snakes"][0].update(body=[]), "has no body"),
         (lambda board: board["snakes"][0].update(health="well"), "health|s.0.1|int"),
         (lambda board: board.update(food=[{"x": "a", "y": 1}]), "f.0"),

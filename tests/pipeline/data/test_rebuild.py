@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.data.collected import RefusedGame
-from pipeline.data.external_games import logs_in, stored_games, stored_log
-from pipeline.data.frames import FrameWriter, SeenBoard, SeenSnake
+from pipeline.data.external_games import stored_games, stored_log
+from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
 from pipeline.data.rebuild import tape_of
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine.tape_reading import TapeReader
@@ -27,7 +27,7 @@ def flat(cells: list[list[int]]) -> list[int]:
 
 def log_of(game: StoredGame) -> GameLog:
     """The log that a watcher would have written of a game of ours: living snakes, board by board."""
-    boards = FrameWriter()
+    boards = FrameReader()
     for state in TapeReader(game.tape).states():
         seen = [
             SeenSnake(snake["id"], snake["id"], snake["health"], flat(snake["body"]))
@@ -115,8 +115,8 @@ def test_games_this_engine_does_not_play_are_refused(games: list[StoredGame], fi
 def test_lines_that_are_no_logs_are_told_by_their_number(tmp_path: Path, games: list[StoredGame]) -> None:
     line = log_of(games[0]).to_line()
     (tmp_path / "day.jsonl").write_text(line + '{"format": "ouroboros-game-log/1"}\n' + line)
-    found = list(logs_in(tmp_path / "day.jsonl"))
-    assert [isinstance(log, GameLog) for log in found] == [True, False, True]
-    assert str(found[1]).startswith("line 2: ")
-    (tmp_path / "other.json").write_text("[1, 2]")
-    assert all(isinstance(log, str) for log in logs_in(tmp_path / "other.json"))
+    one, refused, other = stored_games([tmp_path / "day.jsonl"], NOW)
+    assert isinstance(one, StoredGame)
+    assert one == other
+    assert isinstance(refused, RefusedGame)
+    assert refused.reason.startswith("line 2: ")

@@ -1,13 +1,21 @@
-"""A finished game of somebody else's file, brought into our form."""
+"""A finished game of another program's file, brought into our form."""
 
 from dataclasses import dataclass
 
-from pipeline.data.frames import FrameWriter
+from pipeline.data.importers.frames import FrameReader
 from schemas.game import GameLog, GameLogSettings, GameOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignGame:
+class Verdict:
+    """How a file says that its game ended."""
+
+    winner_id: str | None
+    """None: a draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedGame:
     """What a file tells of a game, in whatever form it was."""
 
     game_id: str
@@ -18,10 +26,20 @@ class ForeignGame:
     settings: GameLogSettings
     width: int
     height: int
-    boards: FrameWriter
+    boards: FrameReader
+    verdict: Verdict | None = None
+    """None: as its last board shows."""
+
+    @property
+    def winner_id(self) -> str | None:
+        """Who won; None: nobody, or a game of one snake."""
+        if self.verdict is not None:
+            return self.verdict.winner_id
+        living = self.boards.living
+        return living[0].id if len(living) == 1 and len(self.boards.snakes) > 1 else None
 
 
-def to_game_log(game: ForeignGame, you: str | None, imported_from: str) -> GameLog:
+def to_game_log(game: ImportedGame, you: str | None, imported_from: str) -> GameLog:
     """The game as the snake `you` (name or id) saw it; None: the first snake listed.
 
     Raises:
@@ -42,14 +60,14 @@ def to_game_log(game: ForeignGame, you: str | None, imported_from: str) -> GameL
         height=game.height,
         you=index,
         snakes=boards.snakes,
-        outcome=_outcome({entry[0] for entry in boards.frames[-1].s}, index, alone=len(boards.snakes) == 1),
+        outcome=_outcome(game, index),
         turns=boards.frames[-1].t,
         imported_from=imported_from,
         frames=boards.frames,
     )
 
 
-def _index_of(game: ForeignGame, you: str | None) -> int:
+def _index_of(game: ImportedGame, you: str | None) -> int:
     if you is None:
         return 0
     for index, snake in enumerate(game.boards.snakes):
@@ -59,8 +77,11 @@ def _index_of(game: ForeignGame, you: str | None) -> int:
     raise ValueError(f"no snake {you!r} took part, only {names}")
 
 
-def _outcome(living: set[int], you: int, *, alone: bool) -> GameOutcome:
-    """By who lives at the end, as the Go snake judges its own games: a snake alone never wins."""
-    if you in living:
-        return GameOutcome.DRAW if len(living) > 1 or alone else GameOutcome.WIN
-    return GameOutcome.LOSS if living or alone else GameOutcome.DRAW
+def _outcome(game: ImportedGame, you: int) -> GameOutcome:
+    """As the Go snake judges its own games: a snake alone never wins."""
+    snakes = game.boards.snakes
+    if len(snakes) == 1:
+        return GameOutcome.DRAW if game.boards.living else GameOutcome.LOSS
+    if game.winner_id is None:
+        return GameOutcome.DRAW
+    return GameOutcome.WIN if snakes[you].id == game.winner_id else GameOutcome.LOSS

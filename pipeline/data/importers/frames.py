@@ -1,4 +1,4 @@
-"""Boards turned into the frames of a game log."""
+"""Boards that a file shows, read into the frames of a game log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,38 +27,45 @@ class SeenBoard:
 
 
 @dataclass
-class FrameWriter:
+class FrameReader:
     """Takes boards in the order of their turns. `snakes` grows in the order of first appearance."""
 
     snakes: list[GameLogSnake] = field(default_factory=list)
     frames: list[GameLogFrame] = field(default_factory=list)
     _index: dict[str, int] = field(default_factory=dict)
-    _food: list[int] = field(default_factory=list)
-    _hazards: list[int] = field(default_factory=list)
+    _last: SeenBoard | None = None
+
+    @property
+    def living(self) -> list[GameLogSnake]:
+        """The snakes of the last board."""
+        return [self.snakes[entry[0]] for entry in self.frames[-1].s] if self.frames else []
 
     def add(self, board: SeenBoard) -> None:
-        """Append a board; a turn that was seen already is passed over.
+        """Append a board; one that was seen already is passed over.
 
         Raises:
-            ValueError: a snake without a body, or turns that go back.
+            ValueError: a snake without a body, two with one id, a turn that was seen otherwise, or turns that go back.
         """
-        last = self.frames[-1].t if self.frames else None
-        if last is not None and board.turn <= last:
-            if board.turn == last:
+        last = self._last
+        if last is not None and board.turn <= last.turn:
+            if board == last:
                 return
-            raise ValueError(f"turn {board.turn} follows turn {last}")
+            again = "comes twice, with different boards" if board.turn == last.turn else f"follows turn {last.turn}"
+            raise ValueError(f"turn {board.turn} {again}")
+        _refuse_one_id_twice(board)
         entries = [(self._number(snake), snake) for snake in board.snakes]
-        after_gap = last is None or board.turn != last + 1
+        food, hazards = (last.food, last.hazards) if last is not None else ([], [])
+        after_gap = last is None or board.turn != last.turn + 1
         self.frames.append(
             GameLogFrame(
                 t=board.turn,
                 s=[(at, seen.health, len(seen.body) // 2, seen.body[0], seen.body[1]) for at, seen in entries],
                 b=[(at, seen.body) for at, seen in entries] if after_gap else None,
-                f=board.food if board.food != self._food else None,
-                z=board.hazards if board.hazards != self._hazards else None,
+                f=board.food if board.food != food else None,
+                z=board.hazards if board.hazards != hazards else None,
             )
         )
-        self._food, self._hazards = board.food, board.hazards
+        self._last = board
 
     def _number(self, snake: SeenSnake) -> int:
         if len(snake.body) < 2:
@@ -68,3 +75,10 @@ class FrameWriter:
             at = self._index[snake.snake_id] = len(self.snakes)
             self.snakes.append(GameLogSnake(id=snake.snake_id, name=snake.name))
         return at
+
+
+def _refuse_one_id_twice(board: SeenBoard) -> None:
+    ids = [snake.snake_id for snake in board.snakes]
+    for snake_id in ids:
+        if ids.count(snake_id) > 1:
+            raise ValueError(f"turn {board.turn} shows {ids.count(snake_id)} snakes with the same id {snake_id!r}")
