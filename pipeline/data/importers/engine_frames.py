@@ -43,7 +43,7 @@ def describe_game(tree: Any) -> GameDescription:
     """
     game, last = tree["game"], tree.get("lastframe")
     if not isinstance(game, dict):
-        raise ValueError("its game is no object")
+        raise TypeError("its game is no object")
     rules = game.get("ruleset") or {}
     return GameDescription(
         game_id=game["id"],
