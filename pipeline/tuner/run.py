@@ -155,10 +155,19 @@ class TuningRun:
             self._promote()
         if "record" in step.body:
             self._log_line(IterationFacts.model_validate(step.body["record"]))
-        if step.kind == "screened":
-            self._tell(screen.summary(screening.effects_in(step.body)))
+        if step.kind == "screened" and "more" not in step.body:
+            self._tell(self._screened())
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
             self._tell(f"Win rate {iteration_report.words(self._state.best)}.")
+
+    def _screened(self) -> str:
+        """What both rounds of the screen found, in words."""
+        *_, first, last = [
+            [],
+            *(screening.effects_in(step.body) for step in self._ledger.steps(self._state.campaign, "screened")),
+        ]
+        again = {each.weight for each in last}
+        return screen.summary([*(each for each in first if each.weight not in again), *last])
 
     def _skipped(self, step: Step) -> str:
         what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"}

@@ -1,7 +1,8 @@
 """The screen within a run: which weights are moved far, and what the run leaves out because of it.
 
 `pipeline.tuner.screen` is the comparison. A run makes it once at its start, over all weights that may be tuned, and
-after each promotion once more over those that it left out: they may have become alive.
+after each promotion once more over those that it left out: they may have become alive. It has two rounds: a few games
+for every weight, and more for those that changed no move in them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,15 +17,16 @@ from pipeline.tuner.weights import WeightFile
 from schemas.tuning import Objective
 from schemas.tuning_state import TuningState
 
-SEEDS = 2
-"""Each played from all seats, by every weight moved both ways."""
+SEEDS, SEEDS_AGAIN = 2, 8
+"""Each played from all seats, by every weight moved both ways; those that changed no move are asked again with more."""
 
 
 def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
     """The games of the screen that is due."""
-    asked = state.inert or setup.rules.keys()
+    asked = state.suspects or state.inert or setup.rules.keys()
     rules = {path: setup.rules[path] for path in asked if path in setup.rules and path in champion.weights}
-    seeds = pair_seeds(state.seed, Stage.SCREEN, state.chapter, state.screens, SEEDS)
+    count = SEEDS_AGAIN if state.suspects else SEEDS
+    seeds = pair_seeds(state.seed, Stage.SCREEN, state.chapter, state.screens, count)
     lines = LINES[:1] if setup.settings.objective is Objective.DUEL else LINES
     best = Participant(SourceKind.WEIGHTS, champion.text)
     return plan_screen(

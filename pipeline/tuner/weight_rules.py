@@ -19,6 +19,8 @@ from schemas.settings import describe
 SPECIFICATION_NAME = "weight_spec.yaml"
 CONDITION_KEYS = ("probe_conditions", "gate_conditions")
 """Keys of the override file that are no weights: what is set in the weights for cheap and for deciding games."""
+NO_WEIGHTS = ("port", "seed", "version", "apiversion")
+"""Keys of numbers that are no weights, whatever the snake: left alone unless the override file names them."""
 WIDEST = 10
 """Without declared bounds a weight keeps its sign and stays within ten times its size."""
 SMALLEST_SCALE = 0.05
@@ -99,8 +101,9 @@ def specify(weights: WeightFile, override_file: Path | None) -> dict[str, Weight
     """The rule of every weight that may be tuned.
 
     Derived: the kind from the value; the bounds from `# [lowest, highest]` on its line, else its sign is kept and it
-    may grow tenfold; the step is 1 for whole numbers. `override_file` maps weight paths, or patterns such as
-    `search.*`, to `kind`, `low`, `high`, `step`, `scale`, `group` and `tune: false`; later entries win.
+    may grow tenfold; the step is 1 for whole numbers. Keys in `NO_WEIGHTS` are left out.
+    `override_file` maps weight paths, or patterns such as `search.*`, to `kind`, `low`, `high`, `step`, `scale`,
+    `group` and `tune: false`; later entries win.
 
     Raises:
         SnakeError: the override file is missing or malformed, names no weight, gives bounds that are none or exclude
@@ -114,12 +117,16 @@ def specify(weights: WeightFile, override_file: Path | None) -> dict[str, Weight
     rules = {}
     for path, weight in weights.weights.items():
         applied = [override for pattern, override in overrides.items() if fnmatchcase(path, pattern)]
-        if applied and not applied[-1].tune:
+        if not applied[-1].tune if applied else _is_no_weight(path):
             continue
         rules[path] = _rule(weight, applied, weights.where)
     if not rules:
         raise SnakeError("every weight is excluded from tuning", where=where, remedy="Remove a `tune: false`.")
     return rules
+
+
+def _is_no_weight(path: str) -> bool:
+    return path.rpartition(".")[2].lower() in NO_WEIGHTS
 
 
 def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> WeightRule:

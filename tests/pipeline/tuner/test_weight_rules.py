@@ -88,3 +88,11 @@ def test_a_switch_is_flipped_and_a_zero_can_be_left() -> None:
     assert WeightRule(bool, 0, 1, 1).moved(True, 0.01) is False
     assert WeightRule(float, -1, 1, 0).moved(0.0, 0.15) == pytest.approx(0.015)
     assert WeightRule(int, 1, 10, 1).moved(3, -0.01) == 2
+
+
+def test_a_port_is_no_weight_unless_the_user_says_so(tmp_path: Path) -> None:
+    file = parse("server:\n  port: 8127\nspeed: 2.0\n", "x")
+    assert set(specify(file, None)) == {"speed"}
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("server.port: {low: 8000, high: 9000}\n")
+    assert set(specify(file, spec)) == {"server.port", "speed"}
