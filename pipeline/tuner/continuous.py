@@ -25,7 +25,7 @@ from pipeline.tuner.noise import NoiseWatch
 from pipeline.tuner.opening import Opening
 from pipeline.tuner.own_search import random_changes
 from pipeline.tuner.progress import Progress
-from pipeline.tuner.run import EndReason, LedgerRecords, TuningRun
+from pipeline.tuner.run import EndReason, LedgerRecords, TuningRun, finish_interrupted
 from pipeline.tuner.scheduler import Scheduler
 from pipeline.tuner.setup import Setup, make_setup
 from pipeline.tuner.setup import restored as restored_setup
@@ -149,7 +149,10 @@ class ContinuousTrainer:
             files, disk = GuideFiles(folder, tell), WeightsOnDisk(source.weights_file, folder)
             state = Opening(folder, book, disk, files, tuner.seed, self._strategy, tell, self._now).open()
             before = state
-            if tuner.max_iterations is not None and state.iteration >= tuner.max_iterations:
+            finish_interrupted(book, state, disk, files, tell)
+            measured = state.promoted is None
+            if tuner.max_iterations is not None and state.iteration >= tuner.max_iterations and measured:
+                files.save_checkpoint(state, tuner.opponents, self._now(), self._now())
                 return self._nothing_left(state, tell)
             try:
                 tuning, reason = self._run(source, book, files, disk, state, tell)

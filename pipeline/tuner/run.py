@@ -60,6 +60,17 @@ class LedgerRecords:
         self.ledger.fail_job(self.run, failure)
 
 
+def finish_interrupted(book: Ledger, state: TuningState, disk: WeightsOnDisk, files: GuideFiles, tell: Tell) -> None:
+    """Give the world what the last step before a kill still owes it: the promoted weights, the log's line."""
+    if state.promoted is not None and disk.hash() == hash_of(state.promoted.former):
+        tell(f"Finishing what was interrupted: the accepted candidate of iteration {state.iteration}.")
+        disk.replace(state.champion)
+    last = book.last_record(state.campaign)
+    if last is not None:
+        facts = IterationFacts.model_validate(last.body["record"])
+        files.append(IterationRecord(**facts.model_dump(), timestamp=last.at, duration_s=0.0))
+
+
 class TuningRun:
     """See the module's text.
 
@@ -101,7 +112,6 @@ class TuningRun:
             SnakeError, EvaluationError: the snakes cannot be played, or fail to answer too often.
             MachineError, StateError: no toolchain, no disk.
         """
-        self._finish_interrupted()
         self._save_checkpoint()  # without it the next start would not know of this run
         try:
             return self._loop()
@@ -226,17 +236,6 @@ class TuningRun:
         )
         self.take(self._tuning.edited(edited.text))
         return True
-
-    def _finish_interrupted(self) -> None:
-        """What the last step before a kill still owes the world."""
-        state = self._state
-        if state.promoted is not None and self._disk.hash() == hash_of(state.promoted.former):
-            self._tell(f"Finishing what was interrupted: the accepted candidate of iteration {state.iteration}.")
-            self._disk.replace(state.champion)
-        last = self._ledger.last_record(state.campaign)
-        if last is not None:
-            facts = IterationFacts.model_validate(last.body["record"])
-            self._files.append(IterationRecord(**facts.model_dump(), timestamp=last.at, duration_s=0.0))
 
     def _save_checkpoint(self) -> None:
         opponents = self._tuning.setup.settings.opponents

@@ -147,6 +147,32 @@ def test_nothing_left_to_do_is_said_and_is_no_result(bench: Bench) -> None:
     assert "--max-iterations" in summary.added
 
 
+@pytest.mark.parametrize("kind", [Climber, Sinker])
+def test_a_crash_right_after_the_campaigns_last_decision_loses_nothing(
+    bench: Bench, kind: type[ContinuousTrainer]
+) -> None:
+    """The step is committed and nothing else: the next start owes the weights and the line, though all is decided."""
+
+    class CrashError(Exception):
+        pass
+
+    def crash(point: str) -> None:
+        if point == "step_committed":
+            book = Ledger(bench.state / "ledger.db", read_only=True)
+            decided = book.state(book.runs()[0]).iteration
+            book.close()
+            if decided:
+                raise CrashError
+
+    with pytest.raises(CrashError):
+        bench.trainer(kind, max_iterations=1, trainer={"passing": crash}).train()
+    assert bench.log() == []
+    bench.trainer(kind, max_iterations=1).train()
+    (line,) = bench.log()
+    assert line["improved"] is (kind is Climber)
+    assert ("strength: 0.5" in bench.config.read_text()) is (kind is Climber)
+
+
 def test_a_damaged_checkpoint_is_set_aside_and_the_ledger_goes_on(bench: Bench) -> None:
     bench.trainer(Climber, max_iterations=2).train()
     best = bench.config.read_text()
