@@ -5,17 +5,26 @@ deadline is one timer per line that is pushed forward lazily, not one timer per 
 """
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from pipeline.referee.endpoint import Endpoint
+from pipeline.referee.endpoint import Endpoint, redirected, shown_url
+from pipeline.referee.lenient_http import read_leniently
 from pipeline.referee.outcome import Failure
+from schemas.errors import SnakeError
 
-MAX_ANSWER_BYTES = 1 << 20
-"""Head and body together; a snake's answer has about a hundred."""
+MAX_ANSWER_BYTES = 16 << 20
+"""Head and body together; a snake's answer has about a hundred. The official command has no limit for a body."""
+MAX_HEAD_BYTES = 1 << 20
+"""Of a head alone, and of a whole answer that only the lenient parser takes: it begins anew with every piece."""
+MOST_REDIRECTS = 10
+"""One after the other, as in Go's net/http."""
+REDIRECTS = (301, 302, 303, 307, 308)
+_GZIP = 16 + zlib.MAX_WBITS
 LAST_LOOK_S = 0.001
 """How long after the deadline bytes that have already arrived may still be read."""
 
@@ -28,6 +37,8 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     elapsed_s: float
+    detail: str = ""
+    """More on the failure, for a person: the system's error, a redirect that led nowhere."""
 
 
 AnswerHandler = Callable[[Answer], None]
@@ -56,6 +67,9 @@ class SnakeConnection:
         self._request = b""
         self._started = self._deadline = 0.0
         self._last_look = False
+        self._redirects = 0
+        self._elsewhere: dict[str, SnakeConnection] = {}
+        self._followed: SnakeConnection | None = None
 
     def ask(self, request: bytes, handler: AnswerHandler) -> None:
         """Send a whole request; `handler` gets the answer later, exactly once, unless `close` comes first.
@@ -63,31 +77,39 @@ class SnakeConnection:
         One request at a time: asking again before the answer is a fault of the caller.
         """
         if self._handler is not None:
-            raise RuntimeError(f"a second request to {self.endpoint.url} before the first was answered")
+            raise RuntimeError(f"a second request to {self.endpoint.shown} before the first was answered")
         self._handler = handler
         self._request = request
         self._started = perf_counter()
         self._deadline = self._started + self.timeout_s
         self._last_look = False
+        self._redirects = 0
         if self._timer is None:  # else an earlier request's timer fires first and then waits for the rest
             self._set_timer(self.timeout_s)
-        if self._wire is None:
-            self._connect()
-        else:
-            self._wire.send(request)
+        self._send(request)
 
     def close(self) -> None:
         """Drop the connection and any request under way, whose handler is never called."""
         self._handler = None
         self._hang_up()
+        self._leave()
+        for line in self._elsewhere.values():
+            line.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _send(self, request: bytes) -> None:
+        self._request = request
+        if self._wire is None:
+            self._connect()
+        else:
+            self._wire.send(request)
+
     def _connect(self) -> None:
         wire = _Wire(self)
         self._opening = wire
-        self._connecting = self._loop.create_task(self._open(wire), name=f"connect {self.endpoint.url}")
+        self._connecting = self._loop.create_task(self._open(wire), name=f"connect {self.endpoint.shown}")
 
     async def _open(self, wire: "_Wire") -> None:
         endpoint = self.endpoint
@@ -96,10 +118,10 @@ class SnakeConnection:
                 await self._loop.create_unix_connection(lambda: wire, endpoint.socket)
             else:
                 await self._loop.create_connection(lambda: wire, endpoint.host, endpoint.port, ssl=endpoint.tls)
-        except OSError:
+        except OSError as error:
             if self._opening is wire:  # else this attempt was given up, and a later request waits for another
                 self._opening = self._connecting = None
-                self._finish(Failure.CONNECTION)
+                self._finish(Failure.CONNECTION, detail=f"{endpoint.host}: {error.strerror or error}")
 
     def opened(self, wire: "_Wire") -> None:
         """The connection stands; what is waiting goes out (called by the wire)."""
@@ -108,16 +130,55 @@ class SnakeConnection:
         if self._handler is not None:
             wire.send(self._request)
 
-    def answered(self, status: int, body: bytes, *, reusable: bool) -> None:
+    def answered(self, status: int, body: bytes, location: str, *, reusable: bool) -> None:
         """A whole answer has come (called by the wire); nobody may have asked for it."""
-        if not reusable or self._handler is None:
+        unasked = self._handler is None or self._followed is not None
+        if not reusable or unasked:
             self._hang_up()
-        self._finish(None, status, body)
+        if self._followed is not None:
+            return
+        if location and status in REDIRECTS and self._handler is not None:
+            self._follow(status, location)
+        else:
+            self._finish(None, status, body)
 
-    def broken(self, failure: Failure, *, stale: bool) -> None:
+    def _follow(self, status: int, location: str) -> None:
+        """Ask where a redirect leads: on this line where that is the same server, else on one of its own."""
+        self._redirects += 1
+        where = f"status {status} with Location {shown_url(location)}"
+        if self._redirects > MOST_REDIRECTS:
+            self._finish(Failure.BAD_STATUS, status, detail=f"{where}: stopped after {MOST_REDIRECTS} redirects")
+            return
+        try:
+            target, request = redirected(self.endpoint, self._request, status, location)
+        except SnakeError as error:
+            self._finish(Failure.BAD_STATUS, status, detail=f"{where}: {error.what}")
+            return
+        if target.origin == self.endpoint.origin:
+            self._send(request)
+            return
+        line = self._elsewhere.setdefault(target.origin, SnakeConnection(self._loop, target, self.timeout_s))
+        self._followed = line
+        line.timeout_s = max(self._deadline - perf_counter(), LAST_LOOK_S)
+        line.ask(request, self._relay)
+        line._redirects = self._redirects
+
+    def _relay(self, answer: Answer) -> None:
+        line, self._followed = self._followed, None
+        shown = line.endpoint.shown if line is not None else ""
+        detail = f"after a redirect to {shown}: {answer.detail}" if answer.failure else ""
+        self._finish(answer.failure, answer.status, answer.body, detail)
+
+    def _leave(self) -> None:
+        """Give up the request at the place a redirect led to."""
+        if self._followed is not None:
+            self._followed.close()
+            self._followed = None
+
+    def broken(self, failure: Failure, *, stale: bool, detail: str = "") -> None:
         """The wire is gone; `stale`: it had served before and closed without a byte of this answer."""
         self._hang_up()
-        if self._handler is None:
+        if self._handler is None or self._followed is not None:
             return
         if stale:
             # The server's idle close and our request crossed on the way: not the snake's failure. A fresh
@@ -125,13 +186,13 @@ class SnakeConnection:
             self.reconnects += 1
             self._connect()
         else:
-            self._finish(failure)
+            self._finish(failure, detail=detail)
 
-    def _finish(self, failure: Failure | None, status: int = 0, body: bytes = b"") -> None:
+    def _finish(self, failure: Failure | None, status: int = 0, body: bytes = b"", detail: str = "") -> None:
         handler = self._handler
         if handler is not None:
             self._handler = None
-            handler(Answer(failure, status, body, perf_counter() - self._started))
+            handler(Answer(failure, status, body, perf_counter() - self._started, detail))
 
     def _hang_up(self) -> None:
         if self._connecting is not None:
@@ -160,6 +221,7 @@ class SnakeConnection:
             self._set_timer(LAST_LOOK_S)
         else:
             self._hang_up()
+            self._leave()
             self._finish(Failure.TIMEOUT)
 
 
@@ -174,12 +236,15 @@ class _Wire(asyncio.Protocol):
         self._expect_answer()
 
     def _expect_answer(self) -> None:
+        self._raw: list[bytes] = []
         self._body: list[bytes] = []
         self._received = 0
         self._status = 0
+        self._location = self._encoding = ""
         self._until_close = True
         self._complete = False
         self._reusable = False
+        self._lenient = False
 
     def send(self, request: bytes) -> None:
         assert self._transport is not None
@@ -202,38 +267,71 @@ class _Wire(asyncio.Protocol):
         if line is None:
             return
         self._received += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            # Rubbish behind a whole answer spoils the connection, not the answer.
-            self._reusable = False
-            if not self._complete:
-                line.broken(Failure.BAD_HTTP, stale=False)
-                return
-        if self._received > MAX_ANSWER_BYTES:
-            line.broken(Failure.BAD_HTTP, stale=False)
+        self._raw.append(data)
+        if not self._lenient:
+            try:
+                self._parser.feed_data(data)
+            except (HttpParserError, HttpParserUpgrade):
+                # Rubbish behind a whole answer spoils the connection, not the answer.
+                self._reusable = False
+                self._lenient = not self._complete
+        most = MAX_ANSWER_BYTES if self._status and not self._lenient else MAX_HEAD_BYTES
+        if self._received > most:
+            line.broken(Failure.BAD_HTTP, stale=False, detail=f"its answer is larger than {most >> 20} MiB")
         elif self._complete:
             self._hand_over(line)
+        elif self._lenient:
+            self._read_leniently(line, closed=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         line = self._line
         if line is None:
             return
-        if exc is None and self._status and self._until_close:
+        if exc is None and self._lenient:
+            self._read_leniently(line, closed=True)
+        elif exc is None and self._status and self._until_close:
             self._reusable = False
             self._hand_over(line)
         else:
-            line.broken(Failure.CONNECTION, stale=not self._fresh and self._received == 0)
+            detail = "it closed the connection" if exc is None else str(exc)
+            line.broken(Failure.CONNECTION, stale=not self._fresh and self._received == 0, detail=detail)
+
+    def _read_leniently(self, line: SnakeConnection, *, closed: bool) -> None:
+        """Take what the quick parser refused, if the official command would."""
+        try:
+            found = read_leniently(b"".join(self._raw), closed=closed)
+        except ValueError as error:
+            line.broken(Failure.BAD_HTTP, stale=False, detail=str(error))
+            return
+        if found is None:
+            return
+        self._parser = HttpResponseParser(self)
+        self._status, self._body = found.status, [found.body]
+        self._location, self._encoding = found.location, found.encoding
+        self._reusable = found.reusable and not closed
+        self._hand_over(line)
 
     def _hand_over(self, line: SnakeConnection) -> None:
-        status, body, reusable = self._status, b"".join(self._body), self._reusable
+        status, body, location, reusable = self._status, b"".join(self._body), self._location, self._reusable
+        encoding = self._encoding
         self._fresh = False
         self._expect_answer()  # before the handler, which may ask again at once
-        line.answered(status, body, reusable=reusable)
+        if encoding == "gzip":
+            try:
+                body = _without_gzip(body)
+            except ValueError as error:
+                line.broken(Failure.BAD_HTTP, stale=False, detail=str(error))
+                return
+        line.answered(status, body, location, reusable=reusable)
 
-    def on_header(self, name: bytes, _value: bytes) -> None:
-        if name.lower() in (b"content-length", b"transfer-encoding"):
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
             self._until_close = False
+        elif name == b"location":
+            self._location = value.decode("latin-1")
+        elif name == b"content-encoding":
+            self._encoding = value.decode("latin-1").strip().lower()
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
@@ -245,3 +343,17 @@ class _Wire(asyncio.Protocol):
         if self._status >= 200:  # else "100 Continue" and its like, before the answer proper
             self._reusable = self._parser.should_keep_alive()
             self._complete = True
+
+
+def _without_gzip(body: bytes) -> bytes:
+    """Raises ValueError: damaged, cut, or larger than an answer may be."""
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        plain = stream.decompress(body, MAX_ANSWER_BYTES + 1)
+    except zlib.error as error:
+        raise ValueError(f"its gzip body is damaged: {error}") from error
+    if len(plain) > MAX_ANSWER_BYTES:
+        raise ValueError(f"its answer is larger than {MAX_ANSWER_BYTES >> 20} MiB")
+    if not stream.eof:
+        raise ValueError("its gzip body is cut")
+    return plain

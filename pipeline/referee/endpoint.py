@@ -1,15 +1,21 @@
 """Where a snake listens: its URL taken apart, and the request heads that never change."""
 
+import base64
+import functools
+import os
 import posixpath
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from schemas.errors import SnakeError
 
 USER_AGENT = b"ouroboros-referee"
 UNIX_SCHEME = "http+unix"
+_USER_INFO = re.compile(r"(^|//)[^/?#]*@")
+_SAFE_IN_URL = "%/:=&?~#+!$,;'@()*[]"
 
 
 def unix_url(path: Path) -> str:
@@ -21,7 +27,9 @@ def unix_url(path: Path) -> str:
 class Endpoint:
     """One snake server; made by `parse_endpoint`."""
 
-    url: str
+    url: str = field(repr=False)
+    """As it was given; may hold a password: `shown` is for messages."""
+    shown: str
     host: str
     port: int
     socket: str
@@ -33,6 +41,11 @@ class Endpoint:
     """`POST /start` up to and including `Content-Length: `; the number, a blank line and the body follow."""
     move_head: bytes = field(repr=False)
     end_head: bytes = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Where it is connected to."""
+        return self.socket or f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
 
 def parse_endpoint(url: str) -> Endpoint:
@@ -48,33 +61,82 @@ def parse_endpoint(url: str) -> Endpoint:
         name = "localhost" if socket else parts.hostname or ""
         host = name.encode("idna" if not _is_address(name) else "ascii").decode()
     except ValueError as error:
-        raise _unusable(url, str(error)) from error
+        raise _unusable(url, _why(error)) from None  # its text may hold the password
     if parts.scheme not in ("http", "https", UNIX_SCHEME) or not host:
         raise _unusable(url, "it needs http:// or https:// and a host")
-    host_header = host if socket else parts.netloc.rpartition("@")[2]
     base = parts.path if parts.path.startswith("/") else f"/{parts.path}"
-    query = f"?{parts.query}" if parts.query else ""
-
-    def head(method: str, path: str) -> bytes:
-        line = f"{method} {path}{query} HTTP/1.1\r\nHost: {host_header}\r\n"
-        if not line.isascii() or any(character in path + query for character in " \r\n"):
-            raise _unusable(url, "its path holds characters that must be percent-encoded")
-        return line.encode() + b"User-Agent: " + USER_AGENT + b"\r\n"
 
     def post(command: str) -> bytes:
-        return head("POST", posixpath.join(base, command)) + b"Content-Type: application/json\r\nContent-Length: "
+        return _head(url, parts, "POST", posixpath.join(base, command)) + _CONTENT
 
     return Endpoint(
         url=url,
+        shown=shown_url(url),
         host=host,
         port=port,
         socket=socket,
-        tls=ssl.create_default_context() if parts.scheme == "https" else None,
-        index_request=head("GET", base) + b"\r\n",
+        tls=_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")) if parts.scheme == "https" else None,
+        index_request=_head(url, parts, "GET", base) + b"\r\n",
         start_head=post("start"),
         move_head=post("move"),
         end_head=post("end"),
     )
+
+
+def redirected(endpoint: Endpoint, request: bytes, status: int, location: str) -> tuple[Endpoint, bytes]:
+    """Return where a redirect of `request` leads, and the request to send there, as Go's net/http has it.
+
+    301, 302 and 303 turn a POST into a GET without a body; 307 and 308 repeat the request. A relative Location keeps
+    the user's name and password, an absolute one does not. Source: Go 1.20, net/http, Client.do and redirectBehavior.
+
+    Raises:
+        SnakeError: the Location is no URL that can be asked.
+    """
+    head, _, body = request.partition(b"\r\n\r\n")
+    method, path, _ = head.split(b" ", 2)
+    parts = urlsplit(endpoint.url)
+    place = quote(location, safe=_SAFE_IN_URL)
+    if endpoint.socket and place.startswith("/"):
+        url = f"{UNIX_SCHEME}://{parts.netloc}{place}"
+    else:
+        url = urljoin(f"{parts.scheme}://{parts.netloc}{path.decode()}", place)
+    target = parse_endpoint(url)
+    if method == b"GET" or status not in (307, 308):
+        return target, target.index_request
+    found = urlsplit(url)
+    return target, b"%b%d\r\n\r\n%b" % (_head(url, found, "POST", found.path or "/") + _CONTENT, len(body), body)
+
+
+@functools.cache
+def _tls(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """Made once: it reads all certificates of the system, or those that these variables name."""
+    return ssl.create_default_context()
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as it may be shown: without the user's name and password."""
+    return _USER_INFO.sub(r"\1***@", url, count=1)
+
+
+_CONTENT = b"Content-Type: application/json\r\nContent-Length: "
+
+
+def _head(url: str, parts: SplitResult, method: str, path: str) -> bytes:
+    """The request's line and the headers that every request has, gzip offered as the official command does."""
+    host = "localhost" if parts.scheme == UNIX_SCHEME else parts.netloc.rpartition("@")[2]
+    query = f"?{parts.query}" if parts.query else ""
+    line = f"{method} {path}{query} HTTP/1.1\r\nHost: {host}\r\n"
+    if not line.isascii() or any(character in path + query for character in " \r\n"):
+        raise _unusable(url, "its path holds characters that must be percent-encoded")
+    return line.encode() + b"User-Agent: %b\r\nAccept-Encoding: gzip\r\n" % USER_AGENT + _authorization(parts)
+
+
+def _authorization(parts: SplitResult) -> bytes:
+    """The header line of the URL's user (RFC 7617); empty without one."""
+    if parts.scheme == UNIX_SCHEME or "@" not in parts.netloc:
+        return b""
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return b"Authorization: Basic %b\r\n" % base64.b64encode(user.encode())
 
 
 def _is_address(host: str) -> bool:
@@ -82,7 +144,12 @@ def _is_address(host: str) -> bool:
     return ":" in host
 
 
+def _why(error: ValueError) -> str:
+    told = str(error)
+    return told if "ort" in told and "@" not in told else "it is no URL"
+
+
 def _unusable(url: str, why: str) -> SnakeError:
     return SnakeError(
-        f"the snake's URL cannot be used: {why}", where=url, remedy="Give one like http://127.0.0.1:8000."
+        f"the snake's URL cannot be used: {why}", where=shown_url(url), remedy="Give one like http://127.0.0.1:8000."
     )

@@ -15,9 +15,10 @@ from pipeline.referee.arena import Arena
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.connection import Answer, SnakeConnection
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
-from pipeline.referee.protocol import UP, BodyText, Identity, SnakeText, game_object, read_move
+from pipeline.referee.protocol import UP, BodyText, Identity, SnakeText, failure_detail, game_object, read_move
 from pipeline.referee.schedule import GameSpec
 from pipeline.referee.transcript import transcript_hash
+from schemas.outside_text import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class _Seat:
     last_move: int = UP
     failures: Counter[Failure] = field(default_factory=Counter)
     ignored_failures: int = 0
+    first_failure: str = ""
     latencies_ms: "array[float]" = field(default_factory=lambda: array("f"))
 
 
@@ -157,13 +159,14 @@ class RunningGame:
         latencies_ms, text = seat.latencies_ms, seat.text
 
         def handle(answer: Answer) -> None:
-            failure, status, body, elapsed_s = answer
+            failure, status, body, elapsed_s, detail = answer
             elapsed_ms = elapsed_s * 1000.0
             latencies_ms.append(elapsed_ms)
             text.latency = b"%d" % elapsed_ms
             move = failure or read_move(status, body)
             if isinstance(move, Failure):
                 seat.failures[move] += 1
+                self._note(seat, f"turn {self._arena.turn}", move, detail or failure_detail(move, status, body))
             else:
                 seat.last_move = move
             self._arrived()
@@ -174,9 +177,14 @@ class RunningGame:
         def handle(answer: Answer) -> None:
             if answer.failure is not None:
                 seat.ignored_failures += 1
+                self._note(seat, "start or end", answer.failure, answer.detail)
             self._arrived()
 
         return handle
+
+    def _note(self, seat: _Seat, when: str, failure: Failure, detail: str) -> None:
+        if not seat.first_failure:
+            seat.first_failure = line(f"{when}: {failure}{f' ({detail})' if detail else ''}")
 
     def _arrived(self) -> None:
         self._awaited -= 1
@@ -196,6 +204,7 @@ class RunningGame:
                 length=self._arena.length(number),
                 failures=dict(seat.failures),
                 ignored_failures=seat.ignored_failures,
+                first_failure=seat.first_failure,
                 reconnects=seat.player.connection.reconnects - seat.reconnects_before,
                 latencies_ms=seat.latencies_ms,
             )

@@ -9,17 +9,15 @@ from typing import Any
 import uvloop
 
 from pipeline.referee.conditions import Conditions
-from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Player, Recording, RunningGame
+from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
 from pipeline.referee.outcome import GameOutcome
-from pipeline.referee.protocol import Identity, read_identity
+from pipeline.referee.protocol import Identity
 from pipeline.referee.replay import write_replay
 from pipeline.referee.schedule import GameSpec
-from schemas.errors import SnakeError
 
-INDEX_TIMEOUT_S = 10.0
-"""How long a snake may take to answer the first `GET /`: it may have to wake up."""
 STOP_POLL_S = 0.1
 
 
@@ -85,28 +83,14 @@ class Hall:
 
     async def _open(self) -> None:
         try:
-            self._identities = [await self._ask_identity(endpoint) for endpoint in self._endpoints]
+            self._identities = [
+                await ask_identity(self._line(endpoint, INDEX_TIMEOUT_S)) for endpoint in self._endpoints
+            ]
             for _ in range(self._games_at_once):
                 self._start_next({})
             self._end_if_idle()
         except Exception as error:  # noqa: BLE001 - handed to the caller of `play`
             self._end(error)
-
-    async def _ask_identity(self, endpoint: Endpoint) -> Identity:
-        line = self._line(endpoint, INDEX_TIMEOUT_S)
-        answered: asyncio.Future[Answer] = self._loop.create_future()
-        line.ask(endpoint.index_request, answered.set_result)
-        answer = await answered
-        line.close()
-        identity = None if answer.failure else read_identity(answer.body)
-        if identity is None:
-            why = f"({answer.failure}) " if answer.failure else "with JSON "
-            raise SnakeError(
-                f"the snake does not answer GET / {why}".rstrip(),
-                where=endpoint.url,
-                remedy='Start it, or check the URL; the API wants an object like {"apiversion": "1"}.',
-            )
-        return identity
 
     def _line(self, endpoint: Endpoint, timeout_s: float) -> SnakeConnection:
         line = SnakeConnection(self._loop, endpoint, timeout_s)

@@ -52,6 +52,8 @@ class SnakeOutcome:
     """Failed `/start` and `/end` requests, which the official command ignores too: no harm to the game."""
     reconnects: int = 0
     """Kept-alive connections that the server had closed just as a request went out; the request was sent again."""
+    first_failure: str = ""
+    """The first of `failures` or `ignored_failures` in words, with its turn; empty: there was none."""
     latencies_ms: "array[float]" = field(default_factory=lambda: array("f"))
     """Time of every move request, failed ones included."""
 

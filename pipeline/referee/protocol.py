@@ -13,6 +13,7 @@ import orjson
 
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.outcome import Failure
+from schemas.outside_text import line
 
 MOVES = {"up": 0, "down": 1, "left": 2, "right": 3}
 """The four words and the engine's numbers for them."""
@@ -31,6 +32,8 @@ class Identity:
     head: str = ""
     tail: str = ""
     version: str = ""
+    warning: str = ""
+    """What the official command would refuse in it and we do not; empty: nothing."""
 
 
 def read_identity(body: bytes) -> Identity | None:
@@ -42,7 +45,21 @@ def read_identity(body: bytes) -> Identity | None:
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
     if any(value is not None and name not in texts for name, value in fields.items()):
         return None
-    return Identity(**texts)
+    return Identity(**texts, warning=_warning(answer.get("apiversion")))
+
+
+def _warning(api_version: object) -> str:
+    if isinstance(api_version, str | None):
+        return ""
+    shown = json.dumps(api_version)[:20]
+    return f'its apiversion is {shown} and no text: the official command refuses such a snake; answer "apiversion": "1"'
+
+
+def failure_detail(failure: Failure, status: int, body: bytes) -> str:
+    """Return, for a person, what was wrong with an answer that `read_move` refused."""
+    if failure is Failure.BAD_STATUS:
+        return f"status {status}"
+    return f"answered {line(body[:80], 120)}" if failure in (Failure.BAD_JSON, Failure.BAD_MOVE) else ""
 
 
 def read_move(status: int, body: bytes) -> int | Failure:

@@ -37,6 +37,7 @@ class Request:
     body: Body
     connection: int
     raw: bytes
+    head: bytes = b""
 
 
 Script = Callable[[Request], Sequence[Action]]
@@ -164,4 +165,4 @@ def _read(stream: Any, connection: int) -> Request | None:
         (int(row.split(b":")[1]) for row in head.split(b"\r\n") if row.lower().startswith(b"content-length")), 0
     )
     raw = stream.read(length)
-    return Request(head.split(b" ")[1].decode(), json.loads(raw) if raw else {}, connection, raw)
+    return Request(head.split(b" ")[1].decode(), json.loads(raw) if raw else {}, connection, raw, head)

@@ -17,19 +17,19 @@ from typing import Any
 import uvloop
 
 from pipeline.referee.arena import rehearse
-from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Player, Recording, RunningGame
-from pipeline.referee.hall import INDEX_TIMEOUT_S
+from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
 from pipeline.referee.match import default_games_at_once
 from pipeline.referee.outcome import GameOutcome
-from pipeline.referee.protocol import Identity, read_identity
+from pipeline.referee.protocol import Identity
 from pipeline.referee.schedule import GameSpec
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.players import Players, RunningSnake
 from pipeline.tuner.jobs import GameResult, JobFailure
-from schemas.errors import MachineError, OuroborosError, SnakeError
+from schemas.errors import MachineError, OuroborosError
 from schemas.tuning import TunerSettings
 
 
@@ -148,7 +148,9 @@ class HttpBackend:
             snake = self._players.running(who, job.conditions)
             if snake.url not in self._known:
                 endpoint = parse_endpoint(snake.url)
-                asking = asyncio.run_coroutine_threadsafe(self._ask_identity(endpoint), self._loop)
+                asking = asyncio.run_coroutine_threadsafe(
+                    ask_identity(SnakeConnection(self._loop, endpoint, INDEX_TIMEOUT_S)), self._loop
+                )
                 self._known[snake.url] = endpoint, asking.result()
             with self._lock:
                 snake.users += 1
@@ -209,21 +211,6 @@ class HttpBackend:
                 snake.users -= 1
             entry.snakes.clear()
             self._orders.get(entry.order.job.id, set()).discard(entry)
-
-    async def _ask_identity(self, endpoint: Endpoint) -> Identity:
-        line = SnakeConnection(self._loop, endpoint, INDEX_TIMEOUT_S)
-        answered: asyncio.Future[Answer] = self._loop.create_future()
-        line.ask(endpoint.index_request, answered.set_result)
-        answer = await answered
-        line.close()
-        identity = None if answer.failure else read_identity(answer.body)
-        if identity is None:
-            raise SnakeError(
-                f"the snake does not answer GET / ({answer.failure or 'no JSON object'})",
-                where=endpoint.url,
-                remedy='Start it, or check the URL; the API wants an object like {"apiversion": "1"}.',
-            )
-        return identity
 
     def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._ended.put(context.get("exception") or RuntimeError(context["message"]))

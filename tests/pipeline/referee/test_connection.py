@@ -1,6 +1,8 @@
 """What one line to a snake makes of every kind of server, well-behaved or not."""
 
 import asyncio
+import contextlib
+import gzip
 import socket
 import ssl
 import threading
@@ -9,10 +11,13 @@ from time import perf_counter
 import pytest
 import trustme
 import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted_snake import Close, Hang, Wait, http, move
 
 from pipeline.referee.connection import MAX_ANSWER_BYTES, Answer, SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
+from pipeline.referee.lenient_http import read_leniently
 from pipeline.referee.outcome import Failure
 from schemas.errors import SnakeError
 
@@ -290,3 +295,132 @@ def test_urls(url, move_line, host):
 def test_urls_that_cannot_be_used(url):
     with pytest.raises(SnakeError, match="URL cannot be used"):
         parse_endpoint(url)
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize("keeps_alive", [True, False])
+def test_redirects_are_followed_as_go_follows_them(scripted, status, keeps_alive):
+    closing = "" if keeps_alive else "Connection: close\r\n"
+
+    def script(request):
+        if request.path == "/move":
+            return [http(b"", status, f"Location: /real/move?x=1\r\n{closing}"), *([] if keeps_alive else [Close])]
+        return [move("left")]
+
+    snake = scripted(script, everything=True)
+    answers, line = ask_in_turn(snake.url, 2)
+    assert [(a.failure, a.status, a.body) for a in answers] == [(None, 200, b'{"move": "left"}')] * 2
+    repeated = [request.raw for request in snake.requests if request.path == "/real/move?x=1"]
+    assert repeated == [b"{}" if status[:3] in ("307", "308") else b""] * 2
+    assert snake.connections == (1 if keeps_alive else 3)
+    assert line.reconnects == 0
+
+
+def test_redirects_to_another_server_and_in_a_circle(scripted):
+    other = scripted(lambda _: [move("right")], everything=True)
+    snake = scripted(lambda _: [http(b"", "307 T", f"Location: {other.url}/else\r\n")], everything=True)
+    answers, _ = ask_in_turn(snake.url, 3)
+    assert [(a.failure, a.body) for a in answers] == [(None, b'{"move": "right"}')] * 3
+    assert other.connections == 1
+    circle = scripted(lambda _: [http(b"", "308 P", "Location: /move\r\n")], everything=True)
+    answer = only(ask_in_turn(circle.url, 1)[0])
+    assert answer.failure is Failure.BAD_STATUS
+    assert answer.detail == "status 308 with Location /move: stopped after 10 redirects"
+    assert len(circle.requests) == 11
+
+
+def test_a_redirect_whose_end_never_answers_times_out_and_one_that_leads_nowhere_is_told(scripted):
+    hanging = scripted(lambda _: [Hang], everything=True)
+    snake = scripted(lambda _: [http(b"", "307 T", f"Location: {hanging.url}/\r\n")], everything=True)
+    answers, _ = ask_in_turn(snake.url, 2, SHORT_S)
+    assert [answer.failure for answer in answers] == [Failure.TIMEOUT] * 2
+    nowhere = scripted(lambda _: [http(b"", "307 T", "Location: ftp://a/b\r\n")], everything=True)
+    answer = only(ask_in_turn(nowhere.url, 1)[0])
+    assert answer.failure is Failure.BAD_STATUS
+    assert "status 307 with Location ftp://a/b: " in answer.detail
+    without = scripted(lambda _: [http(b"", "307 T")], everything=True)
+    assert only(ask_in_turn(without.url, 1)[0]).status == 307
+
+
+def test_the_user_of_the_url_is_sent_and_never_shown(scripted):
+    seen = []
+
+    def script(request):
+        seen.append(request.head)
+        return [http(b"", "308 P", "Location: /there\r\n")] if request.path == "/move" else [move("up")]
+
+    snake = scripted(script, everything=True)
+    url = snake.url.replace("http://", "http://me%40home:s3cret@")
+    answers, line = ask_in_turn(url, 1)
+    assert only(answers).failure is None
+    assert [b"Authorization: Basic bWVAaG9tZTpzM2NyZXQ=\r\n" in head for head in seen] == [True, True]
+    assert "s3cret" not in repr(line.endpoint) + line.endpoint.shown
+    assert line.endpoint.shown == snake.url.replace("http://", "http://***@")
+    for bad in ("ftp://me:s3cret@host", "http://me:s3cret@host:port", "http://me:s3cret@[1", "me:s3cret@host"):
+        with pytest.raises(SnakeError) as refused:
+            parse_endpoint(bad)
+        assert "s3cret" not in str(refused.value)
+
+
+PACKED = gzip.compress(UP)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(PLAIN.replace(b"\r\n", b"\n"), id="bare line feeds"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nX-Long: a\r\n  b\r\n\tc\r\n"), id="folded header"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 13\r\n"), id="Content-Length twice"),
+        pytest.param(CHUNKED.replace(b"\r\n", b"\n"), id="chunked with bare line feeds"),
+        pytest.param(b"HTTP/1.1 100 Go on\n\n" + PLAIN.replace(b"\r\n", b"\n"), id="100 with bare line feeds"),
+        pytest.param(http(PACKED, headers="Content-Encoding: GZip\r\n"), id="gzip"),
+        pytest.param(http(PACKED, headers="Content-Encoding: gzip\r\n").replace(b"\r\n", b"\n", 1), id="gzip, one LF"),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_sloppy_answers_that_the_official_command_takes(scripted, answer, piece):
+    snake = scripted(lambda _: [answer[at : at + piece] for at in range(0, len(answer), piece)])
+    answers, line = ask_in_turn(snake.url, 3)
+    assert [(a.failure, a.status, a.body) for a in answers] == [(None, 200, UP)] * 3
+    assert snake.connections == 1
+    assert line.reconnects == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 14\r\n"), "two different Content-Lengths"),
+        (http(b"no gzip", headers="Content-Encoding: gzip\r\n"), "its gzip body is damaged"),
+        (http(PACKED[:-9], headers="Content-Encoding: gzip\r\n"), "its gzip body is cut"),
+        (http(gzip.compress(bytes(MAX_ANSWER_BYTES + 1)), headers="Content-Encoding: gzip\r\n"), "larger than"),
+        (b"HTTP/1.1 200 OK\n no: header\n\n", "begins with a blank"),
+    ],
+)
+def test_answers_that_nobody_takes_say_why(scripted, answer, says):
+    snake = scripted(lambda _: [answer, Hang])
+    found = only(ask_in_turn(snake.url, 1)[0])
+    assert found.failure is Failure.BAD_HTTP
+    assert says in found.detail
+
+
+@given(st.binary(max_size=60), st.booleans())
+def test_the_lenient_parser_answers_waits_or_says_why(rest, closed):
+    with contextlib.suppress(ValueError):
+        found = read_leniently(b"HTTP/1.1 200 OK\n" + rest, closed=closed)
+        assert found is None or found.status == 200
+
+
+@given(st.lists(st.binary(max_size=30), max_size=4), st.booleans(), st.integers(0, 40))
+def test_chunks_come_back_whole_from_any_prefix_on(chunks, bare, cut):
+    end = b"\n" if bare else b"\r\n"
+    sent = b"HTTP/1.1 200 OK" + end + b"Transfer-Encoding: chunked" + end * 2
+    sent += b"".join(b"%x" % len(chunk) + end + chunk + end for chunk in chunks if chunk) + b"0" + end * 2
+    found = read_leniently(sent, closed=False)
+    assert found is not None
+    assert (found.body, found.reusable) == (b"".join(chunks), True)
+    assert read_leniently(sent[: max(0, len(sent) - 1 - cut)], closed=False) is None
+
+
+def test_a_host_without_an_address_is_named():
+    answer = only(ask_in_turn("http://no-such-host.invalid:80", 1)[0])
+    assert answer.detail.startswith("no-such-host.invalid: ")

@@ -1,5 +1,6 @@
 """The official command beside ours: its games through our engine, its requests and its failures beside ours."""
 
+import gzip
 import itertools
 import subprocess
 from collections import Counter
@@ -192,3 +193,63 @@ def test_answers_that_only_look_wrong_count_as_officially(official, scripted, go
         path = {body["turn"]: cells([body["you"]["head"]])[0] for body in odd.bodies()}
         x, y = path[0]
         assert path == {turn: [x - turn, y] for turn in path}
+
+
+LEFT = b'{"move":"left"}'
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + LEFT
+ZIPPED = gzip.compress(LEFT)
+
+
+def packed(body):
+    return http(body, headers="Content-Encoding: gzip\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "plays"),
+    [
+        pytest.param(http(b"", "308 X", "Location: /real/move\r\n"), True, id="308"),
+        pytest.param(http(b"", "307 X", "Location: /real/move\r\n"), True, id="307"),
+        pytest.param(http(b"", "301 X", "Location: /real/move\r\n"), True, id="301"),
+        pytest.param(http(b"", "308 X"), False, id="308 without Location"),
+        pytest.param(http(b"", "308 X", "Location: /move\r\n"), False, id="308 in a circle"),
+        pytest.param(http(b"", "308 X", "Location: ftp://127.0.0.1/\r\n"), False, id="308 to ftp"),
+        pytest.param(packed(ZIPPED), True, id="gzip"),
+        pytest.param(packed(LEFT), False, id="gzip that is none"),
+        pytest.param(packed(ZIPPED[:-3]), False, id="gzip cut"),
+        pytest.param(PLAIN.replace(b"\r\n", b"\n"), True, id="bare LF"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nX-A: b\r\n  c\r\n"), True, id="folded"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\n folded: first\r\n"), False, id="folded first"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 15\r\n"), True, id="length twice"),
+        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 16\r\n"), False, id="two lengths"),
+        pytest.param(PLAIN.replace(b"Content-Length", b"Content-Length "), False, id="blank before colon"),
+        pytest.param(http(LEFT + b" " * (1 << 21)), True, id="2 MiB"),
+    ],
+)
+def test_odd_http_is_played_or_not_as_officially(official, scripted, good_snake, answer, plays):
+    """An odd snake that says left: in whichever way it is asked, it moves left or, unread, up."""
+    for referee in ("official", "ours"):
+        odd = scripted(lambda r: [answer if r.path == "/move" else http(LEFT)], everything=True)
+        if referee == "official":
+            official([odd.url, good_snake.url], "-t", "9000")
+        else:
+            game = ours(odd, good_snake, conditions=Conditions(timeout_ms=9000))
+            assert game.failed is not plays
+            assert bool(game.snakes[0].first_failure) is not plays
+        path = {body["turn"]: cells([body["you"]["head"]])[0] for body in odd.bodies()}
+        x, y = path[0]
+        for turn in range(2):  # nobody is in the way so early
+            assert path[turn] == ([x - turn, y] if plays else [x, y + turn]), referee
+
+
+def test_a_url_with_a_user_is_asked_with_its_password_as_officially(official, scripted, good_snake):
+    heads = []
+    for referee in ("official", "ours"):
+        snake = scripted(lambda r: [move(safe_move(r.body))])
+        snake.url_to_use = snake.url.replace("http://", "http://me:p%40ss@")
+        if referee == "official":
+            official([snake.url_to_use, good_snake.url], "-t", "9000")
+        else:
+            contestants = [Contestant("a", snake.url_to_use), Contestant("b", good_snake.url)]
+            play_match(contestants, [GameSpec(0, 4, (0, 1))], Conditions(timeout_ms=9000))
+        heads.append({line for r in snake.requests for line in r.head.split(b"\r\n") if line.startswith(b"Author")})
+    assert heads[0] == heads[1] == {b"Authorization: Basic bWU6cEBzcw=="}

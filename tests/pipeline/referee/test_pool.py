@@ -78,7 +78,9 @@ def test_nothing_is_reported_after_a_stop(pool, duel):
 
 
 def test_errors_of_a_worker_keep_their_kind_and_words(pool, scripted, duel, tmp_path):
-    with pytest.raises(SnakeError, match=r"does not answer GET / \(connection\) \(http://127.0.0.1:9\). Start it"):
+    with pytest.raises(
+        SnakeError, match=r"does not answer GET / \(connection: .*refused\) \(http://127.0.0.1:9\). Start it"
+    ):
         play_match([Contestant("gone", "http://127.0.0.1:9")] * 2, paired_schedule(2, 1), CONDITIONS, pool=pool)
     with pytest.raises(GameStateError):
         play_match(duel, paired_schedule(2, 1), Conditions(ruleset="chess"), pool=pool)

@@ -184,4 +184,7 @@ def test_identities():
     assert read_identity(b"{}") == Identity()
     assert read_identity(b'{"color":null}') == Identity()
     assert read_identity(b'{"color":5}') is None
+    numeric = read_identity(b'{"apiversion":1}')
+    assert numeric is not None
+    assert numeric.warning.startswith("its apiversion is 1 and no text: the official command refuses such a snake")
     assert read_identity(b"<html>") is None
