@@ -32,7 +32,7 @@ def test_up_says_where_it_stands_and_what_comes_and_the_first_run_waits_with_its
     shown = serving.shown()
     assert f"Ouroboros serves {serving.home}" in shown
     assert "automation_tracking.db (new)" in shown
-    assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(in ", shown)) == 5
+    assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in ", shown)) == 5
     assert "manual_trigger_file" in shown
     assert "queued    continuous_learning, asked by manual" in shown
     until(lambda: "runs may start in the hours" in serving.say("why", "continuous_learning").out, serving.shown)
