@@ -104,6 +104,14 @@ class TrainingError(OuroborosError):
     """Training could not go on: the loss was lost for good, or too many failures followed one another."""
 
 
+class NothingLearnedError(TrainingError):
+    """Training came to an end without a single update; `what` names why."""
+
+
+class OutOfTimeError(NothingLearnedError):
+    """The time was used up before the first update."""
+
+
 class ExportError(OuroborosError):
     """A model was not exported: parity, latency or memory is beyond its limit, or the exporter failed."""
 

@@ -12,6 +12,10 @@ class TournamentConfig(Adjustable):
     """Games between two models, every seed from all seats; rounded up to whole seeds."""
     confidence_level: float = Field(default=0.95, gt=0.5, lt=1)
     """Of every interval that is told."""
+    first_champion_floor: str | None = "voronoi"
+    """Kind of compiled heuristic that a model has to beat to become champion where there is none: by the sequential
+    test of promotions, in duels on fresh seeds, each from both seats. None: the first model becomes champion untested,
+    which only tests with networks too small to win should ask for."""
     minimum_improvement: float = Field(default=0.02, ge=0, lt=0.5)
     """Gain in win rate against the champion that the promotion test is built to find."""
     min_win_rate_vs_heuristic: float = Field(default=0.65, ge=0, le=1)

@@ -203,6 +203,13 @@ class ModelEvent(Frozen):
     """Why, as it was known then."""
 
 
+class SetAside(Frozen):
+    """Evidence of a step away from a model that cannot be used."""
+
+    set_aside: str
+    reason: str
+
+
 class ByHand(Frozen):
     """Evidence of a step that a person asked for."""
 

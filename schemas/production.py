@@ -27,9 +27,9 @@ class ServingFigures(Frozen):
     memory_mb: float
     start_s: float
     ready: bool
-    """Within both limits."""
+    """Within both limits, as measured of the server that production runs."""
     reasons: list[str]
-    """Why not, in words."""
+    """Why not, in words: what is broken, or could not be checked."""
 
 
 class Int8Figures(Frozen):

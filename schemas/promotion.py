@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.frozen import Frozen
-from schemas.model import Measured
+from schemas.model import EvaluationResult, Measured
 
 
 class PromotionOutcome(StrEnum):
@@ -21,7 +21,7 @@ class PromotionOutcome(StrEnum):
 
 
 class SequentialEvidence(Frozen):
-    """The challenger's duels with the champion that the verdict rests on."""
+    """The challenger's duels with the champion (of a first one: with the floor) that the verdict rests on."""
 
     score: Measured
     """Mean score against the champion; stopped at by the test, hence a little too good where it was promoted."""
@@ -48,6 +48,26 @@ class PoolComparison(Frozen):
     """One-sided p-value of "the challenger is not worse than the champion here" (exact sign test over seeds)."""
     worse: bool
     """Whether `p_worse` is below this comparison's level."""
+
+
+class FirstModel(Frozen):
+    """Whether a model becomes champion where there is none, and why. All duels follow from `seed`."""
+
+    promoted: bool
+    outcome: PromotionOutcome
+    reason: str
+    measured: EvaluationResult
+    """In duels with the strong heuristic."""
+    floor: str | None
+    """The player it had to beat; None: the settings asked for none."""
+    number: int = Field(ge=1)
+    """Which challenger of the run this was: the error rate is shared out by it."""
+    seed: int
+    conditions: str
+    duels: SequentialEvidence | None = None
+    """With the floor."""
+    games: int = Field(default=0, ge=0)
+    """Played with the floor."""
 
 
 class PromotionDecision(Frozen):

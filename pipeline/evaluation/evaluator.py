@@ -100,9 +100,13 @@ class ModelPerformanceEvaluator:
     def note_production_check(self, model_id: str, metrics: Mapping[str, Any]) -> None:
         """Keep what `PerformanceBenchmark.validate_production_readiness` measured, for `production_ready`.
 
+        What it could not check here is not kept: no other server's figures are to stand for it.
+
         Raises:
             ModelError: no such model.
         """
+        if metrics["unchecked"]:
+            return
         how = f"{metrics['decisions']} decisions of a {metrics['server']} server, batch 1"
         self._shelf.note_measured(
             model_id, {name: Measured(value=float(metrics[name]), games=0, how=how) for name in SPEED}

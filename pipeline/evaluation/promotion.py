@@ -39,6 +39,12 @@ LOOK_EVERY_PAIRS: Final = 64
 _SPENDING: Final = 1.5
 _DUELS, _POOL, _REMEASURE = range(3)
 
+_OUTCOMES: Final = {
+    Verdict.BETTER: PromotionOutcome.PROMOTED,
+    Verdict.NOT_BETTER: PromotionOutcome.NOT_BETTER,
+    Verdict.UNDECIDED: PromotionOutcome.UNDECIDED,
+}
+
 Duel = Callable[[Player, Player, NDArray[np.int64]], NDArray[np.float64]]
 """Plays each seed from both seats; returns the first player's mean score of each pair."""
 
@@ -108,14 +114,20 @@ def consider(
         SettingsError: `minimum_improvement` is 0.
     """
     conditions = replace(conditions or Conditions(), snakes=2)
+    duel = duels_under(conditions, threads, stop)
+    trial = Trial(challenger, champion, config, seed, duel, report or (lambda _line: None))
+    return trial.decide(number, pool, conditions_text(conditions))
+
+
+def duels_under(conditions: Conditions, threads: int, stop: Callable[[], bool] | None) -> Duel:
+    """Return what plays real duels, as `play_matches` does."""
 
     def duel(first: Player, second: Player, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
         games = every_seating(seatings_of(2, 2), seeds)
         finished = play_matches([first, second], *games, conditions, threads=threads, stop=stop)
         return np.asarray(count_blocks(finished, 2, 2).scores[:, 0, 1])
 
-    trial = Trial(challenger, champion, config, seed, duel, report or (lambda _line: None))
-    return trial.decide(number, pool, conditions_text(conditions))
+    return duel
 
 
 @dataclass
@@ -132,12 +144,7 @@ class Trial:
 
     def decide(self, number: int, pool: Sequence[Player], conditions: str) -> PromotionDecision:
         """Play and decide, as `consider` says; `conditions` is what the record tells of them."""
-        verdict, duels = self._against_champion(number)
-        outcome = {
-            Verdict.BETTER: PromotionOutcome.PROMOTED,
-            Verdict.NOT_BETTER: PromotionOutcome.NOT_BETTER,
-            Verdict.UNDECIDED: PromotionOutcome.UNDECIDED,
-        }[verdict]
+        outcome, duels = self.against_champion(number)
         compared: list[PoolComparison] = []
         others = [player for player in pool if player.name not in (self.challenger.name, self.champion.name)]
         if outcome is PromotionOutcome.PROMOTED and others:
@@ -151,7 +158,7 @@ class Trial:
             champion=self.champion.name,
             promoted=promoted,
             outcome=outcome,
-            reason=_reason(outcome, duels, compared, self.champion.name),
+            reason=reason_of(outcome, duels, compared, self.champion.name),
             number=number,
             seed=self.seed,
             conditions=conditions,
@@ -162,7 +169,8 @@ class Trial:
             games=self.games,
         )
 
-    def _against_champion(self, number: int) -> tuple[Verdict, SequentialEvidence]:
+    def against_champion(self, number: int) -> tuple[PromotionOutcome, SequentialEvidence]:
+        """Play the sequential test's duels; PROMOTED where they say better, whatever a pool would."""
         most_pairs = self.config.max_promotion_games // 2
         seeds = fresh_seeds(_stage_seed(self.seed, _DUELS), most_pairs)
         hypotheses = hypotheses_of(self.config, number)
@@ -173,7 +181,7 @@ class Trial:
             return scores
 
         test, scores = sequential_duels(pair_scores, hypotheses, most_pairs)
-        return test.verdict, SequentialEvidence(
+        return _OUTCOMES[test.verdict], SequentialEvidence(
             score=self._measured(scores, _DUELS, f"duels with {self.champion.name} until the sequential test decided"),
             pair_counts=test.counts,
             log_likelihood_ratio=test.ratio,
@@ -243,15 +251,17 @@ def _stage_seed(seed: int, stage: int) -> int:
     return int(np.random.SeedSequence([seed, stage]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _reason(
+def reason_of(
     outcome: PromotionOutcome, duels: SequentialEvidence, compared: Sequence[PoolComparison], champion: str
 ) -> str:
+    """Say in words why."""
     score = f"{duels.score.value:.3f} in {duels.score.games} duels with {champion}"
     if outcome is PromotionOutcome.REGRESSED:
         worse = ", ".join(comparison.opponent for comparison in compared if comparison.worse)
         return f"{score}, but worse than it against {worse}"
+    not_worse = f"; not worse against {len(compared)} comparisons with the pool" if compared else ""
     return {
-        PromotionOutcome.PROMOTED: f"better: {score}; not worse against {len(compared)} comparisons with the pool",
+        PromotionOutcome.PROMOTED: f"better: {score}{not_worse}",
         PromotionOutcome.NOT_BETTER: f"not better by {duels.better_mean - duels.null_mean:g}: {score}",
         PromotionOutcome.UNDECIDED: f"not proven within the most games: {score}",
     }[outcome]

@@ -18,7 +18,7 @@ from pipeline.evolution.learner import Learner, Plan
 from pipeline.evolution.losses import Divisors, Losses, total_of
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from pipeline.evolution.world import World
-from schemas.errors import TrainingError
+from schemas.errors import NothingLearnedError, OutOfTimeError, TrainingError
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
@@ -89,6 +89,7 @@ class Fitting:
 
         Raises:
             TrainingError: the loss was lost SETBACKS times; the network holds the last good weights.
+            NothingLearnedError: it came to its end without one step (OutOfTimeError: for want of time).
             MachineError: a checkpoint cannot be written.
         """
         self._resumed = self._resume()
@@ -104,6 +105,8 @@ class Fitting:
             if ended is FitEnd.STOP:
                 self._save()
                 return self._close(ended)
+            if self._progress.steps == 0:
+                raise self._nothing_learned(ended)
             self._progress.ended = ended or self._end()
             if self._progress.ended is None:
                 self._remember()
@@ -201,6 +204,21 @@ class Fitting:
         self._plan_anew()
         self._write_down(record)
         self._tell(f"epoch {record.epoch + 1}: validation loss {validation.total:.4f}")
+
+    def _nothing_learned(self, ended: FitEnd | None) -> NothingLearnedError:
+        if ended is FitEnd.TIME:
+            return OutOfTimeError(
+                f"the time for supervised training was used up before its first step ({self._orders.time_budget_s:.1f}"
+                " s were left for it)",
+                where="time_budget_s",
+                remedy="Give the run more hours, or the phase a larger time_share or fewer games to play first.",
+            )
+        return NothingLearnedError(
+            f"supervised training made no step: its {self._rows} positions make no batch for"
+            f" {self._world.size} process(es)",
+            where=f"batch_size {self._phase.batch_size}",
+            remedy="Collect more games first.",
+        )
 
     def _end(self) -> FitEnd | None:
         if self._progress.epoch >= self._phase.max_epochs:

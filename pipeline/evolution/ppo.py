@@ -20,6 +20,7 @@ from torch.nn import functional
 from pipeline.evolution.networks import Network
 from pipeline.evolution.rollout import UNTAUGHT, Samples
 from pipeline.evolution.tensors import to_floats
+from schemas.errors import NothingLearnedError
 from schemas.self_play import SelfPlaySettings
 
 
@@ -123,9 +124,17 @@ class Learner:
 
         Raises:
             FloatingPointError: a loss or gradient was not finite; the weights are as before that batch.
+            NothingLearnedError: the samples are too few for one batch.
             StoppedError: by `ensure_running`.
         """
         count = len(samples.moves)
+        if count <= batch_size // 2:
+            raise NothingLearnedError(
+                f"an update of self-play has nothing to learn from: {count} positions were played, a batch of"
+                f" {batch_size} takes more than {batch_size // 2}",
+                where="self_play.environments, self_play.rollout_turns, batch_size",
+                remedy="Play more at once, or lower the phase's batch_size.",
+            )
         samples = samples._replace(advantages=_normalised(samples.advantages))
         taught = int((samples.taught != UNTAUGHT).sum())
         sums, seen = np.zeros(8), 0

@@ -21,7 +21,7 @@ from pipeline.evolution.ppo import Losses
 from pipeline.evolution.rollout import Tally
 from pipeline.evolution.self_play_run import SelfPlayRun
 from pipeline.evolution.training_state import TrainingState
-from schemas.errors import StoppedError, TrainingError
+from schemas.errors import OutOfTimeError, StoppedError, TrainingError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
 
@@ -110,6 +110,7 @@ def improve(
 
     Raises:
         TrainingError: the loss was lost several times in a row, in spite of ever smaller steps.
+        NothingLearnedError: an update had nothing to learn from, or (OutOfTimeError) there was no time for one.
         ModelError: the checkpoint belongs to other settings.
     """
     state = checkpoints.latest() if checkpoints else None
@@ -131,7 +132,18 @@ def improve(
         finally:
             network.low_precision, network.recompute = former
     stopped = session.interrupted and not clock.used_up
+    if run.updates == 0 and not stopped:
+        raise _out_of_time(time_budget_s)
     return SelfPlayReport(run.updates, run.games, run.decisions, session.setbacks, stopped, session.numbers)
+
+
+def _out_of_time(budget_s: float | None) -> OutOfTimeError:
+    had = "" if budget_s is None else f" ({budget_s:.1f} s were left for it)"
+    return OutOfTimeError(
+        f"the time for self-play was used up before its first update{had}",
+        where="time_budget_s",
+        remedy="Give the run more hours, or the phase a larger time_share.",
+    )
 
 
 class _Session:

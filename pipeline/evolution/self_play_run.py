@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from pipeline.engine.players.kinds import kind_of
 from pipeline.evolution.league import League, Shares
+from pipeline.evolution.learner import make_optimizer
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.ppo import Learner, Limits, Losses, Weights
 from pipeline.evolution.rollout import Roller, Samples, Tally, Teaching
@@ -61,9 +62,7 @@ class SelfPlayRun:
         network.low_precision = _low_precision(device, optimization)
         self._past: Final = build_network(network.config, network.frame).to(device).eval()
         self._past.low_precision = network.low_precision
-        self.optimizer: Final = torch.optim.AdamW(
-            network.parameters(), lr=phase.learning_rate, weight_decay=optimization.weight_decay, fused=True
-        )
+        self.optimizer: Final = make_optimizer(network, phase.learning_rate, optimization.weight_decay)
         self._learner: Final = Learner(
             network, self.optimizer, self._workers, self.threads if device.type == "cpu" else 1
         )

@@ -65,6 +65,7 @@ def fit(
     Raises:
         DataError: there are too few rows.
         TrainingError: the loss was lost three times, or one of several processes died.
+        NothingLearnedError: not one step was made (OutOfTimeError: for want of time); nothing is saved as finished.
         MachineError: a checkpoint cannot be written.
     """
     device = device or choose_device()

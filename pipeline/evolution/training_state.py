@@ -1,6 +1,7 @@
 """All that a training run is at one moment, and how it is put back into the objects it came from."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from pipeline.evolution.random_states import RandomStates
 from schemas.errors import ModelError
+
+_log = logging.getLogger("ouroboros.evolution")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,14 @@ class OptimizerState:
         return cls(moments, [dict(group) for group in known["param_groups"]])
 
     def restore(self, optimizer: torch.optim.Optimizer) -> None:
-        """Put the memory back; each moment lies in memory as its parameter does (channels-last stays so)."""
+        """Put the memory back; each moment lies in memory as its parameter does (channels-last stays so).
+
+        Where the optimizer groups its parameters otherwise than the one that was saved, the moments would be others'
+        than their parameters': it begins without, and the log says so.
+        """
+        if _sizes(self.groups) != _sizes(optimizer.state_dict()["param_groups"]):
+            _log.warning("⚠ The checkpoint's optimizer groups its weights otherwise: its moments begin anew.")
+            return
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in self.moments.items():
             parameter, name = key.split("/", 1)
@@ -136,6 +146,10 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
             where=" ".join(str(error).split())[:300],
             remedy="Use the configuration it was trained with, or start afresh.",
         ) from error
+
+
+def _sizes(groups: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [len(group["params"]) for group in groups]
 
 
 def _tensor(array: Tensor | NDArray[Any]) -> Tensor:

@@ -19,7 +19,7 @@ from pipeline.evolution.policy import TorchPolicy
 from pipeline.export.benchmark import PerformanceBenchmark
 from pipeline.export.bundle import BundleOptions, write_bundle
 from pipeline.export.quantize import LossTest
-from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, export_card, export_model
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, deploy, export_card, export_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
@@ -170,18 +170,22 @@ class ModelEvolutionSystem:
         """Export the champion; the file holds what the network says to 1e-5 on real positions, or is not there.
 
         Args:
-            output_path: default: `production_file`.
+            output_path: default: `production_file`, to which all checks of `deployment.deploy` are made.
             optimize: fold constants and drop what is never used.
-            validate_inference_time: refuse a model beyond the limits of time and memory.
+            validate_inference_time: refuse a model beyond the limits of time and memory; to production always.
 
         Raises:
             ModelError: there is no champion.
             ExportError: parity does not hold, or a limit is broken.
         """
-        path = Path(output_path) if output_path is not None else self.production_file
+        champion = champion_of(self.registry).id
+        if output_path is None:
+            path = self.production_file
+            return deploy(self.registry, self.settings, champion, path, self._echo, optimize=optimize).path
+        path = Path(output_path)
         export_model(
-            self.registry, self.settings, champion_of(self.registry).id, path, measure=validate_inference_time,
-            refuse=True, tell=self._echo, optimize=optimize,
+            self.registry, self.settings, champion, path, measure=validate_inference_time, tell=self._echo,
+            optimize=optimize,
         )  # fmt: skip
         return path
 

@@ -12,6 +12,7 @@ import torch
 from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
+from pipeline.evaluation.first_champion import consider_first
 from pipeline.evaluation.promotion import consider
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
@@ -28,10 +29,11 @@ from pipeline.phases.self_play import self_play
 from pipeline.phases.work import PhaseWork
 from pipeline.registry.code_revision import code_revision
 from pipeline.registry.shelf import ModelShelf
-from schemas.errors import ModelError
-from schemas.frozen import Frozen
-from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus
+from schemas.errors import ModelError, SettingsError
+from schemas.judging import TournamentConfig
+from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, SetAside
 from schemas.phases import DataSource
+from schemas.promotion import FirstModel, PromotionDecision
 from schemas.settings import Settings
 
 POOL = ("strong", "voronoi", "aggressive")
@@ -40,13 +42,6 @@ PAST_CHAMPIONS = 3
 SMALLEST_GAIN = 0.005
 """No number of games finds a gain of nothing: a threshold below this counts as this."""
 MODEL = "model:"
-
-
-class FirstModel(Frozen):
-    """Evidence of a promotion without a champion to test against."""
-
-    reason: str
-    measured: EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -77,12 +72,16 @@ class ModelWorkshop:
         settings: of the run; the network to build among them.
         device: "auto", "cpu" or "cuda".
         tell: told in words.
+
+    Raises:
+        SettingsError: `tournament.first_champion_floor` is no heuristic.
     """
 
     def __init__(
         self, settings: Settings, device: str, now: Callable[[], datetime], tell: Callable[[str], None]
     ) -> None:
         self.settings, self._now, self._tell = settings, now, tell
+        self._floor = _floor_of(settings.tournament)
         self.registry = ModelRegistry(settings, now=now)
         self.shelf: ModelShelf = self.registry.shelf
         self.device = choose_device(device)
@@ -170,29 +169,27 @@ class ModelWorkshop:
                 f"  {result.opponent}, {result.snakes} snakes: {result.win_rate:.1%}"
                 f" [{result.low:.1%}, {result.high:.1%}] over {result.games:,} games"
             )
-        champion = self.shelf.champion()
-        if champion is None:
-            evidence = FirstModel(reason="there was no champion to test against", measured=measured[0])
-            self.shelf.promote(card.id, evidence, self._now())
-            self._tell(f"✓ {card.id} is the first champion")
-            return
-        config = self.settings.tournament.model_copy(update={"minimum_improvement": max(trial.gain, SMALLEST_GAIN)})
-        decision = consider(
-            player,
-            self.player(champion.id),
-            self._pool(champion),
-            config,
-            number=self._tests_since(trial.since) + 1,
-            seed=trial.seed,
-            threads=self.threads,
-            stop=trial.stop,
-        )
+        champion = self.champion()
+        decision = self._decide(player, champion, measured[0], trial)
         self._tell(f"  {decision.outcome.value}: {decision.reason}")
         if decision.promoted:
-            self.shelf.promote(card.id, decision, self._now(), instead_of=champion.id)
-            self._tell(f"✓ {card.id} is the champion")
+            self.shelf.promote(card.id, decision, self._now(), instead_of=champion.id if champion else "")
+            self._tell(f"✓ {card.id} is the {'champion' if champion else 'first champion'}")
         else:
             self.shelf.reject(card.id, decision, self._now())
+
+    def _decide(
+        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, trial: Trial
+    ) -> PromotionDecision | FirstModel:
+        """Let the candidate challenge the champion; where there is none, the floor."""
+        config = self.settings.tournament.model_copy(update={"minimum_improvement": max(trial.gain, SMALLEST_GAIN)})
+        number, seed, threads, stop = self._tests_since(trial.since) + 1, trial.seed, self.threads, trial.stop
+        if champion is None:
+            return consider_first(
+                player, self._floor, measured, config, number=number, seed=seed, threads=threads, stop=stop
+            )
+        against, pool = self.player(champion.id), self._pool(champion)
+        return consider(player, against, pool, config, number=number, seed=seed, threads=threads, stop=stop)
 
     def player(self, name: str) -> Player:
         """The player of a name: `champion`, `heuristic:<kind>`, `model:<id>` or a model's id.
@@ -216,25 +213,53 @@ class ModelWorkshop:
         """See `Workshop.card`."""
         return self.shelf.card(model_id)
 
+    def why_unusable(self, model_id: str) -> str | None:
+        """See `Workshop.why_unusable`."""
+        try:
+            self.registry.get_model(model_id)
+        except ModelError as error:
+            return str(error)
+        return None
+
     def champion(self) -> ModelCard | None:
-        """The champion's card, None without one."""
-        return self.shelf.champion()
+        """See `Workshop.champion`."""
+        while (model_id := self.shelf.champion_id()) is not None:
+            reason = self.why_unusable(model_id)
+            if reason is None:
+                return self.shelf.card(model_id)
+            self._tell(f"⚠ Champion {model_id} is set aside: {reason}")
+            self.shelf.set_aside_champion(self._now(), SetAside(set_aside=model_id, reason=reason))
+        return None
 
     def champion_id(self) -> str | None:
         """The champion's id, None without one."""
-        champion = self.shelf.champion()
+        champion = self.champion()
         return champion.id if champion else None
 
     def champion_lineage(self) -> Sequence[ModelCard]:
-        """The champion and the models it came from; empty without one."""
-        champion = self.champion_id()
-        return self.shelf.lineage(champion) if champion else []
+        """The champion and the models it came from, as far as their rows can be read; empty without one."""
+        champion = self.champion()
+        if champion is None:
+            return []
+        try:
+            return self.shelf.lineage(champion.id)
+        except ModelError as error:
+            self._tell(f"⚠ What the champion came from cannot be read: {error}")
+            return [champion]
 
     def _pool(self, champion: ModelCard) -> list[Player]:
-        """The frozen pool: heuristics and the latest champions before this one whose files are sound."""
+        """The frozen pool: heuristics and the latest champions before this one that can be used."""
         past = [event.previous_id for event in self.shelf.events() if event.previous_id not in (None, champion.id)]
-        ids = list(dict.fromkeys(reversed([model_id for model_id in past if model_id])))[:PAST_CHAMPIONS]
-        return [*(heuristic(name) for name in POOL), *(self.player(model_id) for model_id in ids)]
+        pool = [heuristic(name) for name in POOL]
+        for model_id in dict.fromkeys(reversed([model_id for model_id in past if model_id])):
+            if len(pool) == len(POOL) + PAST_CHAMPIONS:
+                break
+            reason = self.why_unusable(model_id)
+            if reason is None:
+                pool.append(self.player(model_id))
+            else:
+                self._tell(f"  {model_id} is left out of the pool: {reason}")
+        return pool
 
     def _tests_since(self, moment: datetime) -> int:
         """Challengers tested since then: the run's error rate is shared out among them by number."""
@@ -263,7 +288,17 @@ class ModelWorkshop:
             CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, told.append).latest()
         found = self.shelf.verify(self._now())
         told += [f"model {model_id} is damaged: {reason}" for model_id, reason in found.damaged.items()]
+        before = self.shelf.champion_id()
         champion = self.champion_id()
-        if champion in found.damaged:
-            told.append(f"rolled back to champion {self.shelf.roll_back(self._now()).id}")
+        if champion != before:
+            told.append(f"rolled back to champion {champion}" if champion else "there is no champion left")
         return told
+
+
+def _floor_of(tournament: TournamentConfig) -> Player | None:
+    if tournament.first_champion_floor is None:
+        return None
+    try:
+        return heuristic(tournament.first_champion_floor)
+    except KeyError as error:
+        raise SettingsError(str(error.args[0]), where="tournament.first_champion_floor") from error

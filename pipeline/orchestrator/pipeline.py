@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline import console, folder_lock
 from pipeline.evolution.device import choose_device, detect_anomalies
-from pipeline.orchestrator.deployment import PRODUCTION_FILE, export_model, exported_model
+from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import Plan, plan_phases
@@ -20,7 +20,7 @@ from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, l
 from pipeline.orchestrator.suiting import suited
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
 from pipeline.stopping import Stopping
-from schemas.errors import OuroborosError, StateError
+from schemas.errors import ExportError, OuroborosError, StateError
 from schemas.model import PipelineState, PipelineStatus
 from schemas.settings import Settings, get_config
 from schemas.training import TrainingConfiguration
@@ -166,14 +166,21 @@ class SelfPlayTrainingPipeline:
         return ModelWorkshop(settings, device.type, self._now, tell)
 
     def _deploy(self, workshop: ModelWorkshop, progress: Progress, tell: Callable[[str], None]) -> None:
-        """Export the champion, unless the file is the champion already."""
+        """Export the champion, unless the file is the champion already or a check of production says no."""
         path, champion = self.production_file, workshop.champion_id()
         if champion is None or exported_model(path) == champion:
             return
         progress.change(status=PipelineStatus.DEPLOYING, operation_details="exporting the champion")
-        exported = export_model(workshop.registry, workshop.settings, champion, path, measure=True, tell=tell)
-        tell(f"✓ {champion} exported to {exported.path}")
-        progress.change(inference_time_ms=exported.inference_time_ms, operation_details=f"exported to {exported.path}")
+        try:
+            exported = deploy(workshop.registry, workshop.settings, champion, path, tell)
+        except ExportError as error:
+            tell(f"✗ Not exported, what is in production stays: {error}")
+            progress.change(operation_details="the champion is not exported", last_error=str(error))
+            return
+        unchecked = "".join(f"; not checked here: {words}" for words in exported.unchecked)
+        tell(f"✓ {champion} exported to {exported.path}{unchecked}")
+        details = f"exported to {exported.path}{unchecked}"
+        progress.change(inference_time_ms=exported.inference_time_ms, operation_details=details)
 
     @property
     def production_file(self) -> Path:

@@ -27,6 +27,8 @@ class PhaseRecord(Frozen):
     games: int = 0
     """Played in it for training, over all parts of the run."""
     failures: int = 0
+    given_up: str | None = None
+    """Why it is left without having learned anything; None: it is not."""
 
 
 class RunRecord(Frozen):
@@ -45,11 +47,13 @@ class RunRecord(Frozen):
     error_count: int = 0
     consecutive_failures: int = 0
     last_error: str | None = None
+    progress: float = Field(default=0, ge=0, le=1)
+    """The farthest it was ever said to be."""
     finished: bool = False
 
     def next_phase(self) -> PhaseRecord | None:
-        """The first phase that is not done."""
-        return next((phase for phase in self.phases if not phase.done), None)
+        """The first phase that is neither done nor given up."""
+        return next((phase for phase in self.phases if not phase.done and phase.given_up is None), None)
 
     def with_phase(self, changed: PhaseRecord) -> Self:
         """The same run with one phase's record replaced."""

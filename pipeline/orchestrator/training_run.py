@@ -20,7 +20,7 @@ from pipeline.orchestrator.workshop import Workshop
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.work import PhaseWork
 from pipeline.stopping import Stopping
-from schemas.errors import ModelError, StoppedError, TrainingError
+from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.model import ModelCard, PipelineState, PipelineStatus
 from schemas.settings import Settings
 from schemas.training import TrainingPhase
@@ -40,7 +40,8 @@ class Ended(StrEnum):
     DONE = "done"
     """All phases are done."""
     TIME = "time"
-    """Its time is used up; what it had reached is registered and judged."""
+    """Its time is used up, or a phase's was before that had learned anything; what it had reached is registered and
+    judged."""
     REQUEST = "request"
     """Somebody asked; it goes on from here at the next call."""
 
@@ -88,15 +89,23 @@ class TrainingRun:
 
         Raises:
             TrainingError: too many failures followed one another; the last one is its cause.
+            NothingLearnedError: it came to its end without a model, or a phase had nothing to learn from.
             OuroborosError: bad input or the machine; the record says where it stands.
         """
-        self._progress.change(seed=self.record.seed, phases_completed=self._completed(), **self._totals())
+        self._progress.change(
+            seed=self.record.seed,
+            phases_completed=self._completed(),
+            progress_percentage=100 * self.record.progress,
+            **self._totals(),
+        )
         self._tell_champion(self._workshop.champion())
         try:
             ended, finished = self._phases()
         except StoppedError:
             ended, finished = self._interrupted(), False
-        self._keep()
+        self._keep(finished=finished and self.record.models_trained == 0)
+        if self.record.finished:
+            raise self._nothing_made()
         if ended is not Ended.REQUEST:
             self._conclude()
         self._keep(finished=finished)
@@ -108,7 +117,7 @@ class TrainingRun:
 
     def _phases(self) -> tuple[Ended, bool]:
         """Do what is left; return why it ended, and whether the run is over (else a later call goes on with it)."""
-        while (phase := self.record.next_phase()) is not None:
+        while (phase := self._next_phase()) is not None:
             if self._left_s() <= 0:
                 return Ended.TIME, True
             if self._stopping.requested:
@@ -116,9 +125,30 @@ class TrainingRun:
             try:
                 if not self._phase(phase):
                     return self._interrupted(), False
+            except OutOfTimeError as error:
+                self._give_up(phase, error)
+                if self.record.latest_model() is None:
+                    break  # there is nothing that the phases after it could go on from
+            except NothingLearnedError:
+                raise  # the same again would come to the same
             except (TrainingError, ModelError) as error:
                 self._failed(phase, error)
-        return Ended.DONE, True
+        return Ended.TIME if any(item.given_up for item in self.record.phases) else Ended.DONE, True
+
+    def _next_phase(self) -> PhaseRecord | None:
+        """The phase to do. A model to go on from that cannot be used any more is set aside first: the phase that made
+        it makes it again (from its checkpoints that takes no time); without one, the champion takes its place."""
+        while (base := self.record.latest_model()) is not None:
+            reason = self._workshop.why_unusable(base)
+            if reason is None:
+                break
+            self._tell(f"⚠ {base} is set aside: {reason}")
+            makers = [item.name for item in self.record.phases if item.done and item.model_id == base]
+            for name in makers:
+                self._change_phase(name, done=False, model_id=None)
+            if not makers:
+                self.record = self.record.model_copy(update={"base_model": self._workshop.champion_id()})
+        return self.record.next_phase()
 
     def _interrupted(self) -> Ended:
         """Whose wish it was: a person's, or this process's time is up (its parent's deadline)."""
@@ -145,6 +175,24 @@ class TrainingRun:
         self._change_phase(phase.name, model_id=card.id)
         self._judge(phase.name, card)
         return True
+
+    def _give_up(self, phase: PhaseRecord, error: OutOfTimeError) -> None:
+        """Leave a phase whose time was used up before it had learned anything: no model is registered for it."""
+        self.record = self.record.model_copy(
+            update={"error_count": self.record.error_count + 1, "last_error": str(error)}
+        )
+        self._change_phase(phase.name, given_up=str(error))
+        self._progress.change(last_error=str(error), **self._totals())
+        self._tell(f"✗ Phase {phase.name} is given up: {error}")
+
+    def _nothing_made(self) -> NothingLearnedError:
+        given_up = [f"{item.name}: {item.given_up}" for item in self.record.phases if item.given_up]
+        return OutOfTimeError(
+            "the run ended without having learned anything: "
+            + ("; ".join(given_up).rstrip(".") or "its time is used up"),
+            where=self.record.run_id,
+            remedy="No model was registered and the champion is what it was; give the next run more hours.",
+        )
 
     def _judge(self, name: str, card: ModelCard) -> None:
         self._progress.change(status=PipelineStatus.EVALUATING, operation_details=f"judging what {name} made")
@@ -227,7 +275,8 @@ class TrainingRun:
         """Take a phase's word on how far it is; keeps the record's seconds as fresh as `SAVE_EVERY_S`."""
         phases = [item.name for item in self.record.phases]
         finished = sum(item.done for item in self.record.phases)
-        share = (finished + min(max(done, 0.0), 1.0)) / len(phases)
+        share = max(self.record.progress, (finished + min(max(done, 0.0), 1.0)) / len(phases))
+        self.record = self.record.model_copy(update={"progress": share})
         known = {"games_per_second": numbers["games_per_s"]} if "games_per_s" in numbers else {}
         if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
             self._keep()
@@ -243,7 +292,7 @@ class TrainingRun:
 
     def _budget_s(self, phase: PhaseRecord) -> float:
         """What this phase may still take: its share of all that was left when it began."""
-        remaining = [item.name for item in self.record.phases if not item.done]
+        remaining = [item.name for item in self.record.phases if not item.done and item.given_up is None]
         whole = phase_budget_s(self._left_s() + phase.spent_s, remaining, self._settings.training_phases)
         return max(whole - phase.spent_s, 0.0)
 

@@ -18,6 +18,7 @@ class Workshop(Protocol):
 
         Raises:
             TrainingError, ModelError: it cannot go on from what it has.
+            NothingLearnedError: it came to its end without an update (OutOfTimeError: for want of time).
         """
         ...
 
@@ -41,8 +42,12 @@ class Workshop(Protocol):
         """
         ...
 
+    def why_unusable(self, model_id: str) -> str | None:
+        """Why a registered model cannot be gone on from: damaged, or of another version; None: it can."""
+        ...
+
     def champion(self) -> ModelCard | None:
-        """The registered champion, None without one."""
+        """The registered champion, None without one. One that cannot be used makes way for the one before it."""
         ...
 
     def champion_id(self) -> str | None:

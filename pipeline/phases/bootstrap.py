@@ -25,6 +25,7 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
     Raises:
         StoppedError: while games were played; those of finished rounds are stored.
         TrainingError: the loss was lost for good.
+        NothingLearnedError: not one step was made. DataError: there are too few games.
     """
     started = time.monotonic()
     _play_missing(work)
@@ -33,7 +34,8 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
     positions = gather(games, most, seed_for(work.seed, work.name, "positions"))
     work.tell(f"{work.name}: {len(games):,} games of the teacher, {len(positions):,} positions")
     budget_s = work.budget_s - (time.monotonic() - started)
-    lesson = Lesson("imitation", positions, work.folder, work.phase, budget_s, PLAYING_SHARE, 1.0)
+    ids = [game.game_id for game in games]
+    lesson = Lesson("imitation", positions, ids, work.folder, work.phase, budget_s, PLAYING_SHARE, 1.0)
     fitted = learn(work, network, device, lesson)
     return PhaseResult(
         network=network,

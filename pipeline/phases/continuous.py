@@ -20,7 +20,7 @@ from pipeline.phases.lesson import checkpoints_of
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
-from schemas.errors import ModelError
+from schemas.errors import ModelError, OutOfTimeError
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
 from schemas.model import ModelCard, ModelStatus
@@ -60,6 +60,7 @@ def continuous(work: PhaseWork, network: Network, device: torch.device, judge: J
     Raises:
         StoppedError: while games judged a cycle; it is judged again when the phase goes on.
         TrainingError: the loss was lost for good.
+        NothingLearnedError: not one update was made.
     """
     started, done, last, stopped = time.monotonic(), _read(work.folder), None, False
     first = network
@@ -68,13 +69,24 @@ def continuous(work: PhaseWork, network: Network, device: torch.device, judge: J
         if left_s <= 0:
             break
         network = first if done.current is None else load(done.current)
-        last = _cycle(work, network.to(device), done, left_s)
+        try:
+            last = _cycle(work, network.to(device), done, left_s)
+        except OutOfTimeError:
+            if done.next == 0:
+                raise
+            break  # what the cycles before have learned is the phase's
         if last.stopped:
             stopped = True
             break
         card = judge(last, f"cycle {done.next + 1}", done.current or work.base_model)
         done = _after(work, done, last, card)
         write_atomic(work.folder / _FILE, done.model_dump_json(indent=2) + "\n")
+    if done.next == 0 and not stopped:
+        raise OutOfTimeError(
+            f"the time for {work.name} was used up before its first cycle",
+            where=f"{work.budget_s:.1f} s",
+            remedy="Give the run more hours, or the phase a larger time_share.",
+        )
     return PhaseResult(
         network=network,
         summary=f"{done.next} cycles, {done.promoted} promoted, {done.went_back} times back to the champion",

@@ -29,12 +29,15 @@ from pipeline.phases.materials import gather
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
+from schemas.errors import OutOfTimeError
 from schemas.phases import DataSource, TrainingPhaseConfig
 
 ROUNDS = 4
 TEMPERATURE = 0.5
 """Of the network's moves while it gathers positions: some variety, few blunders of chance."""
 _SOURCES = (DataSource.MIXED.value,)
+PLAYING_SHARE = 0.2
+"""Of a round's bar of progress, for its games; the rest is learning."""
 _CROWD_SHARE = 0.5
 """Of the network's games: four snakes instead of two."""
 
@@ -46,6 +49,7 @@ def hybrid(work: PhaseWork, network: Network, device: torch.device) -> PhaseResu
     Raises:
         StoppedError: while games were played.
         TrainingError: the loss was lost for good.
+        NothingLearnedError: not one step was made. DataError: there are too few games.
     """
     started = time.monotonic()
     data = SelfPlayDataManager(work.settings)
@@ -54,12 +58,17 @@ def hybrid(work: PhaseWork, network: Network, device: torch.device) -> PhaseResu
     for number in range(rounds):
         share = _share(work.phase, number, rounds)
         wanted = round((1 - share) * work.phase.games_required / rounds)
-        _play_round(work, network, data, number, wanted)
+        _play_round(work, network, data, number, rounds, wanted)
         own_games = _games_of_rounds(work, data.training_games(sources=_SOURCES), number)
         teacher_games = _teacher_games(data, _teacher_count(work.phase, share, len(own_games)))
         lesson = _lesson(work, number, rounds, [*own_games, *teacher_games], started)
+        try:
+            fitted = learn(work, network, device, lesson)
+        except OutOfTimeError:
+            if fitted is None:
+                raise
+            break  # what the rounds before have learned is the phase's
         own, positions_seen = len(own_games), len(lesson.positions)
-        fitted = learn(work, network, device, lesson)
         if fitted.ended is FitEnd.STOP:
             break
     assert fitted is not None
@@ -88,7 +97,9 @@ def _name(work: PhaseWork, number: int) -> str:
     return f"model:{work.run_id}-{work.name}-{number}"
 
 
-def _play_round(work: PhaseWork, network: Network, data: SelfPlayDataManager, number: int, wanted: int) -> None:
+def _play_round(
+    work: PhaseWork, network: Network, data: SelfPlayDataManager, number: int, rounds: int, wanted: int
+) -> None:
     """Let the network play what the store lacks of this round's games."""
     name = _name(work, number)
     stored = Counter(len(g.players) for g in data.store.read(sources=_SOURCES) if name in g.players)
@@ -103,7 +114,7 @@ def _play_round(work: PhaseWork, network: Network, data: SelfPlayDataManager, nu
 
         def told(done: int, total: int, seats: int = seats) -> None:
             details = f"round {number + 1}: {done:,} of {total:,} games of {seats}"
-            work.report(0.25 * number + 0.05 * done / total, details, {})
+            work.report((number + PLAYING_SHARE * done / total) / rounds, details, {})
 
         finished = play_matches(
             players, seatings, fresh_seeds(seed, games), Conditions(snakes=seats), tapes=True, stop=work.stop,
@@ -153,9 +164,10 @@ def _lesson(work: PhaseWork, number: int, rounds: int, games: Sequence[StoredGam
     return Lesson(
         name=f"round {number + 1} of {rounds}",
         positions=positions,
+        game_ids=[game.game_id for game in games],
         folder=work.folder / f"round-{number}",
         phase=work.phase.model_copy(update={"max_epochs": epochs}),
         budget_s=left_s / (rounds - number),
-        begins=number / rounds,
+        begins=(number + PLAYING_SHARE) / rounds,
         ends=(number + 1) / rounds,
     )

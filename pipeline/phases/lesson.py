@@ -1,6 +1,6 @@
 """Supervised training on stored games: what bootstrap and hybrid have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from pipeline.data.positions import Positions
+from pipeline.data.splitting import split_by_game
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.diary import Diary
 from pipeline.evolution.networks import Network
-from pipeline.evolution.split import split_by_game
 from pipeline.evolution.supervised import FitReport, fit
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
@@ -25,6 +25,8 @@ class Lesson:
 
     name: str
     positions: Positions
+    game_ids: Sequence[str]
+    """Of the games that the positions are of."""
     folder: Path
     phase: TrainingPhaseConfig
     budget_s: float
@@ -38,9 +40,10 @@ def learn(work: PhaseWork, network: Network, device: torch.device, lesson: Lesso
 
     Raises:
         TrainingError: the loss was lost for good.
+        NothingLearnedError: not one step was made. DataError: there are too few games.
     """
     seed = seed_for(work.seed, work.name, lesson.name)
-    training, validation = split_by_game(lesson.positions, lesson.phase.validation_split, seed)
+    training, validation = split_by_game(lesson.positions, lesson.game_ids, lesson.phase.validation_split)
 
     def report(done: float, details: str, numbers: Mapping[str, float]) -> None:
         if "eta_s" in numbers:

@@ -17,6 +17,7 @@ def self_play(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
 
     Raises:
         TrainingError: the loss was lost for good.
+        NothingLearnedError: not one update was made.
         ModelError: the checkpoint belongs to other settings.
     """
     seed = seed_for(work.seed, work.name)

@@ -151,7 +151,8 @@ class ModelShelf:
             model_id: the new champion.
             evidence: why; kept with the step.
             now: the instant of the step.
-            instead_of: the champion that the evidence was won against; another one by now, and the step is refused.
+            instead_of: the champion that the evidence was won against ("": there was none); another one by now, and
+                the step is refused.
 
         Raises:
             ModelError: no such model, its file is damaged, it is of another encoder, or `instead_of` does not hold.
@@ -159,9 +160,9 @@ class ModelShelf:
         self._refuse_unusable(self.card(model_id))
         with self._database.write() as connection:
             before = steps.champion_id(connection)
-            if instead_of is not None and before not in (instead_of, model_id):
+            if instead_of is not None and before not in (instead_of or None, model_id):
                 raise ModelError(
-                    f"the champion is {before} by now, no longer {instead_of}",
+                    f"the champion is {before} by now, no longer {instead_of or 'nobody'}",
                     where=model_id,
                     remedy="Test the model against the present champion.",
                 )
@@ -199,6 +200,20 @@ class ModelShelf:
             where=self._database.where,
             remedy=f"Promote a model by its id.{told}",
         )
+
+    def set_aside_champion(self, now: datetime, evidence: Frozen) -> None:
+        """Take a champion out of service that cannot be used: the newest sound one before it becomes champion again;
+        without one there is none."""
+        try:
+            self.roll_back(now, evidence)
+        except ModelError:
+            with self._database.write() as connection:
+                steps.dethrone(connection, steps.words(evidence), now)
+
+    def champion_id(self) -> str | None:
+        """The champion's id, whatever its row holds besides; None: there is none."""
+        with self._database.read() as connection:
+            return steps.champion_id(connection)
 
     def retire(self, model_id: str, now: datetime, evidence: Frozen | None = None) -> ModelCard:
         """Take a model out of service: no roll-back goes to it any more. Its files stay.

@@ -89,6 +89,15 @@ def crown(
     passing("event written")
 
 
+def dethrone(connection: Connection, evidence_json: str, now: datetime) -> None:
+    """Retire the champion, if there is one, and leave its place empty."""
+    before = champion_id(connection)
+    if before is None:
+        return
+    connection.execute(update(models).where(IS_CHAMPION).values(status=ModelStatus.RETIRED.value))
+    tell(connection, ModelEventKind.RETIRED, before, before, evidence_json, now)
+
+
 def leave(
     connection: Connection, leaving: ModelCard, kind: ModelEventKind, evidence_json: str, now: datetime
 ) -> ModelCard:

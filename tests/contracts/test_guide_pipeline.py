@@ -48,7 +48,7 @@ TINY = {
     "self_play": {"environments": 8, "rollout_turns": 8, "update_epochs": 1, "turn_limit": 60, "updates_per_cycle": 2},
     "tournament": {
         "games_per_matchup": 8, "max_promotion_games": 16, "remeasure_games": 8, "max_memory_mb": 4000,
-        "max_inference_time_ms": 1000,
+        "max_inference_time_ms": 1000, "first_champion_floor": None,
     },
     "training_optimization": {"threads": 1},
     "data": {"max_positions": 1000},

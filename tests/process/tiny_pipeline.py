@@ -37,7 +37,7 @@ def settings_for(home: Path) -> Settings:
         ),
         tournament=TournamentConfig(
             games_per_matchup=8, max_promotion_games=16, remeasure_games=8, max_memory_mb=4000,
-            max_inference_time_ms=1000,
+            max_inference_time_ms=1000, first_champion_floor=None,
         ),
         training_optimization=TrainingOptimizationConfig(threads=1, checkpoint_interval_s=0.05),
         data=DataSettings(max_positions=600, games_per_file=3),

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.positions import Positions
+from pipeline.data.splitting import split_by_game
+from pipeline.data.stored_game import game_id_of
 from pipeline.engine.batch import GameSpec
 from pipeline.engine.planes import FEATURES
 from pipeline.environment.vector import VectorEnvironment
@@ -45,6 +47,12 @@ def played_positions(rows: int, *, seed: int = 1, games: int = 16) -> Positions:
         turns=np.zeros(rows, np.int32),
         seats=np.zeros(rows, np.uint8),
     )
+
+
+def played_lesson(rows: int, games: int = 16) -> tuple[Positions, Positions]:
+    """The same positions as (training, validation), about a fifth of the games in the second."""
+    ids = [game_id_of(b"%d" % game) for game in range(games)]
+    return split_by_game(played_positions(rows, games=games), ids, 0.2)
 
 
 def changed(positions: Positions, **fields: NDArray[Any]) -> Positions:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.arena.player import Player, from_policy, heuristic
 from pipeline.data.collector import BattlesnakeDataCollector
 from pipeline.data.heuristic_games import HeuristicMix
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.data.positions import positions_of
-from pipeline.data.splitting import split_by_game
-from pipeline.data.stored_game import StoredGame
+from pipeline.data.splitting import held_back, split_by_game
+from pipeline.data.stored_game import StoredGame, game_id_of
 from pipeline.engine.players.kinds import kind_of
 from schemas.data_settings import DataSettings
 from schemas.errors import BadInputError, DataError, StoppedError
@@ -196,10 +198,33 @@ def test_what_is_too_old_or_too_many_goes(tmp_path: Path, games: list[StoredGame
 
 
 def test_a_game_validates_always_or_never(games: list[StoredGame]) -> None:
-    training, validation = split_by_game(games, 0.4)
-    assert len(training) + len(validation) == len(games)
-    assert 0.2 < len(validation) / len(games) < 0.6
-    assert split_by_game(games[::-1][:30], 0.4)[1] == [g for g in games[::-1][:30] if g in validation]
+    positions = positions_of(games, every=40)
+    ids = [game.game_id for game in games]
+    training, validation = split_by_game(positions, ids, 0.4)
+    assert len(training) + len(validation) == len(positions)
+    validating = {ids[game] for game in validation.game}
+    assert not validating & {ids[game] for game in training.game}
+    assert 0.2 < len(validating) / len(games) < 0.6
+    later = games[::-1][:30]  # other games beside them, in another order: a later round's
+    ids = [game.game_id for game in later]
+    again = split_by_game(positions_of(later, every=40), ids, 0.4)[1]
+    assert {ids[game] for game in again.game} == validating & set(ids)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 40), st.floats(0.001, 0.89), st.floats(0.001, 0.89))
+def test_a_larger_share_holds_back_what_a_smaller_one_does(first: int, count: int, one: float, other: float) -> None:
+    ids = [game_id_of(b"%d" % (first + game)) for game in range(count)]
+    smaller, larger = (held_back(ids, share) for share in sorted((one, other)))
+    assert 0 < smaller.sum() < count and 0 < larger.sum() < count
+    assert not (smaller & ~larger).any()
+    shares = [int(game_id[:16], 16) / 2**64 < max(one, other) for game_id in ids]
+    if any(shares) and not all(shares):
+        assert larger.tolist() == shares, "by the id alone, whoever else is there"
+
+
+def test_one_game_cannot_be_divided(games: list[StoredGame]) -> None:
+    with pytest.raises(DataError, match="1 game"):
+        split_by_game(positions_of(games[:1]), [games[0].game_id], 0.5)
 
 
 def test_the_collector_plays_as_configured(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from played_positions import played_positions
+from played_positions import played_lesson
 from small_networks import small_network
 from work_together import Dies, Refuses, Sums
 
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.distributed import processes_for, run_together
 from pipeline.evolution.networks import Network
-from pipeline.evolution.split import split_by_game
 from pipeline.evolution.supervised import FitReport, fit
 from schemas.errors import DataError, MachineError, TrainingError
 from schemas.network import NeuralNetworkConfig
@@ -33,7 +32,7 @@ def together(work: Any, processes: int = 2, **arguments: Any) -> Any:
 
 def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     """Without batch norm: each process has the averages of its own rows there."""
-    rows = split_by_game(played_positions(180), 0.2, seed=1)
+    rows = played_lesson(180)
     told: list[float] = []
 
     def learn(processes: int, folder: Path | None) -> tuple[FitReport, Network]:

@@ -19,7 +19,8 @@ from pipeline.evolution.policy import TorchPolicy, draw_moves
 from pipeline.evolution.ppo import Learner, Limits, Weights
 from pipeline.evolution.rollout import UNTAUGHT, Roller, Samples, Teaching, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
-from schemas.errors import ModelError, TrainingError
+from pipeline.evolution.self_play_run import SelfPlayRun
+from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
@@ -191,13 +192,44 @@ def test_a_stopped_run_resumes_bit_for_bit(tmp_path: Path, asked: int) -> None:
         assert torch.equal(expected, found), name
 
 
-def test_a_spent_time_budget_ends_the_phase_and_is_no_stop(tmp_path: Path) -> None:
+def test_time_that_is_spent_before_the_first_update_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OutOfTimeError, match="before its first update"):
+        improve(
+            _network(), _phase(10_000), Settings(self_play=_self_play()), seed=1,
+            checkpoints=CheckpointFolder(tmp_path, 2), report=lambda *_: None, stop=lambda: False, time_budget_s=1e-3,
+        )  # fmt: skip
+    later, _ = _run(_network(), tmp_path, lambda: False, _phase(1))
+    assert later.updates == 1, "with time it goes on as if nothing had been"
+
+
+def test_a_spent_time_budget_after_an_update_ends_the_phase_and_is_no_stop(tmp_path: Path) -> None:
+    _run(_network(), tmp_path, lambda: False, _phase(2))
+    two = Settings(training_optimization=TrainingOptimizationConfig(threads=2), self_play=_self_play())
     report = improve(
-        _network(), _phase(10_000), Settings(self_play=_self_play()), seed=1, checkpoints=None,
-        report=lambda *_: None, stop=lambda: False, time_budget_s=1e-3,
+        _network(), _phase(10_000), two, seed=3, checkpoints=CheckpointFolder(tmp_path, 2),
+        report=lambda *_: None, stop=lambda: False, time_budget_s=0.0,
     )  # fmt: skip
-    assert not report.stopped
-    assert report.updates == 0
+    assert (report.updates, report.stopped) == (2, False)
+
+
+def test_an_update_that_has_too_little_to_learn_from_is_an_error_that_says_what_to_change(tmp_path: Path) -> None:
+    with pytest.raises(NothingLearnedError, match=r"positions were played, a batch of 100000 .*environments") as caught:
+        _run(_network(), tmp_path, lambda: False, _phase(2, batch_size=100_000))
+    assert not isinstance(caught.value, OutOfTimeError)
+    assert CheckpointFolder(tmp_path, 2).latest() is None
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    run = SelfPlayRun(
+        _network(), _phase(), _self_play(), TrainingOptimizationConfig(threads=1, weight_decay=0.3), 1, lambda: None
+    )
+    with run:
+        decay = {id(w): group["weight_decay"] for group in run.optimizer.param_groups for w in group["params"]}
+    weights = dict(run.network.named_parameters())
+    assert {name: decay[id(w)] for name, w in weights.items()} == {
+        name: 0.0 if w.ndim == 1 else 0.3 for name, w in weights.items()
+    }
+    assert any(w.ndim == 1 for w in weights.values())
 
 
 def test_a_lost_loss_goes_back_and_gives_up_at_last(tmp_path: Path) -> None:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from played_positions import changed, played_positions
+from played_positions import changed, played_lesson
 from small_networks import small_network
 
 from pipeline.data.positions import Positions
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.learner import Learner
+from pipeline.evolution.learner import Learner, make_optimizer
 from pipeline.evolution.losses import Losses
 from pipeline.evolution.networks import Heads, Network
-from pipeline.evolution.split import split_by_game
 from pipeline.evolution.supervised import FitEnd, FitReport, fit
-from schemas.errors import DataError, TrainingError
+from pipeline.evolution.training_state import TrainingState
+from schemas.errors import DataError, OutOfTimeError, TrainingError
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    return split_by_game(played_positions(240), 0.2, seed=1)
+    return played_lesson(240)
 
 
 def learn(
@@ -290,3 +290,22 @@ def test_a_last_row_alone_is_left_out(rows: Rows) -> None:
     training, validation = rows
     made = learn(small_network(), (training.rows(slice(0, 33)), validation), max_epochs=2)
     assert made.steps == 4 and made.samples == 64
+
+
+def test_time_that_is_spent_before_the_first_step_is_an_error_and_nothing_is_kept_of_it(
+    rows: Rows, tmp_path: Path
+) -> None:
+    kept = CheckpointFolder(tmp_path, 3)
+    with pytest.raises(OutOfTimeError, match="before its first step"):
+        learn(small_network(), rows, checkpoints=kept, time_budget_s=0.0)
+    assert kept.latest() is None
+    assert learn(small_network(), rows, checkpoints=kept).steps > 0
+
+
+def test_a_checkpoint_of_an_optimizer_that_groups_otherwise_is_gone_on_from_without_its_moments() -> None:
+    network = small_network()
+    former = torch.optim.AdamW(network.parameters(), lr=0.01)
+    state = TrainingState.capture(network, former)
+    now = make_optimizer(network, 0.5, 0.1)
+    state.restore(network, now)
+    assert {group["lr"] for group in now.param_groups} == {0.5}

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from played_positions import played_positions
+from played_positions import played_lesson
 from small_networks import small_network
 
 from pipeline.data.positions import Positions
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.learner import Learner, Plan, Step
 from pipeline.evolution.networks import Network
-from pipeline.evolution.split import split_by_game
 from pipeline.evolution.supervised import FitReport, fit
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
@@ -26,7 +25,7 @@ STEPS = 18
 
 @pytest.fixture(scope="module")
 def rows() -> tuple[Positions, Positions]:
-    return split_by_game(played_positions(240, games=15), 0.2, seed=1)
+    return played_lesson(240, games=15)
 
 
 def learn(

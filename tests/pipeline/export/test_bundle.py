@@ -45,7 +45,7 @@ class Measured:
     def validate_production_readiness(self, model):
         reasons = [] if self.ready else ["one decision takes 12.00 ms (p99); the limit is 10 ms"]
         told = {"server": "rust", "decisions": 5, "inference_time_p50_ms": 1.0, "inference_time_ms": 2.0}
-        return self.ready, told | {"memory_usage_mb": 20.0, "start_s": 0.1, "reasons": reasons}
+        return self.ready, told | {"memory_usage_mb": 20.0, "start_s": 0.1, "reasons": reasons, "unchecked": []}
 
 
 @pytest.fixture(scope="module")

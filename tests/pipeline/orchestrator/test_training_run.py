@@ -10,7 +10,7 @@ from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, TrainingRun
 from pipeline.phases.result import PhaseResult
 from pipeline.stopping import Stopping
-from schemas.errors import StateError, StoppedError, TrainingError
+from schemas.errors import NothingLearnedError, OutOfTimeError, StateError, StoppedError, TrainingError
 from schemas.model import Measured, ModelCard, ModelStatus, PipelineStatus
 from schemas.network import NeuralNetworkConfig
 from schemas.settings import Settings
@@ -35,6 +35,7 @@ class Bench:
         self.calls = []
         self.judged = []
         self.rolled_back = 0
+        self.unusable = {}
 
     def train(self, work):
         self.calls.append((work.name, work.base_model))
@@ -66,14 +67,18 @@ class Bench:
     def champion_id(self):
         return None
 
+    def why_unusable(self, model_id):
+        return self.unusable.get(model_id)
+
     def roll_back_checkpoint(self, folder):
         self.rolled_back += 1
         return "rolled back"
 
 
 def make(
-    tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping=None, conclude=lambda: None, **configuration
-) -> TrainingRun:
+    tmp_path: Path, bench: Bench, record: RunRecord | None = None, stopping=None, conclude=lambda: None,
+    tell=lambda _line: None, heard=lambda _state: None, **configuration,
+) -> TrainingRun:  # fmt: skip
     folder = tmp_path / "self_play"
     folder.mkdir(exist_ok=True)
     asked = TrainingConfiguration(target_phases=["bootstrap", "hybrid"], **configuration)
@@ -81,10 +86,10 @@ def make(
         run_id="run_1", seed=7, started_at=NOON, configuration=asked,
         phases=[PhaseRecord(name="bootstrap"), PhaseRecord(name="hybrid")],
     )  # fmt: skip
-    progress = Progress(folder, lambda: NOON)
+    progress = Progress(folder, lambda: NOON, (heard,))
     return TrainingRun(
         record, Settings(home=tmp_path), folder / "run_1", bench, progress, stopping or Stopping(), lambda: NOON,
-        lambda _line: None, conclude,
+        tell, conclude,
     )  # fmt: skip
 
 
@@ -184,16 +189,104 @@ def test_roll_back_on_failure_can_be_switched_off(tmp_path):
     assert bench.rolled_back == 0
 
 
-def test_no_phase_begins_when_the_time_is_used_up(tmp_path):
+def test_a_run_whose_time_is_used_up_before_it_made_a_model_ends_as_an_error(tmp_path):
     bench = Bench()
     record = RunRecord(
         run_id="run_1", seed=7, started_at=NOON, spent_s=3600,
         configuration=TrainingConfiguration(target_phases=["bootstrap"], max_training_time_hours=1),
         phases=[PhaseRecord(name="bootstrap", spent_s=3600)],
     )  # fmt: skip
+    concluded = []
+    with pytest.raises(OutOfTimeError, match="ended without having learned anything"):
+        make(tmp_path, bench, record, conclude=lambda: concluded.append(1)).go()
+    assert not bench.calls and not concluded
+    assert load_run(tmp_path / "self_play").finished, "the next call begins another run"
+
+
+def test_no_phase_begins_when_the_time_is_used_up(tmp_path):
+    bench = Bench()
+    record = RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, spent_s=3600, models_trained=1,
+        configuration=TrainingConfiguration(target_phases=["bootstrap", "hybrid"], max_training_time_hours=1),
+        phases=[PhaseRecord(name="bootstrap", done=True, model_id="a"), PhaseRecord(name="hybrid", spent_s=3600)],
+    )  # fmt: skip
     summary = make(tmp_path, bench, record).go()
     assert summary.ended is Ended.TIME and summary.record.finished
     assert not bench.calls
+
+
+def test_a_first_phase_that_learned_nothing_for_want_of_time_ends_the_run_without_a_model(tmp_path):
+    bench = Bench({"bootstrap": [OutOfTimeError("no time for the first step")]})
+    with pytest.raises(NothingLearnedError, match="bootstrap: no time for the first step"):
+        make(tmp_path, bench).go()
+    assert (bench.calls, bench.judged) == ([("bootstrap", None)], [])
+    left = load_run(tmp_path / "self_play")
+    assert left.finished and left.models_trained == 0 and left.latest_model() is None
+    assert read_state(tmp_path / "self_play").phases_completed == []
+
+
+def test_a_later_phase_that_learned_nothing_is_given_up_with_its_reason_and_not_done(tmp_path):
+    bench = Bench({"hybrid": [OutOfTimeError("no time for the first step")]})
+    summary = make(tmp_path, bench).go()
+    assert summary.ended is Ended.TIME
+    assert (summary.state.phases_completed, summary.state.total_models_trained) == (["bootstrap"], 1)
+    assert "no time for the first step" in summary.state.last_error
+    assert bench.judged == ["run_1-bootstrap"] and bench.rolled_back == 0
+    hybrid = load_run(tmp_path / "self_play").phases[1]
+    assert (hybrid.done, hybrid.model_id, hybrid.given_up) == (False, None, "no time for the first step.")
+
+
+def test_a_phase_with_nothing_to_learn_from_is_not_tried_again_and_again(tmp_path):
+    bench = Bench({"bootstrap": [NothingLearnedError("an empty batch")] * 9})
+    with pytest.raises(NothingLearnedError, match="an empty batch"):
+        make(tmp_path, bench).go()
+    assert len(bench.calls) == 1 and not bench.judged
+    assert not load_run(tmp_path / "self_play").finished, "with other settings it goes on"
+
+
+def test_a_model_that_was_damaged_meanwhile_is_made_again_by_its_phase(tmp_path):
+    bench, told = Bench(), []
+    bench.train = lambda work: (bench.unusable.clear(), Bench.train(bench, work))[1]
+    bench.unusable["run_1-bootstrap"] = "its file is gone"
+    record = RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, models_trained=1,
+        configuration=TrainingConfiguration(target_phases=["bootstrap", "hybrid"]),
+        phases=[PhaseRecord(name="bootstrap", done=True, model_id="run_1-bootstrap"), PhaseRecord(name="hybrid")],
+    )  # fmt: skip
+    summary = make(tmp_path, bench, record, tell=told.append).go()
+    assert summary.ended is Ended.DONE
+    assert bench.calls == [("bootstrap", None), ("hybrid", "run_1-bootstrap")]
+    assert "⚠ run_1-bootstrap is set aside: its file is gone" in told
+
+
+def test_a_base_that_cannot_be_used_gives_its_place_to_the_champion_there_is(tmp_path):
+    bench = Bench()
+    bench.unusable["old"] = "it is of another version"
+    bench.champion_id = lambda: "sound"
+    record = RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, base_model="old",
+        configuration=TrainingConfiguration(target_phases=["hybrid"]), phases=[PhaseRecord(name="hybrid")],
+    )  # fmt: skip
+    make(tmp_path, bench, record).go()
+    assert bench.calls == [("hybrid", "sound")]
+
+
+def test_progress_never_runs_backwards(tmp_path):
+    """Whatever a phase says: a step back after a lost loss, a resumed part that begins its own count anew."""
+    told = []
+    for part, ends in (([0.2, 0.6, 0.4, -1.0], "stopped"), ([0.0, 0.1, 0.9, 0.3, 1.7], "done")):
+        bench = Bench({"bootstrap": [ends]})
+
+        def train(work, part=part, bench=bench):
+            for share in part:
+                work.report(share, "x", {})
+            return Bench.train(bench, work)
+
+        bench.train = train
+        record = load_run(tmp_path / "self_play") if told else None
+        make(tmp_path, bench, record, heard=lambda state: told.append(state.progress_percentage)).go()
+    assert told == sorted(told) and told[-1] == 100
+    assert told.count(30) > 4, "half of 0.6, until more was done"
 
 
 def test_seconds_are_charged_to_the_run_and_its_phase(tmp_path, monkeypatch):

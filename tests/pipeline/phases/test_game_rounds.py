@@ -23,7 +23,7 @@ def test_a_round_of_hybrid_is_played_once_and_its_missing_half_is_completed(work
     orders = work("hybrid")
 
     def play(number):
-        hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), number, wanted=4)
+        hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), number, 2, wanted=4)
 
     play(0)
     first = stored(orders)
@@ -47,7 +47,7 @@ def test_a_round_of_hybrid_is_played_once_and_its_missing_half_is_completed(work
 def test_a_stopped_round_of_hybrid_says_so(work, network):
     orders = work("hybrid", stop=lambda: True)
     with pytest.raises(StoppedError):
-        hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), 0, wanted=4)
+        hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), 0, 2, wanted=4)
     assert not stored(orders)
 
 

@@ -1,0 +1,61 @@
+"""Whether a model may become champion where there is none: it has to beat a stated heuristic, the floor."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pipeline.arena.player import Player
+from pipeline.engine.players.match import Conditions
+from pipeline.evaluation.conditions_text import conditions_text
+from pipeline.evaluation.promotion import Trial, duels_under, reason_of
+from schemas.judging import TournamentConfig
+from schemas.model import EvaluationResult
+from schemas.promotion import FirstModel, PromotionOutcome
+
+
+def consider_first(
+    challenger: Player,
+    floor: Player | None,
+    measured: EvaluationResult,
+    config: TournamentConfig,
+    *,
+    number: int,
+    seed: int,
+    conditions: Conditions | None = None,
+    threads: int = 1,
+    stop: Callable[[], bool] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> FirstModel:
+    """Test a model that has no champion to challenge, and decide.
+
+    The test is that of promotions (`promotion.py`, step 1) with the floor in the champion's place, at the same shared
+    error rate: that a model which is not better than the floor passes happens at most as often as `promotion_alpha`,
+    however many try.
+
+    Args:
+        floor: None: whoever comes is taken.
+        measured: what else is known of the model, for the record.
+        number: which challenger of the run this is, from 1.
+        seed: of all games.
+        conditions: of the duels; default the official CLI's.
+
+    Raises:
+        GameStateError, StoppedError: as `play_matches`.
+        SettingsError: `minimum_improvement` is 0.
+    """
+    conditions = replace(conditions or Conditions(), snakes=2)
+    known = {"measured": measured, "number": number, "seed": seed, "conditions": conditions_text(conditions)}
+    if floor is None:
+        reason = "there was no champion to test against, and the settings ask for no floor"
+        return FirstModel(promoted=True, outcome=PromotionOutcome.PROMOTED, reason=reason, floor=None, **known)
+    duel = duels_under(conditions, threads, stop)
+    trial = Trial(challenger, floor, config, seed, duel, report or (lambda _line: None))
+    outcome, duels = trial.against_champion(number)
+    return FirstModel(
+        promoted=outcome is PromotionOutcome.PROMOTED,
+        outcome=outcome,
+        reason=f"there was no champion; {reason_of(outcome, duels, [], floor.name)}",
+        floor=floor.name,
+        duels=duels,
+        games=trial.games,
+        **known,
+    )
