@@ -11,8 +11,9 @@ from schemas.execution import JobContext, Outcome, RunRequest, RunResult
 def train(request: RunRequest, context: JobContext) -> RunResult:
     """Begin the run that is asked for, or go on with the unfinished one, for as long as the request allows.
 
-    SUCCEEDED once its phases are done or its time is used up, CANCELLED if it was asked to stop earlier (the next run
-    goes on from there). Errors are left to the worker, which knows their classes.
+    SUCCEEDED once its phases are done or its time is used up and a model came of it, CANCELLED if it was asked to stop
+    earlier (the next run goes on from there). Errors are left to the worker, which knows their classes; a run that
+    ended without having learned anything is one (`NothingLearnedError`).
     """
     pipeline = SelfPlayTrainingPipeline(
         request.settings,
