@@ -43,10 +43,18 @@ def consider_first(
         SettingsError: `minimum_improvement` is 0.
     """
     conditions = replace(conditions or Conditions(), snakes=2)
-    known = {"measured": measured, "number": number, "seed": seed, "conditions": conditions_text(conditions)}
+    told = conditions_text(conditions)
     if floor is None:
-        reason = "there was no champion to test against, and the settings ask for no floor"
-        return FirstModel(promoted=True, outcome=PromotionOutcome.PROMOTED, reason=reason, floor=None, **known)
+        return FirstModel(
+            promoted=True,
+            outcome=PromotionOutcome.PROMOTED,
+            reason="there was no champion to test against, and the settings ask for no floor",
+            measured=measured,
+            floor=None,
+            number=number,
+            seed=seed,
+            conditions=told,
+        )
     duel = duels_under(conditions, threads, stop)
     trial = Trial(challenger, floor, config, seed, duel, report or (lambda _line: None))
     outcome, duels = trial.against_champion(number)
@@ -54,8 +62,11 @@ def consider_first(
         promoted=outcome is PromotionOutcome.PROMOTED,
         outcome=outcome,
         reason=f"there was no champion; {reason_of(outcome, duels, [], floor.name)}",
+        measured=measured,
         floor=floor.name,
+        number=number,
+        seed=seed,
+        conditions=told,
         duels=duels,
         games=trial.games,
-        **known,
     )
