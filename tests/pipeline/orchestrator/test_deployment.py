@@ -12,14 +12,19 @@ from pipeline.evolution.registry import ModelRegistry
 from pipeline.export.benchmark import PerformanceBenchmark, ServedFigures
 from pipeline.export.serving import RUST_VARIABLE, ServerKind
 from pipeline.orchestrator import deployment
-from pipeline.orchestrator.deployment import deploy, exported_model
+from pipeline.orchestrator.deployment import deploy
 from schemas.errors import ExportError
+from schemas.exported_model import ExportCard
 from schemas.judging import TournamentConfig
 from schemas.model import ByHand, Measured, ModelEvent, ModelEventKind
 from schemas.settings import Settings
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SOUND = {"p99_ms": 3.0, "memory_mb": 36.0, "same_moves": 1.0}
+
+
+def exported_model(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def event(kind: ModelEventKind, **evidence: object) -> ModelEvent:
@@ -35,8 +40,18 @@ def registry(tmp_path: Path) -> ModelRegistry:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
-    """Figures that a server is measured at, instead of a server; parity is not looked at here."""
+    """Figures that a server is measured at, instead of a server; what is exported is the model's name, for torch's
+    exporter and parity take seconds and have tests of their own."""
     figures = dict(SOUND)
+
+    def export(_network: object, path: Path, *, card: ExportCard, optimize: bool) -> None:
+        assert optimize
+        path.write_text(card.model_id)
+        path.with_suffix(".safetensors").touch()
+
+    monkeypatch.setattr(deployment, "export_onnx", export)
+    monkeypatch.setattr(deployment, "exported_model", exported_model)
+    monkeypatch.setattr(deployment, "load_champion_model", lambda _: small_network(1))
 
     def measured(_model: Path, kind: ServerKind, **_: object) -> ServedFigures:
         rest = {"decisions": 10, "p50_ms": 1.0, "worst_ms": 9.0, "start_s": 0.1}
@@ -106,7 +121,7 @@ def test_where_the_rust_server_is_not_built_no_other_ones_memory_stands_for_it(
     assert len(unchecked) == 1 and "the Rust server is not built" in unchecked[0]
     assert any("not checked here" in line for line in told)
     assert "memory_usage_mb" not in registry.shelf.card(model).measured
-    ready, metrics = PerformanceBenchmark(registry_settings(registry)).validate_production_readiness(path)
+    ready, metrics = PerformanceBenchmark(registry_settings(registry)).validate_production_readiness(Path(path))
     assert (ready, metrics["reasons"], metrics["server"]) == (False, [], "python"), "not measured is not ready"
     served["same_moves"] = 0.5
     with pytest.raises(ExportError, match="own best moves"):
