@@ -1,4 +1,4 @@
-"""`ouroboros play`: the command line of an exhibition match."""
+"""`ouroboros play`: its command line."""
 
 from pathlib import Path
 from secrets import randbits
@@ -13,8 +13,20 @@ from schemas.errors import BadInputError
 @click.option("--url", "urls", multiple=True, metavar="URL", help="A running snake; may be repeated.")
 @click.option(
     "--snake-dir", "folders", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of a Go snake, to be built and started; may be repeated. These sit behind the --url snakes.",
+    help="Folder of a snake, to be built and started; may be repeated. These sit behind the --url snakes.",
 )  # fmt: skip
+@click.option("--name", "names", multiple=True, metavar="NAME",
+              help="Of a snake; may be repeated, in their order: first --url, then --snake-dir.")  # fmt: skip
+@click.option("--build-command", "builds", multiple=True, metavar="COMMAND",
+              help="Builds a folder's snake; {output} is the binary to write; empty: nothing is built. Default: "
+              "go build -o {output} . Once for all folders, or once for each.")  # fmt: skip
+@click.option("--run-command", "runs", multiple=True, metavar="COMMAND",
+              help="Starts a folder's snake; {binary}, {port} and {config} are filled in, PORT is in its environment. "
+              "Default: {binary}. Once for all folders, or once for each.")  # fmt: skip
+@click.option(
+    "--gauntlet", is_flag=True, help="The first snake in duels against each of the others, --games with each."
+)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
     "--games", default=100, show_default=True, type=click.IntRange(1), help="Games; rounded up to whole pairs."
 )
@@ -36,6 +48,11 @@ from schemas.errors import BadInputError
 def play(
     urls: tuple[str, ...],
     folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    builds: tuple[str, ...],
+    runs: tuple[str, ...],
+    gauntlet: bool,
+    form: str,
     games: int,
     seed: int | None,
     ruleset: str,
@@ -52,20 +69,33 @@ def play(
     failure_limit: float,
     replay_dir: Path | None,
 ) -> None:
-    """Play games between snakes, every seed from every seat, and show who won and why snakes died."""
+    """Play games between snakes, every seed from every seat, and show who won and why snakes died.
+
+    The score by pairs is the tuner's: the share of the others that a snake outlived, a draw half, and no win by
+    another's time-out. The games of one seed count as one trial.
+    """
     # Only now: the list of all commands must not load the engine and scipy.
-    from pipeline.referee.exhibition import play_exhibition
+    from pipeline.referee.play_command import PlayRequest, play_games
 
     if not urls and not folders:
         raise BadInputError("no snake to play with", where="the command line", remedy="Give --url or --snake-dir.")
+    if gauntlet and len(urls) + len(folders) < 2:
+        raise BadInputError("a gauntlet of one snake", where="--gauntlet", remedy="Give the opponents too.")
     numbers = RuleNumbers(food_spawn_chance, minimum_food, hazard_damage, shrink_every)
-    play_exhibition(
-        urls,
-        folders,
-        Conditions(width, height, ruleset, map_id, numbers, timeout_ms, max_turns),
-        games=games,
-        seed=randbits(48) if seed is None else seed,
-        games_at_once=games_at_once,
-        failure_limit=failure_limit,
-        replay_dir=replay_dir,
+    play_games(
+        PlayRequest(
+            urls,
+            folders,
+            names,
+            builds,
+            runs,
+            Conditions(width, height, ruleset, map_id, numbers, timeout_ms, max_turns),
+            games=games,
+            seed=randbits(48) if seed is None else seed,
+            games_at_once=games_at_once,
+            failure_limit=failure_limit,
+            replay_dir=replay_dir,
+            gauntlet=gauntlet,
+            as_json=form == "json",
+        )
     )

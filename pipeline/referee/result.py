@@ -30,7 +30,10 @@ class ContestantTally:
     ignored_failures: int
     reconnects: int
     latency_p50_ms: float
+    latency_p95_ms: float
     latency_p99_ms: float
+    first_failure: str = ""
+    """The first failed answer of its first game that had one, in words; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ class MatchResult:
         if not self.games or self.failed_games <= self.failure_limit * len(self.games):
             return
         culprits = "; ".join(
-            f"{self.names[index]}: " + ", ".join(f"{count} x {kind}" for kind, count in tally.failures.items())
+            f"{self.names[index]}: "
+            + ", ".join(f"{count} x {kind}" for kind, count in tally.failures.items())
+            + (f" (first at {tally.first_failure})" if tally.first_failure else "")
             for index, tally in enumerate(map(self.tally, range(len(self.names))))
             if tally.failures
         )
@@ -99,7 +104,7 @@ class MatchResult:
         snakes = [game.snakes[seat] for game, seat in own]
         endings = Counter(_result_of(game, seat) for game, seat in own)
         distinct = [game for game in self.games if contestant in game.spec.seats]
-        p50_ms, p99_ms = _latency_quantiles(snakes)
+        p50_ms, p95_ms, p99_ms = _latency_quantiles(snakes)
         return ContestantTally(
             name=self.names[contestant],
             seats=len(own),
@@ -113,7 +118,9 @@ class MatchResult:
             ignored_failures=sum(snake.ignored_failures for snake in snakes),
             reconnects=sum(snake.reconnects for snake in snakes),
             latency_p50_ms=p50_ms,
+            latency_p95_ms=p95_ms,
             latency_p99_ms=p99_ms,
+            first_failure=next((snake.first_failure for snake in snakes if snake.first_failure), ""),
         )
 
 
@@ -127,11 +134,11 @@ def _result_of(game: GameOutcome, seat: int) -> str:
     return game.ending.value
 
 
-def _latency_quantiles(snakes: list[SnakeOutcome]) -> tuple[float, float]:
+def _latency_quantiles(snakes: list[SnakeOutcome]) -> tuple[float, float, float]:
     together = array("f")
     for snake in snakes:
         together.extend(snake.latencies_ms)
     if not together:
-        return float("nan"), float("nan")
-    p50_ms, p99_ms = np.quantile(np.frombuffer(together, np.float32), (0.5, 0.99))
-    return float(p50_ms), float(p99_ms)
+        return float("nan"), float("nan"), float("nan")
+    p50_ms, p95_ms, p99_ms = np.quantile(np.frombuffer(together, np.float32), (0.5, 0.95, 0.99))
+    return float(p50_ms), float(p95_ms), float(p99_ms)

@@ -1,0 +1,163 @@
+"""What `ouroboros play` does: games between any snakes, started if need be, and what came of them."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task
+from rich.text import Text
+
+from pipeline.referee.conditions import Conditions
+from pipeline.referee.hall import Contestant
+from pipeline.referee.introduction import introduce
+from pipeline.referee.match import play_match
+from pipeline.referee.outcome import GameOutcome
+from pipeline.referee.play_report import as_json, show
+from pipeline.referee.play_snakes import BUILD_COMMAND, RUN_COMMAND, commands_for, names_of, started
+from pipeline.referee.pool import RefereePool, workers_worth_having
+from pipeline.referee.result import MatchResult
+from pipeline.referee.schedule import GameSpec, paired_schedule
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequest:
+    """What is to be played, as the command line tells it; `games` is rounded up to whole pairs."""
+
+    urls: tuple[str, ...]
+    folders: tuple[Path, ...]
+    names: tuple[str, ...]
+    build_commands: tuple[str, ...]
+    run_commands: tuple[str, ...]
+    conditions: Conditions
+    games: int
+    seed: int
+    games_at_once: int | None
+    failure_limit: float
+    replay_dir: Path | None
+    gauntlet: bool
+    """The first snake in duels against each of the others, `games` with each."""
+    as_json: bool
+
+
+def play_games(request: PlayRequest) -> None:
+    """Play the games and show them.
+
+    Raises:
+        KeyboardInterrupt: Ctrl+C or TERM came; what was played has been shown.
+        EvaluationError: too many games had failures; they have been shown.
+        OuroborosError: as `play_match` and `SnakeProcess.start`.
+    """
+    names = names_of(request.urls, request.folders, request.names)
+    builds = commands_for(request.folders, request.build_commands, BUILD_COMMAND, "--build-command")
+    runs = commands_for(request.folders, request.run_commands, RUN_COMMAND, "--run-command")
+    console = Console(stderr=request.as_json)
+    with ExitStack() as stack:
+        stop = stack.enter_context(_stop_on_signals())
+        running = [Contestant(name, url) for name, url in zip(names, request.urls, strict=False)]
+        built = stack.enter_context(started(request.folders, names[len(running) :], builds, runs, stop))
+        contestants = [*running, *built]
+        warnings = [identity.warning for identity in introduce([contestant.url for contestant in contestants])]
+        result = _play(request, contestants, console, stop)
+    if request.as_json:
+        sys.stdout.write(as_json(result, warnings, request.seed, gauntlet=request.gauntlet).decode() + "\n")
+    else:
+        show(result, warnings, console, gauntlet=request.gauntlet)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    result.require_sound()
+
+
+def _play(request: PlayRequest, contestants: Sequence[Contestant], console: Console, stop: Event) -> MatchResult:
+    conditions, schedule = request.conditions, _schedule(request, len(contestants))
+    board = f"{conditions.width}x{conditions.height}"
+    workers = workers_worth_having()
+    console.print(
+        f"{len(schedule)} games, seed {request.seed}, {conditions.ruleset} on map {conditions.map_id}, {board}"
+    )
+    with ExitStack() as stack:
+        pool = stack.enter_context(RefereePool(workers)) if workers > 1 else None
+        return play_match(
+            contestants,
+            schedule,
+            conditions,
+            games_at_once=request.games_at_once,
+            failure_limit=request.failure_limit,
+            replay_dir=request.replay_dir,
+            on_game=stack.enter_context(_progress(console, len(schedule))).note,
+            stop=stop.is_set,
+            pool=pool,
+        )
+
+
+def _schedule(request: PlayRequest, snakes: int) -> tuple[GameSpec, ...]:
+    """Everybody in one game, every seed from every seat; in a gauntlet the first in duels, the same seeds for all."""
+    if not request.gauntlet:
+        return paired_schedule(-(-request.games // snakes), request.seed, tuple(range(snakes)))
+    pairs = -(-request.games // 2)
+    return tuple(
+        replace(spec, pair=spec.pair + (other - 1) * pairs)
+        for other in range(1, snakes)
+        for spec in paired_schedule(pairs, request.seed, (0, other))
+    )
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[Event]:
+    """An event that Ctrl+C and SIGTERM set, so that what was played is still shown and every snake is ended."""
+    stop = Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(console: Console, games: int) -> Iterator["GamesColumn"]:
+    column = GamesColumn()
+    with Progress(SpinnerColumn(), column, console=console, transient=True) as progress:
+        task = progress.add_task("", total=games)
+        column.advance = lambda: progress.advance(task)
+        yield column
+
+
+class GamesColumn(ProgressColumn):
+    """The progress line: games done, games per second until now, and how long none has ended.
+
+    It is drawn anew several times a second, so that it is right too while no game ends.
+    """
+
+    QUIET_S = 5.0
+    """From then on it is said how long no game has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = 0
+        self.last = monotonic()
+        self.advance: Callable[[], None] = lambda: None
+
+    def note(self, outcome: GameOutcome) -> None:
+        """Count a finished game."""
+        self.failed += outcome.failed
+        self.last = monotonic()
+        self.advance()
+
+    def render(self, task: Task) -> Text:
+        """Return the line as of now."""
+        quiet_s = monotonic() - self.last
+        rate = task.completed / task.elapsed if task.elapsed else 0.0
+        failed = f", {self.failed} with failures" if self.failed else ""
+        quiet = f", none ended for {quiet_s:.0f} s" if quiet_s >= self.QUIET_S else ""
+        return Text(f"{task.completed:.0f} of {task.total or 0:.0f} games, {rate:.1f}/s{failed}{quiet}")

@@ -1,0 +1,136 @@
+"""What `ouroboros play` shows of a match: a table and lines for a person, or one JSON object for a program."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any, TypeVar
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from scipy.stats import binomtest
+
+from pipeline.referee.paired_score import CONFIDENCE, PairedScore, paired_score
+from pipeline.referee.result import ContestantTally, MatchResult
+
+Word = TypeVar("Word", bound=str)
+
+
+def show(result: MatchResult, warnings: Sequence[str], console: Console, *, gauntlet: bool) -> None:
+    """Print a match: a line per contestant with its score by pairs, then why they died and how they answered.
+
+    Args:
+        warnings: by contestant, what its `GET /` said that the official command refuses; empty: nothing.
+        gauntlet: also the first one's score against each other.
+    """
+    tallies = [result.tally(contestant) for contestant in range(len(result.names))]
+    pairs = result.pairs()
+    table = Table(title=f"{len(result.games)} of {len(result.schedule)} games, {result.games_per_s:.1f} games/s")
+    table.add_column("snake", overflow="fold")
+    for heading in ("won", "drawn", "lost", "limit", "win rate, 95 %", "score by pairs, 95 %", "ms p50/p95/p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for contestant, tally in enumerate(tallies):
+        counts = map(str, (tally.wins, tally.draws, tally.losses, tally.turn_limits))
+        score = str(paired_score(pairs, contestant))
+        table.add_row(Text(tally.name), *counts, win_rate_text(tally), score, _latencies(tally))
+    console.print(table)
+    if gauntlet:
+        for other in range(1, len(tallies)):
+            _say(console, f"{tallies[0].name} against {tallies[other].name}: {_against(result, other)}")
+    for tally, warning in zip(tallies, warnings, strict=True):
+        _say(console, f"{tally.name} died of: {_counts(tally.causes, skip='') or 'nothing'}")
+        _say(console, f"{tally.name} failed to answer: {_answers(tally)}")
+        if warning:
+            _say(console, f"{tally.name}: {warning}")
+    console.print(f"Games with a time-out or another failure: {result.failed_games} of {len(result.games)}.")
+
+
+def as_json(result: MatchResult, warnings: Sequence[str], seed: int, *, gauntlet: bool) -> bytes:
+    """Return the same as one JSON object; what is not known is null. Latencies are milliseconds, scores 0 to 1."""
+    pairs = result.pairs()
+    snakes = [
+        _snake(result.tally(contestant), paired_score(pairs, contestant), warning)
+        for contestant, warning in enumerate(warnings)
+    ]
+    told: dict[str, Any] = {
+        "seed": seed,
+        "games": len(result.games),
+        "planned": len(result.schedule),
+        "stopped": result.stopped,
+        "games_per_s": round(result.games_per_s, 3),
+        "failed_games": result.failed_games,
+        "failure_limit": result.failure_limit,
+        "snakes": snakes,
+    }
+    if gauntlet:
+        names = result.names
+        told["against"] = [{"name": names[at], **_score(_against(result, at))} for at in range(1, len(names))]
+    return orjson.dumps(told, option=orjson.OPT_INDENT_2)
+
+
+def _snake(tally: ContestantTally, score: PairedScore, warning: str) -> dict[str, Any]:
+    return {
+        "name": tally.name,
+        "won": tally.wins,
+        "drawn": tally.draws,
+        "lost": tally.losses,
+        "turn_limit": tally.turn_limits,
+        **_score(score),
+        "causes_of_death": {cause: count for cause, count in tally.causes.items() if cause},
+        "failures": dict(tally.failures),
+        "first_failure": tally.first_failure or None,
+        "start_or_end_failures": tally.ignored_failures,
+        "reconnects": tally.reconnects,
+        "latency_ms": {
+            "p50": _number(tally.latency_p50_ms),
+            "p95": _number(tally.latency_p95_ms),
+            "p99": _number(tally.latency_p99_ms),
+        },
+        "warning": warning or None,
+    }
+
+
+def _score(score: PairedScore) -> dict[str, Any]:
+    interval = [score.low, score.high] if score.pairs else None
+    return {"score": _number(score.mean), "score_interval": interval, "pairs": score.pairs}
+
+
+def _number(value: float) -> float | None:
+    return None if isnan(value) else round(value, 4)
+
+
+def _against(result: MatchResult, other: int) -> PairedScore:
+    return paired_score([pair for pair in result.pairs() if other in pair.games[0].spec.seats], 0)
+
+
+def _answers(tally: ContestantTally) -> str:
+    """How often it failed and how, the first time in words; connections that had to be opened anew."""
+    parts = [_counts(tally.failures) or "never"]
+    if tally.ignored_failures:
+        parts.append(f"{tally.ignored_failures} times at a game's start or end")
+    if tally.first_failure:
+        parts.append(f"first at {tally.first_failure}")
+    if tally.reconnects:
+        parts.append(f"{tally.reconnects} reconnects")
+    return "; ".join(parts)
+
+
+def _latencies(tally: ContestantTally) -> str:
+    return f"{tally.latency_p50_ms:.1f}/{tally.latency_p95_ms:.1f}/{tally.latency_p99_ms:.1f}"
+
+
+def win_rate_text(tally: ContestantTally) -> str:
+    """Return wins per game with the 95 % Wilson interval, which takes games as independent."""
+    if tally.seats == 0:
+        return "-"
+    interval = binomtest(tally.wins, tally.seats).proportion_ci(CONFIDENCE, "wilson")
+    return f"{tally.wins / tally.seats:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+
+def _counts(counts: Mapping[Word, int], skip: str | None = None) -> str:
+    words = sorted(((count, str(word)) for word, count in counts.items() if word != skip), reverse=True)
+    return ", ".join(f"{count} {word}" for count, word in words)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
