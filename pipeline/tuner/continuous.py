@@ -170,8 +170,9 @@ class ContinuousTrainer:
         state: TuningState,
         tell: Tell,
     ) -> tuple[Tuning, EndReason]:
-        champion = parse(state.champion, state.snake)
-        setup = make_setup(self.settings.tuner, source, champion, self._strategy, self._max_failures)
+        # By the reference: bounds that follow from a weight's value must not move with the champion.
+        reference = parse(state.reference, state.snake)
+        setup = make_setup(self.settings.tuner, source, reference, self._strategy, self._max_failures)
         self.rules = setup.rules
         tell(promise(setup))
         tuning = Tuning(_former_setup(book, state, setup), state, self._perturbed)

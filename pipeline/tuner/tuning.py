@@ -357,6 +357,8 @@ class Tuning:
                 self._update(accepted=self.state.accepted - 1)
             body["record"] = facts.model_dump(mode="json")
         self._update(promoted=None, measurement_due=True)
+        if weights.parse(text, self.state.snake).weights.keys() != self.champion.weights.keys():
+            self._update(reference=text, best=None)  # other weights than before: nothing to compare them with
         drops = self._new_chapter(text)
         self._begin_phase()
         return Step("edited", body, drops=drops)

@@ -289,6 +289,22 @@ def test_an_edit_while_a_candidate_is_judged_stays(bench: Bench) -> None:
     assert "was changed by hand" in bench.words or "was edited meanwhile" in bench.words
 
 
+def test_a_restart_after_a_promotion_goes_on_where_it_was(bench: Bench) -> None:
+    """Bounds that follow from a weight's value are those of the campaign's start, so nothing begins anew."""
+    bench.config.write_text(bench.config.read_text().replace("0.0  # [-2, 2]", "0.5  #"))
+    bench.trainer(Climber, max_iterations=1).train()
+    assert "strength: 1.0" in bench.config.read_text()
+    assert bench.trainer(Climber, max_iterations=2).train().tuning.chapter == 1
+
+
+def test_an_edit_that_adds_and_drops_weights_is_a_new_reference(bench: Bench) -> None:
+    bench.trainer(max_iterations=1, search="random").train()
+    bench.config.write_text(bench.config.read_text().replace("  idle: ", "  idler: "))
+    summary = bench.trainer(max_iterations=3, search="random").train()
+    assert summary.tuning.iteration == 3
+    assert "idler" in summary.tuning.reference
+
+
 def test_a_missing_weights_file_is_written_back(bench: Bench) -> None:
     bench.trainer(Climber, max_iterations=1).train()
     best = bench.config.read_text()
