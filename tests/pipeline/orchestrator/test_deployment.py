@@ -1,5 +1,6 @@
 """What goes to production: only what passed every check that can be made here; what stands there stays otherwise."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,8 +33,10 @@ def event(kind: ModelEventKind, **evidence: object) -> ModelEvent:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> ModelRegistry:
+def registry(tmp_path: Path, empty_database: Path) -> ModelRegistry:
     torch.set_num_threads(1)
+    (tmp_path / "home").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "home" / "automation_tracking.db")
     limits = TournamentConfig(remeasure_games=8)
     return ModelRegistry(Settings(home=tmp_path / "home", tournament=limits), now=lambda: NOON)
 

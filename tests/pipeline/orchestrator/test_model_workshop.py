@@ -9,13 +9,11 @@ import pytest
 import torch
 from small_networks import small_network
 
-from migrations.upgrade import upgrade
 from pipeline.arena.player import Player, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evolution.registry import weights_of
 from pipeline.orchestrator.model_workshop import POOL, ModelWorkshop
 from pipeline.orchestrator.run_record import RunRecord
-from runner.store.engine import Store
 from schemas.errors import ModelError, SettingsError
 from schemas.judging import TournamentConfig
 from schemas.model import ByHand, ModelCard, ModelDraft, ModelEventKind, ModelStatus
@@ -25,16 +23,6 @@ from schemas.training import TrainingConfiguration
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RUN = RunRecord(run_id="run_1", seed=7, started_at=NOON, configuration=TrainingConfiguration(), phases=[])
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("registry") / "empty.db"
-    store = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(store, keep_backups=3, now=NOON)
-    store.checkpoint()
-    store.close()
-    return path
 
 
 class Bench:
