@@ -105,7 +105,7 @@ class ModelPerformanceEvaluator:
         Raises:
             ModelError: no such model.
         """
-        if metrics["unchecked"]:
+        if metrics.get("unchecked"):
             return
         how = f"{metrics['decisions']} decisions of a {metrics['server']} server, batch 1"
         self._shelf.note_measured(

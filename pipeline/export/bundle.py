@@ -108,10 +108,10 @@ def _measure(champion: Path, benchmark: PerformanceBenchmark, tell: Callable[[st
         memory_mb=metrics["memory_usage_mb"],
         start_s=metrics["start_s"],
         ready=ready,
-        reasons=[*metrics["reasons"], *(f"not checked: {words}" for words in metrics["unchecked"])],
+        reasons=[*metrics["reasons"], *(f"not checked: {words}" for words in metrics.get("unchecked", []))],
     )
     tell(f"served by {figures.server}: p99 {figures.p99_ms:.2f} ms, {figures.memory_mb:.1f} MB")
-    for words in metrics["unchecked"]:
+    for words in metrics.get("unchecked", []):
         tell(f"⚠ not checked here: {words}")
     if metrics["reasons"]:
         raise ExportError(

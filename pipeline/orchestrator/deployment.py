@@ -168,7 +168,7 @@ def _measured(
         f"  served by {metrics['server']}: p50 {metrics['inference_time_p50_ms']:.2f} ms,"
         f" p99 {metrics['inference_time_ms']:.2f} ms, {metrics['memory_usage_mb']:.0f} MB"
     )
-    for words in metrics["unchecked"]:
+    for words in metrics.get("unchecked", []):
         tell(f"  ⚠ not checked here: {words}")
     return metrics
 
