@@ -164,8 +164,8 @@ def _add_event(parts: FrameParts, document: Document) -> None:
         parts.frames.append(Document(document.where, data))
     elif "end" in str(kind):
         parts.ended = True
-        told = data.get("game") if isinstance(data, dict) else None
-        if parts.game is None and told and told.get("width"):
+        told = data.get("game", data) if isinstance(data, dict) else {}  # the official CLI's board sends it bare
+        if parts.game is None and isinstance(told, dict) and told.get("width"):
             parts.game = describe_game({"game": told})
 
 

@@ -141,7 +141,8 @@ def test_a_game_that_stops_in_the_middle_of_a_file_tells_its_last_turn(tmp_path:
 def events(end: bool = True, info: bool = True) -> list[Any]:
     tree = lines_of("engine_whole_control.json")[0]
     told = [{"Type": "frame", "Data": frame} for frame in tree["Frames"]]
-    closing = {"Type": "game_end", "Data": {"Game": tree["Game"]}} if not info else {"Type": "game_end", "Data": {}}
+    running = {**tree["Game"], "Status": "running"}  # as the official CLI's board says it, the game bare
+    closing = {"Type": "game_end", "Data": {} if info else running}
     return [*([{"Game": tree["Game"]}] if info else []), *told, *([closing] if end else [])]
 
 
@@ -149,6 +150,8 @@ def test_websocket_events_one_a_line_are_a_game_with_its_description_first_last_
     whole = only(GAMES / "engine_whole_control.json")
     assert only(write(tmp_path / "first.jsonl", *events())) == whole
     assert only(write(tmp_path / "last.jsonl", *events(info=False))) == whole
+    wrapped = {"Type": "game_end", "Data": {"Game": events()[0]["Game"]}}
+    assert only(write(tmp_path / "wrapped.jsonl", *events(info=False)[:-1], wrapped)) == whole
     beside = tmp_path / "beside"
     beside.mkdir()
     write(beside / "info.json", events()[0])
