@@ -8,7 +8,7 @@ from typing import Any
 
 _HOMES = {
     "conditions": "Conditions RuleNumbers",
-    "hall": "Contestant",
+    "game_pool": "Contestant",
     "match": "play_match",
     "outcome": "Ending Failure GameOutcome PairOutcome SnakeOutcome",
     "pool": "RefereePool workers_worth_having",

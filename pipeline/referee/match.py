@@ -7,7 +7,7 @@ from time import monotonic
 
 from pipeline.referee.arena import rehearse
 from pipeline.referee.conditions import FAILURE_LIMIT, Conditions
-from pipeline.referee.hall import Contestant, Hall
+from pipeline.referee.game_pool import Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import MatchResult
@@ -71,7 +71,7 @@ def play_match(
 
     started = monotonic()
     if pool is None:
-        Hall(contestants, conditions, at_once, replay_dir).play(schedule, ledger.enter, ended)
+        GamePool(contestants, conditions, at_once, replay_dir).play(schedule, ledger.enter, ended)
     else:
         pool.play(contestants, schedule, conditions, at_once, replay_dir, ledger.enter, ended)
     games = tuple(ledger.games[spec] for spec in schedule if spec in ledger.games)

@@ -15,7 +15,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task
 from rich.text import Text
 
 from pipeline.referee.conditions import Conditions
-from pipeline.referee.hall import Contestant
+from pipeline.referee.game_pool import Contestant
 from pipeline.referee.introduction import introduce
 from pipeline.referee.match import play_match
 from pipeline.referee.outcome import GameOutcome

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.referee.endpoint import shown_url
-from pipeline.referee.hall import Contestant
+from pipeline.referee.game_pool import Contestant
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.snakes.workshop import BuiltSnake, Workshop, filled, split_command

@@ -3,7 +3,7 @@
 One process referees some 30,000 moves a second, which takes a sixth of the CPU time that the bundled snake takes for
 them at its shipped budget. On two cores a second process was measured to cost more than it brings: 45 us of CPU a move
 instead of 31, so that the same two cores played 25 games a second instead of 28. Each worker plays its share of the
-pairs in a `Hall` of its own and sends every finished game through a pipe. The pipe is also the leash: whatever comes
+pairs in a `GamePool` of its own and sends every finished game through a pipe. The pipe is also the leash: whatever comes
 through it during a match, its end included, is the stop. So workers end with the process that made them, however that
 ends.
 """
@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from pipeline.referee.conditions import Conditions
-from pipeline.referee.hall import STOP_POLL_S, Contestant, Hall
+from pipeline.referee.game_pool import STOP_POLL_S, Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.schedule import GameSpec
 from schemas.errors import EvaluationError, OuroborosError
@@ -110,10 +110,10 @@ class RefereePool:
         on_game: Callable[[GameOutcome], None],
         stop: Callable[[], bool],
     ) -> None:
-        """Play a schedule as `Hall.play` does, shared out by pairs.
+        """Play a schedule as `GamePool.play` does, shared out by pairs.
 
         Raises:
-            OuroborosError: what a worker's `Hall` raised.
+            OuroborosError: what a worker's `GamePool` raised.
             EvaluationError: a worker failed otherwise, or ended by itself; with its last words.
             Exception: whatever `on_game` or `stop` raises; the pool cannot be used again then.
         """
@@ -203,8 +203,8 @@ def _serve(pipe: Connection) -> None:
 
 def _play(share: _Share, pipe: Connection) -> _Done | _Failed:
     try:
-        hall = Hall(share.contestants, share.conditions, share.games_at_once, share.replay_dir)
-        hall.play(share.schedule, pipe.send, pipe.poll)
+        games = GamePool(share.contestants, share.conditions, share.games_at_once, share.replay_dir)
+        games.play(share.schedule, pipe.send, pipe.poll)
     except ConnectionError:
         raise
     except OuroborosError as error:

@@ -39,7 +39,7 @@ ELSEWHERE_S = 1.0
 LOG_LINES = 15
 _NOT_IN_PRODUCTION = {"OUROBOROS_GAMES_DIR": ""}
 """A snake server that is told so appends its games to the production games; the games of a match are none."""
-_TETHER = Path(__file__).with_name("tether.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SnakeCommand:
 class SnakeProcess:
     """A running snake; use it as a context manager, or `start` and `stop` it.
 
-    The snake runs behind a tether (`tether.py`): it ends when this process does, however that happens.
+    The snake runs behind a supervisor (`supervisor.py`): it ends when this process does, however that happens.
 
     Args:
         name: for messages.
@@ -140,7 +140,7 @@ class SnakeProcess:
         self._process = None
         try:
             process.wait(STOP_GRACE_S + 5)
-        except subprocess.TimeoutExpired:  # the tether itself hangs: the kernel then kills the snake with it
+        except subprocess.TimeoutExpired:  # the supervisor itself hangs: the kernel then kills the snake with it
             process.kill()
             process.wait()
         self._socket.unlink(missing_ok=True)  # left there by a snake that had to be killed
@@ -156,7 +156,7 @@ class SnakeProcess:
             raise self._error(f"ended by itself with exit code {code}", "Mend what its log says.")
 
     def pids(self) -> list[int]:
-        """Return the process ids of the snake and all it started, without the tether."""
+        """Return the process ids of the snake and all it started, without the supervisor."""
         if self._process is None:
             return []
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -196,8 +196,8 @@ class SnakeProcess:
             with self.log.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = subprocess.Popen(
-                    # -I: neither the snake's folder nor the user's may change what the tether imports.
-                    [sys.executable, "-I", str(_TETHER), str(STOP_GRACE_S), *argv],
+                    # -I: neither the snake's folder nor the user's may change what the supervisor imports.
+                    [sys.executable, "-I", str(_SUPERVISOR), str(STOP_GRACE_S), *argv],
                     cwd=command.cwd,
                     env=environment,
                     stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.referee.conditions import Conditions
-from pipeline.referee.hall import Contestant
+from pipeline.referee.game_pool import Contestant
 from pipeline.referee.match import play_match
 from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import paired_schedule

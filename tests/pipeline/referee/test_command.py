@@ -113,7 +113,7 @@ def test_a_signal_shows_what_was_played_and_leaves_no_snake_behind(scripted, num
         assert process.poll() is None and monotonic() < deadline
         sleep(0.01)
     children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 2, "a tether and its snake"
+    assert len(children) >= 2, "a supervisor and its snake"
     os.kill(process.pid, number)
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 130, output

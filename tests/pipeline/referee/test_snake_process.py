@@ -140,7 +140,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not pid_file.exists()
 
 
-def test_a_killed_tether_takes_the_snake_with_it(log):
+def test_a_killed_supervisor_takes_the_snake_with_it(log):
     with SnakeProcess("py", command("PORT", "--stubborn"), log) as snake:
         pids = snake.pids()
         os.kill(psutil.Process(pids[0]).ppid(), signal.SIGKILL)

@@ -5,7 +5,7 @@ input. We hold the other end of that pipe: closing it asks for the stop, and the
 killed. Then the snake's group gets TERM and, after the grace, KILL. Should this process itself be killed, the
 kernel kills the snake (PR_SET_PDEATHSIG, on Linux; it follows the starting thread, and here there is only one).
 
-    python tether.py GRACE_S COMMAND [ARGUMENT ...]
+    python supervisor.py GRACE_S COMMAND [ARGUMENT ...]
 
 Exit code: the snake's own, 128 + signal where a signal ended it, 127 where it could not be started.
 """
@@ -32,10 +32,10 @@ def run(grace_s: float, command: list[str]) -> int:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    tether = os.getpid()
+    supervisor = os.getpid()
     child = os.fork()
     if child == 0:
-        _become(command, tether)
+        _become(command, supervisor)
     with contextlib.suppress(OSError):
         os.setpgid(child, child)  # in both, or a stop could come before the child has done it
     while True:
@@ -50,12 +50,12 @@ def run(grace_s: float, command: list[str]) -> int:
             return _stop(child, grace_s)
 
 
-def _become(command: list[str], tether: int) -> NoReturn:
+def _become(command: list[str], supervisor: int) -> NoReturn:
     try:
         os.setpgid(0, 0)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != tether:  # it died before the line above
+            if os.getppid() != supervisor:  # it died before the line above
                 os._exit(127)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)

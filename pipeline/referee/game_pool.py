@@ -30,7 +30,7 @@ class Contestant:
     url: str
 
 
-class Hall:
+class GamePool:
     """Plays a schedule; use once.
 
     Args:
