@@ -3,9 +3,9 @@
 One process referees some 30,000 moves a second, which takes a sixth of the CPU time that the bundled snake takes for
 them at its shipped budget. On two cores a second process was measured to cost more than it brings: 45 us of CPU a move
 instead of 31, so that the same two cores played 25 games a second instead of 28. Each worker plays its share of the
-pairs in a `GamePool` of its own and sends every finished game through a pipe. The pipe is also the leash: whatever comes
-through it during a match, its end included, is the stop. So workers end with the process that made them, however that
-ends.
+pairs in a `GamePool` of its own and sends every finished game through a pipe. The pipe is also the leash: whatever
+comes through it during a match, its end included, is the stop. So workers end with the process that made them, however
+that ends.
 """
 
 import contextlib
