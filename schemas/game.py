@@ -8,7 +8,8 @@ A frame tells the board of one turn: `s` the living snakes, `b` their whole bodi
 in turns, `f` food and `z` hazards where they differ from the frame before. In between a body follows from the frame
 before: the new head in front, then the old body without its last entry; if the new length is greater, the last entry
 of the result is repeated until the length is right. The official CLI's `/end` counts one turn more, so a snake's own
-last frame may show the board before it once more, with no head moved.
+last frame may show the board before it once more, with no head moved (food and hazards may have come); that of a snake
+that died on the last turn shows this turn's board under the next number.
 """
 
 from datetime import datetime

@@ -41,7 +41,7 @@ def tape_of(log: GameLog) -> bytes:
     Raises:
         DataError: the log does not tell all that a tape holds, or is of a game that the rules do not explain.
     """
-    frames = _without_echo(log.frames)
+    frames = _as_played(log.frames)
     if gap := _gap_in(frames):
         raise DataError(f"its boards do not run from turn 0 without a gap: {gap}", where=f"game {log.game_id}")
     if {entry[0] for entry in frames[0].s} != set(range(len(log.snakes))):
@@ -52,15 +52,19 @@ def tape_of(log: GameLog) -> bytes:
         raise DataError(f"a board is none that a game can show: {error}", where=f"game {log.game_id}") from error
 
 
-def _without_echo(frames: Sequence[GameLogFrame]) -> Sequence[GameLogFrame]:
-    """Leave out a last frame that shows the one before again (`schemas.game` tells why).
+def _as_played(frames: Sequence[GameLogFrame]) -> Sequence[GameLogFrame]:
+    """The frames by the turns that were played: the official CLI's `/end` counts one more (`schemas.game`).
 
-    Every living snake moves each turn, so a board on which none has moved is no turn that was played, though the
-    official CLI lets the map spawn food and hazards in it.
+    To a survivor, a last frame shows the board before again: every living snake moves each turn, so a board on which
+    none has moved is no turn that was played, though the CLI lets the map spawn food and hazards in it. To a snake that
+    died on the last turn, and was not asked again, it is that turn's board under the next number.
     """
     if len(frames) < 2:
         return frames
-    return frames[:-1] if frames[-1].s == frames[-2].s else frames
+    *before, last = frames
+    if last.s == before[-1].s:
+        return before
+    return [*before, last.model_copy(update={"t": last.t - 1})] if last.t == before[-1].t + 2 else frames
 
 
 def _gap_in(frames: Sequence[GameLogFrame]) -> str:

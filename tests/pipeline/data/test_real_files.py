@@ -106,6 +106,20 @@ def test_a_log_whose_end_shows_new_food_is_the_game_without_that_food() -> None:
     assert spawned.winner == 1
 
 
+def test_the_log_of_a_snake_that_died_on_the_last_turn_lacks_that_turn_and_is_read(tmp_path: Path) -> None:
+    """The official command does not ask it again: of the last turn it sees `/end`, which counts one more."""
+    (log,) = lines_of("log_official_end_control.jsonl")
+    (control,) = stored_games([GAMES / "log_official_end_control.jsonl"], NOW)
+    assert isinstance(control, StoredGame)
+    third = log["frames"].pop(2)
+    (read_anyway,) = stored_games([write(tmp_path / "loser.jsonl", {**log, "you": 0, "outcome": "loss"})], NOW)
+    assert isinstance(read_anyway, StoredGame), read_anyway
+    assert read_anyway.tape == control.tape
+    log["frames"][-1] = {**third, "t": 3, "s": [[1, 97, 3, 1, 4]]}
+    (refused,) = stored_games([write(tmp_path / "missed.jsonl", log)], NOW)
+    assert isinstance(refused, RefusedGame), "a turn that nobody saw"
+
+
 def test_a_log_with_missing_turns_says_which(tmp_path: Path) -> None:
     (log,) = lines_of("log_official_end_control.jsonl")
     del log["frames"][1]
