@@ -145,7 +145,7 @@ func (s stalledBody) Read([]byte) (int, error) {
 func TestUsersFaults(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, "broken.yaml")
-	text := strings.Replace(string(embedded), "  room_need: 1.0", "  room_need: soon", 1)
+	text := strings.Replace(string(embedded), "  room_need: ", "  room_need: soon # ", 1)
 	if err := os.WriteFile(broken, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

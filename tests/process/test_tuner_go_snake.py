@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from go_programs import think_briefly
 
 REPOSITORY = Path(__file__).parents[2]
 OUROBOROS = Path(sys.executable).with_name("ouroboros")
@@ -23,9 +24,11 @@ FEW = [
 
 @pytest.fixture(scope="module")
 def go_snake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the bundled snake."""
+    """A copy of the bundled snake that thinks briefly."""
     folder = tmp_path_factory.mktemp("go") / "snake"
-    return Path(shutil.copytree(REPOSITORY / "deploy" / "go-snake", folder))
+    shutil.copytree(REPOSITORY / "deploy" / "go-snake", folder)
+    think_briefly(folder / "config.yaml")
+    return folder
 
 
 def small_games(folder: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ const (
 	// usualTimeout is assumed when a request names none; it is what official games use.
 	usualTimeout = 500 * time.Millisecond
 	// reserve is kept free of every timeout beyond what was measured, and so is reserveShare of it.
-	reserve      = 10 * time.Millisecond
-	reserveShare = 0.06
+	reserve      = 15 * time.Millisecond
+	reserveShare = 0.1
 	// fading is how much of a measured delay is still feared a move later.
 	fading = 0.95
 	// maxCourses bounds the games whose delays are remembered at once.

@@ -2,11 +2,13 @@
 
 import gzip
 import itertools
+import shutil
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from go_programs import build_go_snake, build_official_cli
+from go_programs import REPOSITORY, build_go_snake, build_official_cli, think_briefly
 from scripted_snake import Close, Hang, http, move, safe_move
 
 from pipeline.engine import Game
@@ -37,7 +39,10 @@ def official(tmp_path_factory):
 @pytest.fixture(scope="module")
 def go_snake(tmp_path_factory):
     folder = tmp_path_factory.mktemp("go")
-    with SnakeProcess("go", SnakeCommand((str(build_go_snake(folder)),)), folder / "log") as snake:
+    config = Path(shutil.copy(REPOSITORY / "deploy" / "go-snake" / "config.yaml", folder))
+    think_briefly(config)
+    command = SnakeCommand((str(build_go_snake(folder)), "-config", str(config)))
+    with SnakeProcess("go", command, folder / "log") as snake:
         yield snake
 
 

@@ -1,5 +1,6 @@
 """The in-process backend: the games that HTTP plays, and what it does where its arena cannot or will not."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -16,8 +17,8 @@ from schemas.tuning import TunerSettings
 
 SOURCE = REPOSITORY / "deploy" / "go-snake"
 WEIGHTS = (SOURCE / "config.yaml").read_text()
-OTHER = WEIGHTS.replace("room_need: 1.0", "room_need: 0.4")
-BROKEN = WEIGHTS.replace("room_need: 1.0", "room_need: soon")
+OTHER = re.sub(r"room_need: [\d.]+", "room_need: 0.4", WEIGHTS)
+BROKEN = re.sub(r"room_need: [\d.]+", "room_need: soon", WEIGHTS)
 QUICK = PlayConditions(
     referee=Conditions(timeout_ms=5000), overrides={"search.duel_budget": 20, "search.crowd_budget": 15}
 )
