@@ -10,7 +10,7 @@ _GIT_LIMIT_S = 10
 
 @cache
 def code_revision() -> str:
-    """The version, and in a git checkout the commit, with `+` where tracked files differ: `0.1.0 ab12cd34ef56+`."""
+    """The version, and in a git checkout the commit, with `+` where tracked files differ: `0.2.0 ab12cd34ef56+`."""
     try:
         released = version("ouroboros")
     except PackageNotFoundError:
