@@ -14,6 +14,8 @@ from pipeline.referee.paired_score import CONFIDENCE, PairedScore, paired_score
 from pipeline.referee.result import ContestantTally, MatchResult
 
 Word = TypeVar("Word", bound=str)
+WIDE = 112
+"""Columns of a terminal from which on the whole table fits."""
 
 
 def show(result: MatchResult, warnings: Sequence[str], console: Console, *, gauntlet: bool) -> None:
@@ -25,15 +27,7 @@ def show(result: MatchResult, warnings: Sequence[str], console: Console, *, gaun
     """
     tallies = [result.tally(contestant) for contestant in range(len(result.names))]
     pairs = result.pairs()
-    table = Table(title=f"{len(result.games)} of {len(result.schedule)} games, {result.games_per_s:.1f} games/s")
-    table.add_column("snake", overflow="fold")
-    for heading in ("won", "drawn", "lost", "limit", "win rate, 95 %", "score by pairs, 95 %", "ms p50/p95/p99"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for contestant, tally in enumerate(tallies):
-        counts = map(str, (tally.wins, tally.draws, tally.losses, tally.turn_limits))
-        score = str(paired_score(pairs, contestant))
-        table.add_row(Text(tally.name), *counts, win_rate_text(tally), score, _latencies(tally))
-    console.print(table)
+    console.print(_table(result, tallies, [paired_score(pairs, at) for at in range(len(tallies))], console.width))
     if gauntlet:
         for other in range(1, len(tallies)):
             _say(console, f"{tallies[0].name} against {tallies[other].name}: {_against(result, other)}")
@@ -43,6 +37,21 @@ def show(result: MatchResult, warnings: Sequence[str], console: Console, *, gaun
         if warning:
             _say(console, f"{tally.name}: {warning}")
     console.print(f"Games with a time-out or another failure: {result.failed_games} of {len(result.games)}.")
+
+
+def _table(result: MatchResult, tallies: Sequence[ContestantTally], scores: Sequence[PairedScore], width: int) -> Table:
+    """A row a snake; on a terminal of fewer than WIDE columns the counts share one, and the win rate is left out."""
+    table = Table(title=f"{len(result.games)} of {len(result.schedule)} games, {result.games_per_s:.1f} games/s")
+    table.add_column("snake", overflow="fold", min_width=16)
+    wide = width >= WIDE
+    counted = ("won", "drawn", "lost", "limit", "win rate, 95 %") if wide else ("w/d/l/limit",)
+    for heading in (*counted, "score by pairs, 95 %", "ms p50/p95/p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for tally, score in zip(tallies, scores, strict=True):
+        counts = [str(count) for count in (tally.wins, tally.draws, tally.losses, tally.turn_limits)]
+        cells = [*counts, win_rate_text(tally)] if wide else ["/".join(counts)]
+        table.add_row(Text(tally.name), *cells, str(score), _latencies(tally))
+    return table
 
 
 def as_json(result: MatchResult, warnings: Sequence[str], seed: int, *, gauntlet: bool) -> bytes:

@@ -143,6 +143,15 @@ def test_names_and_status_of_each_snake(scripted, urls):
     assert gone.url not in result.output
 
 
+@pytest.mark.parametrize("columns", ["80", "112"])
+def test_nothing_is_cut_on_a_terminal_of_usual_width(urls, columns):
+    arguments = "--url", urls[0], "--url", urls[1], "--games", "2", "--seed", "3", "--timeout-ms", "60000"
+    result = CliRunner(env={"COLUMNS": columns}).invoke(play, arguments)
+    assert result.exit_code == 0, result.output
+    assert "…" not in result.output
+    assert len(re.findall(r"50\.0% \[5\.5%, 94\.5%\] │", result.output)) == 2
+
+
 def test_json_for_programs(urls, tmp_path):
     arguments = "--url", urls[0], "--url", urls[1], "--name", "a", "--name", "b", "--seed", 3, "--timeout-ms", 60000
     process = subprocess.run(
