@@ -99,9 +99,13 @@ def _leave_the_log(old: sqlite3.Connection, path: Path) -> None:
 
 def _opened(partial: Path) -> sqlite3.Connection:
     new = sqlite3.connect(partial, isolation_level=None)
-    new.execute("PRAGMA journal_mode = WAL")
-    new.execute("PRAGMA synchronous = NORMAL")
-    new.execute("PRAGMA cache_size = -65536")
+    try:
+        new.execute("PRAGMA journal_mode = WAL")
+        new.execute("PRAGMA synchronous = NORMAL")
+        new.execute("PRAGMA cache_size = -65536")
+    except BaseException:
+        new.close()  # nobody else knows it yet
+        raise
     return new
 
 

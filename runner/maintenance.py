@@ -64,9 +64,9 @@ class Maintenance:
         rows = 0
         while True:
             with self._runtime.store.write() as session:
-                batch = retention.prune(session, self._runtime.settings.storage, now, BATCH).total
-            rows += batch
-            if batch == 0:
+                batch = retention.prune(session, self._runtime.settings.storage, now, BATCH)
+            rows += batch.total
+            if batch.nothing:
                 break
         retention.give_back_space(self._runtime.store)
         _log.info("Housekeeping: %s rows and %s run folders removed", rows, folders)

@@ -128,8 +128,16 @@ class RegistryDatabase:
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
-            for statement in (pragma, "PRAGMA synchronous = FULL", f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}"):
-                connection.execute(statement)
+            try:
+                for statement in (
+                    pragma,
+                    "PRAGMA synchronous = FULL",
+                    f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}",
+                ):
+                    connection.execute(statement)
+            except BaseException:
+                connection.close()  # nobody else knows it yet
+                raise
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)

@@ -149,7 +149,15 @@ def _raw_rows(connection: Connection, table: str, names: list[str]) -> Iterator[
 def _write_json_lines(handle: IO[str], names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
     for row in rows:
         line = {
-            name: json.loads(value) if name.endswith("_json") and value is not None else value
+            name: _parsed(value) if name.endswith("_json") and value is not None else value
             for name, value in zip(names, row, strict=True)
         }
         handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _parsed(text: str) -> Any:
+    """What is no JSON (a row damaged, or edited by hand) is written out as it stands: it must not end the export."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

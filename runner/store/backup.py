@@ -104,7 +104,7 @@ def restore(store: Store, source: Path | None, now: datetime) -> Restored:
     source, passed_over = _chosen(store, source)
     store.path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_without_room(source, store.path.parent)
-    for torn in store.path.parent.glob(f".{store.path.name}.restoring.*"):
+    for torn in store.path.parent.glob(f"*.{store.path.name}.restoring.*"):
         torn.unlink()
     partial = store.path.with_name(f".{store.path.name}.restoring.{os.getpid()}")
     copy = Store(f"sqlite:///{source}", store.busy_timeout_s)

@@ -1,4 +1,4 @@
-"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of this package stands here.
+"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of the daemon stands here.
 
 SQLite is used in WAL mode with synchronous=FULL, so that a committed transaction survives a power cut. Python's driver
 would begin transactions late and deferred, which loses updates between processes without an error; so its own
@@ -9,7 +9,7 @@ on SQLite describes for Python 3.11.
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from schemas.errors import SettingsError, StateError
 from schemas.files import fsync_folder
 
 Row = tuple[str | int | None, ...]
+Prepare = Callable[[sqlite3.Connection, float], None]
 _READERS = 8
 _WAL_LIMIT_BYTES = 64 * 2**20
 _WAL_RETRY_S = 0.01
@@ -263,27 +264,27 @@ class Store:
         """`rw`, which keeps the write-ahead log small when the last reader closes, where that can be written."""
         return "ro" if self.path is not None and may_not_be_written(self.path) else "rw"
 
-    def _open(self, path: Path, mode: str) -> sqlite3.Connection:
-        if mode == "ro" and may_not_be_written(path):
-            return connect_read_only(path, self.busy_timeout_s)
-        connection = _connect(path, mode, self.busy_timeout_s)
+    def _open(self, path: Path, mode: str, prepare: Prepare | None = None) -> sqlite3.Connection:
+        read_only = mode == "ro" and may_not_be_written(path)
+        wait_s = self.busy_timeout_s
+        connection = connect_read_only(path, wait_s) if read_only else _connect(path, mode, wait_s)
         try:
-            if self._file is not None:
+            if self._file is not None and not read_only:
                 self._file.check()
-        except StateError:
-            connection.close()
+            if prepare is not None:
+                prepare(connection, self.busy_timeout_s)
+        except BaseException:
+            connection.close()  # nobody else knows it yet
             raise
         return connection
 
-    def _engine(self, prepare: Any, begin: str, *, mode: str = "rw", **pool: Any) -> Engine:
+    def _engine(self, prepare: Prepare | None, begin: str, *, mode: str = "rw", **pool: Any) -> Engine:
         if pool["poolclass"] is QueuePool:
             pool |= {"max_overflow": 0, "pool_timeout": self.busy_timeout_s}
         if self.path is None:
             return _server_engine(self.url, pool)
         path = self.path
-        engine = create_engine("sqlite://", creator=lambda: self._open(path, mode), **pool)
-        if prepare is not None:
-            event.listen(engine, "connect", lambda connection, _record: prepare(connection, self.busy_timeout_s))
+        engine = create_engine("sqlite://", creator=lambda: self._open(path, mode, prepare), **pool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 

@@ -32,9 +32,14 @@ class Pruned:
 
     @property
     def total(self) -> int:
-        """All of them; 0: nothing is left that is too old."""
-        story = self.decisions + self.occurrences + self.executions + self.definitions
+        """What is told: a definition that nobody refers to any more was no row of the history."""
+        story = self.decisions + self.occurrences + self.executions
         return story + self.messages + self.commands + self.drops
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing is left that is too old."""
+        return self.total + self.definitions == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class RunFolder:
 
 
 def prune(session: Session, settings: StorageSettings, now: datetime, limit: int) -> Pruned:
-    """Remove up to `limit` rows of each kind; call it, a transaction each, until `total` is 0.
+    """Remove up to `limit` rows of each kind; call it, a transaction each, until it is `nothing`.
 
     Finished occurrences go with their executions and decisions, once their run folders are gone (see
     `expired_run_folders`: no folder is ever forgotten). Counters stay, and so do messages that were given up until

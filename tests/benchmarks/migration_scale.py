@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def make_old(path: Path, schedule_count: int, executions: int) -> None:
     schedules = numbers.replace(str(executions), str(schedule_count))
     name = f"printf('schedule_%05d', n % {schedule_count})"
     named = f"replace(:definition, 'schedule_00000', {name})"
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute("PRAGMA synchronous = OFF")
         plain.execute(
             f"""

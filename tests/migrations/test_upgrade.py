@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def at_revision(path: Path, revision: str) -> None:
     for step in sorted(RELEASED):
         if step <= revision:
             brought_to(path, step)
-            with sqlite3.connect(path) as plain:
+            with closing(sqlite3.connect(path)) as plain, plain:
                 plain.executescript(SOME_ROWS[step])
             plain.close()
 
@@ -128,7 +129,7 @@ def test_up_from_every_released_revision_with_data(path: Path, revision: str) ->
         (table, 1 if revision >= "0002" else 0) for table in sorted(ours)
     ]
     store.close()
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         found = plain.execute("SELECT schedule_name, run_count, success_count FROM schedule_runs").fetchall()
         assert found == [("nightly", 4, 3)]
         assert plain.execute("SELECT id, run_dir FROM executions").fetchall() == [(5, "/runs/5")]
@@ -141,7 +142,7 @@ def test_every_released_revision_has_rows_to_try() -> None:
 
 def pretend_older(path: Path) -> None:
     """Mark the database as one revision behind, as far as `upgrade` can tell."""
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute("UPDATE alembic_version SET version_num = '0000'")
     plain.close()
 
@@ -197,7 +198,7 @@ def test_a_migration_that_fails_leaves_the_old_database(path: Path, monkeypatch:
         upgrade(store, 3, NOW)
     assert stored_revision(store) == "0000"
     store.close()
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         assert plain.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half_done'").fetchone() == (0,)
     plain.close()
 
@@ -207,7 +208,7 @@ def test_a_migration_that_leaves_dangling_rows_is_undone(path: Path) -> None:
     store = opened(path)
     with pytest.raises(StateError, match="dangling"), store.restructure() as connection:
         connection.exec_driver_sql("DELETE FROM occurrences")
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         assert plain.execute("SELECT count(*) FROM occurrences").fetchone() == (1,)
     plain.close()
 
@@ -232,7 +233,7 @@ def test_a_newer_database_is_refused_untouched(path: Path, unclean: bool) -> Non
 
 def test_a_database_of_another_program_is_refused_untouched(path: Path) -> None:
     path.parent.mkdir()
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute("CREATE TABLE recipes (name)")
     plain.close()
     before = fingerprint(path)
@@ -325,7 +326,7 @@ def test_the_child_backs_up_and_tells_it(path: Path) -> None:
 
 def test_what_the_child_refuses_is_raised_here_as_the_same_error(path: Path) -> None:
     at_revision(path, "0001")
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute("UPDATE alembic_version SET version_num = '9999'")
     plain.close()
     before = fingerprint(path)
@@ -373,7 +374,7 @@ def test_a_child_that_ends_without_a_report_is_an_error(path: Path, monkeypatch:
 )
 def test_a_table_that_is_not_the_codes_is_told(path: Path, change: str, told: str) -> None:
     at_revision(path, HEAD)
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute(change)
     plain.close()
     store = opened(path)
@@ -383,7 +384,7 @@ def test_a_table_that_is_not_the_codes_is_told(path: Path, change: str, told: st
 
 def test_the_database_allows_one_champion(path: Path) -> None:
     at_revision(path, HEAD)
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         for model_id, status in (("b", "retired"), ("c", "retired"), ("d", "candidate")):
             plain.execute(
                 "INSERT INTO models SELECT ?, ?, 1, ?, architecture, training_phase, NULL, encoder_id, weights_file, "

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,7 +57,7 @@ def test_every_fire_runs_once_and_the_guides_queries_answer(world):
     assert [line[2] for line in world.lines("ledger.txt")] == [(START + n * HOUR).isoformat() for n in range(1, 5)]
     assert fates(world, "hourly") == [OccurrenceState.SUCCEEDED] * 4
     assert len(world.lines("pigeon.txt")) == 4
-    with sqlite3.connect(world.home / "automation_tracking.db") as connection:
+    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
         rows = connection.execute(
             """
             SELECT schedule_name, started_at, completed_at, success,
@@ -287,7 +288,7 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     world.clock.advance(HOUR)
     world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run all the same")
     assert world.daemon.status.value == "error"
-    with sqlite3.connect(world.home / "automation_tracking.db") as connection:
+    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
         (row,) = connection.execute("SELECT last_error FROM loops WHERE name = 'drops'").fetchall()
         keys = connection.execute("SELECT dedup_key FROM outbox WHERE kind = 'alert'").fetchall()
     connection.close()
@@ -315,7 +316,7 @@ def _finished(world: World, name: str) -> list[ExecutionRecord]:
 
 
 def _messages(world: World) -> list[tuple[str, str]]:
-    with sqlite3.connect(world.home / "automation_tracking.db") as connection:
+    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
         rows = connection.execute("SELECT dedup_key, kind FROM outbox").fetchall()
     connection.close()
     return rows

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def save(world: World, device: Device) -> None:
 
 
 def executions(world: World) -> list[dict[str, Any]]:
-    with sqlite3.connect(world.home / "automation_tracking.db") as connection:
+    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
         connection.row_factory = sqlite3.Row
         rows = [dict(row) for row in connection.execute("SELECT * FROM executions ORDER BY id")]
     connection.close()

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -244,7 +245,7 @@ def test_any_order_of_steps(empty_database, draft, now):
 
 
 def test_evidence_is_json_that_sql_reads(settings, three):
-    with sqlite3.connect(settings.home / "automation_tracking.db") as plain:
+    with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
         rows = plain.execute(
             "SELECT json_extract(evidence_json, '$.reason'), at FROM model_events ORDER BY at"
         ).fetchall()

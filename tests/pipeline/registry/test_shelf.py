@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -176,7 +177,7 @@ def test_listing_by_what_is_given(shelf, put, now):
 
 def test_a_row_that_cannot_be_read_hides_no_other(shelf, settings, put, now, caplog):
     bad, good = put("bad"), put("good")
-    with sqlite3.connect(settings.home / "automation_tracking.db") as plain:
+    with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
         plain.execute("UPDATE models SET card_json = '{}' WHERE id = ?", (bad.id,))
     plain.close()
     assert shelf.list() == [good]
@@ -275,7 +276,7 @@ def test_a_fresh_state_folder_gets_its_database(tmp_path, draft):
     ],
 )
 def test_a_database_that_is_not_ours_is_refused(settings, harm, told):
-    with sqlite3.connect(settings.home / "automation_tracking.db") as plain:
+    with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
         plain.executescript(harm)
     plain.close()
     with pytest.raises(StateError, match=told):

@@ -1,6 +1,7 @@
 """`ouroboros tournament`: played, stopped, gone on with; one row for each pairing."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def play(
 
 
 def rows(bench: Bench) -> list[tuple[str, str, float, int]]:
-    with sqlite3.connect(bench.home / "tournaments" / "tournaments.db") as database:
+    with closing(sqlite3.connect(bench.home / "tournaments" / "tournaments.db")) as database, database:
         found = database.execute("SELECT first, second, score, games FROM pairings ORDER BY 1, 2").fetchall()
     database.close()
     return found

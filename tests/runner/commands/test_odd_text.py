@@ -87,8 +87,8 @@ def test_rows_of_an_older_version_are_shown_harmlessly_and_short(
     number = a_run(store, tmp_path / "runs")
     long = RAW + "x" * 100_000
     for statement in (
-        "UPDATE occurrences SET reason = :text",
-        "UPDATE executions SET error_message = :text, status = 'failed', completed_at = started_at WHERE id = :id",
+        "UPDATE occurrence_rows SET reason = :text",
+        "UPDATE execution_rows SET error_message = :text, status = 'failed', completed_at = started_at WHERE id = :id",
     ):
         with store.write() as session:
             session.execute(text(statement), {"text": long, "id": number} if ":id" in statement else {"text": long})
@@ -105,11 +105,13 @@ def test_rows_of_an_older_version_are_shown_harmlessly_and_short(
         assert f"runs/{number}/worker.log" in "".join(out.split())
 
 
-@pytest.mark.parametrize("damage", ["pipeline_state_json = '{'", "resource_usage_json = '3'", "identity_json = '[]'"])
+@pytest.mark.parametrize(
+    "damage", ["pipeline_state_changes_json = '{'", "resource_usage_changes_json = '3'", "identity_json = '[]'"]
+)
 def test_a_row_that_cannot_be_read_says_so_and_hides_no_other(store: Store, tmp_path: Path, damage: str) -> None:
     numbers = [a_run(store, tmp_path / "runs") for _ in range(3)]
     with store.write() as session:
-        session.execute(text(f"UPDATE executions SET {damage} WHERE id = {numbers[1]}"))
+        session.execute(text(f"UPDATE execution_rows SET {damage} WHERE id = {numbers[1]}"))
     with store.read() as session:
         found = {record.execution_id: record for record in history.recent(session, 10)}
         assert sorted(found) == numbers

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -304,7 +305,7 @@ def test_a_path_with_odd_characters(tmp_path: Path, now: datetime) -> None:
     store = Store(f"sqlite:///{folder}/x.db".replace("?", "%3F"), 5)
     store.create_file()
     assert store.path is not None
-    with sqlite3.connect(store.path) as plain:
+    with closing(sqlite3.connect(store.path)) as plain, plain:
         plain.execute("CREATE TABLE t (a)")
     plain.close()
     with store.read() as session:

@@ -106,7 +106,7 @@ def test_pruning_goes_in_batches(store: Store, now: datetime) -> None:
     while True:
         with store.write() as session:
             pruned = retention.prune(session, KEEP, now, 2)
-        if not pruned.total:
+        if pruned.nothing:
             break
         removed.append((pruned.occurrences, pruned.definitions))
     assert removed == [(2, 0), (2, 0), (1, 0), (0, 1)], "what nothing refers to any more goes last"
@@ -188,13 +188,17 @@ def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> 
     with store.write() as session:
         finished_run(session, now)
         finished_run(session, now + DAY)
+        session.execute(text("UPDATE execution_rows SET resource_usage_changes_json = 'damaged' WHERE id = 2"))
     written = administration.export(store, tmp_path / "lines", ExportFormat.JSONL)
-    assert len(written) == 16
-    assert {"executions.jsonl", "models.jsonl", "evaluations.jsonl"} <= {path.name for path in written}
+    assert len(written) == 17
+    assert {"executions.jsonl", "occurrences.jsonl", "definitions.jsonl", "models.jsonl", "evaluations.jsonl"} <= {
+        path.name for path in written
+    }
     lines = [json.loads(line) for line in (tmp_path / "lines" / "executions.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [1, 2]
     assert lines[0]["pipeline_state_json"]["best_win_rate"] == 0
     assert lines[0]["identity_json"] is None
+    assert lines[1]["resource_usage_json"] == "damaged"
     administration.export(store, tmp_path / "sheets", ExportFormat.CSV)
     with (tmp_path / "sheets" / "occurrences.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
