@@ -6,7 +6,6 @@ new file where the last batch ended. A new file has its page size from the first
 """
 
 import hashlib
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +27,6 @@ REBUILT = ("0001", "0002", "0003")
 """What is moved; every later revision is changed in place."""
 TO = "0004"
 BATCH = 10_000
-_STATE, _USAGE = json.loads(STATE_BASE), json.loads(USAGE_BASE)
 _MOVED = {"occurrences": "occurrence_rows", "executions": "execution_rows"}
 Row = dict[str, Any]
 Progress = Callable[[UpgradeProgress], None]
@@ -213,8 +211,10 @@ def _execution(row: sqlite3.Row) -> Row:
     moved = dict(row)
     for time_column in ("scheduled_for", "run_dir_removed_at", "progress_at"):
         moved[time_column] = _number(moved[time_column])
-    moved["pipeline_state_changes_json"] = _changes(moved.pop("pipeline_state_json"), _STATE)
-    moved["resource_usage_changes_json"] = _changes(moved.pop("resource_usage_json"), _USAGE)
+    if moved["completed_at"] is not None:
+        moved["identity_json"] = None  # as `history.settle` leaves it
+    moved["pipeline_state_changes_json"] = _changes(moved.pop("pipeline_state_json"), STATE_BASE)
+    moved["resource_usage_changes_json"] = _changes(moved.pop("resource_usage_json"), USAGE_BASE)
     return moved
 
 
@@ -228,13 +228,13 @@ def _number(text: str | None) -> int | None:
         return 0
 
 
-def _changes(whole: str | None, base: Row) -> str | None:
+def _changes(whole: str | None, base: str) -> str | None:
     """What is no JSON object (damaged) stays as it is, and the view shows it so."""
     if whole is None:
         return None
     try:
         return changes(whole, base)
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return whole
 
 

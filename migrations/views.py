@@ -6,7 +6,7 @@ are put together from the base and what a row has of its own. A value that is no
 stands, so that one bad row does not end a query of all.
 """
 
-from runner.store.bases import STATE_BASE, USAGE_BASE
+from runner.store.bases import STATE_BASE, USAGE_BASE, letters
 
 
 def _sqlite_time(column: str) -> str:
@@ -19,12 +19,20 @@ def _postgresql_time(column: str) -> str:
     return f"""to_char({instant}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
+def _named(base: str, column: str) -> str:
+    """The fields' names for their letters. A letter between quotes with a colon behind is never part of a value: there
+    the quotes have backslashes."""
+    for name, letter in letters(base).items():
+        column = f"""replace({column}, '"{letter}":', '"{name}":')"""
+    return column
+
+
 def _sqlite_whole(base: str, column: str) -> str:
-    return f"CASE WHEN json_valid({column}) THEN json_patch('{base}', {column}) ELSE {column} END"
+    return f"CASE WHEN json_valid({column}) THEN json_patch('{base}', {_named(base, column)}) ELSE {column} END"
 
 
 def _postgresql_whole(base: str, column: str) -> str:
-    return f"('{base}'::jsonb || {column}::jsonb)::text"
+    return f"('{base}'::jsonb || {_named(base, column)}::jsonb)::text"
 
 
 _OCCURRENCES = """

@@ -193,12 +193,12 @@ def _execution_rows() -> None:
         sqlite_where=sa.text("run_dir_removed_at IS NULL"),
         postgresql_where=sa.text("run_dir_removed_at IS NULL"),
     )
-    op.create_index("ix_executions_schedule", "execution_rows", ["schedule_name", "started_at"], unique=False)
+    op.create_index("ix_executions_schedule", "execution_rows", ["schedule_name"], unique=False)
     op.create_index("ix_executions_started_at", "execution_rows", ["started_at"], unique=False)
     op.create_index(
         "ix_executions_success",
         "execution_rows",
-        ["schedule_name", "completed_at"],
+        ["schedule_name"],
         unique=False,
         sqlite_where=sa.text("status = 'succeeded'"),
         postgresql_where=sa.text("status = 'succeeded'"),

@@ -1,8 +1,12 @@
-"""What a value left out of a row means: the views and the columns read the same text.
+"""What a value left out of a row means, and by which letter a row names the others: the views and the columns read the
+same text.
 
 Rows lean on these for ever: they are never edited, not even when a model's defaults change. A field that a base lacks
 is simply written out in each row; a later revision of the database may bring new bases.
 """
+
+import json
+import string
 
 STATE_BASE = (
     '{"status":"idle","current_phase":null,"current_model":null,"champion_model":null,"phases_completed":[],'
@@ -18,3 +22,11 @@ USAGE_BASE = (
     '"peak_processes":0,"peak_gpu_memory_mb":null,"mean_gpu_percent":null}'
 )
 """Of `executions.resource_usage_json`."""
+
+_LONG = 10
+
+
+def letters(base: str) -> dict[str, str]:
+    """The fields of a base with a long name, and the letter that stands for each in a row: such names are most of it.
+    Any other field is written out. (SQLite's parser takes a view of up to 24 of them; a base has up to 23.)"""
+    return dict(zip((name for name in json.loads(base) if len(name) >= _LONG), string.ascii_letters, strict=False))

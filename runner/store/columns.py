@@ -6,6 +6,7 @@ most rows share is left out. The views `occurrences` and `executions` show all o
 import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from runner.store.bases import letters
 from schemas.instants import from_text, to_text
 from schemas.settings import describe
 
@@ -105,8 +107,9 @@ class JsonText(TypeDecorator[Any]):
 
 
 class JsonChanges(JsonText):
-    """A model as JSON without what stands in `base` just so: most fields of most rows. The base never changes, whatever
-    becomes of the model's defaults, so that a row means the same for ever; a view shows it whole."""
+    """A model as JSON without what stands in `base` just so: most fields of most rows; the others by their letters. The
+    base never changes, whatever becomes of the model's defaults, so that a row means the same for ever; a view shows
+    it whole."""
 
     cache_ok = True
 
@@ -114,26 +117,41 @@ class JsonChanges(JsonText):
         super().__init__(annotation)
         self.base = base
         self._base: dict[str, Any] = json.loads(base)
+        self._names = {letter: name for name, letter in letters(base).items()}
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """To JSON."""
-        return None if value is None else changes(self._adapter.dump_json(value), self._base)
+        return None if value is None else changes(self._adapter.dump_json(value), self.base)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """From JSON."""
-        return None if value is None else self._adapter.validate_python(self._base | json.loads(value))
+        if value is None:
+            return None
+        told = json.loads(value)
+        if not isinstance(told, dict):
+            raise ValueError("no JSON object")  # noqa: TRY004 - what every damaged value raises
+        named = {self._names.get(name, name): field for name, field in told.items()}
+        return self._adapter.validate_python(self._base | named)
 
 
-def changes(whole: str | bytes, base: dict[str, Any]) -> str:
-    """A JSON object without the members that `base` has just so.
+def changes(whole: str | bytes, base: str) -> str:
+    """A JSON object without the members that `base` has just so, the others by their letters.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON object.
     """
     told = json.loads(whole)
+    if not isinstance(told, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - what every damaged value raises
+    defaults, short = _read_base(base)
     missing = object()
-    kept = {name: value for name, value in told.items() if base.get(name, missing) != value}
+    kept = {short.get(name, name): value for name, value in told.items() if defaults.get(name, missing) != value}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+@cache
+def _read_base(base: str) -> tuple[dict[str, Any], dict[str, str]]:
+    return json.loads(base), letters(base)
 
 
 class Unreadable:

@@ -31,6 +31,7 @@ Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
 _READERS = 8
 _WAL_LIMIT_BYTES = 64 * 2**20
+_PAGE_BYTES = 8192
 _WAL_RETRY_S = 0.01
 
 
@@ -418,7 +419,9 @@ def _enter_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
     the busy timeout says, so it is tried again until then."""
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only on a file that is still empty
+    # Both take effect only on a file that is still empty. Of pages of 4 kB a row of half a kilobyte leaves 5 % unused.
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     deadline = time.monotonic() + busy_timeout_s
     while True:
         try:

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, defer
 from runner.store import games
 from runner.store.columns import Word
 from runner.store.engine import rows_changed
-from runner.store.occurrences import DATED_AHEAD
 from runner.store.states import ExecutionStatus
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
 from schemas.automation import TriggerType
@@ -145,6 +144,7 @@ def settle(session: Session, result: ExecutionResult) -> bool:
     row.failure_class = result.failure.failure_class if result.failure else None
     row.state = _carried_state(row.state, result.state)
     row.usage = result.usage
+    row.identity = None  # of a process that is no more
     session.flush()
     _count(session, row, result)
     return True
@@ -159,12 +159,10 @@ def get(session: Session, execution_id: int) -> ExecutionRecord | None:
 def recent(session: Session, limit: int, schedule_name: str | None = None) -> list[ExecutionRecord]:
     """The latest executions, newest first, in the order in which they began whatever the clock said; of one schedule,
     if it is named."""
-    if schedule_name is None:
-        found = _records(session, select(ExecutionRow).order_by(ExecutionRow.id.desc()).limit(limit))
-    else:  # the index is by time: a few more are read, for those that a clock dated ahead
-        of_schedule = select(ExecutionRow).where(ExecutionRow.schedule_name == schedule_name)
-        found = _records(session, of_schedule.order_by(ExecutionRow.started_at.desc()).limit(limit + DATED_AHEAD))
-    return sorted(found, key=lambda record: record.execution_id, reverse=True)[:limit]
+    wanted = select(ExecutionRow)
+    if schedule_name is not None:
+        wanted = wanted.where(ExecutionRow.schedule_name == schedule_name)
+    return _records(session, wanted.order_by(ExecutionRow.id.desc()).limit(limit))
 
 
 def unfinished(session: Session) -> list[ExecutionRecord]:
@@ -190,7 +188,7 @@ def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRateP
     ended = select(ExecutionRow).where(
         ExecutionRow.schedule_name == schedule_name, ExecutionRow.completed_at.is_not(None)
     )
-    rows = _records(session, ended.order_by(ExecutionRow.started_at.desc()).limit(limit))
+    rows = _records(session, ended.order_by(ExecutionRow.id.desc()).limit(limit))
     points = [
         WinRatePoint(
             completed_at=row.completed_at,
@@ -258,7 +256,7 @@ def _last_success(schedule_name: str) -> Select[ExecutionRow]:
     return (
         select(ExecutionRow)
         .where(ExecutionRow.schedule_name == schedule_name, _SUCCEEDED)
-        .order_by(ExecutionRow.completed_at.desc())
+        .order_by(ExecutionRow.id.desc())
         .limit(1)
     )
 

@@ -206,19 +206,19 @@ class ExecutionRow(Base):
     run_dir: Mapped[Path] = mapped_column(PathText)
     run_dir_removed_at: Mapped[datetime | None] = mapped_column(InstantNumber)
     identity: Mapped[ProcessIdentity | None] = mapped_column("identity_json", JsonText(ProcessIdentity))
+    """Of the worker while it runs."""
     progress_at: Mapped[datetime | None] = mapped_column(InstantNumber)
     games_before: Mapped[int]
     """Production games known when it started: what `min_data_threshold` counts from."""
 
     __table_args__ = (
         Index("ix_executions_started_at", "started_at"),
-        Index("ix_executions_schedule", "schedule_name", "started_at"),
+        Index("ix_executions_schedule", "schedule_name"),  # and the id, as in every index of SQLite
         Index("ix_executions_worker", "worker"),
         Index("ix_executions_occurrence", "occurrence_id"),
         Index(
             "ix_executions_success",
             "schedule_name",
-            "completed_at",
             sqlite_where=_SUCCESSES,
             postgresql_where=_SUCCESSES,
         ),

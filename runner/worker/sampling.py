@@ -97,8 +97,8 @@ class Sampler:
             lifetime_s = reaped.lifetime_s if reaped else account.last_s - _started_s(root)
             return ResourceUsage(
                 samples=account.samples,
-                peak_memory_mb=max(account.peak_memory_mb, reaped.peak_memory_mb if reaped else 0.0),
-                mean_cpu_percent=100.0 * cpu_time_s / lifetime_s if lifetime_s > 0 else 0.0,
+                peak_memory_mb=round(max(account.peak_memory_mb, reaped.peak_memory_mb if reaped else 0.0), 2),
+                mean_cpu_percent=round(100.0 * cpu_time_s / lifetime_s, 1) if lifetime_s > 0 else 0.0,
                 peak_cpu_percent=account.peak_cpu_percent,
                 cpu_time_s=cpu_time_s,
                 peak_processes=account.peak_processes,

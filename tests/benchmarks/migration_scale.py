@@ -19,17 +19,17 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from store_scale import HISTORY, STATS
+from store_scale import HISTORY, STATE, STATS, USAGE
 
 from migrations import upgrade
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
 from schemas.database import HEAD, upgrade_progress
-from schemas.execution import ResourceUsage
-from schemas.model import PipelineState
+from schemas.execution import ProcessIdentity
 
 AT = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2026-11-20', '-' || ({count} - n) || ' minutes')"
 UNTIL = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2026-11-20', '-' || ({count} - n - 1) || ' minutes')"
+IDENTITY = ProcessIdentity(boot_id="9f1c3d52-7f7a-4a9e-8b1c-5a0c6a8d5f11", pid=214_332, start_ticks=18_833_211)
 
 
 def main() -> None:
@@ -112,8 +112,6 @@ def make_old(path: Path, schedule_count: int, executions: int) -> None:
     store.checkpoint()
     store.close()
     definition = TrainingSchedule(name="schedule_00000", cron_expression="* * * * *").model_dump_json()
-    state = PipelineState(best_win_rate=0.55, best_win_rate_games=1000, operation_details="iteration 200 of 200")
-    usage = ResourceUsage(samples=700, peak_memory_mb=812.25, mean_cpu_percent=188.5, peak_cpu_percent=201.0)
     at, until = AT.format(count=executions), UNTIL.format(count=executions)
     numbers = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {executions})"
     schedules = numbers.replace(str(executions), str(schedule_count))
@@ -140,11 +138,17 @@ def make_old(path: Path, schedule_count: int, executions: int) -> None:
             f"""
             INSERT INTO executions (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at,
                 completed_at, success, status, pipeline_state_json, resource_usage_json, worker, worker_reason, attempt,
-                seed, run_dir, games_before)
+                seed, run_dir, identity_json, progress_at, run_dir_removed_at,
+                games_before)
             {numbers} SELECT n, n, {name}, 'scheduled', {at}, {at}, {until}, n % 7 > 0,
                 CASE WHEN n % 7 > 0 THEN 'succeeded' ELSE 'failed' END, :state, :usage, 'tuner', 'no GPU was found', 1,
-                n, '/home/somebody/automation/runs/' || n, 0 FROM numbers""",
-            {"state": state.model_dump_json(), "usage": usage.model_dump_json()},
+                n * 7046029254386, '/home/somebody/automation/runs/' || n, :identity, {until},
+                CASE WHEN n < {executions} * 0.95 THEN {until} END, 0 FROM numbers""",
+            {
+                "state": STATE.model_dump_json(),
+                "usage": USAGE.model_dump_json(),
+                "identity": IDENTITY.model_dump_json(),
+            },
         )
     plain.close()
 

@@ -9,7 +9,6 @@ the same rows, measured in the same run.
 """
 
 import argparse
-import json
 import resource
 import shutil
 import sqlite3
@@ -35,7 +34,7 @@ from runner.store.schedules import Account
 from schemas.automation import TrainingSchedule
 from schemas.execution import ResourceUsage
 from schemas.instants import to_text
-from schemas.model import PipelineState
+from schemas.model import PipelineState, PipelineStatus
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 REPEATS = 15
@@ -79,6 +78,34 @@ rss = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() /
 cpu_ready = time.process_time()
 print(imported - began, cpu_imported - cpu, ready - imported, cpu_ready - cpu_imported, rss)
 """
+STATE = PipelineState(
+    status=PipelineStatus.CONTINUOUS_TRAINING,
+    current_phase="tuning",
+    champion_model="3f9c2a7b81de",
+    best_model_version="3f9c2a7b81de",
+    progress_percentage=100.0,
+    total_training_time_hours=0.49873,
+    total_games_processed=12_840,
+    total_models_trained=1,
+    best_win_rate=0.5478515625,
+    best_win_rate_low=0.5129038127344123,
+    best_win_rate_high=0.5823912371123456,
+    best_win_rate_games=1024,
+    operation_details="iteration 42, candidate at the gate, 53.1% after 256 seeds",
+    iteration=41,
+    games_per_second=7.153,
+    seed=4_711_204_598_234,
+    updated_at=NOW,
+)
+"""As a run of the tuner leaves it."""
+USAGE = ResourceUsage(
+    samples=900,
+    peak_memory_mb=812.25,
+    mean_cpu_percent=188.5,
+    peak_cpu_percent=201.2,
+    cpu_time_s=3401.22,
+    peak_processes=5,
+)
 
 
 def main() -> None:
@@ -121,8 +148,6 @@ def measure(path: Path, schedule_count: int, execution_count: int) -> None:
 def fill(store: Store, schedule_count: int, execution_count: int) -> None:
     """Whole rows, through one long transaction of plain SQL."""
     definition = TrainingSchedule(name="schedule_00000", cron_expression="* * * * *")
-    state = PipelineState(best_win_rate=0.55, best_win_rate_games=1000, operation_details="iteration 200 of 200")
-    usage = ResourceUsage(samples=700, peak_memory_mb=812.25, mean_cpu_percent=188.5, peak_cpu_percent=201.0)
     with store.write() as session:
         for number in range(schedule_count):
             named = definition.model_copy(update={"name": name_of(number)})
@@ -147,14 +172,17 @@ def fill(store: Store, schedule_count: int, execution_count: int) -> None:
             text(f"""
             INSERT INTO execution_rows (id, occurrence_id, schedule_name, trigger_type, scheduled_for, started_at,
                 completed_at, success, status, pipeline_state_changes_json, resource_usage_changes_json, worker,
-                worker_reason, attempt, seed, run_dir, games_before)
+                worker_reason, attempt, seed, run_dir, progress_at, run_dir_removed_at,
+                games_before)
             {numbers} SELECT n, n, {name}, 'scheduled', {number}, {at},
                 {until}, n % 7 > 0, CASE WHEN n % 7 > 0 THEN 'succeeded' ELSE 'failed' END, :state, :usage, 'tuner',
-                'no GPU was found', 1, n, '/home/somebody/automation/runs/' || n, 0 FROM numbers
+                'no GPU was found', 1, n * 7046029254386, '/home/somebody/automation/runs/' || n, {until_number},
+                CASE WHEN n < {execution_count} * 0.95 THEN {until_number} END, 0
+            FROM numbers
             """),
             {
-                "state": changes(state.model_dump_json(), json.loads(STATE_BASE)),
-                "usage": changes(usage.model_dump_json(), json.loads(USAGE_BASE)),
+                "state": changes(STATE.model_dump_json(), STATE_BASE),
+                "usage": changes(USAGE.model_dump_json(), USAGE_BASE),
             },
         )
         session.execute(

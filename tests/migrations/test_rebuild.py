@@ -48,7 +48,14 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _fill(plain: sqlite3.Connection, number: int) -> None:
     at = f"2026-10-{1 + number % 28:02d}T{number % 24:02d}:30:00.{number:06d}Z"
     named = TrainingSchedule(name=f"s{number % 3}", cron_expression="0 2 * * *", priority=number % 2)
-    state = PipelineState(best_win_rate=number / 100, best_win_rate_games=number, phases_completed=["ü", "b"])
+    tricky = 'iteration "a":1, {"b":"c"} \\"d\\":'
+    state = PipelineState(
+        best_win_rate=number / 100,
+        best_win_rate_games=number,
+        phases_completed=["ü", "b", '"c":'],
+        operation_details=tricky,
+        current_phase='"a":',
+    )
     usage = ResourceUsage(samples=number, peak_gpu_memory_mb=None if number % 2 else 1.5)
     if number <= 3:
         plain.execute(
