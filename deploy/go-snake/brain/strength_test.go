@@ -40,7 +40,7 @@ func TestDefaultsAreGood(t *testing.T) {
 	}{
 		{"wanderer", wanderer, 2, 10, 0.95},
 		{"wanderers", wanderer, 4, 5, 0.85},
-		{"food and space swapped", brained(swapped(good)), 2, 20, 0.6},
+		{"food and space swapped", brained(swapped(good)), 2, 20, 0.5},
 	} {
 		if result := match("standard", c.snakes, 1, c.seeds, brained(good), c.rival); result.score() < c.least {
 			t.Errorf("against %s: %v, want at least %.2f", c.name, result, c.least)
