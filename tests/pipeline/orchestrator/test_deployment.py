@@ -28,8 +28,8 @@ def exported_model(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def event(kind: ModelEventKind, **evidence: object) -> ModelEvent:
-    return ModelEvent(id=1, kind=kind, model_id="m", previous_id=None, at=NOON, evidence=evidence)
+def event(happened: ModelEventKind, /, **evidence: object) -> ModelEvent:
+    return ModelEvent(id=1, kind=happened, model_id="m", previous_id=None, at=NOON, evidence=evidence)
 
 
 @pytest.fixture
