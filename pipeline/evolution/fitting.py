@@ -105,7 +105,7 @@ class Fitting:
             if ended is FitEnd.STOP:
                 self._save()
                 return self._close(ended)
-            if self._progress.steps == 0:
+            if self._progress.steps == 0 and (ended is FitEnd.TIME or self._epoch_steps == 0):  # else: gone back to 0
                 raise self._nothing_learned(ended)
             self._progress.ended = ended or self._end()
             if self._progress.ended is None:

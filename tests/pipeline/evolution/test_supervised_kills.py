@@ -20,7 +20,7 @@ from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
 PHASE = TrainingPhaseConfig(learning_rate=0.01, batch_size=16, max_epochs=3, gradient_accumulation_steps=2)
-STEPS = 18
+STEPS = 21
 
 
 @pytest.fixture(scope="module")
