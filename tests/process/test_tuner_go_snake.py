@@ -35,7 +35,7 @@ def small_games(folder: Path) -> dict[str, str]:
     """An environment whose settings make games short."""
     home = folder / "automation"
     home.mkdir(exist_ok=True)
-    tuner = {"width": 7, "height": 7, "max_turns": 30}
+    tuner = {"width": 7, "height": 7, "max_turns": 30, "screen": False}
     (home / "settings.json").write_text(json.dumps({"tuner": tuner}))
     return {**os.environ, "OUROBOROS_HOME": str(home)}
 
@@ -104,7 +104,7 @@ def test_sigterm_saves_and_a_second_start_resumes_the_bundled_snake(tmp_path: Pa
         (["--opponent", "nowhere"], "no snake folder"),
         (["--opponent", "http://127.0.0.1:9"], "does not answer"),
         (["--build-command", "go vet -nope {output}"], "does not build"),
-        (["--run-command", "{binary} -nope"], "exit code 2"),
+        (["--backend", "http", "--run-command", "{binary} -nope"], "exit code 2"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_names_the_place(
