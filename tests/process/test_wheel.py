@@ -62,6 +62,9 @@ def test_commands_work_in_any_folder(ouroboros: Path, tmp_path: Path) -> None:
 
 
 def test_the_main_job_plays_the_bundled_snake(ouroboros: Path, tmp_path: Path) -> None:
+    (tmp_path / "automation").mkdir()
+    settings = {"tuner": {"screen": False, "width": 7, "height": 7, "max_turns": 60}}
+    (tmp_path / "automation" / "settings.json").write_text(json.dumps(settings))
     few = ("--baseline-games", "4", "--measure-games", "4", "--max-iterations", "1")
     done = say(
         ouroboros, tmp_path, "tune", "--accept", "mean", "--search", "random", "--games", "4", "--seed", "5", *few
