@@ -37,6 +37,7 @@ _OWN = {
     "notify": "runner.commands.notify:notify",
     "db": "runner.commands.database:database",
     "doctor": "runner.commands.doctor:doctor",
+    "dashboard": "runner.commands.dashboard:dashboard",
     "config": "runner.commands.config:config",
 }
 

@@ -5,11 +5,14 @@ import uuid
 from pathlib import Path
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> None:
     """Replace `path` by `content`, so that a reader, or a kill at any moment, sees the old file or the new one.
 
     The temporary file stands beside the target (a rename across file systems would copy), its name begins with a
     dot and ends in `.tmp`: readers skip those. The folder is fsynced too, or the rename itself could be lost.
+
+    Args:
+        private: only its owner may read it.
 
     Raises:
         OSError: the folder is missing or full; the old file is untouched.
@@ -18,7 +21,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     # Of a long name only the beginning: the temporary one must not be too long for the file system.
     temporary = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as handle:
+        with open(temporary, "xb", opener=_open_private if private else None) as handle:
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
@@ -27,6 +30,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def fsync_folder(folder: Path) -> None:

@@ -25,6 +25,7 @@ from schemas.phases import TrainingPhaseConfig, default_phases
 from schemas.self_play import SelfPlaySettings
 from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
 from schemas.tuning import TunerSettings
+from schemas.web import WebSettings
 
 HOME_VARIABLE = "OUROBOROS_HOME"
 CONFIG_VARIABLE = "OUROBOROS_CONFIG"
@@ -41,6 +42,7 @@ class Settings(Frozen):
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     tuner: TunerSettings = Field(default_factory=TunerSettings)
     neural_network: NeuralNetworkConfig = Field(default_factory=NeuralNetworkConfig)
     training_phases: dict[str, TrainingPhaseConfig] = Field(default_factory=default_phases)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -15,6 +15,7 @@ from rich.markup import escape
 from runner.bookkeeping import coming_fires
 from runner.commands.progress import ProgressLine
 from runner.commands.tables import console, when
+from runner.dashboard import DashboardProcess, url_of
 from runner.flow.runtime import Runtime
 from runner.service import Service
 from runner.store import clock_changes, queue, schedules, triggers
@@ -32,7 +33,8 @@ FIRES_SHOWN = 5
 @click.option(
     "--first-run/--no-first-run", default=True, show_default=True, help="Whether the very first start runs one."
 )
-def up(first_run: bool) -> None:
+@click.option("--web/--no-web", default=None, help="Whether to start the dashboard too; else `web.enabled` says it.")
+def up(first_run: bool, web: bool | None) -> None:
     """Start the daemon and keep it in the foreground until Ctrl+C or SIGTERM.
 
     The first start seeds the default schedules and triggers and begins one run at once, unless a schedule was added
@@ -43,7 +45,8 @@ def up(first_run: bool) -> None:
         Service(get_config(), first_run=first_run, extending=notifier.extending) as service,
     ):
         _spare_the_collector()
-        _introduce(service, datetime.now(UTC))
+        dashboard = _dashboard(service, web)
+        _introduce(service, datetime.now(UTC), dashboard)
         progress = ProgressLine()
         service.daemon.steps.watch.listener = progress.tell
 
@@ -55,9 +58,9 @@ def up(first_run: bool) -> None:
         service.daemon.on_step = notifier.feed
         service.loop_watch.say = notifier.show
         service.loop_watch.leave = lambda: os._exit(1)  # the step that stands would wait for ever
-        _take_signals(service, notifier)
+        _take_signals(service, notifier, dashboard)
         notifier.ready()
-        with progress:
+        with progress, dashboard or nullcontext():
             service.run()
         notifier.stopping()
         console.print("Stopped in good order; `ouroboros up` goes on from here.")
@@ -71,7 +74,16 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
+def _dashboard(service: Service, wanted: bool | None) -> DashboardProcess | None:
+    """The web process, looked after by the service's periodic work; None: nobody wants one."""
+    if not (service.settings.web.enabled if wanted is None else wanted):
+        return None
+    dashboard = DashboardProcess(service.settings, lambda told: console.print(f"[yellow]{escape(line(told))}[/]"))
+    service.periodic.add("dashboard", dashboard.turn, 120)
+    return dashboard
+
+
+def _take_signals(service: Service, notifier: ServiceNotifier, dashboard: DashboardProcess | None) -> None:
     """TERM and INT drain; a second one leaves at once, and the runs to the next start. HUP reads the settings again."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -83,7 +95,7 @@ def _take_signals(service: Service, notifier: ServiceNotifier) -> None:
 
     def reload(_number: int, _frame: FrameType | None) -> None:
         # Reading files inside a signal handler could meet a lock that the interrupted code holds.
-        threading.Thread(target=_reload, args=(service, notifier), name="ouroboros-reload").start()
+        threading.Thread(target=_reload, args=(service, notifier, dashboard), name="ouroboros-reload").start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -96,21 +108,25 @@ def _say(text: str) -> None:
         os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 
-def _reload(service: Service, notifier: ServiceNotifier) -> None:
+def _reload(service: Service, notifier: ServiceNotifier, dashboard: DashboardProcess | None) -> None:
     try:
         later = service.reload(get_config())
+        if dashboard is not None:
+            dashboard.use(service.settings)
         console.print(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
     except SettingsError as error:
         console.print(f"[red]The old settings stay:[/] {escape(line(str(error)))}")
     notifier.ready()
 
 
-def _introduce(service: Service, now: datetime) -> None:
+def _introduce(service: Service, now: datetime, dashboard: DashboardProcess | None) -> None:
     """Where the state is, and what will happen next."""
     settings = service.settings
     console.print(f"[bold]Ouroboros[/] serves [bold]{escape(str(settings.home.absolute()))}[/]")
     console.print(f"  history   {escape(service.store.where + _upgrade_told(service))}")
     console.print(f"  log       {escape(str(service.log_path))}")
+    if dashboard is not None:
+        console.print(f"  dashboard {escape(url_of(settings.web))}")
     machine = service.probe.snapshot(now)
     choice = service.probe.choose(machine, installed_workers())
     console.print(f"  hardware  {escape(line(machine.gpu.detail))}")

@@ -49,6 +49,7 @@ def settings_without_runs() -> dict[str, object]:
     return {
         "guards": {"allowed_hours": f"{hour:02d}:00-{hour:02d}:05", "cpu_window_s": 1, "cpu_sample_interval_s": 0.5},
         "workers": {"heartbeat_interval_s": 0.5},
+        "web": {"enabled": False},
     }
 
 

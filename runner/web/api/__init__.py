@@ -1,0 +1,1 @@
+"""`/api/v1`: every verb of the command line for programs."""

@@ -1,0 +1,72 @@
+"""The web application: pages, `/api/v1`, events and static files behind one gate."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Litestar, Request
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from runner.web.events import Changes, events
+from runner.web.pages import pages
+from runner.web.problems import HANDLERS
+from runner.web.security import MOST_BODY_BYTES, ASGIApp, Gate
+from runner.web.site import Site
+
+_HERE = Path(str(files("runner.web")))
+
+
+def create_app(site: Site) -> Litestar:
+    """The application over one state folder; `runner.web.server` serves it.
+
+    Handlers may ask for `site` (settings, databases, clock), `changes` (what `/events` tells) and the request, whose
+    `state.principal` says who asks and whose `state.csrf_token` a form must bring back.
+    """
+    changes = Changes(site)
+    app = Litestar(
+        route_handlers=[
+            pages,
+            events,
+            create_static_files_router(path="/static", directories=[_HERE / "static"], include_in_schema=False),
+        ],
+        dependencies={
+            "site": Provide(lambda: site, sync_to_thread=False, use_cache=True),
+            "changes": Provide(lambda: changes, sync_to_thread=False, use_cache=True),
+        },
+        exception_handlers=HANDLERS,
+        template_config=TemplateConfig(instance=_templates()),
+        request_max_body_size=MOST_BODY_BYTES,
+        on_startup=[changes.start],
+        on_shutdown=[changes.stop, site.close],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    gate = Gate(cast(ASGIApp, app.asgi_handler), site.settings.web, site.secret, lambda _text: None)
+    app.asgi_handler = cast(Any, gate)  # before routing: an unknown path passes it too
+    return app
+
+
+def _templates() -> JinjaTemplateEngine:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    engine = JinjaTemplateEngine.from_environment(environment)
+    engine.register_template_callable("csrf_token_of", _csrf_token)
+    return engine
+
+
+def _csrf_token(context: Mapping[str, Any], /) -> str:
+    request = context["request"]
+    assert isinstance(request, Request)
+    return str(request.scope["state"]["csrf_token"])

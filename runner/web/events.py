@@ -1,0 +1,78 @@
+"""`/events`: server-sent events. One look a second at the database's change counter serves every open page."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from litestar import get
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from runner.web.problems import ProblemError
+from runner.web.site import Site
+
+LOOK_S = 1.0
+KEEP_ALIVE_S = 15.0
+MOST_LISTENERS = 100
+CHANGED = "changed"
+
+
+class Changes:
+    """Wakes every listener when somebody has committed to the history."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._listeners: set[asyncio.Event] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.count = 0
+        """Changes seen since the process began."""
+
+    async def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """End, and let every listener go."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def listen(self) -> AsyncGenerator[ServerSentEventMessage, None]:
+        """`changed` at once, and after each change; a comment in between, so that a dead connection is noticed."""
+        woken = asyncio.Event()
+        self._listeners.add(woken)
+        try:
+            yield ServerSentEventMessage(event=CHANGED, data=str(self.count), retry=2000)
+            while True:
+                try:
+                    await asyncio.wait_for(woken.wait(), KEEP_ALIVE_S)
+                except TimeoutError:
+                    yield ServerSentEventMessage(comment="still here")
+                    continue
+                woken.clear()
+                yield ServerSentEventMessage(event=CHANGED, data=str(self.count))
+        finally:
+            self._listeners.discard(woken)
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    async def _watch(self) -> None:
+        """The daemon's life counts as well: a page says so when it is killed."""
+        seen: tuple[int | None, bool] | None = None
+        while True:
+            now = (self._site.history.version(), self._site.daemon_lives())
+            if now != seen and seen is not None:
+                self.count += 1
+                for woken in self._listeners:
+                    woken.set()
+            seen = now
+            await asyncio.sleep(LOOK_S)
+
+
+@get("/events", include_in_schema=False)
+async def events(changes: Changes) -> ServerSentEvent:
+    """A stream of `changed` events."""
+    if changes.listeners >= MOST_LISTENERS:
+        raise ProblemError(503, f"{MOST_LISTENERS} pages listen already")
+    return ServerSentEvent(changes.listen())

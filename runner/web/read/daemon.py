@@ -1,0 +1,60 @@
+"""The daemon's own row, and its loops."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.automation import RunnerStatus
+from schemas.instants import from_text
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonView:
+    """The daemon as it last told of itself. Whether it lives, the lock says (`Site.daemon_lives`)."""
+
+    pid: int
+    host: str
+    started_at: datetime
+    heartbeat_at: datetime
+    status: RunnerStatus
+    paused: bool
+    paused_note: str
+    version: str
+    step: str
+    """In which step of its turn it stands; empty: it turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopView:
+    """One of the daemon's loops."""
+
+    name: str
+    heartbeat_at: datetime
+    restarts: int
+    last_error: str | None
+
+
+def read_daemon(rows: sqlite3.Connection) -> DaemonView | None:
+    """The daemon's row; None: none has ever run here."""
+    row = rows.execute(
+        "SELECT pid, host, started_at, heartbeat_at, status, paused, paused_note, version, step FROM daemon"
+    ).fetchone()
+    if row is None:
+        return None
+    return DaemonView(
+        pid=row["pid"],
+        host=row["host"],
+        started_at=from_text(row["started_at"]),
+        heartbeat_at=from_text(row["heartbeat_at"]),
+        status=RunnerStatus(row["status"]),
+        paused=bool(row["paused"]),
+        paused_note=row["paused_note"],
+        version=row["version"],
+        step=row["step"],
+    )
+
+
+def read_loops(rows: sqlite3.Connection) -> list[LoopView]:
+    """All loops, by name."""
+    found = rows.execute("SELECT name, heartbeat_at, restarts, last_error FROM loops ORDER BY name")
+    return [LoopView(row["name"], from_text(row["heartbeat_at"]), row["restarts"], row["last_error"]) for row in found]

@@ -1,0 +1,85 @@
+"""The web process: takes its port, serves until TERM, and says in one line why it cannot."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from litestar.concurrency import set_asyncio_executor
+
+from runner.dashboard import LOCK_NAME, url_of
+from runner.single_instance import SingleInstanceLock
+from runner.web.app import create_app
+from runner.web.read.database import READERS
+from runner.web.site import open_site
+from schemas.errors import MachineError, StateError
+from schemas.files import write_atomic
+from schemas.settings import Settings
+from schemas.web import WebSettings
+
+SECRET_NAME = "dashboard.secret"
+_SECRET_BYTES = 32
+_MOST_CONNECTIONS = 256
+_log = logging.getLogger("ouroboros.web")
+
+
+def serve(settings: Settings) -> None:
+    """Serve this state folder until SIGTERM or SIGINT.
+
+    Raises:
+        StateError: another one serves it, or the folder cannot be written.
+        MachineError: the port is taken, or may not be listened on.
+    """
+    home = settings.home.absolute()
+    with SingleInstanceLock(home / LOCK_NAME, home, "dashboard", datetime.now(UTC)), _listening(settings.web) as port:
+        site = open_site(settings, _secret(home / SECRET_NAME))
+        set_asyncio_executor(ThreadPoolExecutor(READERS, thread_name_prefix="ouroboros-web"))
+        config = uvicorn.Config(
+            create_app(site),
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=2,
+        )
+        _log.info("The dashboard is at %s (process %d)", url_of(settings.web), os.getpid())
+        uvicorn.Server(config).run(sockets=[port])
+
+
+@contextmanager
+def _listening(web: WebSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as port:
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            port.bind((web.host, web.port))
+            port.listen(128)
+        except OSError as error:
+            raise MachineError(
+                f"the dashboard cannot listen: {error.strerror}",
+                where=f"{web.host}:{web.port}",
+                remedy="Set web.port (or web.host) to another one, or start with `ouroboros up --no-web`.",
+            ) from error
+        yield port
+
+
+def _secret(path: Path) -> bytes:
+    """What signs a browser's tokens; kept, so that a page opened before a restart can still steer after it."""
+    try:
+        if path.exists() and len(found := path.read_bytes()) == _SECRET_BYTES:
+            return found
+        write_atomic(path, made := secrets.token_bytes(_SECRET_BYTES), private=True)
+    except OSError as error:
+        raise StateError(f"the dashboard's secret cannot be kept: {error.strerror}", where=str(path)) from error
+    return made

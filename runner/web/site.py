@@ -1,0 +1,64 @@
+"""What every handler of the web process is given: settings, the databases, the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner import single_instance
+from runner.web.read.database import Database
+from schemas.errors import SettingsError
+from schemas.settings import Settings
+
+LEDGER = "ledger.db"
+_SQLITE = "sqlite:///"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One state folder as the web process sees it."""
+
+    settings: Settings
+    history: Database
+    """`automation_tracking.db`."""
+    ledger: Database
+    """The tuner's: games, tests, decisions."""
+    tournaments: Database
+    secret: bytes
+    """Signs what a browser must bring back."""
+    clock: Callable[[], datetime] = field(default=_utc_now)
+
+    def daemon_lives(self) -> bool:
+        """A process holds the database's lock right now."""
+        return single_instance.is_served(self.settings.home, self.history.path)
+
+    def close(self) -> None:
+        """Let the databases go."""
+        for database in (self.history, self.ledger, self.tournaments):
+            database.close()
+
+
+def open_site(settings: Settings, secret: bytes) -> Site:
+    """The site of these settings; nothing need be there yet.
+
+    Raises:
+        SettingsError: the history is no SQLite file.
+    """
+    url = settings.database_url
+    if not url.startswith(_SQLITE):
+        raise SettingsError(
+            "the dashboard reads SQLite files only",
+            where="storage.database_url",
+            remedy="Start with `ouroboros up --no-web`; status, history and why read any database.",
+        )
+    return Site(
+        settings=settings,
+        history=Database(Path(url.removeprefix(_SQLITE)).absolute()),
+        ledger=Database(settings.tuner_dir.absolute() / LEDGER, revision=""),
+        tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
+        secret=secret,
+    )
