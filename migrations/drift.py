@@ -4,10 +4,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
+from pipeline.ladder.tables import metadata as ladder
 from pipeline.registry.tables import metadata as registry
 from runner.store.tables import Base
 
-CODE = (Base.metadata, registry)
+CODE = (Base.metadata, registry, ladder)
 """All tables of the database, by the package that owns them."""
 
 

@@ -34,7 +34,7 @@ def upgrade(
     if before == HEAD:
         return UpgradeReport(before=before, after=HEAD)
     _refuse_unknown(store, before)
-    backup = None
+    found, backup = before, None
     if before in REBUILT and store.path is not None:
         backup = _rebuild(store, before, keep_backups, now, progress)
         if stored_revision(store) == HEAD:
@@ -45,10 +45,11 @@ def upgrade(
         if before == HEAD:
             return UpgradeReport(before=before, after=HEAD)
         _refuse_unknown(store, before)
-        if before and store.path and backup is None:
-            backup = _backup(store, before, keep_backups, now)
+        if backup is None:
+            found = before
+            backup = _backup(store, before, keep_backups, now) if before and store.path else None
         _apply(connection)
-    return UpgradeReport(before=before, after=HEAD, backup=backup)
+    return UpgradeReport(before=found, after=HEAD, backup=backup)
 
 
 def alembic_config() -> Config:

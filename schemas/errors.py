@@ -86,6 +86,16 @@ class DataError(BadInputError):
     """Stored games, or games to be imported, cannot be used."""
 
 
+class ArenaError(BadInputError):
+    """The Arena refused: the token, the snake, the game, or how it was asked."""
+
+
+class ArenaAwayError(OuroborosError):
+    """The Arena cannot be reached, is at work elsewhere, or answers what no Arena answers; it may be well later."""
+
+    exit_code = os.EX_TEMPFAIL
+
+
 class MachineError(OuroborosError):
     """The machine lacks what is needed now: disk, memory, a device, a toolchain."""
 

@@ -16,6 +16,7 @@ from schemas.errors import SettingsError
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
 from schemas.judging import TournamentConfig
+from schemas.ladder import ArenaSettings
 from schemas.machine import GuardSettings
 from schemas.network import NeuralNetworkConfig
 from schemas.notification import NotificationSettings
@@ -51,6 +52,7 @@ class Settings(Frozen):
     self_play: SelfPlaySettings = Field(default_factory=SelfPlaySettings)
     data: DataSettings = Field(default_factory=DataSettings)
     tournament: TournamentConfig = Field(default_factory=TournamentConfig)
+    arena: ArenaSettings = Field(default_factory=ArenaSettings)
 
     @property
     def database_url(self) -> str:
@@ -96,6 +98,11 @@ class Settings(Frozen):
     def pipeline_dir(self) -> Path:
         """Checkpoints, state and TensorBoard logs of the self-play pipeline."""
         return self.home / "self_play"
+
+    @property
+    def arena_dir(self) -> Path:
+        """Of the public Arena: the token, the lock of its synchronisation, answers that may be asked for again."""
+        return self.home / "arena"
 
     @property
     def written_dirs(self) -> list[Path]:

@@ -63,6 +63,13 @@ SOME_ROWS = {
         INSERT INTO definitions (id, sha256, definition_json) VALUES (9, '00', '{"name": "nightly"}');
         UPDATE occurrence_rows SET definition_id = 9 WHERE id = 11;
     """,
+    "0005": """
+        INSERT INTO arena_games (game_id, state, challenged, snake_id, snake_name, own_seats, board, game_type,
+                                 snakes_json, created_at, attempts, reason)
+        VALUES ('g', 'kept', 0, 's', 'Ouroboros', 1, '11x11', 'Standard', '[]', '2026-11-29T02:00:00.000000Z', 0, '');
+        INSERT INTO arena_results (game_id, snake_id, snake_name, opponents, score, ended_at)
+        VALUES ('g', 's', 'Ouroboros', 1, 1.0, '2026-11-29T02:00:00.000000Z');
+    """,
 }
 """Rows that a database of this revision may hold beside those of the revisions before. A new revision gets its own
 entry; a released one never changes."""

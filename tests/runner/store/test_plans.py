@@ -156,7 +156,7 @@ def test_removing_old_rows_scans_no_table(store: Store) -> None:
         WHERE child.type = 'table' AND key."table" <> 'models'
         """
     ).fetchall()
-    assert len(children) == 7
+    assert len(children) == 8
     for table, column in children:
         plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 7")]
         assert all(step.startswith(f"SEARCH {table} USING") for step in plan), plan

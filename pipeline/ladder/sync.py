@@ -1,0 +1,217 @@
+"""Bringing what is new at the Arena here: ratings, lists of games, games, each once, whatever is killed when."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import delete, func, insert, select
+
+from pipeline.ladder import game_rows, registration
+from pipeline.ladder.answers import ListedGame, OwnSnake
+from pipeline.ladder.challenge import settle_challenges
+from pipeline.ladder.client import MOST_LISTED, ArenaClient, TokenRefused
+from pipeline.ladder.game_files import append, lines_of_others, lines_without_row
+from pipeline.ladder.rating_rows import note_rankings
+from pipeline.ladder.reading import LadderGame, read_ladder_game
+from pipeline.ladder.tables import syncs
+from pipeline.registry.database import RegistryDatabase
+from schemas.errors import ArenaAwayError, ArenaError
+from schemas.instants import from_text, to_text
+from schemas.ladder import ArenaSettings, SyncReport
+from schemas.outside_text import REASON_LIMIT, line
+
+_FIRST_LIMIT: Final = 20
+_GROWTH: Final = 5
+_STATUSES: Final = 100
+_KEPT_SYNCS: Final = 1000
+
+
+@dataclass(slots=True)
+class Sync:
+    """One synchronisation. `run` may be called once, by one process at a time.
+
+    Args:
+        games_dir: where production games arrive.
+        now: the wall clock.
+        stopping: whether to end after the game in hand.
+        tell: told of each game that was kept, in a line.
+    """
+
+    client: ArenaClient
+    database: RegistryDatabase
+    settings: ArenaSettings
+    games_dir: Path
+    now: Callable[[], datetime]
+    stopping: Callable[[], bool] = lambda: False
+    tell: Callable[[str], None] = lambda _line: None
+    _owners: dict[str, str] = field(default_factory=dict)
+    """Ids of our snakes, and their owner's name on the ladder."""
+    _games: int = 0
+    _refused: int = 0
+    _notes: list[str] = field(default_factory=list)
+
+    def run(self) -> SyncReport:
+        """Do all that is due, and write down what came of it; what fails ends it, and the next one goes on there.
+
+        Raises:
+            MachineError: games cannot be written.
+            StateError: the database cannot be used.
+        """
+        started, trouble, refused = self.now(), "", False
+        try:
+            self._steps()
+        except (ArenaError, ArenaAwayError) as error:
+            trouble, refused = line(str(error), REASON_LIMIT), isinstance(error, TokenRefused)
+        return self._report(started, trouble, refused)
+
+    def _steps(self) -> None:
+        self._adopt_what_a_kill_left()
+        snakes = self.client.snakes()
+        self._owners = {snake.id: "" for snake in snakes}
+        if not snakes:
+            self._notes.append("no snake is registered there for this token")
+        self._ratings()
+        for snake in snakes:
+            self._list(snake)
+        self._ask_after_running()
+        settle_challenges(self.client, self.database, snakes)
+        self._take_what_our_snake_wrote()
+        self._fetch()
+        self._register()
+
+    def _adopt_what_a_kill_left(self) -> None:
+        with self.database.read() as connection:
+            known = game_rows.known_to(connection)
+        for place, log in lines_without_row(self.games_dir, known):
+            with self.database.write() as connection:
+                self._games += game_rows.adopt(connection, log, place, self.now())
+
+    def _ratings(self) -> None:
+        for leaderboard in self.client.leaderboards():
+            if not leaderboard.active:
+                continue
+            table = self.client.rankings(leaderboard.id)
+            for entry in (*table.ranked, *table.placement):
+                if entry.battlesnake_id in self._owners:
+                    self._owners[entry.battlesnake_id] = entry.owner
+            with self.database.write() as connection:
+                note_rankings(connection, table, self._owners, self.now())
+
+    def _list(self, snake: OwnSnake) -> None:
+        """The newest games; more of them, until one is known or the Arena gives no more."""
+        with self.database.read() as connection:
+            met_before = game_rows.of_snake(connection, snake.id)
+        limit = _FIRST_LIMIT
+        while True:
+            listed = self.client.games(snake.id, limit)
+            joined = self._note(listed)
+            if joined or len(listed) < limit or limit >= MOST_LISTED:
+                break
+            limit = min(limit * _GROWTH, MOST_LISTED)
+        if met_before and listed and not joined and limit > _FIRST_LIMIT:
+            oldest = min(game.created_at for game in listed)
+            self._notes.append(
+                f"the Arena lists {len(listed)} games of {snake.name} at most, the oldest of {oldest:%Y-%m-%d %H:%M}"
+                " UTC: what was played before and not fetched cannot be asked for; lower arena.sync_minutes"
+            )
+
+    def _note(self, listed: Sequence[ListedGame]) -> bool:
+        """Write a list down; whether it reaches back to a game that was known."""
+        with self.database.write() as connection:
+            joined = bool(listed) and game_rows.is_known(connection, listed[-1].id)
+            game_rows.note_listed(connection, listed, self._owners)
+        return joined
+
+    def _ask_after_running(self) -> None:
+        """Games that lists do not show any more, or that have ended since."""
+        with self.database.read() as connection:
+            running = game_rows.running(connection, _STATUSES)
+        if not running:
+            return
+        found = self.client.statuses(running)
+        with self.database.write() as connection:
+            for status in found:
+                game_rows.note_status(connection, status.id, status.status, status.updated_at)
+
+    def _take_what_our_snake_wrote(self) -> None:
+        """A snake of ours on this machine may have told of its game already: then that line is the game."""
+        with self.database.read() as connection:
+            wanted, oldest = game_rows.listed_since(connection)
+        if not wanted:
+            return
+        for place, log in lines_of_others(self.games_dir, wanted, from_text(oldest)):
+            with self.database.write() as connection:
+                self._games += game_rows.adopt(connection, log, place, self.now())
+
+    def _fetch(self) -> None:
+        passed_over: set[str] = set()
+        while not (self.client.time_is_up or self.stopping()):
+            with self.database.read() as connection:
+                row = game_rows.next_listed(connection, passed_over)
+            if row is None:
+                return
+            game_id = row["game_id"]
+            try:
+                tree = self.client.game(game_id)
+                listed = game_rows.listed_again(row, tree.get("winner"))
+                game = read_ladder_game(listed, tree["frames"], self._owners, challenged=row["challenged"])
+            except TokenRefused:
+                raise
+            except (ValueError, KeyError, ArenaError) as error:
+                passed_over.add(game_id)
+                self._refuse(game_id, str(error))
+            else:
+                self._keep(game_id, game)
+
+    def _keep(self, game_id: str, game: LadderGame) -> None:
+        with self.database.write() as connection:
+            game_rows.note_read(connection, game_id, game)
+        place = append(self.games_dir, self.now(), game.log)
+        with self.database.write() as connection:
+            self._games += game_rows.keep(connection, game_id, game, place, self.now())
+        self.tell(f"{game_id}: {game.log.outcome.value} after {game.log.turns} turns")
+
+    def _refuse(self, game_id: str, reason: str) -> None:
+        with self.database.write() as connection:
+            given_up = game_rows.refuse(connection, game_id, reason)
+        self._refused += given_up
+        if given_up:
+            self._notes.append(f"game {game_id} cannot be read and is given up: {reason}")
+
+    def _register(self) -> None:
+        with self.database.write() as connection:
+            made = registration.register_when_due(connection, self.settings.register_after_games, self.now())
+        self._notes += [f"{held.snake_name} is held to its {held.games} ladder games from now on" for held in made]
+
+    def _report(self, started: datetime, trouble: str, refused: bool) -> SyncReport:
+        traffic = self.client.connection.traffic
+        with self.database.write() as connection:
+            waiting, running = (game_rows.count(connection, state) for state in (game_rows.LISTED, game_rows.RUNNING))
+            report = SyncReport(
+                games=self._games,
+                refused=self._refused,
+                waiting=waiting,
+                running=running,
+                requests=traffic.requests,
+                bytes_read=traffic.bytes_read,
+                trouble=trouble,
+                token_refused=refused,
+                notes=[*self._notes, *self.client.odd],
+            )
+            row = report.model_dump(include={"games", "refused", "waiting", "requests", "bytes_read", "trouble"})
+            times = {"started_at": to_text(started), "ended_at": to_text(self.now())}
+            connection.execute(insert(syncs).values(**times, **row))
+            newest = connection.execute(select(func.max(syncs.c.id))).scalar_one()
+            connection.execute(delete(syncs).where(syncs.c.id <= newest - _KEPT_SYNCS))
+        return report
+
+
+def in_words(report: SyncReport) -> str:
+    """Return what a synchronisation did, in a line."""
+    told = [f"{report.games} games fetched"]
+    told += [f"{report.running} still running"] if report.running else []
+    told += [f"{report.waiting} waiting"] if report.waiting else []
+    told += [f"{report.refused} cannot be read"] if report.refused else []
+    return f"{', '.join(told)}; {report.requests} requests, {report.bytes_read / 1e6:.1f} MB."
