@@ -7,7 +7,8 @@ from pydantic import Field
 
 from schemas.frozen import Frozen
 
-WeightValue = bool | int | float
+WeightValue = bool | int | float | str
+"""A switch, a number, or a word of an enumeration."""
 
 
 class CandidateDecision(StrEnum):

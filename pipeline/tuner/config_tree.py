@@ -34,12 +34,22 @@ def changes_in(tree: object, weights: WeightFile, rules: Specification) -> dict[
         proposed = found[path]
         if proposed == value or path not in rules:
             continue
-        if not isinstance(proposed, bool | int | float):
-            raise SnakeError(f"random_perturbation made {path} {proposed!r}, which is no number")
-        fitted = rules[path].fitted(float(proposed))
+        fitted = _fitted(path, proposed, rules)
         if fitted != value:
             changes[path] = fitted
     return changes
+
+
+def _fitted(path: str, proposed: object, rules: Specification) -> WeightValue:
+    choices = rules[path].choices
+    if choices and proposed not in choices:
+        known = ", ".join(map(str, choices))
+        raise SnakeError(f"random_perturbation made {path} {proposed!r}, which is none of {known}")
+    if not isinstance(proposed, bool | int | float | str) or isinstance(proposed, str) != isinstance(
+        (choices or (0,))[0], str
+    ):
+        raise SnakeError(f"random_perturbation made {path} {proposed!r}, which is no number")
+    return rules[path].fitted(rules[path].number(proposed))
 
 
 def _flattened(value: object, path: str) -> Iterator[tuple[str, object]]:
@@ -64,7 +74,9 @@ def with_changes(tree: dict[str, Any], changes: Mapping[str, WeightValue]) -> di
 def values_in(tree: dict[str, Any], rules: Specification) -> dict[str, WeightValue]:
     """The tunable weights of a tree, by path."""
     return {
-        path: value for path, value in _flattened(tree, "") if path in rules and isinstance(value, bool | int | float)
+        path: value
+        for path, value in _flattened(tree, "")
+        if path in rules and isinstance(value, bool | int | float | str)
     }
 
 

@@ -177,7 +177,7 @@ class ContinuousTrainer:
         tell(promise(setup))
         tuning = Tuning(_former_setup(book, state, setup), state, self._perturbed)
         with self._counted_backend(source, book, state.campaign, tell) as backend:
-            self._progress = Progress(self._report, self._now, lambda: self._share_done(tuning.state))
+            self._progress = Progress(self._report, self._now, lambda: self._share_done(tuning.state), tell)
             noise = NoiseWatch(tell)
             records = LedgerRecords(book, state.campaign)
             watching = [self._progress.count, noise.see]

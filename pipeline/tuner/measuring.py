@@ -23,6 +23,8 @@ def baseline(setup: Setup, state: TuningState) -> Contest:
     settings = setup.settings
     games = settings.baseline_games if state.best is None else settings.measure_games
     second = state.champion if setup.opponents else state.reference
+    if not setup.opponents and state.champion == state.reference:
+        games = 2  # against itself every pair of games comes to a half; two show that the snake plays at all
     return _contest(setup, state, "baseline", 0, state.champion, second, games)
 
 

@@ -13,6 +13,7 @@ from schemas.model import PipelineState, PipelineStatus
 from schemas.tuning_state import TuningPhase, TuningState
 
 REPORT_EVERY_S = 0.25
+SAY_EVERY_S = 300.0
 _PHASES = {
     TuningPhase.BASELINE: "baseline",
     TuningPhase.SCREEN: "screening",
@@ -27,12 +28,19 @@ class Progress:
 
     Args:
         share_done: 0..1, for the progress bar; by time or by iterations.
+        say: told every few minutes how far the run is: a search that goes well has nothing else to say for long.
     """
 
     def __init__(
-        self, report: Callable[[PipelineState], None], now: Callable[[], datetime], share_done: Callable[[], float]
+        self,
+        report: Callable[[PipelineState], None],
+        now: Callable[[], datetime],
+        share_done: Callable[[], float],
+        say: Callable[[str], None],
+        say_every_s: float = SAY_EVERY_S,
     ) -> None:
         self._report, self._now, self._share_done = report, now, share_done
+        self._say, self._say_every_s, self._said_at = say, say_every_s, time.monotonic()
         self._started = time.monotonic()
         measured(psutil.cpu_percent)  # the first call only sets the mark that the next one counts from
         self._last_report = 0.0
@@ -49,6 +57,9 @@ class Progress:
         self._state = state
         if changed:
             self.tell()
+        if time.monotonic() - self._said_at >= self._say_every_s:
+            self._said_at = time.monotonic()
+            self._say(f"… {details(state)}; {self.games:,} games in this run, {self.games_per_second:.1f} a second")
 
     def count(self, games: Sequence[tuple[MatchJob, GameResult]]) -> None:
         """Games ended."""
@@ -118,7 +129,7 @@ def details(state: TuningState | None) -> str:
         return "baseline"
     if state.phase is TuningPhase.GATE and state.gate is not None:
         gains = state.gate.gains
-        score = f", {0.5 + sum(gains) / len(gains):.1%} after {len(gains)} seeds" if gains else ""
+        score = f", {0.5 + sum(gains) / len(gains):.1%} of {2 * len(gains)} games" if gains else ""
         return f"iteration {state.iteration + 1}, candidate at the gate{score}"
     if state.phase is TuningPhase.MEASURE:
         return f"iteration {state.iteration}, measuring the new best"

@@ -85,6 +85,8 @@ def plan_screen(
 
     def add(name: str, first: Participant, line: tuple[int, ...]) -> str:
         job = f"{prefix}:{name}:{len(line)}"
+        if job in owners:  # an enumeration has several values on one side
+            job = f"{prefix}:{name}.{len(owners)}:{len(line)}"
         jobs.append(MatchJob(job, JobKind.SCREEN, (first, champion), line, tuple(seeds), conditions))
         return job
 
@@ -132,7 +134,8 @@ def _effect(
     for job, variant, result in played:
         scores = result.seed_scores(0)
         if len(job.line) == 2 and scores:
-            gains[variant.direction] = fmean(scores) - 0.5
+            gain = fmean(scores) - 0.5
+            gains[variant.direction] = max(gain, gains.get(variant.direction, gain))
             clear = clear or _clearly_off(scores, level)
     games = sum(len(result.games) for _, _, result in played)
     whole = all(job.id in results and len(results[job.id].games) == _games_of(job) for job, _ in own)

@@ -1,8 +1,9 @@
 """The screen within a run: which weights are moved far, and what the run leaves out because of it.
 
 `pipeline.tuner.screen` is the comparison. A run makes it once at its start, over all weights that may be tuned, and
-after each promotion once more over those that it left out: they may have become alive. It has two rounds: a few games
-for every weight, and more for those that changed no move in them.
+after each promotion once more over those that it left out: they may have become alive. It has two rounds: two games for
+every weight, moved one way, which show of nearly all that they change moves; and more, both ways, for those that
+changed none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ from pipeline.tuner.weights import WeightFile
 from schemas.tuning import Objective
 from schemas.tuning_state import TuningState
 
-SEEDS, SEEDS_AGAIN = 2, 8
-"""Each played from all seats, by every weight moved both ways; those that changed no move are asked again with more."""
+SEEDS, SEEDS_AGAIN = 1, 4
+"""Each played from all seats. They come out of the run's games, and most weights change a move in every game."""
 
 
 def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
@@ -29,9 +30,10 @@ def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
     seeds = pair_seeds(state.seed, Stage.SCREEN, state.chapter, state.screens, count)
     lines = LINES[:1] if setup.settings.objective is Objective.DUEL else LINES
     best = Participant(SourceKind.WEIGHTS, champion.text)
-    return plan_screen(
-        far_variants(champion, rules), best, seeds, setup.probe, f"{state.chapter}/screen/{state.screens}", lines
-    )
+    variants = far_variants(champion, rules)
+    if not state.suspects:
+        variants = list({variant.weight: variant for variant in variants}.values())
+    return plan_screen(variants, best, seeds, setup.probe, f"{state.chapter}/screen/{state.screens}", lines)
 
 
 def screened(plan: ScreenPlan, results: Mapping[str, MatchResult], setup: Setup) -> tuple[tuple[str, ...], Any]:
@@ -50,13 +52,10 @@ def effects_in(body: Mapping[str, Any]) -> Sequence[WeightEffect]:
 
 
 def far_variants(champion: WeightFile, rules: Specification) -> list[Variant]:
-    """Each weight at the far ends of its bounds; a switch the other way."""
+    """Each weight at the far ends of its bounds; a switch the other way; an enumeration at every other value."""
     variants = []
     for path, rule in rules.items():
-        present = champion.values[path]
-        for direction, end in ((-1, rule.low), (1, rule.high)):
-            moved = rule.fitted(end)
-            if moved != present:
-                text = champion.changed({path: moved}).text
-                variants.append(Variant(path, direction, Participant(SourceKind.WEIGHTS, text)))
+        for direction, moved in rule.others(champion.values[path]):
+            text = champion.changed({path: moved}).text
+            variants.append(Variant(path, direction, Participant(SourceKind.WEIGHTS, text)))
     return variants

@@ -11,13 +11,15 @@ from pipeline.tuner import weights
 from pipeline.tuner.gate import GateRules, support_of
 from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
 from pipeline.tuner.snake_source import SnakeSource
-from pipeline.tuner.weight_rules import Specification, WeightRule, conditions_of, specify
+from pipeline.tuner.weight_rules import PlayedGames, Specification, WeightRule, conditions_of, specify
 from pipeline.tuner.weights import WeightFile
 from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
 from schemas.tuning import Objective, TunerSettings
 
-_KINDS: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
+_KINDS: dict[str, type[bool] | type[int] | type[float] | type[str]] = {
+    each.__name__: each for each in (bool, int, float, str)
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Setup:
     def plain(self) -> dict[str, Any]:
         """As JSON; `restored` gives it back."""
         rules = {
-            path: [rule.kind.__name__, rule.low, rule.high, rule.step, rule.scaling, rule.group]
+            path: [rule.kind.__name__, rule.low, rule.high, rule.step, rule.scaling, rule.group, list(rule.choices)]
             for path, rule in self.rules.items()
         }
         return {
@@ -90,10 +92,9 @@ class Setup:
 
 def restored(plain: Mapping[str, Any]) -> Setup:
     """The setup that `Setup.plain` came from."""
-    rules = {path: WeightRule(_KINDS[kind], *numbers) for path, (kind, *numbers) in plain["rules"].items()}
     return Setup(
         settings=TunerSettings.model_validate(plain["settings"]),
-        rules=rules,
+        rules={path: _rule(*told) for path, told in plain["rules"].items()},
         strategy=plain["strategy"],
         probe_overrides=plain["probe"],
         gate_overrides=plain["gate"],
@@ -101,6 +102,10 @@ def restored(plain: Mapping[str, Any]) -> Setup:
         pool=tuple((name, Participant(SourceKind(source), text)) for name, source, text in plain["pool"]),
         max_failures=plain["max_failures"],
     )
+
+
+def _rule(kind: str, low: float, high: float, step: float, scaling: Any, group: str, choices: Any = ()) -> WeightRule:
+    return WeightRule(_KINDS[kind], low, high, step, scaling, group, tuple(choices))
 
 
 def make_setup(
@@ -118,7 +123,7 @@ def make_setup(
         _require_known(overrides, champion, name)
     return Setup(
         settings=settings,
-        rules=specify(champion, source.specification),
+        rules=specify(champion, source.specification, played_games(settings)),
         strategy=strategy,
         probe_overrides=probe,
         gate_overrides=gate,
@@ -126,6 +131,12 @@ def make_setup(
         pool=tuple((where, participant(where)) for where in settings.pool),
         max_failures=max_failures,
     )
+
+
+def played_games(settings: TunerSettings) -> PlayedGames:
+    """What the settings have played, for weights that only matter in some games."""
+    games = {"mixed": ("duel", "standard")}.get(settings.objective.value, (settings.objective.value,))
+    return PlayedGames(games, settings.ruleset, settings.map)
 
 
 def referee_conditions(settings: TunerSettings) -> Conditions:

@@ -37,10 +37,17 @@ class Axis:
     size: float
     """How far the coordinate moves when the weight changes by its own size."""
 
-    def coordinate(self, value: float) -> float:
+    def coordinate(self, value: WeightValue) -> float:
         """0..1; values outside the bounds lie on them."""
+        return self._at(self.rule.number(value))
+
+    def after(self, value: WeightValue, shift: float) -> float:
+        """The coordinate of a value that is larger by `shift`."""
+        return self._at(self.rule.number(value) + shift)
+
+    def _at(self, number: float) -> float:
         low, high = self._bent(self.rule.low), self._bent(self.rule.high)
-        return min(max((self._bent(float(value)) - low) / (high - low), 0.0), 1.0)
+        return min(max((self._bent(number) - low) / (high - low), 0.0), 1.0)
 
     def value(self, coordinate: float) -> WeightValue:
         """The allowed value nearest to a coordinate."""
@@ -54,11 +61,11 @@ class Axis:
 
 def axis(rule: WeightRule, value: WeightValue) -> Axis:
     """The axis of a weight that starts from `value`."""
-    knee = abs(float(value)) if rule.logarithmic(value) else 0.0
+    knee = abs(rule.number(value)) if rule.logarithmic(value) else 0.0
     rough = Axis(rule, knee, 0.0, 0.0)
     at = rough.coordinate(value)
     span = knee or rule.scale(value)
-    farther = rough.coordinate(float(value) + span) - at, at - rough.coordinate(float(value) - span)
+    farther = rough.after(value, span) - at, at - rough.after(value, -span)
     return Axis(rule, knee, at, max(farther))
 
 
@@ -109,8 +116,8 @@ class Space:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """By coordinate: 2 for a switch, 0 for a number."""
-        return tuple(2 if self.rules[paths[0]].kind is bool else 0 for paths in self.dimensions)
+        """By coordinate: how many values a switch or an enumeration has, 0 for a number."""
+        return tuple(self.rules[paths[0]].levels for paths in self.dimensions)
 
     @property
     def sizes(self) -> tuple[float, ...]:

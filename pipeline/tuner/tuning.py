@@ -68,7 +68,8 @@ class Tuning:
             return OwnSearch(self._own_point)
         start = self.space.point(self.champion.values)
         seed = self.state.seed + self.state.chapter
-        problem = Problem(tuple(start.tolist()), self.space.levels, self.space.sizes, seed)
+        dear = self.setup.probe != self.setup.gate
+        problem = Problem(tuple(start.tolist()), self.space.levels, self.space.sizes, seed, dear_gate=dear)
         return strategy(self.setup.strategy).build(problem)
 
     def _restored(self) -> Optimiser:

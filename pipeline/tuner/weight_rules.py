@@ -31,6 +31,36 @@ STEPS_OF_SIZE = 3
 """A whole number counts as at least so many steps large, so that a change of a third of its size is a step."""
 
 
+@dataclass(frozen=True)
+class PlayedGames:
+    """What games a run plays and what it wants of them, for weights that only matter in some (`only_in`)."""
+
+    games: tuple[str, ...] = ("duel",)
+    """`duel` and `standard` (games of four); both where the objective is mixed."""
+    ruleset: str = "standard"
+    map: str = "standard"
+    objectives: tuple[str, ...] = ("score",)
+
+
+class OnlyIn(Frozen):
+    """The games that a weight matters in; one that fits is enough."""
+
+    games: tuple[Literal["duel", "standard"], ...] = ()
+    rulesets: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    """Patterns are allowed."""
+    objectives: tuple[str, ...] = ()
+
+    def fits(self, played: PlayedGames) -> bool:
+        """Whether such games are played."""
+        return (
+            bool(set(self.games) & set(played.games))
+            or played.ruleset in self.rulesets
+            or any(fnmatchcase(played.map, pattern) for pattern in self.maps)
+            or bool(set(self.objectives) & set(played.objectives))
+        )
+
+
 class WeightOverride(Frozen):
     """An entry of the override file: everything left out stays as derived."""
 
@@ -42,13 +72,18 @@ class WeightOverride(Frozen):
     group: str | None = None
     """Weights of one group move together, each in proportion to its size."""
     tune: bool = True
+    only_in: OnlyIn | None = None
+    """Tuned where such games are played, else left alone."""
 
 
 @dataclass(frozen=True)
 class WeightRule:
-    """How one weight may change."""
+    """How one weight may change.
 
-    kind: type[bool] | type[int] | type[float]
+    One of an enumeration (`choices`) is counted by its place in it: `low` is 0, `high` the last place.
+    """
+
+    kind: type[bool] | type[int] | type[float] | type[str]
     low: float
     high: float
     step: float
@@ -56,25 +91,48 @@ class WeightRule:
     scaling: Literal["linear", "log"] | None = None
     """None: logarithmic where the weight is small beside its range."""
     group: str = ""
+    choices: tuple[WeightValue, ...] = ()
+    """The values of an enumeration; empty: a number or a switch."""
+
+    @property
+    def levels(self) -> int:
+        """So many values, which are raced; 0: a number, which is moved."""
+        return 2 if self.kind is bool else len(self.choices)
+
+    def number(self, value: WeightValue) -> float:
+        """The value as a number between `low` and `high`; of an enumeration its place."""
+        return float(self.choices.index(value) if self.choices else value)
 
     def moved(self, value: WeightValue, share: float) -> WeightValue:
         """`value` moved by `share` of its own size, at least one step, kept inside the bounds.
 
-        A switch is flipped whatever the share. At a bound the move goes the other way.
+        A switch is flipped whatever the share; a word goes to one of its neighbours. At a bound the move goes the other
+        way.
         """
         if self.kind is bool:
             return not value
         shift = share * self.scale(value)
-        if abs(shift) < self.step:
+        if abs(shift) < self.step or self.choices:
             shift = self.step if share >= 0 else -self.step
-        moved = self.fitted(value + shift)
-        return moved if moved != value else self.fitted(value - shift)
+        moved = self.fitted(self.number(value) + shift)
+        return moved if moved != value else self.fitted(self.number(value) - shift)
+
+    def others(self, value: WeightValue) -> list[tuple[int, WeightValue]]:
+        """What a weight is moved to when it is moved far, each with the sign of its direction: the ends of its bounds,
+        or every other value."""
+        if self.choices:
+            here = self.choices.index(value)
+            return [(-1 if place < here else 1, each) for place, each in enumerate(self.choices) if place != here]
+        ends = [(-1, self.fitted(self.low)), (1, self.fitted(self.high))]
+        return [(sign, end) for sign, end in ends if end != value]
 
     def fitted(self, value: float) -> WeightValue:
-        """The allowed value nearest to `value`."""
+        """The allowed value nearest to a number."""
         if self.kind is bool:
             return value >= 0.5
         inside = min(max(value, self.low), self.high)
+        if self.choices:
+            return self.choices[round(inside)]
         if self.step > 0:
             steps = round((inside - self.low) / self.step)
             inside = self.low + steps * self.step
@@ -82,28 +140,32 @@ class WeightRule:
                 inside -= self.step
         return round(inside) if self.kind is int else float(f"{inside:.6g}")
 
-    def scale(self, value: float) -> float:
+    def scale(self, value: WeightValue) -> float:
         """What a relative change of `value` is relative to: its size, but at least a share of the range."""
-        return max(abs(value), SMALLEST_SCALE * (self.high - self.low), STEPS_OF_SIZE * self.step)
+        return max(abs(self.number(value)), SMALLEST_SCALE * (self.high - self.low), STEPS_OF_SIZE * self.step)
 
     def logarithmic(self, value: WeightValue) -> bool:
         """Whether its axis is logarithmic when it starts from `value`; a 0 has no size to take a logarithm by."""
-        if self.kind is not float or value == 0 or self.scaling == "linear":
+        if self.levels or value == 0 or self.scaling == "linear":
             return False
-        return self.scaling == "log" or abs(value) < SMALL_BESIDE_RANGE * (self.high - self.low)
+        if self.scaling == "log":
+            return True
+        return self.kind is float and abs(self.number(value)) < SMALL_BESIDE_RANGE * (self.high - self.low)
 
 
 Specification = Mapping[str, WeightRule]
 """Path -> rule of every weight that may be tuned."""
 
 
-def specify(weights: WeightFile, override_file: Path | None) -> dict[str, WeightRule]:
+def specify(
+    weights: WeightFile, override_file: Path | None, played: PlayedGames = PlayedGames()
+) -> dict[str, WeightRule]:
     """The rule of every weight that may be tuned.
 
     Derived: the kind from the value; the bounds from `# [lowest, highest]` on its line, else its sign is kept and it
-    may grow tenfold; the step is 1 for whole numbers. Keys in `NO_WEIGHTS` are left out.
-    `override_file` maps weight paths, or patterns such as `search.*`, to `kind`, `low`, `high`, `step`, `scale`,
-    `group` and `tune: false`; later entries win.
+    may grow tenfold; the step is 1 for whole numbers; an enumeration from `# {one, another}`. Keys in `NO_WEIGHTS` are
+    left out. `override_file` maps weight paths, or patterns such as `search.*`, to `kind`, `low`, `high`, `step`,
+    `scale`, `group`, `tune: false` and `only_in` (games that the weight matters in); later entries win.
 
     Raises:
         SnakeError: the override file is missing or malformed, names no weight, gives bounds that are none or exclude
@@ -117,12 +179,16 @@ def specify(weights: WeightFile, override_file: Path | None) -> dict[str, Weight
     rules = {}
     for path, weight in weights.weights.items():
         applied = [override for pattern, override in overrides.items() if fnmatchcase(path, pattern)]
-        if not applied[-1].tune if applied else _is_no_weight(path):
+        if not _is_tuned(applied[-1], played) if applied else _is_no_weight(path):
             continue
         rules[path] = _rule(weight, applied, weights.where)
     if not rules:
         raise SnakeError("every weight is excluded from tuning", where=where, remedy="Remove a `tune: false`.")
     return rules
+
+
+def _is_tuned(override: WeightOverride, played: PlayedGames) -> bool:
+    return override.tune and (override.only_in is None or override.only_in.fits(played))
 
 
 def _is_no_weight(path: str) -> bool:
@@ -132,9 +198,13 @@ def _is_no_weight(path: str) -> bool:
 def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> WeightRule:
     merged: dict[str, Any] = {}
     for override in overrides:
-        merged |= override.model_dump(exclude_none=True, exclude={"tune"})
+        merged |= override.model_dump(exclude_none=True, exclude={"tune", "only_in"})
     value = weight.value
-    kind: type[bool] | type[int] | type[float] = {"bool": bool, "int": int, "float": float}.get(
+    if weight.choices:
+        return WeightRule(
+            type(value), 0, len(weight.choices) - 1, 1, group=merged.get("group") or "", choices=weight.choices
+        )
+    kind: type[bool] | type[int] | type[float] | type[str] = {"bool": bool, "int": int, "float": float}.get(
         merged.get("kind", ""), type(value)
     )
     if kind is not type(value):
@@ -175,7 +245,7 @@ def conditions_of(override_file: Path | None) -> SnakeConditions:
     found: dict[str, dict[str, WeightValue]] = {}
     for key in CONDITION_KEYS:
         entry = tree.get(key) or {}
-        if not isinstance(entry, dict) or not all(isinstance(value, bool | int | float) for value in entry.values()):
+        if not isinstance(entry, dict) or any(isinstance(value, dict | list | None) for value in entry.values()):
             raise SnakeError(f"{key} must map weight paths to values", where=str(override_file))
         found[key] = {str(path): value for path, value in entry.items()}
     return SnakeConditions(*(found[key] for key in CONDITION_KEYS))

@@ -19,13 +19,16 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
 
-_KINDS = {"tag:yaml.org,2002:bool": bool, "tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
+_TAG = "tag:yaml.org,2002:"
+_KINDS = {f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float, f"{_TAG}str": str}
 _BOUNDS_IN_COMMENT = re.compile(r"#\s*\[\s*([^,\]\s]+)\s*,\s*([^,\]\s]+)\s*\]")
+_CHOICES_IN_COMMENT = re.compile(r"#\s*\{([^}]*)\}")
+_CHOICE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One number or switch of the file."""
+    """One number, switch or word of the file; a word only where its line declares what else it may be."""
 
     path: str
     """Keys from the top, joined by dots; places in a list are numbers."""
@@ -35,7 +38,9 @@ class Weight:
     """Bounds declared on its line as `# [lowest, highest]`."""
     start: int
     end: int
-    """Its characters in the text: `text[start:end]`."""
+    """Its characters in the text: `text[start:end]`, quotes included."""
+    choices: tuple[WeightValue, ...] = ()
+    """What it may be, declared on its line as `# {one, another}`; empty: not declared."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +69,30 @@ class WeightFile:
             SnakeError: a path that the file does not have, or a value of the wrong kind.
         """
         for path, value in values.items():
-            kind = type(self._weight(path).value)
-            if type(value) is not kind or not math.isfinite(value):
-                raise SnakeError(
-                    f"weight {path} is of kind {kind.__name__} and cannot become {value!r}",
-                    where=f"{self.where}:{self.weights[path].line}",
-                )
+            self._require_kind(path, value)
         pieces: list[str] = []
         done = shift = 0
         moved: dict[str, Weight] = {}
         for path, weight in sorted(self.weights.items(), key=lambda item: item[1].start):
-            written = _written(values[path]) if path in values else self.text[weight.start : weight.end]
+            written, value = self.text[weight.start : weight.end], weight.value
+            if path in values:
+                written, value = _written(values[path], written)
             start = weight.start + shift
             pieces += [self.text[done : weight.start], written]
             done, shift = weight.end, shift + len(written) - (weight.end - weight.start)
-            value = type(weight.value)(float(written)) if path in values and written[0] not in "tf" else weight.value
-            if path in values and isinstance(weight.value, bool):
-                value = values[path]
             moved[path] = replace(weight, value=value, start=start, end=start + len(written))
         text = "".join([*pieces, self.text[done:]])
         return WeightFile(text, {path: moved[path] for path in self.weights}, self.where)
 
-    def _weight(self, path: str) -> Weight:
+    def _require_kind(self, path: str, value: WeightValue) -> None:
         if path not in self.weights:
             raise SnakeError(f"there is no weight {path!r}", where=self.where)
-        return self.weights[path]
+        kind = type(self.weights[path].value)
+        if type(value) is not kind or (not isinstance(value, str) and not math.isfinite(value)):
+            raise SnakeError(
+                f"weight {path} is of kind {kind.__name__} and cannot become {value!r}",
+                where=f"{self.where}:{self.weights[path].line}",
+            )
 
 
 def overridden(weights: WeightFile, values: Mapping[str, WeightValue]) -> WeightFile:
@@ -146,14 +150,16 @@ def parse(text: str, where: str) -> WeightFile:
             raise SnakeError(f"two weights are called {path!r}", where=f"{where}:{node.start_mark.line + 1}")
         if isinstance(value, float) and not math.isfinite(value):
             raise SnakeError(f"weight {path} is not finite", where=f"{where}:{node.start_mark.line + 1}")
-        weights[path] = _weight_at(text, path, node, value)
+        weight = _weight_at(text, path, node, value)
+        if weight.choices or not isinstance(value, str):
+            weights[path] = weight
     if not weights:
         raise SnakeError("the weights file holds no number and no switch to tune", where=where)
     return WeightFile(text, weights, where)
 
 
 def _scalars(node: Any, value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, ScalarNode, WeightValue]]:
-    """Every number and switch once: what an alias repeats belongs to its anchor."""
+    """Every number, switch and word once: what an alias repeats belongs to its anchor."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -165,7 +171,7 @@ def _scalars(node: Any, value: Any, path: str, seen: set[int]) -> Iterator[tuple
     elif isinstance(node, SequenceNode) and isinstance(value, list):
         for place, (child, item) in enumerate(zip(node.value, value, strict=True)):
             yield from _scalars(child, item, f"{path}.{place}", seen)
-    elif isinstance(value, bool | int | float) and isinstance(node, ScalarNode) and _kind_of(node) is type(value):
+    elif isinstance(value, bool | int | float | str) and isinstance(node, ScalarNode) and _kind_of(node) is type(value):
         yield path, node, value
 
 
@@ -179,7 +185,8 @@ def _weight_at(text: str, path: str, node: ScalarNode, value: WeightValue) -> We
         start = text.rindex(node.value, start, end)
     newline = text.find("\n", end)
     line_end = text[end : newline if newline >= 0 else len(text)]
-    return Weight(path, value, node.start_mark.line + 1, _declared(line_end), start, end)
+    choices = _choices(line_end, value)
+    return Weight(path, value, node.start_mark.line + 1, _declared(line_end), start, end, choices)
 
 
 def _declared(rest_of_line: str) -> tuple[float, float] | None:
@@ -193,11 +200,38 @@ def _declared(rest_of_line: str) -> tuple[float, float] | None:
     return (low, high) if low < high and math.isfinite(low) and math.isfinite(high) else None
 
 
-def _written(value: WeightValue) -> str:
+def _choices(rest_of_line: str, present: WeightValue) -> tuple[WeightValue, ...]:
+    """The values declared for a number or a word; braces that do not hold the present one mean something else."""
+    match = _CHOICES_IN_COMMENT.search(rest_of_line)
+    if not match or isinstance(present, bool):
+        return ()
+    words = [word.strip().strip("\"'") for word in match[1].split(",")]
+    try:
+        choices = tuple(dict.fromkeys(type(present)(word) for word in words if _CHOICE.fullmatch(word)))
+    except ValueError:
+        return ()
+    whole = len(choices) == len(words) > 1 and present in choices
+    return choices if whole and all(isinstance(each, str) or math.isfinite(each) for each in choices) else ()
+
+
+def _written(value: WeightValue, before: str) -> tuple[str, WeightValue]:
+    """A value as it is written in place of `before`, and as it is read again."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return ("true" if value else "false"), value
+    if isinstance(value, str):
+        quote = before[0] if before[:1] in ("'", '"') else "" if _stays_a_word(value) else '"'
+        return f"{quote}{value}{quote}", value
     if isinstance(value, int):
-        return str(value)
+        return str(value), value
+    text = _decimal(value)
+    return text, float(text)
+
+
+def _stays_a_word(value: str) -> bool:
+    return isinstance(YAML(typ="safe", pure=True).load(value), str)
+
+
+def _decimal(value: float) -> str:
     text = f"{value:.6g}"
     if "e" in text and float(text) != 0:
         text = f"{value:.12f}".rstrip("0") if abs(value) < 1 else f"{value:.1f}"

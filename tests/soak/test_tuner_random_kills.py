@@ -4,10 +4,10 @@ import random
 import sqlite3
 from pathlib import Path
 
+import pytest
 from test_tuner_kills import outcome, run
 
-KILLS = 50
-GAMES_IN_A_RUN = 900
+KILLS, SHARES = 50, 5
 
 
 def counted(folder: Path) -> int:
@@ -17,12 +17,14 @@ def counted(folder: Path) -> int:
     return int(games)
 
 
-def test_fifty_random_kills(tmp_path: Path) -> None:
-    chance = random.Random(20261129)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_fifty_random_kills(tmp_path: Path, share: int) -> None:
+    chance = random.Random(20261129 + share)
     undisturbed = tmp_path / "undisturbed"
     assert run(undisturbed, "spsa", "never", 1).returncode == 0
     kills = lost = runs = 0
-    while kills < KILLS:
+    while kills < KILLS // SHARES:
         folder = tmp_path / f"run_{runs}"
         runs += 1
         while True:

@@ -34,6 +34,9 @@ class Problem:
     seed: int
     budget_games: int | None = None
     """Games the whole run may play, where that is known."""
+    dear_gate: bool = False
+    """Whether the gate's games are dearer than a question's (played at a larger search budget, say): then a candidate
+    should be worth them."""
 
     def __post_init__(self) -> None:
         if not len(self.start) == len(self.levels) == len(self.scale) or not self.start:

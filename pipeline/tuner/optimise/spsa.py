@@ -21,6 +21,7 @@ stands when it comes. Weights with levels stay as they are: `racing` decides tho
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log, sqrt
 from typing import Self
 
@@ -43,19 +44,35 @@ MOST_RATE = 0.8
 RATE_FALLS_AFTER, RATE_POWER = 300.0, 0.7
 """The rate is first * (1 + answers / after) ** -power."""
 AVERAGE_POWER = 3.0
-FIRST_BLOCK, BLOCK_GROWTH, LARGEST_BLOCK = 40, 1.25, 800
-"""Answers between two checks."""
-LEAST_CHECK_PAIRS, CHECK_SHARE = 16, 0.125
-"""Pairs of a check, and per answer of the block."""
+BLOCK_GROWTH, LARGEST_BLOCK = 1.25, 800
 CHECK_PATIENCE = 64
 """A check that has not been answered when so many other answers have come is asked again."""
 PAIR_DEVIATION = 0.35
 """Standard deviation of a pair's mean score, about."""
-LOST_BY, SEEMS_BETTER_BY = 1.5, 0.5
-"""Standard errors by which a check counts as lost, or as worth the gate's games."""
+LOST_BY = 1.5
+"""Standard errors by which a check counts as lost."""
 CLEAR_LOSS = 0.02
 """Loss at the gate from which the climb starts again from the champion."""
 _STEP, _PROBE, _CHECK = "step", "probe", "check"
+
+
+@dataclass(frozen=True)
+class Checks:
+    """When the mean is held against the champion, and what is worth the gate's games."""
+
+    first_block: int
+    """Answers before the first check."""
+    least_pairs: int
+    share: float
+    """Pairs of a check: so many at least, and per answer of the block."""
+    better_by: float
+    """Standard errors over one half from which the mean is offered to the gate."""
+
+
+CHECKS = Checks(first_block=40, least_pairs=16, share=0.125, better_by=0.5)
+DEAR_CHECKS = Checks(first_block=400, least_pairs=96, share=0.25, better_by=1.0)
+"""Where a game of the gate costs ten of the search's, a test of a thousand of them on the strength of 300 cheap games
+is nearly always wasted: first the climb."""
 
 
 class Spsa:
@@ -66,6 +83,7 @@ class Spsa:
         self._moving: NDArray[np.float64] = (np.array(problem.levels) == 0).astype(np.float64)
         self._champion: Point = np.array(problem.start, dtype=np.float64)
         self._point, self._mean = self._champion.copy(), self._champion.copy()
+        self._checks = DEAR_CHECKS if problem.dear_gate else CHECKS
         self._probe = ReachProbe()
         self._next = 0
         self._open: dict[int, tuple[str, float]] = {}
@@ -96,7 +114,7 @@ class Spsa:
         if self._check_is_due():
             self._open[number] = (_CHECK, 0.0)
             self._check = (number, self._mean.copy(), self._answers + CHECK_PATIENCE)
-            pairs = max(LEAST_CHECK_PAIRS, round(CHECK_SHARE * self._in_block))
+            pairs = max(self._checks.least_pairs, round(self._checks.share * self._in_block))
             return Question(number, self._mean.copy(), None, pairs)
         probing = _only_probes(number)
         self._open[number] = (_PROBE if probing else _STEP, reach)
@@ -140,7 +158,7 @@ class Spsa:
     def _check_is_due(self) -> bool:
         if self._candidate is not None or (self._check is not None and self._answers < self._check[2]):
             return False
-        return self._in_block >= min(LARGEST_BLOCK, FIRST_BLOCK * BLOCK_GROWTH**self._blocks)
+        return self._in_block >= min(LARGEST_BLOCK, self._checks.first_block * BLOCK_GROWTH**self._blocks)
 
     def _decide(self, number: int, score: float, pairs: int) -> None:
         if self._check is None or self._check[0] != number:
@@ -153,7 +171,7 @@ class Spsa:
         error = PAIR_DEVIATION / sqrt(pairs)
         if score < 0.5 - LOST_BY * error:
             self._start_again()
-        elif score > 0.5 + SEEMS_BETTER_BY * error:
+        elif score > 0.5 + self._checks.better_by * error:
             self._candidate = checked
 
     def candidate(self) -> Point | None:

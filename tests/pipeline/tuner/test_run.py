@@ -17,9 +17,12 @@ from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.continuous import ContinuousTrainer
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob
 from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.progress import Progress
 from pipeline.tuner.run import EndReason
+from pipeline.tuner.verify import verify
 from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
 from schemas.model import PipelineState, PipelineStatus
+from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase
 
 
 def test_importing_the_trainer_loads_neither_torch_nor_numba() -> None:
@@ -450,6 +453,20 @@ def test_games_of_four_are_tuned_too(bench: Bench, objective: str) -> None:
     assert line["decision"] == "accepted"
 
 
+def test_switches_and_enumerations_are_raced_words_too(bench: Bench) -> None:
+    """No step leads from one word to another: every other value plays the champion, and the clear winner is judged."""
+    bench.config.write_text("mode: slow # {slow, middling, quick, foolish}\nbold: false\nidle: 1.0\n")
+    worth = {"slow": 0.0, "middling": 60.0, "quick": 200.0, "foolish": -300.0}
+    bench.backend = SimulatedBackend(lambda values: worth[str(values["mode"])] + (-100 if values["bold"] else 0))
+    bench.trainer(max_iterations=1).train()
+    assert bench.config.read_text() == "mode: quick # {slow, middling, quick, foolish}\nbold: false\nidle: 1.0\n"
+    (line,) = bench.log()
+    assert (line["decision"], line["changed"]) == ("accepted", {"mode": ["slow", "quick"]})
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert verify(book, book.runs()[0]).disagreement == ""
+    book.close()
+
+
 def test_weights_that_change_no_move_are_named_left_out_and_asked_again(bench: Bench) -> None:
     """Three of the five numbers of the landscape have no reader."""
     summary = bench.trainer(max_iterations=2, screen=True, target_improvement=0.1).train()
@@ -466,6 +483,18 @@ def test_states_are_reported_with_games_and_phases(bench: Bench) -> None:
     bench.trainer(Climber, max_iterations=1, trainer={"report": states.append}).train()
     assert {"baseline", "tuning", "measuring"} <= {state.current_phase for state in states}
     assert states[-1].total_games_processed == bench.backend.games
+
+
+def test_a_long_run_says_how_far_it_is(bench: Bench) -> None:
+    said: list[str] = []
+    summary = bench.trainer(Climber, max_iterations=1).train()
+    progress = Progress(lambda _state: None, bench.clock, lambda: 0.0, said.append, say_every_s=0.0)
+    question = OpenQuestion(id=1234, first=(0.5,), second=(0.5,), pairs=4, base="")
+    progress.enter(summary.tuning.model_copy(update={"questions": (question,), "strategy": "spsa"}))
+    assert said == ["… iteration 2, spsa, question 1234; 0 games in this run, 0.0 a second"]
+    gate = OpenGate(number=1, point=(0.5,), text="", origin="spsa", gains=(0.25, 0.0))
+    progress.enter(summary.tuning.model_copy(update={"phase": TuningPhase.GATE, "gate": gate}))
+    assert said[1].startswith("… iteration 2, candidate at the gate, 62.5% of 4 games; ")
 
 
 def test_a_mean_rule_is_the_guides_and_warns(bench: Bench) -> None:

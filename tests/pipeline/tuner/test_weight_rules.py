@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tuner.weight_rules import WeightRule, specify
+from pipeline.tuner.weight_rules import PlayedGames, WeightRule, specify
 from pipeline.tuner.weights import parse
 from schemas.errors import SnakeError
 
@@ -96,3 +96,26 @@ def test_a_port_is_no_weight_unless_the_user_says_so(tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text("server.port: {low: 8000, high: 9000}\n")
     assert set(specify(file, spec)) == {"server.port", "speed"}
+
+
+def test_an_enumeration_is_counted_by_its_places() -> None:
+    file = parse("mode: b # {a, b, c}\nsize: 8 # {2, 8, 32}\n", "t.yaml")
+    rules = specify(file, None)
+    assert rules["mode"].levels == rules["size"].levels == 3
+    assert rules["mode"].others("b") == [(-1, "a"), (1, "c")]
+    assert rules["size"].others(2) == [(1, 8), (1, 32)]
+    assert (rules["mode"].moved("b", 0.15), rules["mode"].moved("c", 0.15)) == ("c", "b")
+    assert rules["size"].fitted(1.4) == 8
+
+
+def test_weights_that_matter_only_in_some_games_are_tuned_there(tmp_path: Path) -> None:
+    spec = spec_file(
+        tmp_path, "a: {only_in: {games: [standard]}}\nb: {only_in: {rulesets: [royale], maps: ['hz_*']}}\n"
+    )
+    file = parse(TEXT, "t.yaml")
+    assert {"a", "b"}.isdisjoint(specify(file, spec))
+    assert "a" in specify(file, spec, PlayedGames(("duel", "standard")))
+    assert "b" in specify(file, spec, PlayedGames(ruleset="royale"))
+    assert "b" in specify(file, spec, PlayedGames(map="hz_rivers"))
+    with pytest.raises(SnakeError, match="games"):
+        specify(file, spec_file(tmp_path, "a: {only_in: {games: [chess]}}\n"))

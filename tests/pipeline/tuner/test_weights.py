@@ -115,3 +115,33 @@ def test_a_value_of_another_kind_is_refused() -> None:
             found.changed(values)
     with pytest.raises(SnakeError, match="no weight 'nope'"):
         found.changed({"nope": 1})
+
+
+def test_words_and_numbers_that_declare_what_else_they_may_be() -> None:
+    text = (
+        "mode: aggressive  # {aggressive, careful}; how it plays\n"
+        "quoted: 'slow'    # {slow, true}\n"
+        "size: 4  # {1, 2, 4}\n"
+        "name: viper  # {adder, cobra}: the present word is none of them\n"
+        "rate: 1.5  # {see below}\n"
+    )
+    found = weights.parse(text, "t.yaml")
+    assert {path: weight.choices for path, weight in found.weights.items()} == {
+        "mode": ("aggressive", "careful"),
+        "quoted": ("slow", "true"),
+        "size": (1, 2, 4),
+        "rate": (),
+    }
+    changed = found.changed({"mode": "careful", "quoted": "true", "size": 2})
+    assert changed.text == text.replace("mode: aggressive", "mode: careful").replace("'slow'", "'true'").replace(
+        "size: 4", "size: 2"
+    )
+    assert weights.parse(changed.text, "again").values == changed.values
+    with pytest.raises(SnakeError, match="of kind str and cannot become 3"):
+        found.changed({"mode": 3})
+
+
+def test_a_word_that_yaml_would_read_as_something_else_is_quoted() -> None:
+    found = weights.parse("mode: fast # {fast, 1, null}\n", "t.yaml")
+    assert found.changed({"mode": "1"}).text == 'mode: "1" # {fast, 1, null}\n'
+    assert found.changed({"mode": "null"}).values == {"mode": "null"}

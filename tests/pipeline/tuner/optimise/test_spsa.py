@@ -1,5 +1,7 @@
 """SPSA: what it asks, how far it goes, and that it finds most of the hill."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,3 +72,16 @@ def test_most_of_sixty_weights_is_found_in_ten_thousand_games() -> None:
     early, late = np.mean(gains, axis=0)
     assert early > 90
     assert late > 255
+
+
+def test_before_a_dear_gate_the_climb_is_longer_and_its_first_candidate_worth_the_games() -> None:
+    for seed in range(2):
+        hill = Hill(seed=300 + seed)
+        search = Spsa(replace(hill.problem(seed), dear_gate=True))
+        climb = Climb(hill, search, GateRules(), seed).until(3000)
+        assert climb.tests == 0
+        climb.until(6000)
+        assert climb.tests > 0
+        restored = Spsa.restore(search.state())
+        assert restored.state() == search.state()
+        assert hill.elo(search._champion) > 150
