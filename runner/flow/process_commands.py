@@ -4,21 +4,16 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from runner.flow.asking import ask, schedule_for
+from runner.flow.define import DEFINING, Deeds, carry_out
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
 from runner.store import commands, heartbeat, queue, schedules, triggers
-from runner.store.commands import Command
 from schemas.automation import TriggerType
-from schemas.errors import BadInputError, StateError
-from schemas.frozen import Frozen
-from schemas.outside_text import REASON_LIMIT, error_line, line
-from schemas.settings import describe
+from schemas.errors import BadInputError
 
 COMMANDS_PER_TICK = 100
 _log = logging.getLogger("ouroboros.commands")
@@ -31,12 +26,13 @@ class ProcessCommands:
         self._runtime = runtime
         self._watch = watch
         self._stop = stop
-        self._deeds: dict[str, tuple[type[Frozen], Callable[..., str]]] = {
+        self._deeds: Deeds = {
             Verb.TRIGGER: (TriggerArguments, self._trigger),
             Verb.PAUSE: (PauseArguments, self._pause),
             Verb.RESUME: (NoArguments, self._resume),
             Verb.CANCEL: (CancelArguments, self._cancel),
             Verb.STOP: (NoArguments, self._stop_daemon),
+            **DEFINING,
         }
 
     def __call__(self, now: datetime) -> None:
@@ -49,7 +45,7 @@ class ProcessCommands:
         stopping = False
         with self._runtime.store.write() as session:
             for command in commands.pending(session, COMMANDS_PER_TICK):
-                ok, answer = self._carry_out_alone(session, command, now)
+                ok, answer = carry_out(self._deeds, session, command, now)
                 commands.answer(session, command.command_id, ok, answer, now)
                 _log.info("%s, asked by %s: %s", command.verb, command.requested_by, answer)
                 stopping = stopping or (ok and command.verb == Verb.STOP)
@@ -57,29 +53,6 @@ class ProcessCommands:
         self._runtime.reach("commands.answered")
         if stopping:  # only once the answer is committed: whoever asked waits for it
             self._stop()
-
-    def _carry_out_alone(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
-        """One that cannot be carried out, whatever is wrong with it, is answered so, and stops no other."""
-        try:
-            with session.begin_nested():
-                return self._carry_out(session, command, now)
-        except (OperationalError, StateError):
-            raise  # of the database, not of this command
-        except Exception as error:  # noqa: BLE001 - anything else is answered, or it would be asked for ever
-            _log.exception("The command %s", command.command_id)
-            return False, f"it cannot be carried out: {error_line(error)}"
-
-    def _carry_out(self, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
-        if command.verb not in self._deeds:
-            return False, f"unknown command {command.verb!r}; known: {', '.join(self._deeds)}"
-        model, deed = self._deeds[command.verb]
-        try:
-            arguments = model.model_validate_json(command.arguments_json)
-            return True, deed(session, arguments, now)
-        except ValidationError as error:
-            return False, line(f"bad arguments: {describe(error)}", REASON_LIMIT)
-        except BadInputError as error:
-            return False, line(str(error), REASON_LIMIT)
 
     def _trigger(self, session: Session, asked: TriggerArguments, now: datetime) -> str:
         limit = self._runtime.settings.scheduler.max_queue_length

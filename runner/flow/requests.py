@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from schemas.automation import TrainingSchedule, TriggerCondition
 from schemas.frozen import Frozen
 from schemas.outside_text import ReasonText
 
@@ -16,6 +17,17 @@ class Verb(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     STOP = "stop"
+    SAVE_SCHEDULE = "save_schedule"
+    SWITCH_SCHEDULE = "switch_schedule"
+    PAUSE_SCHEDULE = "pause_schedule"
+    UNPAUSE_SCHEDULE = "unpause_schedule"
+    REMOVE_SCHEDULE = "remove_schedule"
+    SAVE_TRIGGER = "save_trigger"
+    SWITCH_TRIGGER = "switch_trigger"
+    PAUSE_TRIGGER = "pause_trigger"
+    UNPAUSE_TRIGGER = "unpause_trigger"
+    REMOVE_TRIGGER = "remove_trigger"
+    RETRY_MAIL = "retry_mail"
 
 
 class TriggerArguments(Frozen):
@@ -39,5 +51,31 @@ class CancelArguments(Frozen):
     execution_id: int | None = Field(default=None, ge=1)
 
 
+class ScheduleArguments(Frozen):
+    """Save a schedule; one of that name is replaced."""
+
+    schedule: TrainingSchedule
+
+
+class TriggerDefinitionArguments(Frozen):
+    """Save a trigger; one of that name is replaced."""
+
+    trigger: TriggerCondition
+
+
+class SwitchArguments(Frozen):
+    """Enable or disable a schedule or trigger."""
+
+    name: str
+    enabled: bool
+
+
+class NamedArguments(Frozen):
+    """A schedule or trigger, and why."""
+
+    name: str
+    note: ReasonText = ""
+
+
 class NoArguments(Frozen):
-    """For `resume` and `stop`."""
+    """For `resume`, `stop` and `retry_mail`."""

@@ -53,6 +53,14 @@ class DropState(StrEnum):
     ARCHIVED = "archived"
 
 
+class TokenScope(StrEnum):
+    """What a token of the REST interface may do."""
+
+    READ = "read"
+    STEER = "steer"
+    """And read."""
+
+
 _OF_OUTCOME = {
     Outcome.SUCCEEDED: OccurrenceState.SUCCEEDED,
     Outcome.FAILED: OccurrenceState.FAILED,

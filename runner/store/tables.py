@@ -23,7 +23,7 @@ from runner.store.columns import (
     Unreadable,
     Word,
 )
-from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState
+from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState, TokenScope
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.execution import DecisionKind, FailureClass, ProcessIdentity, ResourceUsage
 from schemas.message import Message
@@ -281,6 +281,31 @@ class CommandRow(Base):
         Index("ix_commands_handled_at", "handled_at"),
         {"sqlite_autoincrement": True},
     )
+
+
+class IdempotencyKeyRow(Base):
+    """The command that a program asked for under a key: asked again, it is the same command. It goes with it."""
+
+    __tablename__ = "idempotency_keys"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of who asked and the key."""
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    """Of what was asked: another wish under the same key is refused."""
+    command_id: Mapped[int] = mapped_column(ForeignKey("commands.id", ondelete="CASCADE"))
+
+    __table_args__ = (Index("ix_idempotency_keys_command_id", "command_id"),)
+
+
+class ApiTokenRow(Base):
+    """Who may ask the REST interface from elsewhere; of the token itself only a digest is kept."""
+
+    __tablename__ = "api_tokens"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[TokenScope] = mapped_column(Word(TokenScope))
+    created_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class OutboxRow(Base):

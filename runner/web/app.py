@@ -17,6 +17,7 @@ from runner.web.pages import pages
 from runner.web.problems import HANDLERS
 from runner.web.security import MOST_BODY_BYTES, ASGIApp, Gate
 from runner.web.site import Site
+from runner.web.tokens import TokenFinder
 
 _HERE = Path(str(files("runner.web")))
 
@@ -48,7 +49,7 @@ def create_app(site: Site) -> Litestar:
         debug=False,
         pdb_on_exception=False,
     )
-    gate = Gate(cast(ASGIApp, app.asgi_handler), site.settings.web, site.secret, lambda _text: None)
+    gate = Gate(cast(ASGIApp, app.asgi_handler), site.settings.web, site.secret, TokenFinder(site))
     app.asgi_handler = cast(Any, gate)  # before routing: an unknown path passes it too
     return app
 

@@ -10,12 +10,12 @@ import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec.json
 
+from runner.store.states import TokenScope
 from runner.web.problems import API, PROBLEM_JSON, Problem, problem
 from schemas.outside_text import line
 from schemas.web import WebSettings
@@ -48,14 +48,6 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 """Of every answer."""
-
-
-class TokenScope(StrEnum):
-    """What a token may do."""
-
-    READ = "read"
-    STEER = "steer"
-    """And read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,13 @@ SOME_ROWS = {
         INSERT INTO arena_results (game_id, snake_id, snake_name, opponents, score, ended_at)
         VALUES ('g', 's', 'Ouroboros', 1, 1.0, '2026-11-29T02:00:00.000000Z');
     """,
+    "0006": """
+        INSERT INTO api_tokens (name, sha256, scope, created_at)
+        VALUES ('ci', '0123', 'read', '2026-11-29T02:00:00.000000Z');
+        INSERT INTO commands (id, verb, arguments_json, requested_by, requested_at)
+        VALUES (3, 'pause', '{}', 'me', '2026-11-29T02:00:00.000000Z');
+        INSERT INTO idempotency_keys (sha256, request_sha256, command_id) VALUES ('4567', '89ab', 3);
+    """,
 }
 """Rows that a database of this revision may hold beside those of the revisions before. A new revision gets its own
 entry; a released one never changes."""
