@@ -15,6 +15,9 @@ from schemas.outside_text import ErrorText, LineText, NameText, ReasonText, Trac
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
 
+PICTURE_NAME = "picture.png"
+"""A run's worker may leave a picture of what came of it under this name in the run's folder: the mail shows it."""
+
 
 class Outcome(StrEnum):
     """How an execution ended."""
@@ -142,7 +145,7 @@ class JobContext(Protocol):
 
     @property
     def run_dir(self) -> Path:
-        """The folder of this run, for anything worth keeping."""
+        """The folder of this run, for anything worth keeping; `PICTURE_NAME` in it goes into the mail."""
         ...
 
     def report(self, state: PipelineState) -> None:

@@ -1,10 +1,16 @@
 """The tuner as the daemon's worker: a request in, a result out."""
 
+import logging
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pipeline.stopping import Stopping
 from pipeline.time_budget import time_budget_s
+from pipeline.tuner import ledger, reporting
 from pipeline.tuner.continuous import ContinuousTrainer, TrainingSummary, with_changes
+from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.report.picture import png
 from pipeline.tuner.run import EndReason
 from schemas.errors import (
     BadInputError,
@@ -13,9 +19,11 @@ from schemas.errors import (
     MachineError,
     OuroborosError,
 )
-from schemas.execution import FailureClass, JobContext, Outcome, RunFailure, RunRequest, RunResult
+from schemas.execution import PICTURE_NAME, FailureClass, JobContext, Outcome, RunFailure, RunRequest, RunResult
+from schemas.files import write_atomic
 from schemas.model import PipelineState, PipelineStatus
 
+_LOGGER = logging.getLogger("ouroboros.tuner")
 _CLASSES = {
     FolderInUseError: FailureClass.RESOURCE,  # a bad input by its class, but a later run finds the folder free again
     BadInputError: FailureClass.BAD_INPUT,
@@ -47,7 +55,19 @@ def tune(request: RunRequest, context: JobContext) -> RunResult:
         summary = trainer.train()
     except OuroborosError as error:
         return _failed(error, last.state)
+    _leave_picture(request.settings.tuner_dir, summary, context.run_dir)
     return _result(summary)
+
+
+def _leave_picture(folder: Path, summary: TrainingSummary, run_dir: Path) -> None:
+    """For the mail; a run that went well does not fail for want of it."""
+    try:
+        with closing(Ledger(folder / ledger.NAME, read_only=True)) as book:
+            picture = png(reporting.report_of(book, summary.tuning.campaign, datetime.now(UTC)))
+        if picture is not None:
+            write_atomic(run_dir / PICTURE_NAME, picture)
+    except (OuroborosError, OSError) as error:
+        _LOGGER.warning("The run has no picture: %s", error)
 
 
 class _Last:

@@ -26,11 +26,17 @@ def as_text(message: Message, host: str) -> str:
 
 
 def as_email(
-    message: Message, smtp: SmtpSettings, host: str, plot_png: bytes | None, sent_at: datetime
+    message: Message,
+    smtp: SmtpSettings,
+    host: str,
+    plot_png: bytes | None,
+    sent_at: datetime,
+    run_png: bytes | None = None,
 ) -> EmailMessage:
     """A multipart mail whose Message-ID depends on the message alone, so that a second delivery is recognised.
 
     `host` names this machine in the footer; the domain of the sender's address ends the Message-ID.
+    `plot_png` is the history of runs, `run_png` what the run itself left as its picture.
     """
     mail = EmailMessage()
     mail["Subject"] = f"[Ouroboros] {message.subject}"
@@ -41,10 +47,13 @@ def as_email(
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(as_text(message, host))
     plot_id = "win-rates@ouroboros" if plot_png else ""
+    run_id = "run@ouroboros" if run_png else ""
     html = _PAGES.get_template("message.html.j2").render(
-        message=message, host=host, plot=plot_id, bad=message.kind in _BAD
+        message=message, host=host, plot=plot_id, run_picture=run_id, bad=message.kind in _BAD
     )
     mail.add_alternative(html, subtype="html")
+    if run_png:
+        _html_part(mail).add_related(run_png, "image", "png", cid=f"<{run_id}>", filename="run.png")
     if plot_png:
         _html_part(mail).add_related(plot_png, "image", "png", cid=f"<{plot_id}>", filename="win-rates.png")
     return mail

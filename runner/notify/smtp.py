@@ -12,11 +12,14 @@ from runner.notify.plot import draw_win_rates
 from runner.notify.render import as_email
 from runner.notify.smtp_faults import explain, recipients_refused
 from schemas.errors import SettingsError, WorkerError
+from schemas.execution import PICTURE_NAME
 from schemas.message import Message
 from schemas.notification import SmtpSecurity, SmtpSettings
 from schemas.secrets import read_secret
 
 PASSWORD_VARIABLE = "OUROBOROS_SMTP_PASSWORD"
+PICTURE_LIMIT_BYTES = 500_000
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
 class SmtpChannel:
@@ -37,7 +40,7 @@ class SmtpChannel:
         """
         if not message.recipients:
             return
-        mail = as_email(message, self._settings, socket.gethostname(), _plot(message), now)
+        mail = as_email(message, self._settings, socket.gethostname(), _plot(message), now, _run_picture(message))
         with self.connected() as server:
             try:
                 refused = server.send_message(mail)  # smtplib itself raises only where it was taken for nobody
@@ -119,6 +122,19 @@ def _leave(server: smtplib.SMTP) -> None:
         server.quit()
     except (smtplib.SMTPException, OSError):
         server.close()  # it has hung up already; what it answered before counts
+
+
+def _run_picture(message: Message) -> bytes | None:
+    """What the run left; a file that is missing, too large or no PNG is left out: its worker may be anybody's."""
+    path = message.result.run_dir / PICTURE_NAME if message.result else None
+    if path is None or not path.is_file():  # a pipe of that name would be waited on for ever
+        return None
+    try:
+        with path.open("rb") as file:
+            picture = file.read(PICTURE_LIMIT_BYTES + 1)
+    except OSError:
+        return None
+    return picture if picture.startswith(PNG_HEAD) and len(picture) <= PICTURE_LIMIT_BYTES else None
 
 
 def _plot(message: Message) -> bytes | None:

@@ -43,6 +43,15 @@ SPOILED = {
     "length.behind_duel": 10.0,
     "length.ahead_duel": 5.0,
 }
+MILDLY = {
+    "space.area_duel": 30.0,
+    "space.room_shortage": 60.0,
+    "trap.duel_shortage": 25.0,
+    "space.opponent_area_duel": 0.5,
+    "food.hunger": 160.0,
+    "length.behind_duel": 40.0,
+    "length.ahead_duel": 20.0,
+}
 COUNTED = {"search.time_share": 0.0, "search.duel_budget": 40}
 
 
@@ -96,16 +105,19 @@ def main() -> None:
     options.add_argument("--games", type=int, nargs="+", default=[1000, 10000])
     options.add_argument("--measure", type=int, default=1000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--mildly", action="store_true", help="spoil less")
+    options.add_argument("--screen", action=argparse.BooleanOptionalAction, default=True)
     given = options.parse_args()
     given.folder.mkdir(parents=True)
     snake = Path(shutil.copytree(BUNDLED, given.folder / "snake"))
     shipped = (snake / "config.yaml").read_text()
-    spoiled = weights.overridden(weights.parse(shipped, "shipped"), SPOILED).text
+    spoiled = weights.overridden(weights.parse(shipped, "shipped"), MILDLY if given.mildly else SPOILED).text
     (snake / "config.yaml").write_text(spoiled)
     tuner = TunerSettings(
         snake_dir=snake,
         seed=given.seed,
         search=given.search,
+        screen=given.screen,
         run_command="{binary} -config {config}",
         probe_conditions=COUNTED,
         gate_conditions=COUNTED,
@@ -114,9 +126,8 @@ def main() -> None:
     settings = Settings(home=given.folder / "home", tuner=tuner)
     settings.tuner_dir.mkdir(parents=True)
     source = SnakeSource(snake, snake / "config.yaml", snake / "weight_spec.yaml", tuner.run_command)
-    say(
-        f"{given.search}, seed {given.seed}; spoiled: {measured(source, settings, spoiled, shipped, given.measure, 77)}"
-    )
+    rate = measured(source, settings, spoiled, shipped, given.measure, 77)
+    say(f"{given.search}, seed {given.seed}, screen {given.screen}; spoiled: {rate}")
     played = 0
     for most in given.games:
         started = time.monotonic()

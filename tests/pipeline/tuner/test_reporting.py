@@ -1,7 +1,10 @@
 """A run's report out of its ledger, and its weights into the snake's file and back."""
 
 import re
-from datetime import UTC, datetime
+import struct
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,18 @@ from click.testing import CliRunner
 from tuning_bench import Bench, Climber, Sinker
 
 from pipeline import folder_lock
+from pipeline.tuner import continuous, job
 from pipeline.tuner.command import tune
 from pipeline.tuner.gate import GateVerdict
 from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.report.picture import figure, png
 from pipeline.tuner.reporting import report_of
+from schemas.automation import TriggerType
 from schemas.errors import OuroborosError
+from schemas.execution import PICTURE_NAME, Outcome, RunRequest
+from schemas.model import PipelineState
+from schemas.settings import Settings
+from schemas.training import TrainingConfiguration
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -98,3 +108,49 @@ def test_without_a_run_a_sentence_says_so(home: Bench) -> None:
     for command in ("report", "apply", "revert"):
         with pytest.raises(OuroborosError, match="there is no ledger yet"):
             said(command)
+
+
+def test_a_run_of_the_daemon_leaves_its_picture_for_the_mail(
+    home: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elo over games, every test of the gate marked; a run that judged nothing has nothing to show."""
+
+    class Context:
+        run_dir = tmp_path
+
+        def report(self, state: PipelineState) -> None:
+            pass
+
+        def stop_requested(self) -> bool:
+            return False
+
+    tuner = home.trainer(Climber, max_iterations=2).settings.tuner
+    monkeypatch.setattr(continuous, "_chosen_backend", lambda *_: home.backend)
+    monkeypatch.setattr(job, "ContinuousTrainer", Climber)
+    request = RunRequest(
+        execution_id=1,
+        schedule_name="nightly",
+        trigger_type=TriggerType.SCHEDULED,
+        scheduled_for=NOW,
+        attempt=1,
+        worker="tuner",
+        worker_reason="a test asks for it",
+        training_config=TrainingConfiguration(),
+        deadline=datetime.now(UTC) + timedelta(hours=1),
+        seed=7,
+        settings=Settings(home=home.home, tuner=tuner),
+    )
+    assert job.tune(request, Context()).outcome is Outcome.SUCCEEDED
+    picture = (tmp_path / PICTURE_NAME).read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", picture[16:24]) == (640, 320)
+    with closing(Ledger(home.state / "ledger.db", read_only=True)) as book:
+        report = report_of(book, book.runs()[0], NOW)
+    assert png(replace(report, gates=())) is None
+    drawn = figure(replace(report, gates=(*report.gates, replace(report.gates[0], verdict=GateVerdict.NOT_BETTER))))
+    (axes,) = drawn.axes
+    assert axes.get_title() == "random, duel: 2 of 3 tests promoted"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "not promoted",
+        "promoted, with its 95 % interval",
+    ]

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import os
 import socket
 import ssl
 import threading
@@ -28,9 +29,10 @@ from runner.notify.delivery import (
 )
 from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
-from runner.notify.smtp import PASSWORD_VARIABLE, SmtpChannel
+from runner.notify.smtp import PASSWORD_VARIABLE, PICTURE_LIMIT_BYTES, PNG_HEAD, SmtpChannel
 from runner.store import outbox
 from runner.store.engine import Store
+from schemas.execution import PICTURE_NAME
 from schemas.notification import SmtpSecurity, SmtpSettings
 from schemas.settings import describe
 
@@ -106,6 +108,30 @@ def test_a_mail_arrives_whole(plain_server, mailbox, result, schedule, settings,
     assert mail["Message-ID"].endswith("@localhost>")
     assert "12,345" in mail.get_body(("plain",)).get_content()
     assert [part.get_content_type() for part in mail.walk() if part.get_content_maintype() == "image"] == ["image/png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (PNG_HEAD + b"rest", True),
+        (b"<svg onload=alert(1)>", False),
+        (PNG_HEAD + bytes(PICTURE_LIMIT_BYTES), False),
+        (None, False),
+    ],
+)
+def test_a_runs_own_picture_is_shown_in_its_mail(
+    content, shown, plain_server, mailbox, result, schedule, settings, tmp_path
+):
+    ended = result(run_dir=tmp_path)
+    if content is None:
+        os.mkfifo(tmp_path / PICTURE_NAME)
+    else:
+        (tmp_path / PICTURE_NAME).write_bytes(content)
+    SmtpChannel(plain_server).deliver(compose.run_ended(ended, schedule, [], settings), ended.completed_at)
+    (mail,) = mailbox.mails
+    images = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert [part.get_content() for part in images] == ([content] if shown else [])
+    assert ("What this run came to" in mail.get_body(("html",)).get_content()) is shown
 
 
 def test_a_second_delivery_has_the_same_message_id(plain_server, mailbox, message, result):
