@@ -21,7 +21,7 @@ from schemas.service import StorageSettings
 def main(arguments: list[str]) -> int:
     """Do it, say what was done, and return the exit code: 0, or that of the error."""
     wanted = _parser().parse_args(arguments)
-    url = sys.stdin.readline().strip() if wanted.url == "-" else wanted.url
+    url = sys.stdin.readline().rstrip("\n") if wanted.url == "-" else wanted.url
     try:
         report = _work(url, wanted)
     except OuroborosError as error:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from migrations.rebuild import REBUILT, TO, rebuild
 from runner.store.engine import Store
 from runner.store.migrate import revision_of, stored_revision
-from schemas.database import HEAD, UpgradeProgress, UpgradeReport
+from schemas.database import HEAD, UpgradeProgress, UpgradeReport, sqlite_url
 from schemas.errors import DatabaseNewerError
 
 
@@ -83,7 +83,7 @@ def _rebuild(
 
 
 def _make_empty(path: Path) -> None:
-    new = Store(f"sqlite:///{path}", 5)
+    new = Store(sqlite_url(path), 5)
     try:
         new.create_file()
         with new.restructure() as connection:

@@ -48,10 +48,24 @@ def refused_by_system(error: Exception, arguments: list[str]) -> BadInputError |
     """The error that names what the system refused; None: it refused nothing."""
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return BadInputError("a name is too long for the file system", where=line(str(error.filename), 120))
+    if isinstance(error, FileNotFoundError) and error.filename is None and _stands_nowhere():
+        return BadInputError(
+            "the folder that this was typed in is gone",
+            where=f"ouroboros {line(arguments[0], 40)}",
+            remedy=f"Change to one that is there, or name the state folder by its whole path in {HOME_VARIABLE}.",
+        )
     if isinstance(error, OSError) and error.strerror:
         where = f"ouroboros {line(arguments[0], 40)}: {line(str(error.filename or 'no file named'), 200)}"
         return MachineError(error.strerror, where=where, remedy="Look at the file's rights, the disk and the memory.")
     return None
+
+
+def _stands_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def report(error: BaseException, arguments: list[str], now: datetime) -> str:

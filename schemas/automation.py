@@ -4,8 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from schemas.addresses import EmailAddress
 from schemas.frozen import Frozen
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import ReasonText
@@ -82,7 +83,7 @@ class TrainingSchedule(Frozen):
     resource_requirements: ResourceRequirements = Field(default_factory=ResourceRequirements)
     notify_on_completion: bool = True
     notify_on_failure: bool = True
-    notification_emails: list[str] = Field(default_factory=list)
+    notification_emails: list[EmailAddress] = Field(default_factory=list)
     overlap: OverlapPolicy = OverlapPolicy.QUEUE_ONE
     catch_up: CatchUpPolicy = CatchUpPolicy.LATEST
     catch_up_window_hours: float = Field(default=24, gt=0, le=MAX_HOURS)
@@ -98,15 +99,6 @@ class TrainingSchedule(Frozen):
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     """Seed of every run of this schedule; None: each run draws its own and stores it."""
     note: ReasonText = ""
-
-    @field_validator("notification_emails")
-    @classmethod
-    def _addresses_look_right(cls, addresses: list[str]) -> list[str]:
-        for address in addresses:
-            local, _, domain = address.partition("@")
-            if not local or not domain or any(char.isspace() for char in address):
-                raise ValueError(f"{address!r} is no e-mail address")
-        return addresses
 
     @model_validator(mode="after")
     def _callbacks_stay_home(self) -> Self:

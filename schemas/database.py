@@ -5,6 +5,7 @@ line on standard output is an `UpgradeReport`.
 """
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from pydantic import Field
 
@@ -18,12 +19,23 @@ SECONDS_PER_ROW = 45e-6
 """Processor time, measured over 200,000 rows: 44 microseconds. The disk's own time comes on top."""
 
 
+_SQLITE = "sqlite:///"
 BACKUP_NAME = "{stem}-{time}.db"
 """Of a nightly copy, in the folder `backups_of` the database; `time` sorts."""
 _UPGRADE_MARK = ".backup-"
 REPLACED_MARK = ".replaced-"
 """In the name of a database that a restore has set aside."""
 _TIME_LENGTH = len("20260131T023000")
+
+
+def sqlite_url(file: Path) -> str:
+    """The SQLAlchemy URL of an SQLite file, whatever its path holds: there `?` begins options, `%` a number."""
+    return _SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The absolute path of the file that a URL names, as SQLAlchemy reads it; None: it names none."""
+    return Path(unquote(url.removeprefix(_SQLITE))).absolute() if url.startswith(_SQLITE) else None
 
 
 def backups_of(database: Path) -> Path:

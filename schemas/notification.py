@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from schemas.addresses import EmailAddress
 from schemas.frozen import Frozen
 from schemas.outside_text import line
 
@@ -62,7 +63,7 @@ class NotificationSettings(Frozen):
     """All that leaves the machine."""
 
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)
-    emails: list[str] = Field(default_factory=list)
+    emails: list[EmailAddress] = Field(default_factory=list)
     """Told of everything, besides each schedule's own addresses."""
     channel_urls_file: Path | None = None
     """One Apprise URL a line (they hold secrets, so they stand in a file); also OUROBOROS_CHANNEL_URLS."""

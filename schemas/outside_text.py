@@ -62,10 +62,9 @@ def error_line(error: BaseException, limit: int = REASON_LIMIT, whole_in: str = 
 def error_text(error: BaseException, limit: int = ERROR_LIMIT, whole_in: str = "") -> str:
     """What an exception says, as a `passage`; "" if it says nothing."""
     try:
-        told = str(error)
-    except Exception as broken:  # noqa: BLE001 - anybody's exception; its text is not worth an end
-        told = f"(its text cannot be read: {type(broken).__name__})"
-    return passage(told, limit, whole_in)
+        return passage(str(error), limit, whole_in)
+    except BaseException as broken:  # noqa: BLE001 - anybody's `__str__`, which may even exit; no text is worth an end
+        return passage(f"(its text cannot be read: {type(broken).__name__})", limit)
 
 
 def file_name(name: str | bytes, max_bytes: int) -> str:

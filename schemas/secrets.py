@@ -1,24 +1,42 @@
 """Secrets: from the environment or a file only, never from the settings, never in a log."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from schemas.errors import SettingsError
+
+MOST_BYTES = 65_536
 
 
 def read_secret(variable: str, file: Path | None) -> str:
     """The secret in environment variable `variable`, else the text of `file` without its last line break, else "".
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read, or holds no text.
     """
     if value := os.environ.get(variable):
         return value
     if file is None:
         return ""
+    remedy = f"Fix the file, or set {variable}."
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        data = _content(file)
     except OSError as error:
-        raise SettingsError(
-            f"cannot read the secret: {error.strerror}", where=str(file), remedy=f"Fix the file, or set {variable}."
-        ) from error
+        raise SettingsError(f"cannot read the secret: {error.strerror}", where=str(file), remedy=remedy) from error
+    if len(data) > MOST_BYTES:
+        raise SettingsError(f"a secret has no more than {MOST_BYTES:,} bytes", where=str(file), remedy=remedy)
+    try:
+        return data.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise SettingsError("the secret is not UTF-8 text", where=str(file), remedy=remedy) from error
+
+
+def _content(file: Path) -> bytes:
+    """Without waiting: a pipe that nobody writes to would hold up whoever asks."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as handle:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return handle.read(MOST_BYTES + 1)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from schemas.data_settings import DataSettings
+from schemas.database import sqlite_url
 from schemas.errors import SettingsError
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
@@ -57,7 +58,7 @@ class Settings(Frozen):
     @property
     def database_url(self) -> str:
         """The SQLAlchemy URL of the history."""
-        return self.storage.database_url or f"sqlite:///{self.home.absolute() / 'automation_tracking.db'}"
+        return self.storage.database_url or sqlite_url(self.home.absolute() / "automation_tracking.db")
 
     @property
     def games_dir(self) -> Path:

@@ -2,6 +2,7 @@
 elsewhere."""
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,12 @@ from schemas.model import PipelineState
 
 PLAIN_INTERVAL_S = 10.0
 REFRESHES_PER_S = 4
+
+
+def say(text: str, *, soft_wrap: bool | None = None, markup: bool | None = None) -> None:
+    """Print for whoever looks on. A terminal that is gone, or a full disk under the output, must not end a daemon."""
+    with suppress(OSError, ValueError):
+        console.print(text, soft_wrap=soft_wrap, markup=markup)
 
 
 class ProgressLine:
@@ -33,7 +40,8 @@ class ProgressLine:
     def __enter__(self) -> Self:
         """Begin to show."""
         if not self._plain:
-            self._live.start()
+            with suppress(OSError):
+                self._live.start()
         return self
 
     def __exit__(
@@ -41,7 +49,8 @@ class ProgressLine:
     ) -> None:
         """Take the live line away."""
         if not self._plain:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def tell(self, execution: ExecutionRecord, state: PipelineState) -> None:
         """Show a state of a run."""
@@ -53,7 +62,7 @@ class ProgressLine:
         shown = (execution.execution_id, state.current_phase, state.iteration)
         now_s = time.monotonic()
         if shown != self._printed_for or now_s - self._printed_at_s >= PLAIN_INTERVAL_S:
-            console.print(self.text, soft_wrap=True, markup=False)
+            say(self.text, soft_wrap=True, markup=False)
             self._printed_for, self._printed_at_s = shown, now_s
 
     def settle(self, status: RunnerStatus, waiting: tuple[QueuedRun, Decision] | None = None) -> None:
@@ -67,7 +76,7 @@ class ProgressLine:
         self._idle_told, self._printed_for = idle, None
         self.text = f"{run.schedule_name} waits: {wait.reason}" if run and wait else ""
         if self._plain:
-            console.print(self.text or f"The daemon is {status.value}.", soft_wrap=True, markup=False)
+            say(self.text or f"The daemon is {status.value}.", soft_wrap=True, markup=False)
         else:
             self._live.update(Text(self.text or f"{status.value}: `ouroboros status` tells what comes next"))
 

@@ -13,8 +13,8 @@ import click
 from rich.markup import escape
 
 from runner.bookkeeping import coming_fires
-from runner.commands.progress import ProgressLine
-from runner.commands.tables import console, when
+from runner.commands.progress import ProgressLine, say
+from runner.commands.tables import when
 from runner.dashboard import DashboardProcess, url_of
 from runner.flow.runtime import Runtime
 from runner.service import Service
@@ -63,7 +63,7 @@ def up(first_run: bool, web: bool | None) -> None:
         with progress, dashboard or nullcontext():
             service.run()
         notifier.stopping()
-        console.print("Stopped in good order; `ouroboros up` goes on from here.")
+        say("Stopped in good order; `ouroboros up` goes on from here.")
 
 
 def _spare_the_collector() -> None:
@@ -78,7 +78,7 @@ def _dashboard(service: Service, wanted: bool | None) -> DashboardProcess | None
     """The web process, looked after by the service's periodic work; None: nobody wants one."""
     if not (service.settings.web.enabled if wanted is None else wanted):
         return None
-    dashboard = DashboardProcess(service.settings, lambda told: console.print(f"[yellow]{escape(line(told))}[/]"))
+    dashboard = DashboardProcess(service.settings, lambda told: say(f"[yellow]{escape(line(told))}[/]"))
     service.periodic.add("dashboard", dashboard.turn, 120)
     return dashboard
 
@@ -113,24 +113,24 @@ def _reload(service: Service, notifier: ServiceNotifier, dashboard: DashboardPro
         later = service.reload(get_config())
         if dashboard is not None:
             dashboard.use(service.settings)
-        console.print(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
+        say(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
     except SettingsError as error:
-        console.print(f"[red]The old settings stay:[/] {escape(line(str(error)))}")
+        say(f"[red]The old settings stay:[/] {escape(line(str(error)))}")
     notifier.ready()
 
 
 def _introduce(service: Service, now: datetime, dashboard: DashboardProcess | None) -> None:
     """Where the state is, and what will happen next."""
     settings = service.settings
-    console.print(f"[bold]Ouroboros[/] serves [bold]{escape(str(settings.home.absolute()))}[/]")
-    console.print(f"  history   {escape(service.store.where + _upgrade_told(service))}")
-    console.print(f"  log       {escape(str(service.log_path))}")
+    say(f"[bold]Ouroboros[/] serves [bold]{escape(str(settings.home.absolute()))}[/]")
+    say(f"  history   {escape(service.store.where + _upgrade_told(service))}")
+    say(f"  log       {escape(str(service.log_path))}")
     if dashboard is not None:
-        console.print(f"  dashboard {escape(url_of(settings.web))}")
+        say(f"  dashboard {escape(url_of(settings.web))}")
     machine = service.probe.snapshot(now)
     choice = service.probe.choose(machine, installed_workers())
-    console.print(f"  hardware  {escape(line(machine.gpu.detail))}")
-    console.print(f"  worker    {escape(line(f'{choice.worker}. {choice.reason}'))}")
+    say(f"  hardware  {escape(line(machine.gpu.detail))}")
+    say(f"  worker    {escape(line(f'{choice.worker}. {choice.reason}'))}")
     _coming(service.runtime, now)
 
 
@@ -142,15 +142,15 @@ def _coming(runtime: Runtime, now: datetime) -> None:
         waiting = queue.queued(session, FIRES_SHOWN)
     zones = {record.name: record.readable.timezone for record in known if record.readable is not None}
     for number, (instant, name) in enumerate(coming_fires(known, now, FIRES_SHOWN, taken)):
-        console.print(f"  {'next' if number == 0 else '    '}      {when(instant, now, zones[name])}  {name}")
+        say(f"  {'next' if number == 0 else '    '}      {when(instant, now, zones[name])}  {name}")
     for number, trigger in enumerate(watching):
         condition = trigger.condition
-        console.print(
+        say(
             f"  {'triggers' if number == 0 else '        '}  {trigger.name}: {condition.condition_function}"
             f" every {condition.check_interval_s:g} s, cooldown {condition.cooldown_hours:g} h"
         )
     for run in waiting:
-        console.print(f"  queued    {run.schedule_name}, asked by {run.trigger_type.value}")
+        say(f"  queued    {run.schedule_name}, asked by {run.trigger_type.value}")
 
 
 def _upgrade_told(service: Service) -> str:

@@ -8,6 +8,7 @@ from runner.notify.delivery import DeliveryError
 from runner.notify.render import as_text
 from schemas.errors import SettingsError
 from schemas.message import Message, MessageKind
+from schemas.outside_text import line
 from schemas.secrets import read_secret
 
 URLS_VARIABLE = "OUROBOROS_CHANNEL_URLS"
@@ -20,7 +21,8 @@ class AppriseChannel:
     def __init__(self, url: str, number: int) -> None:
         self._url = url
         # The URL holds secrets: it is named by its scheme and place in the list, in errors and rows alike.
-        self.name = f"{url.partition('://')[0]} (channel {number})"
+        scheme, told, _ = url.partition("://")
+        self.name = f"{line(scheme, 20) if told else 'unknown'} (channel {number})"
 
     def deliver(self, message: Message, now: datetime) -> None:
         """Send the message's text.
@@ -39,7 +41,7 @@ class AppriseChannel:
         good = message.kind in _GOOD
         taken = service.notify(
             title=f"[Ouroboros] {message.subject}",
-            body=as_text(message, socket.gethostname()),
+            body=as_text(message, line(socket.gethostname())),
             notify_type=apprise.NotifyType.SUCCESS if good else apprise.NotifyType.WARNING,
         )
         if not taken:
@@ -52,5 +54,5 @@ def channels_from(file: Path | None) -> list[AppriseChannel]:
     Raises:
         SettingsError: the file cannot be read.
     """
-    lines = [line.strip() for line in read_secret(URLS_VARIABLE, file).splitlines()]
-    return [AppriseChannel(url, number) for number, url in enumerate(lines, 1) if url and not url.startswith("#")]
+    urls = [each.strip() for each in read_secret(URLS_VARIABLE, file).splitlines()]
+    return [AppriseChannel(url, number) for number, url in enumerate(urls, 1) if url and not url.startswith("#")]

@@ -10,11 +10,13 @@ from datetime import datetime
 from runner.notify.delivery import DeliveryError, SettingsDeliveryError
 from runner.notify.plot import draw_win_rates
 from runner.notify.render import as_email
-from runner.notify.smtp_faults import explain, recipients_refused
+from runner.notify.smtp_connection import connection
+from runner.notify.smtp_faults import explain, login_impossible, recipients_refused
 from schemas.errors import SettingsError, WorkerError
 from schemas.execution import PICTURE_NAME
 from schemas.message import Message
 from schemas.notification import SmtpSecurity, SmtpSettings
+from schemas.outside_text import line
 from schemas.secrets import read_secret
 
 PASSWORD_VARIABLE = "OUROBOROS_SMTP_PASSWORD"
@@ -40,7 +42,7 @@ class SmtpChannel:
         """
         if not message.recipients:
             return
-        mail = as_email(message, self._settings, socket.gethostname(), _plot(message), now, _run_picture(message))
+        mail = as_email(message, self._settings, line(socket.gethostname()), _plot(message), now, _run_picture(message))
         with self.connected() as server:
             try:
                 refused = server.send_message(mail)  # smtplib itself raises only where it was taken for nobody
@@ -73,12 +75,12 @@ class SmtpChannel:
             raise DeliveryError("no mail server is set", where="notifications.smtp.host", remedy=remedy)
         context, password = self._trusted(), self._password()
         try:
-            server = self._connect(context)
+            server = connection(self._settings, context)
             try:
                 if self._settings.security is SmtpSecurity.STARTTLS:
                     server.starttls(context=context)
                 if self._settings.username:
-                    server.login(self._settings.username, password)
+                    self._log_in(server, password)
             except BaseException:
                 server.close()
                 raise
@@ -89,11 +91,11 @@ class SmtpChannel:
         finally:
             _leave(server)
 
-    def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
-        settings = self._settings
-        if settings.security is SmtpSecurity.TLS:
-            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=settings.timeout_s, context=context)
-        return smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_s)
+    def _log_in(self, server: smtplib.SMTP, password: str) -> None:
+        try:
+            server.login(self._settings.username, password)
+        except ValueError as error:  # of a character that no login can hold, or of a server's answer
+            raise login_impossible(error, self._settings) from error
 
     def _trusted(self) -> ssl.SSLContext:
         file = self._settings.ca_file

@@ -27,7 +27,7 @@ _TLS_PORT = 465
 
 def explain(error: Exception, settings: SmtpSettings) -> DeliveryError:
     """What to tell of an error that a delivery met."""
-    place = f"{settings.host}:{settings.port}"
+    place = line(f"{settings.host}:{settings.port}")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return recipients_refused(error.recipients, settings)
     if isinstance(error, smtplib.SMTPResponseException):
@@ -50,6 +50,16 @@ def recipients_refused(refused: dict[str, tuple[int, bytes]], settings: SmtpSett
         remedy = "Correct notifications.emails, or the schedule's notification_emails, then `ouroboros notify test`."
         return PermanentDeliveryError(what, where=place, remedy=remedy)
     return DeliveryError(what, where=place, remedy="Check notifications.emails if it lasts.")
+
+
+def login_impossible(error: ValueError, settings: SmtpSettings) -> DeliveryError:
+    """No login could even be tried."""
+    place = f"{settings.host}:{settings.port}"
+    if isinstance(error, UnicodeError):  # whose own words show a part of the password
+        what = "the login for the mail server holds characters outside ASCII, which smtplib cannot send"
+        return SettingsDeliveryError(what, where=place, remedy=f"Correct {_LOGIN}.")
+    what = f"the mail server's answer to the login makes no sense ({line(str(error))})"
+    return DeliveryError(what, where=place, remedy=f"If it lasts, check {_SMTP}.host and port.")
 
 
 def _answered(error: smtplib.SMTPResponseException, settings: SmtpSettings, place: str) -> DeliveryError:
@@ -110,6 +120,12 @@ def _not_reached(error: Exception, settings: SmtpSettings, place: str) -> Delive
     if isinstance(error, socket.gaierror):
         what = f"the mail server's name cannot be resolved: {error.strerror}"
         remedy = f"Check {_SMTP}.host, and that this machine resolves names."
+    elif isinstance(error, ValueError):  # a name with a NUL, or with a label that is empty or too long
+        what = f"the mail server's name is none: {line(str(error))}"
+        return SettingsDeliveryError(what, where=place, remedy=f"Correct {_SMTP}.host.")
+    elif isinstance(error, smtplib.SMTPServerDisconnected):
+        what = f"the mail server ended the connection: {line(str(error))}"
+        remedy = _if_it_lasts(settings)
     else:
         what = f"the mail server cannot be reached: {line(str(error)) or type(error).__name__}"
         remedy = _if_it_lasts(settings)

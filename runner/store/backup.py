@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
-from schemas.database import BACKUP_NAME, REPLACED_MARK, all_backups, backups_of, nightly_backups
+from schemas.database import BACKUP_NAME, REPLACED_MARK, all_backups, backups_of, nightly_backups, sqlite_url
 from schemas.errors import DatabaseDamagedError, DatabaseFullError, DatabaseNewerError, StateError
 from schemas.files import fsync_folder
 from schemas.service import StorageSettings
@@ -72,7 +72,7 @@ def problems_of(file: Path, busy_timeout_s: float) -> list[str]:
     Raises:
         StateError: it cannot be read at all.
     """
-    copy = Store(f"sqlite:///{file}", busy_timeout_s)
+    copy = Store(sqlite_url(file), busy_timeout_s)
     try:
         return copy.integrity()
     finally:
@@ -107,7 +107,7 @@ def restore(store: Store, source: Path | None, now: datetime) -> Restored:
     for torn in store.path.parent.glob(f"*.{store.path.name}.restoring.*"):
         torn.unlink()
     partial = store.path.with_name(f".{store.path.name}.restoring.{os.getpid()}")
-    copy = Store(f"sqlite:///{source}", store.busy_timeout_s)
+    copy = Store(sqlite_url(source), store.busy_timeout_s)
     try:
         copy.copy_to(partial)
         store.close()
@@ -185,7 +185,7 @@ def _refuse_unsound(backup: Path, busy_timeout_s: float) -> None:
         raise StateError(
             f"this backup is damaged itself ({problems[0]})", where=str(backup), remedy="Take another one."
         )
-    copy = Store(f"sqlite:///{backup}", busy_timeout_s)
+    copy = Store(sqlite_url(backup), busy_timeout_s)
     try:
         if stored_revision(copy) is None:
             raise DatabaseNewerError("this is an empty database", where=str(backup), remedy="Name another file.")

@@ -26,6 +26,7 @@ from runner.store.faults import typed_faults
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
 from schemas.errors import SettingsError, StateError
 from schemas.files import fsync_folder
+from schemas.outside_text import NAME_LIMIT, line
 
 Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
@@ -33,6 +34,8 @@ _READERS = 8
 _WAL_LIMIT_BYTES = 64 * 2**20
 _PAGE_BYTES = 8192
 _WAL_RETRY_S = 0.01
+_PATH_BYTES = 504
+"""SQLITE_MAX_PATHNAME of the unix file system layer, 512, less the `-journal` that is appended."""
 
 
 class Store:
@@ -49,7 +52,7 @@ class Store:
     def __init__(self, url: str, busy_timeout_s: float) -> None:
         self.url = _checked(url)
         self.busy_timeout_s = busy_timeout_s
-        self.path = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self.path = _file_of(self.url)
         self._file: FileIdentity | None = None
         self._watcher: sqlite3.Connection | None = None
         self._seen_version: int | None = None
@@ -355,9 +358,24 @@ def _checked(url: str) -> URL:
         raise SettingsError(
             "SQLite is used as a file, without options in the URL",
             where="storage.database_url",
-            remedy="Write sqlite:////absolute/path/automation_tracking.db.",
+            remedy="Write sqlite:////absolute/path/automation_tracking.db (`?` in a name as %3F, `%` as %25).",
         )
     return parsed
+
+
+def _file_of(url: URL) -> Path | None:
+    """The SQLite file of a URL; None: it is a server's."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    path = Path(url.database).absolute()
+    length = len(os.fsencode(path))
+    if length > _PATH_BYTES:
+        raise SettingsError(
+            f"the path of the database has {length} bytes, and SQLite takes at most {_PATH_BYTES}",
+            where=line(str(path), NAME_LIMIT),
+            remedy="Move the state folder up (OUROBOROS_HOME), or set storage.database_url to a shorter path.",
+        )
+    return path
 
 
 def _server_engine(url: URL, pool: dict[str, Any]) -> Engine:

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from runner import single_instance
 from runner.web.read.database import Database
+from schemas.database import sqlite_file
 from schemas.errors import SettingsError
 from schemas.settings import Settings
 
 LEDGER = "ledger.db"
-_SQLITE = "sqlite:///"
 
 
 def _utc_now() -> datetime:
@@ -48,8 +47,8 @@ def open_site(settings: Settings, secret: bytes) -> Site:
     Raises:
         SettingsError: the history is no SQLite file.
     """
-    url = settings.database_url
-    if not url.startswith(_SQLITE):
+    file = sqlite_file(settings.database_url)
+    if file is None:
         raise SettingsError(
             "the dashboard reads SQLite files only",
             where="storage.database_url",
@@ -57,7 +56,7 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         )
     return Site(
         settings=settings,
-        history=Database(Path(url.removeprefix(_SQLITE)).absolute()),
+        history=Database(file),
         ledger=Database(settings.tuner_dir.absolute() / LEDGER, revision=""),
         tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
         secret=secret,

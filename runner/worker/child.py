@@ -5,33 +5,32 @@ Order matters and is told at each step: claim, limits, signals, heartbeat, work,
 
 import contextlib
 import ctypes
-import errno
 import faulthandler
+import inspect
 import logging
 import os
 import signal
 import sys
 import time
-import traceback
 from pathlib import Path
 from types import FrameType
 
 from runner.worker.exitcodes import WorkerExit
 from runner.worker.identity import own_identity
+from runner.worker.job_errors import failure_of
 from runner.worker.jobs import resolve
 from runner.worker.pulse import Pulse
-from runner.worker.rundir import ClaimRole, RunDir, Unreadable
+from runner.worker.rundir import MOST_BYTES, ClaimRole, RunDir, Unreadable
 from runner.worker.tree import MARK_VARIABLE, Root, kill_all
-from schemas.errors import BadInputError, MachineError
+from schemas.errors import BadInputError
 from schemas.execution import FailureClass, Outcome, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
-from schemas.outside_text import TRACE_LIMIT, error_text, to_json
+from schemas.outside_text import error_line, to_json
 from schemas.service import WorkerSettings
 
 _log = logging.getLogger("runner.worker")
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "500"
-_RESOURCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _DONE = {"status": PipelineStatus.COMPLETED, "progress_percentage": 100.0}
 _RESULT_TRIES = 20
 _RESULT_RETRY_S = 0.5
@@ -47,6 +46,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("Usage: python -m runner.worker.child RUN_DIR\n")
         return WorkerExit.USAGE
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.raiseExceptions = False  # a job may close the streams; what cannot be logged then must not end us
     faulthandler.enable()  # a segmentation fault in native code leaves its stack in the log
     run_dir = RunDir(Path(arguments[0]).absolute())
     identity = own_identity()
@@ -70,6 +70,8 @@ def main(arguments: list[str]) -> int:
     except StopNow:  # it came between the job's end and the line above
         _ignore_term()
         result = RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+    if os.getpid() != identity.pid:  # a copy of us that the job forked and let return: the run is not its to tell of
+        return WorkerExit.CLAIM_LOST
     kill_all(Root(identity, os.environ.get(MARK_VARIABLE, "")))  # what the job left behind; never this process itself
     pulse.close()
     return _tell(run_dir, result)
@@ -79,14 +81,15 @@ def _result_of(request: RunRequest | Unreadable | None, pulse: Pulse, settings: 
     """Do the work, and turn whatever comes out of it into a result."""
     try:
         return _work(request, pulse, settings)
-    except (StopNow, KeyboardInterrupt):
+    except StopNow:
         _log.warning("The job did not follow the request to stop and was interrupted")
         return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
-    except SystemExit as error:
-        return _failed(error, pulse, f"the job ended the process by itself, with {error.code!r}")
-    except Exception as error:  # noqa: BLE001 - a job may raise anything; its parent learns of it, traceback and all
-        _log.error("The run failed", exc_info=error)  # the log has the whole text, however long
-        return _failed(error, pulse, error_text(error, whole_in=str(pulse.log_path)) or type(error).__name__)
+    except BaseException as error:  # noqa: BLE001 - a job may raise anything; its parent learns of it, traceback and all
+        if isinstance(error, KeyboardInterrupt) and pulse.stop_requested():
+            return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+        failure = failure_of(error, str(pulse.log_path))
+        ended = pulse.last_state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": failure.message})
+        return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
 
 
 def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
@@ -97,44 +100,35 @@ def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: Worke
     _take_limits(settings)
     job = resolve(request.worker)
     _log.info("Run %s of %s, attempt %s: %s", request.execution_id, request.schedule_name, request.attempt, job)
-    result = job(request, pulse)
+    try:
+        result = job(request, pulse)
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+        result = None  # a program's way to say that all went well
     if result is None:  # a function of the user's that ended without an exception has done its work
         return RunResult(outcome=Outcome.SUCCEEDED, state=pulse.last_state.model_copy(update=_DONE))
     if not isinstance(result, RunResult):
-        raise BadInputError(
-            f"the worker returned a {type(result).__name__}; its work is done, but what came of it cannot be read",
-            where=request.worker,
-            remedy="Return a schemas.RunResult, or nothing at all for a success.",
-        )
+        raise _no_result(result, request.worker)
     return result
 
 
-def _failed(error: BaseException, pulse: Pulse, message: str) -> RunResult:
-    failure = RunFailure(failure_class=_class_of(error), message=message, traceback=_trace(error))
-    ended = pulse.last_state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": failure.message})
-    return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
-
-
-def _trace(error: BaseException) -> str:
-    """The end of the traceback: there stands what failed. Of a text that is too long the log has the whole."""
-    try:
-        return "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
-    except Exception as broken:  # noqa: BLE001 - an exception whose own text cannot be made
-        return f"(no traceback: {type(broken).__name__} while it was written)"
-
-
-def _class_of(error: BaseException) -> FailureClass:
-    """What kind of failure it is, its causes included: `raise SnakeError from OSError(ENOSPC)` is a full disk."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MemoryError | MachineError):
-            return FailureClass.RESOURCE
-        if isinstance(seen, OSError) and seen.errno in _RESOURCE_ERRNOS:
-            return FailureClass.RESOURCE
-        if any(kind.__name__ == "OutOfMemoryError" for kind in type(seen).__mro__):  # torch's, without importing it
-            return FailureClass.RESOURCE
-        seen = seen.__cause__
-    return FailureClass.BAD_INPUT if isinstance(error, BadInputError) else FailureClass.ERROR
+def _no_result(returned: object, worker: str) -> BadInputError:
+    """Why what a job returned is none."""
+    kind = type(returned).__name__
+    if inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        if inspect.iscoroutine(returned):
+            returned.close()  # else the interpreter warns of it in the log
+        return BadInputError(
+            f"the worker is no plain function: called, it returned a {kind}, and nothing of its work was done",
+            where=worker,
+            remedy="Name a function that does the work when it is called; in it `asyncio.run` runs a coroutine.",
+        )
+    return BadInputError(
+        f"the worker returned a {kind}; its work is done, but what came of it cannot be read",
+        where=worker,
+        remedy="Return a schemas.RunResult, or nothing at all for a success.",
+    )
 
 
 def _take_signals(pulse: Pulse) -> None:
@@ -189,26 +183,33 @@ def _tell(run_dir: RunDir, result: RunResult) -> int:
 
 
 def _writable(result: RunResult) -> RunResult:
-    """The result, or where a job copied into it what it cannot hold, a failure that says so."""
+    """The result, or where a job put into it what nobody could read again, a failure that says so."""
+    problem = _unreadable(result)
+    if not problem:
+        return result
+    _log.error("The result cannot be written: %s", problem)
+    told = f"The job's result cannot be written: {problem}"
+    failure = result.failure or RunFailure(failure_class=FailureClass.BAD_INPUT, message=told)
+    state = PipelineState(status=PipelineStatus.ERROR, last_error=failure.message)
+    return RunResult(outcome=Outcome.FAILED, state=state, failure=failure)
+
+
+def _unreadable(result: RunResult) -> str:
+    """Why the parent could not read this result; "": it can."""
     try:
-        to_json(result)
-    except ValueError as error:
-        _log.exception("The result cannot be written")
-        return RunResult(
-            outcome=Outcome.FAILED,
-            state=PipelineState(status=PipelineStatus.ERROR),
-            failure=RunFailure(
-                failure_class=FailureClass.BAD_INPUT, message=f"The job's result cannot be written: {error}"
-            ),
-        )
-    return result
+        text = to_json(result)
+        RunResult.model_validate_json(text)
+    except Exception as error:  # noqa: BLE001 - a job copies anything into its result, past all checks
+        return error_line(error)
+    size = len(text.encode())
+    return f"it has {size:,} bytes, and {MOST_BYTES:,} are the most" if size > MOST_BYTES else ""
 
 
 def _leave(code: int) -> None:
     """End at once: a thread that a job left behind must not keep a finished run alive."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # the log cannot be written, and there is no other place to tell it
+        with contextlib.suppress(Exception):  # a log that cannot be written, or that the job closed: nobody to tell
             stream.flush()
     os._exit(code)
 

@@ -1,6 +1,7 @@
 """The worker's second thread: heartbeat, progress and the stop file. It is also what a job is given as its context."""
 
 import logging
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from runner.worker.rundir import Heartbeat, RunDir
 from schemas.execution import ProcessIdentity
 from schemas.model import PipelineState
+from schemas.outside_text import error_line
 
 _log = logging.getLogger(__name__)
 LOOK_INTERVAL_S = 0.5
@@ -83,7 +85,7 @@ class Pulse:
     def _loop(self) -> None:
         beaten_s = time.monotonic()
         while not self._closed.wait(min(LOOK_INTERVAL_S, self._interval_s)):
-            if self._dir.stop_path.exists():
+            if os.path.exists(self._dir.stop_path):  # noqa: PTH110 - never raises, whatever became of the folder
                 self._stop.set()
             if time.monotonic() - beaten_s >= self._interval_s:
                 beaten_s = time.monotonic()
@@ -107,13 +109,13 @@ class Pulse:
         self._written_s = time.monotonic()
         try:
             self._dir.write_progress(self._state)
-        except (OSError, ValueError) as error:  # a full disk; a state that a job copied wrong values into
+        except Exception as error:  # noqa: BLE001 - a full disk; a state that a job copied anything into
             self._complain("progress", error)
         else:
             self._unwritten = False
             self._failing.discard("progress")
 
-    def _complain(self, what: str, error: OSError | ValueError) -> None:
+    def _complain(self, what: str, error: Exception) -> None:
         if what not in self._failing:
             self._failing.add(what)
-            _log.error("Cannot write the %s of this run (%s); it is tried again and again", what, error)
+            _log.error("Cannot write the %s of this run (%s); it is tried again and again", what, error_line(error))

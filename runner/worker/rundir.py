@@ -36,7 +36,7 @@ from schemas.settings import describe
 
 _HEARTBEAT_BYTES = 512
 _RESERVE_BYTES = 128 * 1024
-_MOST_BYTES = 16 * 2**20
+MOST_BYTES = 16 * 2**20
 """Of a file that is read: what a run tells of itself is never near it."""
 _Model = TypeVar("_Model", bound=Frozen)
 
@@ -239,13 +239,13 @@ class RunDir:
         path = self.path / name
         try:
             with path.open("rb") as handle:
-                data = handle.read(_MOST_BYTES + 1)
+                data = handle.read(MOST_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             return Unreadable(f"{path}: {error.strerror}")
-        if len(data) > _MOST_BYTES:
-            return Unreadable(f"{path}: larger than {_MOST_BYTES:,} bytes")
+        if len(data) > MOST_BYTES:
+            return Unreadable(f"{path}: larger than {MOST_BYTES:,} bytes")
         try:
             return model.model_validate_json(data)
         except ValidationError as error:

@@ -119,6 +119,49 @@ def return_nonsense(request, context):
     return _done().model_copy(update={"state": PipelineState().model_copy(update={"iteration": "\udcff"})})
 
 
+def return_no_number(request, context):
+    return _done().model_copy(update={"state": PipelineState().model_copy(update={"best_win_rate": float("nan")})})
+
+
+def return_too_much(request, context):
+    return _done().model_copy(update={"added": "x" * (17 << 20)})
+
+
+def raise_after_no_number(request, context):
+    context.report(PipelineState().model_copy(update={"best_win_rate": float("inf")}))
+    raise RuntimeError("the true reason")
+
+
+async def be_asynchronous(request, context):
+    raise AssertionError("nobody runs this")
+
+
+def generate(request, context):
+    yield "nobody runs this"
+
+
+def exit_well(request, context):
+    context.report(PipelineState(iteration=4))
+    sys.exit(0)
+
+
+def raise_past_all_handlers(request, context):
+    class Unheard(BaseException):
+        def __str__(self):
+            raise SystemExit("from within __str__")
+
+    sys.stdout.close()
+    sys.stderr.close()
+    raise Unheard
+
+
+def fork_and_let_both_return(request, context):
+    if os.fork() == 0:
+        return RunResult(outcome=Outcome.FAILED, state=PipelineState(iteration=1))
+    os.wait()
+    return _done(iteration=2)
+
+
 def raise_at_length(request, context):
     raise RuntimeError("\udcff \ud800 \x1b[31m\x00 " + "x" * 100_000)
 

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from migrations.upgrade import upgrade
 from runner import cli, logs
 from runner.commands import tables
-from runner.commands.progress import ProgressLine
+from runner.commands.progress import ProgressLine, say
 from runner.store import history, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
-from schemas.automation import TrainingSchedule
+from schemas.automation import RunnerStatus, TrainingSchedule
 from schemas.errors import SettingsError
 from schemas.model import PipelineState
 from schemas.service import LoggingSettings
@@ -185,3 +185,27 @@ def test_what_looks_like_markup_in_a_state_is_shown_as_it_is(store: Store, capsy
     ProgressLine().tell(record, state)
     assert shown.getvalue().count("[/x] [red]") == 2
     assert shown.getvalue().count("[/never opened] [link=x]") == 2
+
+
+class Gone:
+    """A terminal that was closed, or a file on a full disk."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+    def isatty(self) -> bool:
+        return False
+
+
+def test_a_daemon_whose_output_nobody_takes_goes_on(monkeypatch):
+    monkeypatch.setattr(tables.console, "_file", Gone())
+    with ProgressLine() as progress:
+        progress.settle(RunnerStatus.MONITORING)
+        progress.settle(RunnerStatus.PAUSED)
+    say("Stopped in good order")
+    assert progress.text == ""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import trustme
@@ -32,8 +33,9 @@ from runner.notify.outbound import Outbound
 from runner.notify.smtp import PASSWORD_VARIABLE, PICTURE_LIMIT_BYTES, PNG_HEAD, SmtpChannel
 from runner.store import outbox
 from runner.store.engine import Store
+from schemas.automation import TrainingSchedule
 from schemas.execution import PICTURE_NAME
-from schemas.notification import SmtpSecurity, SmtpSettings
+from schemas.notification import NotificationSettings, SmtpSecurity, SmtpSettings
 from schemas.settings import describe
 
 
@@ -237,6 +239,7 @@ class Scripted:
 
     def __init__(self, **answers: str) -> None:
         self._answers = {"ehlo": "250-here\r\n250 8BITMIME", "quit": "221 bye", **answers}
+        self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -249,14 +252,40 @@ class Scripted:
             except OSError:
                 return
             with suppress(OSError), connection, connection.makefile("rb") as lines:  # a client that tries TLS hangs up
-                connection.sendall(self._answers.get("greeting", "220 here").encode() + b"\r\n")
+                if not self._answer(connection, self._answers.get("greeting", "220 here")):
+                    continue
                 for command in lines:
                     word = command.split()[0].decode("ascii", "replace").lower() if command.split() else ""
-                    connection.sendall(self._answers.get(word, "250 ok").encode() + b"\r\n")
-                    if word == "quit":
+                    if not self._answer(connection, self._answers.get(word, "250 ok")) or word == "quit":
+                        break
+                    if self._answers.get(word, "").startswith("354") and not self._take_mail(connection, lines):
                         break
 
+    def _take_mail(self, connection: socket.socket, lines: BinaryIO) -> bool:
+        if self._answers.get("body") == "CLOSE":
+            lines.readline()
+            return False
+        while lines.readline() not in (b".\r\n", b""):
+            pass
+        return self._answer(connection, self._answers.get(".", "250 ok"))
+
+    def _answer(self, connection: socket.socket, answer: str) -> bool:
+        """Send it, or what it stands for; False: hang up."""
+        if answer == "SILENCE":
+            self._closing.wait(30)
+        elif answer == "TRICKLE":  # never an end, and never a pause that is long enough
+            while not self._closing.wait(0.05):
+                connection.sendall(b"2")
+        elif answer == "ENDLESS":
+            while True:
+                connection.sendall(b"250-and more\r\n" * 1000)
+        elif answer != "CLOSE":
+            connection.sendall(answer.encode() + b"\r\n")
+            return True
+        return False
+
     def close(self) -> None:
+        self._closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
@@ -325,6 +354,98 @@ def test_a_refusal_is_told_apart_and_names_the_setting_to_change(
         SmtpChannel(settings).deliver(message, result().completed_at)
     assert type(caught.value) is kind
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("step", ["greeting", "ehlo", "auth", "mail", "rcpt", "data", "."])
+@pytest.mark.parametrize("answer", ["SILENCE", "ENDLESS", "CLOSE", "nonsense", "999 x", "\x00\xff"])
+def test_a_server_that_says_anything_at_any_step_costs_one_try(scripted, message, result, step, answer):
+    """Hung up on, in time, with a word that is no guess at the message's fault."""
+    answers = {"ehlo": AUTH, "data": "354 go", "auth": "235 ok", step: answer}
+    settings = scripted(**answers).model_copy(update={"timeout_s": 0.2, "username": "snake"})
+    before = set(threading.enumerate())
+    with pytest.raises(DeliveryError) as caught:
+        SmtpChannel(settings).deliver(message, result().completed_at)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 2_000
+    assert not caught.value.permanent or answer == "999 x"
+    for timer in set(threading.enumerate()) - before:
+        timer.join(1.5)  # less than the deadline: it goes with its connection
+        assert not timer.is_alive()
+
+
+def test_a_server_may_close_in_the_middle_of_a_mail(scripted, message, result):
+    settings = scripted(data="354 go", body="CLOSE")
+    with pytest.raises(DeliveryError, match=r"ended the connection|cannot be reached") as caught:
+        SmtpChannel(settings).deliver(message, result().completed_at)
+    assert not caught.value.permanent
+
+
+def test_a_trickle_is_ended_by_the_deadline_which_is_named(scripted, message, result):
+    settings = scripted(data="354 go", **{".": "TRICKLE"}).model_copy(update={"timeout_s": 0.2})
+    with pytest.raises(DeliveryError, match="took longer than 2 s over one mail"):
+        SmtpChannel(settings).deliver(message, result().completed_at)
+
+
+@pytest.mark.parametrize(
+    ("changes", "password", "says"),
+    [
+        ({"username": "snäke"}, "x", r"outside ASCII.*username and password_file"),
+        ({}, "geheimnisß", r"outside ASCII.*username and password_file"),
+        ({"host": "a..b"}, "x", r"name is none.*smtp\.host"),
+        ({"host": "a" * 70 + ".b"}, "x", r"name is none.*smtp\.host"),
+        ({"host": "x" * 300}, "x", r"name is none.*smtp\.host"),
+    ],
+)
+def test_settings_that_cannot_be_sent_are_named(scripted, message, result, monkeypatch, changes, password, says):
+    monkeypatch.setenv("OUROBOROS_SMTP_PASSWORD", password)
+    settings = scripted(ehlo=AUTH).model_copy(update={"username": "snake", **changes})
+    with pytest.raises(SettingsDeliveryError, match=says) as caught:
+        SmtpChannel(settings).deliver(message, result().completed_at)
+    assert "ß" not in str(caught.value), "no part of a password"
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "bytes", "large", "absent"])
+def test_a_password_file_of_any_kind_is_refused_at_once(scripted, message, result, tmp_path, kind):
+    file = tmp_path / "password"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind != "absent":
+        file.write_bytes(b"\xff\xfe" if kind == "bytes" else b"x" * 100_000)
+    settings = scripted(ehlo=AUTH).model_copy(update={"username": "snake", "password_file": file})
+    with pytest.raises(SettingsDeliveryError, match=r"password_file"):
+        SmtpChannel(settings).deliver(message, result().completed_at)
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("a@b.c", True),
+        ("Ann B. <a@b.c>", True),
+        ('"a b"@c', True),
+        ("ä@ö.de", True),
+        ("a@b.c\nBcc: d@e.f", False),
+        ("a@b.c\0", False),
+        ("a@b,c@d", False),
+        ("a@b c", False),
+        ("a b@c", False),
+        ("a@b@c", False),
+        ("<a@b.c", False),
+        ("\u202ea@b.c", False),
+        ("\ud800@b.c", False),
+        ("", False),
+    ],
+)
+def test_what_cannot_be_mailed_to_is_no_address(address, good):
+    if good:
+        assert NotificationSettings(emails=[address]).emails == [address]
+        return
+    with pytest.raises(ValidationError, match="is no e-mail address"):
+        NotificationSettings(emails=[address])
+    with pytest.raises(ValidationError, match="is no e-mail address"):
+        TrainingSchedule(name="x", cron_expression="0 9 * * *", notification_emails=[address])
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from migrations.upgrade import upgrade as migrate
 from runner.store import games, heartbeat
+from runner.store.backup import checked_copy, restore
 from runner.store.engine import Store
+from schemas.database import sqlite_file
 from schemas.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
@@ -26,6 +29,9 @@ from schemas.errors import (
     StateError,
     TransientStateError,
 )
+from schemas.settings import Settings
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 COUNT_UP = """
 import sys
@@ -95,6 +101,41 @@ def until(holds: Callable[[], bool], limit_s: float = 30) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "name", ["a%41b", "a?b", "a?mode=memory", "a#b", "a b ", "a&b=c", "{a}%(b)s", "a\nb", "a\\b", "ü☃"]
+)
+def test_the_database_lies_in_its_folder_whatever_that_is_called(name: str, tmp_path: Path):
+    home = tmp_path / name
+    store = Store(Settings(home=home).database_url, 5)
+    store.create_file()
+    migrate(store, 1, NOW)
+    with store.write() as session:
+        games.advance(session, Path("/g"), 1, 0, 7, NOW)
+    backup = checked_copy(store, home / "copy.db")
+    store.close()
+    assert {"automation_tracking.db", "copy.db"} <= {path.name for path in home.iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert sqlite_file(Settings(home=home).database_url) == store.path
+    in_child = Store(store.url.render_as_string(hide_password=False), 5)  # as `migrate` hands it to its child
+    with in_child.read() as session:
+        assert games.total(session) == 7
+    in_child.close()
+    assert restore(store, backup, NOW).source == backup
+    store.close()
+
+
+def test_a_path_that_is_too_long_for_sqlite_is_refused_in_words(tmp_path: Path):
+    longest = tmp_path / "/".join(["d" * 100] * 3)
+    longest = longest / ("e" * (504 - len(str(longest)) - len("/automation_tracking.db") - 1))
+    store = Store(Settings(home=longest).database_url, 5)
+    store.create_file()
+    with store.write():
+        pass
+    store.close()
+    with pytest.raises(SettingsError, match="has 505 bytes, and SQLite takes at most 504"):
+        Store(Settings(home=longest.with_name(longest.name + "e")).database_url, 5)
 
 
 def test_four_processes_that_read_then_write_lose_nothing(store: Store, url: str, now: datetime) -> None:

@@ -55,6 +55,10 @@ def test_a_cpu_that_does_not_exist_is_bad_input(bench):
         ("raise_error", FailureClass.ERROR, "division"),
         ("exit_process", FailureClass.ERROR, "I leave"),
         ("return_a_number", FailureClass.BAD_INPUT, "the worker returned a int"),
+        ("be_asynchronous", FailureClass.BAD_INPUT, "returned a coroutine, and nothing of its work was done"),
+        ("generate", FailureClass.BAD_INPUT, "returned a generator, and nothing of its work was done"),
+        ("raise_past_all_handlers", FailureClass.ERROR, "(its text cannot be read: SystemExit)"),
+        ("raise_after_no_number", FailureClass.ERROR, "the true reason"),
         ("=no_such_worker", FailureClass.BAD_INPUT, "no worker of that name is installed"),
         ("worker_jobs:no_such_function", FailureClass.BAD_INPUT, "no_such_function"),
         ("no_such_module_at_all:job", FailureClass.BAD_INPUT, "no_such_module_at_all"),
@@ -74,8 +78,9 @@ def test_what_goes_wrong_becomes_a_failure_of_its_class(bench, job, kind, words)
     )
 
 
-def test_a_function_that_returns_nothing_and_raises_nothing_has_succeeded(bench):
-    seen = bench.run("return_nothing")
+@pytest.mark.parametrize("job", ["return_nothing", "exit_well"])
+def test_a_function_that_returns_nothing_and_raises_nothing_has_succeeded(bench, job):
+    seen = bench.run(job)
     assert (seen.exit_code, seen.result.outcome) == (WorkerExit.SUCCEEDED, Outcome.SUCCEEDED)
     assert (seen.result.state.status, seen.result.state.iteration) == (PipelineStatus.COMPLETED, 4)
 
@@ -98,10 +103,18 @@ def test_what_a_job_tells_past_the_door_costs_neither_heartbeat_nor_result(bench
     assert seen.state.operation_details == r"half \ud800"
 
 
-def test_a_result_that_cannot_be_written_is_a_failure_that_says_so(bench):
-    seen = bench.run("return_nonsense")
+@pytest.mark.parametrize("job", ["return_nonsense", "return_no_number", "return_too_much"])
+def test_a_result_that_cannot_be_written_is_a_failure_that_says_so(bench, job):
+    seen = bench.run(job)
     assert (seen.exit_code, seen.result.outcome) == (WorkerExit.NOT_SUCCEEDED, Outcome.FAILED)
     assert "result cannot be written" in seen.result.failure.message
+    assert seen.result.failure.failure_class is FailureClass.BAD_INPUT
+
+
+def test_a_copy_that_the_job_forked_tells_nothing_of_the_run(bench):
+    seen = bench.run("fork_and_let_both_return")
+    assert (seen.exit_code, seen.result.outcome) == (WorkerExit.SUCCEEDED, Outcome.SUCCEEDED)
+    assert seen.result.state.iteration == 2
 
 
 def test_a_failure_keeps_the_state_told_before_it(bench):
