@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from runner.flow.runtime import Runtime
 from runner.notify import compose
+from runner.silence import SILENT_AFTER_S
 from runner.store import heartbeat
-from runner.store.heartbeat import DaemonRecord
 from schemas.clock_words import duration
 from schemas.errors import StateError
 from schemas.message import Message
@@ -19,8 +19,6 @@ from schemas.message import Message
 LOOK_S = 5.0
 STANDS_AFTER_S = 15.0
 """A step that takes longer is named in the daemon's row; the loop's heartbeat is due as often."""
-SILENT_AFTER_S = 60.0
-"""Longer than a locked database may hold up a step for nothing: from here on it is told."""
 LEAVE_AFTER_S = 120.0
 """A daemon that was asked to stop and stands for so long ends without its loop; the next start settles its runs."""
 _log = logging.getLogger("ouroboros.liveness")
@@ -117,12 +115,3 @@ class LoopWatch:
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._progress.thread_id or 0)
         return "".join(traceback.format_stack(frame)) if frame is not None else "(its thread is gone)"
-
-
-def silence(daemon: DaemonRecord, now: datetime) -> str:
-    """That a daemon which lives gives no sign, in words; "" where it does."""
-    silent = now - daemon.heartbeat_at
-    if silent.total_seconds() < SILENT_AFTER_S:
-        return ""
-    stands = f"; it stands in the step {daemon.step}" if daemon.step else ""
-    return f"no sign of life for {duration(silent)}{stands}"

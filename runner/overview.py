@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from runner import liveness, single_instance
+from runner import single_instance
+from runner.silence import silence
 from runner.store import clock_changes, heartbeat, history, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord
@@ -88,9 +89,13 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             statistics=history.statistics(session),
             loops=heartbeat.loops(session),
             mail=outbox.trouble(session),
-            silence=liveness.silence(daemon, now or datetime.now(UTC)) if daemon is not None and alive else "",
+            silence=_silence(daemon, now or datetime.now(UTC)) if daemon is not None and alive else "",
             clock=clock_changes.lately(session, now or datetime.now(UTC)),
         )
+
+
+def _silence(daemon: DaemonRecord, now: datetime) -> str:
+    return silence(daemon.heartbeat_at, daemon.step, now)
 
 
 def _worth_showing(session: Session, now: datetime) -> list[ScheduleRecord]:

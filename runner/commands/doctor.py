@@ -17,9 +17,9 @@ from runner.guards.gpu_process import GpuProcess
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.guards.torch_import import LIMIT_S
-from runner.liveness import silence
 from runner.notify.delivery import DeliveryError
 from runner.notify.smtp import SmtpChannel
+from runner.silence import silence
 from runner.store import administration, heartbeat, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
@@ -212,7 +212,7 @@ def _daemon(settings: Settings) -> str:
         return "starting"
     now = datetime.now(UTC)
     age_s = (now - row.heartbeat_at).total_seconds()
-    if silent := silence(row, now):
+    if silent := silence(row.heartbeat_at, row.step, now):
         raise SilentDaemonError(
             f"process {row.pid} holds the lock and gives {silent}",
             where=store.where,

@@ -1,6 +1,7 @@
 """The web application: pages, `/api/v1`, events and static files behind one gate."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -9,10 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Litestar, Request
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from runner.web.api import api
+from runner.web.api.page import docs
 from runner.web.events import Changes, events
+from runner.web.metrics import healthz, metrics, readyz
 from runner.web.pages import pages
 from runner.web.problems import HANDLERS
 from runner.web.security import MOST_BODY_BYTES, ASGIApp, Gate
@@ -32,6 +38,11 @@ def create_app(site: Site) -> Litestar:
     app = Litestar(
         route_handlers=[
             pages,
+            api,
+            docs,
+            healthz,
+            readyz,
+            metrics,
             events,
             create_static_files_router(path="/static", directories=[_HERE / "static"], include_in_schema=False),
         ],
@@ -44,7 +55,14 @@ def create_app(site: Site) -> Litestar:
         request_max_body_size=MOST_BODY_BYTES,
         on_startup=[changes.start],
         on_shutdown=[changes.stop, site.close],
-        openapi_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Ouroboros",
+            version=version("ouroboros"),
+            description="Every verb of the command line. Errors are problem+json (RFC 9457).",
+            path="/api/v1",
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
+        ),
         logging_config=None,
         debug=False,
         pdb_on_exception=False,

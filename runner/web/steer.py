@@ -3,15 +3,14 @@
 import asyncio
 import hashlib
 import logging
-import os
 import sqlite3
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 
 from litestar.concurrency import sync_to_thread
 
 from runner.flow.requests import Verb
+from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 from schemas.frozen import Frozen
@@ -19,7 +18,6 @@ from schemas.instants import from_text, to_text
 
 ANSWER_WAIT_S = 5.0
 _POLL_S = 0.05
-_CHILD_LIMIT_S = 60.0
 NEEDS_DAEMON = frozenset({Verb.CANCEL, Verb.STOP})
 """Of no use to one that starts later."""
 _WAITS_FOR_DAEMON = NEEDS_DAEMON | {Verb.TRIGGER, Verb.PAUSE, Verb.RESUME}
@@ -126,21 +124,6 @@ def _digest(text: str) -> str:
 
 async def _without_daemon(site: Site) -> None:
     """A short process changes the definitions; its answer stands in the row."""
-    home = {"OUROBOROS_HOME": str(site.settings.home.absolute())}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "runner.flow.without_daemon",
-        env=os.environ | home,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        _, said = await asyncio.wait_for(child.communicate(), _CHILD_LIMIT_S)
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-        said = b"it took too long"
-    if child.returncode:
-        _log.warning("A change without a daemon: %s", said.decode("utf-8", "replace").strip())
+    code, _, said = await run_module(site, "runner.flow.without_daemon")
+    if code:
+        _log.warning("A change without a daemon: %s", said)

@@ -1,0 +1,62 @@
+"""`/api/docs`: the API as a page, written from its own OpenAPI document. Nothing of it comes from elsewhere."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, get
+from litestar.response import Template
+
+_METHODS = ("get", "put", "post", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation."""
+
+    name: str
+    place: str
+    needed: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    summary: str
+    words: str
+    parameters: list[Parameter]
+    takes_json: bool
+    answers: list[tuple[str, str]]
+
+
+@get("/api/docs", include_in_schema=False, sync_to_thread=True)
+def docs(request: Request[Any, Any, Any]) -> Template:
+    """Every operation, its parameters and answers."""
+    document: dict[str, Any] = request.app.openapi_schema.to_schema()
+    found = [
+        _operation(method, path, item[method])
+        for path, item in document["paths"].items()
+        for method in _METHODS
+        if method in item
+    ]
+    return Template("api.html", context={"title": "REST interface", "operations": found})
+
+
+def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:
+    parameters = [
+        Parameter(each["name"], each["in"], bool(each.get("required")), each.get("description", ""))
+        for each in told.get("parameters", [])
+    ]
+    answers = [(status, answer.get("description", "")) for status, answer in told["responses"].items()]
+    return Operation(
+        method=method.upper(),
+        path=path,
+        summary=told.get("summary", ""),
+        words=told.get("description", ""),
+        parameters=parameters,
+        takes_json="requestBody" in told,
+        answers=sorted(answers),
+    )

@@ -1,0 +1,120 @@
+"""What monitoring asks: one look at the counters, none of which scans the history."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from schemas.instants import from_text
+
+WITHIN = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REASONS = (
+    ("paused", "%paused%"),
+    ("queue_full", "%queue is full%"),
+    ("start_deadline", "still waiting at its start deadline%"),
+    ("catch_up_none", "%the catch-up policy is none%"),
+    ("catch_up_window", "%more than the catch-up window of%"),
+    ("overlap", "%overlap policy%"),
+    ("changed", "the schedule was %"),
+    ("merged", "%stands for it%"),
+    ("merged", "%stands for this one too%"),
+)
+"""What the reasons in the rows come down to: a metric's label must not hold free text. First match wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skips:
+    """Due times of the last day that did not run, by why."""
+
+    state: str
+    """`missed`, `skipped`, `coalesced` or `cancelled`."""
+    reason: str
+    """One of a few words; the rows have the whole."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRating:
+    """Where a snake of ours stands on a ladder of the Arena."""
+
+    leaderboard: str
+    snake: str
+    rating: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one moment."""
+
+    overdue_s: float
+    """How far the most overdue schedule is past its time; 0: none is."""
+    last_lateness_s: float | None
+    """How long after its time the latest run began, whatever it waited for; None: none ran yet."""
+    queue_depth: int
+    queue_age_s: float
+    """How long the oldest has waited."""
+    held_by: dict[str, int]
+    """Guard -> runs that it holds back now."""
+    skips: list[Skips]
+    production_games: int
+    ladder: list[LadderRating]
+
+
+def look(rows: sqlite3.Connection, now: datetime) -> Figures:
+    """All of them, in one snapshot."""
+    depth, oldest = rows.execute(
+        "SELECT count(*), min(scheduled_for) FROM occurrence_rows WHERE state = 'queued'"
+    ).fetchone()
+    return Figures(
+        overdue_s=_overdue_s(rows, now),
+        last_lateness_s=_last_lateness_s(rows),
+        queue_depth=depth,
+        queue_age_s=max(0.0, (now - from_text(oldest)).total_seconds()) if oldest else 0.0,
+        held_by=_held_by(rows),
+        skips=_skips(rows, now),
+        production_games=rows.execute("SELECT coalesce(sum(games), 0) FROM game_files").fetchone()[0],
+        ladder=_ladder(rows),
+    )
+
+
+def _overdue_s(rows: sqlite3.Connection, now: datetime) -> float:
+    first = rows.execute(
+        "SELECT min(next_run) FROM schedules WHERE next_run IS NOT NULL AND removed_at IS NULL AND enabled = 1"
+    ).fetchone()[0]
+    return max(0.0, (now - from_text(first)).total_seconds()) if first else 0.0
+
+
+def _last_lateness_s(rows: sqlite3.Connection) -> float | None:
+    row = rows.execute("SELECT started_at, scheduled_for FROM executions ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    return (from_text(row["started_at"]) - from_text(row["scheduled_for"])).total_seconds()
+
+
+def _held_by(rows: sqlite3.Connection) -> dict[str, int]:
+    """By the decision last taken about each that waits."""
+    found = rows.execute(
+        "SELECT code, count(*) FROM (SELECT d.code AS code, max(d.last_at) FROM occurrence_rows AS o "
+        "JOIN decisions AS d ON d.occurrence_id = o.id WHERE o.state = 'queued' AND d.kind = 'wait' GROUP BY o.id) "
+        "GROUP BY code"
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def _skips(rows: sqlite3.Connection, now: datetime) -> list[Skips]:
+    cases = " ".join(f"WHEN reason LIKE ? THEN '{word}'" for word, _ in _REASONS)
+    found = rows.execute(
+        f"SELECT state, CASE {cases} ELSE 'other' END AS why, count(*) FROM occurrence_rows "  # noqa: S608 - our words
+        "WHERE finished_at > ? AND state IN ('missed', 'skipped', 'coalesced', 'cancelled') "
+        "GROUP BY state, why ORDER BY state, why",
+        (*(pattern for _, pattern in _REASONS), (now - WITHIN - _EPOCH) // timedelta(microseconds=1)),
+    )
+    return [Skips(row[0], row[1], row[2]) for row in found]
+
+
+def _ladder(rows: sqlite3.Connection) -> list[LadderRating]:
+    found = rows.execute(
+        "SELECT leaderboard_name, snake_name, rating FROM arena_ratings WHERE id IN "
+        "(SELECT max(id) FROM arena_ratings GROUP BY leaderboard_id, snake_id) ORDER BY leaderboard_name, snake_name"
+    )
+    return [LadderRating(row[0], row[1], row[2]) for row in found]

@@ -1,0 +1,114 @@
+"""What people should hear of: alerts and mails of the outbox, and what was asked of the daemon."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from schemas.instants import from_text
+from schemas.message import Message, MessageKind
+
+_LOOKED_AT = 400
+"""Messages, the newest, among which alerts are sought."""
+_ALERTS = frozenset({
+    MessageKind.FAILURE, MessageKind.STAGNATION, MessageKind.DEGRADATION, MessageKind.CRASH_RECOVERY, MessageKind.ALERT,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message of the outbox: one row per channel and address."""
+
+    id: int
+    kind: str
+    execution_id: int | None
+    subject: str
+    headline: str
+    advice: str
+    channel: str
+    recipients: tuple[str, ...]
+    state: str
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command: who asked for what, and what came of it."""
+
+    id: int
+    verb: str
+    arguments_json: str
+    by: str
+    at: datetime
+    handled_at: datetime | None
+    answer: str | None
+    ok: bool | None
+
+
+def alerts(rows: sqlite3.Connection, limit: int) -> list[Letter]:
+    """The newest that are no good news, each once however many people were told."""
+    found: dict[tuple[str, str], Letter] = {}
+    statement = "SELECT * FROM (SELECT * FROM outbox ORDER BY id DESC LIMIT ?) WHERE kind IN (?, ?, ?, ?, ?)"
+    for row in rows.execute(statement, (_LOOKED_AT, *sorted(_ALERTS))):
+        letter = _letter(row)
+        if letter is not None:
+            found.setdefault((letter.subject, letter.headline), letter)
+    return list(found.values())[:limit]
+
+
+def letters_of(rows: sqlite3.Connection, execution_id: int) -> list[Letter]:
+    """What was told of a run, oldest first."""
+    found = rows.execute("SELECT * FROM outbox WHERE execution_id = ? ORDER BY id LIMIT 200", (execution_id,))
+    return [letter for row in found if (letter := _letter(row)) is not None]
+
+
+def undelivered(rows: sqlite3.Connection, limit: int) -> list[Letter]:
+    """What waits to be sent and what was given up, newest first."""
+    found = rows.execute(
+        "SELECT * FROM outbox WHERE state IN ('pending', 'failed', 'digest') ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    return [letter for row in found if (letter := _letter(row)) is not None]
+
+
+def asked_lately(rows: sqlite3.Connection, limit: int, before: int | None = None) -> list[Asked]:
+    """The newest commands; those with ids below `before`, if it is given."""
+    found = rows.execute("SELECT * FROM commands WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit))
+    return [
+        Asked(
+            id=row["id"],
+            verb=row["verb"],
+            arguments_json=row["arguments_json"],
+            by=row["requested_by"],
+            at=from_text(row["requested_at"]),
+            handled_at=from_text(row["handled_at"]) if row["handled_at"] else None,
+            answer=row["answer"],
+            ok=None if row["ok"] is None else bool(row["ok"]),
+        )
+        for row in found
+    ]
+
+
+def _letter(row: sqlite3.Row) -> Letter | None:
+    try:
+        message = Message.model_validate_json(row["payload_json"])
+    except ValidationError:
+        return None
+    return Letter(
+        id=row["id"],
+        kind=row["kind"],
+        execution_id=row["execution_id"],
+        subject=message.subject,
+        headline=message.headline,
+        advice=message.advice,
+        channel=message.channel,
+        recipients=tuple(message.recipients),
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=from_text(row["created_at"]),
+        sent_at=from_text(row["sent_at"]) if row["sent_at"] else None,
+        last_error=row["last_error"],
+    )
