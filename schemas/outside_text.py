@@ -10,6 +10,7 @@ Sources: Unicode TR36 (3.2 text comparison and bidi), CVE-2021-42574 (bidi), PEP
 
 import json
 import re
+from math import isinf
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator
@@ -79,11 +80,11 @@ def read_json(text: str | bytes) -> Any:
     """Parse JSON as RFC 8259 has it, its strings and keys made safe.
 
     Raises:
-        ValueError: no JSON; nested over 100 deep; `NaN` or `Infinity`, which JSON has not; a name twice in one object,
+        ValueError: no JSON; nested over 100 deep; `NaN`, `Infinity` or a number as large; a name twice in one object,
             which readers take differently. The message is for the person who wrote it.
     """
     try:
-        tree = json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_name_once)
+        tree = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_name_once)
         return _safe_tree(tree, 0)
     except RecursionError as error:
         raise ValueError(f"no valid JSON: nested over {_MAX_DEPTH} deep") from error
@@ -140,6 +141,13 @@ def _capped(text: str, limit: int, whole_in: str) -> str:
 
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise ValueError(f"{line(digits, NAME_LIMIT)} is too large a number")
+    return number
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

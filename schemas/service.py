@@ -55,7 +55,7 @@ class LoggingSettings(Frozen):
 
     level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     format: LogFormat = LogFormat.TEXT
-    max_mb: float = Field(default=10, gt=0)
+    max_mb: float = Field(default=10, ge=0.001)
     """A log file is rotated and compressed beyond this size."""
     keep_files: int = Field(default=14, ge=1)
 

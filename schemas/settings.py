@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from schemas.bounds import out_of_bounds
 from schemas.data_settings import DataSettings
 from schemas.database import sqlite_url
 from schemas.errors import SettingsError
@@ -22,7 +23,7 @@ from schemas.machine import GuardSettings
 from schemas.network import NeuralNetworkConfig
 from schemas.notification import NotificationSettings
 from schemas.optimization import TrainingOptimizationConfig
-from schemas.outside_text import line, read_json
+from schemas.outside_text import REASON_LIMIT, line, read_json
 from schemas.phases import TrainingPhaseConfig, default_phases
 from schemas.self_play import SelfPlaySettings
 from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
@@ -32,6 +33,7 @@ from schemas.web import WebSettings
 HOME_VARIABLE = "OUROBOROS_HOME"
 CONFIG_VARIABLE = "OUROBOROS_CONFIG"
 _MOST_BYTES = 4_000_000
+_CORRECT = "Correct or remove these fields."
 
 
 class Settings(Frozen):
@@ -158,7 +160,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             data = handle.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise SettingsError(f"the settings are larger than {_MOST_BYTES:,} bytes", where=str(path))
-        tree = tomllib.loads(data.decode("utf-8")) if path.suffix == ".toml" else read_json(data)
+        tree = tomllib.loads(data.decode("utf-8-sig")) if path.suffix == ".toml" else read_json(data)
     except OSError as error:
         raise SettingsError(
             f"cannot read the settings: {error.strerror}", where=str(path), remedy=f"Check {CONFIG_VARIABLE}."
@@ -175,9 +177,12 @@ def _parsed(path: Path) -> dict[str, Any]:
 def _validated(tree: dict[str, Any], path: Path) -> Settings:
     try:
         settings = Settings.model_validate(tree)
-        return _with_a_home_for_all_to_read(settings)
     except ValidationError as error:
-        raise SettingsError(describe(error), where=str(path), remedy="Correct or remove these fields.") from error
+        raise SettingsError(describe(error), where=str(path), remedy=_CORRECT) from error
+    wrong = "; ".join(out_of_bounds(settings))
+    if wrong:
+        raise SettingsError(line(wrong, REASON_LIMIT), where=str(path), remedy=_CORRECT)
+    return _with_a_home_for_all_to_read(settings)
 
 
 def _with_a_home_for_all_to_read(settings: Settings) -> Settings:

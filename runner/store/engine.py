@@ -352,7 +352,7 @@ def _session(engine: Engine) -> Session:
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number
         raise SettingsError(f"no database URL: {error}", where="storage.database_url") from error
     if parsed.get_backend_name() == "sqlite" and (parsed.query or parsed.database in {None, "", ":memory:"}):
         raise SettingsError(

@@ -152,9 +152,9 @@ def _take_limits(settings: WorkerSettings) -> None:
     if settings.cpu_affinity:
         try:
             os.sched_setaffinity(0, settings.cpu_affinity)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise BadInputError(
-                f"cannot run on CPUs {settings.cpu_affinity}: {error.strerror}",
+                f"cannot run on CPUs {settings.cpu_affinity}: {error_line(error)}",
                 where="workers.cpu_affinity",
                 remedy="Name CPUs that this machine lets us use, or none for all.",
             ) from error
