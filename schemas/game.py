@@ -19,7 +19,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.frozen import Frozen
-from schemas.outside_text import NameText
+from schemas.outside_text import LineText, NameText
 
 GAME_LOG_FORMAT = "ouroboros-game-log/1"
 GAME_LOG_SUFFIX = ".jsonl"
@@ -62,6 +62,22 @@ class GameLogFrame(Frozen):
     """Food as x, y, ...; None: as in the frame before (at first: none)."""
     z: list[int] | None = None
     """Hazards as x, y, ..., a cell once per layer; None: as in the frame before (at first: none)."""
+    l: list[tuple[int, int]] | None = None  # noqa: E741 - a key of the format
+    """Index and latency in ms of the snakes whose answer's time an imported file tells; None: it tells of none."""
+    w: list[tuple[int, LineText]] | None = None
+    """Index and words of the snakes that shouted; None: nobody did, or it is not told."""
+
+
+class GameLogDeath(Frozen):
+    """How a snake died, where an imported file tells."""
+
+    snake: int = Field(ge=0)
+    turn: int = Field(ge=0)
+    """The first one whose board shows it no more."""
+    cause: NameText
+    """The rules' word: `wall-collision`, `head-collision`, ..."""
+    by: int | None = None
+    """Index of the snake that it was eliminated by; None: nobody, or it is not told."""
 
 
 class GameLog(Frozen):
@@ -88,6 +104,8 @@ class GameLog(Frozen):
     """None where an imported file does not tell."""
     imported_from: NameText = ""
     """Name of the file it was imported from; empty: a snake of ours wrote it when the game ended."""
+    deaths: list[GameLogDeath] | None = None
+    """None: the boards alone tell who died when."""
     frames: list[GameLogFrame]
 
     @model_validator(mode="after")
@@ -97,6 +115,8 @@ class GameLog(Frozen):
         for frame in self.frames:
             if any(not 0 <= entry[0] < len(self.snakes) for entry in frame.s):
                 raise ValueError(f"frame of turn {frame.t}: no such snake")
+        if any(death.snake >= len(self.snakes) for death in self.deaths or ()):
+            raise ValueError("a death of no such snake")
         return self
 
     def to_line(self) -> str:

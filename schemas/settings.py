@@ -68,6 +68,11 @@ class Settings(Frozen):
         return self.home / "data" / "games"
 
     @property
+    def replays_dir(self) -> Path:
+        """Where `ouroboros play --replay-dir` may keep games that the dashboard then shows."""
+        return self.home / "data" / "replays"
+
+    @property
     def triggers_dir(self) -> Path:
         """Where JSON file drops are put."""
         return self.home / "triggers"

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from runner import single_instance
 from runner.web.read.database import Database
+from runner.web.read.game_index import GameIndex
+from runner.web.read.machine import Machine
+from runner.web.read.tuning import Digests
 from schemas.database import sqlite_file
 from schemas.errors import SettingsError
 from schemas.settings import Settings
@@ -27,6 +30,10 @@ class Site:
     ledger: Database
     """The tuner's: games, tests, decisions."""
     tournaments: Database
+    digests: Digests
+    """What is known of the ledger's runs."""
+    games: GameIndex
+    machine: Machine
     secret: bytes
     """Signs what a browser must bring back."""
     clock: Callable[[], datetime] = field(default=_utc_now)
@@ -37,6 +44,8 @@ class Site:
 
     def close(self) -> None:
         """Let the databases go."""
+        self.machine.close()
+        self.games.close()
         for database in (self.history, self.ledger, self.tournaments):
             database.close()
 
@@ -54,10 +63,14 @@ def open_site(settings: Settings, secret: bytes) -> Site:
             where="storage.database_url",
             remedy="Start with `ouroboros up --no-web`; status, history and why read any database.",
         )
+    ledger = Database(settings.tuner_dir.absolute() / LEDGER, revision="")
     return Site(
         settings=settings,
         history=Database(file),
-        ledger=Database(settings.tuner_dir.absolute() / LEDGER, revision=""),
+        ledger=ledger,
+        digests=Digests(ledger),
+        games=GameIndex((settings.games_dir, settings.replays_dir), settings.home.absolute()),
+        machine=Machine(settings),
         tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
         secret=secret,
     )

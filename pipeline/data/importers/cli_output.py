@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words
-from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
+from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake, latency_of, shout_of
 from pipeline.data.importers.imported_game import ImportedGame, Verdict
 from schemas.game import GameLogSettings
 
@@ -95,7 +95,10 @@ def _verdict(line: Document, boards: FrameReader) -> Verdict | None:
 def _board(line: dict[str, Any]) -> SeenBoard:
     board = line["board"]
     snakes = [
-        SeenSnake(snake["id"], snake["name"], snake["health"], _cells(snake["body"])) for snake in board["snakes"]
+        SeenSnake(
+            snake["id"], snake["name"], snake["health"], _cells(snake["body"]), latency_of(snake), shout_of(snake)
+        )
+        for snake in board["snakes"]
     ]
     return SeenBoard(line["turn"], snakes, _cells(board["food"]), _cells(board.get("hazards")))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words
-from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
+from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake, latency_of, shout_of
 from pipeline.data.importers.imported_game import ImportedGame
 from schemas.game import GameLogSettings
 
@@ -71,6 +71,7 @@ def read_frames_game(game: GameDescription, frames: Sequence[Document]) -> Impor
     for frame in frames:
         try:
             boards.add(_board(frame.tree))
+            _tell_deaths(frame.tree, boards)
         except FIELD_ERRORS as error:
             raise ValueError(at(frame.where, in_words(error))) from error
     ruleset = game.ruleset or _ruleset_of(boards)
@@ -128,11 +129,20 @@ def _settings(rules: dict[str, Any]) -> GameLogSettings:
 
 def _board(frame: dict[str, Any]) -> SeenBoard:
     snakes = [
-        SeenSnake(snake["id"], snake["name"], snake["health"], _cells(snake["body"]))
+        SeenSnake(
+            snake["id"], snake["name"], snake["health"], _cells(snake["body"]), latency_of(snake), shout_of(snake)
+        )
         for snake in frame["snakes"]
         if not snake.get("death")
     ]
     return SeenBoard(frame["turn"], snakes, _cells(frame["food"]), _cells(frame.get("hazards")))
+
+
+def _tell_deaths(frame: dict[str, Any], boards: FrameReader) -> None:
+    """Dead snakes stay in the frames, with their `Death`; its turn is that of the first board without them."""
+    for snake in frame["snakes"]:
+        if death := snake.get("death"):
+            boards.tell_death(snake["id"], frame["turn"], str(death["cause"]), str(death.get("eliminatedby") or ""))
 
 
 def _cells(points: Sequence[dict[str, int]] | None) -> list[int]:

@@ -1,9 +1,10 @@
 """Boards that a file shows, read into the frames of a game log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from schemas.game import GameLogFrame, GameLogSnake
+from schemas.game import GameLogDeath, GameLogFrame, GameLogSnake
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,9 @@ class SeenSnake:
     name: str
     health: int
     body: list[int]
+    latency_ms: int | None = None
+    """None: not told."""
+    shout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class FrameReader:
 
     snakes: list[GameLogSnake] = field(default_factory=list)
     frames: list[GameLogFrame] = field(default_factory=list)
+    deaths: list[GameLogDeath] = field(default_factory=list)
     _index: dict[str, int] = field(default_factory=dict)
     _last: SeenBoard | None = None
 
@@ -63,9 +68,18 @@ class FrameReader:
                 b=[(at, seen.body) for at, seen in entries] if after_gap else None,
                 f=board.food if board.food != food else None,
                 z=board.hazards if board.hazards != hazards else None,
+                l=[(at, seen.latency_ms) for at, seen in entries if seen.latency_ms is not None] or None,
+                w=[(at, seen.shout) for at, seen in entries if seen.shout] or None,
             )
         )
         self._last = board
+
+    def tell_death(self, snake_id: str, turn: int, cause: str, by_id: str) -> None:
+        """Note how a snake died, once; one that no board showed is passed over."""
+        at = self._index.get(snake_id)
+        if at is None or any(death.snake == at for death in self.deaths):
+            return
+        self.deaths.append(GameLogDeath(snake=at, turn=turn, cause=cause, by=self._index.get(by_id)))
 
     def _number(self, snake: SeenSnake) -> int:
         if len(snake.body) < 2:
@@ -82,3 +96,16 @@ def _refuse_one_id_twice(board: SeenBoard) -> None:
     for snake_id in ids:
         if ids.count(snake_id) > 1:
             raise ValueError(f"turn {board.turn} shows {ids.count(snake_id)} snakes with the same id {snake_id!r}")
+
+
+def latency_of(snake: Mapping[str, Any]) -> int | None:
+    """The time of a snake's answer in ms, which servers tell as a number or as text; None: not told."""
+    told = snake.get("latency")
+    text = str(told) if isinstance(told, int | str) else ""
+    return int(text) if text.isascii() and text.isdigit() and int(text) < 1_000_000 else None
+
+
+def shout_of(snake: Mapping[str, Any]) -> str:
+    """What it shouted; "" for nothing."""
+    told = snake.get("shout")
+    return told if isinstance(told, str) else ""

@@ -63,6 +63,7 @@ def to_game_log(game: ImportedGame, you: str | None, imported_from: str) -> Game
         outcome=_outcome(game, index),
         turns=boards.frames[-1].t,
         imported_from=imported_from,
+        deaths=boards.deaths or None,
         frames=boards.frames,
     )
 

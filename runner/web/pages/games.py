@@ -1,0 +1,164 @@
+"""Games: kept, imported or from the ladder; a list with filters, and the board player."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec.json
+from litestar import Response, get
+from litestar.response import Template
+
+from runner.web.pages.board import draw_board
+from runner.web.pages.page import AnyRequest, missing, page
+from runner.web.read import board, game_index, ladder
+from runner.web.read.board import Board, Death
+from runner.web.read.game_index import GameFilter, IndexedGame
+from runner.web.site import Site
+from schemas.errors import StateError
+from schemas.game import GameLog
+from schemas.ladder import GameWhy
+from schemas.outside_text import NAME_LIMIT, line
+
+SHOWN, SNAKES_LISTED = 50, 300
+_CAUSES = (
+    "wall-collision", "snake-collision", "head-collision", "snake-self-collision", "out-of-health", "hazard",
+)  # fmt: skip
+_LENGTHS = {"short": (None, 100), "middle": (101, 300), "long": (301, None)}
+
+
+@get("/games", sync_to_thread=True)
+def games(request: AnyRequest, site: Site) -> Template:
+    """All games that are known, newest first."""
+    given = {name: str(request.query_params.get(name, ""))[:200] for name in ("snake", "outcome", "cause", "length")}
+    before = str(request.query_params.get("before", ""))
+    low, high = _LENGTHS.get(given["length"], (None, None))
+    wanted = GameFilter(
+        snake=given["snake"],
+        outcome=given["outcome"],
+        cause=given["cause"],
+        turns_from=low,
+        turns_to=high,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+    )
+    site.games.refresh()
+    found = site.games.find(wanted, SHOWN + 1)
+    kept = {key: value for key, value in given.items() if value}
+    older = urlencode(kept | {"before": found[SHOWN - 1].row}) if len(found) > SHOWN else ""
+    return page(
+        request, site, "games.html", "Games", "/games", found=found[:SHOWN], given=given, older=older,
+        snakes=site.games.snakes(SNAKES_LISTED), causes=_CAUSES, total=site.games.count(), link=game_link,
+        pending=site.games.pending_bytes, newest=urlencode(kept), folders=_folders(site), lengths=_LENGTHS,
+    )  # fmt: skip
+
+
+@get("/game", sync_to_thread=True)
+def game(request: AnyRequest, site: Site) -> Template:
+    """One game on the board, at one turn."""
+    found, log = _loaded(request, site)
+    wanted = str(request.query_params.get("turn", ""))
+    turn = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 else 0
+    shown, last_turn = _board_at(log, turn)
+    ends, why = board.deaths(log), _why(site, found.game_id)
+    names = [line(snake.name, NAME_LIMIT) or f"snake {seat + 1}" for seat, snake in enumerate(log.snakes)]
+    return page(
+        request, site, "game.html", f"{' against '.join(names[:4])}{' and others' if len(names) > 4 else ''}", "/games",
+        game=found, log=log, names=names, board=shown, drawing=draw_board(log, shown, names), last_turn=last_turn,
+        rows=_rows(log, shown, ends, names), why=why, thought=_thought(why, shown.turn), link=game_link,
+        data=f"/game/data?{urlencode({'id': found.game_id})}", death_words=death_words, ends=ends,
+    )  # fmt: skip
+
+
+@get("/game/data", sync_to_thread=True)
+def game_data(request: AnyRequest, site: Site) -> Response[bytes]:
+    """The game for the player in the browser: the log's own frames, deaths and thoughts."""
+    found, log = _loaded(request, site)
+    why = _why(site, found.game_id)
+    names = [line(snake.name, NAME_LIMIT) or f"snake {seat + 1}" for seat, snake in enumerate(log.snakes)]
+    tree: dict[str, Any] = {
+        "width": log.width,
+        "height": log.height,
+        "names": names,
+        "you": log.you,
+        "frames": [frame.model_dump(exclude_none=True) for frame in log.frames],
+        "deaths": [
+            {"snake": death.snake, "turn": death.turn, "words": death_words(death, names)}
+            for death in board.deaths(log)
+        ],
+        "thoughts": [turn.model_dump(exclude={"other_holding"}) for turn in why.turns] if why else [],
+    }
+    return Response(msgspec.json.encode(tree), media_type="application/json")
+
+
+def game_link(game_id: str, turn: int | None = None) -> str:
+    """The URL of a game, at a turn."""
+    return f"/game?{urlencode({'id': game_id} | ({} if turn is None else {'turn': turn}))}"
+
+
+def death_words(death: Death, names: list[str]) -> str:
+    """`ran into a wall on turn 31`; what is not certain is said so."""
+    known = {
+        board.STARVED: "starved", board.HAZARD: "died in a hazard", board.WALL: "ran into a wall",
+        board.SELF: "ran into itself", board.BODY: "ran into another snake", board.HEADS: "lost a meeting of heads",
+    }  # fmt: skip
+    told = " or ".join(known.get(cause, cause.replace("-", " ")) for cause in death.causes)
+    by = f" ({names[death.by]})" if death.by is not None and death.by != death.snake and death.by < len(names) else ""
+    return f"{told or 'died, how is not logged'}{by} on turn {death.turn}"
+
+
+def _loaded(request: AnyRequest, site: Site) -> tuple[IndexedGame, GameLog]:
+    wanted = str(request.query_params.get("id", ""))
+    site.games.refresh()
+    found = site.games.get(wanted)
+    log = game_index.load(found) if found is not None else None
+    if found is None or log is None:
+        raise missing(f"game {line(wanted, 80)} here (yet); /games lists those that are known")
+    return found, log
+
+
+def _board_at(log: GameLog, turn: int) -> tuple[Board, int]:
+    """The board of a turn, or the nearest before it; and the last turn that is shown."""
+    shown = None
+    last = 0
+    for each in board.boards(log):
+        if shown is None or each.turn <= turn:
+            shown = each
+        last = each.turn
+    if shown is None:
+        raise missing("board in this game")
+    return shown, last
+
+
+def _why(site: Site, game_id: str) -> GameWhy | None:
+    try:
+        with site.history.snapshot() as rows:
+            return ladder.why_lost(rows, game_id)
+    except StateError:
+        return None
+
+
+def _thought(why: GameWhy | None, turn: int) -> Any:
+    return next((each for each in why.turns if each.turn == turn), None) if why else None
+
+
+def _rows(log: GameLog, shown: Board, ends: list[Death], names: list[str]) -> list[dict[str, Any]]:
+    """What stands beside the board, snake by snake."""
+    by_snake = {death.snake: death for death in ends}
+    frame = next((each for each in log.frames if each.t == shown.turn), None)
+    times = dict(frame.l or []) if frame else {}
+    shouts = dict(frame.w or []) if frame else {}
+    rows = []
+    for seat, name in enumerate(names):
+        piece, death = shown.piece(seat), by_snake.get(seat)
+        gone = piece is None
+        rows.append(
+            {
+                "seat": seat, "name": name, "you": seat == log.you, "gone": gone,
+                "health": piece.health if piece else 0, "length": len(piece.body) if piece else 0,
+                "latency": times.get(seat), "shout": shouts.get(seat, ""),
+                "end": death_words(death, names) if death and gone else "",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _folders(site: Site) -> list[str]:
+    return [str(site.settings.games_dir), str(site.settings.replays_dir)]

@@ -1,0 +1,78 @@
+"""The games behind a number of the tuner or of a tournament: seeds, seats, scores and causes of death."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import orjson
+
+GAMES_SHOWN = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSeat:
+    """One snake in one game."""
+
+    who: str
+    """Hash of its weights, its folder or its URL."""
+    score: float
+    length: int
+    died_on: int
+    """Turn; 0: alive at the end."""
+    cause: str
+    failure: str
+    move_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerGame:
+    """One game, as the ledger keeps it: it can be played again from seed and seats."""
+
+    job: str
+    kind: str
+    number: int
+    seed: int
+    turns: int
+    transcript: str
+    seats: tuple[LedgerSeat, ...]
+
+
+def games_of_step(rows: sqlite3.Connection, run: str, serial: int) -> tuple[list[LedgerGame], int]:
+    """The games that a step counted, and how many there are in all."""
+    jobs = rows.execute("SELECT job FROM jobs WHERE run = ? AND closed_by = ?", (run, serial)).fetchall()
+    return _games(rows, run, [row[0] for row in jobs])
+
+
+def games_of_cup(rows: sqlite3.Connection, cup: str, first: int, second: int) -> tuple[list[LedgerGame], int]:
+    """The games of a tournament that two entrants, by their numbers, played with each other alone."""
+    return _games(rows, cup, [f"{cup}:{min(first, second)}-{max(first, second)}"])
+
+
+def _games(rows: sqlite3.Connection, run: str, jobs: list[str]) -> tuple[list[LedgerGame], int]:
+    found: list[LedgerGame] = []
+    total = 0
+    for job in jobs:
+        known = rows.execute("SELECT kind, participants FROM jobs WHERE run = ? AND job = ?", (run, job)).fetchone()
+        if known is None:
+            continue
+        people = [text if source != "weights" else text[:10] for source, text in orjson.loads(known["participants"])]
+        total += rows.execute("SELECT count(*) FROM games WHERE run = ? AND job = ?", (run, job)).fetchone()[0]
+        games = rows.execute(
+            "SELECT * FROM games WHERE run = ? AND job = ? ORDER BY number LIMIT ?",
+            (run, job, max(0, GAMES_SHOWN - len(found))),
+        )
+        found += [_game(row, known["kind"], people) for row in games]
+    return found, total
+
+
+def _game(row: sqlite3.Row, kind: str, people: list[str]) -> LedgerGame:
+    columns = (row["scores"], row["lengths"], row["died_on"], row["causes"], row["failures"], row["move_ms"])
+    seats = zip(orjson.loads(row["rotation"]), *(orjson.loads(column) for column in columns), strict=True)
+    return LedgerGame(
+        job=row["job"],
+        kind=kind,
+        number=row["number"],
+        seed=row["seed"],
+        turns=row["turns"],
+        transcript=row["transcript"],
+        seats=tuple(LedgerSeat(people[who], *rest) for who, *rest in seats),
+    )
