@@ -1,12 +1,21 @@
-"""Turn due schedules into occurrences: one row for everything that fell due, whatever becomes of it."""
+"""Turn due schedules into occurrences: one row for everything that fell due, whatever becomes of it.
+
+The way of a cron fire is four files: this one, `schedule.catch_up` (what is due, and how), `store.queue` (its row) and
+`flow.launch` (the guards, and the start).
+
+What falls due within seconds is worked out beforehand: parsed, planned, its row put together. At the instant only rows
+are written, so that ten thousand schedules of one second are hardly later than one. Nothing is promised by it: a
+schedule whose row has changed since, that is busy, paused or late, is worked out anew, as if it had never been
+prepared; a crash loses nothing that is not simply worked out again.
+"""
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from runner.flow.prepare_fires import PrepareFires
 from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.schedule import catch_up, overlap
@@ -15,7 +24,7 @@ from runner.schedule.overlap import OverlapAction
 from runner.store import queue, schedules
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import ActiveOccurrences
-from runner.store.schedules import Account, DueSchedule, PreparedFire
+from runner.store.schedules import Account, ComingSchedule, DueSchedule, PreparedFire
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.outside_text import error_line
@@ -24,6 +33,10 @@ SCHEDULES_PER_TRANSACTION = 1000
 """Others must get their turn at the database while thousands fall due at once."""
 PREPARED_PER_TRANSACTION = 2500
 """Of fires that were worked out before: as long as the others, on the disk and at the processor."""
+LEAD = timedelta(seconds=15)
+"""How long before its instant a fire is worked out."""
+PREPARED_PER_TURN = 1000
+"""Fires worked out in one turn of the loop: some fifty milliseconds."""
 _log = logging.getLogger("ouroboros.fire")
 
 
@@ -36,7 +49,7 @@ class FireSchedules:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._prepared = PrepareFires(runtime)
+        self._prepared = _PreparedFires(runtime)
 
     def __call__(self, now: datetime) -> None:
         """Account for all that is due at `now`, and work out what comes next."""
@@ -155,11 +168,85 @@ def _queued(schedule: TrainingSchedule, plan: catch_up.FirePlan, busy: ActiveOcc
             )
         else:
             first = first or row.scheduled_for
-            delay = timedelta(seconds=start_delay_s(schedule.name, row.scheduled_for, schedule.jitter_s))
-            yield NewOccurrence(
-                schedule,
-                row.scheduled_for,
-                reason=decision.reason or row.reason,
-                not_before=row.scheduled_for + delay,
-                start_deadline=row.start_deadline + delay,
-            )
+            yield _to_run(schedule, row, decision.reason)
+
+
+def _to_run(schedule: TrainingSchedule, due: catch_up.Due, reason: str) -> NewOccurrence:
+    """An occurrence that waits for its run, from the end of its jitter on."""
+    delay = timedelta(seconds=start_delay_s(schedule.name, due.scheduled_for, schedule.jitter_s))
+    return NewOccurrence(
+        schedule,
+        due.scheduled_for,
+        reason=reason or due.reason,
+        not_before=due.scheduled_for + delay,
+        start_deadline=due.start_deadline + delay,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    fire: PreparedFire
+    until: datetime
+    """From then on more than this one fire is due, or it is late: no longer the plain case."""
+
+
+class _PreparedFires:
+    """Keeps what is ready, by the schedule as it was. `turn` fills it, `take` empties it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._ready: dict[schedules.Version, _Ready] = {}
+        self._last: tuple[datetime, str] | None = None
+        """Up to this fire all are ready."""
+        self._look_from: datetime | None = None
+
+    def turn(self, now: datetime) -> None:
+        """Work out what comes next, a share of it."""
+        if timedelta(seconds=min(self._runtime.idle.left_s(now), 1e6)) > LEAD:
+            return
+        if self._look_from is not None and self._look_from - LEAD < now < self._look_from:
+            return
+        if self._last is None or self._last[0] < now or self._last[0] > now + LEAD:
+            self._last = (now, "")
+            self._ready = {version: ready for version, ready in self._ready.items() if ready.until > now}
+        with self._runtime.store.read() as session:
+            coming = schedules.coming(session, self._last, now + LEAD, PREPARED_PER_TURN)
+        for item in coming:
+            ready = _worked_out(item)
+            if ready is not None:
+                self._ready[item.version] = ready
+        if coming:
+            self._last = (coming[-1].next_run, coming[-1].name)
+        self._look_from = now + LEAD / 3 if len(coming) < PREPARED_PER_TURN else None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is ready."""
+        return not self._ready
+
+    def take(self, due: list[schedules.Version], now: datetime) -> list[PreparedFire]:
+        """What is ready of schedules that are due: their rows are still those that it was worked out from."""
+        found = [self._ready.pop(version, None) for version in due]
+        return [ready.fire for ready in found if ready is not None and now < ready.until]
+
+
+def _worked_out(item: ComingSchedule) -> _Ready | None:
+    """The one fire of a schedule at its next run; None for every case that is not plain."""
+    try:
+        schedule = TrainingSchedule.model_validate_json(item.definition_json)
+        plan = catch_up.plan(schedule, item.watermark, item.next_run)
+    except Exception:  # noqa: BLE001 - whoever accounts for it meets the same error, and tells of it
+        return None
+    if len(plan.to_queue) != 1 or plan.occurrences != 1 or not item.is_kept_as(schedule):
+        return None
+    (due,) = plan.to_queue
+    decision = overlap.decide(schedule, (), (), caught_up=due.caught_up)
+    if due.caught_up or decision.action in (OverlapAction.SKIP, OverlapAction.COALESCE):
+        return None
+    until = item.next_run + timedelta(seconds=catch_up.GRACE_S)
+    fire = PreparedFire(
+        version=item.version,
+        row=queue.prepared_row(_to_run(schedule, due, decision.reason), item.definition_id),
+        moved=schedules.prepared_move(item.version, plan.watermark, plan.next_run),
+    )
+    return _Ready(fire, until if plan.next_run is None else min(until, plan.next_run))

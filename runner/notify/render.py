@@ -5,24 +5,34 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from functools import cache
+from typing import TYPE_CHECKING
 
 from schemas.message import Message, MessageKind
 from schemas.notification import SmtpSettings
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _BAD = (MessageKind.FAILURE, MessageKind.DEGRADATION, MessageKind.CRASH_RECOVERY, MessageKind.ALERT)
-_PAGES = Environment(
-    loader=PackageLoader("runner.notify"),
-    autoescape=select_autoescape(["html.j2"]),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-)
+
+
+@cache
+def _pages() -> "Environment":
+    """The templates, read at the first message: many daemons send none for weeks, and Jinja takes three megabytes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=PackageLoader("runner.notify"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
 
 
 def as_text(message: Message, host: str) -> str:
     """The plain-text body, also for channels that are no e-mail."""
-    return _PAGES.get_template("message.txt.j2").render(message=message, host=host)
+    return _pages().get_template("message.txt.j2").render(message=message, host=host)
 
 
 def as_email(
@@ -48,8 +58,10 @@ def as_email(
     mail.set_content(as_text(message, host))
     plot_id = "win-rates@ouroboros" if plot_png else ""
     run_id = "run@ouroboros" if run_png else ""
-    html = _PAGES.get_template("message.html.j2").render(
-        message=message, host=host, plot=plot_id, run_picture=run_id, bad=message.kind in _BAD
+    html = (
+        _pages()
+        .get_template("message.html.j2")
+        .render(message=message, host=host, plot=plot_id, run_picture=run_id, bad=message.kind in _BAD)
     )
     mail.add_alternative(html, subtype="html")
     if run_png:

@@ -8,7 +8,19 @@ plain SQL: column names are part of the interface, and README.md beside this fil
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TextClause,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from runner.store.bases import STATE_BASE, USAGE_BASE
@@ -36,12 +48,29 @@ _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
 _NAME = String(100)
+_WHERE = "where"
 
 
 class Base(DeclarativeBase):
     """All tables of the store."""
 
     metadata = MetaData(naming_convention=_NAMES)
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    """An index of the rows that fulfil a condition. PostgreSQL is told of it only where tables are made there: its
+    dialect's modules would cost a daemon on SQLite five megabytes of memory."""
+    return Index(name, *columns, sqlite_where=where, info={_WHERE: where})
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _tell_postgresql(metadata: MetaData, connection: Connection, **_: object) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if _WHERE in index.info:
+                index.dialect_kwargs["postgresql_where"] = index.info[_WHERE]
 
 
 class DefinitionRow(Base):
@@ -148,27 +177,13 @@ class OccurrenceRow(Base):
 
     __table_args__ = (
         UniqueConstraint("schedule_name", "scheduled_for"),
-        Index(
-            "ix_occurrences_queue",
-            "queue_rank",
-            "scheduled_for",
-            "id",
-            "not_before",
-            sqlite_where=_IN_QUEUE,
-            postgresql_where=_IN_QUEUE,
-        ),
-        Index("ix_occurrences_not_before", "not_before", "state", sqlite_where=_IN_QUEUE, postgresql_where=_IN_QUEUE),
-        Index(
-            "ix_occurrences_start_deadline",
-            "start_deadline",
-            "state",
-            sqlite_where=_IN_QUEUE,
-            postgresql_where=_IN_QUEUE,
-        ),
-        Index("ix_occurrences_active", "schedule_name", "state", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
-        Index("ix_occurrences_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
-        Index("ix_occurrences_coalesced_into", "coalesced_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
-        Index("ix_occurrences_definition", "definition_id", sqlite_where=_RUNNABLE, postgresql_where=_RUNNABLE),
+        _partial("ix_occurrences_queue", "queue_rank", "scheduled_for", "id", "not_before", where=_IN_QUEUE),
+        _partial("ix_occurrences_not_before", "not_before", "state", where=_IN_QUEUE),
+        _partial("ix_occurrences_start_deadline", "start_deadline", "state", where=_IN_QUEUE),
+        _partial("ix_occurrences_active", "schedule_name", "state", where=_ACTIVE),
+        _partial("ix_occurrences_finished_at", "finished_at", where=_ENDED),
+        _partial("ix_occurrences_coalesced_into", "coalesced_into", where=_MERGED),
+        _partial("ix_occurrences_definition", "definition_id", where=_RUNNABLE),
         {"sqlite_autoincrement": True},
     )
 
@@ -216,14 +231,9 @@ class ExecutionRow(Base):
         Index("ix_executions_schedule", "schedule_name"),  # and the id, as in every index of SQLite
         Index("ix_executions_worker", "worker"),
         Index("ix_executions_occurrence", "occurrence_id"),
-        Index(
-            "ix_executions_success",
-            "schedule_name",
-            sqlite_where=_SUCCESSES,
-            postgresql_where=_SUCCESSES,
-        ),
-        Index("ix_executions_unfinished", "started_at", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
-        Index("ix_executions_run_folder", "completed_at", sqlite_where=_FOLDER_KEPT, postgresql_where=_FOLDER_KEPT),
+        _partial("ix_executions_success", "schedule_name", where=_SUCCESSES),
+        _partial("ix_executions_unfinished", "started_at", where=_UNFINISHED),
+        _partial("ix_executions_run_folder", "completed_at", where=_FOLDER_KEPT),
         {"sqlite_autoincrement": True},
     )
 
