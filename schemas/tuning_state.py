@@ -85,8 +85,6 @@ class TuningState(Frozen):
     inert: tuple[str, ...] = ()
     """Weights that the screen found to change no move: left out."""
     screen_due: bool = False
-    suspects: tuple[str, ...] = ()
-    """Weights that changed no move in the screen's first games: they get more of them before they are left out."""
     screens: int = 0
     """Screens begun."""
     strategy: str

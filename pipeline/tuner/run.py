@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import iteration_report, screen, screening
+from pipeline.tuner import iteration_report, screening
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
 from pipeline.tuner.ledger import Ledger, Step
@@ -165,19 +165,10 @@ class TuningRun:
             self._promote()
         if "record" in step.body:
             self._log_line(IterationFacts.model_validate(step.body["record"]))
-        if step.kind == "screened" and "more" not in step.body:
-            self._tell(self._screened())
+        if step.kind == "screened":
+            self._tell(screening.words(step.body))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
             self._tell(f"Win rate {iteration_report.words(self._state.best)}.")
-
-    def _screened(self) -> str:
-        """What both rounds of the screen found, in words."""
-        *_, first, last = [
-            [],
-            *(screening.effects_in(step.body) for step in self._ledger.steps(self._state.campaign, "screened")),
-        ]
-        again = {each.weight for each in last}
-        return screen.summary([*(each for each in first if each.weight not in again), *last])
 
     def _skipped(self, step: Step) -> str:
         what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"}

@@ -7,7 +7,7 @@ until the next promotion, after which the screen is made again. Where the refere
 that thinks by the clock, or draws lots), transcripts say nothing and no weight is called dead.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
@@ -171,7 +171,13 @@ def dead_weights(effects: Sequence[WeightEffect]) -> tuple[str, ...]:
     return tuple(effect.weight for effect in effects if effect.kind is EffectKind.NO_EFFECT)
 
 
-def summary(effects: Sequence[WeightEffect], shown: Callable[[str], str] = str) -> str:
+def named(weights: Sequence[str]) -> str:
+    """Their names, or the first of them."""
+    more = f" and {len(weights) - _SHOWN_NAMES} more" if len(weights) > _SHOWN_NAMES else ""
+    return ", ".join(weights[:_SHOWN_NAMES]) + more
+
+
+def summary(effects: Sequence[WeightEffect]) -> str:
     """What the screen found, in a sentence or two, dead weights by name."""
     dead, games = dead_weights(effects), sum(effect.games for effect in effects if effect.kind is EffectKind.NO_EFFECT)
     if not dead:
@@ -182,9 +188,7 @@ def summary(effects: Sequence[WeightEffect], shown: Callable[[str], str] = str) 
                 " not play the same game twice. All of them are tuned."
             )
         return f"All {len(effects)} weights change moves ({sum(effect.games for effect in effects)} games)."
-    names = ", ".join(shown(name) for name in dead[:_SHOWN_NAMES])
-    more = f" and {len(dead) - _SHOWN_NAMES} more" if len(dead) > _SHOWN_NAMES else ""
     return (
         f"{len(dead)} of {len(effects)} weights have no effect: moved far both ways they changed not one move in"
-        f" {games} games. Nothing reads them, or what they are for did not come up: {names}{more}."
+        f" {games} games. Nothing reads them, or what they are for did not come up: {named(dead)}."
     )

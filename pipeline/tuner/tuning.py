@@ -177,12 +177,9 @@ class Tuning:
         results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
         self._failure = None
         self._count(jobs, results)
-        inert, body = screening.screened(plan, results, self.setup)
+        inert, body = screening.screened(plan, results, self.setup, self.state)
         self._plan = None
-        if inert and not self.state.suspects:
-            self._update(suspects=inert, screens=self.state.screens + 1)
-            return Step("screened", body | {"inert": [], "more": True}, closes=tuple(jobs))
-        self._update(screen_due=False, suspects=(), screens=self.state.screens + 1, phase=TuningPhase.SEARCH)
+        self._update(screen_due=False, screens=self.state.screens + 1, phase=TuningPhase.SEARCH)
         drops: tuple[str, ...] = ()
         if inert != self.state.inert:
             drops = self._new_chapter(self.state.champion, inert)

@@ -44,13 +44,14 @@ SPOILED = {
     "length.ahead_duel": 5.0,
 }
 MILDLY = {
-    "space.area_duel": 30.0,
-    "space.room_shortage": 60.0,
-    "trap.duel_shortage": 25.0,
-    "space.opponent_area_duel": 0.5,
-    "food.hunger": 160.0,
-    "length.behind_duel": 40.0,
-    "length.ahead_duel": 20.0,
+    "space.area_duel": 12.0,
+    "space.room_shortage": 20.0,
+    "trap.duel_shortage": 10.0,
+    "space.opponent_area_duel": 0.3,
+    "food.hunger": 260.0,
+    "food.hunger_curve": 1.2,
+    "length.behind_duel": 30.0,
+    "length.ahead_duel": 15.0,
 }
 COUNTED = {"search.time_share": 0.0, "search.duel_budget": 40}
 

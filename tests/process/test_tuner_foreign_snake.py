@@ -25,13 +25,13 @@ def test_it_is_tuned_without_a_change_of_its_code_and_its_dead_keys_are_named(tm
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "inside the snake's own process" in ran.stdout
-    found = re.search(r"(\d+) of (\d+) weights have no effect.*: (.*)\.", ran.stdout)
+    found = re.search(r"(\d+) of (\d+) weights changed no move in 2 games each: .*: (.*)\.", ran.stdout)
     assert found is not None, ran.stdout
     named = found[3].split(", ")
     assert int(found[2]) == DEAD_KEYS + READ_KEYS
     assert sum(not name.startswith("strategy.") for name in named) == DEAD_KEYS
-    # A weight for what hardly ever comes up may be among them.
-    assert int(found[1]) <= DEAD_KEYS + 2
+    # Weights for what hardly ever comes up may be among them.
+    assert int(found[1]) <= DEAD_KEYS + 4
     (line,) = [
         json.loads(text) for text in (home / "nn_training_results" / "training_log.jsonl").read_text().splitlines()
     ]

@@ -20,9 +20,9 @@ from pipeline.tuner.optimise.snapshot import pack, point_of, unpack
 from pipeline.tuner.optimise.spsa import Spsa
 
 KIND = "raced spsa"
-PAIRS = 8
-RACE_EVERY = 6
-"""One question in so many is a race's, as long as there are arms."""
+PAIRS = 4
+RACE_EVERY = 10
+"""One question in so many is a race's, as long as there are arms: most switches stand as they should."""
 PAIR_DEVIATION = 0.35
 CLEAR = 2.5
 """Standard errors that decide about an arm."""
