@@ -49,6 +49,20 @@ class Objective(StrEnum):
     """Half of the seeds duels, half games of four."""
 
 
+class Wanted(StrEnum):
+    """What a configuration is to be good at."""
+
+    SCORE = "score"
+    WIN_RATE = "win_rate"
+    """Against each opponent, apart."""
+    LENGTH = "length"
+    """Long games."""
+    SHORT_LENGTH = "-length"
+    """Short ones."""
+    MOVE_TIME = "move_time"
+    """Little thought a move."""
+
+
 class BackendChoice(StrEnum):
     """Who plays the tuner's games."""
 
@@ -94,6 +108,9 @@ class TunerSettings(Frozen):
     search: str = SearchKind.SPSA.value
     """A `SearchKind`, or `module:Class` (`module.Class`) of an optimiser of your own (`pipeline.tuner.optimise`)."""
     objective: Objective = Objective.DUEL
+    objectives: tuple[Wanted, ...] = (Wanted.SCORE,)
+    """What is wanted. `score` alone is tuned through the gate; several give a Pareto front, searched by NSGA-II, from
+    which a person chooses."""
     backend: BackendChoice = BackendChoice.AUTO
     probe_conditions: dict[str, WeightValue] | None = None
     """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
@@ -145,6 +162,11 @@ class TunerSettings(Frozen):
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     """Seed of a new campaign; None: one is drawn, and kept in the checkpoint."""
 
+    @property
+    def has_front(self) -> bool:
+        """Whether several objectives are weighed against each other."""
+        return len(self.objectives) > 1 or (Wanted.WIN_RATE in self.objectives and len(self.opponents) > 1)
+
     @model_validator(mode="before")
     @classmethod
     def _without_retired(cls, given: Any) -> Any:
@@ -157,6 +179,18 @@ class TunerSettings(Frozen):
             raise ValueError("weights_per_candidate_min: is larger than weights_per_candidate_max")
         if self.search not in set(SearchKind) and not {".", ":"} & set(self.search):
             raise ValueError(f"search: is none of {', '.join(SearchKind)}, and no module:Class")
+        if len(set(self.objectives)) < len(self.objectives) or not self.objectives:
+            raise ValueError("objectives: name one or more, each once")
+        if {Wanted.LENGTH, Wanted.SHORT_LENGTH} <= set(self.objectives):
+            raise ValueError("objectives: length and -length are opposites")
+        if Wanted.WIN_RATE in self.objectives and not self.opponents:
+            raise ValueError("objectives: win_rate needs opponents; against the best it is score")
+        if len(self.objectives) == 1 and self.objectives[0] not in (Wanted.SCORE, Wanted.WIN_RATE):
+            raise ValueError(
+                f"objectives: {self.objectives[0]} alone makes a snake that cares for nothing else; add score"
+            )
+        if self.has_front and self.search not in (SearchKind.NSGA2, SearchKind.SPSA):
+            raise ValueError("search: several objectives are searched by nsga2")
         if self.min_improvement >= self.target_improvement:
             raise ValueError("min_improvement: must be smaller than target_improvement")
         return self

@@ -19,6 +19,8 @@ class TuningPhase(StrEnum):
     """Putting the optimiser's questions to games."""
     GATE = "gate"
     """A candidate against the champion, and then against the pool."""
+    FRONT = "front"
+    """The contenders of a Pareto front on unseen seeds."""
     MEASURE = "measure"
     """A promoted candidate on unseen seeds."""
 
@@ -55,6 +57,19 @@ class OpenGate(Frozen):
     games: int = 0
     failed_games: int = 0
     """Games in which the candidate failed to answer."""
+
+
+class FrontMember(Frozen):
+    """A configuration that no other of the front beats in everything."""
+
+    name: str
+    """A number, or that it is the present one."""
+    text: str
+    """Its whole weights file."""
+    values: dict[str, float]
+    """By objective, measured on seeds that chose nothing."""
+    errors: dict[str, float]
+    """Their standard errors."""
 
 
 class PromotedCandidate(Frozen):
@@ -116,5 +131,9 @@ class TuningState(Frozen):
     failed to answer."""
     promoted: PromotedCandidate | None = None
     """In the phase MEASURE: what was promoted, and its log line as far as it is known."""
+    contenders: tuple[str, ...] = ()
+    """In the phase FRONT: the texts that are measured."""
+    front: tuple[FrontMember, ...] = ()
+    """With several objectives: what there is to choose from."""
     best: MeasuredRate | None = None
     measurement_due: bool = True

@@ -12,6 +12,7 @@ from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.weights import hash_of
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
 from schemas.errors import StateError
+from schemas.tuning_state import TuningState
 
 
 class Which(StrEnum):
@@ -40,13 +41,16 @@ def opened_run(folder: Path, run: str | None) -> Iterator[tuple[Ledger, str]]:
         book.close()
 
 
-def put_back(folder: Path, run: str | None, which: Which) -> str:
+def put_back(folder: Path, run: str | None, which: Which, member: str | None = None) -> str:
     """Write the run's weights into the file that it tuned, by rename; returns what was done, with the difference.
 
     The tuner takes it as an edit by hand: the next start goes on from there.
 
+    Args:
+        member: of the run's Pareto front, instead of its champion.
+
     Raises:
-        StateError: no such run; FolderInUseError: a tuner is at work.
+        StateError: no such run or member; FolderInUseError: a tuner is at work.
         SnakeError, MachineError: the file cannot be read or written.
     """
     with folder_lock.held(folder, "tuner"), opened_run(folder, run) as (book, name):
@@ -54,6 +58,8 @@ def put_back(folder: Path, run: str | None, which: Which) -> str:
         text = state.champion if which is Which.BEST else state.reference
         disk = WeightsOnDisk(Path(state.snake), folder)
         whose = f"the {which.value} weights of {name}"
+        if member is not None:
+            text, whose = _of_front(state, member), f"member {member} of the front of {name}"
         if disk.hash() == hash_of(text):
             return f"{disk.path} holds {whose} already."
         kept, difference = "", ""
@@ -64,3 +70,11 @@ def put_back(folder: Path, run: str | None, which: Which) -> str:
             difference = "\n".join(lines) + "\n"
         disk.replace(text)
         return f"{difference}{disk.path} holds {whose} now{kept}."
+
+
+def _of_front(state: TuningState, member: str) -> str:
+    texts = {each.name: each.text for each in state.front}
+    if member not in texts:
+        known = ", ".join(texts) or "none yet; --objectives names what is weighed"
+        raise StateError(f"the front has no member {member!r}", where=state.campaign, remedy=f"Members: {known}.")
+    return texts[member]

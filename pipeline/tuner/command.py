@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from schemas.settings import get_config
-from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind
+from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind, Wanted
 
 
 @click.group("tune", invoke_without_command=True, context_settings={"show_default": True})
@@ -23,6 +23,7 @@ from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind
 @click.option("--accept", type=click.Choice([rule.value for rule in AcceptRule]), help="Rule.  [default: sprt]")
 @click.option("--search", help=f"{', '.join(SearchKind)}, or module:Class of your own.  [default: spsa]")
 @click.option("--objective", type=click.Choice([kind.value for kind in Objective]), help="Games.  [default: duel]")
+@click.option("--objectives", help=f"{', '.join(Wanted)}; several, by commas, give a Pareto front.  [default: score]")
 @click.option("--backend", type=click.Choice([kind.value for kind in BackendChoice]), help="Player.  [default: auto]")
 @click.option("--perturbation", type=float, help="Relative size of a random change.  [default: 0.15]")
 @click.option("--snake-dir", type=click.Path(path_type=Path), help="Folder of the snake.  [default: the bundled one]")
@@ -46,6 +47,8 @@ def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
     settings = get_config()
     changes = {name: value for name, value in given.items() if value not in (None, ())}
     changes |= {name: list(given[name]) for name in ("opponents", "pool") if given[name]}
+    if given["objectives"]:
+        changes["objectives"] = [name.strip() for name in given["objectives"].split(",")]
     settings = settings.model_copy(update={"tuner": with_changes(settings.tuner, changes)})
     ContinuousTrainer(settings=settings, remeasure=remeasure, echo=_say).train()
 
@@ -86,11 +89,12 @@ def report(run: str | None) -> None:
 
 @tune.command("apply")
 @click.argument("run", required=False)
-def apply(run: str | None) -> None:
+@click.option("--member", help="One of the run's Pareto front, as its report names it.")
+def apply(run: str | None, member: str | None) -> None:
     """Put the best weights of RUN (default: the newest run) into the snake's file; what stood there is kept."""
     from pipeline.tuner import applying
 
-    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.BEST))
+    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.BEST, member))
 
 
 @tune.command("revert")

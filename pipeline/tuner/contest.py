@@ -29,6 +29,19 @@ class SeedScore:
 
 
 @dataclass(frozen=True)
+class SeedGames:
+    """The games of one seed, for what a score does not say."""
+
+    own: list[GameResult]
+    """The first configuration's, as participant 0."""
+    other: list[GameResult]
+    """The second's: against opponents in games of its own."""
+    other_participant: int
+    opponent: int | None
+    """Which opponent; None: each other."""
+
+
+@dataclass(frozen=True)
 class _Part:
     """The seeds of a contest that share seats and opponent."""
 
@@ -37,6 +50,8 @@ class _Part:
     opponent: Participant | None
     places: tuple[int, ...]
     """Which seeds of the contest."""
+    number: int = 0
+    """Of the opponent."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,18 @@ class Contest:
                 found[place] = _seed_score(games, rate, against_opponent=part.opponent is not None)
         return [found[place] for place in range(len(self.seeds))]
 
+    def games(self, results: Mapping[str, MatchResult]) -> list[SeedGames]:
+        """By seed, in the order of `seeds`."""
+        found: dict[int, SeedGames] = {}
+        for part in self._parts():
+            jobs = self._jobs_of(part)
+            sides = [list(_by_seed(results[job.id], job)) for job in jobs]
+            alone = part.opponent is None
+            for number, place in enumerate(part.places):
+                own, other = sides[0][number], sides[-1][number]
+                found[place] = SeedGames(own, other, 1 if alone else 0, None if alone else part.number)
+        return [found[place] for place in range(len(self.seeds))]
+
     def _parts(self) -> Iterator[_Part]:
         modes = ["duel", "standard"] if self.objective is Objective.MIXED else [self.objective.value]
         lines = _LINES_AGAINST_OPPONENTS if self.opponents else _LINES
@@ -90,7 +117,7 @@ class Contest:
             places = tuple(place for place in range(len(self.seeds)) if (place + self.offset) % count == number)
             if places:
                 against = f"/{number // len(modes)}" if opponent else ""
-                yield _Part(f"{self.name}/{mode}{against}", lines[mode], opponent, places)
+                yield _Part(f"{self.name}/{mode}{against}", lines[mode], opponent, places, number // len(modes))
 
     def _jobs_of(self, part: _Part) -> list[MatchJob]:
         seeds = tuple(self.seeds[place] for place in part.places)

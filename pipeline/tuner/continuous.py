@@ -64,6 +64,8 @@ class TrainingSummary:
         """What this run added, in a sentence."""
         if self.reason is EndReason.NOTHING_LEFT:
             return self.state.operation_details
+        if self.tuning.strategy == "front":
+            return f"This run: {self.games} games, a front of {len(self.tuning.front)} configurations to choose from."
         promoted = {0: "nothing was promoted", 1: "1 promotion"}.get(self.promotions, f"{self.promotions} promotions")
         return f"This run: {self.games} games, {self.iterations} candidates judged, {promoted}."
 
@@ -225,6 +227,8 @@ class ContinuousTrainer:
     @property
     def _strategy(self) -> str:
         tuner = self.settings.tuner
+        if tuner.has_front:
+            return "front"
         own = type(self).random_perturbation is not ContinuousTrainer.random_perturbation
         if own and "search" not in tuner.model_fields_set:
             return SearchKind.RANDOM.value

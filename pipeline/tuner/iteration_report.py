@@ -14,6 +14,12 @@ SHOWN_GAIN = 0.03
 def promise(setup: Setup) -> str:
     """The rule of acceptance in one or two sentences, with its error rates."""
     settings = setup.settings
+    if len(setup.aims) > 1:
+        wanted = "; ".join(f"{aim.name} ({aim.meaning})" for aim in setup.aims)
+        return (
+            f"{len(setup.aims)} objectives: {wanted}. NSGA-II looks for configurations of which none beats another in "
+            "everything; they are measured on fresh seeds, and you choose: nothing is promoted by itself."
+        )
     if settings.accept is not AcceptRule.MEAN:
         return setup.gate_rules.promise()
     power = power_of_fixed_games(settings.games, SHOWN_GAIN)

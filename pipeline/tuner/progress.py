@@ -19,6 +19,7 @@ _PHASES = {
     TuningPhase.SCREEN: "screening",
     TuningPhase.SEARCH: "tuning",
     TuningPhase.GATE: "confirming",
+    TuningPhase.FRONT: "measuring",
     TuningPhase.MEASURE: "measuring",
 }
 
@@ -131,6 +132,8 @@ def details(state: TuningState | None) -> str:
         gains = state.gate.gains
         score = f", {0.5 + sum(gains) / len(gains):.1%} of {2 * len(gains)} games" if gains else ""
         return f"iteration {state.iteration + 1}, candidate at the gate{score}"
+    if state.phase is TuningPhase.FRONT:
+        return f"iteration {state.iteration + 1}, measuring {len(state.contenders)} contenders of the front"
     if state.phase is TuningPhase.MEASURE:
         return f"iteration {state.iteration}, measuring the new best"
     told = max((question.id for question in state.questions), default=0)

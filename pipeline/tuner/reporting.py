@@ -8,11 +8,12 @@ from pathlib import Path
 from pipeline.tuner import screening, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import Ledger, StoredStep
-from pipeline.tuner.report.content import CarryOver, ChampionElo, GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
 from pipeline.tuner.report.page import write_report
 from pipeline.tuner.screen import EffectKind, WeightEffect
 from pipeline.tuner.screen_run import KeptEffect, kept_effects
 from pipeline.tuner.setup import Setup, restored
+from pipeline.tuner.space import differences
 from schemas.campaign import CandidateDecision, IterationFacts, WeightValue
 from schemas.errors import MachineError
 from schemas.tuning_state import TuningPhase, TuningState
@@ -79,6 +80,8 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
         elo=_elo(records),
         weights=_rows(state, setup, _effects(book, run, state)),
         carry_over=_carried(setup, records),
+        aims=tuple(AimRow(aim.name, aim.meaning, aim.sign) for aim in setup.aims),
+        front=_front(state),
         seeds={"all games": "by run seed, stage, chapter and number of the test or measurement; each is in the ledger"},
         notes=_notes(state, records),
     )
@@ -99,6 +102,7 @@ def _words(state: TuningState) -> str:
         TuningPhase.SCREEN: "screening weights",
         TuningPhase.SEARCH: "searching",
         TuningPhase.GATE: "a candidate at the gate",
+        TuningPhase.FRONT: "measuring contenders of the front",
         TuningPhase.MEASURE: "measuring a promotion",
     }
     return f"{state.iteration} candidates judged, {doing[state.phase]}"
@@ -215,6 +219,19 @@ def _carried(setup: Setup, records: Sequence[IterationFacts]) -> tuple[CarryOver
     last = accepted[-1]
     gain = MeasuredGain(last.improvement, last.improvement_low, last.improvement_high, last.best_win_rate_games // 2)
     return (CarryOver(f"{_conditions(setup.gate_overrides)} (the last promotion)", gain),)
+
+
+def _front(state: TuningState) -> tuple[FrontPoint, ...]:
+    present = weights.parse(state.champion, state.snake).values
+    return tuple(
+        FrontPoint(
+            member.name,
+            member.values,
+            member.errors,
+            differences(present, weights.parse(member.text, state.snake).values),
+        )
+        for member in state.front
+    )
 
 
 def _notes(state: TuningState, records: Sequence[IterationFacts]) -> tuple[str, ...]:

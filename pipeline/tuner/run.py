@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import iteration_report, screening
+from pipeline.tuner import fronts, iteration_report, screening
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
 from pipeline.tuner.ledger import Ledger, Step
@@ -165,6 +165,9 @@ class TuningRun:
             self._promote()
         if "record" in step.body:
             self._log_line(IterationFacts.model_validate(step.body["record"]))
+        if step.kind == "front":
+            self._tell(fronts.words(step.body))
+            self._save_checkpoint()
         if step.kind == "screened":
             self._tell(screening.words(step.body))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:

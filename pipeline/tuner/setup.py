@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pipeline.referee.conditions import Conditions
 from pipeline.tuner import weights
 from pipeline.tuner.gate import GateRules, support_of
 from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
+from pipeline.tuner.objectives import Aim, aims_of
 from pipeline.tuner.snake_source import SnakeSource
 from pipeline.tuner.weight_rules import PlayedGames, Specification, WeightRule, conditions_of, specify
 from pipeline.tuner.weights import WeightFile
@@ -63,6 +65,11 @@ class Setup:
             max_seeds=-(-settings.max_games // 2),
             measure_seeds=-(-settings.measure_games // 2),
         )
+
+    @cached_property
+    def aims(self) -> tuple[Aim, ...]:
+        """The objectives."""
+        return aims_of(self.settings)
 
     @property
     def support(self) -> tuple[float, ...]:
@@ -121,12 +128,13 @@ def make_setup(
     gate = own.gate if settings.gate_conditions is None else settings.gate_conditions
     for name, overrides in (("probe_conditions", probe), ("gate_conditions", gate)):
         _require_known(overrides, champion, name)
+    rules = specify(champion, source.specification, played_games(settings))
     return Setup(
         settings=settings,
-        rules=specify(champion, source.specification, played_games(settings)),
+        rules=rules,
         strategy=strategy,
-        probe_overrides=probe,
-        gate_overrides=gate,
+        probe_overrides=_but_tuned(probe, rules),
+        gate_overrides=_but_tuned(gate, rules),
         opponents=tuple(participant(where) for where in settings.opponents),
         pool=tuple((where, participant(where)) for where in settings.pool),
         max_failures=max_failures,
@@ -136,7 +144,7 @@ def make_setup(
 def played_games(settings: TunerSettings) -> PlayedGames:
     """What the settings have played, for weights that only matter in some games."""
     games = {"mixed": ("duel", "standard")}.get(settings.objective.value, (settings.objective.value,))
-    return PlayedGames(games, settings.ruleset, settings.map)
+    return PlayedGames(games, settings.ruleset, settings.map, tuple(settings.objectives))
 
 
 def referee_conditions(settings: TunerSettings) -> Conditions:
@@ -165,6 +173,11 @@ def participant(where: str) -> Participant:
     if not path.is_dir():
         raise SnakeError("there is no snake folder", where=where, remedy="Give a folder, a URL, or a weights file.")
     return Participant(SourceKind.FOLDER, str(path.resolve()))
+
+
+def _but_tuned(overrides: Mapping[str, WeightValue], rules: Specification) -> dict[str, WeightValue]:
+    """What is tuned is not fixed for the games: thought that has a price, say."""
+    return {path: value for path, value in overrides.items() if path not in rules}
 
 
 def _require_known(overrides: Mapping[str, WeightValue], champion: WeightFile, name: str) -> None:

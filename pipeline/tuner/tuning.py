@@ -4,6 +4,8 @@ It says which games it wants, and given their results it takes one step: a new s
 results give the same steps, in whatever order the games were really played, so a run that was killed goes on exactly,
 and `ouroboros tune verify` can take every step once more.
 
+With several objectives there is no gate: FRONT measures the contenders of the Pareto front instead.
+
 Phases: BASELINE measures the champion; SEARCH keeps a fixed number of the optimiser's questions in play and tells the
 answers in the order in which they were asked; a candidate is judged in GATE and, once promoted, measured in MEASURE.
 Questions that are open meanwhile keep their games, and spare cores.
@@ -16,12 +18,14 @@ from random import Random
 
 import numpy as np
 
-from pipeline.tuner import gating, measuring, screening, weights
+from pipeline.tuner import fronts, gating, measuring, screening, weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
 from pipeline.tuner.ledger import Step
+from pipeline.tuner.objectives import estimates
 from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
 from pipeline.tuner.optimise.build import strategy
+from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.own_search import OwnSearch
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.screen import ScreenPlan
@@ -69,7 +73,14 @@ class Tuning:
         start = self.space.point(self.champion.values)
         seed = self.state.seed + self.state.chapter
         dear = self.setup.probe != self.setup.gate
-        problem = Problem(tuple(start.tolist()), self.space.levels, self.space.sizes, seed, dear_gate=dear)
+        problem = Problem(
+            start=tuple(start.tolist()),
+            levels=self.space.levels,
+            scale=self.space.sizes,
+            seed=seed,
+            dear_gate=dear,
+            aims=len(self.setup.aims),
+        )
         return strategy(self.setup.strategy).build(problem)
 
     def _restored(self) -> Optimiser:
@@ -114,6 +125,8 @@ class Tuning:
             return gating.due(self.setup, state)
         if state.phase is TuningPhase.SCREEN:
             return []
+        if state.phase is TuningPhase.FRONT:
+            return fronts.contests(self.setup, state)
         return [self._question(state.questions[0])] if state.questions else []
 
     def _spare_contests(self) -> list[Contest]:
@@ -220,6 +233,8 @@ class Tuning:
             return self._tell(contests, results, failure)
         if phase is TuningPhase.GATE:
             return self._judge(contests, results, failure)
+        if phase is TuningPhase.FRONT:
+            return self._front_measured(contests, results)
         if failure is not None:  # the next measurement is another one, on other seeds
             self._update(measurements=self.state.measurements + 1)
             return "measured", {}
@@ -241,7 +256,7 @@ class Tuning:
                 halves = 0.5 if self.setup.opponents else 1.0
                 seeds = contests[0].scores(results, candidate_first=False)
                 scores = tuple(0.5 + halves * seed.gain for seed in seeds)
-            self._optimiser.tell([Answer(question.id, scores)])
+            self._optimiser.tell([Answer(question.id, scores, self._values(contests[0], results))])
             self._update(questions=tuple(others))
             body = {"question": question.id, "scores": scores}
         candidate = self._optimiser.candidate()
@@ -249,8 +264,28 @@ class Tuning:
             self._update(empty=EMPTY_CANDIDATES)
         if candidate is not None:
             body |= self._open_gate(candidate)
+        elif isinstance(self._optimiser, FrontSearch) and (points := self._optimiser.contenders()):
+            self.state = fronts.opened(self.state, [self.space.file(point, self.champion).text for point in points])
         self._keep_optimiser()
         return "told", body
+
+    def _values(self, contest: Contest, results: Mapping[str, MatchResult]) -> tuple[float, ...]:
+        """Of a question's first point, more being better; empty with one objective, and where games were lost."""
+        aims = self.setup.aims
+        if len(aims) == 1 or not all(job.id in results for job in contest.jobs):
+            return ()
+        return tuple(aim.sign * each.value for aim, each in zip(aims, estimates(aims, contest, results), strict=True))
+
+    def _front_measured(
+        self, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+    ) -> tuple[str, dict[str, object]]:
+        """Contenders that could not be played are left out."""
+        whole = [contest for contest in contests if all(job.id in results for job in contest.jobs)]
+        self.state, body = fronts.measured(self.setup, self.state, whole, results)
+        assert isinstance(self._optimiser, FrontSearch)
+        self._optimiser.measured()
+        self._search_on()
+        return "front", body
 
     def _ask(self) -> bool:
         """Fill up the questions in play; whether any was added."""
@@ -328,7 +363,8 @@ class Tuning:
         """A start of the program with these settings; a change of what the optimiser stands on begins a chapter."""
         before, self.setup = self.setup, setup
         stands_on = [
-            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe) for each in (before, setup)
+            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe, each.aims)
+            for each in (before, setup)
         ]
         drops = self._new_chapter(self.state.champion) if stands_on[0] != stands_on[1] else ()
         if before.rules != setup.rules or before.probe != setup.probe:
@@ -369,7 +405,7 @@ class Tuning:
 
     def _begin_phase(self) -> None:
         """Where nothing is under way: measure first if that is due, else search."""
-        if self.state.phase in (TuningPhase.GATE, TuningPhase.MEASURE):
+        if self.state.phase in (TuningPhase.GATE, TuningPhase.FRONT, TuningPhase.MEASURE):
             return
         if self.state.measurement_due:
             self._update(phase=TuningPhase.BASELINE)
@@ -389,6 +425,8 @@ class Tuning:
             questions=(),
             bases={},
             gate=None,
+            contenders=(),
+            front=() if champion != self.state.champion else self.state.front,
             phase=TuningPhase.SEARCH if self.state.promoted is None else TuningPhase.MEASURE,
         )
         self._load()

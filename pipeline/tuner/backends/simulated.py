@@ -56,6 +56,8 @@ class SimulatedBackend:
     refuse: Callable[[MatchJob], JobFailure | None] = lambda _job: None
     passing: Callable[[], None] = lambda: None
     rival_elo: float = 0.0
+    move_ms: Callable[[Mapping[str, WeightValue]], float] = lambda _values: nan
+    """Milliseconds of a move, by weights."""
     capacity: int = 64
     shuffle_seed: int = 0
     name: str = "simulated"
@@ -66,6 +68,7 @@ class SimulatedBackend:
     def __post_init__(self) -> None:
         self._order = random.Random(self.shuffle_seed)
         self._elo = cache(self._elo_of)
+        self._ms = cache(self._ms_of)
 
     def begin(self, orders: Sequence[GameOrder]) -> None:
         self._under_way.extend(orders)
@@ -92,6 +95,11 @@ class SimulatedBackend:
             return self.rival_elo
         return self.strength({**weights.parse(who.text, "simulated").values, **dict(overrides)})
 
+    def _ms_of(self, who: Participant, overrides: tuple[tuple[str, WeightValue], ...]) -> float:
+        if who.source is not SourceKind.WEIGHTS:
+            return nan
+        return self.move_ms({**weights.parse(who.text, "simulated").values, **dict(overrides)})
+
     def _game(self, order: GameOrder) -> GameResult:
         job = order.job
         seed, rotation = job.games[order.number]
@@ -116,7 +124,7 @@ class SimulatedBackend:
             ),
             causes=tuple("" if places[seat] == 0 else "wall-collision" for seat in range(len(elos))),
             failures=self.faults(order),
-            move_ms=(nan,) * len(rotation),
+            move_ms=tuple(self._ms(job.participants[who], overrides) for who in rotation),
             transcript=digest,
         )
 

@@ -37,6 +37,8 @@ class Problem:
     dear_gate: bool = False
     """Whether the gate's games are dearer than a question's (played at a larger search budget, say): then a candidate
     should be worth them."""
+    aims: int = 1
+    """Objectives; an answer has a value for each."""
 
     def __post_init__(self) -> None:
         if not len(self.start) == len(self.levels) == len(self.scale) or not self.start:
@@ -70,6 +72,8 @@ class Answer:
     question: int
     scores: tuple[float, ...]
     """Per seed, the first point's mean score, 0..1; shorter than asked where games were lost."""
+    values: tuple[float, ...] = ()
+    """With several objectives, a value for each, of which more is better; empty where games were lost."""
 
 
 class Optimiser(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.tuner.optimise import Optimiser, Problem
 from pipeline.tuner.optimise.auto import Auto
+from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.optimise.momentum import MomentumSearch
 from pipeline.tuner.optimise.optuna_search import CmaEs, GaussianProcess, Nsga2, Tpe
 from pipeline.tuner.optimise.racing import Raced
@@ -29,6 +30,7 @@ SHIPPED: dict[str, Strategy] = {
     "gp": Strategy(GaussianProcess, GaussianProcess.restore),
     "nsga2": Strategy(Nsga2, Nsga2.restore),
     "auto": Strategy(Auto, Auto.restore),
+    "front": Strategy(FrontSearch, FrontSearch.restore),
     "momentum": Strategy(MomentumSearch, MomentumSearch.restore),
     "random": Strategy(RandomSearch, RandomSearch.restore),
 }

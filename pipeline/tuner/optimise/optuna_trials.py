@@ -39,7 +39,9 @@ class OptunaTrials:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._problem, self._sampler = problem, sampler
         self._distributions = _distributions(problem)
-        self.study: Study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        self.study: Study = optuna.create_study(
+            directions=["maximize"] * problem.aims, sampler=optuna.samplers.RandomSampler(seed=0)
+        )
 
     def ask(self) -> tuple[int, Point]:
         """The number of a new trial and its point."""
@@ -58,7 +60,7 @@ class OptunaTrials:
             values[place] = value / (levels - 1) if levels else value
         return values
 
-    def tell(self, trial: int, value: float | None) -> None:
+    def tell(self, trial: int, value: float | list[float] | None) -> None:
         """End a trial; None: it failed."""
         from optuna.trial import TrialState
 
@@ -73,6 +75,11 @@ class OptunaTrials:
         """Points and values of the latest trials that have one."""
         done = [trial for trial in self.study.get_trials(deepcopy=False) if trial.value is not None][-latest:]
         return [self.point(trial.params) for trial in done], [float(trial.value or 0.0) for trial in done]
+
+    def several(self, latest: int) -> tuple[list[Point], list[tuple[float, ...]]]:
+        """The same with several objectives."""
+        done = [trial for trial in self.study.get_trials(deepcopy=False) if trial.values is not None][-latest:]
+        return [self.point(trial.params) for trial in done], [tuple(trial.values or ()) for trial in done]
 
     def dump(self) -> dict[str, Any]:
         """All trials as plain data."""
@@ -92,7 +99,7 @@ class OptunaTrials:
             state = TrialState[entry["state"]]
             trial = create_trial(
                 state=state,
-                value=entry["value"],
+                values=entry["values"],
                 params=entry["params"],
                 distributions=self._distributions,
                 system_attrs=entry["attributes"],
@@ -104,7 +111,7 @@ class OptunaTrials:
 
 def _plain(trial: "FrozenTrial", with_model: bool) -> dict[str, Any]:
     attributes = {key: value for key, value in trial.system_attrs.items() if with_model or not key.startswith(_MODEL)}
-    return {"state": trial.state.name, "value": trial.value, "params": trial.params, "attributes": attributes}
+    return {"state": trial.state.name, "values": trial.values, "params": trial.params, "attributes": attributes}
 
 
 def _distributions(problem: Problem) -> "dict[str, BaseDistribution]":

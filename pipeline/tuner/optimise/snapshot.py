@@ -20,6 +20,7 @@ def pack(kind: str, problem: Problem, fields: Mapping[str, Any]) -> bytes:
         "seed": problem.seed,
         "budget_games": problem.budget_games,
         "dear_gate": problem.dear_gate,
+        "aims": problem.aims,
     }
     tree = {"kind": kind, "version": VERSION, "problem": told, **fields}
     return json.dumps(tree, default=_plain, sort_keys=True, allow_nan=False).encode()
@@ -43,6 +44,7 @@ def unpack(kind: str, state: bytes) -> tuple[Problem, dict[str, Any]]:
             seed=told["seed"],
             budget_games=told["budget_games"],
             dear_gate=told.get("dear_gate", False),
+            aims=told.get("aims", 1),
         )
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not the state of the search {kind}: {error}") from error

@@ -70,6 +70,20 @@ class FrontPoint:
     name: str
     values: Mapping[str, float]
     """Objective -> value."""
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """Objective -> standard error."""
+    changed: Mapping[str, tuple[WeightValue, WeightValue]] = field(default_factory=dict)
+    """Weight -> the present value, its own."""
+
+
+@dataclass(frozen=True)
+class AimRow:
+    """One objective."""
+
+    name: str
+    meaning: str
+    sign: int
+    """1: more is better; -1: less is."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,7 @@ class Report:
     weights: tuple[WeightRow, ...] = ()
     interactions: tuple[Interaction, ...] = ()
     carry_over: tuple[CarryOver, ...] = ()
+    aims: tuple[AimRow, ...] = ()
     front: tuple[FrontPoint, ...] = ()
     seeds: Mapping[str, str] = field(default_factory=dict)
     """What they were used for -> which, in words or numbers."""
@@ -130,6 +145,9 @@ class Report:
     @property
     def headline(self) -> str:
         """The run in a sentence."""
+        if len(self.aims) > 1:
+            count = f"{len(self.front)} configurations" if len(self.front) != 1 else "1 configuration"
+            return f"{count} to choose from after {self.games_in_all:,} games, none better than another in everything."
         if self.gain is None:
             tried = f"{len(self.gates)} candidates were" if len(self.gates) != 1 else "1 candidate was"
             return f"No gain shown yet: {tried} judged in {self.games_in_all:,} games, {len(self.promotions)} promoted."

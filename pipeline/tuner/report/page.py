@@ -44,7 +44,7 @@ def html_report(report: Report) -> str:
         shown_tests=SHOWN_TESTS,
         changed=[row for row in report.weights if row.changed],
         unchanged=[row for row in report.weights if not row.changed],
-        objectives=list(report.front[0].values) if report.front else [],
+        front_plot=Markup(draw(front_plot(report))) if len(report.aims) > 1 else "",  # noqa: S704
     )
 
 
@@ -65,6 +65,24 @@ def elo_plot(report: Report) -> Plot:
         lines=[Line(curve, "line", stepped=True)],
         intervals=[(point.games, point.low, point.high) for point in report.elo],
         marks=marks,
+    )
+
+
+def front_plot(report: Report) -> Plot:
+    """The front over its first two objectives, with the intervals of the second."""
+    across, up = report.aims[:2]
+    points = sorted((point.values[across.name], point.values[up.name], point) for point in report.front)
+    return Plot(
+        title="What there is to choose from",
+        x_name=across.name,
+        y_name=up.name,
+        lines=[Line([(x, y) for x, y, _ in points])],
+        intervals=[
+            (x, y - 1.96 * point.errors.get(up.name, 0.0), y + 1.96 * point.errors.get(up.name, 0.0))
+            for x, y, point in points
+        ],
+        marks=[Mark(x, y, point.name) for x, y, point in points],
+        from_zero=False,
     )
 
 

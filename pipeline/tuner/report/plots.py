@@ -41,6 +41,8 @@ class Plot:
     marks: Sequence[Mark] = ()
     levels: Sequence[tuple[float, str]] = ()
     """Horizontal lines with a name each."""
+    from_zero: bool = True
+    """Whether both axes show 0."""
 
 
 def draw(plot: Plot) -> str:
@@ -51,8 +53,9 @@ def draw(plot: Plot) -> str:
     points = [point for point in points if isfinite(point[0]) and isfinite(point[1])]
     if not points:
         return f'<p class="empty">{escape(plot.title)}: nothing to draw yet.</p>'
-    xs = _Axis.over([0.0, *(x for x, _ in points)], LEFT, WIDTH - RIGHT)
-    ys = _Axis.over([0.0, *(y for _, y in points), *(level for level, _ in plot.levels)], HEIGHT - BOTTOM, TOP)
+    zero = [0.0] if plot.from_zero else []
+    xs = _Axis.over([*zero, *(x for x, _ in points)], LEFT, WIDTH - RIGHT)
+    ys = _Axis.over([*zero, *(y for _, y in points), *(level for level, _ in plot.levels)], HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}"><title>'
         f"{escape(plot.title)}</title>",

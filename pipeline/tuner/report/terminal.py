@@ -1,6 +1,6 @@
 """The report for a terminal: the same numbers, a screenful."""
 
-from pipeline.tuner.report.content import GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import FrontPoint, GateRecord, Report, WeightRow
 from pipeline.tuner.screen import EffectKind
 
 SHOWN_WEIGHTS, SHOWN_TESTS = 15, 8
@@ -13,8 +13,8 @@ def text_report(report: Report) -> str:
         report.headline,
         f"{report.games_in_all:,} games ({_kinds(report)}), {report.cpu_hours:.2f} CPU-hours in"
         f" {report.wall_hours:.2f} hours; {report.backend}; seed {report.seed}",
-        report.rules.promise(),
     ]
+    lines += _front(report) if len(report.aims) > 1 else [report.rules.promise()]
     lines += [f"! {note}" for note in report.notes]
     if report.gates:
         lines += ["", f"{'test':>4}  {'verdict':<16} {'games':>6}  {'ratio':>6}  measured gain"]
@@ -33,6 +33,18 @@ def text_report(report: Report) -> str:
             for row in report.carry_over
         ]
     return "\n".join(_printable(line) for line in lines) + "\n"
+
+
+def _front(report: Report) -> list[str]:
+    lines = [f"  {aim.name}: {aim.meaning}" for aim in report.aims]
+    for point in report.front:
+        values = (f"{aim.name} {point.values[aim.name]:.3g}{_within(point, aim.name)}" for aim in report.aims)
+        lines.append(f"  [{point.name}] {', '.join(values)}; {len(point.changed)} weights differ")
+    return [*lines, f"  `ouroboros tune apply {report.run} --member 1` puts one into the snake."]
+
+
+def _within(point: FrontPoint, name: str) -> str:
+    return f" ± {1.96 * point.errors[name]:.2g}" if name in point.errors else ""
 
 
 def _kinds(report: Report) -> str:

@@ -14,7 +14,7 @@ from simulated_hill import pair_scores
 
 from pipeline.tuner.gate import GateRules, Outcome, decide, measured_gain, no_regression
 from pipeline.tuner.interactions import Interaction
-from pipeline.tuner.report.content import CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
 from pipeline.tuner.report.page import html_report, write_report
 from pipeline.tuner.report.plots import Line, Plot, draw
 from pipeline.tuner.report.terminal import text_report
@@ -63,10 +63,6 @@ def sample(name: str = "search.head_on") -> Report:
         weights=tuple(rows),
         interactions=(Interaction("area.weight_1", "area.weight_3", 0.034, 0.008),),
         carry_over=(CarryOver("4,000 positions", measured), CarryOver("500 ms", measured)),
-        front=(
-            FrontPoint("fast", {"score": 0.61, "move ms": 2.4}),
-            FrontPoint("strong", {"score": 0.68, "move ms": 9}),
-        ),
         seeds={"probes": "1 .. 30,720 of stream 424242"},
         notes=("37 of 77 weights have no effect: unread.key_0 and others.",),
     )
@@ -112,6 +108,30 @@ def read(html: str) -> Reader:
     return reader.finish()
 
 
+def test_a_front_is_explained_and_shown() -> None:
+    report = replace(
+        sample(),
+        aims=(AimRow("score", "more is better", 1), AimRow("move time", "less is better", -1)),
+        front=(
+            FrontPoint("1", {"score": 0.68, "move time": 2.0}, {"score": 0.02}, {"search.budget": (400, 800)}),
+            FrontPoint("present weights", {"score": 0.5, "move time": 1.0}, {"score": 0.0}),
+        ),
+    )
+    page = re.sub(r"\s+", " ", read(html_report(report)).text)
+    shown = [
+        "2 configurations to choose from",
+        "None of these beats another in everything",
+        "0.68 ± 0.039",
+        "400 → 800",
+    ]
+    shown += ["present weights", "less is better", "ouroboros tune apply 20261129_143000_ab12cd --member 1"]
+    assert [words for words in shown if words not in page] == []
+    assert "Strength over the run" not in page
+    text = text_report(report)
+    assert "[1] score 0.68 ± 0.039, move time 2; 1 weights differ" in text
+    assert report.rules.promise() not in text
+
+
 def test_the_page_shows_all_that_a_run_has_to_show() -> None:
     report = sample()
     assert report.gain is not None
@@ -120,7 +140,7 @@ def test_the_page_shows_all_that_a_run_has_to_show() -> None:
         report.headline, f"{report.games_in_all:,}", "7.91", "4.02", report.rules.promise(), "promoted", "not better",
         "search.head_on", "1.3125", "-12.0 %", "no effect", "not tuned", "5 weights as they were", "424242",
         "ouroboros tune apply 20261129_143000_ab12cd", "- head_on: 1.0 # [0, 4]", "+ head_on: 1.3125 # [0, 4]",
-        "500 ms", "110 positions a move", "area.weight_1 with area.weight_3 (+3.4 ± 1.6 %)", "strong", "9",
+        "500 ms", "110 positions a move", "area.weight_1 with area.weight_3 (+3.4 ± 1.6 %)",
         "1 .. 30,720", report.notes[0], "Log-likelihood ratios",
     ]  # fmt: skip
     assert [words for words in shown if words not in page] == []
@@ -148,7 +168,8 @@ def hostile(report: Report) -> Report:
         weights=(replace(report.weights[0], path=HOSTILE), replace(report.weights[-1], path=HOSTILE)),
         interactions=(Interaction(HOSTILE, HOSTILE, 0.1, 0.01),),
         carry_over=tuple(replace(row, conditions=HOSTILE) for row in report.carry_over),
-        front=(FrontPoint(HOSTILE, {HOSTILE: 1.0}),),
+        aims=(AimRow(HOSTILE, HOSTILE, 1), AimRow("time", "", -1)),
+        front=(FrontPoint(HOSTILE, {HOSTILE: 1.0, "time": 1.0}, {}, {HOSTILE: (HOSTILE, HOSTILE)}),),
         gates=tuple(
             replace(gate, pool=tuple(replace(look, opponent=HOSTILE, worse=True) for look in gate.pool))
             for gate in report.gates
