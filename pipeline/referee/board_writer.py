@@ -1,7 +1,9 @@
-"""The changing parts of a request body, written straight from the engine's record as JSON text by compiled code.
+"""Request bodies, written straight from the engine's record as JSON text by compiled code.
 
-A turn's text is a row of segments in one buffer: per written snake `health,"body":[...],"head":{...},"length":n`,
-then the food list and the hazard list. `protocol.py` splices them between parts that stay the same all game.
+A turn's text is one buffer: what all bodies of the turn share, up to `"you":`, then each snake's own part. Text that
+never changes in a game comes as `texts`, one string with the `ends` of its parts: what stands before the turn, what
+stands between it and the snakes, then for each seat what stands before and behind its latency and board
+(`protocol.fixed_texts` makes it).
 """
 
 from typing import Any
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.map_names import SNAIL_MODE
+from pipeline.engine.turn import play_turn
 
 Text = NDArray[np.uint8]
 Marks = NDArray[np.int64]
@@ -19,10 +22,14 @@ Marks = NDArray[np.int64]
 _BODY = np.frombuffer(b',"body":[', np.uint8)
 _HEAD = np.frombuffer(b'],"head":', np.uint8)
 _LENGTH = np.frombuffer(b',"length":', np.uint8)
+_HEALTH = np.frombuffer(b'","health":', np.uint8)
+_FOOD = np.frombuffer(b'],"food":', np.uint8)
+_HAZARDS = np.frombuffer(b',"hazards":', np.uint8)
+_YOU = np.frombuffer(b'},"you":', np.uint8)
 _CELL_BYTES = 18
 """The longest cell with its comma: `{"x":-1,"y":-1},` and room for three digits."""
 _SNAKE_BYTES = 96
-"""What a snake's segment has beyond its cells."""
+"""What a snake's text has beyond its cells and what never changes."""
 
 
 @compiled
@@ -144,38 +151,108 @@ def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int
 
 
 @compiled
-def _bytes_needed(words: Any, cells: Any, game: int) -> int:
+def _bytes_needed(words: Any, cells: Any, game: int, fixed: int) -> int:
+    """Enough for all: every snake stands on the board and once more as `you`."""
     total = int(words[game, layout.FOOD]) + 2
     for snake in range(words[game, layout.SNAKES]):
         snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-        total += int(words[game, snake_at + layout.LENGTH]) + int(words[game, snake_at + layout.PENDING_COUNT])
+        total += 2 * int(words[game, snake_at + layout.LENGTH]) + int(words[game, snake_at + layout.PENDING_COUNT])
     if words[game, layout.HAZARDS] > 0:
         area = int(words[game, layout.AREA])
         for at in range(area, 2 * area):
             total += int(cells[game, at])
-    return total * _CELL_BYTES + int(words[game, layout.SNAKES]) * _SNAKE_BYTES
+    return total * _CELL_BYTES + (2 * int(words[game, layout.SNAKES]) + 2) * _SNAKE_BYTES + 2 * fixed
 
 
 @compiled
-def write_board(
-    words: Any, cells: Any, corpses: Any, game: int, dead_too: bool, path: Any, out: Text, marks: Marks
-) -> int:
-    """Write the segments of one game into `out`; return 0, or how many bytes `out` must have to be tried again.
+def _write_part(texts: Text, ends: Marks, part: int, out: Text, at: int) -> int:
+    start = ends[part - 1] if part > 0 else 0
+    return int(_write_bytes(out, at, texts[start : ends[part]]))
 
-    Segment `s` (snakes by seat, then food, then hazards) ends at `marks[s]` and begins where the one before it ends;
-    a dead snake's is empty unless `dead_too`. `path` is scratch, int16[at least width * height + 2].
+
+@compiled
+def _write_rest(
+    words: Any, cells: Any, corpses: Any, game: int, snake: int, texts: Text, ends: Marks, path: Any, out: Text, at: int
+) -> int:
+    """Write what follows a snake's latency."""
+    at = _write_bytes(out, at, _HEALTH)
+    at = _write_snake(words, cells, corpses, game, snake, path, out, at)
+    return int(_write_part(texts, ends, 2 * snake + 3, out, at))
+
+
+@compiled
+def write_bodies(
+    words: Any,
+    cells: Any,
+    longs: Any,
+    corpses: Any,
+    game: int,
+    at_end: bool,
+    texts: Text,
+    ends: Marks,
+    latencies: Marks,
+    path: Any,
+    out: Text,
+    marks: Marks,
+) -> int:
+    """Write the bodies of one game into `out`; return 0, or how many bytes `out` must have to be tried again.
+
+    `marks[0]` becomes the end of what all share, `marks[1 + s]` that of seat `s`'s own part, which begins where the one
+    before it ends; a dead snake has none unless `at_end`. The other half of `marks` is scratch. `latencies` are whole
+    milliseconds by seat, told of the board's snakes and, `at_end`, of `you`. `path` is scratch,
+    int16[at least width * height + 2].
     """
-    needed = _bytes_needed(words, cells, game)
+    needed = _bytes_needed(words, cells, game, texts.shape[0])
     if needed > out.shape[0]:
         return int(needed)
-    at = 0
     snakes = int(words[game, layout.SNAKES])
+    at = _write_part(texts, ends, 0, out, 0)
+    at = _write_number(out, at, longs[game, layout.TURN])
+    at = _write_part(texts, ends, 1, out, at)
+    first = at
     for snake in range(snakes):
-        cause = words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE]
-        if dead_too or cause == layout.ALIVE_CAUSE:
-            at = _write_snake(words, cells, corpses, game, snake, path, out, at)
-        marks[snake] = at
+        marks[1 + snake] = marks[1 + snakes + snake] = 0
+        if words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+            if at > first:
+                out[at] = 44
+                at += 1
+            at = _write_part(texts, ends, 2 * snake + 2, out, at)
+            marks[1 + snake] = at = _write_number(out, at, latencies[snake])
+            marks[1 + snakes + snake] = at = _write_rest(words, cells, corpses, game, snake, texts, ends, path, out, at)
+    at = _write_bytes(out, at, _FOOD)
     at = _write_food(words, game, out, at)
-    marks[snakes] = at
-    marks[snakes + 1] = _write_hazards(words, cells, game, out, at)
+    at = _write_bytes(out, at, _HAZARDS)
+    at = _write_hazards(words, cells, game, out, at)
+    marks[0] = at = _write_bytes(out, at, _YOU)
+    for snake in range(snakes):
+        start, end = marks[1 + snake], marks[1 + snakes + snake]
+        if end > 0 or at_end:
+            at = _write_part(texts, ends, 2 * snake + 2, out, at)
+            at = _write_number(out, at, latencies[snake] if at_end else 0)
+            if end > 0:
+                at = _write_bytes(out, at, out[start:end])
+            else:
+                at = _write_rest(words, cells, corpses, game, snake, texts, ends, path, out, at)
+            out[at] = 125
+            at += 1
+        marks[1 + snake] = at
     return 0
+
+
+@compiled
+def play_and_write(
+    words: Any,
+    cells: Any,
+    longs: Any,
+    corpses: Any,
+    moves: Any,
+    texts: Text,
+    ends: Marks,
+    latencies: Marks,
+    path: Any,
+    out: Text,
+    marks: Marks,
+) -> int:
+    """Play one turn of a batch's only game and write its bodies as `write_bodies` does; what that returns."""
+    play_turn(words, cells, longs, corpses, moves, 0)
+    return int(write_bodies(words, cells, longs, corpses, 0, False, texts, ends, latencies, path, out, marks))

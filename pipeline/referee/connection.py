@@ -1,7 +1,8 @@
 """One seat's line to its snake: keep-alive HTTP/1.1, one request at a time, one deadline for all of it.
 
 Nothing here is a coroutine but the connecting itself: a request costs one write, one read and one callback. The
-deadline is one timer per line that is pushed forward lazily, not one timer per request.
+deadline is one timer per line that is pushed forward lazily, not one timer per request. A short answer that came
+before, byte for byte, is not parsed again: snakes say four things, and their heads change once a second.
 """
 
 import asyncio
@@ -24,6 +25,9 @@ MAX_HEAD_BYTES = 1 << 20
 MOST_REDIRECTS = 10
 """One after the other, as in Go's net/http."""
 REDIRECTS = (301, 302, 303, 307, 308)
+SHORT_ANSWER_BYTES = 512
+MOST_KNOWN = 64
+"""Short answers that a line remembers; when they are more it forgets them all."""
 _GZIP = 16 + zlib.MAX_WBITS
 LAST_LOOK_S = 0.001
 """How long after the deadline bytes that have already arrived may still be read."""
@@ -65,7 +69,9 @@ class SnakeConnection:
         self._timer: asyncio.TimerHandle | None = None
         self._handler: AnswerHandler | None = None
         self._request = b""
-        self._started = self._deadline = 0.0
+        self._started = 0.0
+        self.known: dict[bytes, tuple[int, bytes]] = {}
+        """Whole short answers, as they came, with their status and body."""
         self._last_look = False
         self._redirects = 0
         self._elsewhere: dict[str, SnakeConnection] = {}
@@ -79,9 +85,7 @@ class SnakeConnection:
         if self._handler is not None:
             raise RuntimeError(f"a second request to {self.endpoint.shown} before the first was answered")
         self._handler = handler
-        self._request = request
         self._started = perf_counter()
-        self._deadline = self._started + self.timeout_s
         self._last_look = False
         self._redirects = 0
         if self._timer is None:  # else an earlier request's timer fires first and then waits for the rest
@@ -130,6 +134,15 @@ class SnakeConnection:
         if self._handler is not None:
             wire.send(self._request)
 
+    def answered_as_before(self, status: int, body: bytes) -> None:
+        """A whole answer has come that leaves the connection open and redirects nowhere (called by the wire)."""
+        handler = self._handler
+        if handler is None or self._followed is not None:
+            self._hang_up()  # nobody asked for it
+            return
+        self._handler = None
+        handler(Answer(None, status, body, perf_counter() - self._started))
+
     def answered(self, status: int, body: bytes, location: str, *, reusable: bool) -> None:
         """A whole answer has come (called by the wire); nobody may have asked for it."""
         unasked = self._handler is None or self._followed is not None
@@ -159,7 +172,7 @@ class SnakeConnection:
             return
         line = self._elsewhere.setdefault(target.origin, SnakeConnection(self._loop, target, self.timeout_s))
         self._followed = line
-        line.timeout_s = max(self._deadline - perf_counter(), LAST_LOOK_S)
+        line.timeout_s = max(self._left_s(), LAST_LOOK_S)
         line.ask(request, self._relay)
         line._redirects = self._redirects
 
@@ -205,6 +218,9 @@ class SnakeConnection:
             self._wire.drop()
             self._wire = None
 
+    def _left_s(self) -> float:
+        return self._started + self.timeout_s - perf_counter()
+
     def _set_timer(self, delay_s: float) -> None:
         self._timer = self._loop.call_later(delay_s, self._look_at_clock)
 
@@ -212,7 +228,7 @@ class SnakeConnection:
         self._timer = None
         if self._handler is None:
             return
-        left_s = self._deadline - perf_counter()
+        left_s = self._left_s()
         if left_s > 0:
             self._set_timer(left_s)
         elif not self._last_look:
@@ -231,6 +247,8 @@ class _Wire(asyncio.Protocol):
     def __init__(self, line: SnakeConnection) -> None:
         self._line: SnakeConnection | None = line
         self._transport: asyncio.Transport | None = None
+        self.send: Callable[[bytes], None] = _not_open
+        """Sends a whole request, once the connection stands."""
         self._parser = HttpResponseParser(self)
         self._fresh = True
         self._expect_answer()
@@ -246,10 +264,6 @@ class _Wire(asyncio.Protocol):
         self._reusable = False
         self._lenient = False
 
-    def send(self, request: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(request)
-
     def drop(self) -> None:
         self._line = None
         if self._transport is not None:
@@ -257,6 +271,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.send = self._transport.write
         if self._line is None:
             self._transport.abort()
         else:
@@ -265,6 +280,10 @@ class _Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         line = self._line
         if line is None:
+            return
+        if not self._received and (known := line.known.get(data)) is not None:
+            self._fresh = False
+            line.answered_as_before(*known)
             return
         self._received += len(data)
         self._raw.append(data)
@@ -314,6 +333,8 @@ class _Wire(asyncio.Protocol):
     def _hand_over(self, line: SnakeConnection) -> None:
         status, body, location, reusable = self._status, b"".join(self._body), self._location, self._reusable
         encoding = self._encoding
+        if reusable and not (encoding or location or self._lenient) and self._received <= SHORT_ANSWER_BYTES:
+            _remember(line.known, b"".join(self._raw), status, body)
         self._fresh = False
         self._expect_answer()  # before the handler, which may ask again at once
         if encoding == "gzip":
@@ -343,6 +364,16 @@ class _Wire(asyncio.Protocol):
         if self._status >= 200:  # else "100 Continue" and its like, before the answer proper
             self._reusable = self._parser.should_keep_alive()
             self._complete = True
+
+
+def _not_open(_request: bytes) -> None:
+    raise RuntimeError("a request before the connection stood")
+
+
+def _remember(known: dict[bytes, tuple[int, bytes]], answer: bytes, status: int, body: bytes) -> None:
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[answer] = status, body
 
 
 def _without_gzip(body: bytes) -> bytes:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from pipeline.referee.arena import Arena
 from pipeline.referee.conditions import Conditions
-from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.connection import Answer, AnswerHandler, SnakeConnection
+from pipeline.referee.game_board import Bodies, GameBoard
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
-from pipeline.referee.protocol import UP, BodyText, Identity, SnakeText, failure_detail, game_object, read_move
+from pipeline.referee.protocol import Identity, failure_detail, read_move
 from pipeline.referee.schedule import GameSpec
 from pipeline.referee.transcript import transcript_hash
 from schemas.outside_text import line
@@ -36,9 +36,7 @@ class _Seat:
     """What a seat gathers during the game."""
 
     player: Player
-    text: SnakeText
     reconnects_before: int
-    last_move: int = UP
     failures: Counter[Failure] = field(default_factory=Counter)
     ignored_failures: int = 0
     first_failure: str = ""
@@ -80,105 +78,97 @@ class RunningGame:
         self._spec = spec
         self._conditions = conditions
         self._done = done
-        self._arena = Arena(spec, conditions)
-        ids = tuple(spec.snake_id(seat) for seat in range(len(players)))
-        texts = [SnakeText(ids[seat], player.name, player.identity) for seat, player in enumerate(players)]
-        self._seats = [
-            _Seat(player, text, player.connection.reconnects) for player, text in zip(players, texts, strict=True)
-        ]
-        game = game_object(spec.game_id, conditions)
-        self._bodies = BodyText(game, conditions, texts)
-        self._recording = Recording(game, [], [], ids) if record else None
-        self._move_handlers = [self._move_handler(seat) for seat in self._seats]
+        names, identities = [player.name for player in players], [player.identity for player in players]
+        self._board = GameBoard(spec, conditions, names, identities)
+        self._seats = [_Seat(player, player.connection.reconnects) for player in players]
+        self._recording = Recording(self._board.game, [], [], self._board.snake_ids) if record else None
+        self._move_handlers = [self._move_handler(number) for number in range(len(players))]
         self._lifecycle_handlers = [self._lifecycle_handler(seat) for seat in self._seats]
         self._awaited = 0
         self._next: Callable[[], None] = self._ask_moves
-        self._segments: list[memoryview] = []
-        self._turns: list[list[int | None]] = []
+        self._bodies = Bodies(b"", [])
+        self._asked: list[int] = []
+        self._move_heads = [player.connection.endpoint.move_head for player in players]
+        self._turns: list[tuple[list[int], bytes]] = []
         self._started = perf_counter()
 
     def begin(self) -> None:
         """Tell every snake that the game starts; all else follows from their answers."""
-        self._segments = self._arena.segments()
+        self._bodies = self._board.bodies()
         self._record_frame()
-        self._next = self._finish if self._arena.over else self._ask_moves
-        common = self._bodies.common(0, range(len(self._seats)), self._segments)
-        self._awaited = len(self._seats)
-        for number, seat in enumerate(self._seats):
-            connection = seat.player.connection
-            body = common + self._bodies.you(number, self._segments[number])
-            connection.ask(_request(connection.endpoint.start_head, body), self._lifecycle_handlers[number])
+        self._next = self._finish if self._board.over else self._ask_moves
+        heads = [seat.player.connection.endpoint.start_head for seat in self._seats]
+        self._ask(self._bodies, list(range(len(heads))), heads, self._lifecycle_handlers)
 
     def _ask_moves(self) -> None:
-        segments = self._segments
-        living = [number for number in range(len(self._seats)) if segments[number]]
-        common = self._bodies.common(self._arena.turn, living, segments)
-        self._awaited = len(living)
+        self._asked = self._bodies.asked
         self._next = self._play_turn
-        for number in living:
-            connection = self._seats[number].player.connection
-            body = common + self._bodies.you(number, segments[number])
-            connection.ask(_request(connection.endpoint.move_head, body), self._move_handlers[number])
+        self._ask(self._bodies, self._asked, self._move_heads, self._move_handlers)
 
     def _play_turn(self) -> None:
-        moves = [seat.last_move for seat in self._seats]
-        # Only the living have a segment.
-        self._turns.append([move if self._segments[number] else None for number, move in enumerate(moves)])
-        self._segments = self._arena.play(moves)
+        board = self._board
+        moves = bytes(board.moves)
+        self._turns.append((self._asked, moves))
+        self._bodies = board.play()
         if self._recording is not None:
-            self._recording.moves.append(bytes(moves))
+            self._recording.moves.append(moves)
             self._record_frame()
-        if self._arena.over or self._arena.turn >= self._conditions.max_turns:
+        if board.over or board.turn >= self._conditions.max_turns:
             self._finish()
         else:
             self._ask_moves()
 
     def _finish(self) -> None:
         """Tell every snake, the dead too, that the game has ended."""
-        segments = self._arena.segments(dead_too=True)
-        living = [number for number in range(len(self._seats)) if not self._arena.death(number)[0]]
-        common = self._bodies.common(self._arena.turn, living, segments)
-        self._awaited = len(self._seats)
         self._next = self._report
-        for number, seat in enumerate(self._seats):
-            connection = seat.player.connection
-            body = common + self._bodies.you(number, segments[number], seat.text.latency)
-            connection.ask(_request(connection.endpoint.end_head, body), self._lifecycle_handlers[number])
+        heads = [seat.player.connection.endpoint.end_head for seat in self._seats]
+        self._ask(self._board.bodies(at_end=True), list(range(len(heads))), heads, self._lifecycle_handlers)
+
+    def _ask(self, bodies: Bodies, seats: list[int], heads: Sequence[bytes], handlers: Sequence[AnswerHandler]) -> None:
+        """Ask these seats at once; the common part of their bodies was made once for all."""
+        common, own = bodies
+        self._awaited = len(seats)
+        for number in seats:
+            mine = own[number]
+            request = b"%b%d\r\n\r\n%b%b" % (heads[number], len(common) + len(mine), common, mine)
+            self._seats[number].player.connection.ask(request, handlers[number])
 
     def _record_frame(self) -> None:
-        recording = self._recording
-        if recording is None:
+        if self._recording is None:
             return
-        segments = self._arena.segments(dead_too=True)
-        living = [number for number in range(len(self._seats)) if not self._arena.death(number)[0]]
-        common = self._bodies.common(self._arena.turn, living, segments)
-        recording.frames.append(common + self._bodies.you(0, segments[0], self._seats[0].text.latency))
-        self._segments = self._arena.segments()
+        common, own = self._board.bodies(at_end=True)
+        self._recording.frames.append(common + own[0])
+        self._bodies = self._board.bodies()
 
-    def _move_handler(self, seat: _Seat) -> Callable[[Answer], None]:
-        latencies_ms, text = seat.latencies_ms, seat.text
+    def _move_handler(self, number: int) -> AnswerHandler:
+        seat, board = self._seats[number], self._board
+        keep_latency, latencies_ms, moves = seat.latencies_ms.append, board.latencies_ms, board.moves
 
         def handle(answer: Answer) -> None:
             failure, status, body, elapsed_s, detail = answer
             elapsed_ms = elapsed_s * 1000.0
-            latencies_ms.append(elapsed_ms)
-            text.latency = b"%d" % elapsed_ms
+            keep_latency(elapsed_ms)
+            latencies_ms[number] = int(elapsed_ms)
             move = failure or read_move(status, body)
             if isinstance(move, Failure):
                 seat.failures[move] += 1
-                self._note(seat, f"turn {self._arena.turn}", move, detail or failure_detail(move, status, body))
+                self._note(seat, f"turn {board.turn}", move, detail or failure_detail(move, status, body))
             else:
-                seat.last_move = move
-            self._arrived()
+                moves[number] = move
+            self._awaited -= 1
+            if not self._awaited:
+                self._next()
 
         return handle
 
-    def _lifecycle_handler(self, seat: _Seat) -> Callable[[Answer], None]:
+    def _lifecycle_handler(self, seat: _Seat) -> AnswerHandler:
         def handle(answer: Answer) -> None:
             if answer.failure is not None:
                 seat.ignored_failures += 1
                 self._note(seat, "start or end", answer.failure, answer.detail)
-            self._arrived()
+            self._awaited -= 1
+            if not self._awaited:
+                self._next()
 
         return handle
 
@@ -186,13 +176,8 @@ class RunningGame:
         if not seat.first_failure:
             seat.first_failure = line(f"{when}: {failure}{f' ({detail})' if detail else ''}")
 
-    def _arrived(self) -> None:
-        self._awaited -= 1
-        if self._awaited == 0:
-            self._next()
-
     def _report(self) -> None:
-        deaths = [self._arena.death(number) for number in range(len(self._seats))]
+        deaths = [self._board.death(number) for number in range(len(self._seats))]
         survivors = [number for number, death in enumerate(deaths) if not death[0]]
         ending = self._ending(survivors)
         snakes = tuple(
@@ -201,7 +186,7 @@ class RunningGame:
                 cause=cause,
                 killer=killer,
                 died_on_turn=turn,
-                length=self._arena.length(number),
+                length=self._board.length(number),
                 failures=dict(seat.failures),
                 ignored_failures=seat.ignored_failures,
                 first_failure=seat.first_failure,
@@ -211,18 +196,20 @@ class RunningGame:
             for number, (seat, (cause, killer, turn)) in enumerate(zip(self._seats, deaths, strict=True))
         )
         winner = survivors[0] if ending is Ending.WON else None
-        transcript = transcript_hash(self._conditions, len(self._seats), self._turns)
+        transcript = transcript_hash(self._conditions, len(self._seats), map(_living_moves, self._turns))
         elapsed_s = perf_counter() - self._started
-        outcome = GameOutcome(self._spec, ending, self._arena.turn, winner, snakes, elapsed_s, transcript)
+        outcome = GameOutcome(self._spec, ending, self._board.turn, winner, snakes, elapsed_s, transcript)
         self._done(outcome, self._recording)
 
     def _ending(self, survivors: list[int]) -> Ending:
-        if not self._arena.over:
+        if not self._board.over:
             return Ending.TURN_LIMIT
         if len(self._seats) == 1:
             return Ending.SOLO
         return Ending.WON if len(survivors) == 1 else Ending.DRAW
 
 
-def _request(head: bytes, body: bytes) -> bytes:
-    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+def _living_moves(turn: tuple[list[int], bytes]) -> list[int | None]:
+    """By seat the move of a turn, None for those that were not asked."""
+    asked, moves = turn
+    return [move if number in asked else None for number, move in enumerate(moves)]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from pipeline.referee.arena import rehearse
 from pipeline.referee.conditions import FAILURE_LIMIT, Conditions
+from pipeline.referee.game_board import rehearse
 from pipeline.referee.game_pool import Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool

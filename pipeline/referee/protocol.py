@@ -1,10 +1,11 @@
 """The official HTTP API's JSON: request bodies as the official command sends them, and answers as it reads them.
 
-A body is spliced from parts that never change in a game and the segments that `board_writer` writes each turn.
-The one wall-clock content is `latency`: true, as in the official games, so a snake that reads it is not
-deterministic. As there, `you.latency` is always "0" in `/move` requests.
+What never changes in a game is made here; `board_writer` puts it together with the board of each turn. The one
+wall-clock content is `latency`: true, as in the official games, so a snake that reads it is not deterministic. As
+there, `you.latency` is always "0" in `/move` requests.
 """
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,9 @@ from pipeline.referee.outcome import Failure
 from schemas.outside_text import line
 
 MOVES = {"up": 0, "down": 1, "left": 2, "right": 3}
-"""The four words and the engine's numbers for them."""
-Segment = bytes | memoryview
-"""A piece of JSON text that `board_writer` wrote; valid until the next turn is written."""
-UP = 0
-"""What a snake plays that never gave a valid move."""
+"""The four words and the engine's numbers for them; 0 is what a snake plays that never gave a valid move."""
+SHORT_BODY = 64
+"""Bytes of an answer whose meaning is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,10 @@ def read_move(status: int, body: bytes) -> int | Failure:
     """
     if status != 200:
         return Failure.BAD_STATUS
+    return _known_move(body) if len(body) <= SHORT_BODY else _move_in(body)
+
+
+def _move_in(body: bytes) -> int | Failure:
     answer = _object(body)
     if answer is None:
         return Failure.BAD_JSON
@@ -76,6 +79,10 @@ def read_move(status: int, body: bytes) -> int | Failure:
     if not isinstance(word, str | None) or not isinstance(shout, str | None):
         return Failure.BAD_JSON
     return MOVES.get(word or "", Failure.BAD_MOVE)
+
+
+_known_move = functools.lru_cache(256)(_move_in)
+"""A snake says the same few things most of the time."""
 
 
 def _object(body: bytes) -> dict[str, object] | None:
@@ -130,44 +137,19 @@ def game_object(game_id: str, conditions: Conditions) -> bytes:
     )
 
 
-class SnakeText:
-    """The parts of one snake's JSON that stay the same all game, around its latency and its segment."""
+def fixed_texts(game: bytes, conditions: Conditions, snakes: Sequence[tuple[str, str, Identity]]) -> list[bytes]:
+    """Return the parts of a body that stay the same all game, as `board_writer` takes them.
 
-    __slots__ = ("before", "latency", "suffix")
-
-    def __init__(self, snake_id: str, name: str, identity: Identity) -> None:
-        self.before = b'{"id":' + orjson.dumps(snake_id) + b',"name":' + orjson.dumps(name) + b',"latency":"'
-        self.latency = b"0"
-        """Whole milliseconds of its last answer, in digits."""
+    Args:
+        game: the `game` object.
+        snakes: id, name and identity by seat.
+    """
+    parts = [
+        b'{"game":' + game + b',"turn":',
+        b',"board":{"height":%d,"width":%d,"snakes":[' % (conditions.height, conditions.width),
+    ]
+    for snake_id, name, identity in snakes:
         look = orjson.dumps({"color": identity.color, "head": identity.head, "tail": identity.tail})
-        self.suffix = b',"shout":"","squad":"","customizations":' + look + b"}"
-
-
-class BodyText:
-    """Builds the request bodies of one game."""
-
-    __slots__ = ("_before_snakes", "_before_turn", "snakes")
-
-    def __init__(self, game: bytes, conditions: Conditions, snakes: Sequence[SnakeText]) -> None:
-        self.snakes = tuple(snakes)
-        self._before_turn = b'{"game":' + game + b',"turn":'
-        self._before_snakes = b',"board":{"height":%d,"width":%d,"snakes":[' % (conditions.height, conditions.width)
-
-    def common(self, turn: int, living: Sequence[int], segments: Sequence[Segment]) -> bytes:
-        """Return all of a body up to `"you":`, the same for every snake of a turn.
-
-        `segments` are the snakes' by seat, then food, then hazards; `living` are the seats to list.
-        """
-        parts: list[Segment] = [self._before_turn, b"%d" % turn, self._before_snakes]
-        comma = b""
-        for seat in living:
-            snake = self.snakes[seat]
-            parts += (comma, snake.before, snake.latency, b'","health":', segments[seat], snake.suffix)
-            comma = b","
-        parts += (b'],"food":', segments[-2], b',"hazards":', segments[-1], b'},"you":')
-        return b"".join(parts)
-
-    def you(self, seat: int, segment: Segment, latency: bytes = b"0") -> bytes:
-        """Return the end of a body: the snake it is addressed to."""
-        snake = self.snakes[seat]
-        return b"".join((snake.before, latency, b'","health":', segment, snake.suffix, b"}"))
+        parts.append(b'{"id":' + orjson.dumps(snake_id) + b',"name":' + orjson.dumps(name) + b',"latency":"')
+        parts.append(b',"shout":"","squad":"","customizations":' + look + b"}")
+    return parts

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from pipeline.referee.arena import rehearse
+from pipeline.referee.game_board import rehearse
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Player, Recording, RunningGame

@@ -12,10 +12,10 @@ from scripted_snake import safe_move
 
 from pipeline.engine import Game
 from pipeline.engine.map_names import MAPS
-from pipeline.referee.board_writer import write_board
+from pipeline.referee.board_writer import write_bodies
 from pipeline.referee.conditions import Conditions, RuleNumbers
 from pipeline.referee.outcome import Failure
-from pipeline.referee.protocol import BodyText, Identity, SnakeText, game_object, read_identity, read_move
+from pipeline.referee.protocol import Identity, fixed_texts, game_object, read_identity, read_move
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "referee"
 """Games refereed by the official command v1.2.3, as its -o wrote them."""
@@ -42,31 +42,28 @@ def conditions_of(game, board):
     )
 
 
-def texts_of(snakes):
-    texts = []
-    for snake in snakes:
-        look = snake["customizations"]
-        identity = Identity(color=look["color"], head=look["head"], tail=look["tail"])
-        texts.append(SnakeText(snake["id"], snake["name"], identity))
-        texts[-1].latency = snake["latency"].encode()
-    return texts
+def identities_of(snakes):
+    looks = [snake["customizations"] for snake in snakes]
+    return [Identity(color=look["color"], head=look["head"], tail=look["tail"]) for look in looks]
 
 
 def cells(points):
     return [[point["x"], point["y"]] for point in points]
 
 
-def segments_of(game, size=1 << 16):
-    """The board's text, from the smallest buffer that will do."""
-    words, board, _, corpses = game.records
-    marks = np.zeros(len(game.snake_ids) + 2, np.int64)
+def bodies_of(game, texts, latencies, at_end=False):
+    """What all bodies share and each seat's own part, from the smallest buffer that will do."""
+    seats = len(game.snake_ids)
+    marks = np.zeros(2 * seats + 1, np.int64)
     path = np.zeros(1000, np.int16)
+    fixed = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([len(text) for text in texts])
     out = np.zeros(1, np.uint8)
-    while needed := write_board(words, board, corpses, 0, False, path, out, marks):
-        assert needed < size
+    while needed := write_bodies(*game.records, 0, at_end, *fixed, np.array(latencies), path, out, marks):
+        assert needed < 1 << 16
         out = np.zeros(needed, np.uint8)
-    ends = marks.tolist()
-    return [bytes(out[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    ends = marks[: seats + 1].tolist()
+    common, *own = [bytes(out[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return common, own
 
 
 @pytest.mark.parametrize("name", ["duel", "royale", "wrapped", "constrictor"])
@@ -87,15 +84,19 @@ def test_bodies_are_the_official_ones_byte_for_byte(name):
             "hazards": cells(board["hazards"]),
             "snakes": [{"id": s["id"], "health": s["health"], "body": cells(s["body"])} for s in board["snakes"]],
         }
-        segments = segments_of(Game.from_state(state, game["ruleset"]["name"]))
-        bodies = BodyText(lines[0], conditions, texts_of(board["snakes"]))
         seats = range(len(board["snakes"]))
-        common = bodies.common(frame["turn"], seats, segments)
+        named = [(s["id"], s["name"], i) for s, i in zip(board["snakes"], identities_of(board["snakes"]), strict=True)]
+        texts = fixed_texts(lines[0], conditions, named)
+        latencies = [int(snake["latency"]) for snake in board["snakes"]]
+        common, own = bodies_of(Game.from_state(state, game["ruleset"]["name"]), texts, latencies)
         # Royale lists hazards in the official generator's order, which is ours; nothing needs sorting.
         assert common == line[: len(common)]
         you = [seat for seat in seats if board["snakes"][seat]["id"] == frame["you"]["id"]]
         for seat in you:  # the official file may show a dead snake here
-            assert common + bodies.you(seat, segments[seat], frame["you"]["latency"].encode()) == line
+            latencies[seat] = int(frame["you"]["latency"])
+            at_end = bodies_of(Game.from_state(state, game["ruleset"]["name"]), texts, latencies, at_end=True)
+            assert common + at_end[1][seat] == line
+            assert own[seat] == at_end[1][seat].replace(b'"latency":"%d"' % latencies[seat], b'"latency":"0"', 1)
 
 
 def api_frame(state):
@@ -107,26 +108,35 @@ def api_frame(state):
 
 
 @pytest.mark.parametrize("map_id", sorted(MAPS))
-def test_segments_say_what_the_engine_says(map_id):
+def test_bodies_say_what_the_engine_says(map_id):
     limits = MAPS[map_id]
     width, height = limits.boards[0] if limits.boards else (11, 11)
     snakes = min(4, limits.most_snakes)
     game = Game.new(width, height, [f"s{seat}" for seat in range(snakes)], map_id=map_id, seed=5, solo=True)
+    texts = fixed_texts(b"{}", Conditions(width, height), [(name, name, Identity()) for name in game.snake_ids])
     turns = 0
     while not game.is_over() and turns < 60:
         state = game.to_state()
-        *bodies, food, hazards = segments_of(game)
-        assert cells(orjson.loads(food)) == state["food"]
-        assert sorted(cells(orjson.loads(hazards))) == sorted(state["hazards"])
-        for snake, text in zip(state["snakes"], bodies, strict=True):
-            if "cause" in snake:
-                assert text == b""
-                continue
-            written = orjson.loads(b'{"health":' + text + b"}")
-            assert written["health"] == snake["health"]
-            assert cells(written["body"]) == snake["body"]
-            assert cells([written["head"]]) == snake["body"][:1]
-            assert written["length"] == len(snake["body"])
+        for at_end in (False, True):
+            common, own = bodies_of(game, texts, range(snakes), at_end)
+            told = [orjson.loads(common + text) if text else None for text in own]
+            board = orjson.loads(common + b"null}")["board"]
+            assert cells(board["food"]) == state["food"]
+            assert sorted(cells(board["hazards"])) == sorted(state["hazards"])
+            assert [s["id"] for s in board["snakes"]] == [s["id"] for s in state["snakes"] if "cause" not in s]
+            for seat, (snake, body) in enumerate(zip(state["snakes"], told, strict=True)):
+                if body is None:
+                    assert "cause" in snake and not at_end
+                    continue
+                you = body["you"]
+                assert body["turn"] == state["turn"]
+                assert (you["id"], you["latency"]) == (snake["id"], str(seat) if at_end else "0")
+                assert you["length"] == len(you["body"])
+                if "cause" not in snake:
+                    assert (you["health"], cells(you["body"])) == (snake["health"], snake["body"])
+                    assert cells([you["head"]]) == snake["body"][:1]
+                    (listed,) = [s for s in board["snakes"] if s["id"] == snake["id"]]
+                    assert listed == {**you, "latency": str(seat)}
         frame = api_frame(state)
         game.step({you["id"]: safe_move({**frame, "you": you}) for you in frame["board"]["snakes"]})
         turns += 1
@@ -134,9 +144,12 @@ def test_segments_say_what_the_engine_says(map_id):
 
 
 def test_names_are_escaped():
-    text = SnakeText("id", 'a "quoted" name\n', Identity(color="#fff"))
-    body = BodyText(b"{}", Conditions(), [text]).common(3, [0], [b'5,"body":[]', b"[]", b"[]"])
-    assert orjson.loads(body + b"null}")["board"]["snakes"][0]["name"] == 'a "quoted" name\n'
+    name = 'a "quoted" name\n'
+    game = Game.new(7, 7, ["id"], seed=1, solo=True)
+    common, own = bodies_of(game, fixed_texts(b"{}", Conditions(7, 7), [("id", name, Identity(color="#fff"))]), [3])
+    body = orjson.loads(common + own[0])
+    assert body["board"]["snakes"][0]["name"] == body["you"]["name"] == name
+    assert body["you"]["customizations"]["color"] == "#fff"
 
 
 @pytest.mark.parametrize(
