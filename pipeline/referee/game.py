@@ -17,7 +17,7 @@ from pipeline.referee.game_board import Bodies, GameBoard
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
 from pipeline.referee.protocol import Identity, failure_detail, read_move
 from pipeline.referee.schedule import GameSpec
-from pipeline.referee.transcript import transcript_hash
+from pipeline.referee.transcript import DEAD, transcript_hash
 from schemas.outside_text import line
 
 
@@ -86,10 +86,10 @@ class RunningGame:
         self._lifecycle_handlers = [self._lifecycle_handler(seat) for seat in self._seats]
         self._awaited = 0
         self._next: Callable[[], None] = self._ask_moves
-        self._bodies = Bodies(b"", [])
-        self._asked: list[int] = []
+        self._bodies = Bodies(b"", [], [])
+        self._connections = [player.connection for player in players]
         self._move_heads = [player.connection.endpoint.move_head for player in players]
-        self._turns: list[tuple[list[int], bytes]] = []
+        self._turns: list[bytes] = []
         self._started = perf_counter()
 
     def begin(self) -> None:
@@ -98,17 +98,16 @@ class RunningGame:
         self._record_frame()
         self._next = self._finish if self._board.over else self._ask_moves
         heads = [seat.player.connection.endpoint.start_head for seat in self._seats]
-        self._ask(self._bodies, list(range(len(heads))), heads, self._lifecycle_handlers)
+        self._ask(self._bodies, heads, self._lifecycle_handlers)
 
     def _ask_moves(self) -> None:
-        self._asked = self._bodies.asked
         self._next = self._play_turn
-        self._ask(self._bodies, self._asked, self._move_heads, self._move_handlers)
+        self._ask(self._bodies, self._move_heads, self._move_handlers)
 
     def _play_turn(self) -> None:
-        board = self._board
+        board, asked = self._board, self._bodies.asked
         moves = bytes(board.moves)
-        self._turns.append((self._asked, moves))
+        self._turns.append(moves if len(asked) == len(moves) else _with_dead(moves, asked))
         self._bodies = board.play()
         if self._recording is not None:
             self._recording.moves.append(moves)
@@ -122,21 +121,21 @@ class RunningGame:
         """Tell every snake, the dead too, that the game has ended."""
         self._next = self._report
         heads = [seat.player.connection.endpoint.end_head for seat in self._seats]
-        self._ask(self._board.bodies(at_end=True), list(range(len(heads))), heads, self._lifecycle_handlers)
+        self._ask(self._board.bodies(at_end=True), heads, self._lifecycle_handlers)
 
-    def _ask(self, bodies: Bodies, seats: list[int], heads: Sequence[bytes], handlers: Sequence[AnswerHandler]) -> None:
-        """Ask these seats at once; the common part of their bodies was made once for all."""
-        common, own = bodies
-        self._awaited = len(seats)
-        for number in seats:
+    def _ask(self, bodies: Bodies, heads: Sequence[bytes], handlers: Sequence[AnswerHandler]) -> None:
+        """Ask all that have a body at once; its common part was made once for all."""
+        common, own, asked = bodies
+        self._awaited = len(asked)
+        for number in asked:
             mine = own[number]
             request = b"%b%d\r\n\r\n%b%b" % (heads[number], len(common) + len(mine), common, mine)
-            self._seats[number].player.connection.ask(request, handlers[number])
+            self._connections[number].ask(request, handlers[number])
 
     def _record_frame(self) -> None:
         if self._recording is None:
             return
-        common, own = self._board.bodies(at_end=True)
+        common, own, _ = self._board.bodies(at_end=True)
         self._recording.frames.append(common + own[0])
         self._bodies = self._board.bodies()
 
@@ -196,7 +195,7 @@ class RunningGame:
             for number, (seat, (cause, killer, turn)) in enumerate(zip(self._seats, deaths, strict=True))
         )
         winner = survivors[0] if ending is Ending.WON else None
-        transcript = transcript_hash(self._conditions, len(self._seats), map(_living_moves, self._turns))
+        transcript = transcript_hash(self._conditions, len(self._seats), self._turns)
         elapsed_s = perf_counter() - self._started
         outcome = GameOutcome(self._spec, ending, self._board.turn, winner, snakes, elapsed_s, transcript)
         self._done(outcome, self._recording)
@@ -209,7 +208,6 @@ class RunningGame:
         return Ending.WON if len(survivors) == 1 else Ending.DRAW
 
 
-def _living_moves(turn: tuple[list[int], bytes]) -> list[int | None]:
-    """By seat the move of a turn, None for those that were not asked."""
-    asked, moves = turn
-    return [move if number in asked else None for number, move in enumerate(moves)]
+def _with_dead(moves: bytes, asked: list[int]) -> bytes:
+    """The moves of a turn, those that were not asked marked as the dead they are."""
+    return bytes(move if number in asked else DEAD for number, move in enumerate(moves))

@@ -19,12 +19,9 @@ class Bodies(NamedTuple):
 
     common: bytes
     own: list[memoryview]
-    """By seat; empty: it is dead and not asked. Valid until the next are written."""
-
-    @property
-    def asked(self) -> list[int]:
-        """The seats that have a body."""
-        return [seat for seat, own in enumerate(self.own) if own]
+    """By seat; valid until the next are written."""
+    asked: list[int]
+    """The seats that have a body: the living, and at the end the dead too."""
 
 
 class GameBoard:
@@ -101,13 +98,15 @@ class GameBoard:
         return int(self._row[layout.HEADER + seat * layout.SNAKE_WORDS + layout.LENGTH])
 
     def _cut(self) -> Bodies:
-        view = self._view
-        start, *ends = self._marks.tolist()
-        common, own = bytes(view[:start]), []
-        for end in ends[: len(self.moves)]:
+        view, start = self._view, int(self._marks[0])
+        common = bytes(view[:start])
+        own, asked = [], []
+        for seat, end in enumerate(self._marks[1 : len(self.moves) + 1].tolist()):
             own.append(view[start:end])
+            if end > start:
+                asked.append(seat)
             start = end
-        return Bodies(common, own)
+        return Bodies(common, own, asked)
 
     def _make_room(self, size: int) -> None:
         self._text = np.zeros(size, np.uint8)

@@ -33,6 +33,7 @@ from pipeline.referee import (
     transcript_hash,
 )
 from pipeline.referee.conditions import RuleNumbers
+from pipeline.referee.transcript import DEAD
 
 WEIGHTS = (REPOSITORY / "deploy/go-snake/config.yaml").read_text()
 LETTERS = ("up", "down", "left", "right")
@@ -259,7 +260,8 @@ def official_game(replay, relays, conditions):
             [relays[seat].moves[turn, name] if name in living else None for seat, name in zip(seats, ids, strict=True)]
         )
     frames = replay.frames[: len(letters) + 1]
-    return OfficialGame(seats, frames, letters, transcript_hash(conditions, len(ids), letters))
+    played = [bytes(DEAD if move is None else move for move in moves) for moves in letters]
+    return OfficialGame(seats, frames, letters, transcript_hash(conditions, len(ids), played))
 
 
 def points(cells):

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 )
@@ -41,5 +42,12 @@ func main() {
 		}
 		w.Write(moves[turnOf(body)%4])
 	})
+	if socket := os.Getenv("OUROBOROS_SOCKET"); socket != "" {
+		local, err := net.Listen("unix", socket)
+		if err != nil {
+			log.Fatal(err)
+		}
+		go http.Serve(local, nil)
+	}
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
 }
