@@ -16,10 +16,10 @@ from typing import Any
 
 import uvloop
 
-from pipeline.referee.game_board import rehearse
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Player, Recording, RunningGame
+from pipeline.referee.game_board import rehearse
 from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
 from pipeline.referee.match import default_games_at_once
 from pipeline.referee.outcome import GameOutcome
