@@ -129,7 +129,8 @@ class RunningGame:
         self._awaited = len(asked)
         for number in asked:
             mine = own[number]
-            request = b"%b%d\r\n\r\n%b%b" % (heads[number], len(common) + len(mine), common, mine)
+            length = b"%d\r\n\r\n" % (len(common) + len(mine))
+            request = b"".join((heads[number], length, common, mine))
             self._connections[number].ask(request, handlers[number])
 
     def _record_frame(self) -> None:
