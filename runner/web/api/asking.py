@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from runner.flow.requests import Verb
 from runner.web.problems import ProblemError
@@ -13,8 +13,8 @@ from schemas.frozen import Frozen
 
 Key = Annotated[
     str,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         max_length=200,
         description="Any text of the caller's: the same key again is the same wish, also after a restart.",
     ),
