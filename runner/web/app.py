@@ -18,7 +18,8 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from runner.web.api import api
-from runner.web.api.page import docs
+from runner.web.api.page import docs, document
+from runner.web.api.paths import PathAsText
 from runner.web.events import Changes, events
 from runner.web.metrics import healthz, metrics, readyz
 from runner.web.pages import pages
@@ -52,6 +53,7 @@ def _application(site: Site, changes: Changes) -> Litestar:
             pages,
             api,
             docs,
+            document,
             healthz,
             readyz,
             metrics,
@@ -63,6 +65,7 @@ def _application(site: Site, changes: Changes) -> Litestar:
             "changes": Provide(lambda: changes, sync_to_thread=False, use_cache=True),
         },
         exception_handlers=HANDLERS,
+        plugins=[PathAsText()],
         template_config=TemplateConfig(instance=_templates()),
         request_max_body_size=MOST_BODY_BYTES,
         on_startup=[changes.start],
@@ -71,7 +74,7 @@ def _application(site: Site, changes: Changes) -> Litestar:
             title="Ouroboros",
             version=version("ouroboros"),
             description="Every verb of the command line. Errors are problem+json (RFC 9457).",
-            path="/api/v1",
+            path="/api/openapi",  # its own catch-all answers in HTML: not below /api/v1, where `document` serves it
             render_plugins=[JsonRenderPlugin()],
             use_handler_docstrings=True,
         ),

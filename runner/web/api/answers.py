@@ -30,12 +30,16 @@ READS = _problems(
     _421="Not reached by this host name",
     _503="There is no database yet, or it is busy",
 )
-WRITES = READS | _problems(
-    _403="The token may only read, or a page of another site asked",
-    _409="Refused: what was asked cannot be done now",
-    _413="The request is too large",
-    _415="The body is no JSON",
-    _422="It cannot be used, or the idempotency key was used for another request",
+UNUSABLE = _problems(_422="It cannot be used, or the idempotency key was used for another request")
+WRITES = (
+    READS
+    | UNUSABLE
+    | _problems(
+        _403="The token may only read, or a page of another site asked",
+        _409="Refused: what was asked cannot be done now",
+        _413="The request is too large",
+        _415="The body is no JSON",
+    )
 )
 
 

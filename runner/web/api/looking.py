@@ -14,6 +14,7 @@ from runner.silence import silence
 from runner.store.states import ExecutionStatus
 from runner.web.api.answers import (
     READS,
+    UNUSABLE,
     Explained,
     MailFigures,
     MailListing,
@@ -155,7 +156,7 @@ def next_fires(site: Site, limit: Annotated[int, Parameter(ge=1, le=50)] = 10) -
         return waiting.coming(rows, site.clock(), limit)
 
 
-@get("/explain", responses=READS, sync_to_thread=True, summary="A cron line in English, and its next fires")
+@get("/explain", responses=READS | UNUSABLE, sync_to_thread=True, summary="A cron line in English, and its next fires")
 def explain(
     site: Site,
     cron: Annotated[str, Parameter(max_length=1000, description="Five fields, or six with the seconds last.")],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.response import Template
 
 _METHODS = ("get", "put", "post", "delete")
@@ -43,6 +43,12 @@ def docs(request: Request[Any, Any, Any]) -> Template:
         if method in item
     ]
     return Template("api.html", context={"title": "REST interface", "operations": found})
+
+
+@get("/api/v1/openapi.json", include_in_schema=False, sync_to_thread=True)
+def document(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """OpenAPI 3.1, for programs."""
+    return Response(request.app.openapi_schema.to_schema(), media_type="application/vnd.oai.openapi+json")
 
 
 def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:

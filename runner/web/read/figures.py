@@ -105,7 +105,8 @@ def _skips(rows: sqlite3.Connection, now: datetime) -> list[Skips]:
     cases = " ".join(f"WHEN reason LIKE ? THEN '{word}'" for word, _ in _REASONS)
     found = rows.execute(
         f"SELECT state, CASE {cases} ELSE 'other' END AS why, count(*) FROM occurrence_rows "  # noqa: S608 - our words
-        "WHERE finished_at > ? AND state IN ('missed', 'skipped', 'coalesced', 'cancelled') "
+        "WHERE finished_at > ? AND state IN ('missed', 'skipped', 'coalesced', 'cancelled') AND NOT EXISTS "
+        "(SELECT 1 FROM execution_rows WHERE occurrence_id = occurrence_rows.id) "
         "GROUP BY state, why ORDER BY state, why",
         (*(pattern for _, pattern in _REASONS), (now - WITHIN - _EPOCH) // timedelta(microseconds=1)),
     )
