@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, field_validator
 
 from schemas.frozen import Frozen
 from schemas.outside_text import LineText, NameText
@@ -75,6 +75,56 @@ class RatingBand(Frozen):
         return (self.rating_from is None or rating >= self.rating_from) and (
             self.rating_below is None or rating < self.rating_below
         )
+
+
+_BANDS = TypeAdapter(list[RatingBand])
+
+
+def rating_bands(text: str) -> list[RatingBand]:
+    """Read bands from JSON text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _BANDS.validate_json(text)
+
+
+class LadderRegistration(Frozen):
+    """What a snake is held to on the ladder."""
+
+    number: int
+    snake_id: str
+    snake_name: str
+    games: int
+    """Behind the bands."""
+    up_to_result: int
+    """Games of a higher number are tested against them."""
+    bands: list[RatingBand]
+
+
+class LadderResult(Frozen):
+    """A ladder game that counts."""
+
+    number: int
+    """In the order in which they came."""
+    opponents: int
+    opponent_rating: float | None
+    score: float
+
+
+class LadderRating(Frozen):
+    """A rating of a snake of ours, from `at` until the next one."""
+
+    number: int
+    at: datetime
+    leaderboard_id: str
+    leaderboard_name: str
+    snake_id: str
+    snake_name: str
+    rating: float
+    rank: int | None
+    """None: not ranked yet."""
+    games_played: int
 
 
 class SyncReport(Frozen):

@@ -21,6 +21,7 @@ import (
 	"ouroboros-snake/gamelog"
 	"ouroboros-snake/inprocess"
 	"ouroboros-snake/server"
+	"ouroboros-snake/thoughts"
 	"ouroboros-snake/weights"
 )
 
@@ -39,6 +40,7 @@ const drain = 800 * time.Millisecond
 type options struct {
 	host, port, config, games string
 	verbose                   bool
+	think                     int
 }
 
 func main() {
@@ -59,6 +61,13 @@ func run(args []string) int {
 	if err != nil {
 		complain.Print(err)
 		return exitUsage
+	}
+	if opt.think > 0 {
+		if err := thoughts.Tell(os.Stdin, os.Stdout, w, opt.think); err != nil {
+			complain.Print(err)
+			return exitFailed
+		}
+		return 0
 	}
 	recorder, err := record(opt.games)
 	if err != nil {
@@ -103,6 +112,8 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&opt.config, "config", "", "YAML file with the weights, instead of those built in")
 	flags.StringVar(&opt.games, "games-dir", os.Getenv("OUROBOROS_GAMES_DIR"),
 		"folder to append finished games to; the environment's OUROBOROS_GAMES_DIR is the default, empty keeps none")
+	flags.IntVar(&opt.think, "think", 0, "no server: say of each /move request on stdin, one a line, what comes of each move, "+
+		"within so many positions a move")
 	flags.BoolVar(&opt.verbose, "verbose", false, "tell every move on stderr")
 	if err := flags.Parse(args); err != nil {
 		return opt, err

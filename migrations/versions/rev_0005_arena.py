@@ -42,6 +42,7 @@ def _games() -> None:
         sa.Column("turns", sa.Integer(), nullable=True),
         sa.Column("cause", _WORD, nullable=True),
         sa.Column("killed_by", _NAME, nullable=True),
+        sa.Column("last_move", _WORD, nullable=True),
         sa.Column("kept_at", _INSTANT, nullable=True),
         sa.Column("file", sa.Text(), nullable=True),
         sa.Column("offset_bytes", sa.BigInteger(), nullable=True),

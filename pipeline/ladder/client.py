@@ -203,7 +203,7 @@ class ArenaClient:
             )
         if reply.status >= 500:
             raise ArenaAwayError(
-                f"the Arena is in trouble: {reply.status}{said}", where=what, remedy="Try again later."
+                f"the Arena is in trouble ({reply.status}){said}", where=what, remedy="Try again later."
             )
         if reply.status in {400, 404, 409, 410, 422}:
             raise ArenaError(f"the Arena refuses ({reply.status}){said}", where=what)

@@ -13,6 +13,7 @@ from pipeline.ladder.reading import CHALLENGE, LadderGame
 from pipeline.ladder.tables import challenges, games, opponents, results
 from schemas.game import GameLog, GameOutcome
 from schemas.instants import from_text, to_text
+from schemas.ladder import GameWhy
 from schemas.outside_text import REASON_LIMIT, line
 
 LISTED: Final = "listed"
@@ -127,6 +128,7 @@ def keep(connection: Connection, game_id: str, game: LadderGame, place: Place, n
         "turns": log.turns,
         "cause": game.cause,
         "killed_by": game.killed_by,
+        "last_move": game.last_move,
         "kept_at": to_text(now),
         "file": place.file,
         "offset_bytes": place.offset_bytes,
@@ -143,7 +145,7 @@ def keep(connection: Connection, game_id: str, game: LadderGame, place: Place, n
 
 def note_read(connection: Connection, game_id: str, game: LadderGame) -> None:
     """Before the line: write down what it will not tell, so that a kill in between loses nothing."""
-    values = {"cause": game.cause, "killed_by": game.killed_by}
+    values = {"cause": game.cause, "killed_by": game.killed_by, "last_move": game.last_move}
     connection.execute(update(games).where(games.c.game_id == game_id).values(**values))
 
 
@@ -152,7 +154,8 @@ def adopt(connection: Connection, log: GameLog, place: Place, now: datetime) -> 
     row = connection.execute(select(games).where(games.c.game_id == log.game_id)).mappings().first()
     if row is None:
         connection.execute(insert(games).values(_row_of_line(log)))
-    game = LadderGame(log, row["cause"] if row else None, row["killed_by"] if row else None)
+    told = (row["cause"], row["killed_by"], row["last_move"]) if row else (None, None, None)
+    game = LadderGame(log, *told)
     return keep(connection, log.game_id, game, place, now)
 
 
@@ -196,6 +199,26 @@ def listed_since(connection: Connection) -> tuple[set[str], str]:
 def of_snake(connection: Connection, snake_id: str) -> bool:
     """Return whether any game of the snake is known."""
     return connection.execute(select(games.c.game_id).where(games.c.snake_id == snake_id).limit(1)).first() is not None
+
+
+def lost_game(connection: Connection, game_id: str | None) -> RowMapping | None:
+    """Return a lost game that is kept; without an id the newest one."""
+    lost = (games.c.state == KEPT) & (games.c.outcome == GameOutcome.LOSS.value)
+    query = select(games).where(lost if game_id is None else lost & (games.c.game_id == game_id))
+    return connection.execute(query.order_by(games.c.created_at.desc()).limit(1)).mappings().first()
+
+
+def lost_unexplained(connection: Connection, limit: int) -> list[RowMapping]:
+    """Return ladder games that were lost and not thought over, the newest first."""
+    lost = (games.c.state == KEPT) & (games.c.outcome == GameOutcome.LOSS.value) & games.c.why_at.is_(None)
+    query = select(games).where(lost & games.c.challenged.is_(False)).order_by(games.c.created_at.desc()).limit(limit)
+    return list(connection.execute(query).mappings())
+
+
+def note_why(connection: Connection, found: GameWhy) -> None:
+    """Keep what our snake thinks of a lost game."""
+    values = {"why_at": to_text(found.made_at), "why_json": found.model_dump_json()}
+    connection.execute(update(games).where(games.c.game_id == found.game_id).values(**values))
 
 
 def count(connection: Connection, state: str) -> int:

@@ -13,6 +13,7 @@ from pipeline.data.importers.documents import FIELD_ERRORS, Document, in_words
 from pipeline.data.importers.engine_frames import lowered, read_frames_game
 from pipeline.data.importers.imported_game import to_game_log
 from pipeline.ladder.answers import ListedGame
+from pipeline.ladder.boards import move_between
 from schemas.game import GameLog
 from schemas.outside_text import NAME_LIMIT, line
 
@@ -29,6 +30,8 @@ class LadderGame:
     """Of our snake's death; empty: it lived; None: not told."""
     killed_by: str | None
     """Name of the snake that it died by; empty: none; None: not told."""
+    last_move: str | None
+    """The move that it died of; empty: it lived; None: not told."""
 
 
 def read_ladder_game(
@@ -54,11 +57,12 @@ def read_ladder_game(
         imported = read_frames_game(describe_arena_game(_description(listed, seats)), documents)
         log = to_game_log(imported, seat_id, CHALLENGE if challenged else "")
         cause, killer = _death(documents[-1].tree["snakes"], seat_id)
+        last_move = _last_move(documents, seat_id, listed.board)
     except FIELD_ERRORS as error:
         raise ValueError(in_words(error)) from error
     times = {"started_at": listed.created_at, "ended_at": listed.updated_at}
     names = {seat.id: seat.name for seat in seats}
-    return LadderGame(log.model_copy(update=times), cause, names.get(killer, ""))
+    return LadderGame(log.model_copy(update=times), cause, names.get(killer, ""), last_move)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,16 @@ def _death(snakes: Sequence[Mapping[str, Any]], seat_id: str) -> tuple[str, str]
     if not death:
         return "", ""
     return line(str(death.get("cause") or "unknown"), 32), str(death.get("eliminatedby") or "")
+
+
+def _last_move(documents: Sequence[Document], seat_id: str, board: str) -> str:
+    """The dead stay in the frames as they fell, head first: how they got there is their last move."""
+    width, height = (int(side) for side in board.split("x"))
+    for document in reversed(documents):
+        mine = next((snake for snake in document.tree["snakes"] if str(snake["id"]) == seat_id), None)
+        if mine is None or not mine.get("death"):
+            return ""
+        if mine["death"].get("turn", document.tree["turn"]) == document.tree["turn"]:
+            head, neck = ((point["x"], point["y"]) for point in mine["body"][:2])
+            return move_between(neck, head, width, height)
+    return ""

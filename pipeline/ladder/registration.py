@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, func, insert, select
 
 from pipeline.evaluation.intervals import wilson
 from pipeline.ladder.tables import registrations, results
 from schemas.instants import to_text
-from schemas.ladder import RatingBand
+from schemas.ladder import RatingBand, rating_bands
 
 LEAST_GAMES: Final = 25
 """In a band: its interval is at most 0.4 wide then."""
 MOST_BANDS: Final = 5
-_BANDS: Final = TypeAdapter(list[RatingBand])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def newest(connection: Connection, snake_id: str) -> Registration | None:
     row = connection.execute(query.limit(1)).mappings().first()
     if row is None:
         return None
-    return Registration(row["snake_name"], row["at"], row["games"], _BANDS.validate_json(row["bands_json"]))
+    return Registration(row["snake_name"], row["at"], row["games"], rating_bands(row["bands_json"]))
 
 
 def register(connection: Connection, snake_id: str, last_games: int | None, now: datetime) -> Registration | None:

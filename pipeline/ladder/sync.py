@@ -1,6 +1,6 @@
 """Bringing what is new at the Arena here: ratings, lists of games, games, each once, whatever is killed when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -103,10 +103,11 @@ class Sync:
         """The newest games; more of them, until one is known or the Arena gives no more."""
         with self.database.read() as connection:
             met_before = game_rows.of_snake(connection, snake.id)
-        limit = _FIRST_LIMIT
+        limit, noted = _FIRST_LIMIT, set[str]()
         while True:
             listed = self.client.games(snake.id, limit)
-            joined = self._note(listed)
+            joined = self._note(listed, noted)
+            noted |= {game.id for game in listed}
             if joined or len(listed) < limit or limit >= MOST_LISTED:
                 break
             limit = min(limit * _GROWTH, MOST_LISTED)
@@ -117,10 +118,11 @@ class Sync:
                 " UTC: what was played before and not fetched cannot be asked for; lower arena.sync_minutes"
             )
 
-    def _note(self, listed: Sequence[ListedGame]) -> bool:
-        """Write a list down; whether it reaches back to a game that was known."""
+    def _note(self, listed: Sequence[ListedGame], noted: Collection[str]) -> bool:
+        """Write a list down; whether it reaches back to a game that was known before these lists."""
         with self.database.write() as connection:
-            joined = bool(listed) and game_rows.is_known(connection, listed[-1].id)
+            oldest = listed[-1].id if listed else ""
+            joined = oldest not in noted and game_rows.is_known(connection, oldest)
             game_rows.note_listed(connection, listed, self._owners)
         return joined
 
@@ -206,12 +208,3 @@ class Sync:
             newest = connection.execute(select(func.max(syncs.c.id))).scalar_one()
             connection.execute(delete(syncs).where(syncs.c.id <= newest - _KEPT_SYNCS))
         return report
-
-
-def in_words(report: SyncReport) -> str:
-    """Return what a synchronisation did, in a line."""
-    told = [f"{report.games} games fetched"]
-    told += [f"{report.running} still running"] if report.running else []
-    told += [f"{report.waiting} waiting"] if report.waiting else []
-    told += [f"{report.refused} cannot be read"] if report.refused else []
-    return f"{', '.join(told)}; {report.requests} requests, {report.bytes_read / 1e6:.1f} MB."

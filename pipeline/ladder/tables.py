@@ -50,6 +50,7 @@ games = Table(
     Column("turns", Integer),
     Column("cause", _WORD),
     Column("killed_by", _NAME),
+    Column("last_move", _WORD),
     Column("kept_at", _INSTANT),
     Column("file", Text),
     Column("offset_bytes", BigInteger),

@@ -1,14 +1,19 @@
 """What goes to and comes from the process that runs a condition of the user's own."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun, RunnerView
 from schemas.frozen import Frozen
+from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 from schemas.outside_text import ReasonText
 from schemas.settings import Settings
+
+RATINGS_OF = timedelta(days=30)
 
 
 class ViewSnapshot(Frozen):
@@ -20,6 +25,11 @@ class ViewSnapshot(Frozen):
     all_ended_up_to: int
     waiting: list[OverdueRun]
     machine: ResourceSnapshot | None
+    registrations: list[LadderRegistration] = Field(default_factory=list)
+    results: dict[str, list[LadderResult]] = Field(default_factory=dict)
+    """Of each snake that is held to something, since it is."""
+    ratings: list[LadderRating] = Field(default_factory=list)
+    """Of the last thirty days."""
 
     def games_counted(self) -> int:
         return self.games
@@ -38,12 +48,22 @@ class ViewSnapshot(Frozen):
     def overdue(self, before: datetime) -> list[OverdueRun]:
         return [run for run in self.waiting if run.scheduled_for <= before]
 
+    def ladder_registrations(self) -> list[LadderRegistration]:
+        return self.registrations
+
+    def ladder_results_after(self, snake_id: str, number: int) -> list[LadderResult]:
+        return [result for result in self.results.get(snake_id, []) if result.number > number]
+
+    def ladder_ratings_since(self, since: datetime) -> list[LadderRating]:
+        return [rating for rating in self.ratings if rating.at >= since]
+
     def resources(self) -> ResourceSnapshot | None:
         return self.machine
 
 
 def snapshot(view: RunnerView, now: datetime) -> ViewSnapshot:
     """All that a view tells at `now`."""
+    held = view.ladder_registrations()
     return ViewSnapshot(
         games=view.games_counted(),
         measured=view.last_measured_success(),
@@ -51,6 +71,9 @@ def snapshot(view: RunnerView, now: datetime) -> ViewSnapshot:
         all_ended_up_to=view.ended_after(None).all_ended_up_to,
         waiting=view.overdue(now),
         machine=view.resources(),
+        registrations=held,
+        results={one.snake_id: view.ladder_results_after(one.snake_id, one.up_to_result) for one in held},
+        ratings=view.ladder_ratings_since(now - RATINGS_OF),
     )
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 from pydantic import ValidationError
 
-from runner.triggers import built_in, degradation
+from runner.triggers import built_in, degradation, rating_drop
 from runner.triggers.asking_child import ask_whether_callable
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
@@ -42,6 +42,7 @@ BUILT_INS = {
     "check_resource_availability": BuiltIn(built_in.check_resource_availability, built_in.ResourceParameters),
     MANUAL_FILE: BuiltIn(built_in.check_manual_trigger_file, built_in.TriggerFileParameters),
     "check_schedule_ended": BuiltIn(built_in.check_schedule_ended, built_in.ScheduleEndedParameters),
+    "check_arena_rating_drop": BuiltIn(rating_drop.check_arena_rating_drop, rating_drop.RatingDropParameters),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from schemas.execution import Outcome
 from schemas.frozen import Frozen
+from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 from schemas.settings import Settings
 
@@ -63,6 +64,18 @@ class RunnerView(Protocol):
     def overdue(self, before: datetime) -> list[OverdueRun]:
         """Occurrences scheduled at or before `before` that wait, and schedules whose fire nobody has looked at since
         then; the oldest first, at most a hundred."""
+        ...
+
+    def ladder_registrations(self) -> list[LadderRegistration]:
+        """What our snakes are held to on the public Arena's ladder: the newest of each."""
+        ...
+
+    def ladder_results_after(self, snake_id: str, number: int) -> list[LadderResult]:
+        """A snake's ladder games after that one, in their order, at most a thousand."""
+        ...
+
+    def ladder_ratings_since(self, since: datetime) -> list[LadderRating]:
+        """Our snakes' ladder ratings from then on, and the last of each before it, in the order they came."""
         ...
 
     def resources(self) -> ResourceSnapshot | None:

@@ -21,6 +21,7 @@ from pydantic import Field
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
 from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look
+from runner.triggers.ladder_degradation import Evidence, check_ladder
 from schemas.frozen import Frozen
 from schemas.game import GameOutcome
 
@@ -39,8 +40,9 @@ class DegradationParameters(Frozen):
     beta: float = Field(default=0.10, gt=0, lt=0.5)
     """Error rate, in each test, of calling one healthy that has lost `degradation_threshold`; the next test follows."""
     registered_win_rate: float | None = Field(default=None, gt=0, lt=1)
-    """What a healthy champion scores against the opponents met in production. It must be given: the win rate that a run
-    measured is one against other opponents (the Go-weight tuner's: its own starting weights), and says nothing here."""
+    """What a healthy champion scores against the opponents met in production. The win rate that a run measured is one
+    against other opponents (the Go-weight tuner's: its own starting weights), and says nothing here. None: what the
+    snake is held to on the public Arena's ladder, by rating of the opponents (`ladder_degradation`)."""
     snake_name: str | None = None
     """Only games of this snake; None: all that lie in the games folder."""
 
@@ -67,8 +69,7 @@ def check_performance_degradation(context: ConditionContext) -> ConditionVerdict
     memory = remembered(_TestInHand, context.cursor)
     rate = wanted.registered_win_rate
     if rate is None:
-        told = "its parameters lack registered_win_rate, the win rate in production to compare with; it never fires"
-        return ConditionVerdict(False, told, context.cursor)
+        return _by_ladder(wanted, context)
     champion, since = _champion(rate, context)
     if rate <= wanted.degradation_threshold:
         told = f"the registered win rate {rate:.3f} cannot fall by {wanted.degradation_threshold:g}"
@@ -76,6 +77,20 @@ def check_performance_degradation(context: ConditionContext) -> ConditionVerdict
     if memory is None or memory.champion != champion:
         memory = _TestInHand(champion=champion, since=since, files=memory.files if memory else {})
     return _test(wanted, rate, memory, context.settings.games_dir)
+
+
+def _by_ladder(wanted: DegradationParameters, context: ConditionContext) -> ConditionVerdict:
+    """Without a rate of the user's: what the public Arena's ladder is held to, where snakes of ours play there."""
+    named = [held for held in context.view.ladder_registrations() if wanted.snake_name in {None, held.snake_name}]
+    if named:
+        return check_ladder(
+            Evidence(threshold=wanted.degradation_threshold, alpha=wanted.alpha, beta=wanted.beta), named, context
+        )
+    told = (
+        "its parameters lack registered_win_rate, the win rate in production to compare with, and no snake is held to"
+        " one on the Arena's ladder (`ouroboros arena register`); it never fires"
+    )
+    return ConditionVerdict(False, told, context.cursor)
 
 
 def _champion(rate: float, context: ConditionContext) -> tuple[str, datetime | None]:

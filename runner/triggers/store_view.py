@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
+from runner.store import ladder
 from runner.store.columns import Word
 from runner.store.engine import Store
 from runner.store.states import ExecutionStatus, OccurrenceState
@@ -14,6 +15,7 @@ from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun
 from runner.triggers.game_count import count_new_games
 from schemas.execution import Outcome
+from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 
 _PAGE = 1000
@@ -90,6 +92,18 @@ class StoreView:
             found = [*session.execute(waiting), *session.execute(unseen)]
         runs = [OverdueRun(schedule_name=name, scheduled_for=due) for name, due in found if due is not None]
         return sorted(runs, key=lambda run: run.scheduled_for)[:_OVERDUE]
+
+    def ladder_registrations(self) -> list[LadderRegistration]:
+        with self._store.read() as session:
+            return ladder.registrations(session)
+
+    def ladder_results_after(self, snake_id: str, number: int) -> list[LadderResult]:
+        with self._store.read() as session:
+            return ladder.results_after(session, snake_id, number, _PAGE)
+
+    def ladder_ratings_since(self, since: datetime) -> list[LadderRating]:
+        with self._store.read() as session:
+            return ladder.ratings_since(session, since)
 
     def resources(self) -> ResourceSnapshot | None:
         return self._machine()

@@ -76,11 +76,7 @@ func budgetOf(s *board.State, w *weights.Weights) int {
 
 // deepen looks from turns ahead, then one more, and so on, until the alarm rings.
 func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *table, alarm alarm, from int) Decision {
-	t.table, t.alarm = memory, alarm
-	t.eval.prepare(s, me, w)
-	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, w, 0, 0, 0, s.Living > 1
-	t.order.clear()
-	depth := t.limits(s)
+	depth := t.begin(s, me, w, memory, alarm)
 	var moves [4]board.Move
 	n := options(s, me, &moves)
 	decision := Decision{Move: moves[0]}
@@ -107,6 +103,15 @@ func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *tab
 	}
 	decision.Scored = t.scored
 	return decision
+}
+
+// begin forgets the decision before, and returns the greatest depth.
+func (t *Thinker) begin(s *board.State, me int, w *weights.Weights, memory *table, alarm alarm) int {
+	t.table, t.alarm = memory, alarm
+	t.eval.prepare(s, me, w)
+	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, w, 0, 0, 0, s.Living > 1
+	t.order.clear()
+	return t.limits(s)
 }
 
 // limits sets the budget and the pessimism by the number of opponents, and returns the greatest depth.
