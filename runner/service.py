@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from runner import bookkeeping
+from runner.arena_sync import HUNG_AFTER_S, ArenaSync
+from runner.arena_sync import LOOP as ARENA
 from runner.clock import Clock, SystemClock
 from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
@@ -244,6 +246,9 @@ class Service:
         self.periodic.add("liveness", self.loop_watch.turn, 600)
         self.periodic.add(HOUSEKEEPING, Maintenance(self.runtime).turn, 3600)
         self.periodic.add(LOOP, GameCounter(self.runtime).turn, 600)
+        arena = ArenaSync(self.runtime)
+        self._stack.callback(arena.close)
+        self.periodic.add(ARENA, arena.turn, HUNG_AFTER_S)
         self.periodic.add("backup", NightlyBackup(self.runtime).turn, 3600)
         self.periodic.add("dead-man", self._ping, 120)
 

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 from schemas.errors import SettingsError
+from schemas.ladder import TOKEN_VARIABLE
+from schemas.settings import Settings
 
 MOST_BYTES = 65_536
 
@@ -40,3 +42,13 @@ def _content(file: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no plain file")
         return handle.read(MOST_BYTES + 1)
+
+
+def arena_token_path(settings: Settings) -> Path:
+    """Where the public Arena's token is looked for, after the environment."""
+    return settings.arena.token_file or settings.arena_dir / "token"
+
+
+def has_arena_token(settings: Settings) -> bool:
+    """Whether there is a token for the public Arena; it is not read."""
+    return bool(os.environ.get(TOKEN_VARIABLE)) or arena_token_path(settings).exists()

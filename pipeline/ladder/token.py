@@ -8,14 +8,10 @@ from typing import Final
 from schemas.errors import ArenaError, MachineError, SettingsError
 from schemas.files import fsync_folder
 from schemas.ladder import TOKEN_VARIABLE
+from schemas.secrets import arena_token_path
 from schemas.settings import Settings
 
 _MOST_BYTES: Final = 4096
-
-
-def token_path(settings: Settings) -> Path:
-    """Return where the token is looked for, after the environment."""
-    return settings.arena.token_file or settings.arena_dir / "token"
 
 
 def read_token(settings: Settings) -> str:
@@ -26,7 +22,7 @@ def read_token(settings: Settings) -> str:
     """
     if told := os.environ.get(TOKEN_VARIABLE, ""):
         return _checked(told, f"the environment's {TOKEN_VARIABLE}")
-    path = token_path(settings)
+    path = arena_token_path(settings)
     if settings.arena.token_file is None and not path.exists():
         return ""
     return read_token_file(path)
@@ -43,7 +39,7 @@ def required_token(settings: Settings) -> str:
     if not token:
         raise ArenaError(
             "there is no token for the Arena",
-            where=str(token_path(settings)),
+            where=str(arena_token_path(settings)),
             remedy=f"Make one on the Arena's settings page; `ouroboros arena login` takes it from {TOKEN_VARIABLE} or"
             " from a file.",
         )
@@ -73,7 +69,7 @@ def keep_token(settings: Settings, token: str) -> Path:
     Raises:
         MachineError: it cannot be written.
     """
-    path = token_path(settings)
+    path = arena_token_path(settings)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

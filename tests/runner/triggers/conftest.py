@@ -14,6 +14,7 @@ from migrations.upgrade import upgrade
 from runner.store.engine import Store
 from runner.triggers.context import ConditionContext, EndedRuns, FinishedRun, OverdueRun
 from schemas.execution import Outcome
+from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import GpuFinding, GpuState, ResourceSnapshot
 from schemas.settings import Settings
 
@@ -30,6 +31,18 @@ class PlainView:
     under_way: list[int] = field(default_factory=list)
     waiting: list[OverdueRun] = field(default_factory=list)
     machine: ResourceSnapshot | None = None
+    held: list[LadderRegistration] = field(default_factory=list)
+    results: list[LadderResult] = field(default_factory=list)
+    ratings: list[LadderRating] = field(default_factory=list)
+
+    def ladder_registrations(self) -> list[LadderRegistration]:
+        return self.held
+
+    def ladder_results_after(self, snake_id: str, number: int) -> list[LadderResult]:
+        return [result for result in self.results if result.number > number][:1000]
+
+    def ladder_ratings_since(self, since: datetime) -> list[LadderRating]:
+        return [rating for rating in self.ratings if rating.at >= since]
 
     def games_counted(self) -> int:
         return self.games
