@@ -77,19 +77,21 @@ def undelivered(rows: sqlite3.Connection, limit: int) -> list[Letter]:
 def asked_lately(rows: sqlite3.Connection, limit: int, before: int | None = None) -> list[Asked]:
     """The newest commands; those with ids below `before`, if it is given."""
     found = rows.execute("SELECT * FROM commands WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit))
-    return [
-        Asked(
-            id=row["id"],
-            verb=row["verb"],
-            arguments_json=row["arguments_json"],
-            by=row["requested_by"],
-            at=from_text(row["requested_at"]),
-            handled_at=from_text(row["handled_at"]) if row["handled_at"] else None,
-            answer=row["answer"],
-            ok=None if row["ok"] is None else bool(row["ok"]),
-        )
-        for row in found
-    ]
+    return [asked_of(row) for row in found]
+
+
+def asked_of(row: sqlite3.Row) -> Asked:
+    """A whole row of `commands`."""
+    return Asked(
+        id=row["id"],
+        verb=row["verb"],
+        arguments_json=row["arguments_json"],
+        by=row["requested_by"],
+        at=from_text(row["requested_at"]),
+        handled_at=from_text(row["handled_at"]) if row["handled_at"] else None,
+        answer=row["answer"],
+        ok=None if row["ok"] is None else bool(row["ok"]),
+    )
 
 
 def _letter(row: sqlite3.Row) -> Letter | None:

@@ -59,7 +59,12 @@ def test_a_cli_file_becomes_what_our_snake_wrote_of_the_same_game(tmp_path: Path
     own = own.model_copy(update={"frames": turns, "turns": turns[-1].t})
     (made,) = imported(bring(tmp_path, GOLDEN / f"{name}.cli.jsonl.gz", you=own.snakes[own.you].name))
     same = {"started_at": None, "ended_at": None, "imported_from": f"{name}.cli.jsonl.gz"}
-    assert made == own.model_copy(update=same)
+    boards = [frame.model_copy(update={"l": None}) for frame in made.frames]
+    assert made.model_copy(update={"frames": boards}) == own.model_copy(update=same)
+    assert [frame.l for frame in made.frames] == [
+        [(at, int(snake["latency"])) for at, snake in enumerate(line["board"]["snakes"])]
+        for line in cli_lines(name)[1:-1]
+    ], "the file tells each answer's time beside the boards"
 
 
 @pytest.mark.parametrize("name", ["duel", "royale"])

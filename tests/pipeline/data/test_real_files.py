@@ -192,6 +192,27 @@ def test_the_arena_s_details_are_whole_games(name: str, ruleset: str, map_id: st
     assert stored.turns == len(told["frames"]) - 1
 
 
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("royale", [("Third", 62, "wall-collision", None)]), ("constrictor", None), ("duel", None)],
+)
+def test_how_each_snake_died_and_how_fast_it_answered_is_kept_where_a_file_tells(
+    name: str, ends: list[tuple[str, int, str, str | None]] | None
+) -> None:
+    game = only(ARENA / f"{name}.details.json.gz")
+    told = json.loads(gzip.decompress((ARENA / f"{name}.details.json.gz").read_bytes()))["frames"]
+    names = [snake.name for snake in game.boards.snakes]
+    dead = [(names[d.snake], d.turn, d.cause, None if d.by is None else names[d.by]) for d in game.boards.deaths]
+    assert {(who, cause) for who, _, cause, _ in dead} == {
+        (snake["Name"], snake["Death"]["Cause"]) for snake in told[-1]["Snakes"] if snake["Death"]
+    }
+    assert ends is None or dead == ends
+    for frame, board in zip(told, game.boards.frames, strict=True):
+        living = [snake for snake in frame["Snakes"] if not snake["Death"]]
+        assert [ms for _, ms in board.l or []] == [int(snake["Latency"]) for snake in living if snake["Latency"]]
+        assert [words for _, words in board.w or []] == [snake["Shout"] for snake in living if snake["Shout"]]
+
+
 def test_info_and_frames_in_files_of_their_own_are_one_game(tmp_path: Path) -> None:
     for name in ("royale", "constrictor"):
         for part in ("info", "frames"):

@@ -1,0 +1,125 @@
+"""Registered networks, the champions' history, and what was measured of whom."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from schemas.instants import from_text, to_text
+
+REFERENCE = "heuristic:strong"
+"""The opponent in whose duels a network's win rate is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A registered network."""
+
+    id: str
+    name: str
+    version: int
+    status: str
+    phase: str
+    parent_id: str | None
+    parameters: int
+    size_bytes: int
+    created_at: datetime
+    damage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step in the history of champions."""
+
+    id: int
+    kind: str
+    model_id: str
+    previous_id: str | None
+    at: datetime
+    evidence: Mapping[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """Why, in words, where the evidence has some."""
+        return str(self.evidence.get("reason") or self.evidence.get("outcome") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One measurement: the games of one seed."""
+
+    id: int
+    model_id: str
+    opponent: str
+    snakes: int
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    win_rate: float
+    low: float
+    high: float
+    seed: int
+    conditions: str
+    at: datetime
+
+
+def models(rows: sqlite3.Connection, limit: int) -> list[Model]:
+    """The newest first."""
+    found = rows.execute(
+        "SELECT id, name, version, status, training_phase, parent_id, parameters, size_bytes, created_at, damage "
+        "FROM models ORDER BY created_at DESC, id LIMIT ?",
+        (limit,),
+    )
+    return [Model(*row[:8], from_text(row["created_at"]), row["damage"]) for row in found]
+
+
+def steps(rows: sqlite3.Connection, limit: int) -> list[Step]:
+    """The history of champions, newest first."""
+    found = rows.execute("SELECT * FROM model_events ORDER BY id DESC LIMIT ?", (limit,))
+    return [
+        Step(row["id"], row["kind"], row["model_id"], row["previous_id"], from_text(row["at"]),
+             _object(row["evidence_json"]))
+        for row in found
+    ]  # fmt: skip
+
+
+def evaluations(rows: sqlite3.Connection, since: datetime, limit: int) -> list[Evaluation]:
+    """Measurements since then, newest first."""
+    found = rows.execute(
+        f"SELECT {_COLUMNS} FROM evaluations WHERE evaluated_at >= ? ORDER BY evaluated_at DESC LIMIT ?",  # noqa: S608
+        (to_text(since), limit),
+    )
+    return [_evaluation(row) for row in found]
+
+
+def latest_evaluations(rows: sqlite3.Connection, limit: int) -> list[Evaluation]:
+    """The newest measurements, whenever they were made."""
+    found = rows.execute(f"SELECT {_COLUMNS} FROM evaluations ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608
+    return [_evaluation(row) for row in found]
+
+
+def evaluation(rows: sqlite3.Connection, number: int) -> tuple[Evaluation, Mapping[str, Any]] | None:
+    """One measurement with all that was told of it."""
+    row = rows.execute(f"SELECT {_COLUMNS}, evaluation_json FROM evaluations WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    return None if row is None else (_evaluation(row), _object(row["evaluation_json"]))
+
+
+_COLUMNS = (
+    "id, model_id, opponent, snakes, games, wins, draws, losses, win_rate, low, high, seed, conditions, evaluated_at"
+)
+
+
+def _evaluation(row: sqlite3.Row) -> Evaluation:
+    return Evaluation(*row[:13], from_text(row["evaluated_at"]))
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        tree = orjson.loads(text)
+    except ValueError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
