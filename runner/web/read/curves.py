@@ -23,7 +23,7 @@ def read_curves(folder: Path) -> dict[str, Curve]:
         return {}
     found: dict[str, Curve] = {}
     left = MOST_BYTES
-    chosen = []
+    chosen: list[Path] = []
     for path in reversed(files):
         size = path.stat().st_size
         if size > left and chosen:

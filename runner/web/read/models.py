@@ -74,7 +74,21 @@ def models(rows: sqlite3.Connection, limit: int) -> list[Model]:
         "FROM models ORDER BY created_at DESC, id LIMIT ?",
         (limit,),
     )
-    return [Model(*row[:8], from_text(row["created_at"]), row["damage"]) for row in found]
+    return [
+        Model(
+            id=row["id"],
+            name=row["name"],
+            version=row["version"],
+            status=row["status"],
+            phase=row["training_phase"],
+            parent_id=row["parent_id"],
+            parameters=row["parameters"],
+            size_bytes=row["size_bytes"],
+            created_at=from_text(row["created_at"]),
+            damage=row["damage"],
+        )
+        for row in found
+    ]
 
 
 def steps(rows: sqlite3.Connection, limit: int) -> list[Step]:
@@ -114,7 +128,22 @@ _COLUMNS = (
 
 
 def _evaluation(row: sqlite3.Row) -> Evaluation:
-    return Evaluation(*row[:13], from_text(row["evaluated_at"]))
+    return Evaluation(
+        id=row["id"],
+        model_id=row["model_id"],
+        opponent=row["opponent"],
+        snakes=row["snakes"],
+        games=row["games"],
+        wins=row["wins"],
+        draws=row["draws"],
+        losses=row["losses"],
+        win_rate=row["win_rate"],
+        low=row["low"],
+        high=row["high"],
+        seed=row["seed"],
+        conditions=row["conditions"],
+        at=from_text(row["evaluated_at"]),
+    )
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -47,6 +47,12 @@ def bodies(frames: list[GameLogFrame]) -> Iterator[dict[int, list[tuple[int, int
         yield last
 
 
+def boards_alone(game: GameLog) -> GameLog:
+    """The game without what files tell beside the boards: times and ends."""
+    frames = [frame.model_copy(update={"l": None}) for frame in game.frames]
+    return game.model_copy(update={"frames": frames, "deaths": None})
+
+
 @pytest.mark.parametrize("name", ["duel", "royale"])
 def test_a_cli_file_becomes_what_our_snake_wrote_of_the_same_game(tmp_path: Path, name: str) -> None:
     """The golden log was written by the Go snake while it played the very game of the CLI's file.
@@ -59,10 +65,10 @@ def test_a_cli_file_becomes_what_our_snake_wrote_of_the_same_game(tmp_path: Path
     own = own.model_copy(update={"frames": turns, "turns": turns[-1].t})
     (made,) = imported(bring(tmp_path, GOLDEN / f"{name}.cli.jsonl.gz", you=own.snakes[own.you].name))
     same = {"started_at": None, "ended_at": None, "imported_from": f"{name}.cli.jsonl.gz"}
-    boards = [frame.model_copy(update={"l": None}) for frame in made.frames]
-    assert made.model_copy(update={"frames": boards}) == own.model_copy(update=same)
+    assert boards_alone(made) == own.model_copy(update=same)
+    number = {snake.id: at for at, snake in enumerate(made.snakes)}
     assert [frame.l for frame in made.frames] == [
-        [(at, int(snake["latency"])) for at, snake in enumerate(line["board"]["snakes"])]
+        [(number[snake["id"]], int(snake["latency"])) for snake in line["board"]["snakes"]]
         for line in cli_lines(name)[1:-1]
     ], "the file tells each answer's time beside the boards"
 
@@ -146,7 +152,11 @@ def test_an_engine_export_becomes_the_same_game(tmp_path: Path, name: str, form:
     path.write_text(texts[form])
     (made,) = imported(bring(tmp_path, path, you="B"))
     (from_cli,) = imported(bring(tmp_path / "other", GOLDEN / f"{name}.cli.jsonl.gz", you="B"))
-    assert made == from_cli.model_copy(update={"source": "arena", "imported_from": "game.json"})
+    same = {"source": "arena", "imported_from": "game.json"}
+    assert boards_alone(made) == boards_alone(from_cli).model_copy(update=same)
+    assert {ms for frame in made.frames for _, ms in frame.l or ()} == {12}
+    lost = set(range(len(made.snakes))) - {entry[0] for entry in made.frames[-1].s}
+    assert {(death.snake, death.cause) for death in made.deaths or ()} == {(at, "snake-collision") for at in lost}
 
 
 def test_a_game_is_imported_once_whoever_wrote_it(tmp_path: Path) -> None:
