@@ -154,17 +154,31 @@ def _time_ticks(chart: Chart, low: float, high: float) -> list[tuple[float, str]
     return found
 
 
-def number(value: float) -> str:
-    """A number as short as an axis has room for: `1,200`, `0.25`, `3.1 M`."""
-    if abs(value) >= 1e6:
-        return f"{value / 1e6:.3g} M"
-    if abs(value) >= 1000 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+def number(value: float, step: float = 1.0) -> str:
+    """A number as short as an axis has room for, told apart from its neighbours: `1,200`, `0.25`, `3.1 M`.
+
+    Args:
+        step: from one number of the axis to the next.
+    """
+    if abs(value) >= 1e6 and step >= 1e4:
+        return f"{value / 1e6:,.2f} M"
+    if value == 0 or abs(step) >= 1e-4:
+        places = max(0, -floor(log10(step) + 1e-9)) if step < 1 else 0
+        return f"{value:,.{places + (1 if step in _HALVES else 0)}f}"
+    return f"{value:.2g}"
+
+
+_HALVES = frozenset(2.5 * 10.0**power for power in range(-4, 1))
+"""Steps with one digit more than their power of ten says."""
+
+
+def _numbers(ticks: Sequence[float]) -> list[tuple[float, str]]:
+    return [(x, number(x, ticks[1] - ticks[0])) for x in ticks]
 
 
 def _grid(chart: Chart, place: _Place, y_ticks: Sequence[float]) -> Markup:
-    show: Callable[[float], str] = (lambda y: f"{100 * y:.4g} %") if chart.y_percent else number
+    step = y_ticks[1] - y_ticks[0]
+    show: Callable[[float], str] = lambda y: f"{100 * y:.4g} %" if chart.y_percent else number(y, step)  # noqa: E731
     rows = [
         Markup('<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>').format(
             LEFT, place.y(y), WIDTH - RIGHT, LEFT - 6, place.y(y) + 4, show(y)
@@ -172,7 +186,7 @@ def _grid(chart: Chart, place: _Place, y_ticks: Sequence[float]) -> Markup:
         for y in y_ticks
     ]
     low, high = place.x_low, place.x_high
-    labels = _time_ticks(chart, low, high) if chart.x_time else [(x, number(x)) for x in _ticks(low, high, 5)]
+    labels = _time_ticks(chart, low, high) if chart.x_time else _numbers(_ticks(low, high, 5))
     rows += [
         Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(place.x(x), HEIGHT - BOTTOM + 16, words)
         for x, words in labels
