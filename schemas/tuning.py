@@ -114,7 +114,8 @@ class TunerSettings(Frozen):
     backend: BackendChoice = BackendChoice.AUTO
     probe_conditions: dict[str, WeightValue] | None = None
     """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
-    what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing."""
+    what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing. The key `timeout_ms` is no weight:
+    it stands for the setting of that name."""
     gate_conditions: dict[str, WeightValue] | None = None
     """The same for the games that decide and measure. None: as in the snake's `weight_spec.yaml`, else nothing: as it
     is deployed."""
@@ -122,6 +123,9 @@ class TunerSettings(Frozen):
     """Questions of the search that are played at once. More keep more cores busy; each knows less of the others."""
     screen: bool = True
     """Find out at the start which weights change no move, and leave them out; asked again after each promotion."""
+    interactions: bool = True
+    """After the first, fourth, sixteenth promotion: find out by 256 cheap games which of the six weights that were
+    moved farthest matter together; the report names them."""
     perturbation: float = Field(default=0.15, gt=0, le=1)
     """Relative size of a random change of one weight (`random`)."""
     weights_per_candidate_min: int = Field(default=3, ge=1)

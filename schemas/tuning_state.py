@@ -19,6 +19,8 @@ class TuningPhase(StrEnum):
     """Putting the optimiser's questions to games."""
     GATE = "gate"
     """A candidate against the champion, and then against the pool."""
+    CROSSING = "crossing"
+    """Which weights matter together."""
     FRONT = "front"
     """The contenders of a Pareto front on unseen seeds."""
     MEASURE = "measure"
@@ -100,6 +102,8 @@ class TuningState(Frozen):
     inert: tuple[str, ...] = ()
     """Weights that the screen found to change no move: left out."""
     screen_due: bool = False
+    crossing_due: bool = False
+    """Whether it is to be found out which weights matter together."""
     screens: int = 0
     """Screens begun."""
     strategy: str

@@ -51,7 +51,7 @@ class Step:
     """One step of a run: what was learned or decided, and from which jobs."""
 
     kind: str
-    """`started`, `edited`, `told`, `counted`, `judged`, `measured`, `screened`, `front`."""
+    """`started`, `edited`, `told`, `counted`, `judged`, `measured`, `screened`, `crossed`, `front`."""
     body: Mapping[str, Any]
     """Plain JSON: what a person or `verify` wants to know of it."""
     closes: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ _PHASES = {
     TuningPhase.BASELINE: "baseline",
     TuningPhase.SCREEN: "screening",
     TuningPhase.SEARCH: "tuning",
+    TuningPhase.CROSSING: "screening",
     TuningPhase.GATE: "confirming",
     TuningPhase.FRONT: "measuring",
     TuningPhase.MEASURE: "measuring",

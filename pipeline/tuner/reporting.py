@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import log10
 from pathlib import Path
+from typing import Any
 
-from pipeline.tuner import screening, weights
+from pipeline.tuner import crossing, screening, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import Ledger, StoredStep
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
@@ -58,6 +59,7 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
     state, setup = book.state(run), _setup(book, run)
     backend, seconds, cpu_seconds, _ = book.spent(run)
     records = _records(book, run)
+    last_crossing = _last_crossing(book, run)
     return Report(
         run=run,
         snake=state.snake,
@@ -79,6 +81,8 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
         gates=_gates(book, run, setup.gate_rules, records),
         elo=_elo(records),
         weights=_rows(state, setup, _effects(book, run, state)),
+        interactions=crossing.interactions_in(last_crossing) if last_crossing else (),
+        crossed=tuple(last_crossing["weights"]) if last_crossing else (),
         carry_over=_carried(setup, records),
         aims=tuple(AimRow(aim.name, aim.meaning, aim.sign) for aim in setup.aims),
         front=_front(state),
@@ -96,12 +100,18 @@ def _records(book: Ledger, run: str) -> list[IterationFacts]:
     return [IterationFacts.model_validate(step.body["record"]) for step in book.steps(run) if "record" in step.body]
 
 
+def _last_crossing(book: Ledger, run: str) -> Mapping[str, Any] | None:
+    found = [step.body for step in book.steps(run, "crossed") if "found" in step.body]
+    return found[-1] if found else None
+
+
 def _words(state: TuningState) -> str:
     doing = {
         TuningPhase.BASELINE: "measuring the start",
         TuningPhase.SCREEN: "screening weights",
         TuningPhase.SEARCH: "searching",
         TuningPhase.GATE: "a candidate at the gate",
+        TuningPhase.CROSSING: "asking which weights matter together",
         TuningPhase.FRONT: "measuring contenders of the front",
         TuningPhase.MEASURE: "measuring a promotion",
     }

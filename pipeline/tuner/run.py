@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import fronts, iteration_report, screening
+from pipeline.tuner import crossing, fronts, iteration_report, screening
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
 from pipeline.tuner.ledger import Ledger, Step
@@ -168,13 +168,17 @@ class TuningRun:
         if step.kind == "front":
             self._tell(fronts.words(step.body))
             self._save_checkpoint()
+        if step.kind == "crossed" and "found" in step.body:
+            self._tell(crossing.words(step.body))
         if step.kind == "screened":
             self._tell(screening.words(step.body))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
             self._tell(f"Win rate {iteration_report.words(self._state.best)}.")
 
     def _skipped(self, step: Step) -> str:
-        what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"}
+        what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"} | {
+            "crossed": "It is not asked which weights matter together"
+        }
         return f"{what.get(step.kind, 'Question dropped')} ({self._state.failures} in a row)"
 
     def _promote(self) -> None:

@@ -1,7 +1,7 @@
 """What a start of the tuner is told: settings, the weights' rules, whom to play. Plain data, kept in the ledger."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from schemas.tuning import Objective, TunerSettings
 _KINDS: dict[str, type[bool] | type[int] | type[float] | type[str]] = {
     each.__name__: each for each in (bool, int, float, str)
 }
+
+TIMEOUT = "timeout_ms"
+"""The key among the conditions that is no weight."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class Setup:
     @property
     def probe(self) -> PlayConditions:
         """How the games that point the way are played."""
-        return PlayConditions(referee_conditions(self.settings), self.probe_overrides)
+        return _conditions(self.settings, self.probe_overrides)
 
     @property
     def gate(self) -> PlayConditions:
         """How the games that decide and measure are played."""
-        return PlayConditions(referee_conditions(self.settings), self.gate_overrides)
+        return _conditions(self.settings, self.gate_overrides)
 
     @property
     def gate_rules(self) -> GateRules:
@@ -147,6 +150,13 @@ def played_games(settings: TunerSettings) -> PlayedGames:
     return PlayedGames(games, settings.ruleset, settings.map, tuple(settings.objectives))
 
 
+def _conditions(settings: TunerSettings, overrides: Mapping[str, WeightValue]) -> PlayConditions:
+    referee = referee_conditions(settings)
+    if TIMEOUT in overrides:
+        referee = replace(referee, timeout_ms=int(overrides[TIMEOUT]))
+    return PlayConditions(referee, {path: value for path, value in overrides.items() if path != TIMEOUT})
+
+
 def referee_conditions(settings: TunerSettings) -> Conditions:
     """How the settings have games played."""
     return Conditions(
@@ -181,8 +191,11 @@ def _but_tuned(overrides: Mapping[str, WeightValue], rules: Specification) -> di
 
 
 def _require_known(overrides: Mapping[str, WeightValue], champion: WeightFile, name: str) -> None:
+    timeout_ms = overrides.get(TIMEOUT, 1)
+    if not isinstance(timeout_ms, int) or timeout_ms < 1:
+        raise SnakeError(f"{name} sets {TIMEOUT} to {timeout_ms!r}", remedy="Give whole milliseconds, 1 or more.")
     for path in overrides:
-        if path not in champion.weights:
+        if path not in champion.weights and path != TIMEOUT:
             raise SnakeError(
                 f"{name} names {path!r}, which is no weight", where=champion.where, remedy="Correct or remove it."
             )

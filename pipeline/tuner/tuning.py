@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 
-from pipeline.tuner import fronts, gating, measuring, screening, weights
+from pipeline.tuner import crossing, fronts, gating, measuring, screening, weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
 from pipeline.tuner.ledger import Step
@@ -61,8 +61,8 @@ class Tuning:
     def _load(self) -> None:
         state = self.state
         self.champion = weights.parse(state.champion, state.snake)
-        reference = weights.parse(state.reference, state.snake)
-        self.space = Space(reference, self.setup.rules, frozenset(state.inert))
+        self.reference = weights.parse(state.reference, state.snake)
+        self.space = Space(self.reference, self.setup.rules, frozenset(state.inert))
         self._contests: dict[int, Contest] = {}
         self._plan: ScreenPlan | None = None
         self._optimiser = self._restored() if state.optimiser else self._built()
@@ -116,18 +116,17 @@ class Tuning:
         return self._plan
 
     def _due_contests(self) -> list[Contest]:
-        state = self.state
-        if state.phase is TuningPhase.BASELINE:
-            return [measuring.baseline(self.setup, state)]
-        if state.phase is TuningPhase.MEASURE:
-            return measuring.contests(self.setup, state)
-        if state.phase is TuningPhase.GATE:
-            return gating.due(self.setup, state)
-        if state.phase is TuningPhase.SCREEN:
-            return []
-        if state.phase is TuningPhase.FRONT:
-            return fronts.contests(self.setup, state)
-        return [self._question(state.questions[0])] if state.questions else []
+        state, setup = self.state, self.setup
+        phases: dict[TuningPhase, Callable[[], list[Contest]]] = {
+            TuningPhase.BASELINE: lambda: [measuring.baseline(setup, state)],
+            TuningPhase.SCREEN: list,
+            TuningPhase.SEARCH: lambda: [self._question(question) for question in state.questions[:1]],
+            TuningPhase.GATE: lambda: gating.due(setup, state),
+            TuningPhase.MEASURE: lambda: measuring.contests(setup, state),
+            TuningPhase.CROSSING: lambda: crossing.contests(setup, state, self.space, self.reference, self.champion),
+            TuningPhase.FRONT: lambda: fronts.contests(setup, state),
+        }
+        return phases[state.phase]()
 
     def _spare_contests(self) -> list[Contest]:
         ahead = gating.ahead(self.setup, self.state) if self.state.phase is TuningPhase.GATE else []
@@ -233,6 +232,8 @@ class Tuning:
             return self._tell(contests, results, failure)
         if phase is TuningPhase.GATE:
             return self._judge(contests, results, failure)
+        if phase is TuningPhase.CROSSING:
+            return self._crossed(contests, results, failure)
         if phase is TuningPhase.FRONT:
             return self._front_measured(contests, results)
         if failure is not None:  # the next measurement is another one, on other seeds
@@ -275,6 +276,16 @@ class Tuning:
         if len(aims) == 1 or not all(job.id in results for job in contest.jobs):
             return ()
         return tuple(aim.sign * each.value for aim, each in zip(aims, estimates(aims, contest, results), strict=True))
+
+    def _crossed(
+        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+    ) -> tuple[str, dict[str, object]]:
+        body: dict[str, object] = {}
+        if failure is None:
+            body = crossing.crossed(self.space, self.reference, self.champion, list(contests), results)
+        self._update(crossing_due=False)
+        self._search_on()
+        return "crossed", body
 
     def _front_measured(
         self, contests: Sequence[Contest], results: Mapping[str, MatchResult]
@@ -341,6 +352,8 @@ class Tuning:
         self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
         if promoted:
             self.champion = weights.parse(self.state.champion, self.state.snake)
+            crosses = self.setup.settings.interactions and crossing.due_after(self.state.accepted)
+            self._update(crossing_due=crosses and len(crossing.places(self.space, self.reference, self.champion)) > 1)
         self._optimiser.judged(point, promoted, verdict.gain)
         if not promoted:
             self._search_on()
@@ -348,9 +361,13 @@ class Tuning:
         return "judged", body
 
     def _search_on(self) -> None:
-        due = self.state.screen_due and self.setup.settings.screen
-        self._update(phase=TuningPhase.SCREEN if due else TuningPhase.SEARCH)
-        if not due and not self.state.questions:
+        phase = TuningPhase.SEARCH
+        if self.state.screen_due and self.setup.settings.screen:
+            phase = TuningPhase.SCREEN
+        elif self.state.crossing_due:
+            phase = TuningPhase.CROSSING
+        self._update(phase=phase)
+        if phase is TuningPhase.SEARCH and not self.state.questions:
             self._ask()
         self._keep_optimiser()
 

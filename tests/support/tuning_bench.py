@@ -29,6 +29,7 @@ FAST: dict[str, Any] = {
     "baseline_games": 20,
     "max_games": 400,
     "screen": False,
+    "interactions": False,
 }
 
 

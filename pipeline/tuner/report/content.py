@@ -115,6 +115,8 @@ class Report:
     gates: tuple[GateRecord, ...] = ()
     elo: tuple[ChampionElo, ...] = ()
     weights: tuple[WeightRow, ...] = ()
+    crossed: tuple[str, ...] = ()
+    """The weights of which it was asked which matter together; empty: not asked."""
     interactions: tuple[Interaction, ...] = ()
     carry_over: tuple[CarryOver, ...] = ()
     aims: tuple[AimRow, ...] = ()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from pipeline.tuner.continuous import ContinuousTrainer
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.progress import Progress
+from pipeline.tuner.report.page import html_report
+from pipeline.tuner.reporting import report_of
 from pipeline.tuner.run import EndReason
 from pipeline.tuner.verify import verify
 from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
@@ -484,6 +487,32 @@ def test_states_are_reported_with_games_and_phases(bench: Bench) -> None:
     bench.trainer(Climber, max_iterations=1, trainer={"report": states.append}).train()
     assert {"baseline", "tuning", "measuring"} <= {state.current_phase for state in states}
     assert states[-1].total_games_processed == bench.backend.games
+
+
+def test_weights_that_matter_together_are_named_after_a_promotion(bench: Bench) -> None:
+    """`left` and `right` are worth much where they agree and cost where they do not; `alone` hangs on neither."""
+    bench.config.write_text("left: 1.0 # [0, 4]\nright: 1.0 # [0, 4]\nalone: 1.0 # [0, 4]\nstrength: 0.0 # [-2, 2]\n")
+
+    def worth(values: Mapping[str, Any]) -> float:
+        return 400 * values["strength"] + 6000 * (values["left"] - 1) * (values["right"] - 1) + 40 * values["alone"]
+
+    class Stronger(ContinuousTrainer):
+        def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.1) -> dict[str, Any]:
+            config["strength"] += 0.5
+            return config
+
+    bench.backend = SimulatedBackend(worth)
+    bench.trainer(Stronger, max_iterations=2, interactions=True).train()
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    run = book.runs()[0]
+    (crossed,) = book.steps(run, "crossed")
+    assert set(crossed.body["weights"]) == {"left", "right", "alone", "strength"}
+    ((one, other, effect, _),) = crossed.body["found"]
+    assert ({one, other}, effect > 0) == ({"left", "right"}, True)
+    assert "left with right (+" in bench.words
+    assert "left</code> with <code>right" in html_report(report_of(book, run, bench.clock()))
+    assert verify(book, run).disagreement == ""
+    book.close()
 
 
 def test_a_long_run_says_how_far_it_is(bench: Bench) -> None:

@@ -1,14 +1,19 @@
 """The weight space: there and back exactly, always inside, and nothing of the file is lost."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tuner import weights
+from pipeline.tuner.setup import make_setup, restored
+from pipeline.tuner.snake_source import SnakeSource
 from pipeline.tuner.space import Space
 from pipeline.tuner.weight_rules import WeightRule, conditions_of, specify
 from schemas.errors import SnakeError
+from schemas.tuning import TunerSettings
 
 TEXT = """\
 # the snake's weights
@@ -101,3 +106,18 @@ def test_conditions_of_a_specification(tmp_path) -> None:
     spec.write_text("probe_conditions: 5\n")
     with pytest.raises(SnakeError, match="probe_conditions must map"):
         conditions_of(spec)
+
+
+def test_a_long_time_out_of_counted_games_is_no_weight(tmp_path: Path) -> None:
+    """On a busy machine half a second of the clock says nothing about a snake that counts its positions."""
+    (tmp_path / "config.yaml").write_text("budget: 4000\n")
+    spec = tmp_path / "weight_spec.yaml"
+    spec.write_text("probe_conditions: {budget: 400, timeout_ms: 5000}\n")
+    source = SnakeSource(tmp_path, tmp_path / "config.yaml", spec, "{binary}")
+    setup = make_setup(TunerSettings(), source, weights.read(source.weights_file), "spsa", 3)
+    assert (setup.probe.referee.timeout_ms, dict(setup.probe.overrides)) == (5000, {})  # the budget is tuned here
+    assert setup.gate.referee.timeout_ms == 500
+    assert restored(setup.plain()).probe == setup.probe
+    spec.write_text("gate_conditions: {timeout_ms: soon}\n")
+    with pytest.raises(SnakeError, match="gate_conditions sets timeout_ms to 'soon'"):
+        make_setup(TunerSettings(), source, weights.read(source.weights_file), "spsa", 3)
