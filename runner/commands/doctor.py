@@ -1,5 +1,6 @@
 """`ouroboros doctor`: is everything there that the daemon will need?"""
 
+import json
 import os
 import queue
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 
 from runner import single_instance
+from runner.commands.formats import formatted
 from runner.guards.gpu_process import GpuProcess
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
@@ -39,10 +41,13 @@ DRIVER_ANSWER_S = 10.0
 
 
 @click.command()
-def doctor() -> None:
+@formatted
+def doctor(as_json: bool) -> None:
     """Check the machine, the database, the workers, the Go toolchain and the mail server; changes nothing.
 
     Each check has a time limit; one that hangs is told of as such, and the next ones follow.
+
+    Example: `ouroboros doctor`.
     """
     settings = get_config()
     gpu = GpuProcess(answer_s=DRIVER_ANSWER_S)
@@ -58,15 +63,21 @@ def doctor() -> None:
         ("daemon", CHECK_LIMIT_S, _daemon),
         ("mail", CHECK_LIMIT_S, _mail),
     ]
-    failed, silent = [], False
+    failed, silent, told = [], False, []
     for name, limit_s, check in checks:
         try:
-            click.echo(f"{click.style('ok  ', fg='green')} {name:9} {_in_time(check, settings, limit_s)}")
+            ok, words = True, _in_time(check, settings, limit_s)
         except OuroborosError as error:
             failed.append(name)
             silent = isinstance(error, SilentDaemonError)
-            click.echo(f"{click.style('FAIL', fg='red')} {name:9} {error}")
+            ok, words = False, str(error)
+        told.append({"check": name, "ok": ok, "words": words})
+        if not as_json:
+            mark = click.style("ok  ", fg="green") if ok else click.style("FAIL", fg="red")
+            click.echo(f"{mark} {name:9} {words}")
     gpu.close()
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
     if failed == ["daemon"] and silent:
         raise SilentDaemonError("the daemon lives and does nothing", remedy="The line above says what to do.")
     if failed:

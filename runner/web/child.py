@@ -10,11 +10,12 @@ from schemas.outside_text import ERROR_LIMIT, passage
 LIMIT_S = 60.0
 
 
-async def run_module(site: Site, *arguments: str, given: str = "") -> tuple[int, str, str]:
+async def run_module(site: Site, *arguments: str, given: str = "", limit_s: float = LIMIT_S) -> tuple[int, str, str]:
     """Run `python -m ARGUMENTS` in this state folder: its exit code, and what it said on both streams.
 
     Args:
         given: its standard input.
+        limit_s: after that it is ended.
     """
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -26,9 +27,9 @@ async def run_module(site: Site, *arguments: str, given: str = "") -> tuple[int,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, err = await asyncio.wait_for(child.communicate(given.encode()), LIMIT_S)
+        out, err = await asyncio.wait_for(child.communicate(given.encode()), limit_s)
     except TimeoutError:
         child.kill()
         await child.wait()
-        return 1, "", f"it took longer than {LIMIT_S:g} s"
+        return 1, "", f"it took longer than {limit_s:g} s"
     return child.returncode or 0, out.decode("utf-8", "replace"), passage(err, ERROR_LIMIT).strip()

@@ -3,7 +3,9 @@
 from litestar import Router
 
 from runner.web.api import looking, steering
+from runner.web.api.machine import MACHINE_ROUTES
 from runner.web.api.schedules import SCHEDULE_ROUTES
+from runner.web.api.strength import STRENGTH_ROUTES
 from runner.web.api.triggers import TRIGGER_ROUTES
 
 api = Router(
@@ -27,6 +29,8 @@ api = Router(
         steering.command,
         *SCHEDULE_ROUTES,
         *TRIGGER_ROUTES,
+        *STRENGTH_ROUTES,
+        *MACHINE_ROUTES,
     ],
 )
 """All of it; `runner.web.app` hangs it in."""

@@ -21,7 +21,7 @@ from schemas.tuning_state import TuningPhase, TuningState
 
 TESTS_DRAWN, TESTS_LISTED = 6, 30
 _RUN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 _DOING = {
     TuningPhase.BASELINE: "measuring the start",
     TuningPhase.SCREEN: "screening which weights do anything",
@@ -87,7 +87,7 @@ def tuner_report(site: Site, run: str) -> Response[bytes]:
     found = report_of(site, run)
     if found is None:
         raise missing(f"report of {run} yet; `ouroboros tune report {run}` writes it")
-    headers = {"content-security-policy": _REPORT_POLICY}
+    headers = {"content-security-policy": REPORT_POLICY}
     return Response(found.read_bytes(), media_type="text/html; charset=utf-8", headers=headers)
 
 

@@ -1,0 +1,96 @@
+"""The web process beside `ouroboros up`: started with it, alive without it, ended with it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.dashboard import LOCK_NAME, DashboardProcess
+from runner.single_instance import is_held
+from schemas.settings import Settings
+from tests.runner.commands.conftest import DEADLINE_S, Terminals, settings_without_runs, until
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def get(port: int, path: str) -> Any:
+    """The JSON of an answer; None while nobody listens."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    try:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def holder(home: Path) -> int:
+    """The process that the lock file names; 0 while nobody holds it."""
+    lock = home / LOCK_NAME
+    told = lock.read_text() if is_held(lock) else ""
+    return int(json.loads(told)["pid"]) if told else 0
+
+
+def test_the_web_process_outlives_a_killed_daemon_and_ends_with_the_next(alone: Terminals) -> None:
+    port = free_port()
+    alone.write_settings(settings_without_runs() | {"web": {"port": port}})
+    alone.up()
+    until(lambda: get(port, "/readyz") == {"status": "ready"}, alone.shown)
+    assert f"http://127.0.0.1:{port}" in alone.shown()
+    first = holder(alone.home)
+    assert alone.process is not None
+    alone.process.send_signal(signal.SIGKILL)
+    alone.process.wait(DEADLINE_S)
+    until(lambda: get(port, "/api/v1/status")["running"] is False, alone.shown)
+    alone.up()
+    until(lambda: holder(alone.home) not in {0, first}, alone.shown)
+    until(lambda: get(port, "/readyz") == {"status": "ready"}, alone.shown)
+    second = holder(alone.home)
+    os.kill(second, signal.SIGKILL)
+    until(lambda: holder(alone.home) not in {0, second} and get(port, "/healthz"), alone.shown)
+    assert alone.signalled(signal.SIGTERM) == 0
+    assert holder(alone.home) == 0
+    assert get(port, "/healthz") is None
+
+
+def test_a_port_that_is_taken_is_said_once_and_tried_again_later(tmp_path: Path) -> None:
+    told: list[str] = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings = Settings.model_validate({"home": tmp_path, "web": {"port": other.getsockname()[1]}})
+        environment = pytest.MonkeyPatch()
+        environment.setenv("OUROBOROS_HOME", str(tmp_path))
+        (tmp_path / "settings.json").write_text(json.dumps({"web": {"port": settings.web.port}}))
+        waits = []
+        with DashboardProcess(settings, told.append) as dashboard:
+            for _ in range(3):
+                dashboard.turn()
+                assert dashboard._child is not None
+                dashboard._child.wait(DEADLINE_S)
+                waits.append(dashboard.turn())
+        environment.undo()
+    assert waits == [1, 2, 4]
+    assert len(told) == 1
+    assert "Address already in use" in told[0]
+    assert "web.port" in told[0]
+
+
+def test_the_web_process_loads_no_orm_and_no_work() -> None:
+    code = "import runner.web.server, sys; print({m.partition('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    loaded = eval(done.stdout)
+    assert {"litestar", "uvicorn"} <= loaded
+    assert loaded.isdisjoint({"sqlalchemy", "alembic", "numpy", "numba", "torch", "pipeline", "matplotlib", "apprise"})
