@@ -16,7 +16,7 @@ comma := ,
 # An environment whose Python is gone or half made (a kill, a system upgrade) is made anew by the rules below.
 $(shell [ ! -d $(VENV) ] || $(BIN)/python -c 'import pip' >/dev/null 2>&1 || rm -f $(BIN)/uv $(VENV)/.run $(VENV)/.test)
 
-.PHONY: run test lint types contracts tests go-tests rust-tests warm bench soak clean
+.PHONY: run test test-each-python lint types contracts tests go-tests rust-tests warm bench soak clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m pipeline.engine.warm games
@@ -24,6 +24,9 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(MAKE) --no-print-directory lint types contracts warm go-tests rust-tests tests
+
+test-each-python: $(VENV)/.test
+	@.ci/each-python
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ouroboros needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 run" >&2; exit 2; }
@@ -85,4 +88,4 @@ soak: $(VENV)/.test
 	$(BIN)/pytest -n 2 tests/soak
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -86,8 +86,8 @@ class Ledger:
         if read_only and not path.exists():
             raise StateError("there is no ledger yet", where=str(path), remedy="`ouroboros tune` begins one.")
         with self._told():
-            target = f"file:{path}?mode=ro" if read_only else str(path)
-            self._db: Connection = connect(target, BUSY_TIMEOUT_S, isolation_level=None, uri=read_only)
+            target = f"{path.absolute().as_uri()}?mode=ro" if read_only else str(path)
+            self._db: Connection = connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=read_only)
             if not read_only:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")

@@ -183,7 +183,7 @@ def _note_request(folder: Path, name: str, request: TournamentRequest) -> None:
 def _keep_pairings(path: Path, name: str, table: Table) -> None:
     rows = [(name, row.first, row.second, row.score, row.low, row.high, row.games) for row in table.pairings]
     try:
-        with closing(connect(path, 10.0)) as database, database:
+        with closing(connect(path, timeout=10.0)) as database, database:
             database.execute(_PAIRINGS)
             database.executemany("INSERT OR REPLACE INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     except DatabaseError as error:

@@ -34,6 +34,8 @@ _READERS = 8
 _WAL_LIMIT_BYTES = 64 * 2**20
 _PAGE_BYTES = 8192
 _WAL_RETRY_S = 0.01
+_SMALL_CACHE = "PRAGMA cache_size = -512"
+"""In KiB; the default is 2,000."""
 _PATH_BYTES = 504
 """SQLITE_MAX_PATHNAME of the unix file system layer, 512, less the `-journal` that is appended."""
 
@@ -261,6 +263,7 @@ class Store:
         if self.path is None:
             return []
         with self.look() as connection:
+            connection.exec_driver_sql(_SMALL_CACHE)
             structure = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             return [line for line in structure if line != "ok"] + foreign_key_faults(connection)
 
@@ -412,6 +415,8 @@ def _closing(path: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection]:
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     # In one step, on one snapshot: in several, each write of another process would begin the copy again.
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        for connection in (source, copy):  # each page passes once: a large cache would only stay in the daemon's memory
+            connection.execute(_SMALL_CACHE)
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, which opens without others beside it
 

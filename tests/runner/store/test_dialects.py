@@ -20,6 +20,8 @@ SQLITE_ONLY = re.compile(
 ENGINE_SPECIFIC = {
     "runner/store/engine.py": "opens transactions: the one place of what runs day by day",
     "runner/store/opened_file.py": "opens an SQLite file that may not be written",
+    "runner/web/read/database.py": "the dashboard's own readers, which read SQLite files only",
+    "runner/web/read/game_index.py": "the dashboard's index of games, an SQLite file of its own",
     "migrations/rebuild.py": "moves an SQLite file into a new one",
     "migrations/room.py": "measures the SQLite file that is moved",
     "migrations/views.py": "the views in the words of each dialect",

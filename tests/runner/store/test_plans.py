@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -138,9 +138,8 @@ def test_plan(store: Store, use: Use, expected: list[str]) -> None:
 def test_a_view_is_as_quick_as_its_table(store: Store, query: str, expected: str) -> None:
     """The guide's and the README's queries run on views: no sorting, no copy of the history, no join for nothing."""
     assert store.path is not None
-    plain = sqlite3.connect(store.path)
-    plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN {query}")]
-    plain.close()
+    with closing(sqlite3.connect(store.path)) as plain:
+        plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert len(plan) == 1, plan
     assert plan[0].startswith(expected), plan
 
@@ -149,18 +148,17 @@ def test_removing_old_rows_scans_no_table(store: Store) -> None:
     """Foreign keys included: each child column that a removed parent is looked for in has its index. (No
     model's row is ever removed.)"""
     assert store.path is not None
-    plain = sqlite3.connect(store.path)
-    children = plain.execute(
-        """
-        SELECT child.name, key."from" FROM sqlite_master AS child, pragma_foreign_key_list(child.name) AS key
-        WHERE child.type = 'table' AND key."table" <> 'models'
-        """
-    ).fetchall()
-    assert len(children) == 8
-    for table, column in children:
-        plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 7")]
-        assert all(step.startswith(f"SEARCH {table} USING") for step in plan), plan
-    plain.close()
+    with closing(sqlite3.connect(store.path)) as plain:
+        children = plain.execute(
+            """
+            SELECT child.name, key."from" FROM sqlite_master AS child, pragma_foreign_key_list(child.name) AS key
+            WHERE child.type = 'table' AND key."table" <> 'models'
+            """
+        ).fetchall()
+        assert {"occurrence_rows", "execution_rows", "decisions", "outbox", "drops"} <= {table for table, _ in children}
+        for table, column in children:
+            plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 7")]
+            assert all(step.startswith(f"SEARCH {table} USING") for step in plan), plan
 
 
 def test_pruning_uses_the_age_indexes(store: Store) -> None:
