@@ -44,6 +44,7 @@ from schemas.errors import BadInputError
 @click.option("--games-at-once", type=click.IntRange(1), help="Default: four per core.")
 @click.option("--failure-limit", default=FAILURE_LIMIT, show_default=True, type=click.FloatRange(0, 1),
               help="Share of games with time-outs or crashes above which nothing is scored.")  # fmt: skip
+@click.option("--watch", is_flag=True, help="Draw the board of a game while it is played; one game at once by default.")
 @click.option("--replay-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep every game here.")
 def play(
     urls: tuple[str, ...],
@@ -67,6 +68,7 @@ def play(
     max_turns: int,
     games_at_once: int | None,
     failure_limit: float,
+    watch: bool,
     replay_dir: Path | None,
 ) -> None:
     """Play games between snakes, every seed from every seat, and show who won and why snakes died.
@@ -97,5 +99,6 @@ def play(
             replay_dir=replay_dir,
             gauntlet=gauntlet,
             as_json=form == "json",
+            watch=watch,
         )
     )

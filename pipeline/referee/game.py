@@ -9,7 +9,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
+from typing import Protocol
 
 from pipeline.referee.conditions import Conditions
 from pipeline.referee.connection import Answer, AnswerHandler, SnakeConnection
@@ -59,6 +61,18 @@ class Recording:
 DoneHandler = Callable[[GameOutcome, Recording | None], None]
 
 
+class Spectator(Protocol):
+    """Whoever watches a game, and may make it wait."""
+
+    def shown(self, body: bytes, causes: Sequence[str], go_on: Callable[[], None]) -> None:
+        """Take a turn, and call `go_on` now or later.
+
+        Args:
+            body: a request body of this turn up to its `you`, which is missing with the closing brace.
+            causes: by seat, the rules' word for why it died; empty: it lives.
+        """
+
+
 class RunningGame:
     """A game under way on an event loop; `begin` it once.
 
@@ -67,17 +81,26 @@ class RunningGame:
         players: by seat. Their connections must be idle, and are idle again when `done` is called.
         done: called once with the outcome, unless the connections are closed before.
         record: whether to keep every turn for a replay.
+        spectator: sees every turn before the snakes are asked; None: nobody does.
 
     Raises:
         GameStateError: this ruleset, map, board and number of snakes do not go together.
     """
 
     def __init__(
-        self, spec: GameSpec, conditions: Conditions, players: Sequence[Player], done: DoneHandler, *, record: bool
+        self,
+        spec: GameSpec,
+        conditions: Conditions,
+        players: Sequence[Player],
+        done: DoneHandler,
+        *,
+        record: bool,
+        spectator: Spectator | None = None,
     ) -> None:
         self._spec = spec
         self._conditions = conditions
         self._done = done
+        self._spectator = spectator
         names, identities = [player.name for player in players], [player.identity for player in players]
         self._board = GameBoard(spec, conditions, names, identities)
         self._seats = [_Seat(player, player.connection.reconnects) for player in players]
@@ -96,7 +119,7 @@ class RunningGame:
         """Tell every snake that the game starts; all else follows from their answers."""
         self._bodies = self._board.bodies()
         self._record_frame()
-        self._next = self._finish if self._board.over else self._ask_moves
+        self._next = partial(self._show, self._finish if self._board.over else self._ask_moves)
         heads = [seat.player.connection.endpoint.start_head for seat in self._seats]
         self._ask(self._bodies, heads, self._lifecycle_handlers)
 
@@ -112,10 +135,15 @@ class RunningGame:
         if self._recording is not None:
             self._recording.moves.append(moves)
             self._record_frame()
-        if board.over or board.turn >= self._conditions.max_turns:
-            self._finish()
+        ended = board.over or board.turn >= self._conditions.max_turns
+        self._show(self._finish if ended else self._ask_moves)
+
+    def _show(self, go_on: Callable[[], None]) -> None:
+        if self._spectator is None:
+            go_on()
         else:
-            self._ask_moves()
+            causes = [self._board.death(seat)[0] for seat in range(len(self._seats))]
+            self._spectator.shown(self._bodies.common, causes, go_on)
 
     def _finish(self) -> None:
         """Tell every snake, the dead too, that the game has ended."""

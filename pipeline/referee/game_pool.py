@@ -19,6 +19,8 @@ from pipeline.referee.replay import write_replay
 from pipeline.referee.schedule import GameSpec
 
 STOP_POLL_S = 0.1
+Show = Callable[[bytes, Sequence[str]], None]
+"""Takes a turn to be looked at, as `Spectator.shown` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,27 @@ class GamePool:
         conditions: of every game.
         games_at_once: games under way at any time.
         replay_dir: an existing folder for one replay file per game, or None.
+        show: gets every turn of one game after the other, as `Spectator.shown` does; None: nobody watches.
+        turn_delay_s: so long each turn of a watched game stays.
     """
 
     def __init__(
-        self, contestants: Sequence[Contestant], conditions: Conditions, games_at_once: int, replay_dir: Path | None
+        self,
+        contestants: Sequence[Contestant],
+        conditions: Conditions,
+        games_at_once: int,
+        replay_dir: Path | None,
+        show: Show | None = None,
+        turn_delay_s: float = 0.0,
     ) -> None:
         self._contestants = tuple(contestants)
         self._endpoints = [parse_endpoint(contestant.url) for contestant in contestants]
         self._conditions = conditions
         self._games_at_once = games_at_once
         self._replay_dir = replay_dir
+        self._show = show
+        self._turn_delay_s = turn_delay_s
+        self._watched: RunningGame | None = None
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._identities: list[Identity] = []
         self._lines: list[SnakeConnection] = []
@@ -111,6 +124,8 @@ class GamePool:
             players.append(Player(contestant, name, self._identities[contestant], lines[key]))
 
         def done(outcome: GameOutcome, recording: Recording | None) -> None:
+            if self._watched is game:
+                self._watched = None
             if recording is None:
                 self._finished(outcome, lines)
             else:
@@ -118,9 +133,21 @@ class GamePool:
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)
 
-        game = RunningGame(spec, self._conditions, players, done, record=self._replay_dir is not None)
+        spectator = self if self._show is not None and self._watched is None else None
+        keep = self._replay_dir is not None
+        game = RunningGame(spec, self._conditions, players, done, record=keep, spectator=spectator)
+        self._watched = game if spectator is not None else self._watched
         self._under_way += 1
         game.begin()
+
+    def shown(self, body: bytes, causes: Sequence[str], go_on: Callable[[], None]) -> None:
+        """See `Spectator`."""
+        if self._show is not None:
+            self._show(body, causes)
+        if self._turn_delay_s:
+            self._loop.call_later(self._turn_delay_s, go_on)
+        else:
+            go_on()
 
     async def _keep(
         self, outcome: GameOutcome, recording: Recording, lines: dict[tuple[int, int], SnakeConnection]

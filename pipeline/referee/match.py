@@ -7,7 +7,7 @@ from time import monotonic
 
 from pipeline.referee.conditions import FAILURE_LIMIT, Conditions
 from pipeline.referee.game_board import rehearse
-from pipeline.referee.game_pool import Contestant, GamePool
+from pipeline.referee.game_pool import Contestant, GamePool, Show
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import MatchResult
@@ -35,6 +35,8 @@ def play_match(
     on_pair: Callable[[PairOutcome], None] | None = None,
     stop: Callable[[], bool] | None = None,
     pool: RefereePool | None = None,
+    show: Show | None = None,
+    turn_delay_s: float = 0.0,
 ) -> MatchResult:
     """Play every game of the schedule (see `paired_schedule`), many at once, and return what came of them.
 
@@ -48,8 +50,8 @@ def play_match(
         on_pair: called with each finished pair strictly in the order of the schedule, so that a sequential test
             sees no bias towards short games. To end a match at its verdict let `stop` return True from then on.
         stop: asked after every game and every 0.1 s; once it is true, games under way are dropped at once.
-
         pool: several referee processes to share the games among (see `pool.py`); None: this process alone.
+        show, turn_delay_s: as `GamePool` takes them; not together with `pool`.
 
     Raises:
         BadInputError: an empty or repeated schedule, a seat that names no contestant, `games_at_once` below 1.
@@ -71,15 +73,16 @@ def play_match(
 
     started = monotonic()
     if pool is None:
-        GamePool(contestants, conditions, at_once, replay_dir).play(schedule, ledger.enter, ended)
+        games = GamePool(contestants, conditions, at_once, replay_dir, show, turn_delay_s)
+        games.play(schedule, ledger.enter, ended)
     else:
         pool.play(contestants, schedule, conditions, at_once, replay_dir, ledger.enter, ended)
-    games = tuple(ledger.games[spec] for spec in schedule if spec in ledger.games)
+    played = tuple(ledger.games[spec] for spec in schedule if spec in ledger.games)
     return MatchResult(
         names=tuple(contestant.name for contestant in contestants),
         schedule=tuple(schedule),
-        games=games,
-        stopped=len(games) < len(schedule),
+        games=played,
+        stopped=len(played) < len(schedule),
         duration_s=monotonic() - started,
         failure_limit=failure_limit,
     )

@@ -24,6 +24,7 @@ from pipeline.referee.play_snakes import BUILD_COMMAND, RUN_COMMAND, commands_fo
 from pipeline.referee.pool import RefereePool, workers_worth_having
 from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import GameSpec, paired_schedule
+from pipeline.referee.watching import BoardWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class PlayRequest:
     gauntlet: bool
     """The first snake in duels against each of the others, `games` with each."""
     as_json: bool
+    watch: bool
+    """Draw the board of a game while it is played, one game at once unless `games_at_once` says otherwise."""
 
 
 def play_games(request: PlayRequest) -> None:
@@ -82,17 +85,27 @@ def _play(request: PlayRequest, contestants: Sequence[Contestant], console: Cons
         f"{len(schedule)} games, seed {request.seed}, {conditions.ruleset} on map {conditions.map_id}, {board}"
     )
     with ExitStack() as stack:
-        pool = stack.enter_context(RefereePool(workers)) if workers > 1 else None
+        # A game can only be watched in the process that plays it.
+        pool = stack.enter_context(RefereePool(workers)) if workers > 1 and not request.watch else None
+        column = GamesColumn()
+        progress = Progress(SpinnerColumn(), column, console=console, transient=True)
+        task = progress.add_task("", total=len(schedule))
+        column.advance = lambda: progress.advance(task)
+        watch = stack.enter_context(BoardWatch(console, progress)) if request.watch else None
+        if watch is None:
+            stack.enter_context(progress)
         return play_match(
             contestants,
             schedule,
             conditions,
-            games_at_once=request.games_at_once,
+            games_at_once=1 if watch and request.games_at_once is None else request.games_at_once,
             failure_limit=request.failure_limit,
             replay_dir=request.replay_dir,
-            on_game=stack.enter_context(_progress(console, len(schedule))).note,
+            on_game=column.note,
             stop=stop.is_set,
             pool=pool,
+            show=watch.show if watch else None,
+            turn_delay_s=watch.turn_delay_s if watch else 0.0,
         )
 
 
@@ -122,15 +135,6 @@ def _stop_on_signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(console: Console, games: int) -> Iterator["GamesColumn"]:
-    column = GamesColumn()
-    with Progress(SpinnerColumn(), column, console=console, transient=True) as progress:
-        task = progress.add_task("", total=games)
-        column.advance = lambda: progress.advance(task)
-        yield column
 
 
 class GamesColumn(ProgressColumn):

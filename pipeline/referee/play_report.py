@@ -14,7 +14,7 @@ from pipeline.referee.paired_score import CONFIDENCE, PairedScore, paired_score
 from pipeline.referee.result import ContestantTally, MatchResult
 
 Word = TypeVar("Word", bound=str)
-WIDE = 112
+WIDE = 124
 """Columns of a terminal from which on the whole table fits."""
 
 
@@ -44,12 +44,12 @@ def _table(result: MatchResult, tallies: Sequence[ContestantTally], scores: Sequ
     table = Table(title=f"{len(result.games)} of {len(result.schedule)} games, {result.games_per_s:.1f} games/s")
     table.add_column("snake", overflow="fold", min_width=16)
     wide = width >= WIDE
-    counted = ("won", "drawn", "lost", "limit", "win rate, 95 %") if wide else ("w/d/l/limit",)
+    counted = ("won", "drawn", "lost", "limit", "failed", "win rate, 95 %") if wide else ("w/d/l/limit",)
     for heading in (*counted, "score by pairs, 95 %", "ms p50/p95/p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     for tally, score in zip(tallies, scores, strict=True):
         counts = [str(count) for count in (tally.wins, tally.draws, tally.losses, tally.turn_limits)]
-        cells = [*counts, win_rate_text(tally)] if wide else ["/".join(counts)]
+        cells = [*counts, str(sum(tally.failures.values())), win_rate_text(tally)] if wide else ["/".join(counts)]
         table.add_row(Text(tally.name), *cells, str(score), _latencies(tally))
     return table
 

@@ -1,6 +1,6 @@
 """The referee's speed beside the official command's, with the same two servers, in one run.
 
-    python tests/benchmarks/referee_speed.py [--rounds 3] [--official-games 10] [--games 60]
+    python tests/benchmarks/referee_speed.py [--snake both] [--rounds 3] [--official-games 10] [--games 60]
 
 Rounds alternate between the official command, our referee over loopback TCP and over Unix sockets, so that whatever
 else the machine does falls on all. Each has its CPU time a move, its own and its children's alone; games differ in
@@ -169,6 +169,7 @@ def games_ratio(own: Sum, theirs: Sum) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--snake", choices=["go", "mindless", "both"], default="both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--official-games", type=int, default=10)
     parser.add_argument("--games", type=int, default=60)
@@ -178,7 +179,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         program = build_official_cli(folder)
-        for binary in (build_go_snake(folder), build_mindless_snake(folder)):
+        built = {"go": build_go_snake, "mindless": build_mindless_snake}
+        for binary in [build(folder) for name, build in built.items() if arguments.snake in (name, "both")]:
             compare(folder, binary, program, arguments)
 
 

@@ -48,7 +48,8 @@ def test_a_table_of_what_came_of_it(urls, tmp_path):
     assert "8 of 8 games" in result.output
     for url in urls:
         row = next(line for line in result.output.splitlines() if url in line and "│" in line)
-        won, drawn, lost, limit = map(int, re.findall(r"│ +(\d+) (?=│)", row))
+        won, drawn, lost, limit, failed = map(int, re.findall(r"│ +(\d+) (?=│)", row))
+        assert failed == 0
         assert won + drawn + lost + limit == 8
         assert re.search(rf"{won / 8:.1%} \[\d+\.\d%, \d+\.\d%\]", row)
         assert f"{url} failed to answer: never" in result.output
@@ -143,7 +144,7 @@ def test_names_and_status_of_each_snake(scripted, urls):
     assert gone.url not in result.output
 
 
-@pytest.mark.parametrize("columns", ["80", "112"])
+@pytest.mark.parametrize("columns", ["80", "124"])
 def test_nothing_is_cut_on_a_terminal_of_usual_width(urls, columns):
     arguments = "--url", urls[0], "--url", urls[1], "--games", "2", "--seed", "3", "--timeout-ms", "60000"
     result = CliRunner(env={"COLUMNS": columns}).invoke(play, arguments)
