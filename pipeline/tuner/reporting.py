@@ -258,5 +258,5 @@ def _notes(state: TuningState, records: Sequence[IterationFacts]) -> tuple[str, 
         if count
     ]
     if state.inert:
-        notes.append(f"{len(state.inert)} weights have no effect and are left out: {', '.join(state.inert)}.")
+        notes.append(f"{len(state.inert)} weights changed no move so far and are left out: {', '.join(state.inert)}.")
     return tuple(notes)

@@ -173,7 +173,9 @@ class TuningRun:
         if step.kind == "screened":
             self._tell(screening.words(step.body))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
-            self._tell(f"Win rate {iteration_report.words(self._state.best)}.")
+            best = self._state.best
+            itself = not self._tuning.setup.opponents and self._state.champion == self._state.reference
+            self._tell("The snake plays." if itself else f"Win rate {iteration_report.words(best)}.")
 
     def _skipped(self, step: Step) -> str:
         what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"} | {

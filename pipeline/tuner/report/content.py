@@ -132,6 +132,11 @@ class Report:
         return sum(self.games.values())
 
     @property
+    def spent(self) -> tuple[str, str]:
+        """Processor time and time by the clock, in words."""
+        return _time(self.cpu_hours), _time(self.wall_hours)
+
+    @property
     def promotions(self) -> tuple[GateRecord, ...]:
         """The tests that changed the champion."""
         return tuple(record for record in self.gates if record.verdict is GateVerdict.PROMOTED)
@@ -157,3 +162,9 @@ class Report:
             f"{self.gain.gain:+.1%} score [{self.gain.low:+.1%}, {self.gain.high:+.1%}] over the weights before, on"
             f" {self.gain.seeds:,} seeds that decided nothing."
         )
+
+
+def _time(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.2f} h"
+    return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"

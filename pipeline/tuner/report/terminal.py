@@ -11,8 +11,8 @@ def text_report(report: Report) -> str:
     lines = [
         f"Run {report.run}: {report.snake}, {report.search}, {report.objective} ({report.state}, {report.written_at})",
         report.headline,
-        f"{report.games_in_all:,} games ({_kinds(report)}), {report.cpu_hours:.2f} CPU-hours in"
-        f" {report.wall_hours:.2f} hours; {report.backend}; seed {report.seed}",
+        f"{report.games_in_all:,} games ({_kinds(report)}), {report.spent[0]} of processor time in"
+        f" {report.spent[1]}; {report.backend}; seed {report.seed}",
     ]
     lines += _front(report) if len(report.aims) > 1 else [report.rules.promise()]
     lines += [f"! {note}" for note in report.notes]

@@ -137,7 +137,8 @@ def test_the_page_shows_all_that_a_run_has_to_show() -> None:
     assert report.gain is not None
     page = re.sub(r"\s+", " ", read(html_report(report)).text)
     shown = [
-        report.headline, f"{report.games_in_all:,}", "7.91", "4.02", report.rules.promise(), "promoted", "not better",
+        report.headline, f"{report.games_in_all:,}", "7.91 h", "4.02 h", report.rules.promise(), "promoted",
+        "not better",
         "search.head_on", "1.3125", "-12.0 %", "no effect", "not tuned", "5 weights as they were", "424242",
         "ouroboros tune apply 20261129_143000_ab12cd", "- head_on: 1.0 # [0, 4]", "+ head_on: 1.3125 # [0, 4]",
         "500 ms", "110 positions a move", "area.weight_1 with area.weight_3 (+3.4 ± 1.6 %)",
@@ -225,7 +226,14 @@ def test_the_terminal_shows_the_same_numbers_and_sends_no_control_characters() -
     assert report.headline in text
     assert "\x1b" not in text
     assert "\a" not in text
-    for words in (f"{report.games_in_all:,} games", "promoted", "search.head_on", "1.3125", "500 ms", "7.91 CPU-hours"):
+    for words in (
+        f"{report.games_in_all:,} games",
+        "promoted",
+        "search.head_on",
+        "1.3125",
+        "500 ms",
+        "7.91 h of processor time",
+    ):
         assert words in text
 
 
