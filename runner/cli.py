@@ -23,6 +23,8 @@ _OWN = {
     "init": "runner.commands.init:init",
     "up": "runner.commands.up:up",
     "status": "runner.commands.status:status",
+    "top": "runner.commands.top:top",
+    "completion": "runner.commands.completion:completion",
     "history": "runner.commands.history:history",
     "schedules": "runner.commands.schedules:schedules",
     "triggers": "runner.commands.triggers:triggers",
@@ -66,6 +68,8 @@ def cli() -> None:
 
     `ouroboros up` starts the daemon; everything else talks to it through its database. State lies in `automation/`,
     or where OUROBOROS_HOME says.
+
+    Example: ouroboros status
     """
 
 

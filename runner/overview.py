@@ -113,8 +113,8 @@ def as_dictionary(seen: Overview) -> dict[str, Any]:
         "running": seen.alive,
         "silence": seen.silence,
         "paused": seen.paused,
-        "schedules": [_schedule(record) for record in seen.schedules],
-        "triggers": [_trigger(record) for record in seen.triggers],
+        "schedules": [schedule_as_dictionary(record) for record in seen.schedules],
+        "triggers": [trigger_as_dictionary(record) for record in seen.triggers],
         "recent_executions": [execution_as_dictionary(record) for record in seen.recent],
         "current_execution": execution_as_dictionary(seen.current[0]) if seen.current else None,
         "queued": [
@@ -153,7 +153,8 @@ def execution_as_dictionary(record: ExecutionRecord) -> dict[str, Any]:
     }
 
 
-def _schedule(record: ScheduleRecord) -> dict[str, Any]:
+def schedule_as_dictionary(record: ScheduleRecord) -> dict[str, Any]:
+    """One schedule in plain values."""
     return {
         "name": record.name,
         "cron_expression": record.readable.cron_expression if record.readable else None,
@@ -169,7 +170,8 @@ def _schedule(record: ScheduleRecord) -> dict[str, Any]:
     }
 
 
-def _trigger(record: TriggerRecord) -> dict[str, Any]:
+def trigger_as_dictionary(record: TriggerRecord) -> dict[str, Any]:
+    """One trigger in plain values."""
     return {
         "name": record.name,
         "trigger_type": record.condition.trigger_type.value,

@@ -19,6 +19,8 @@ def import_games_command(paths: tuple[Path, ...], you: str | None) -> None:
     Read are output files of the official CLI (`-o`), the game engine's JSON (a game with its frames, or both in files
     of their own), its websocket's events one a line, the Arena's game details and our own game logs; gzip and
     zstandard too.
+
+    Example: ouroboros import-games games.jsonl.gz
     """
     games_dir = get_config().games_dir
     report = import_games(paths, games_dir, datetime.now(UTC), you)

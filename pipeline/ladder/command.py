@@ -22,6 +22,8 @@ def arena() -> None:
     """Your snakes on the public Arena: fetch their games, watch their rating, challenge others, learn why they died.
 
     The token comes from OUROBOROS_ARENA_TOKEN or from a file that only you may read; the settings name no token.
+
+    Example: ouroboros arena standing
     """
 
 

@@ -34,6 +34,8 @@ def train(
     """Train a network by games: imitate the heuristic, then play. An interrupted run goes on at the next call.
 
     Exit code 130: stopped before the end, everything is saved. 1: it failed, or ended without having learned anything.
+
+    Example: ouroboros train --hours 12
     """
     if find_spec("torch") is None:
         raise BadInputError(

@@ -75,6 +75,8 @@ def play(
 
     The score by pairs is the tuner's: the share of the others that a snake outlived, a draw half, and no win by
     another's time-out. The games of one seed count as one trial.
+
+    Example: ouroboros play --url http://127.0.0.1:8000 --url http://127.0.0.1:8001
     """
     # Only now: the list of all commands must not load the engine and scipy.
     from pipeline.referee.play_command import PlayRequest, play_games

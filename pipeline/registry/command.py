@@ -1,8 +1,9 @@
 """`ouroboros models`: the registry from the command line."""
 
 import getpass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,27 +14,48 @@ from schemas.settings import get_config
 if TYPE_CHECKING:
     from pipeline.registry.shelf import ModelShelf
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _REASON = click.option("--reason", default="", help="Why; kept with the step.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+def _formatted(command: _Command) -> _Command:
+    """`--format text|json`, and its shorter form `--json`."""
+    short = click.option("--json", "as_json", is_flag=True, is_eager=True, help="Short for `--format json`.")
+    kinds = click.Choice(["text", "json"])
+    told = "`json`: for programs, one model a line."
+    long = click.option("--format", "form", type=kinds, expose_value=False, callback=_set_format, help=told)
+    return long(short(command))
+
+
+def _set_format(context: click.Context, _parameter: click.Parameter, form: str | None) -> None:
+    if form == "json":  # `--json` is eager: it was read before
+        context.params["as_json"] = True
 
 
 @click.group("models", invoke_without_command=True)
+@_formatted
 @click.pass_context
-def models(context: click.Context) -> None:
-    """Show the registered models, and decide by hand which one is the champion."""
+def models(context: click.Context, as_json: bool) -> None:
+    """Show the registered models, and decide by hand which one is the champion.
+
+    Example: ouroboros models
+    """
     if context.invoked_subcommand is None:
-        context.invoke(list_models)
+        context.invoke(list_models, as_json=as_json)
 
 
 @models.command("list")
 @click.option("--status", type=click.Choice([status.value for status in ModelStatus]), help="Only these.")
 @click.option("--name", help="Only the versions of this name.")
 @click.option("--phase", help="Only those of this training phase.")
-@_JSON
+@_formatted
 def list_models(
     status: str | None = None, name: str | None = None, phase: str | None = None, as_json: bool = False
 ) -> None:
-    """List the models, newest first."""
+    """List the models, newest first.
+
+    Example: ouroboros models list --status champion
+    """
     from pipeline.registry.listing import print_models
 
     found = _shelf().list(status=ModelStatus(status) if status else None, name=name, training_phase=phase)
@@ -46,9 +68,12 @@ def list_models(
 
 @models.command("show")
 @click.argument("model_id", metavar="ID")
-@_JSON
+@_formatted
 def show(model_id: str, as_json: bool) -> None:
-    """Show all that is known of a model: numbers and the games behind them, lineage, history."""
+    """Show all that is known of a model: numbers and the games behind them, lineage, history.
+
+    Example: ouroboros models show MODEL
+    """
     from pipeline.registry.listing import print_model
 
     shelf = _shelf()
@@ -63,7 +88,10 @@ def show(model_id: str, as_json: bool) -> None:
 @click.argument("model_id", metavar="ID")
 @_REASON
 def promote(model_id: str, reason: str) -> None:
-    """Make a model the champion, whatever was measured."""
+    """Make a model the champion, whatever was measured.
+
+    Example: ouroboros models promote MODEL --reason "it won at home"
+    """
     shelf = _shelf()
     card = shelf.promote(_whole_id(shelf, model_id), _by_hand(reason), datetime.now(UTC))
     click.echo(f"{card.id} is the champion.")
@@ -72,7 +100,10 @@ def promote(model_id: str, reason: str) -> None:
 @models.command("rollback")
 @_REASON
 def rollback(reason: str) -> None:
-    """Make the champion before the present one champion again."""
+    """Make the champion before the present one champion again.
+
+    Example: ouroboros models rollback --reason "it loses on the ladder"
+    """
     card = _shelf().roll_back(datetime.now(UTC), _by_hand(reason))
     click.echo(f"{card.id} is the champion again.")
 
@@ -81,7 +112,10 @@ def rollback(reason: str) -> None:
 @click.argument("model_id", metavar="ID")
 @_REASON
 def retire(model_id: str, reason: str) -> None:
-    """Take a model out of service: no roll-back goes to it any more."""
+    """Take a model out of service: no roll-back goes to it any more.
+
+    Example: ouroboros models retire MODEL
+    """
     shelf = _shelf()
     card = shelf.retire(_whole_id(shelf, model_id), datetime.now(UTC), _by_hand(reason))
     click.echo(f"{card.id} is retired.")
@@ -89,7 +123,10 @@ def retire(model_id: str, reason: str) -> None:
 
 @models.command("verify")
 def verify() -> None:
-    """Read every weights file and compare its hash; ends with 2 if one is damaged."""
+    """Read every weights file and compare its hash; ends with 2 if one is damaged.
+
+    Example: ouroboros models verify
+    """
     found = _shelf().verify(datetime.now(UTC))
     for file in found.orphans_removed:
         click.echo(f"removed {file}: no model has it")

@@ -21,7 +21,10 @@ CHAMPION_FILE = "champion.onnx"
 )
 @click.option("--margin-ms", type=click.IntRange(min=0), default=100, help="Kept of a time-out for the way.")
 def serve(model: str | None, port: int, host: str, shadow: str | None, games_dir: str | None, margin_ms: int) -> None:
-    """Serve MODEL, an ONNX file or the id of an exported model, over the Battlesnake API until told to stop."""
+    """Serve MODEL, an ONNX file or the id of an exported model, over the Battlesnake API until told to stop.
+
+    Example: ouroboros serve --port 8000
+    """
     from pipeline.serve.game_log import GamesInHand, utc_now  # `ouroboros --help` should not load numba
     from pipeline.serve.onnx_model import OnnxModel
     from pipeline.serve.server import SnakeServer, games_folder, run_server
@@ -49,7 +52,10 @@ def serve(model: str | None, port: int, host: str, shadow: str | None, games_dir
 @click.command("shadow-report")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def shadow_report(folder: Path | None) -> None:
-    """Tell how often challengers would have played what was played."""
+    """Tell how often challengers would have played what was played.
+
+    Example: ouroboros shadow-report
+    """
     from pipeline.serve.shadow_report import report_shadows
 
     for report in report_shadows(folder or shadow_folder(get_config())):

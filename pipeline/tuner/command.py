@@ -39,7 +39,10 @@ from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind, Wan
 @click.option("--remeasure", is_flag=True, help="Measure the best configuration anew first.")
 @click.pass_context
 def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
-    """Improve a snake's weights by real games until stopped; resumes where it left off."""
+    """Improve a snake's weights by real games until stopped; resumes where it left off.
+
+    Example: ouroboros tune --max-iterations 100
+    """
     if context.invoked_subcommand is not None:
         return
     from pipeline.tuner.continuous import ContinuousTrainer, with_changes  # `ouroboros --help` should not load scipy
@@ -56,7 +59,10 @@ def tune(context: click.Context, /, *, remeasure: bool, **given: Any) -> None:
 @tune.command("update-snake")
 @click.option("--yes", is_flag=True, help="Write it without asking.")
 def update_snake(*, yes: bool) -> None:
-    """Bring a newer bundled snake into your working copy: shows the difference, keeps tuned weights and edits."""
+    """Bring a newer bundled snake into your working copy: shows the difference, keeps tuned weights and edits.
+
+    Example: ouroboros tune update-snake
+    """
     from pipeline.tuner.snake_update import plan_update
 
     update = plan_update(get_config())
@@ -76,7 +82,10 @@ def update_snake(*, yes: bool) -> None:
 @tune.command("report")
 @click.argument("run", required=False)
 def report(run: str | None) -> None:
-    """Write RUN's report (default: the newest run's) and show it in short; also while it runs."""
+    """Write RUN's report (default: the newest run's) and show it in short; also while it runs.
+
+    Example: ouroboros tune report
+    """
     from pipeline.tuner import reporting
     from pipeline.tuner.applying import opened_run
     from pipeline.tuner.report.terminal import text_report
@@ -91,7 +100,10 @@ def report(run: str | None) -> None:
 @click.argument("run", required=False)
 @click.option("--member", help="One of the run's Pareto front, as its report names it.")
 def apply(run: str | None, member: str | None) -> None:
-    """Put the best weights of RUN (default: the newest run) into the snake's file; what stood there is kept."""
+    """Put the best weights of RUN (default: the newest run) into the snake's file; what stood there is kept.
+
+    Example: ouroboros tune apply
+    """
     from pipeline.tuner import applying
 
     click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.BEST, member))
@@ -100,7 +112,10 @@ def apply(run: str | None, member: str | None) -> None:
 @tune.command("revert")
 @click.argument("run", required=False)
 def revert(run: str | None) -> None:
-    """Put the weights that RUN (default: the newest run) began from into the snake's file; what stood there is kept."""
+    """Put the weights that RUN (default: the newest run) began from into the snake's file; what stood there is kept.
+
+    Example: ouroboros tune revert
+    """
     from pipeline.tuner import applying
 
     click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.FIRST))
@@ -109,7 +124,10 @@ def revert(run: str | None) -> None:
 @tune.command("verify")
 @click.argument("run", required=False)
 def verify_run(run: str | None) -> None:
-    """Decide RUN (default: the newest run) again from its games alone: it must come to the same."""
+    """Decide RUN (default: the newest run) again from its games alone: it must come to the same.
+
+    Example: ouroboros tune verify
+    """
     from pipeline.tuner.applying import opened_run
     from pipeline.tuner.verify import verify
 
@@ -124,7 +142,10 @@ def verify_run(run: str | None) -> None:
 @click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="Boards of each weight's games.")
 @click.option("--snake-dir", type=click.Path(path_type=Path), help="Folder of the snake.  [default: the bundled one]")
 def screen(*, seeds: int, snake_dir: Path | None) -> None:
-    """Find by games which weights have no effect, and name them: each is moved to both ends of its bounds."""
+    """Find by games which weights have no effect, and name them: each is moved to both ends of its bounds.
+
+    Example: ouroboros tune screen
+    """
     from pipeline.tuner.continuous import with_changes
     from pipeline.tuner.screen import summary
     from pipeline.tuner.screen_run import run_screen

@@ -14,7 +14,10 @@ from schemas.settings import get_config
 @click.option("--seed", type=click.IntRange(0, 2**62), default=1, help="Of boards and food.")
 def tournament(*, snakes: tuple[str, ...], form: str, games: int, seats: int, rounds: int | None, seed: int) -> None:
     """Rate snakes by games: folders, URLs of running snakes (such as `ouroboros serve`'s), or weights files for the
-    snake that is tuned. A gauntlet is the first one against all others. Stopped, the same command goes on."""
+    snake that is tuned. A gauntlet is the first one against all others. Stopped, the same command goes on.
+
+    Example: ouroboros tournament automation/go-snake http://127.0.0.1:8000 --games 200
+    """
     from pipeline.tuner.tournament_run import Format, TournamentRequest, run_tournament
 
     request = TournamentRequest(snakes, Format(form), games, seats, rounds, seed)

@@ -3,6 +3,7 @@
 import click
 
 from runner.commands.asking import ask
+from runner.commands.completion import names
 from runner.commands.opening import opened
 from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.store import schedules, triggers
@@ -10,11 +11,14 @@ from schemas.errors import ScheduleError
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--note", default="", help="Why; kept with the run.")
 @click.option("--emergency", is_flag=True, help="Ahead of all others, and outside the allowed hours too.")
 def trigger(name: str, note: str, emergency: bool) -> None:
-    """Run the schedule or trigger NAME now."""
+    """Run the schedule or trigger NAME now.
+
+    Example: ouroboros trigger nightly --note "after the merge"
+    """
     _check_name(name)
     ask(Verb.TRIGGER, TriggerArguments(name=name, note=note, emergency=emergency))
 
@@ -22,20 +26,29 @@ def trigger(name: str, note: str, emergency: bool) -> None:
 @click.command()
 @click.option("--note", default="", help="Why; shown by `status` and `why`.")
 def pause(note: str) -> None:
-    """Start nothing new until `resume`; runs under way go on."""
+    """Start nothing new until `resume`; runs under way go on.
+
+    Example: ouroboros pause --note "the machine is needed"
+    """
     ask(Verb.PAUSE, PauseArguments(note=note))
 
 
 @click.command()
 def resume() -> None:
-    """End a pause."""
+    """End a pause.
+
+    Example: ouroboros resume
+    """
     ask(Verb.RESUME, NoArguments())
 
 
 @click.command()
-@click.argument("what")
+@click.argument("what", shell_complete=names)
 def cancel(what: str) -> None:
-    """End a run: WHAT is a run's number, or a schedule's name (then what waits is cancelled too)."""
+    """End a run: WHAT is a run's number, or a schedule's name (then what waits is cancelled too).
+
+    Example: ouroboros cancel 17
+    """
     if what.isdigit():
         ask(Verb.CANCEL, CancelArguments(execution_id=int(what)), needs_daemon=True)
     else:
@@ -44,7 +57,10 @@ def cancel(what: str) -> None:
 
 @click.command()
 def stop() -> None:
-    """Stop the daemon in good order: runs save their work and go on at the next start."""
+    """Stop the daemon in good order: runs save their work and go on at the next start.
+
+    Example: ouroboros stop
+    """
     ask(Verb.STOP, NoArguments(), needs_daemon=True)
 
 

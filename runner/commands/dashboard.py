@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 import click
 
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing
 from runner.store import tokens
 from runner.store.states import TokenScope
 from schemas.automation import NAME_PATTERN
 from schemas.errors import BadInputError
+from schemas.instants import to_text
 from schemas.settings import get_config
 
 _COLUMNS = (Column("token", whole=True), Column("may", whole=True), Column("made (UTC)", whole=True))
@@ -21,7 +23,7 @@ _COLUMNS = (Column("token", whole=True), Column("may", whole=True), Column("made
 def dashboard(context: click.Context) -> None:
     """Serve the dashboard and the REST interface until Ctrl+C; `ouroboros up` does this by itself.
 
-    Example: `ouroboros dashboard`, then open http://127.0.0.1:8817.
+    Example: ouroboros dashboard
     """
     if context.invoked_subcommand is not None:
         return
@@ -37,7 +39,7 @@ def dashboard(context: click.Context) -> None:
 def token() -> None:
     """Tokens for whoever asks from another machine; on this one none is needed.
 
-    Example: `ouroboros dashboard token add grafana --scope read`.
+    Example: ouroboros dashboard token add grafana --scope read
     """
 
 
@@ -53,7 +55,7 @@ def token() -> None:
 def add(name: str, scope: str) -> None:
     """Make a token called NAME, and show it this once.
 
-    Example: `ouroboros dashboard token add phone --scope steer`.
+    Example: ouroboros dashboard token add phone --scope steer
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise BadInputError("no name for a token", where=name[:100], remedy="Use letters, digits, dots and dashes.")
@@ -64,13 +66,17 @@ def add(name: str, scope: str) -> None:
 
 
 @token.command("list")
-def list_tokens() -> None:
+@formatted
+def list_tokens(as_json: bool) -> None:
     """List the tokens; of each only a digest is kept.
 
-    Example: `ouroboros dashboard token list`.
+    Example: ouroboros dashboard token list
     """
     with opened() as (_, store), store.read() as session:
         known = tokens.list_all(session)
+    if as_json:
+        emit([{"name": item.name, "scope": item.scope.value, "created_at": to_text(item.created_at)} for item in known])
+        return
     rows = ([item.name, item.scope.value, f"{item.created_at:%Y-%m-%d %H:%M}"] for item in known)
     console.print(listing(_COLUMNS, rows) if known else "There is none. `ouroboros dashboard token add` makes one.")
 
@@ -80,7 +86,7 @@ def list_tokens() -> None:
 def revoke(name: str) -> None:
     """Let nobody in by the token NAME any more.
 
-    Example: `ouroboros dashboard token revoke phone`.
+    Example: ouroboros dashboard token revoke phone
     """
     with opened() as (_, store), store.write() as session:
         tokens.revoke(session, name)

@@ -21,12 +21,18 @@ from schemas.settings import get_config
 
 @click.group("db")
 def database() -> None:
-    """Look after the database."""
+    """Look after the database.
+
+    Example: ouroboros db check
+    """
 
 
 @database.command()
 def check() -> None:
-    """Is it sound: structure, foreign keys, revision, and the rows' own logic."""
+    """Is it sound: structure, foreign keys, revision, and the rows' own logic.
+
+    Example: ouroboros db check
+    """
     with opened() as (_, store):
         report = administration.check(store)
     for table, count in report.rows:
@@ -42,7 +48,10 @@ def check() -> None:
 @database.command("backup")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 def copy(target: Path | None) -> None:
-    """Copy the last committed state to TARGET (default: beside the database), while the daemon goes on."""
+    """Copy the last committed state to TARGET (default: beside the database), while the daemon goes on.
+
+    Example: ouroboros db backup /mnt/backups/history.db
+    """
     with opened() as (settings, store):
         name = f"automation_tracking.backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
         click.echo(backup.checked_copy(store, target or settings.home / name))
@@ -55,6 +64,8 @@ def restore(file: Path | None) -> None:
 
     A daemon must not run meanwhile. The next `ouroboros up` goes on from the backup's state, and upgrades it if an
     older version made it.
+
+    Example: ouroboros db restore
     """
     settings, now = get_config(), datetime.now(UTC)
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
@@ -74,7 +85,10 @@ def restore(file: Path | None) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--format", "kind", type=click.Choice([kind.value for kind in ExportFormat]), default="jsonl")
 def export(folder: Path, kind: str) -> None:
-    """Write every table into FOLDER, all from one moment."""
+    """Write every table into FOLDER, all from one moment.
+
+    Example: ouroboros db export ~/history --format csv
+    """
     with opened() as (_, store):
         for path in administration.export(store, folder, ExportFormat(kind)):
             click.echo(path)
@@ -82,7 +96,10 @@ def export(folder: Path, kind: str) -> None:
 
 @database.command()
 def prune() -> None:
-    """Remove now what is older than the `storage.keep_*` settings allow, as the daemon does by itself once a day."""
+    """Remove now what is older than the `storage.keep_*` settings allow, as the daemon does by itself once a day.
+
+    Example: ouroboros db prune
+    """
     with opened() as (settings, store):
         clock = SystemClock()
         runtime = Runtime(settings, store, clock, Outbound([], settings.notifications))

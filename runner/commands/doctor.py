@@ -47,7 +47,7 @@ def doctor(as_json: bool) -> None:
 
     Each check has a time limit; one that hangs is told of as such, and the next ones follow.
 
-    Example: `ouroboros doctor`.
+    Example: ouroboros doctor
     """
     settings = get_config()
     gpu = GpuProcess(answer_s=DRIVER_ANSWER_S)

@@ -1,29 +1,41 @@
 """`ouroboros why | next | explain`: in plain words, from the rows."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
-from runner import bookkeeping
+from runner import bookkeeping, overview
+from runner.commands.completion import names
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing, say, when
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
 from runner.store import clock_changes, decisions, history, occurrences, queue, schedules, triggers
 from runner.store.decisions import DecisionRecord
+from runner.store.history import ExecutionRecord
 from runner.store.occurrences import OccurrenceRecord
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
 from schemas.clock_words import wall_time
 from schemas.errors import ScheduleError
+from schemas.instants import to_text
 from schemas.outside_text import line
+
+_Story = tuple[OccurrenceRecord, list[DecisionRecord], list[ExecutionRecord]]
+"""A due time, what was decided about it, and its executions."""
 
 
 @click.command()
-@click.argument("name")
-@click.option("-n", "--limit", default=5, show_default=True, help="How many occurrences.")
-def why(name: str, limit: int) -> None:
-    """Explain why the schedule or trigger NAME did or did not run."""
+@click.argument("name", shell_complete=names)
+@click.option("-n", "--limit", default=5, show_default=True, type=click.IntRange(1, 10_000), help="How many due times.")
+@formatted
+def why(name: str, limit: int, as_json: bool) -> None:
+    """Explain why the schedule or trigger NAME did or did not run.
+
+    Example: ouroboros why nightly -n 20
+    """
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         record, trigger = schedules.get(session, name), triggers.get(session, name)
@@ -44,6 +56,9 @@ def why(name: str, limit: int) -> None:
             for item in known
         ]
         clock = clock_changes.lately(session, now)
+    if as_json:
+        emit(_as_dictionary(name, record, trigger, story, clock))
+        return
     for words in clock:
         click.echo(words)
     zone = record.readable.timezone if record is not None and record.readable is not None else "UTC"
@@ -62,17 +77,24 @@ def why(name: str, limit: int) -> None:
 
 @click.command("next")
 @click.option("-n", "--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many fires.")
-def next_fires(limit: int) -> None:
-    """List the coming fires of all schedules."""
+@formatted
+def next_fires(limit: int, as_json: bool) -> None:
+    """List the coming fires of all schedules.
+
+    Example: ouroboros next -n 3
+    """
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = schedules.upcoming(session, now, limit)
         taken = clock_changes.recorded_ahead(session, now)
         clock = clock_changes.lately(session, now)
-    for words in clock:
-        click.echo(words)
     coming = bookkeeping.coming_fires(records, now, limit, taken)
     zones = {record.name: record.readable.timezone for record in records if record.readable is not None}
+    if as_json:
+        emit([{"at": to_text(at), "schedule": name, "timezone": zones[name]} for at, name in coming])
+        return
+    for words in clock:
+        click.echo(words)
     columns = (Column("when, by its own clock", whole=True), Column("schedule", whole=True), Column("zone"))
     rows = ([when(instant, now, zones[name]), name, zones[name]] for instant, name in coming)
     console.print(listing(columns, rows))
@@ -82,15 +104,51 @@ def next_fires(limit: int) -> None:
 @click.argument("cron")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name, e.g. Europe/Berlin.")
 @click.option("--name", default="example", show_default=True, help="The schedule's name: `H` fields depend on it.")
-def explain(cron: str, timezone: str, name: str) -> None:
-    """Say in English what a CRON line means, and when it fires next."""
+@formatted
+def explain(cron: str, timezone: str, name: str, as_json: bool) -> None:
+    """Say in English what a CRON line means, and when it fires next.
+
+    Example: ouroboros explain '0 9 * * mon-fri' --timezone Europe/Berlin
+    """
     now = datetime.now(UTC)
     coming = fires.check(name, cron, timezone, now)
+    if as_json:
+        warning = seconds_first_warning(cron, timezone, name)
+        emit({"words": describe(cron, timezone, name), "warning": warning, "fires": [to_text(at) for at in coming]})
+        return
     click.echo(describe(cron, timezone, name))
     if warning := seconds_first_warning(cron, timezone, name):
         click.echo(warning)
     for instant in coming:
         click.echo(f"  {when(instant, now, timezone)}")
+
+
+def _as_dictionary(
+    name: str, record: ScheduleRecord | None, trigger: TriggerRecord | None, story: list[_Story], clock: list[str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "schedule": overview.schedule_as_dictionary(record) if record else None,
+        "trigger": overview.trigger_as_dictionary(trigger) if trigger else None,
+        "clock": clock,
+        "story": [
+            {
+                "occurrence_id": item.occurrence_id,
+                "schedule_name": item.schedule_name,
+                "scheduled_for": to_text(item.scheduled_for),
+                "state": item.state.value,
+                "reason": item.reason,
+                "decisions": [_decision(reason) for reason in reasons],
+                "attempts": [overview.execution_as_dictionary(attempt) for attempt in attempts],
+            }
+            for item, reasons, attempts in story
+        ],
+    }
+
+
+def _decision(record: DecisionRecord) -> dict[str, Any]:
+    told = {"first_at": to_text(record.first_at), "last_at": to_text(record.last_at), "count": record.count}
+    return record.decision.model_dump(mode="json") | told
 
 
 def _told(record: DecisionRecord, zone: str) -> str:

@@ -1,7 +1,7 @@
 """`--format json`: the same listing for programs, one way for every command."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -10,19 +10,26 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def formatted(command: _Command) -> _Command:
-    """Give a command `--format` (and its older name `--json`); it is handed `as_json`."""
-    listed = click.option(
+    """Give a command `--format text|json` and its shorter form `--json`; it is handed `as_json`."""
+    short = click.option("--json", "as_json", is_flag=True, is_eager=True, help="Short for `--format json`.")
+    long = click.option(
         "--format",
-        "as_json",
+        "form",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        callback=lambda _context, _parameter, value: value == "json",
+        expose_value=False,
+        callback=_set,
         help="`json`: for programs.",
     )
-    return listed(command)
+    return long(short(command))
 
 
-def emit(values: Iterable[object]) -> None:
-    """A listing as one JSON array."""
-    click.echo(json.dumps(list(values), indent=2, ensure_ascii=False))
+def _set(context: click.Context, _parameter: click.Parameter, form: str) -> None:
+    if form == "json":  # `--json` is eager: it was read before
+        context.params["as_json"] = True
+
+
+def emit(value: object) -> None:
+    """One JSON value, for people to read as well."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from runner.commands.formats import formatted
 from runner.commands.opening import opened
 from runner.commands.tables import console, executions
 from runner.overview import execution_as_dictionary
@@ -14,9 +15,12 @@ from runner.store import history as rows
 @click.command()
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
 @click.option("--schedule", "schedule_name", help="Only the runs of this schedule.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON lines, for programs.")
+@formatted
 def history(limit: int, schedule_name: str | None, as_json: bool) -> None:
-    """List the latest executions, newest first."""
+    """List the latest executions, newest first; as JSON, one a line.
+
+    Example: ouroboros history -n 50 --schedule nightly
+    """
     with opened() as (_, store), store.read() as session:
         records = rows.recent(session, limit, schedule_name)
     if as_json:

@@ -16,6 +16,8 @@ def init() -> None:
 
     Harmless where they are there already. The default schedules come with the first `up`, unless a schedule was added
     before it: then yours stand alone, and no run is started by itself.
+
+    Example: ouroboros init
     """
     settings = get_config()
     store = Store(settings.database_url, settings.storage.busy_timeout_s)

@@ -1,10 +1,13 @@
 """`ouroboros notify`: try the channels, see what waits to be sent."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from runner import single_instance
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing, say
 from runner.notify import compose
@@ -14,6 +17,7 @@ from runner.store import outbox
 from runner.store.outbox import OutboxRecord
 from runner.store.states import OutboxState
 from schemas.errors import MachineError, OuroborosError, SettingsError
+from schemas.instants import to_text
 from schemas.message import EMAIL_CHANNEL, Message
 from schemas.notification import NotificationSettings
 from schemas.settings import get_config
@@ -30,13 +34,19 @@ _SHOWN = 100
 
 @click.group()
 def notify() -> None:
-    """E-mail and other channels."""
+    """E-mail and other channels.
+
+    Example: ouroboros notify test
+    """
 
 
 @notify.command()
 @click.option("--to", "addresses", multiple=True, help="Send to these addresses instead of the configured ones.")
 def test(addresses: tuple[str, ...]) -> None:
-    """Send a test message through every channel now, past the outbox, and say what each answered."""
+    """Send a test message through every channel now, past the outbox, and say what each answered.
+
+    Example: ouroboros notify test --to me@example.com
+    """
     settings = get_config().notifications
     now = datetime.now(UTC)
     message = compose.test_message(addresses, settings, now)
@@ -77,12 +87,19 @@ def _deliveries(message: Message, settings: NotificationSettings) -> list[tuple[
 
 
 @notify.command()
-def waiting() -> None:
-    """What the outbox holds: what waits and what was given up, each with the reason and the setting to change."""
+@formatted
+def waiting(as_json: bool) -> None:
+    """What the outbox holds: what waits and what was given up, each with the reason and the setting to change.
+
+    Example: ouroboros notify waiting
+    """
     with opened() as (_, store), store.read() as session:
         counts = outbox.counts(session)
         pending = outbox.take_due(session, datetime.max.replace(tzinfo=UTC), _SHOWN)
         failed = outbox.failed(session, _SHOWN)
+    if as_json:
+        emit({**asdict(counts), "messages": [_as_dictionary(record) for record in [*pending, *failed]]})
+        return
     click.echo(f"{counts.pending} pending, {counts.digest} for the digest, {counts.sent} sent, {counts.failed} failed")
     records = [*pending, *failed]
     if records:
@@ -92,6 +109,19 @@ def waiting() -> None:
         say(reason)
     if reasons:
         click.echo("Once that is mended, `ouroboros notify retry` tries them all at once.")
+
+
+def _as_dictionary(record: OutboxRecord) -> dict[str, Any]:
+    return {
+        "id": record.outbox_id,
+        "subject": record.message.subject,
+        "channel": record.message.channel,
+        "recipients": record.message.recipients,
+        "state": record.state.value,
+        "attempts": record.attempts,
+        "not_before": to_text(record.not_before),
+        "last_error": record.last_error,
+    }
 
 
 def _row(record: OutboxRecord) -> list[str]:
@@ -107,7 +137,10 @@ def _row(record: OutboxRecord) -> list[str]:
 
 @notify.command()
 def retry() -> None:
-    """Try again now what could not be delivered, also what was given up: once the settings are mended."""
+    """Try again now what could not be delivered, also what was given up: once the settings are mended.
+
+    Example: ouroboros notify retry
+    """
     now = datetime.now(UTC)
     with opened() as (settings, store), store.write() as session:
         again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from runner import bookkeeping
+from runner import bookkeeping, overview
+from runner.commands.completion import names
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.reading import text_of
 from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
@@ -21,26 +23,40 @@ from schemas.settings import describe
 
 
 @click.group(invoke_without_command=True)
+@formatted
 @click.pass_context
-def schedules(context: click.Context) -> None:
-    """List the schedules; the subcommands change them."""
+def schedules(context: click.Context, as_json: bool) -> None:
+    """List the schedules; the subcommands change them.
+
+    Example: ouroboros schedules
+    """
     if context.invoked_subcommand is None:
-        context.invoke(list_all)
+        context.invoke(list_all, as_json=as_json)
 
 
 @schedules.command("list")
-def list_all() -> None:
-    """List the schedules with their next fire."""
+@formatted
+def list_all(as_json: bool) -> None:
+    """List the schedules with their next fire.
+
+    Example: ouroboros schedules list --format json
+    """
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records = rows.list_active(session)
+    if as_json:
+        emit([overview.schedule_as_dictionary(item) for item in records])
+        return
     console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in records)))
 
 
 @schedules.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def show(name: str) -> None:
-    """Print a schedule as JSON: edit it and hand it to `add`."""
+    """Print a schedule as JSON: edit it and hand it to `add`.
+
+    Example: ouroboros schedules show nightly > nightly.json
+    """
     with opened() as (_, store), store.read() as session:
         record = rows.get(session, name)
     if record is None:
@@ -58,6 +74,8 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
 
     A schedule of that name is replaced: what fell due of the old one and nobody looked at is recorded as missed. One
     that stands exactly so already is left alone.
+
+    Example: ouroboros schedules add --name nightly --cron '0 2 * * *' --set priority=3
     """
     now = datetime.now(UTC)
     with opened() as (_, store):
@@ -72,12 +90,14 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
 
 
 @schedules.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--note", default="", help="Why; it stands in the row of every occurrence missed meanwhile.")
 def pause(name: str, note: str) -> None:
     """What falls due is recorded as missed, and what waits goes on waiting, until `unpause`.
 
     A run asked for by hand (`ouroboros trigger`) starts all the same.
+
+    Example: ouroboros schedules pause nightly --note "until the disk is changed"
     """
     with opened() as (_, store), store.write() as session:
         rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
@@ -85,18 +105,24 @@ def pause(name: str, note: str) -> None:
 
 
 @schedules.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def unpause(name: str) -> None:
-    """End a schedule's pause."""
+    """End a schedule's pause.
+
+    Example: ouroboros schedules unpause nightly
+    """
     with opened() as (_, store), store.write() as session:
         rows.unpause(session, name, datetime.now(UTC))
     click.echo(f"{name} goes on.")
 
 
 @schedules.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def remove(name: str) -> None:
-    """Take a schedule out of service; its history stays."""
+    """Take a schedule out of service; its history stays.
+
+    Example: ouroboros schedules remove nightly
+    """
     with opened() as (_, store), store.write() as session:
         bookkeeping.remove_schedule(session, name, datetime.now(UTC))
     click.echo(f"{name} is removed, and what waited of it is cancelled; its history stays.")

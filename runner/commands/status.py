@@ -1,12 +1,12 @@
 """`ouroboros status`: what the daemon does, what comes next, what ran last."""
 
-import json
 from datetime import UTC, datetime
 
 import click
 from rich.markup import escape
 
 from runner import overview
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
 from runner.commands.tables import console, executions, listing, when, win_rate
@@ -15,20 +15,23 @@ from schemas.outside_text import line
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
+@formatted
 def status(as_json: bool) -> None:
-    """Show what the daemon does, what waits and why, what comes next and what ran last."""
+    """Show what the daemon does, what waits and why, what comes next and what ran last.
+
+    Example: ouroboros status --format json
+    """
     now = datetime.now(UTC)
     with opened() as (settings, store):
         seen = overview.look(store, settings.home, None if as_json else now)
     if as_json:
-        click.echo(json.dumps(overview.as_dictionary(seen), indent=2))
+        emit(overview.as_dictionary(seen))
         return
     _print(seen, now)
 
 
 def _print(seen: Overview, now: datetime) -> None:
-    console.print(_headline(seen, now))
+    console.print(headline(seen, now))
     if seen.mail.waiting + seen.mail.failed:
         console.print(
             f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
@@ -60,7 +63,8 @@ def _print(seen: Overview, now: datetime) -> None:
     )
 
 
-def _headline(seen: Overview, now: datetime) -> str:
+def headline(seen: Overview, now: datetime) -> str:
+    """What the daemon does, in one line of markup."""
     if seen.daemon is None or not seen.alive:
         return "[red]No daemon is running.[/] `ouroboros up` starts one."
     if seen.silence:

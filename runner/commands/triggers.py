@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from runner import bookkeeping
+from runner import bookkeeping, overview
+from runner.commands.completion import names
+from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.reading import text_of
 from runner.commands.tables import Column, console, listing, soon
@@ -18,27 +20,42 @@ from schemas.settings import describe
 
 
 @click.group(invoke_without_command=True)
+@formatted
 @click.pass_context
-def triggers(context: click.Context) -> None:
-    """List the triggers; the subcommands change them."""
+def triggers(context: click.Context, as_json: bool) -> None:
+    """List the triggers; the subcommands change them.
+
+    Example: ouroboros triggers
+    """
     if context.invoked_subcommand is None:
-        context.invoke(list_all)
+        context.invoke(list_all, as_json=as_json)
 
 
 @triggers.command("list")
-def list_all() -> None:
-    """List the triggers with what their last look found."""
+@formatted
+def list_all(as_json: bool) -> None:
+    """List the triggers with what their last look found.
+
+    Example: ouroboros triggers list --format json
+    """
     now = datetime.now(UTC)
     with opened() as (_, store), store.read() as session:
         records, unreadable = rows.look_up(session)
+    if as_json:
+        bad = [{"name": item.name, "enabled": item.enabled, "problem": item.problem} for item in unreadable]
+        emit([*(overview.trigger_as_dictionary(item) for item in records), *bad])
+        return
     broken = [[item.name, "", "unreadable", "", "", "", item.problem] for item in unreadable]
     console.print(listing(_COLUMNS, [*(_row(item, now) for item in records), *broken]))
 
 
 @triggers.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def show(name: str) -> None:
-    """Print a trigger as JSON: edit it and hand it to `add`."""
+    """Print a trigger as JSON: edit it and hand it to `add`.
+
+    Example: ouroboros triggers show high_data_availability > trigger.json
+    """
     with opened() as (_, store), store.read() as session:
         record = rows.get(session, name)
     if record is None:
@@ -49,7 +66,10 @@ def show(name: str) -> None:
 @triggers.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 def add(file: Path) -> None:
-    """Save the trigger in FILE (JSON; `-` reads standard input); one of that name is replaced."""
+    """Save the trigger in FILE (JSON; `-` reads standard input); one of that name is replaced.
+
+    Example: ouroboros triggers add trigger.json
+    """
     text = text_of(file)
     try:
         trigger = TriggerCondition.model_validate_json(text)
@@ -61,28 +81,37 @@ def add(file: Path) -> None:
 
 
 @triggers.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--note", default="", help="Why; shown by `triggers`.")
 def pause(name: str, note: str) -> None:
-    """Do not look at it until `unpause`."""
+    """Do not look at it until `unpause`.
+
+    Example: ouroboros triggers pause high_data_availability
+    """
     with opened() as (_, store), store.write() as session:
         rows.pause(session, name, note, datetime.now(UTC))
     click.echo(f"{name} is paused.")
 
 
 @triggers.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def unpause(name: str) -> None:
-    """End a trigger's pause."""
+    """End a trigger's pause.
+
+    Example: ouroboros triggers unpause high_data_availability
+    """
     with opened() as (_, store), store.write() as session:
         rows.unpause(session, name, datetime.now(UTC))
     click.echo(f"{name} goes on.")
 
 
 @triggers.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 def remove(name: str) -> None:
-    """Take a trigger out of service; its history stays."""
+    """Take a trigger out of service; its history stays.
+
+    Example: ouroboros triggers remove high_data_availability
+    """
     with opened() as (_, store), store.write() as session:
         if not rows.remove(session, name, datetime.now(UTC)):
             raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")

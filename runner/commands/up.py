@@ -39,6 +39,8 @@ def up(first_run: bool, web: bool | None) -> None:
 
     The first start seeds the default schedules and triggers and begins one run at once, unless a schedule was added
     before (`ouroboros init`).
+
+    Example: ouroboros up --no-first-run
     """
     with (
         ServiceNotifier() as notifier,

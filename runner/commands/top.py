@@ -1,0 +1,100 @@
+"""`ouroboros top`: what goes on, live in the terminal."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runner import bookkeeping, overview
+from runner.commands.opening import opened
+from runner.commands.status import headline
+from runner.commands.tables import Column, console, executions, listing, when, win_rate
+from runner.overview import Overview
+from runner.store.engine import Store
+from runner.store.history import ExecutionRecord
+from schemas.clock_words import duration
+from schemas.outside_text import line
+from schemas.settings import Settings
+
+_QUEUE_SHOWN, _FIRES_SHOWN, _RUNS_SHOWN = 5, 4, 6
+_BAR_WIDTH = 30
+
+
+@click.command()
+@click.option("-i", "--interval", "interval_s", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True,
+              help="Seconds between two looks.")  # fmt: skip
+@click.option("--once", is_flag=True, help="One look, then end: so it is where the output is no terminal.")
+def top(interval_s: float, once: bool) -> None:
+    """Show live what runs, what waits and why, what comes next and what ran last; Ctrl+C ends it.
+
+    Example: ouroboros top -i 5
+    """
+    with opened() as (settings, store):
+        if once or not console.is_terminal:
+            console.print(_screen(settings, store, console.height))
+            return
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(_screen(settings, store, console.height), refresh=True)
+                time.sleep(interval_s)
+
+
+def _screen(settings: Settings, store: Store, height: int) -> RenderableType:
+    now = datetime.now(UTC)
+    seen = overview.look(store, settings.home, now)
+    parts: list[RenderableType] = [Text.from_markup(headline(seen, now))]
+    parts += [Text.from_markup(f"[yellow]{escape(line(words))}[/]") for words in seen.clock]
+    parts += [_run(record, now) for record in seen.current]
+    parts += _waiting(seen)
+    parts.append(_coming(seen, now))
+    shown = max(1, min(_RUNS_SHOWN, height - 20))
+    parts.append(executions(seen.recent[:shown], now))
+    figures = seen.statistics
+    parts.append(
+        Text(
+            f"{figures.total_executions:,} executions, {figures.successful_executions:,} succeeded, failure rate"
+            f" {figures.failure_rate:.1%}; mail: {seen.mail.waiting:,} wait, {seen.mail.failed:,} given up"
+        )
+    )
+    return Group(*parts)
+
+
+def _run(record: ExecutionRecord, now: datetime) -> RenderableType:
+    state = record.state
+    speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
+    words = Text()
+    words.append(f"run {record.execution_id} ", style="cyan")
+    told = f"{state.total_games_processed:,} games{speed}, best win rate {win_rate(state)}"
+    words.append(
+        f"{record.schedule_name} ({record.worker}), {duration(now - record.started_at)}:"
+        f" {state.current_phase or 'starting'}, iteration {state.iteration}, {told}"
+    )
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(
+        ProgressBar(total=100, completed=state.progress_percentage, width=_BAR_WIDTH),
+        Text(f"{state.progress_percentage:.0f} %  {line(state.operation_details)}"),
+    )
+    return Group(words, grid)
+
+
+def _waiting(seen: Overview) -> Iterator[RenderableType]:
+    for run in seen.queued[:_QUEUE_SHOWN]:
+        words = Text("waits ", style="yellow")
+        words.append(f"{run.schedule_name}: {line(run.reason) or 'for its turn'}", style="default")
+        yield words
+    if seen.queue_depth > _QUEUE_SHOWN:
+        yield Text(f"... and {seen.queue_depth - _QUEUE_SHOWN:,} more wait")
+
+
+def _coming(seen: Overview, now: datetime) -> RenderableType:
+    fires = bookkeeping.coming_fires(seen.schedules, now, _FIRES_SHOWN)
+    zones = {item.name: item.readable.timezone for item in seen.schedules if item.readable is not None}
+    rows = ([name, when(at, now, zones[name])] for at, name in fires)
+    return listing((Column("next", whole=True), Column("when, by its own clock", whole=True)), rows)
