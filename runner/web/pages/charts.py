@@ -80,7 +80,7 @@ def draw(chart: Chart) -> Markup:
     ys += [y for mark in chart.marks for y in (mark.y, mark.low, mark.high) if y is not None]
     if not xs or not all(map(isfinite, xs + ys)):
         return Markup('<p class="empty">Nothing to draw yet.</p>')
-    x_low, x_high = _span(min(xs), max(xs), 3600.0 if chart.x_time else 1e-9)
+    x_low, x_high = _span(min(xs), max(xs), 3600.0 if chart.x_time else 1e-6 * max(1.0, *map(abs, xs)))
     y_low, y_high = _span(min([*ys, 0.0] if chart.y_from_zero else ys), max(ys), chart.y_least)
     y_ticks = _ticks(y_low, y_high, 5)
     y_low, y_high = min(y_low, y_ticks[0]), max(y_high, y_ticks[-1])

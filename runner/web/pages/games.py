@@ -106,8 +106,7 @@ def death_words(death: Death, names: list[str]) -> str:
 
 def _loaded(request: AnyRequest, site: Site) -> tuple[IndexedGame, GameLog]:
     wanted = str(request.query_params.get("id", ""))
-    site.games.refresh()
-    found = site.games.get(wanted)
+    found = site.games.look_for(wanted)
     log = game_index.load(found) if found is not None else None
     if found is None or log is None:
         raise missing(f"game {line(wanted, 80)} here (yet); /games lists those that are known")

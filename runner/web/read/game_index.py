@@ -21,6 +21,8 @@ from schemas.instants import to_text
 
 LOOK_S = 0.1
 """How long a page waits for the index; what is left is read behind it."""
+PATIENCE_S = 3.0
+"""How long the page of one game waits for it to be found."""
 MOST_BYTES = 32 << 20
 """Of one game; a longer line is none."""
 _VERSION = 1
@@ -138,6 +140,15 @@ class GameIndex:
                 self._open().execute("SELECT * FROM games WHERE game_id = ? ORDER BY id LIMIT 1", (game_id,)).fetchone()
             )
             return None if row is None else self._game(row)
+
+    def look_for(self, game_id: str) -> IndexedGame | None:
+        """A game by its id; while files are still being read, it is waited for a little: its link may be new."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            self.refresh()
+            found = self.get(game_id)
+            if found is not None or not self.pending_bytes or time.monotonic() > deadline_s:
+                return found
 
     def snakes(self, limit: int) -> list[str]:
         """Names of snakes, those with the most games first."""

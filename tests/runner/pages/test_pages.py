@@ -1,0 +1,187 @@
+"""Each page in a real browser over a folder that was lived in: seen, read aloud, safe, at desk and on the phone."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from lived_in import HOSTILE_ID
+from playwright.sync_api import Browser, BrowserContext, Page
+from served_site import Served
+
+pytestmark = pytest.mark.browser
+SCRUB = "turn => { const s = document.getElementById('scrub'); s.value = turn; s.dispatchEvent(new Event('input')); }"
+SHAPES = """[...document.querySelectorAll('#board *')].map(
+    node => [node.tagName, node.getAttribute('d'), node.getAttribute('cx'), node.getAttribute('x')].join())"""
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+LOOKS = {
+    "desk-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "phone-dark": {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
+}
+PAGES = {
+    "now": ("/", "Waiting"),
+    "games": ("/games", "turns of"),
+    "game": (f"/game?{urlencode({'id': HOSTILE_ID, 'turn': 20})}", "ran into a wall on turn 62"),
+    "tuner": ("/tuner", "over the weights it began with"),
+    "strength": ("/strength", "Snake and network"),
+    "history": ("/history", "timed out"),
+    "schedules": ("/schedules", "high_data_availability"),
+    "schedule": ("/schedules/nightly", "The next five fires"),
+    "trigger": ("/triggers/high_data_availability", "What the built-in conditions take"),
+    "training": ("/training", "Positions per second"),
+    "steer": ("/steer?verb=cancel&run=4", "saves its work"),
+}
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def look(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[tuple[str, BrowserContext]]:
+    context = chromium.new_context(timezone_id="America/New_York", **LOOKS[request.param])
+    yield request.param, context
+    context.close()
+
+
+def opened(context: BrowserContext, site: Served, path: str) -> tuple[Page, list[str]]:
+    """The page at rest, and what its console complained of."""
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"http://127.0.0.1:{site.port}{path}")
+    page.wait_for_load_state("load")
+    if path.startswith("/game?"):
+        page.wait_for_selector("body[data-player=ready]")
+    return page, said
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_shows_what_there_is_to_everybody(
+    name: str, look: tuple[str, BrowserContext], site: Served, pictures: Path
+) -> None:
+    """No complaint of the browser, nothing wider than the screen, nothing serious by axe, nothing hostile alive."""
+    how, context = look
+    path, words = PAGES[name]
+    page, said = opened(context, site, path)
+    page.wait_for_function("words => document.getElementById('content').innerText.includes(words)", arg=words)
+    page.screenshot(path=pictures / f"{name}-{how}.png", full_page=True)
+    assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.evaluate("[typeof pwned, document.querySelectorAll('#content img, #content script, #x').length]") == [
+        "undefined", 0
+    ]  # fmt: skip
+    page.evaluate(AXE)
+    found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    serious = [(each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found
+               if each["impact"] in {"serious", "critical"}]  # fmt: skip
+    assert serious == []
+    page.close()
+
+
+def test_times_are_those_of_the_reader_and_of_the_schedule(look: tuple[str, BrowserContext], site: Served) -> None:
+    _, context = look
+    page, _ = opened(context, site, "/")
+    page.wait_for_function("() => document.getElementById('foot').innerText.includes('America/New_York')")
+    row = page.locator("#next tr", has_text="nightly").first
+    theirs, own = row.locator("td").nth(1).inner_text(), row.locator("td").nth(3).inner_text()
+    assert own.endswith("02:00 UTC")
+    assert re.search(r"2[12]:00$", theirs)  # 02:00 UTC in New York, in winter and in summer
+    page.close()
+
+
+def test_the_player_shows_what_the_server_draws(chromium: Browser, site: Served) -> None:
+    """Turn for turn the same bodies, food and hazards, drawn twice from the same frames: here and in the browser."""
+    plain = chromium.new_context(java_script_enabled=False)
+    lively = chromium.new_context()
+    ids = [row["game_id"] for row in games_of(site)]
+    assert len(ids) >= 7
+    for game_id in ids:
+        page, said = opened(lively, site, f"/game?{urlencode({'id': game_id})}")
+        last = int(page.locator("#scrub").get_attribute("max") or 0)
+        for turn in sorted({0, 1, last // 3, last // 2, last}):
+            page.evaluate(SCRUB, turn)
+            still = plain.new_page()
+            still.goto(f"http://127.0.0.1:{site.port}/game?{urlencode({'id': game_id, 'turn': turn})}")
+            drawn = still.locator("#board *").evaluate_all("ns => ns.length")
+            assert page.locator("#board *").count() == drawn > 0
+            assert page.evaluate(SHAPES) == _shapes(still)
+            assert page.locator("#snakes").inner_text().split() == still.locator("#snakes").inner_text().split()
+            still.close()
+        assert said == []
+        page.close()
+    plain.close()
+    lively.close()
+
+
+def _shapes(page: Page) -> list[str]:
+    """As the script above, by a page whose own scripts are off."""
+    found = re.findall(r"<(\w+)([^>]*?)/?>", page.locator("#board").inner_html())
+    told = []
+    for tag, attributes in found:
+        known = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))
+        told.append(",".join([tag, known.get("d", ""), known.get("cx", ""), known.get("x", "")]))
+    return told
+
+
+def games_of(site: Served) -> list[dict[str, str]]:
+    html = site.get("/games", accept="text/html").body.decode()
+    links = {unescape(link) for link in re.findall(r'href="(/game\?[^"]+)"', html)}
+    return [{"game_id": parse_qs(urlsplit(link).query)["id"][0]} for link in sorted(links)]
+
+
+def test_a_game_is_played_stepped_scrubbed_and_linked_by_mouse_and_keys(chromium: Browser, site: Served) -> None:
+    context = chromium.new_context()
+    page, _ = opened(context, site, f"/game?{urlencode({'id': HOSTILE_ID, 'turn': 5})}")
+    turn = page.locator("#turn")
+    assert turn.inner_text() == "5"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert turn.inner_text() == "6"
+    page.keyboard.press("End")
+    assert turn.inner_text() == "62"
+    page.locator("#first").click()
+    assert turn.inner_text() == "0"
+    page.locator("#speed").select_option("60")
+    page.keyboard.press("Escape")
+    page.locator("#play").click()
+    page.wait_for_function("() => Number(document.getElementById('turn').innerText) > 8")
+    page.locator("#play").click()
+    paused = turn.inner_text()
+    assert page.locator("#play").inner_text() == "Play"
+    assert page.url.endswith(f"turn={paused}")
+    again = context.new_page()
+    again.goto(page.url)
+    again.wait_for_selector("body[data-player=ready]")
+    assert again.locator("#turn").inner_text() == paused
+    context.close()
+
+
+def test_a_cron_line_is_told_as_one_types_and_saved_only_when_it_fires(chromium: Browser, site: Served) -> None:
+    context = chromium.new_context()
+    page, _ = opened(context, site, "/schedules/new")
+    page.locator("[name=cron_expression]").fill("30 6 * * 1")
+    page.wait_for_function("() => document.getElementById('preview').innerText.includes('Monday')")
+    assert page.locator("#preview li").count() == 5
+    page.locator("[name=cron_expression]").fill("0 0 30 2 *")
+    page.wait_for_function("() => document.getElementById('preview').innerText.includes('never fires')")
+    page.locator("[name=name]").fill("leap")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("#error-cron_expression")
+    assert "never fires" in page.locator("#error-cron_expression").inner_text()
+    assert page.locator("[name=name]").input_value() == "leap"
+    context.close()
+
+
+def test_charts_open_the_games_behind_their_points(chromium: Browser, site: Served) -> None:
+    context = chromium.new_context()
+    for path, what in (("/tuner", "games"), ("/strength", "games")):
+        page, _ = opened(context, site, path)
+        links = page.locator("svg.chart a")
+        assert links.count() >= 2
+        for link in [links.nth(number).get_attribute("href") for number in range(links.count())]:
+            assert link is not None
+            answer = page.request.get(f"http://127.0.0.1:{site.port}{link}")
+            assert answer.ok and what in answer.text()
+        page.close()
+    context.close()

@@ -1,0 +1,235 @@
+"""What the pages read, against whoever wrote it: the tuner's own report, TensorBoard's writer, the official games."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lived_in import GOLDEN, HOSTILE_ID
+from served_site import Served, wait_for
+
+from pipeline.data.importers.imported_game import ImportedGame, to_game_log
+from pipeline.data.importers.reading import games_in
+from pipeline.evolution.diary import Diary
+from pipeline.tuner.gate import GateRules
+from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.reporting import report_of
+from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
+from runner.web.read import board, replay_files
+from runner.web.read.board import Board
+from runner.web.read.curves import read_curves
+from runner.web.read.database import Database
+from runner.web.read.game_index import GameFilter, GameIndex, load
+from runner.web.read.tuning import Digest, Digests
+from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def told_games() -> Iterator[GameLog]:
+    """Games whose files tell how each snake died."""
+    for path in sorted((GOLDEN / "arena").glob("*.details.json.gz")):
+        for found in games_in([path]):
+            assert isinstance(found.game, ImportedGame)
+            yield to_game_log(found.game, None, path.name)
+
+
+def test_what_follows_from_the_boards_is_what_the_referee_said() -> None:
+    """Without the causes that a file tells, those that its boards leave open hold the true one."""
+    deaths = 0
+    for log in told_games():
+        assert log.deaths
+        told = {death.snake: death for death in log.deaths}
+        for death in board.deaths(log.model_copy(update={"deaths": None})):
+            deaths += 1
+            assert told[death.snake].turn == death.turn
+            assert not death.causes or told[death.snake].cause in death.causes
+        assert {death.snake: death.cause for death in board.deaths(log)} == {
+            snake: death.cause for snake, death in told.items()
+        }
+    assert deaths >= 3
+
+
+@pytest.mark.parametrize(
+    ("health", "body", "hazards", "causes"),
+    [
+        (1, [2, 2, 2, 1, 2, 0], [], ("out-of-health",)),
+        (90, [0, 0, 0, 1, 0, 2], [], ("wall-collision",)),
+        (10, [2, 2, 2, 1, 2, 0], [2, 3, 1, 2, 3, 2], ("hazard",)),
+        (90, [0, 0, 1, 0, 1, 1, 0, 1, 0, 2], [], ("snake-self-collision", "wall-collision")),
+    ],
+)
+def test_a_death_is_told_for_certain_only_where_nothing_else_could_have_been(
+    health: int, body: list[int], hazards: list[int], causes: tuple[str, ...]
+) -> None:
+    """Moves that it would have lived through were not made, nor turns into its own neck."""
+    other = [6, 6, 6, 5, 6, 4]
+    before = GameLogFrame(t=3, s=[(0, health, len(body) // 2, *body[:2]), (1, 90, 3, 6, 6)],
+                          b=[(0, body), (1, other)], z=hazards or None)  # fmt: skip
+    after = GameLogFrame(t=4, s=[(1, 89, 3, 5, 6)])
+    log = GameLog(
+        game_id="g", ruleset="standard", map="standard", source="", timeout_ms=500, settings=GameLogSettings(), width=7,
+        height=7, you=0, snakes=[GameLogSnake(id="0", name="a"), GameLogSnake(id="1", name="b")],
+        outcome=GameOutcome.LOSS, turns=4, frames=[before, after],
+    )  # fmt: skip
+    (death,) = board.deaths(log)
+    assert (death.snake, death.turn, tuple(sorted(death.causes))) == (0, 4, causes)
+
+
+@pytest.mark.parametrize("name", ["duel", "royale", "constrictor", "wrapped"])
+def test_every_board_of_a_replay_is_the_one_that_its_file_shows(name: str) -> None:
+    path = GOLDEN / "referee" / f"official_{name}.jsonl.gz"
+    lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()][1:-1]
+    log = replay_files.read(path)
+    assert log is not None
+    compact = GameLog.model_validate_json(without_bodies(log).to_line())
+    for line, whole, followed in zip(lines, board.boards(log), board.boards(compact), strict=True):
+        for shown in (whole, followed):
+            assert as_told(shown) == [
+                (snake["health"], [(cell["x"], cell["y"]) for cell in snake["body"]])
+                for snake in line["board"]["snakes"]
+            ]
+            assert list(shown.food) == [(cell["x"], cell["y"]) for cell in line["board"]["food"]]
+            assert list(shown.hazards) == [(cell["x"], cell["y"]) for cell in line["board"]["hazards"]]
+
+
+def without_bodies(log: GameLog) -> GameLog:
+    """As a snake's own log is written: whole bodies on the first frame only."""
+    frames = [frame if place == 0 else frame.model_copy(update={"b": None}) for place, frame in enumerate(log.frames)]
+    return log.model_copy(update={"frames": frames})
+
+
+def as_told(shown: Board) -> list[tuple[int, list[tuple[int, int]]]]:
+    return [(piece.health, list(piece.body)) for piece in shown.pieces]
+
+
+def test_the_index_follows_its_files_and_forgets_what_is_gone(tmp_path: Path) -> None:
+    games, replays = tmp_path / "games", tmp_path / "replays"
+    games.mkdir()
+    line = (GOLDEN / "game_logs" / "duel.log.jsonl").read_bytes()
+    log = games / "snake-20261121.jsonl"
+    log.write_bytes(line + b"no game\n" + line[:200])
+    index = GameIndex((games, replays), tmp_path)
+    index.refresh()
+    assert index.count() == 1
+    log.write_bytes(line + b"no game\n" + line)
+    wait_for(lambda: index.refresh() or index.count() == 2)
+    index.close()
+    again = GameIndex((games, replays), tmp_path)
+    again.refresh()
+    assert again.count() == 2, "an index that was made stays"
+    found = again.find(GameFilter(), 10)[0]
+    assert load(found) == GameLog.model_validate_json(line)
+    log.unlink()
+    replays.mkdir()
+    whole = (GOLDEN / "referee" / "official_duel.jsonl.gz").read_bytes()
+    (replays / "000001-x.jsonl.gz").write_bytes(whole)
+    (replays / "000002-cut.jsonl.gz").write_bytes(whole[:500])
+    wait_for(lambda: again.refresh() or (again.count() == 1 and not again.pending_bytes))
+    seats = again.find(GameFilter(), 10)[0].seats
+    assert sum(seat.died_on is None for seat in seats) <= 1
+    assert again.find(GameFilter(snake=seats[0].name, cause="no such end"), 10) == []
+    again.close()
+
+
+def test_games_are_found_by_snake_result_length_and_cause(site: Served) -> None:
+    def shown(query: str) -> str:
+        return site.get(f"/games?{query}", accept="text/html").body.decode()
+
+    wait_for(lambda: "bytes of game logs are still being read" not in shown(""))
+    assert shown("snake=Ouroboros&outcome=win").count('<p class="seats">') >= 1
+    assert "No game fits" in shown("snake=Ouroboros&outcome=win&length=long&cause=out-of-health")
+    assert shown("cause=wall-collision").count('<p class="seats">') >= 2
+    assert "No game fits" in shown("snake=nobody")
+    assert site.get("/game?id=none", accept="text/html").status == 404
+    assert site.get("/game", accept="text/html").status == 404
+    assert HOSTILE_ID not in shown("")
+
+
+def test_the_digest_is_the_tuner_s_own_report(lived_in: Path) -> None:
+    folder = lived_in / "nn_training_results"
+    digests = Digests(Database(folder / "ledger.db", revision=""))
+    book = Ledger(folder / "ledger.db", read_only=True)
+    for run in book.runs():
+        digest, report = digests.of(run), report_of(book, run, NOW)
+        assert digest.complete
+        assert len(digest.promotions) == len(report.promotions)
+        elo = [point for point in report.elo if point.games]
+        assert [each.games for each in digest.promotions] == [point.games for point in elo]
+        for test in report.gates:
+            mine = digest.tests[test.decision.number]
+            assert mine.path == list(test.decision.path)
+            assert (mine.lower, mine.upper) == pytest.approx((test.decision.lower, test.decision.upper))
+        screened = {row.path for row in report.weights if row.effect is not None}
+        assert screened <= set(digest.effects) | set(book.state(run).inert)
+    book.close()
+
+
+def test_the_bounds_of_every_test_are_the_gate_s() -> None:
+    rules, digest = GateRules(), Digest("run")
+    for number_of_test in (1, 2, 7, 50, 1000):
+        bounds = rules.hypotheses(number_of_test)
+        assert digest.bounds(number_of_test) == pytest.approx((bounds.lower, bounds.upper))
+
+
+def test_curves_are_read_as_tensorboard_wrote_them(tmp_path: Path) -> None:
+    diary = Diary(tmp_path)
+    for step in (1, 2, 300, 70_000):
+        diary.write(step, {"loss/policy": 0.5 / step, "unit": float(step)})
+    diary.close()
+    diary = Diary(tmp_path)
+    diary.write(300, {"loss/policy": 0.25})
+    diary.close()
+    curves = read_curves(tmp_path)
+    assert curves["loss/policy"] == pytest.approx({1: 0.5, 2: 0.25, 300: 0.25, 70_000: 0.5 / 70_000})
+    assert curves["unit"] == {1: 1.0, 2: 2.0, 300: 300.0, 70_000: 70_000.0}
+    (newest, *_) = sorted(tmp_path.glob("*tfevents*"), key=lambda path: -path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:-3])
+    assert read_curves(tmp_path)["loss/policy"][2] == 0.25
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=2000))
+def test_a_thinned_line_keeps_its_highest_lowest_and_last_point(points: list[tuple[float, float]]) -> None:
+    kept = thinned(points, 50)
+    assert len(kept) <= 52
+    values = [y for _, y in points]
+    assert {min(values), max(values)} <= {y for _, y in kept}
+    assert kept[-1] == points[-1]
+    assert set(kept) <= set(points)
+
+
+@given(st.lists(st.tuples(st.floats(0, 2e9), st.floats(-1e5, 1e5)), min_size=1, max_size=30), st.booleans(), st.text())
+def test_any_chart_is_drawn_inside_its_picture_and_names_stay_text(
+    points: list[tuple[float, float]], x_time: bool, name: str
+) -> None:
+    marks = [Mark(*points[0], words=name + "<b>", low=points[0][1] - 1, high=points[0][1] + 1, href="/x?a=1&b=2")]
+    drawn = draw(Chart(title=name, x_name=name, y_name="y", lines=[Line(name, points)], marks=marks, x_time=x_time))
+    assert "<b>" not in drawn and "nan" not in drawn.lower().replace(name.lower(), "")
+    assert drawn.count('<a href="/x?a=1&amp;b=2"') == 1
+
+
+@given(st.integers(-50, 50), st.sampled_from([0.001, 0.02, 0.25, 0.5, 1, 2.5, 200, 25_000]))
+def test_neighbours_on_an_axis_never_read_alike(place: int, step: float) -> None:
+    assert number(place * step, step) != number((place + 1) * step, step)
+
+
+def test_history_is_filtered_paged_and_given_as_csv_without_formulas(site: Served) -> None:
+    page = site.get("/history?outcome=failed", accept="text/html").body.decode()
+    assert page.count('href="/history/2"') == 1 and 'href="/history/1"' not in page
+    assert site.get("/history?since=2026-13-45", accept="text/html").status == 400
+    rows = site.get("/history.csv?schedule=nightly").body.decode().splitlines()
+    assert rows[0].startswith("run,schedule,trigger_type") and len(rows) == 5
+    assert site.get("/history/999999", accept="text/html").status == 404
+
+
+def test_only_files_of_the_run_s_own_folder_are_given_and_as_plain_text(site: Served) -> None:
+    answered = site.get("/history/2/files/worker.log")
+    assert answered.status == 200 and answered.headers["content-type"].startswith("text/plain")
+    for path in ("..%2f..%2fautomation_tracking.db", "%2e%2e", "settings.json", "..%2fworker.log"):
+        assert site.get(f"/history/2/files/{path}").status == 404, path
+    for run in ("..", "..%2f..%2f..%2fetc", "."):
+        assert site.get(f"/tuner/{run}/report", accept="text/html").status == 404, run
