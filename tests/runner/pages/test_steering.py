@@ -61,7 +61,7 @@ def daemon(site: Served) -> Iterator[subprocess.Popen[bytes]]:
     """A daemon in a process of its own, as `ouroboros up` is."""
     site.settings.save_to_file(site.settings.home / "settings.json")
     child = subprocess.Popen(
-        [sys.executable, "-m", "runner.cli", "up", "--no-web", "--no-first-run"],
+        [Path(sys.executable).with_name("ouroboros"), "up", "--no-web", "--no-first-run"],
         env=os.environ | {"OUROBOROS_HOME": str(site.settings.home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
