@@ -65,13 +65,13 @@ go-tests:
 	  go vet ./...; go test ./...; cd arena; go vet ./...; go test ./...'
 
 # The network's crates take minutes to compile, so they are compiled once: clippy looks on while cargo builds our crate's
-# tests, as `cargo clippy` would (its driver in rustc's place, for our crate only), where `cargo clippy` compiles all anew.
+# tests, as `cargo clippy` would (its driver in rustc's place, for our crates only), where `cargo clippy` compiles all anew.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
 rust-tests: export PATH := $(PATH):$(HOME)/.cargo/bin
 rust-tests:
 	@if command -v cargo >/dev/null 2>&1; then \
-	  cd deploy/rust-snake && cargo fmt --check && $(CLIPPY) cargo test --quiet --release && cargo build --quiet --release; \
+	  cd deploy/rust-snake && cargo fmt --all --check && $(CLIPPY) cargo test --workspace --quiet --release && cargo build --quiet --release; \
 	elif [ "$$OUROBOROS_TESTS_REQUIRE_ALL" = 1 ]; then \
 	  echo "There is no cargo (the Rust toolchain), and every test must run: the Rust snake cannot be tested." >&2; exit 2; \
 	else \

@@ -1,7 +1,8 @@
-"""The Rust snake against Python: the same bytes, the same floats, the same moves; and what it says over HTTP."""
+"""The Rust snake against Python and the Go snake: the same bytes, floats and moves; and what it says over HTTP."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import urllib.error
@@ -17,6 +18,7 @@ import onnx
 import pytest
 import torch
 from api_requests import api_request
+from go_programs import build_go_snake
 from played_requests import CASES, STANDARD_CASES, played
 from rust_programs import build_rust_snake
 
@@ -34,6 +36,7 @@ from schemas.network import NeuralNetworkConfig
 
 pytestmark = pytest.mark.timeout(3000)  # the first build takes minutes
 
+GO_SNAKE = Path(__file__).parents[2] / "deploy" / "go-snake"
 MOVES = ("up", "down", "left", "right")
 
 
@@ -41,6 +44,12 @@ MOVES = ("up", "down", "left", "right")
 def snake() -> Path:
     """The built binary."""
     return build_rust_snake()
+
+
+@pytest.fixture(scope="module")
+def go_snake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built Go snake."""
+    return build_go_snake(tmp_path_factory.mktemp("go"))
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +190,8 @@ def test_a_model_made_for_something_else_is_refused(
         (["--model", "nowhere.onnx"], "nowhere.onnx: there is no such file; name it by --model"),
         (["--port", "x"], "see --help"),
         (["fly"], '"fly" is no command'),
+        (["--without-model", "--weights", "nowhere.yaml"], "nowhere.yaml: No such file"),
+        (["--time-share", "2"], "no number from 0 to 0.9"),
     ],
 )
 def test_what_the_user_can_mend_ends_with_two(snake: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -254,9 +265,12 @@ def play_a_game(url: str, seed: int) -> list[dict[str, Any]]:
     return states
 
 
-def test_it_plays_over_http_and_logs_the_game_as_it_was(snake: Path, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [["--no-search"], ["--positions", "200"]])
+def test_it_plays_over_http_and_logs_the_game_as_it_was(
+    snake: Path, model: Path, tmp_path: Path, way: list[str]
+) -> None:
     games = tmp_path / "games"
-    with serving(snake, "--model", model, games=games) as url:
+    with serving(snake, "--model", model, *way, games=games) as url:
         with urllib.request.urlopen(url, timeout=30) as answer:
             assert json.load(answer)["apiversion"] == "1"
         played_states = [play_a_game(url, seed) for seed in (1, 2)]
@@ -301,6 +315,30 @@ def test_requests_it_cannot_use_are_refused_and_the_server_goes_on(snake: Path) 
                 post(url, path, body)
             assert refused.value.code == status and says in refused.value.read().decode()
         assert post(url, "/move", asked.request)["move"] in MOVES
+
+
+def test_the_search_finds_the_go_snakes_moves_with_its_weights(snake: Path, go_snake: Path, tmp_path: Path) -> None:
+    config = (GO_SNAKE / "config.yaml").read_text()
+    for key, value in {"duel_budget": 300, "crowd_budget": 200, "time_share": 0.0}.items():
+        config = re.sub(rf"  {key}: [\d.]+", f"  {key}: {value}", config)
+    (tmp_path / "config.yaml").write_text(config)
+    asked = [one for one in played(CASES, 40, seed=43) if len(one.request["board"]["snakes"]) > 1]
+    answers = run(
+        snake, "search", "--weights", str(tmp_path / "config.yaml"), lines=[one.to_line() for one in asked]
+    )
+    with serving(go_snake, "-config", tmp_path / "config.yaml") as url:
+        theirs = [post(url, "/move", one.request)["move"] for one in asked]
+    same = [answer["move"] == move for answer, move in zip(answers, theirs, strict=True)]
+    assert len(same) > 400
+    # Where two ways lead to one position the Go snake's table knows it, and may come a turn deeper within its budget.
+    assert np.mean(same) > 0.97
+
+
+def test_a_board_too_large_for_the_search_gets_a_safe_move(snake: Path) -> None:
+    asked = next(iter(played(STANDARD_CASES, 1, 3))).request
+    board = {**asked["board"], "width": 25, "height": 25}
+    with serving(snake, "--without-model") as url:
+        assert post(url, "/move", {**asked, "board": board})["move"] in MOVES
 
 
 def test_the_figures_are_this_processs_own(snake: Path, model: Path) -> None:

@@ -93,6 +93,9 @@ pub struct SnakeText {
     pub health: i32,
     #[serde(deserialize_with = "or_zero")]
     pub body: Vec<Point>,
+    /// How long the server waited for the last answer, in milliseconds; servers write it as text.
+    #[serde(deserialize_with = "milliseconds")]
+    pub latency: u32,
 }
 
 /// A cell; y grows upward.
@@ -109,6 +112,13 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(source)?.unwrap_or_default())
+}
+
+/// A number, or text that is one; anything else is zero.
+fn milliseconds<'de, D: Deserializer<'de>>(source: D) -> Result<u32, D::Error> {
+    let value = serde_json::Value::deserialize(source)?;
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    Ok(number.unwrap_or_default().clamp(0.0, f64::from(u16::MAX)) as u32)
 }
 
 /// Reads a request; the error says where the text is not as the API has it.
@@ -128,6 +138,10 @@ mod tests {
         let request = read(br#"{"game":{"id":"g","map":null,"new":[1]},"turn":3,"board":{"food":null}}"#).unwrap();
         assert_eq!((request.game.id.as_str(), request.turn, request.game.timeout), ("g", 3, 0));
         assert!(request.board.food.is_empty() && request.you.id.is_empty());
+        for (latency, ms) in [(r#""83""#, 83), ("83", 83), (r#""""#, 0), ("null", 0), ("[]", 0), ("-5", 0)] {
+            let text = format!(r#"{{"you":{{"latency":{latency}}}}}"#);
+            assert_eq!(read(text.as_bytes()).unwrap().you.latency, ms, "{latency}");
+        }
     }
 
     #[test]

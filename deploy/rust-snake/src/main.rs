@@ -1,4 +1,4 @@
-//! A Battlesnake server that plays Ouroboros' champion network. See README.md.
+//! A Battlesnake server that plays Ouroboros' champion: a search, and the network. See README.md.
 
 mod api;
 mod bench;
@@ -11,26 +11,33 @@ mod ground;
 mod model;
 mod offline;
 mod options;
+mod pace;
 mod roster;
 mod rules;
 mod safe;
 mod server;
 mod shortcut;
 mod slots;
+mod thinking;
 mod worker;
 
 use std::env;
+use std::fs;
 use std::io::{self, BufWriter};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use snake_engine::weights::Weights;
+
 use crate::gamelog::GameLog;
 use crate::options::{Command, HELP, Options};
+use crate::pace::Pace;
 use crate::roster::Roster;
 use crate::server::Server;
 use crate::slots::ENCODER_ID;
+use crate::thinking::Thinking;
 use crate::worker::Worker;
 
 /// What the user can mend: arguments, the model, the port.
@@ -57,6 +64,10 @@ fn run() -> Result<(), (u8, String)> {
         Command::Version => println!("rust-snake {}, encoder {ENCODER_ID}", env!("CARGO_PKG_VERSION")),
         Command::Encode => offline::encode(io::stdin().lock(), output, options.floats).map_err(mend)?,
         Command::Decide => offline::decide(io::stdin().lock(), output, options.model.as_deref()).map_err(mend)?,
+        Command::Search => {
+            let thinking = thinking(&options).map_err(mend)?;
+            offline::search(io::stdin().lock(), output, &thinking).map_err(mend)?;
+        }
         Command::Bench => {
             let model = options.model.ok_or_else(|| mend("bench measures a model; name one by --model".into()))?;
             bench::run(&model, options.decisions).map_err(mend)?;
@@ -66,8 +77,21 @@ fn run() -> Result<(), (u8, String)> {
     Ok(())
 }
 
+/// The search that the options ask for.
+fn thinking(options: &Options) -> Result<Thinking, String> {
+    let weights = match &options.weights {
+        None => Weights::shipped(),
+        Some(file) => fs::read_to_string(file)
+            .map_err(|error| error.to_string())
+            .and_then(|text| text.parse())
+            .map_err(|why| format!("weights {}: {why}", file.display()))?,
+    };
+    Ok(Thinking { weights, positions: options.positions })
+}
+
 fn serve(options: Options) -> Result<(), (u8, String)> {
     let mend = |why: String| (USAGE, why);
+    let thinking = if options.search { Some(Arc::new(thinking(&options).map_err(mend)?)) } else { None };
     let worker = options.model.map(Worker::start).transpose().map_err(mend)?;
     let games = match options.games {
         Some(folder) => Some(Arc::new(GameLog::open(&folder, Box::new(SystemTime::now)).map_err(mend)?)),
@@ -79,8 +103,9 @@ fn serve(options: Options) -> Result<(), (u8, String)> {
     if let Some(worker) = &worker {
         eprintln!("model {}", worker.card.model_id);
     }
-    let (margin, verbose, roster) = (options.margin, options.verbose, Mutex::new(Roster::default()));
-    let server = Server { worker, games, margin, verbose, roster };
+    let Options { margin, verbose, time_share, .. } = options;
+    let (roster, pace) = (Mutex::new(Roster::default()), Mutex::new(Pace::default()));
+    let server = Server { worker, thinking, time_share, games, margin, verbose, roster, pace };
     let failed = |error: io::Error| (FAILED, error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(server.serve(listener)).map_err(failed)

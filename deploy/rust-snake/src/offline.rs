@@ -12,6 +12,7 @@ use crate::decision::Question;
 use crate::encoder::Observation;
 use crate::model::{Model, best_move};
 use crate::roster::Roster;
+use crate::thinking::Thinking;
 
 /// Beside a request's own fields a line may say how many snakes began the game.
 #[derive(Deserialize)]
@@ -43,6 +44,16 @@ struct Decided {
     safe: Option<String>,
 }
 
+#[derive(Serialize)]
+struct Searched {
+    r#move: &'static str,
+    value: f64,
+    depth: u32,
+    scored: u64,
+    /// Each move that was considered with its value, best first.
+    moves: Vec<(&'static str, f64)>,
+}
+
 /// Prints each request's observation: the bytes as hex, or with `floats` the little-endian float32 numbers.
 ///
 /// # Errors
@@ -68,6 +79,24 @@ pub fn encode(input: impl BufRead, output: impl Write, floats: bool) -> Result<(
 pub fn decide(input: impl BufRead, output: impl Write, model: Option<&Path>) -> Result<(), String> {
     let mut model = model.map(Model::load).transpose()?;
     each_line(input, output, |question| to_json(&decided(question, model.as_mut())))
+}
+
+/// Prints each request's move as the search finds it by its budget, no clock, with what it saw.
+///
+/// # Errors
+/// As `encode`, and as `Thinking::think`.
+pub fn search(input: impl BufRead, output: impl Write, thinking: &Thinking) -> Result<(), String> {
+    each_line(input, output, |question| {
+        let found = thinking.think(question, None, None)?;
+        let word = |direction: u8| MOVES[usize::from(direction)];
+        to_json(&Searched {
+            r#move: word(found.direction),
+            value: found.value,
+            depth: found.depth,
+            scored: found.scored,
+            moves: found.moves.iter().map(|&(direction, value)| (word(direction), value)).collect(),
+        })
+    })
 }
 
 fn decided(question: &Question, model: Option<&mut Model>) -> Decided {

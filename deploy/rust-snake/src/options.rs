@@ -8,17 +8,23 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt};
 
 pub const HELP: &str = "\
-A Battlesnake server that plays Ouroboros' champion network.
+A Battlesnake server that plays Ouroboros' champion: a search, and the network for the order of its moves.
 
 Usage: rust-snake [--port N] [--model FILE] [...]     answer games until SIGTERM
        rust-snake encode [--floats] < requests.jsonl  print what the network is shown, as hex
        rust-snake decide [--model FILE] < requests.jsonl
                                                       print each move with its logits and value
+       rust-snake search [--positions N] < requests.jsonl
+                                                      print each move as the search finds it, by no clock
        rust-snake bench [--model FILE] [--decisions N]
                                                       measure decisions and this process's memory
 
   --model FILE       the network [RUST_SNAKE_MODEL, champion.onnx]
-  --without-model    play the safe moves of the built-in heuristic only
+  --without-model    no network: the search alone, or with --no-search the safe moves of the built-in heuristic only
+  --no-search        the bare network: its first choice, nothing looked ahead
+  --time-share F     what of the game's time-out is thought at most, 0 to 0.9 [0.4]
+  --positions N      positions searched at most; the same request then gets the same move whenever time suffices [none]
+  --weights FILE     a config.yaml of the Go snake; what its evaluation learns is the search's [built in]
   --port N           0 takes a free one, which the ready line names [PORT, 8000]
   --host ADDRESS     [0.0.0.0]
   --games-dir DIR    append each finished game to a file in DIR [OUROBOROS_GAMES_DIR, none]
@@ -35,6 +41,7 @@ pub enum Command {
     Serve,
     Encode,
     Decide,
+    Search,
     Bench,
 }
 
@@ -48,6 +55,11 @@ pub struct Options {
     pub port: u16,
     pub games: Option<PathBuf>,
     pub margin: Duration,
+    pub search: bool,
+    pub time_share: f64,
+    pub positions: Option<u64>,
+    /// None: the built-in ones.
+    pub weights: Option<PathBuf>,
     pub verbose: bool,
     pub floats: bool,
     pub decisions: usize,
@@ -68,6 +80,10 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, St
         },
         games: variable("OUROBOROS_GAMES_DIR")?.map(PathBuf::from),
         margin: Duration::from_millis(100),
+        search: true,
+        time_share: 0.4,
+        positions: None,
+        weights: None,
         verbose: false,
         floats: false,
         decisions: 2000,
@@ -98,6 +114,10 @@ fn parse(parser: &mut Parser, options: &mut Options) -> Result<(), lexopt::Error
                 options.games = Some(PathBuf::from(parser.value()?)).filter(|path| !path.as_os_str().is_empty());
             }
             Arg::Long("margin-ms") => options.margin = Duration::from_millis(parser.value()?.parse()?),
+            Arg::Long("no-search") => options.search = false,
+            Arg::Long("time-share") => options.time_share = share(&parser.value()?.string()?)?,
+            Arg::Long("positions") => options.positions = Some(parser.value()?.parse::<u64>()?.max(1)),
+            Arg::Long("weights") => options.weights = Some(PathBuf::from(parser.value()?)),
             Arg::Long("verbose") => options.verbose = true,
             Arg::Long("floats") if options.command == Command::Encode => options.floats = true,
             Arg::Long("decisions") if options.command == Command::Bench => {
@@ -112,10 +132,16 @@ fn parse(parser: &mut Parser, options: &mut Options) -> Result<(), lexopt::Error
     Ok(())
 }
 
+fn share(text: &str) -> Result<f64, lexopt::Error> {
+    let number = text.parse().ok().filter(|share| (0.0..=0.9).contains(share));
+    number.ok_or_else(|| format!("--time-share {text:?} is no number from 0 to 0.9").into())
+}
+
 fn command(word: &str) -> Result<Command, lexopt::Error> {
     match word {
         "encode" => Ok(Command::Encode),
         "decide" => Ok(Command::Decide),
+        "search" => Ok(Command::Search),
         "bench" => Ok(Command::Bench),
         _ => Err(format!("{word:?} is no command").into()),
     }
@@ -141,6 +167,8 @@ mod tests {
             (&["--floats"], "--floats"),
             (&["encode", "decide"], "decide"),
             (&["--model"], "--model"),
+            (&["--time-share", "1"], "0.9"),
+            (&["--positions", "-1"], "-1"),
         ] {
             let error = read(arguments.iter().map(Into::into)).unwrap_err();
             assert!(error.contains(says) && error.contains("--help"), "{error}");

@@ -18,8 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::api::{self, MOVES, Request};
 use crate::decision::Question;
 use crate::gamelog::GameLog;
-use crate::model::best_move;
+use crate::model::{Verdict, best_move};
+use crate::pace::{self, Pace};
 use crate::roster::Roster;
+use crate::thinking::Thinking;
 use crate::worker::Worker;
 
 /// The largest request that is read; those of the largest official boards stay below 100 KB.
@@ -28,8 +30,8 @@ const MOST_BODY: usize = 4 << 20;
 const READING: Duration = Duration::from_secs(10);
 /// How long requests in flight are waited for at the end.
 const DRAIN: Duration = Duration::from_millis(800);
-/// The time-out of a game that names none.
-const USUAL_TIMEOUT: Duration = Duration::from_millis(500);
+/// What of the time for a searched move the network may take.
+const NETWORK_SHARE: u32 = 3;
 
 const ABOUT: &str =
     r##"{"apiversion":"1","author":"ouroboros","color":"#7a3e9d","head":"evil","tail":"hook","version":"1.0.0"}"##;
@@ -38,8 +40,12 @@ type Answer = Result<String, (StatusCode, String)>;
 
 /// What the server answers with.
 pub struct Server {
-    /// None: every move is the safe one.
+    /// None: there is no network.
     pub worker: Option<Worker>,
+    /// None: moves are the network's first choice.
+    pub thinking: Option<Arc<Thinking>>,
+    /// What of a game's time-out is thought at most.
+    pub time_share: f64,
     /// None: games are not kept.
     pub games: Option<Arc<GameLog>>,
     /// What of a game's time-out is left to the network between us and the game server.
@@ -47,7 +53,11 @@ pub struct Server {
     /// Whether every move is told on stderr.
     pub verbose: bool,
     pub roster: Mutex<Roster>,
+    pub pace: Mutex<Pace>,
 }
+
+/// A move, and how it was found in words.
+type Found = (usize, String);
 
 impl Server {
     /// Answers until SIGTERM or SIGINT, then finishes the requests in flight.
@@ -140,11 +150,13 @@ impl Server {
     }
 
     async fn choose(&self, request: &Request, received: Instant) -> Answer {
-        let question = Question::of(request, self.seats(request)).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
-        let (direction, how) = match self.ask(&question, received + self.budget(request)).await {
-            Ok(known) => known,
-            Err(why) => (question.safe_move(), format!("safe: {why}")),
-        };
+        let question =
+            Arc::new(Question::of(request, self.seats(request)).map_err(|why| (StatusCode::BAD_REQUEST, why))?);
+        let (direction, how) = match &self.thinking {
+            Some(thinking) => self.searched(thinking, &question, request, received).await,
+            None => self.bare(&question, received + self.budget(request)).await,
+        }
+        .unwrap_or_else(|why| (question.safe_move(), format!("safe: {why}")));
         if let Some(games) = &self.games {
             games.add(request);
         }
@@ -155,27 +167,57 @@ impl Server {
         Ok(format!(r#"{{"move":"{}"}}"#, MOVES[direction]))
     }
 
-    /// The network's move and what it thinks, or why there is none.
-    async fn ask(&self, question: &Question, deadline: Instant) -> Result<(usize, String), String> {
-        let worker = self.worker.as_ref().ok_or("no model")?;
-        let seen = question.observation_for(&worker.card)?;
-        let verdict = worker.ask(seen, deadline).await.inspect_err(|why| eprintln!("rust-snake: {why}"))?;
+    /// The search's move; the network, where there is one, says which moves to look at first.
+    async fn searched(
+        &self,
+        thinking: &Arc<Thinking>,
+        question: &Arc<Question>,
+        request: &Request,
+        received: Instant,
+    ) -> Result<Found, String> {
+        let until = self.pace().until(request, received, self.time_share, self.margin);
+        let planned = until.saturating_duration_since(received);
+        let prior = self.ask(question, received + planned / NETWORK_SHARE).await.ok().map(|verdict| verdict.logits);
+        let (thinking, question) = (thinking.clone(), question.clone());
+        let search = tokio::task::spawn_blocking(move || thinking.think(&question, Some(until), prior));
+        let found = tokio::time::timeout_at((received + self.budget(request)).into(), search).await;
+        self.pace().answered(request, received.elapsed(), planned);
+        let decision = found
+            .map_err(|_| "the search did not end in time".to_owned())?
+            .map_err(|_| "the search broke down".to_owned())?
+            .inspect_err(|why| eprintln!("rust-snake: {why}"))?;
+        let how = format!("value {:.1}, depth {}, {} positions", decision.value, decision.depth, decision.scored);
+        Ok((usize::from(decision.direction), how))
+    }
+
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The network's move and what it thinks.
+    async fn bare(&self, question: &Question, deadline: Instant) -> Result<Found, String> {
+        let verdict = self.ask(question, deadline).await?;
         let direction = best_move(&verdict.logits, question.board.legal_moves());
         Ok((direction, format!("value {:.3}", verdict.value)))
     }
 
-    /// How long the network may take; half the time-out at least, where that is shorter than the margin allows.
+    /// What the network says, or why it says nothing.
+    async fn ask(&self, question: &Question, deadline: Instant) -> Result<Verdict, String> {
+        let worker = self.worker.as_ref().ok_or("no model")?;
+        let seen = question.observation_for(&worker.card)?;
+        worker.ask(seen, deadline).await.inspect_err(|why| eprintln!("rust-snake: {why}"))
+    }
+
+    /// How long an answer may take; half the time-out at least, where that is shorter than the margin allows.
     fn budget(&self, request: &Request) -> Duration {
-        let timeout = match request.game.timeout {
-            0 => USUAL_TIMEOUT,
-            milliseconds => Duration::from_millis(milliseconds.into()),
-        };
+        let timeout = pace::timeout(request);
         timeout.saturating_sub(self.margin).max(timeout / 2)
     }
 
     /// Answers even if the game could not be kept: that is ours to repair, not the caller's.
     async fn end(&self, request: Request) {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner).forget(&request);
+        self.pace().forget(&request);
         let Some(games) = self.games.clone() else { return };
         let game = request.game.id.clone();
         // Syncing a file takes as long as the disk does; other games are answered meanwhile.
