@@ -323,9 +323,7 @@ def test_the_search_finds_the_go_snakes_moves_with_its_weights(snake: Path, go_s
         config = re.sub(rf"  {key}: [\d.]+", f"  {key}: {value}", config)
     (tmp_path / "config.yaml").write_text(config)
     asked = [one for one in played(CASES, 40, seed=43) if len(one.request["board"]["snakes"]) > 1]
-    answers = run(
-        snake, "search", "--weights", str(tmp_path / "config.yaml"), lines=[one.to_line() for one in asked]
-    )
+    answers = run(snake, "search", "--weights", str(tmp_path / "config.yaml"), lines=[one.to_line() for one in asked])
     with serving(go_snake, "-config", tmp_path / "config.yaml") as url:
         theirs = [post(url, "/move", one.request)["move"] for one in asked]
     same = [answer["move"] == move for answer, move in zip(answers, theirs, strict=True)]
