@@ -93,8 +93,8 @@ class DashboardProcess:
 
     def _start(self) -> None:
         self._looks = 0
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_path.open("ab") as log:
+        self._words_path.parent.mkdir(parents=True, exist_ok=True)
+        with self._words_path.open("wb") as log:
             # Each thread's own arena of the allocator would cost a megabyte or more.
             self._child = subprocess.Popen(
                 [sys.executable, "-m", MODULE],
@@ -137,12 +137,13 @@ class DashboardProcess:
                 os.kill(pid, signal.SIGTERM)
 
     @property
-    def _log_path(self) -> Path:
-        return self._settings.logs_dir.absolute() / "dashboard.log"
+    def _words_path(self) -> Path:
+        """What it says on its way out; its log is another file, of its own."""
+        return self._settings.logs_dir.absolute() / "dashboard.err"
 
     def _last_words(self) -> str:
-        with suppress(OSError), self._log_path.open("rb") as log:
-            log.seek(max(0, self._log_path.stat().st_size - _TOLD_BYTES))
+        with suppress(OSError), self._words_path.open("rb") as log:
+            log.seek(max(0, self._words_path.stat().st_size - _TOLD_BYTES))
             lines = [each for each in log.read().decode("utf-8", "replace").splitlines() if each.strip()]
             return passage(lines[-1], ERROR_LIMIT) if lines else ""
         return ""

@@ -9,7 +9,10 @@ from schemas.settings import get_config
 
 @click.group()
 def game() -> None:
-    """Look at a game."""
+    """Look at a game.
+
+    Example: ouroboros game show game.jsonl
+    """
 
 
 @game.command()
@@ -22,6 +25,8 @@ def show(source: str, turn: int | None, chosen: str | None) -> None:
     FILE is any that `ouroboros import-games` reads, and a replay of `ouroboros play`; ID is that of a game in the games
     folder or among the training games, or how it begins. Snakes are letters, their heads capitals; * is food, ~ a
     hazard.
+
+    Example: ouroboros game show game.jsonl --turn 40
     """
     # Only now: the list of all commands must not load the engine.
     from rich.console import Console

@@ -21,6 +21,7 @@ from runner.web.api import api
 from runner.web.api.page import docs, document
 from runner.web.api.paths import PathAsText
 from runner.web.events import Changes, events
+from runner.web.login import ask_for_token, let_token_go, take_token
 from runner.web.metrics import healthz, metrics, readyz
 from runner.web.pages import pages
 from runner.web.problems import HANDLERS
@@ -54,6 +55,9 @@ def _application(site: Site, changes: Changes) -> Litestar:
             api,
             docs,
             document,
+            ask_for_token,
+            take_token,
+            let_token_go,
             healthz,
             readyz,
             metrics,

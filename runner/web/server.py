@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import uvicorn
 from litestar.concurrency import set_asyncio_executor
 
 from runner.dashboard import LOCK_NAME, url_of
+from runner.logs import LOGGER_NAME, TEXT_FORMAT
 from runner.single_instance import SingleInstanceLock
 from runner.web.app import create_app
 from runner.web.read.database import READERS
@@ -26,6 +28,8 @@ from schemas.web import WebSettings
 SECRET_NAME = "dashboard.secret"
 _SECRET_BYTES = 32
 _MOST_CONNECTIONS = 256
+LOG_NAME = "dashboard.log"
+_LOG_BYTES = 5_000_000
 _log = logging.getLogger("ouroboros.web")
 
 
@@ -37,6 +41,7 @@ def serve(settings: Settings) -> None:
         MachineError: the port is taken, or may not be listened on.
     """
     home = settings.home.absolute()
+    _start_log(settings)
     with SingleInstanceLock(home / LOCK_NAME, home, "dashboard", datetime.now(UTC)), _listening(settings.web) as port:
         site = open_site(settings, _secret(home / SECRET_NAME))
         set_asyncio_executor(ThreadPoolExecutor(READERS, thread_name_prefix="ouroboros-web"))
@@ -55,6 +60,22 @@ def serve(settings: Settings) -> None:
         )
         _log.info("The dashboard is at %s (process %d)", url_of(settings.web), os.getpid())
         uvicorn.Server(config).run(sockets=[port])
+
+
+def _start_log(settings: Settings) -> None:
+    """A log of its own: the daemon's is begun anew with each daemon."""
+    path = settings.logs_dir.absolute() / LOG_NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        raise StateError(
+            f"cannot write the log: {error.strerror}", where=str(path), remedy="Check the folder's owner and the disk."
+        ) from error
+    handler.setFormatter(logging.Formatter(TEXT_FORMAT))
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.setLevel(settings.logging.level)
+    logger.addHandler(handler)
 
 
 @contextmanager

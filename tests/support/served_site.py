@@ -72,14 +72,14 @@ class Served:
         return self.ask("GET", path, headers=headers)
 
 
-def settings_for(home: Path, port: int, **parts: object) -> Settings:
+def settings_for(home: Path, port: int, *, token_always: bool = False, **parts: object) -> Settings:
     """Nothing but an emergency may start: the allowed hours are half a day away."""
     hour = (datetime.now(UTC).hour + 12) % 24
     tree = {
         "home": home,
         "guards": {"allowed_hours": f"{hour:02d}:00-{hour:02d}:05"},
         "scheduler": {"poll_interval_s": 0.1},
-        "web": {"port": port},
+        "web": {"port": port, "token_always": token_always},
     }
     return Settings.model_validate(tree | parts)
 
@@ -92,7 +92,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, port: int | None = None, **parts: object) -> Iterator[Served]:
+def served(home: Path, port: int | None = None, **parts: Any) -> Iterator[Served]:
     """The application on a thread, over this state folder."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +102,7 @@ def served(home: Path, port: int | None = None, **parts: object) -> Iterator[Ser
 
 
 @contextmanager
-def _serving(home: Path, listening: socket.socket, parts: dict[str, object]) -> Iterator[Served]:
+def _serving(home: Path, listening: socket.socket, parts: dict[str, Any]) -> Iterator[Served]:
     settings = settings_for(home, listening.getsockname()[1], **parts)
     config = uvicorn.Config(
         create_app(open_site(settings, SECRET)),

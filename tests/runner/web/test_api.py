@@ -246,3 +246,37 @@ def test_the_listings_tell_what_the_commands_tell(
     assert [run["id"] for run in told["recent"]] == [run["id"] for run in status["recent_executions"]]
     assert [run["state"] for run in told["recent"]] == [run["pipeline_state"] for run in status["recent_executions"]]
     assert (told["running"], told["paused"]) == (status["running"], status["paused"])
+
+
+def test_a_browser_names_its_token_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OUROBOROS_HOME", str(home))
+    assert cli.run(["dashboard", "token", "add", "phone"]) == 0
+    token = capsys.readouterr().out.strip()
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    with served(home, token_always=True) as site:
+        sent_on = site.get("/", accept="text/html")
+        assert (sent_on.status, sent_on.headers["location"]) == (303, "/login")
+        assert b'name="token"' in site.get("/login", accept="text/html").body
+        assert site.ask("POST", "/login", b"token=guess", kind).status == 403
+        evil = site.ask("POST", "/login", f"token={token}".encode(), kind | {"origin": "http://evil.example"})
+        assert evil.status == 403
+        let_in = site.ask("POST", "/login", f"token={token}".encode(), kind)
+        assert (let_in.status, let_in.headers["location"]) == (303, "/")
+        cookie = let_in.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert site.get("/api/v1/status", cookie=cookie.partition(";")[0]).status == 200
+        assert site.get("/api/v1/status").status == 401
+
+
+def test_no_secret_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUROBOROS_SMTP_PASSWORD", "pass-word-1")
+    notifications = {"dead_man_url": "https://hc.example/secret-uuid"}
+    with served(home, notifications=notifications) as site:
+        told = site.get("/api/v1/settings")
+        assert told.json["notifications"]["dead_man_url"] == "(set)"
+        bodies = told.body + site.get("/api/v1/status").body + site.get("/metrics").body + site.get("/").body
+    for secret in (b"secret-uuid", b"pass-word-1", b"thirty-two bytes"):
+        assert secret not in bodies
