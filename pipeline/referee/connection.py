@@ -6,29 +6,21 @@ before, byte for byte, is not parsed again: snakes say four things, and their he
 """
 
 import asyncio
-import zlib
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
+from pipeline.referee.answer_reader import AnswerReader, ReadAnswer
 from pipeline.referee.endpoint import Endpoint, redirected, shown_url
-from pipeline.referee.lenient_http import read_leniently
 from pipeline.referee.outcome import Failure
 from schemas.errors import SnakeError
 
-MAX_ANSWER_BYTES = 16 << 20
-"""Head and body together; a snake's answer has about a hundred. The official command has no limit for a body."""
-MAX_HEAD_BYTES = 1 << 20
-"""Of a head alone, and of a whole answer that only the lenient parser takes: it begins anew with every piece."""
 MOST_REDIRECTS = 10
 """One after the other, as in Go's net/http."""
 REDIRECTS = (301, 302, 303, 307, 308)
 SHORT_ANSWER_BYTES = 512
 MOST_KNOWN = 64
 """Short answers that a line remembers; when they are more it forgets them all."""
-_GZIP = 16 + zlib.MAX_WBITS
 LAST_LOOK_S = 0.001
 """How long after the deadline bytes that have already arrived may still be read."""
 
@@ -242,27 +234,16 @@ class SnakeConnection:
 
 
 class _Wire(asyncio.Protocol):
-    """One connection and the parser of its answers; forgotten by its line as soon as it is dropped."""
+    """One connection and the reader of its answer; forgotten by its line as soon as it is dropped."""
 
     def __init__(self, line: SnakeConnection) -> None:
         self._line: SnakeConnection | None = line
         self._transport: asyncio.Transport | None = None
         self.send: Callable[[bytes], None] = _not_open
         """Sends a whole request, once the connection stands."""
-        self._parser = HttpResponseParser(self)
+        self._reader: AnswerReader | None = None
+        """None: nothing has come of an answer."""
         self._fresh = True
-        self._expect_answer()
-
-    def _expect_answer(self) -> None:
-        self._raw: list[bytes] = []
-        self._body: list[bytes] = []
-        self._received = 0
-        self._status = 0
-        self._location = self._encoding = ""
-        self._until_close = True
-        self._complete = False
-        self._reusable = False
-        self._lenient = False
 
     def drop(self) -> None:
         self._line = None
@@ -278,92 +259,44 @@ class _Wire(asyncio.Protocol):
             self._line.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        line = self._line
+        line, reader = self._line, self._reader
         if line is None:
             return
-        if not self._received and (known := line.known.get(data)) is not None:
-            self._fresh = False
-            line.answered_as_before(*known)
-            return
-        self._received += len(data)
-        self._raw.append(data)
-        if not self._lenient:
-            try:
-                self._parser.feed_data(data)
-            except (HttpParserError, HttpParserUpgrade):
-                # Rubbish behind a whole answer spoils the connection, not the answer.
-                self._reusable = False
-                self._lenient = not self._complete
-        most = MAX_ANSWER_BYTES if self._status and not self._lenient else MAX_HEAD_BYTES
-        if self._received > most:
-            line.broken(Failure.BAD_HTTP, stale=False, detail=f"its answer is larger than {most >> 20} MiB")
-        elif self._complete:
-            self._hand_over(line)
-        elif self._lenient:
-            self._read_leniently(line, closed=False)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        line = self._line
-        if line is None:
-            return
-        if exc is None and self._lenient:
-            self._read_leniently(line, closed=True)
-        elif exc is None and self._status and self._until_close:
-            self._reusable = False
-            self._hand_over(line)
-        else:
-            detail = "it closed the connection" if exc is None else str(exc)
-            line.broken(Failure.CONNECTION, stale=not self._fresh and self._received == 0, detail=detail)
-
-    def _read_leniently(self, line: SnakeConnection, *, closed: bool) -> None:
-        """Take what the quick parser refused, if the official command would."""
+        if reader is None:
+            if (known := line.known.get(data)) is not None:
+                self._fresh = False
+                line.answered_as_before(*known)
+                return
+            reader = self._reader = AnswerReader()
         try:
-            found = read_leniently(b"".join(self._raw), closed=closed)
+            answer = reader.feed(data)
         except ValueError as error:
             line.broken(Failure.BAD_HTTP, stale=False, detail=str(error))
             return
-        if found is None:
+        if answer is not None:
+            if answer.reusable and not answer.location and reader.received == len(data) <= SHORT_ANSWER_BYTES:
+                _remember(line.known, data, answer.status, answer.body)
+            self._hand_over(line, answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        line, reader = self._line, self._reader
+        if line is None:
             return
-        self._parser = HttpResponseParser(self)
-        self._status, self._body = found.status, [found.body]
-        self._location, self._encoding = found.location, found.encoding
-        self._reusable = found.reusable and not closed
-        self._hand_over(line)
+        try:
+            answer = reader.closed() if exc is None and reader is not None else None
+        except ValueError as error:
+            line.broken(Failure.BAD_HTTP, stale=False, detail=str(error))
+            return
+        if answer is not None:
+            self._hand_over(line, answer)
+        else:
+            detail = "it closed the connection" if exc is None else str(exc)
+            line.broken(Failure.CONNECTION, stale=not self._fresh and reader is None, detail=detail)
 
-    def _hand_over(self, line: SnakeConnection) -> None:
-        status, body, location, reusable = self._status, b"".join(self._body), self._location, self._reusable
-        encoding = self._encoding
-        if reusable and not (encoding or location or self._lenient) and self._received <= SHORT_ANSWER_BYTES:
-            _remember(line.known, b"".join(self._raw), status, body)
+    def _hand_over(self, line: SnakeConnection, answer: ReadAnswer) -> None:
         self._fresh = False
-        self._expect_answer()  # before the handler, which may ask again at once
-        if encoding == "gzip":
-            try:
-                body = _without_gzip(body)
-            except ValueError as error:
-                line.broken(Failure.BAD_HTTP, stale=False, detail=str(error))
-                return
-        line.answered(status, body, location, reusable=reusable)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name in (b"content-length", b"transfer-encoding"):
-            self._until_close = False
-        elif name == b"location":
-            self._location = value.decode("latin-1")
-        elif name == b"content-encoding":
-            self._encoding = value.decode("latin-1").strip().lower()
-
-    def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        if self._status >= 200:  # else "100 Continue" and its like, before the answer proper
-            self._reusable = self._parser.should_keep_alive()
-            self._complete = True
+        self._reader = None  # before the handler, which may ask again at once
+        line.answered(answer.status, answer.body, answer.location, reusable=answer.reusable)
 
 
 def _not_open(_request: bytes) -> None:
@@ -374,17 +307,3 @@ def _remember(known: dict[bytes, tuple[int, bytes]], answer: bytes, status: int,
     if len(known) >= MOST_KNOWN:
         known.clear()
     known[answer] = status, body
-
-
-def _without_gzip(body: bytes) -> bytes:
-    """Raises ValueError: damaged, cut, or larger than an answer may be."""
-    stream = zlib.decompressobj(_GZIP)
-    try:
-        plain = stream.decompress(body, MAX_ANSWER_BYTES + 1)
-    except zlib.error as error:
-        raise ValueError(f"its gzip body is damaged: {error}") from error
-    if len(plain) > MAX_ANSWER_BYTES:
-        raise ValueError(f"its answer is larger than {MAX_ANSWER_BYTES >> 20} MiB")
-    if not stream.eof:
-        raise ValueError("its gzip body is cut")
-    return plain

@@ -99,7 +99,10 @@ def redirected(endpoint: Endpoint, request: bytes, status: int, location: str) -
     if endpoint.socket and place.startswith("/"):
         url = f"{UNIX_SCHEME}://{parts.netloc}{place}"
     else:
-        url = urljoin(f"{parts.scheme}://{parts.netloc}{path.decode()}", place)
+        try:
+            url = urljoin(f"{parts.scheme}://{parts.netloc}{path.decode()}", place)
+        except ValueError as error:
+            raise _unusable(location, _why(error)) from None
     target = parse_endpoint(url)
     if method == b"GET" or status not in (307, 308):
         return target, target.index_request

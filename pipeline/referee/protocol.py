@@ -6,13 +6,13 @@ there, `you.latency` is always "0" in `/move` requests.
 """
 
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from pipeline.referee.conditions import Conditions
+from pipeline.referee.go_json import NoText, read_fields
 from pipeline.referee.outcome import Failure
 from schemas.outside_text import line
 
@@ -37,21 +37,21 @@ class Identity:
 
 def read_identity(body: bytes) -> Identity | None:
     """Return what `GET /` said, or None where it is no JSON object with text in those fields."""
-    answer = _object(body)
-    if answer is None:
+    told = read_fields(body)
+    if told is None:
         return None
-    fields = {name: answer.get(name) for name in ("author", "color", "head", "tail", "version")}
+    fields = {name: told.get(name, "") for name in ("author", "color", "head", "tail", "version")}
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
-    if any(value is not None and name not in texts for name, value in fields.items()):
-        return None
-    return Identity(**texts, warning=_warning(answer.get("apiversion")))
+    return Identity(**texts, warning=_warning(told.get("apiversion"))) if len(texts) == len(fields) else None
 
 
-def _warning(api_version: object) -> str:
-    if isinstance(api_version, str | None):
+def _warning(api_version: str | NoText | None) -> str:
+    if not isinstance(api_version, NoText):
         return ""
-    shown = json.dumps(api_version)[:20]
-    return f'its apiversion is {shown} and no text: the official command refuses such a snake; answer "apiversion": "1"'
+    return (
+        f"its apiversion is {api_version.shown} and no text: the official command refuses such a snake; "
+        'answer "apiversion": "1"'
+    )
 
 
 def failure_detail(failure: Failure, status: int, body: bytes) -> str:
@@ -72,38 +72,15 @@ def read_move(status: int, body: bytes) -> int | Failure:
 
 
 def _move_in(body: bytes) -> int | Failure:
-    answer = _object(body)
-    if answer is None:
+    told = read_fields(body)
+    if told is None or isinstance(told.get("shout"), NoText):
         return Failure.BAD_JSON
-    word, shout = answer.get("move"), answer.get("shout")
-    if not isinstance(word, str | None) or not isinstance(shout, str | None):
-        return Failure.BAD_JSON
-    return MOVES.get(word or "", Failure.BAD_MOVE)
+    word = told.get("move", "")
+    return Failure.BAD_JSON if isinstance(word, NoText) else MOVES.get(word, Failure.BAD_MOVE)
 
 
 _known_move = functools.lru_cache(256)(_move_in)
 """A snake says the same few things most of the time."""
-
-
-def _object(body: bytes) -> dict[str, object] | None:
-    """The JSON object with its names in lower case; JSON's null counts as an empty one, as in Go."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # Go replaces bad UTF-8 and lone surrogates, which orjson refuses; otherwise both are as strict.
-        try:
-            answer = json.loads(body.decode(errors="replace"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            return None
-    if answer is None:
-        return {}
-    if not isinstance(answer, dict):
-        return None
-    return {name.lower(): value for name, value in answer.items()}
-
-
-def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
 
 
 def game_object(game_id: str, conditions: Conditions) -> bytes:

@@ -1,6 +1,5 @@
 """The official command beside ours: its games through our engine, its requests and its failures beside ours."""
 
-import gzip
 import itertools
 import shutil
 import subprocess
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from go_programs import REPOSITORY, build_go_snake, build_official_cli, think_briefly
-from scripted_snake import Close, Hang, http, move, safe_move
+from odd_answers import PLAYED, batches, played, snake_saying
+from scripted_snake import Close, Hang, ScriptedSnake, http, move, safe_move
 
 from pipeline.engine import Game
 from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match, read_replay
@@ -200,50 +200,28 @@ def test_answers_that_only_look_wrong_count_as_officially(official, scripted, go
         assert path == {turn: [x - turn, y] for turn in path}
 
 
-LEFT = b'{"move":"left"}'
-PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + LEFT
-ZIPPED = gzip.compress(LEFT)
+@pytest.fixture(scope="module")
+def circling(tmp_path_factory):
+    """A snake that goes round four cells."""
+    snake = ScriptedSnake(lambda r: [move(("up", "left", "down", "right")[r.body["turn"] % 4])])
+    yield snake
+    snake.close()
 
 
-def packed(body):
-    return http(body, headers="Content-Encoding: gzip\r\n")
-
-
-@pytest.mark.parametrize(
-    ("answer", "plays"),
-    [
-        pytest.param(http(b"", "308 X", "Location: /real/move\r\n"), True, id="308"),
-        pytest.param(http(b"", "307 X", "Location: /real/move\r\n"), True, id="307"),
-        pytest.param(http(b"", "301 X", "Location: /real/move\r\n"), True, id="301"),
-        pytest.param(http(b"", "308 X"), False, id="308 without Location"),
-        pytest.param(http(b"", "308 X", "Location: /move\r\n"), False, id="308 in a circle"),
-        pytest.param(http(b"", "308 X", "Location: ftp://127.0.0.1/\r\n"), False, id="308 to ftp"),
-        pytest.param(packed(ZIPPED), True, id="gzip"),
-        pytest.param(packed(LEFT), False, id="gzip that is none"),
-        pytest.param(packed(ZIPPED[:-3]), False, id="gzip cut"),
-        pytest.param(PLAIN.replace(b"\r\n", b"\n"), True, id="bare LF"),
-        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nX-A: b\r\n  c\r\n"), True, id="folded"),
-        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\n folded: first\r\n"), False, id="folded first"),
-        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 15\r\n"), True, id="length twice"),
-        pytest.param(PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 16\r\n"), False, id="two lengths"),
-        pytest.param(PLAIN.replace(b"Content-Length", b"Content-Length "), False, id="blank before colon"),
-        pytest.param(http(LEFT + b" " * (1 << 21)), True, id="2 MiB"),
-    ],
-)
-def test_odd_http_is_played_or_not_as_officially(official, scripted, good_snake, answer, plays):
-    """An odd snake that says left: in whichever way it is asked, it moves left or, unread, up."""
-    for referee in ("official", "ours"):
-        odd = scripted(lambda r: [answer if r.path == "/move" else http(LEFT)], everything=True)
+@pytest.mark.parametrize("referee", ["official", "ours"])
+@pytest.mark.parametrize("names", batches(), ids=lambda names: names[0])
+def test_odd_answers_are_played_or_not_as_officially(official, circling, names, referee):
+    """Whichever way it is said: a snake that goes up goes left where it was understood."""
+    odd = snake_saying(names)
+    conditions = Conditions(25, 25, "wrapped", timeout_ms=9000, max_turns=3 * len(names) + 1)
+    try:
         if referee == "official":
-            official([odd.url, good_snake.url], "-t", "9000")
+            official([odd.url, circling.url], "-t", "9000", "-g", "wrapped", "-W", "25", "-H", "25", "-r", "3")
         else:
-            game = ours(odd, good_snake, conditions=Conditions(timeout_ms=9000))
-            assert game.failed is not plays
-            assert bool(game.snakes[0].first_failure) is not plays
-        path = {body["turn"]: cells([body["you"]["head"]])[0] for body in odd.bodies()}
-        x, y = path[0]
-        for turn in range(2):  # nobody is in the way so early
-            assert path[turn] == ([x - turn, y] if plays else [x, y + turn]), referee
+            ours(odd, circling, conditions=conditions)
+    finally:
+        odd.close()
+    assert played(odd, names, 25) == {name: name in PLAYED for name in names}
 
 
 def test_a_url_with_a_user_is_asked_with_its_password_as_officially(official, scripted, good_snake):
