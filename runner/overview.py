@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from runner import single_instance
 from runner.silence import silence
-from runner.store import clock_changes, heartbeat, history, outbox, queue, schedules, triggers
+from runner.store import clock_changes, heartbeat, history, ladder, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord
 from runner.store.history import ExecutionRecord, Statistics
+from runner.store.ladder import LastSync
 from runner.store.outbox import MailTrouble
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
@@ -49,6 +50,8 @@ class Overview:
     """That the daemon lives and gives no sign, for how long, and where it stands; empty: it does."""
     clock: list[str]
     """What happened to the wall clock in the last day, in words."""
+    arena: LastSync | None
+    """The newest synchronisation with the public Arena; None: there was none."""
 
     @property
     def status(self) -> RunnerStatus:
@@ -91,6 +94,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             mail=outbox.trouble(session),
             silence=_silence(daemon, now or datetime.now(UTC)) if daemon is not None and alive else "",
             clock=clock_changes.lately(session, now or datetime.now(UTC)),
+            arena=ladder.last_sync(session),
         )
 
 
@@ -122,6 +126,7 @@ def as_dictionary(seen: Overview) -> dict[str, Any]:
             for run in seen.queued
         ],
         "undelivered": {"waiting": seen.mail.waiting, "given_up": seen.mail.failed, "reason": seen.mail.reason},
+        "arena": seen.arena.model_dump(mode="json") if seen.arena else None,
         "statistics": {
             "total_executions": seen.statistics.total_executions,
             "successful_executions": seen.statistics.successful_executions,

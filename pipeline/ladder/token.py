@@ -53,8 +53,10 @@ def read_token_file(path: Path) -> str:
         SettingsError: as `read_token`.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SettingsError("the token's file is no plain file", where=str(path))
         with path.open("rb") as handle:
-            status = os.fstat(handle.fileno())
             data = handle.read(_MOST_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"the token cannot be read: {error.strerror}", where=str(path)) from error

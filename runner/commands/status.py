@@ -39,6 +39,12 @@ def _print(seen: Overview, now: datetime) -> None:
         )
     for words in seen.clock:
         console.print(f"[yellow]{escape(words)}[/]")
+    if seen.arena is not None:
+        left = f", {seen.arena.waiting:,} wait" if seen.arena.waiting else ""
+        trouble = f" [yellow]{escape(line(seen.arena.trouble))}[/]" if seen.arena.trouble else ""
+        console.print(
+            f"[cyan]Arena[/] {seen.arena.games:,} games fetched {when(seen.arena.ended_at, now)}{left}.{trouble}"
+        )
     for run in seen.current:
         state = run.state
         speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
