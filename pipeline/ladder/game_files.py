@@ -4,8 +4,9 @@ A line is written and synced first; then, in one transaction, its row learns whe
 leaves a line without a row, or half a line: the next start finds either behind the last place that a row knows.
 """
 
+import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,20 +31,20 @@ class Place:
     length_bytes: int
 
 
-def append(games_dir: Path, now: datetime, log: GameLog) -> Place:
-    """Append a game to the day's file, on disk when this returns. Only one process does so at a time.
+def append(games_dir: Path, now: datetime, logs: Sequence[GameLog]) -> list[Place]:
+    """Append games to the day's file, on disk when this returns. Only one process does so at a time.
 
     Raises:
-        MachineError: it cannot be written; the file is as it was.
+        MachineError: they cannot be written; the file is as it was.
     """
     path = games_dir / f"{PREFIX}{now:%Y%m%d}{GAME_LOG_SUFFIX}"
-    data = log.to_line().encode()
+    lines = [log.to_line().encode() for log in logs]
     try:
         new = not path.exists()
         with path.open("ab", buffering=0) as handle:
             offset = handle.seek(0, os.SEEK_END)
             try:
-                _write_all(handle.fileno(), data)
+                _write_all(handle.fileno(), b"".join(lines))
             except OSError:
                 handle.truncate(offset)
                 raise
@@ -52,9 +53,10 @@ def append(games_dir: Path, now: datetime, log: GameLog) -> Place:
             fsync_folder(games_dir)
     except OSError as error:
         raise MachineError(
-            f"a game of the Arena cannot be written: {error.strerror}", where=str(path), remedy="Free some space."
+            f"games of the Arena cannot be written: {error.strerror}", where=str(path), remedy="Free some space."
         ) from error
-    return Place(path.name, offset, len(data))
+    ends = list(itertools.accumulate((len(line) for line in lines), initial=offset))
+    return [Place(path.name, start, len(line)) for start, line in zip(ends, lines, strict=False)]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

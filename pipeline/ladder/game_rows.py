@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, tuple_, update
 
 from pipeline.ladder.answers import ListedGame, SnakeInGame
 from pipeline.ladder.game_files import Place
@@ -85,13 +85,15 @@ def running(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def next_listed(connection: Connection, passing_over: Collection[str]) -> RowMapping | None:
-    """Return the oldest game that has ended and is not kept yet."""
-    query = select(games).where(games.c.state == LISTED).order_by(games.c.created_at, games.c.game_id)
-    for row in connection.execute(query.limit(len(passing_over) + 1)).mappings():
-        if row["game_id"] not in passing_over:
-            return row
-    return None
+def next_listed(connection: Connection, after: tuple[str, str], limit: int) -> Sequence[RowMapping]:
+    """Return games that have ended and are not kept yet, the oldest first.
+
+    Args:
+        after: when the last one began that was looked at, and its id.
+    """
+    beyond = tuple_(games.c.created_at, games.c.game_id) > tuple_(*after)
+    query = select(games).where((games.c.state == LISTED) & beyond).order_by(games.c.created_at, games.c.game_id)
+    return connection.execute(query.limit(limit)).mappings().all()
 
 
 def listed_again(row: RowMapping, winner: str | None) -> ListedGame:
@@ -116,8 +118,9 @@ def known_to(connection: Connection) -> dict[str, int]:
     return {file: int(found) for file, found in connection.execute(query)}
 
 
-def keep(connection: Connection, game_id: str, game: LadderGame, place: Place, now: datetime) -> bool:
+def keep(connection: Connection, game: LadderGame, place: Place, now: datetime) -> bool:
     """Write down where a game stands, and what follows from it. False: it was kept already; nothing is changed."""
+    game_id = game.log.game_id
     row = connection.execute(select(games).where(games.c.game_id == game_id)).mappings().first()
     if row is None or row["state"] == KEPT:
         return False
@@ -143,10 +146,10 @@ def keep(connection: Connection, game_id: str, game: LadderGame, place: Place, n
     return True
 
 
-def note_read(connection: Connection, game_id: str, game: LadderGame) -> None:
+def note_read(connection: Connection, game: LadderGame) -> None:
     """Before the line: write down what it will not tell, so that a kill in between loses nothing."""
     values = {"cause": game.cause, "killed_by": game.killed_by, "last_move": game.last_move}
-    connection.execute(update(games).where(games.c.game_id == game_id).values(**values))
+    connection.execute(update(games).where(games.c.game_id == game.log.game_id).values(**values))
 
 
 def adopt(connection: Connection, log: GameLog, place: Place, now: datetime) -> bool:
@@ -156,7 +159,7 @@ def adopt(connection: Connection, log: GameLog, place: Place, now: datetime) -> 
         connection.execute(insert(games).values(_row_of_line(log)))
     told = (row["cause"], row["killed_by"], row["last_move"]) if row else (None, None, None)
     game = LadderGame(log, *told)
-    return keep(connection, log.game_id, game, place, now)
+    return keep(connection, game, place, now)
 
 
 def _row_of_line(log: GameLog) -> dict[str, object]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import RowMapping, delete, func, insert, select
 
 from pipeline.ladder import game_rows, registration
 from pipeline.ladder.answers import ListedGame, OwnSnake
@@ -25,6 +25,7 @@ from schemas.outside_text import REASON_LIMIT, line
 _FIRST_LIMIT: Final = 20
 _GROWTH: Final = 5
 _STATUSES: Final = 100
+_AT_ONCE: Final = 20
 _KEPT_SYNCS: Final = 1000
 
 
@@ -148,32 +149,51 @@ class Sync:
                 self._games += game_rows.adopt(connection, log, place, self.now())
 
     def _fetch(self) -> None:
-        passed_over: set[str] = set()
-        while not (self.client.time_is_up or self.stopping()):
+        """Some games at a time: so many are asked for again after a kill, at most."""
+        after = ("", "")
+        while not self._ending:
             with self.database.read() as connection:
-                row = game_rows.next_listed(connection, passed_over)
-            if row is None:
+                rows = game_rows.next_listed(connection, after, _AT_ONCE)
+            if not rows:
                 return
-            game_id = row["game_id"]
+            after = (rows[-1]["created_at"], rows[-1]["game_id"])
+            read: list[LadderGame] = []
             try:
-                tree = self.client.game(game_id)
-                listed = game_rows.listed_again(row, tree.get("winner"))
-                game = read_ladder_game(listed, tree["frames"], self._owners, challenged=row["challenged"])
-            except TokenRefused:
-                raise
-            except (ValueError, KeyError, ArenaError) as error:
-                passed_over.add(game_id)
-                self._refuse(game_id, str(error))
-            else:
-                self._keep(game_id, game)
+                for row in rows:
+                    if self._ending:
+                        break
+                    read += self._read(row)
+            finally:
+                self._keep(read)
 
-    def _keep(self, game_id: str, game: LadderGame) -> None:
+    @property
+    def _ending(self) -> bool:
+        return self.client.time_is_up or self.stopping()
+
+    def _read(self, row: RowMapping) -> list[LadderGame]:
+        """The game; none where it cannot be read, which is written down."""
+        try:
+            tree = self.client.game(row["game_id"])
+            listed = game_rows.listed_again(row, tree.get("winner"))
+            return [read_ladder_game(listed, tree["frames"], self._owners, challenged=row["challenged"])]
+        except TokenRefused:
+            raise
+        except (ValueError, KeyError, ArenaError) as error:
+            self._refuse(row["game_id"], str(error))
+            return []
+
+    def _keep(self, read: Sequence[LadderGame]) -> None:
+        if not read:
+            return
         with self.database.write() as connection:
-            game_rows.note_read(connection, game_id, game)
-        place = append(self.games_dir, self.now(), game.log)
+            for game in read:
+                game_rows.note_read(connection, game)
+        places = append(self.games_dir, self.now(), [game.log for game in read])
         with self.database.write() as connection:
-            self._games += game_rows.keep(connection, game_id, game, place, self.now())
-        self.tell(f"{game_id}: {game.log.outcome.value} after {game.log.turns} turns")
+            for game, place in zip(read, places, strict=True):
+                self._games += game_rows.keep(connection, game, place, self.now())
+        for game in read:
+            self.tell(f"{game.log.game_id}: {game.log.outcome.value} after {game.log.turns} turns")
 
     def _refuse(self, game_id: str, reason: str) -> None:
         with self.database.write() as connection:

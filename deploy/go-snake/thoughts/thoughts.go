@@ -59,11 +59,11 @@ func Tell(in io.Reader, out io.Writer, w *weights.Weights, budget int) error {
 func about(line []byte, player *brain.Player, w *weights.Weights) answer {
 	var request api.Request
 	if err := api.Decode(line, &request); err != nil {
-		return answer{Error: err.Error()}
+		return answer{Moves: []said{}, Error: err.Error()}
 	}
 	decision, found, err := player.Consider(&request, w)
 	if err != nil {
-		return answer{Error: err.Error()}
+		return answer{Moves: []said{}, Error: err.Error()}
 	}
 	told := answer{Move: board.Words[decision.Move], Value: decision.Value, Depth: decision.Depth,
 		Scored: decision.Scored, Moves: make([]said, 0, len(found))}

@@ -257,10 +257,10 @@ def test_no_more_games_are_asked_for_than_the_arena_takes(bench: Bench) -> None:
     assert len(ask_for_games(bench.client(), bench.database, five, bench.clock.now)) == 5
 
 
-def half_of_append(games_dir: Path, now: Any, log: GameLog) -> None:
+def half_of_append(games_dir: Path, now: Any, logs: list[GameLog]) -> None:
     """A kill in the middle of a line."""
     path = games_dir / f"arena-{now:%Y%m%d}.jsonl"
-    data = log.to_line().encode()
+    data = "".join(log.to_line() for log in logs).encode()
     with path.open("ab") as handle:
         handle.write(data[: len(data) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
