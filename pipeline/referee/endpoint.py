@@ -8,7 +8,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urldefrag, urljoin, urlsplit
 
 from schemas.errors import SnakeError
 
@@ -51,23 +51,27 @@ class Endpoint:
 def parse_endpoint(url: str) -> Endpoint:
     """Take a snake's base URL apart; a path in it is kept as a prefix, as the official command does.
 
+    As there, what must be percent-encoded is, `#` too, the paths of the three calls are cleaned of dots and doubled
+    slashes, and a URL without a host is this machine's.
+
     Raises:
         SnakeError: not an http or https URL with a host.
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.replace("#", "%23"))
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
         socket = unquote(parts.netloc) if parts.scheme == UNIX_SCHEME else ""
-        name = "localhost" if socket else parts.hostname or ""
+        name = parts.hostname or ("localhost" if socket or parts.port else "")
         host = name.encode("idna" if not _is_address(name) else "ascii").decode()
     except ValueError as error:
         raise _unusable(url, _why(error)) from None  # its text may hold the password
     if parts.scheme not in ("http", "https", UNIX_SCHEME) or not host:
         raise _unusable(url, "it needs http:// or https:// and a host")
-    base = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+    base = quote(parts.path if parts.path.startswith("/") else f"/{parts.path}", safe=_SAFE_IN_URL)
 
     def post(command: str) -> bytes:
-        return _head(url, parts, "POST", posixpath.join(base, command)) + _CONTENT
+        clean = posixpath.normpath(posixpath.join(base, command))
+        return _head(url, parts, "POST", f"/{clean.lstrip('/')}") + _CONTENT
 
     return Endpoint(
         url=url,
@@ -103,6 +107,7 @@ def redirected(endpoint: Endpoint, request: bytes, status: int, location: str) -
             url = urljoin(f"{parts.scheme}://{parts.netloc}{path.decode()}", place)
         except ValueError as error:
             raise _unusable(location, _why(error)) from None
+    url = urldefrag(url).url
     target = parse_endpoint(url)
     if method == b"GET" or status not in (307, 308):
         return target, target.index_request
@@ -127,7 +132,7 @@ _CONTENT = b"Content-Type: application/json\r\nContent-Length: "
 def _head(url: str, parts: SplitResult, method: str, path: str) -> bytes:
     """The request's line and the headers that every request has, gzip offered as the official command does."""
     host = "localhost" if parts.scheme == UNIX_SCHEME else parts.netloc.rpartition("@")[2]
-    query = f"?{parts.query}" if parts.query else ""
+    query = f"?{quote(parts.query, safe=_SAFE_IN_URL)}" if parts.query else ""
     line = f"{method} {path}{query} HTTP/1.1\r\nHost: {host}\r\n"
     if not line.isascii() or any(character in path + query for character in " \r\n"):
         raise _unusable(url, "its path holds characters that must be percent-encoded")

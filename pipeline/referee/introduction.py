@@ -9,6 +9,7 @@ from pipeline.referee.connection import Answer, SnakeConnection
 from pipeline.referee.endpoint import parse_endpoint
 from pipeline.referee.protocol import Identity, read_identity
 from schemas.errors import SnakeError
+from schemas.outside_text import line as line_of
 
 INDEX_TIMEOUT_S = 10.0
 """How long a snake may take to answer the first `GET /`: it may have to wake up."""
@@ -41,10 +42,11 @@ async def ask_identity(line: SnakeConnection) -> Identity:
     identity = None if answer.failure else read_identity(answer.body)
     if identity is None:
         why = ": ".join(filter(None, (answer.failure, answer.detail)))
+        told = f"status {answer.status}, {line_of(answer.body[:80], 120) or 'empty'}"
         raise SnakeError(
             f"the snake does not answer GET / ({why})"
             if answer.failure
-            else f"the snake does not answer GET / with JSON (status {answer.status})",
+            else f"the snake does not answer GET / with JSON ({told})",
             where=line.endpoint.shown,
             remedy='Start it, or check the URL; the API wants an object like {"apiversion": "1"}.',
         )

@@ -73,13 +73,15 @@ class ScriptedSnake:
     script: Script
     everything: bool = False
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
     index: bytes = field(default_factory=lambda: http({"apiversion": "1", "color": "#123456"}))
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
         self._closing = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self._listener = socket.create_server((self.host, 0), family=family, backlog=64)
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()

@@ -281,6 +281,12 @@ def test_one_request_at_a_time(scripted):
         ("http://snakes.example/mine/v2/", b"POST /mine/v2/move HTTP/1.1", b"Host: snakes.example"),
         ("https://snakes.example/a?key=b", b"POST /a/move?key=b HTTP/1.1", b"Host: snakes.example"),
         ("http://[::1]:8000", b"POST /move HTTP/1.1", b"Host: [::1]:8000"),
+        ("http://snakes.example/ü b", b"POST /%C3%BC%20b/move HTTP/1.1", b"Host: snakes.example"),
+        ("http://snakes.example/a%20b", b"POST /a%20b/move HTTP/1.1", b"Host: snakes.example"),
+        ("http://snakes.example//a/./../b/", b"POST /b/move HTTP/1.1", b"Host: snakes.example"),
+        ("http://snakes.example/#f", b"POST /%23f/move HTTP/1.1", b"Host: snakes.example"),
+        ("HTTP://Snakes.Example:8000?a=ü", b"POST /move?a=%C3%BC HTTP/1.1", b"Host: Snakes.Example:8000"),
+        ("http://:8000", b"POST /move HTTP/1.1", b"Host: :8000"),
     ],
 )
 def test_urls(url, move_line, host):
@@ -291,7 +297,7 @@ def test_urls(url, move_line, host):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:8000", "ftp://a", "http://", "http://a:99999", "http://a/ü", "http://a/b c"]
+    "url", ["", "127.0.0.1:8000", "ftp://a", "http://", "http://a:99999", "http://[::1", "http://a:b"]
 )
 def test_urls_that_cannot_be_used(url):
     with pytest.raises(SnakeError, match="URL cannot be used"):
@@ -446,6 +452,14 @@ def test_an_answer_remembered_from_before_spoils_the_connection_where_more_comes
     answers, line = ask_in_turn(snake.url, 5)
     assert [(a.failure, a.body) for a in answers] == [(None, b'{"move": "up"}')] * 5
     assert (snake.connections, line.reconnects) == (3, 0)
+
+
+@pytest.mark.parametrize(("host", "listens"), [("[::1]", "::1"), ("localhost", "127.0.0.1")])
+def test_addresses_of_either_kind_and_names_with_several(scripted, host, listens):
+    """`localhost` may stand for both: the one that is closed is passed over."""
+    snake = scripted(lambda _: [move("left")], host=listens)
+    answers, _ = ask_in_turn(f"http://{host}:{snake.port}", 2)
+    assert [(a.failure, a.body) for a in answers] == [(None, b'{"move": "left"}')] * 2
 
 
 def test_a_host_without_an_address_is_named():

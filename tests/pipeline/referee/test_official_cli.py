@@ -13,15 +13,20 @@ from scripted_snake import Close, Hang, ScriptedSnake, http, move, safe_move
 
 from pipeline.engine import Game
 from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match, read_replay
+from schemas.errors import SnakeError
 
 STEPS = {"up": (0, 1), "down": (0, -1), "left": (-1, 0), "right": (1, 0)}
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
+def official_program(tmp_path_factory):
+    return build_official_cli(tmp_path_factory.mktemp("official"))
+
+
+@pytest.fixture(scope="module")
+def official(official_program, tmp_path_factory):
     """Play one game with the official command; returns the file it wrote."""
-    folder = tmp_path_factory.mktemp("official")
-    program = build_official_cli(folder)
+    folder, program = tmp_path_factory.mktemp("games"), official_program
     numbers = itertools.count()
 
     def play(urls, *options):
@@ -222,6 +227,63 @@ def test_odd_answers_are_played_or_not_as_officially(official, circling, names, 
     finally:
         odd.close()
     assert played(odd, names, 25) == {name: name in PLAYED for name in names}
+
+
+INDEXES = {
+    "status 404": (http({}, "404 N"), True),
+    "redirect": (http(b"", "307 T", "Location: /about\r\n"), True),
+    "null": (http(b"null"), True),
+    "colour null": (http(b'{"color":null}'), True),
+    "name in upper case": (http(b'{"COLOR":"#fff"}'), True),
+    "no UTF-8": (http(b'{"author":"\xff"}'), True),
+    "nothing": (http(b"", "204 N"), False),
+    "list": (http(b"[]"), False),
+    "colour number": (http(b'{"color":5}'), False),
+    "more behind": (http(b"{} x"), False),
+    "byte order mark": (http(b"\xef\xbb\xbf{}"), False),
+    "circle": (http(b"", "307 T", "Location: /\r\n"), False),
+    "no HTTP": (b"x\r\n\r\n", False),
+}
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_a_snake_is_introduced_or_not_as_officially(official_program, scripted, good_snake, kind):
+    answer, known = INDEXES[kind]
+    for referee in ("official", "ours"):
+        snake = scripted(lambda r: [move(safe_move(r.body))])
+        snake.script = lambda r: [answer if r.path == "/" else http({}) if r.path == "/about" else move("up")]
+        snake.everything = True
+        if referee == "official":
+            arguments = [official_program, "play", "-u", snake.url, "-n", "a", "-u", good_snake.url, "-n", "b"]
+            played = subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+        else:
+            try:
+                played = bool(ours(snake, good_snake, conditions=Conditions(timeout_ms=9000)))
+            except SnakeError as error:
+                assert snake.url in str(error)
+                played = False
+        assert played is known, referee
+
+
+URLS = ["", "/", "/a/b", "/a/b/", "/?x=1", "?x=1", "/a%20b", "/a b", "/ä", "//a", "/a/./../b", "/#f"]
+
+
+@pytest.mark.parametrize("end", URLS)
+def test_paths_are_those_that_the_official_command_asks(official, scripted, good_snake, end):
+    asked = []
+    for referee in ("official", "ours"):
+        snake = scripted(lambda r: [move(safe_move(r.body))])
+        url = snake.url + end
+        snake.script = lambda r: [http({"move": "up"})]
+        snake.everything = True
+        if referee == "official":
+            official([url, good_snake.url], "-t", "9000")
+        else:
+            contestants = [Contestant("a", url), Contestant("b", good_snake.url)]
+            play_match(contestants, [GameSpec(0, 4, (0, 1))], Conditions(timeout_ms=9000))
+        asked.append({request.path for request in snake.requests})
+    assert asked[0] == asked[1]
+    assert len(asked[0]) == 4
 
 
 def test_a_url_with_a_user_is_asked_with_its_password_as_officially(official, scripted, good_snake):
