@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.evolution.networks import Network
+from pipeline.evolution.parallel import run_all
 from pipeline.evolution.rollout import UNTAUGHT, Samples
 from pipeline.evolution.tensors import to_floats
 from schemas.errors import NothingLearnedError
@@ -154,7 +155,7 @@ class Learner:
         self, samples: Samples, rows: NDArray[np.int64], weights: Weights, teaching: float, clipping: float
     ) -> NDArray[np.float64]:
         shares = np.array_split(rows, self._parts)
-        done = list(self._workers.map(lambda share: self._gradients(samples, share, weights, teaching), shares))
+        done = run_all(self._workers, lambda share: self._gradients(samples, share, weights, teaching), shares)
         for index, parameter in enumerate(self._parameters):
             summed = sum((gradients[index] for gradients, _ in done[1:]), done[0][0][index])
             parameter.grad = summed / len(rows)

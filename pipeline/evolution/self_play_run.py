@@ -14,6 +14,7 @@ from pipeline.engine.players.kinds import kind_of
 from pipeline.evolution.league import League, Shares
 from pipeline.evolution.learner import make_optimizer
 from pipeline.evolution.networks import Network, build_network
+from pipeline.evolution.parallel import run_all
 from pipeline.evolution.ppo import Learner, Limits, Losses, Weights
 from pipeline.evolution.rollout import Roller, Samples, Tally, Teaching
 from pipeline.evolution.training_state import TrainingState, load_weights, weights_of
@@ -145,7 +146,7 @@ class SelfPlayRun:
             roller.shares = self._shares(done)
             return roller.collect(self.network, past, settings.rollout_turns, teaching)
 
-        parts, tallies = zip(*self._workers.map(collect, rollers), strict=True)
+        parts, tallies = zip(*run_all(self._workers, collect, rollers), strict=True)
         samples = Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         return samples, functools.reduce(Tally.plus, tallies)
 

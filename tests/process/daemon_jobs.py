@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 from schemas.errors import BadInputError
@@ -66,6 +68,12 @@ def is_killed(request: RunRequest, context: JobContext) -> RunResult:
     _write_line(request)
     if request.attempt == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
+
+
+def feeds_a_child_too_much(request: RunRequest, context: JobContext) -> RunResult:
+    """A child takes a gigabyte, and the error says how the child ended."""
+    subprocess.run([sys.executable, "-c", "held = [bytearray(b'x') * (1 << 20) for _ in range(1024)]"], check=True)
     return RunResult(outcome=Outcome.SUCCEEDED, state=MEASURED)
 
 

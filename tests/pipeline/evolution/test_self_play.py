@@ -2,9 +2,7 @@
 
 import functools
 import itertools
-import os
-import subprocess
-import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +21,7 @@ from pipeline.evolution.ppo import Learner, Limits, Weights
 from pipeline.evolution.rollout import UNTAUGHT, Roller, Samples, Teaching, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
 from pipeline.evolution.self_play_run import SelfPlayRun
-from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, TrainingError
+from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
@@ -155,9 +153,6 @@ def test_draws_follow_the_chances_and_never_take_an_illegal_move() -> None:
     assert draw_moves(legal, np.array([np.nextafter(np.float32(1), np.float32(0))], np.float32)) == 3
 
 
-_OWN_PROCESS = "OUROBOROS_TEST_OWN_PROCESS"
-
-
 def _phase(updates: int = 5, **changed: object) -> TrainingPhaseConfig:
     known = {"max_epochs": updates, "games_required": 10_000, "batch_size": 32, "heuristic_mix_ratio": 0.5,
              "learning_rate": 1e-3, "data_source": DataSource.SELF_PLAY}  # fmt: skip
@@ -180,19 +175,6 @@ def _run(
 
 @pytest.mark.parametrize("asked", [0, 40, 90])
 def test_a_stopped_run_resumes_bit_for_bit(tmp_path: Path, asked: int) -> None:
-    """In a process of its own, as a run has one: in one that had run hundreds of other tests, two whole runs were once
-    seen to differ, and why was not found."""
-    if os.environ.get(_OWN_PROCESS) != "1":
-        here = f"{__file__}::test_a_stopped_run_resumes_bit_for_bit[{asked}]"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", here]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        done = subprocess.run(
-            command, env=kept | {_OWN_PROCESS: "1"}, cwd=Path(__file__).parents[3], capture_output=True, text=True,
-            check=False, timeout=250,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "1 passed" in done.stdout
-        return
     whole, parts = _network(), _network()
     undisturbed, _ = _run(whole, tmp_path / "a", lambda: False)
     times = itertools.count()
@@ -209,6 +191,27 @@ def test_a_stopped_run_resumes_bit_for_bit(tmp_path: Path, asked: int) -> None:
     assert not second.stopped
     for (name, expected), found in zip(whole.state_dict().items(), again.state_dict().values(), strict=True):
         assert torch.equal(expected, found), name
+
+
+def test_a_stop_that_one_thread_hears_first_ends_no_update_under_another_thread_s_hands() -> None:
+    """The run goes back to the state kept before: a thread still in its games would play on in what was put back."""
+    playing, heard_late, over = threading.Event(), threading.Event(), threading.Event()
+
+    def ensure_running() -> None:
+        if threading.current_thread().name.endswith("_0"):
+            playing.wait(30)
+            raise StoppedError("the first to hear of it")
+        playing.set()
+        over.wait(0.5)  # in the middle of a turn
+        heard_late.set()
+        raise StoppedError("the second")
+
+    optimization = TrainingOptimizationConfig(threads=2)
+    with SelfPlayRun(_network(), _phase(), _self_play(), optimization, 3, ensure_running) as run:
+        with pytest.raises(StoppedError):
+            run.update(0.0)
+        assert heard_late.is_set(), "no thread is at work any more"
+        over.set()
 
 
 def test_time_that_is_spent_before_the_first_update_is_an_error_that_says_so(tmp_path: Path) -> None:
