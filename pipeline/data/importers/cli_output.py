@@ -7,7 +7,7 @@ the boards, and counts. Several games may stand in one file.
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words
+from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words, lowered
 from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake, latency_of, shout_of
 from pipeline.data.importers.imported_game import ImportedGame, Verdict
 from schemas.game import GameLogSettings
@@ -24,8 +24,9 @@ def is_cli_turn(tree: Any) -> bool:
 
 
 def is_cli_result(tree: Any) -> bool:
-    """Return whether this is a game's last line."""
-    return isinstance(tree, dict) and "winnerId" in tree
+    """Return whether this is a game's last line; it may name the winner by its id or by its name alone."""
+    keys = {str(key).lower() for key in tree} if isinstance(tree, dict) else set()
+    return bool(keys & {"winnerid", "winnername", "isdraw"}) and "board" not in keys
 
 
 def read_cli_game(lines: Sequence[Document]) -> ImportedGame:
@@ -79,17 +80,23 @@ def _game(head: Any, board: Any, boards: FrameReader, verdict: Verdict | None) -
 
 def _verdict(line: Document, boards: FrameReader) -> Verdict | None:
     """The result line's word; None where it tells nothing, as in games of one snake."""
-    winner, draw = line.tree["winnerId"], bool(line.tree.get("isDraw"))
+    told = lowered(line.tree)
+    winner, draw = told.get("winnerid") or told.get("winnername"), told.get("isdraw") or False
+    if not isinstance(draw, bool) or not isinstance(winner, str | None):
+        raise TypeError(f"isDraw in {line.where} is no truth value, or its winner no text")
     if len(boards.snakes) < 2 or not (winner or draw):
         return None
-    living = [snake.id for snake in boards.living]
+    if draw and winner:
+        raise ValueError(f"{line.where} tells of a draw and names {winner!r} the winner")
+    living = boards.living
     if draw and len(living) == 1:
-        raise ValueError(f"{line.where} tells of a draw, but {living[0]!r} alone lives on the last board")
+        raise ValueError(f"{line.where} tells of a draw, but {living[0].id!r} alone lives on the last board")
     if draw:
         return Verdict(None)
-    if winner not in living:
+    named = [snake.id for snake in living if snake.id == winner] or [s.id for s in living if s.name == winner]
+    if len(named) != 1:
         raise ValueError(f"{line.where} names {winner!r} the winner, who does not live on the last board")
-    return Verdict(winner)
+    return Verdict(named[0])
 
 
 def _board(line: dict[str, Any]) -> SeenBoard:

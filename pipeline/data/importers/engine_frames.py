@@ -60,7 +60,7 @@ def describe_game(tree: Any) -> GameDescription:
 
 
 def read_frames_game(game: GameDescription, frames: Sequence[Document]) -> ImportedGame:
-    """Return the game of these frames, whose keys are in lower case, in the order of their turns.
+    """Return the game of these frames, whose keys are in lower case; they may come in any order.
 
     Raises:
         ValueError: the game has not ended, its last turns are missing, or a frame is not what it must be; names it.
@@ -68,7 +68,7 @@ def read_frames_game(game: GameDescription, frames: Sequence[Document]) -> Impor
     if game.status.lower() not in _ENDED:
         raise ValueError(f"the game has not ended: its status is {game.status!r}")
     boards = FrameReader()
-    for frame in frames:
+    for frame in _by_turn(frames):
         try:
             boards.add(_board(frame.tree))
             _tell_deaths(frame.tree, boards)
@@ -87,6 +87,13 @@ def read_frames_game(game: GameDescription, frames: Sequence[Document]) -> Impor
         height=game.height,
         boards=boards,
     )
+
+
+def _by_turn(frames: Sequence[Document]) -> Sequence[Document]:
+    """In the order of their turns; as they are where one tells none."""
+    if not all(isinstance(frame.tree, dict) and isinstance(frame.tree.get("turn"), int) for frame in frames):
+        return frames
+    return sorted(frames, key=lambda frame: int(frame.tree["turn"]))
 
 
 def _refuse_cut(game: GameDescription, boards: FrameReader, ruleset: str) -> None:
@@ -147,10 +154,3 @@ def _tell_deaths(frame: dict[str, Any], boards: FrameReader) -> None:
 
 def _cells(points: Sequence[dict[str, int]] | None) -> list[int]:
     return [number for point in points or () for number in (point["x"], point["y"])]
-
-
-def lowered(tree: Any) -> Any:
-    """Return the same tree with all keys in lower case."""
-    if isinstance(tree, dict):
-        return {str(key).lower(): lowered(value) for key, value in tree.items()}
-    return [lowered(item) for item in tree] if isinstance(tree, list) else tree

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+import orjson
+
 from pipeline.data.importers.arena_details import describe_arena_game, is_arena_game
 from pipeline.data.importers.cli_output import is_cli_game, is_cli_result, is_cli_turn
-from pipeline.data.importers.documents import FIELD_ERRORS, Document, Unreadable, at, in_words
-from pipeline.data.importers.engine_frames import GameDescription, describe_game, lowered
+from pipeline.data.importers.documents import FIELD_ERRORS, Document, Unreadable, at, in_words, lowered
+from pipeline.data.importers.engine_frames import GameDescription, describe_game
 from schemas.game import GAME_LOG_FORMAT
+
+_OUR_LOG = GAME_LOG_FORMAT.rpartition("/")[0]
 
 
 class Kind(Enum):
@@ -29,7 +33,7 @@ def kind_of(tree: Any) -> Kind:
     """Return what a document is, by the fields it holds."""
     if not isinstance(tree, dict):
         return Kind.NEITHER
-    if tree.get("format") == GAME_LOG_FORMAT:
+    if str(tree.get("format")).startswith(_OUR_LOG):  # of another version: its reading says so
         return Kind.LOG
     if is_cli_game(tree) or is_cli_turn(tree) or is_cli_result(tree):
         return Kind.CLI
@@ -128,6 +132,8 @@ class _Taking:
 
     def _take_frames(self, document: Document) -> Iterator[Group]:
         tree = lowered(document.tree)
+        if {"type", "data"} <= tree.keys() and not _tells(str(tree["type"])):
+            return  # a ping, and whatever else comes over a websocket
         described = "game" in tree or "game_type" in tree
         parts = self._open if isinstance(self._open, FrameParts) else None
         if parts is None or parts.ended or (described and parts.game is not None):
@@ -157,12 +163,17 @@ def _add(parts: FrameParts, document: Document, *, described: bool) -> None:
         parts.frames.append(document)
 
 
+def _tells(event: str) -> bool:
+    return event.lower() == "frame" or "end" in event.lower()
+
+
 def _add_event(parts: FrameParts, document: Document) -> None:
     parts.from_events = parts.has_frames = True
-    kind, data = document.tree["type"], document.tree["data"]
+    kind, data = str(document.tree["type"]).lower(), document.tree["data"]
+    data = lowered(orjson.loads(data)) if isinstance(data, str) and data.startswith("{") else data
     if kind == "frame":
         parts.frames.append(Document(document.where, data))
-    elif "end" in str(kind):
+    else:
         parts.ended = True
         told = data.get("game", data) if isinstance(data, dict) else {}  # the official CLI's board sends it bare
         if parts.game is None and isinstance(told, dict) and told.get("width"):

@@ -71,7 +71,12 @@ def _groups_in(path: Path) -> Iterator[Group]:
     if not data.strip():
         yield Unreadable("the file is empty")
         return
-    yield from groups_of(documents(data))
+    found = False
+    for group in groups_of(documents(data)):
+        found = True
+        yield group
+    if not found:
+        yield Unreadable("there is no game in it")
 
 
 def _read(group: Group) -> GameLog | ImportedGame | Unreadable:
@@ -146,10 +151,7 @@ _NO_DESCRIPTION: Final = (
 
 
 def _together(description: FrameParts, pages: Sequence[FrameParts]) -> FrameParts:
-    """Pages come in any order: their frames are put in that of their turns."""
     frames = [frame for page in pages for frame in page.frames]
-    if all(isinstance(frame.tree, dict) and isinstance(frame.tree.get("turn"), int) for frame in frames):
-        frames.sort(key=lambda frame: int(frame.tree["turn"]))
     return FrameParts(
         where=description.where,
         game=description.game,

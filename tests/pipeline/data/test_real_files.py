@@ -1,7 +1,9 @@
 """Files as other programs write them: what each is read as, and what is said of those that cannot be read."""
 
+import bz2
 import gzip
 import json
+import lzma
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -334,3 +336,146 @@ def grown(before: list[int], frame: GameLogFrame, seat: int) -> list[int]:
     ((length, x, y),) = [entry[2:] for entry in frame.s if entry[0] == seat]
     moved = [x, y, *before[:-2]]
     return moved + moved[-2:] * (length - len(moved) // 2)
+
+
+CLI = (GAMES / "cli_1.1_winner_line_ignored.jsonl").read_bytes()
+ENGINE = (GAMES / "engine_whole_control.json").read_bytes()
+EVENTS = b"".join(json.dumps(event).encode() + b"\n" for event in events())
+LOG = (GAMES / "log_official_end_control.jsonl").read_bytes()
+WHOLE = {
+    "cli": CLI,
+    "engine": ENGINE,
+    "events": EVENTS,
+    "log": LOG,
+    "indented": json.dumps(json.loads(ENGINE), indent=1).encode(),
+    "gzip": gzip.compress(CLI),
+    "zstd": bytes(pa.compress(CLI, codec="zstd", asbytes=True)),
+}
+
+
+def read_bytes(folder: Path, data: bytes) -> list[ImportedGame | GameLog | str]:
+    path = folder / "game.json"
+    path.write_bytes(data)
+    return read(path)
+
+
+@given(kind=st.sampled_from(sorted(WHOLE)), part=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_anywhere_is_the_whole_game_or_an_error_and_never_another_game(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, part: float
+) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    whole, data = read_bytes(folder, WHOLE[kind]), WHOLE[kind]
+    found = read_bytes(folder, data[: int(part * len(data))])
+    assert found == whole or all(isinstance(reason, str) and reason for reason in found)
+
+
+def lines(*trees: Any) -> bytes:
+    return b"".join(json.dumps(tree).encode() + b"\n" for tree in trees)
+
+
+*PLAYED, _ = [json.loads(line) for line in CLI.splitlines()]
+TREE = json.loads(ENGINE)
+SHAPES = {
+    "CRLF": (CLI.replace(b"\n", b"\r\n"), CLI),
+    "CR": (CLI.replace(b"\n", b"\r"), CLI),
+    "byte order mark": (b"\xef\xbb\xbf" + CLI, CLI),
+    "UTF-16, as PowerShell writes": (CLI.decode().encode("utf-16"), CLI),
+    "UTF-16 of the other order": (b"\xfe\xff" + ENGINE.decode().encode("utf-16-be"), ENGINE),
+    "empty lines": (b"\n" + CLI.replace(b"\n", b"\n\n"), CLI),
+    "no last line feed": (CLI.rstrip(b"\n"), CLI),
+    "gzip in gzip": (gzip.compress(gzip.compress(CLI)), CLI),
+    "gzip in two members": (gzip.compress(CLI[:99]) + gzip.compress(CLI[99:]), CLI),
+    "zstd in two frames": (
+        b"".join(bytes(pa.compress(part, codec="zstd", asbytes=True)) for part in (CLI[:99], CLI[99:])), CLI
+    ),
+    "indented": (json.dumps(TREE, indent=2).encode(), ENGINE),
+    "lines indented": (b"\n".join(json.dumps(json.loads(line), indent=1).encode() for line in CLI.splitlines()), CLI),
+    "commas between the lines": (b",\n".join(CLI.splitlines()), CLI),
+    "a list": (json.dumps([json.loads(line) for line in CLI.splitlines()]).encode(), CLI),
+    "a list of events": (json.dumps(events()).encode(), ENGINE),
+    "server-sent events": (b"".join(b"data: " + line + b"\n\n" for line in EVENTS.splitlines()), ENGINE),
+    "wscat": (b"".join(b"< " + line + b"\n" for line in EVENTS.splitlines()), ENGINE),
+    "pings between": (EVENTS.replace(b'{"Type": "frame"', b'{"Type":"ping","Data":null}\n{"Type": "frame"'), ENGINE),
+    "an event behind the end": (EVENTS + b'{"Type": "error", "Data": "gone"}\n', ENGINE),
+    "data as text": (
+        lines(*[{**e, "Data": json.dumps(e["Data"])} if "Data" in e else e for e in events()]), ENGINE
+    ),
+    "every event twice": (lines(events()[0], *[e for e in events()[1:-1] for _ in range(2)], events()[-1]), ENGINE),
+    "events in another order": (lines(*[events()[at] for at in (0, 3, 1, 2, 4)]), ENGINE),
+    "frames in another order": (lines({**TREE, "Frames": TREE["Frames"][::-1]}), ENGINE),
+    "a turn twice": (lines(*PLAYED[:2], *PLAYED[1:], {"winnerId": "b"}), CLI),
+    "the winner's name alone": (lines(*PLAYED, {"winnerName": "b"}), CLI),
+    "the winner in other case": (lines(*PLAYED, {"WinnerID": "b", "IsDraw": False}), CLI),
+    "nobody told": (lines(*PLAYED[:2], *PLAYED[2:], {"winnerId": None, "winnerName": None}), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_shapes_of_the_same_game(tmp_path: Path, shape: str) -> None:
+    data, plain = SHAPES[shape]
+    (game,) = read_bytes(tmp_path, data)
+    assert isinstance(game, ImportedGame), game
+    if plain is None:
+        assert game.winner_id is None
+    else:
+        assert [game] == read_bytes(tmp_path, plain)
+
+
+TWO_LIVE = {"winnerId": "", "winnerName": "", "isDraw": False}
+REFUSED = {
+    "draw and winner": (lines(*PLAYED, {"winnerId": "b", "isDraw": True}), "line 4 tells of a draw and names 'b'"),
+    "draw as text": (lines(*PLAYED, {"winnerId": "", "isDraw": "false"}), "isDraw in line 4 is no truth value"),
+    "winner as number": (lines(*PLAYED, {"winnerId": 5}), "isDraw in line 4 is no truth value, or its winner no text"),
+    "winner nobody knows": (lines(*PLAYED, {"winnerName": "zoe"}), "line 4 names 'zoe' the winner, who does not live"),
+    "lines in another order": (lines(PLAYED[0], PLAYED[2], PLAYED[1], TWO_LIVE), "line 3: turn 0 follows turn 1"),
+    "empty": (b"", "the file is empty"),
+    "blanks": (b" \r\n\t", "the file is empty"),
+    "zeros": (bytes(50), "line 1 is no JSON"),
+    "a page": (b"<html>404</html>", "line 1 is no JSON"),
+    "a number": (b"5", "neither a game log"),
+    "pings alone": (lines({"Type": "ping", "Data": None}), "there is no game in it"),
+    "nesting": (b"[" * 100_000, "line 1 is no JSON"),
+    "gzip with more behind": (gzip.compress(CLI) + b"xx", "its gzip data are cut or damaged"),
+    "bzip2": (bz2.compress(CLI), "it is packed with bzip2: unpack it first"),
+    "xz": (lzma.compress(CLI), "it is packed with xz: unpack it first"),
+    "zip": (b"PK\x03\x04 and so on", "it is packed with zip: unpack it first"),
+    "lz4": (bytes(pa.compress(CLI, codec="lz4", asbytes=True)), "it is packed with lz4: unpack it first"),
+    "a log of another version": (LOG.replace(b"game-log/1", b"game-log/7"), "format: "),
+    "running": (lines({**TREE, "Game": {**TREE["Game"], "Status": "running"}}), "its status is 'running'"),
+    "no frames": (lines({**TREE, "Frames": []}), "it has no turns"),
+    "frames null": (lines({**TREE, "Frames": None}), "a field is not what it must be"),
+    "a frame null": (lines({**TREE, "Frames": [None]}), "frame 0: a field is not what it must be"),
+    "two frames of a turn": (
+        lines({**TREE, "Frames": [*TREE["Frames"], {**TREE["Frames"][1], "Food": []}]}), "comes twice"
+    ),
+    "a damaged line": (CLI.replace(b'"turn": 1', b'"turn": x', 1), "line 3 is no JSON"),
+    "half a cell": (CLI.replace(b'"x": 1', b'"x": 1.5'), "line 2: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_read_says_at_which_line_and_why(tmp_path: Path, kind: str) -> None:
+    data, says = REFUSED[kind]
+    (reason,) = read_bytes(tmp_path, data)
+    assert isinstance(reason, str), reason
+    assert says in reason
+    assert "\n" not in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ((b'"standard"', b'"squad"'), "unknown ruleset 'squad'"),
+        ((b'"width": 7', b'"width": 30'), "a board of 30x7"),
+        ((b'"width": 7', b'"width": 0'), "width: "),
+    ],
+)
+def test_rules_and_boards_that_are_not_played_here_are_kept_as_logs_or_refused_by_name(
+    tmp_path: Path, change: tuple[bytes, bytes], says: str
+) -> None:
+    path = tmp_path / "game.jsonl"
+    path.write_bytes(CLI.replace(*change))
+    assert isinstance(only(path), ImportedGame)
+    (refused,) = stored_games([path], NOW)
+    assert isinstance(refused, RefusedGame)
+    assert says in refused.reason
