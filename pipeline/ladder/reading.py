@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.data.importers.arena_details import describe_arena_game
-from pipeline.data.importers.documents import FIELD_ERRORS, Document, in_words, lowered, read_frames_game
+from pipeline.data.importers.documents import FIELD_ERRORS, Document, in_words, lowered
+from pipeline.data.importers.engine_frames import read_frames_game
 from pipeline.data.importers.imported_game import to_game_log
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.boards import move_between
