@@ -23,8 +23,7 @@ from pipeline.engine.starts import place_snake
 from pipeline.engine.state import load_hazards, put_food, write_header
 from pipeline.engine.state_checks import Cell, read_food, read_hazards
 from pipeline.engine.state_reading import food_cells, hazard_cells
-from pipeline.engine.tape import hazards_print, put_start, put_turn
-from pipeline.engine.tape_reading import with_head
+from pipeline.engine.tape import hazards_print, put_start, put_turn, with_head
 from pipeline.engine.turn import blank
 from schemas.errors import DataError, GameStateError
 from schemas.game import GameLog, GameLogFrame

@@ -31,8 +31,9 @@ from pipeline.engine.players.choose import choose_moves
 from pipeline.engine.players.mind import Mind
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import IDENTITY
-from pipeline.engine.tape_playing import REFUSED, begin_tape, play_tape_turn
+from pipeline.engine.tape_playing import begin_tape, play_tape_turn
 
+REFUSED: Final = -1
 HORIZON: Final = 10
 """Turns ahead that `territory` tells of."""
 _MOST_SURVIVED: Final = 65_535
@@ -167,7 +168,7 @@ def encode_game(
     lens_of = asked.lens_of[game : game + 1]
     place = asked.lenses[asked.lens_of[game]].place[IDENTITY]
     at = begin_tape(words, cells, longs, 0, tape, asked.ends[game], end)
-    while at != REFUSED and at < end:
+    while at >= 0 and at < end:
         turn = longs[0, TURN]
         if turn + 1 >= owners.shape[0]:
             return REFUSED
@@ -189,7 +190,7 @@ def encode_game(
             for index in range(row, row + count):
                 made.moves[index] = moves[0, made.seats[index]]
         row += count
-    if at == REFUSED or row != last:
+    if at < 0 or row != last:
         return REFUSED
     keep_owners(words, cells, place, owners[longs[0, TURN]])
     write_endings(words, longs, owners, asked.rows[game], last, made)

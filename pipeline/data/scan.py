@@ -31,10 +31,11 @@ from pipeline.engine.layout import (
     Words,
 )
 from pipeline.engine.open_cells import is_open
-from pipeline.engine.tape_playing import REFUSED, begin_tape, play_tape_turn
-from pipeline.engine.tape_reading import HEAD_BYTES
+from pipeline.engine.tape import HEAD_BYTES
+from pipeline.engine.tape_playing import begin_tape, play_tape_turn
 from schemas.errors import DataError
 
+REFUSED: Final = -1
 OPENING_TURNS: Final = 6
 """Moves of a seat that make its opening: the first says nothing (all directions are one by symmetry)."""
 _STRAIGHT_LEFT_RIGHT: Final = np.array([[0, 0, 1, 2], [0, 0, 2, 1], [2, 1, 0, 0], [1, 2, 0, 0]], np.int64)
@@ -179,7 +180,7 @@ def scan_game(
     """Play one tape; write its sums and seats, return the sum of its contests, or REFUSED."""
     facing, safe, contest = scratch[0], scratch[1], 0.0
     at = begin_tape(words, cells, longs, 0, tape, at, end)
-    while at != REFUSED and at < end:
+    while at >= 0 and at < end:
         look_round(words, cells, safe, sums)
         if words[0, ALIVE] > 1:
             sums[S_CONTESTED] += 1
@@ -188,7 +189,7 @@ def scan_game(
         if longs[0, TURN] <= OPENING_TURNS:
             note_openings(words, longs, facing, seats)
         note_deaths(words, longs, safe, sums)
-    if at == REFUSED:
+    if at < 0:
         return REFUSED
     sums[S_TURNS] = longs[0, TURN]
     for snake in range(words[0, SNAKES]):

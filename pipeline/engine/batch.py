@@ -24,14 +24,15 @@ from pipeline.engine.outcomes import (
     OutcomeRing,
     allocate_outcomes,
 )
+from pipeline.engine.record_checks import PROBLEMS, row_problem
 from pipeline.engine.rng import derive_seed
 from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
-from pipeline.engine.state_checks import read_food, read_hazards, read_state, refuse
+from pipeline.engine.state_checks import read_food, read_hazards, read_integer, read_state, refuse
 from pipeline.engine.state_reading import read_state_back
-from pipeline.engine.tape_reading import with_head
+from pipeline.engine.tape import with_head
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,31 @@ class GameSpec:
     settings: dict[str, int] = field(default_factory=dict)
     solo: bool | None = None
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Width, height and number of snakes."""
+        return self.width, self.height, self.snakes
+
     def rules(self) -> int:
-        """Return the RULES word."""
+        """Return the RULES word.
+
+        Raises:
+            GameStateError: no such ruleset, or no number of snakes.
+        """
+        read_integer(self.snakes, "snakes", 1, layout.MAX_SNAKES)
         return rules_bits(self.ruleset, self.snakes < 2 if self.solo is None else self.solo)
+
+
+_MOST: Final = 2**31 - 1
+
+
+def _seeds(seeds: Any, games: int) -> list[int]:
+    given = seeds.tolist() if isinstance(seeds, np.ndarray) else seeds
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        refuse(f"{type(seeds).__name__} given where a seed for each game belongs", "seeds")
+    if len(given) != games:
+        refuse(f"{len(given)} seeds for {games} games", "seeds")
+    return [signed_seed(seed, f"seeds[{index}]") for index, seed in enumerate(given)]
 
 
 class Outcomes(NamedTuple):
@@ -99,6 +122,10 @@ class Batch:
         Raises:
             GameStateError: a spec that no game can be set up with.
         """
+        for index, spec in enumerate(specs):
+            if not isinstance(spec, GameSpec):
+                refuse(f"{type(spec).__name__} given where a GameSpec belongs", f"specs[{index}]")
+            check_new_game(spec.size, spec.rules(), spec.map_id, read_settings(spec.settings, CLI_DEFAULTS))
         self.specs: Final = tuple(specs)
         games = len(self.specs)
         seats = max((spec.snakes for spec in self.specs), default=0)
@@ -106,10 +133,16 @@ class Batch:
         self.actions: Final = np.zeros((games, seats), np.uint8)
         self.done: Final = np.zeros(games, np.uint8)
         self.auto_reset = auto_reset
-        self.threads = min(max(threads, 1), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-        self.turn_limit = turn_limit
-        self._tile_games = tile
-        self._ring: Final[OutcomeRing] = allocate_outcomes(games, outcomes_per_slot, seats, tape_bytes)
+        self.threads = min(max(read_integer(threads, "threads", -_MOST, _MOST), 1), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        self.turn_limit = read_integer(turn_limit, "turn_limit", 0, _MOST)
+        self._tile_games = read_integer(tile, "tile", 1, _MOST)
+        self._standing = np.zeros(games, np.bool_)
+        self._ring: Final[OutcomeRing] = allocate_outcomes(
+            games,
+            read_integer(outcomes_per_slot, "outcomes_per_slot", 1, _MOST),
+            seats,
+            read_integer(tape_bytes, "tape_bytes", 0, _MOST),
+        )
 
     @classmethod
     def uniform(cls, games: int, spec: GameSpec | None = None, **options: Any) -> Self:
@@ -130,10 +163,8 @@ class Batch:
             np.zeros(path, np.int16),
         )
         for index, spec in enumerate(self.specs):
-            size = (spec.width, spec.height, spec.snakes)
             settings = read_settings(spec.settings, CLI_DEFAULTS)
-            number = check_new_game(size, spec.rules(), spec.map_id, settings)
-            write_header(records, index, size, spec.rules(), number, settings)
+            write_header(records, index, spec.size, spec.rules(), map_limits(spec.map_id).number, settings)
         return records
 
     @property
@@ -148,13 +179,11 @@ class Batch:
             SetUpError: a map has no room for its snakes or food.
         """
         longs = self.records.longs
-        if isinstance(seeds, int):
-            base = signed_seed(seeds)
+        if isinstance(seeds, (int, np.integer)):
+            base = signed_seed(seeds if isinstance(seeds, int) else seeds.item(), "seeds")
             longs[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
         else:
-            if len(seeds) != self.games:
-                refuse(f"{len(seeds)} seeds for {self.games} games", "seeds")
-            longs[:, layout.SEED] = [signed_seed(int(seed)) for seed in seeds]
+            longs[:, layout.SEED] = _seeds(seeds, self.games)
         self._ring.waiting[:] = 0
         self._begin(np.arange(self.games))
 
@@ -163,8 +192,10 @@ class Batch:
 
         Raises:
             SetUpError: a map has no room for its snakes or food.
+            GameStateError: a slot that does not exist, or not a seed for each.
         """
-        self.records.longs[slots, layout.SEED] = seeds
+        slots = self._slots(slots)
+        self.records.longs[slots, layout.SEED] = _seeds(seeds, len(slots))
         self._begin(slots)
 
     def _begin(self, slots: NDArray[np.int64]) -> None:
@@ -173,19 +204,31 @@ class Batch:
         self.done[slots] = 0
         problems = np.zeros(len(slots), np.uint8)
         begin_slots(words, cells, longs, slots, problems, self._ring.tape, self._ring.lengths)
+        self._standing[slots] = problems == FINE
         for index in np.flatnonzero(problems != FINE)[:1]:
             spec = self.specs[slots[index]]
-            raise_set_up_problem(int(problems[index]), (spec.width, spec.height, spec.snakes), spec.map_id)
+            raise_set_up_problem(int(problems[index]), spec.size, spec.map_id)
+
+    def _slots(self, slots: Any) -> NDArray[np.int64]:
+        known = np.asarray(slots)
+        if known.ndim != 1 or (known.dtype.kind not in "iu" and known.size):
+            refuse(f"{known.dtype}{list(known.shape)} given where numbers of slots belong", "slots")
+        if len(known) and not 0 <= known.min() <= known.max() < self.games:
+            refuse(f"{known.min()}..{known.max()} is not within 0..{self.games - 1}", "slots")
+        return np.ascontiguousarray(known, np.int64)
+
+    def _require_games(self) -> None:
+        if not self._standing.all():
+            refuse(f"no game stands in slot {int(np.argmin(self._standing))} yet; call `reset`", "batch")
 
     def begin_next(self, slots: NDArray[np.int64]) -> None:
         """Begin the next game in these slots, the one that `auto_reset` would have begun; for batches without it.
 
         Raises:
-            IndexError: a slot that does not exist.
+            GameStateError: a slot that does not exist, or in which no game has stood yet.
         """
-        slots = np.ascontiguousarray(slots, np.int64)
-        if len(slots) and not 0 <= slots.min() <= slots.max() < self.games:
-            raise IndexError(f"slots holds {slots.min()}..{slots.max()}; known are 0..{self.games - 1}")
+        slots = self._slots(slots)
+        self._require_games()
         begin_next_of(*self.records[:3], self._ring.tape, self._ring.lengths, slots)
 
     def step(self, actions: NDArray[np.uint8] | None = None) -> int:
@@ -193,16 +236,26 @@ class Batch:
 
         `actions` uint8[N, S] is copied into `self.actions` unless it is left out (then what stands there counts).
         Moves are 0..3 = up, down, left, right; anything else takes the rules' default move; dead seats are ignored.
+
+        Raises:
+            GameStateError: actions of another shape, or no whole numbers; or no game stands yet.
         """
         if actions is not None:
-            self.actions[:] = actions
+            self._take_actions(actions)
         return self._advance(1, random=False)
+
+    def _take_actions(self, actions: NDArray[Any]) -> None:
+        given = np.asarray(actions)
+        if given.shape != self.actions.shape or given.dtype.kind not in "iu":
+            refuse(f"{given.dtype}{list(given.shape)} is not uint8{list(self.actions.shape)}", "actions")
+        self.actions[:] = given if given.dtype == np.uint8 else np.where((given < 0) | (given > 3), 255, given)
 
     def play_random(self, turns: int) -> int:
         """Let random legal snakes play `turns` turns of every slot in one compiled call; return the turns played."""
-        return self._advance(turns, random=True)
+        return self._advance(read_integer(turns, "turns", 0, _MOST), random=True)
 
     def _advance(self, turns: int, *, random: bool) -> int:
+        self._require_games()
         arrays = (*self.records, self.actions, self.done, *self._ring)
         if self.threads == 1:
             return int(advance_tile(*arrays, 0, self.games, turns, self.turn_limit, self.auto_reset, random))
@@ -246,18 +299,44 @@ class Batch:
         Raises:
             GameStateError: the state breaks an invariant, or does not fit the slot's spec.
         """
-        spec = self.specs[slot]
+        spec = self.specs[self._slots([slot])[0]]
         checked = read_state(state, spec.rules())
         size = (checked.width, checked.height, len(checked.snakes))
-        if size != (spec.width, spec.height, spec.snakes):
-            refuse(f"a state of {size} for a slot of {(spec.width, spec.height, spec.snakes)}", "width, height, snakes")
+        if size != spec.size:
+            refuse(f"a state of {size} for a slot of {spec.size}", "width, height, snakes")
         load_state(self.records, slot, checked)
+        self._standing[slot] = True
+
+    def load_records(self, words: NDArray[Any], cells: NDArray[Any], longs: NDArray[Any]) -> None:
+        """Put the games of another batch of the same specs into this one, as its `records` held them.
+
+        Raises:
+            GameStateError: they are of other games than these, or such as the rules never leave; nothing was loaded.
+        """
+        given = {"words": words, "cells": cells, "longs": longs}
+        for name, array in given.items():
+            own = getattr(self.records, name)
+            if array.shape != own.shape or array.dtype != own.dtype:
+                refuse(f"{array.dtype}{list(array.shape)} is not {own.dtype}{list(own.shape)}", name)
+        same = [layout.WIDTH, layout.HEIGHT, layout.SNAKES, layout.RULES, layout.MAP]
+        if (words[:, same] != self.records.words[:, same]).any():
+            refuse("other games than these specs are for", "words")
+        whole = np.array(words), np.array(cells), np.array(longs)
+        for slot in range(self.games):
+            problem = row_problem(whole[0], whole[1], whole[2], slot)
+            if problem:
+                refuse("such a game cannot come about by the rules", f"game {slot}, {PROBLEMS[problem]}")
+        for name, array in given.items():
+            getattr(self.records, name)[:] = array
+        self._standing[:] = True
 
     def state_of(self, slot: int) -> dict[str, Any]:
         """Return a slot's state in the form of `Game.to_state`, snakes called s0, s1, ...
 
         Bodies of dead snakes are empty where the batch keeps no corpses, or the snake was loaded dead.
         """
+        self._slots([slot])
+        self._require_games()
         return read_state_back(self.records, slot, [f"s{index}" for index in range(self.specs[slot].snakes)])
 
     def replay_turn(
@@ -269,7 +348,9 @@ class Batch:
             GameStateError: food or hazards that cannot be there.
         """
         words, longs = self.records.words, self.records.longs
-        self.actions[:] = actions
+        self._take_actions(actions)
+        self._slots(list(spawned))
+        self._require_games()
         for slot, (food, hazards) in spawned.items():
             spec = self.specs[slot]
             new_food = read_food(food, "food", spec.width, spec.height)

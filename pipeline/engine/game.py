@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 from pipeline.engine import layout
 from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Records
-from pipeline.engine.map_names import ROYALE_MAP, map_limits
-from pipeline.engine.new_game import begin_checked, signed_seed
+from pipeline.engine.map_names import ROYALE_MAP
+from pipeline.engine.new_game import begin_checked, check_map, signed_seed
 from pipeline.engine.rules import apply_rules, initialise, is_over
 from pipeline.engine.settings import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import Cell, CheckedState, read_food, read_hazards, read_state, refuse
-from pipeline.engine.state_reading import bodies_buffer, food_cells, hazard_cells, read_snakes
+from pipeline.engine.state_reading import food_cells, hazard_cells, read_snakes
 from pipeline.engine.turn import draw_turn
 from schemas.errors import GameStateError
 
 _MOVES: Final = {word: number for number, word in enumerate(layout.MOVE_WORDS)}
 _NO_MOVE_WORD: Final = 255
+_LONGEST: Final = 2**15 - 8  # entries of a body; only food put under a head that never moves makes so many
 
 
 class Game:
@@ -38,7 +39,6 @@ class Game:
         self.width: Final = int(records.words[0, layout.WIDTH])
         self.height: Final = int(records.words[0, layout.HEIGHT])
         self._moves = np.zeros((1, max(len(ids), 1)), np.uint8)
-        self._bodies = bodies_buffer(records)
         # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they were
         # given (their order, and those far off the board), and until the first turn food as it was given.
         self._loaded_bodies: dict[int, list[list[int]]] = {}
@@ -65,9 +65,10 @@ class Game:
         rules = rules_bits(ruleset, solo)
         checked = read_state(state, rules)
         size = (checked.width, checked.height, len(checked.snakes))
+        limits = check_map(size, map_id)
         records = layout.allocate(1, *size, corpses=True)
         numbers = read_settings(settings, RULES_DEFAULTS)
-        write_header(records, 0, size, rules, map_limits(map_id).number, numbers)
+        write_header(records, 0, size, rules, limits.number, numbers)
         records.longs[0, layout.SEED] = signed_seed(seed)
         load_state(records, 0, checked)
         game = cls(records, [snake.id for snake in checked.snakes])
@@ -94,6 +95,8 @@ class Game:
         Raises:
             GameStateError: bad ids, sizes (3..25) or settings, or a map that cannot be set up this way.
         """
+        if not isinstance(snake_ids, Sequence):
+            refuse(f"{type(snake_ids).__name__} given where a list belongs", "snake_ids")
         ids = list(snake_ids)
         for index, name in enumerate(ids):
             if not isinstance(name, str) or not name or name in ids[:index]:
@@ -145,6 +148,8 @@ class Game:
             MissingMoveError, ZeroLengthSnakeError, ShrinkError: as the official engine refuses a turn.
             GameStateError: food or hazards that cannot be on this board. Nothing was played in any of these cases.
         """
+        if not isinstance(moves, Mapping):
+            refuse(f"{type(moves).__name__} given where moves by snake belong", "moves")
         records = self.records
         drawing = food is None and hazards is None
         new_food = () if food is None else read_food(food, "food", self.width, self.height)
@@ -175,7 +180,7 @@ class Game:
             "height": self.height,
             "food": food_cells(records, 0) if food is None else [list(cell) for cell in food],
             "hazards": hazard_cells(records, 0) if hazards is None else [list(cell) for cell in hazards],
-            "snakes": read_snakes(records, 0, self.snake_ids, self._bodies, self._loaded_bodies, self._loaded_deaths),
+            "snakes": read_snakes(records, 0, self.snake_ids, self._loaded_bodies, self._loaded_deaths),
         }
 
     def _keep_aside(self, state: CheckedState, given: Mapping[str, Any]) -> None:
@@ -202,6 +207,8 @@ class Game:
         words = self.records.words[0]
         for index, name in enumerate(self.snake_ids):
             at = HEADER + index * SNAKE_WORDS
+            if words[at + layout.LENGTH] >= _LONGEST:
+                refuse(f"a body of {words[at + layout.LENGTH]} entries cannot grow on", f"snake {name!r}")
             if words[at + layout.CAUSE] != ALIVE_CAUSE or (not moves and self.turn == 0):
                 continue
             if words[at + layout.LENGTH] == 0 and not self._loaded_bodies.get(index):
@@ -217,7 +224,7 @@ class Game:
                 where="settings.shrinkEveryNTurns",
                 remedy="Give a number of turns from 1 on.",
             )
-        if moves and self.width * self.height == 0:
+        if (moves or self.turn > 0) and self.width * self.height == 0:
             refuse("nothing can be played on a board without cells", "width, height")
 
     def _apply(self, moves: Mapping[str, str]) -> None:

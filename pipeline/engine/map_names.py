@@ -25,6 +25,7 @@ FIRST_PICTURE: Final = 16  # maps from here on have a picture, in the order of `
 CASTLE_XL: Final = 18
 FIRST_RIVERS: Final = 19
 ARCADE_MAZE: Final = 24
+LAST_MAP: Final = 24
 
 
 class MapLimits(NamedTuple):
@@ -33,7 +34,7 @@ class MapLimits(NamedTuple):
     number: int
     most_snakes: int
     boards: tuple[tuple[int, int], ...] = ()
-    least_side: int = 3
+    least_side: int = 0
 
     @property
     def minds_corpses(self) -> bool:
@@ -80,7 +81,7 @@ def map_limits(map_id: str) -> MapLimits:
     Raises:
         UnknownMapError: no such map, or one that this engine does not play.
     """
-    if map_id not in MAPS:
+    if not isinstance(map_id, str) or map_id not in MAPS:
         raise UnknownMapError(
             f"the map {map_id!r} is not played here", where="map", remedy=f"Choose one of {', '.join(MAPS)}."
         )

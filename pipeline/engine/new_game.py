@@ -3,40 +3,32 @@
 from pipeline.engine import layout
 from pipeline.engine.errors import SetUpError
 from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES, Records
-from pipeline.engine.map_names import HAZARD_PITS, ROYALE_MAP, map_limits
+from pipeline.engine.map_names import HAZARD_PITS, ROYALE_MAP, MapLimits, map_limits
 from pipeline.engine.settings import RuleSettings
 from pipeline.engine.starts import FINE, NO_ROOM_FOR_SNAKE
 from pipeline.engine.state import write_header
-from pipeline.engine.state_checks import refuse
+from pipeline.engine.state_checks import read_integer, refuse
 from pipeline.engine.turn import begin
 
 
-def signed_seed(seed: int) -> int:
+def signed_seed(seed: int, field: str = "seed") -> int:
     """Return the 64 bits of a seed as the record holds them.
 
     Raises:
         GameStateError: `seed` is no int within 64 bits, signed or unsigned.
     """
     if type(seed) is not int or not -(2**63) <= seed < 2**64:
-        refuse(f"{seed!r} is no whole number of 64 bits", "seed")
+        refuse(f"{seed!r} is no whole number of 64 bits", field)
     return seed - 2**64 if seed >= 2**63 else seed
 
 
-def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings: RuleSettings) -> int:
-    """Return the number of a map that may be set up with (width, height, snakes).
+def check_map(size: tuple[int, int, int], map_id: str) -> MapLimits:
+    """Return what is known of a map that may be played with (width, height, snakes).
 
     Raises:
-        GameStateError: sizes out of 3..25, snakes out of 1..16, royale shrinking more than every turn, a map
-            unknown (`UnknownMapError`) or unfit for this board or number (`SetUpError`).
+        GameStateError: a map unknown (`UnknownMapError`) or unfit for this board or number (`SetUpError`).
     """
     limits = map_limits(map_id)
-    for name, value, low, high in (
-        ("width", size[0], 3, MAX_SIDE),
-        ("height", size[1], 3, MAX_SIDE),
-        ("snake_ids", size[2], 1, MAX_SNAKES),
-    ):
-        if type(value) is not int or not low <= value <= high:
-            refuse(f"{value!r} is not within {low}..{high}", name)
     if min(size[:2]) < limits.least_side:
         raise SetUpError(f"the map {map_id!r} needs sides from {limits.least_side} on", where="width, height")
     if size[2] > limits.most_snakes:
@@ -46,6 +38,23 @@ def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings
     if limits.boards and size[:2] not in limits.boards:
         boards = ", ".join(f"{w}x{h}" for w, h in limits.boards)
         raise SetUpError(f"the map {map_id!r} is made for {boards}, not {size[0]}x{size[1]}", where="width, height")
+    return limits
+
+
+def check_new_game(size: tuple[int, int, int], rules: int, map_id: str, settings: RuleSettings) -> int:
+    """Return the number of a map that may be set up with (width, height, snakes).
+
+    Raises:
+        GameStateError: sizes out of 3..25, snakes out of 1..16, royale shrinking more than every turn, a map
+            unknown (`UnknownMapError`) or unfit for this board or number (`SetUpError`).
+    """
+    for name, value, low, high in (
+        ("width", size[0], 3, MAX_SIDE),
+        ("height", size[1], 3, MAX_SIDE),
+        ("snake_ids", size[2], 1, MAX_SNAKES),
+    ):
+        read_integer(value, name, low, high)
+    limits = check_map(size, map_id)
     shrinks = rules & layout.ROYALE or limits.number in (ROYALE_MAP, HAZARD_PITS)
     if shrinks and settings.shrinkEveryNTurns < 1:
         refuse("royale game can't shrink more frequently than every turn", "settings.shrinkEveryNTurns")

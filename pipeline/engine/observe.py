@@ -119,11 +119,13 @@ class Observer:
         times the table's scales.
 
         Raises:
-            ValueError: arrays of other shapes or dtypes than `allocate_observations(M, ..., frame)` returns.
+            ValueError: no game stands yet, or arrays that `allocate_observations(M, ..., frame)` does not return.
             IndexError: a game or seat that does not exist.
         """
         rows = len(games)
         self._check(games, snakes, into)
+        if not self.records.words[:, layout.STRIDE].all():
+            raise ValueError("no game stands in one of these records yet; set them up first")
         records = self.records[:3]
         for first in range(0, rows, rows if into.planes.dtype == np.uint8 else _CHUNK) if rows else ():
             part = slice(first, rows if into.planes.dtype == np.uint8 else min(first + _CHUNK, rows))

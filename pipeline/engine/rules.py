@@ -300,7 +300,11 @@ def grow_constrictors(words: Words, game: int, snakes_end: int) -> None:
     """Set every snake's health, dead ones included, and stack its tail for the next turn."""
     for snake_at in range(HEADER, snakes_end, SNAKE_WORDS):
         words[game, snake_at + HEALTH] = MAX_HEALTH
-        if words[game, snake_at + STACK] == 1 and words[game, snake_at + LENGTH] > 1:
+        # Of two entries both are the tail's where the head went round a board one cell wide, back to its own cell.
+        # (Snakes loaded dead have no head here.)
+        alike = words[game, snake_at + LENGTH] == 2 and words[game, snake_at + HEAD] > 0
+        alike = alike and doubled(words, game, snake_at)
+        if words[game, snake_at + STACK] == 1 and words[game, snake_at + LENGTH] > 1 and not alike:
             words[game, snake_at + STACK] = 2
             words[game, snake_at + LENGTH] += 1
 

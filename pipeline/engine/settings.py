@@ -27,7 +27,9 @@ def read_settings(settings: Mapping[str, object] | None, defaults: RuleSettings)
     Raises:
         GameStateError: an unknown name, or a value that is no whole number within 32 bits.
     """
-    values = {}
+    values: dict[str, int] = {}
+    if settings is not None and not isinstance(settings, Mapping):
+        raise GameStateError(f"{type(settings).__name__} given where settings belong", where="settings")
     for name, value in (settings or {}).items():
         if name not in RuleSettings._fields:
             raise GameStateError(
@@ -49,7 +51,7 @@ def rules_bits(ruleset: str, solo: bool) -> int:
     Raises:
         UnknownRulesetError: no such ruleset.
     """
-    if ruleset not in RULESETS:
+    if not isinstance(ruleset, str) or ruleset not in RULESETS:
         raise UnknownRulesetError(
             f"unknown ruleset {ruleset!r}", where="ruleset", remedy=f"Choose one of {', '.join(RULESETS)}."
         )

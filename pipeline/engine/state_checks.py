@@ -55,7 +55,8 @@ def refuse(what: str, field: str) -> NoReturn:
     raise GameStateError(what, where=field, remedy="Correct the state; nothing was loaded.")
 
 
-def _integer(value: object, field: str, low: int, high: int) -> int:
+def read_integer(value: object, field: str, low: int, high: int) -> int:
+    """Return a whole number within both bounds (inclusive)."""
     if type(value) is not int:
         refuse(f"{value!r} is no whole number", field)
     if not low <= value <= high:
@@ -76,7 +77,7 @@ def read_cells(value: object, field: str, xs: tuple[int, int], ys: tuple[int, in
         place = f"{field}[{index}]"
         if not isinstance(point, (list, tuple)) or len(point) != 2:
             refuse(f"{point!r} is no cell [x, y]", place)
-        cells.append((_integer(point[0], f"{place}.x", *xs), _integer(point[1], f"{place}.y", *ys)))
+        cells.append((read_integer(point[0], f"{place}.x", *xs), read_integer(point[1], f"{place}.y", *ys)))
     return tuple(cells)
 
 
@@ -107,11 +108,11 @@ def _check_living_body(
     snake: CheckedSnake, field: str, state: CheckedState, wrapped: bool, taken: dict[Cell, str]
 ) -> None:
     body = snake.body
-    _integer(snake.health, f"{field}.health", 1, MAX_HEALTH)
+    read_integer(snake.health, f"{field}.health", 1, MAX_HEALTH)
     for index, cell in enumerate(body):
         place = f"{field}.body[{index}]"
-        _integer(cell[0], f"{place}.x", 0, state.width - 1)
-        _integer(cell[1], f"{place}.y", 0, state.height - 1)
+        read_integer(cell[0], f"{place}.x", 0, state.width - 1)
+        read_integer(cell[1], f"{place}.y", 0, state.height - 1)
         if index and cell == body[index - 1]:
             if any(later != cell for later in body[index:]):
                 refuse("body entries are stacked elsewhere than at the tail", place)
@@ -142,11 +143,11 @@ def _read_snake(value: object, field: str, width: int, height: int) -> CheckedSn
         refuse(f"{by!r} is no snake id", f"{field}.by")
     return CheckedSnake(
         id=name,
-        health=_integer(value.get("health"), f"{field}.health", -_BIGGEST if cause else 0, MAX_HEALTH),
+        health=read_integer(value.get("health"), f"{field}.health", -_BIGGEST if cause else 0, MAX_HEALTH),
         body=read_cells(value.get("body"), f"{field}.body", (-1, max(width, 1)), (-1, max(height, 1))),
         cause=cause,
         by=by,
-        on=_integer(value.get("on") or 0, f"{field}.on", 0, _BIGGEST),
+        on=read_integer(value.get("on") or 0, f"{field}.on", 0, _BIGGEST),
     )
 
 
@@ -156,19 +157,21 @@ def read_state(state: Mapping[str, Any], rules: int) -> CheckedState:
     Raises:
         GameStateError: `where` names the first field that breaks an invariant.
     """
+    if not isinstance(state, Mapping):
+        refuse(f"{type(state).__name__} given where a state belongs", "state")
     for name in state:
         if name not in _STATE_FIELDS:
             refuse("unknown field", str(name))
     for name in _STATE_FIELDS:
         if name not in state:
             refuse("missing field", name)
-    width = _integer(state["width"], "width", 0, MAX_SIDE)
-    height = _integer(state["height"], "height", 0, MAX_SIDE)
+    width = read_integer(state["width"], "width", 0, MAX_SIDE)
+    height = read_integer(state["height"], "height", 0, MAX_SIDE)
     snakes = _list(state["snakes"], "snakes")
     if len(snakes) > MAX_SNAKES:
         refuse(f"{len(snakes)} snakes, at most {MAX_SNAKES} can play", "snakes")
     checked = CheckedState(
-        turn=_integer(state["turn"], "turn", 0, _BIGGEST),
+        turn=read_integer(state["turn"], "turn", 0, _BIGGEST),
         width=width,
         height=height,
         food=read_food(state["food"], "food", width, height, slack=1 if rules & CONSTRICTOR else 0),

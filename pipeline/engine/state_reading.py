@@ -1,7 +1,7 @@
 """Reading the record of one game back into plain data."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,6 @@ from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Cells, Records, Words
 from pipeline.engine.map_names import SNAIL_MODE
-
-_MOST_TAIL_COPIES: Final = 104  # state_checks lets no more through, and no turn adds to them
 
 
 @compiled
@@ -80,10 +78,14 @@ def pending_hazards(records: Records, game: int) -> list[list[int]]:
     return found
 
 
-def bodies_buffer(records: Records) -> NDArray[np.int16]:
-    """Return a buffer that holds all bodies of any game of these records."""
-    snakes = max(records.longs.shape[1] - layout.LONGS, 1)
-    return np.zeros((snakes * (records.cells.shape[1] // 2 + _MOST_TAIL_COPIES), 2), np.int16)
+def _bodies(records: Records, game: int) -> list[list[int]]:
+    """Return every snake's body, one after another, as `write_bodies` finds them."""
+    snakes = int(records.words[game, layout.SNAKES])
+    lengths = records.words[game, HEADER : HEADER + snakes * SNAKE_WORDS].reshape(snakes, SNAKE_WORDS)[:, layout.LENGTH]
+    out = np.empty((int(lengths.sum()), 2), np.int16)
+    rows = write_bodies(records.words, records.cells, records.corpses, game, out)
+    cells: list[list[int]] = out[:rows].tolist()
+    return cells
 
 
 def _death(records: Records, game: int, index: int, block: list[int], ids: Sequence[str]) -> dict[str, Any]:
@@ -99,14 +101,12 @@ def read_snakes(
     records: Records,
     game: int,
     ids: Sequence[str],
-    buffer: NDArray[np.int16],
     kept_bodies: Mapping[int, list[list[int]]],
     kept_deaths: Mapping[int, dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the snakes of a state; the kept ones stand in for what the record does not know of snakes loaded dead."""
     words = records.words[game]
-    rows = write_bodies(records.words, records.cells, records.corpses, game, buffer)
-    cells = buffer[:rows].tolist()
+    cells = _bodies(records, game)
     has_corpses = records.corpses.shape[0] > 0
     snakes = []
     row = 0
@@ -138,5 +138,5 @@ def read_state_back(records: Records, game: int, ids: Sequence[str]) -> dict[str
         "height": int(words[layout.HEIGHT]),
         "food": food_cells(records, game),
         "hazards": hazard_cells(records, game),
-        "snakes": read_snakes(records, game, ids, bodies_buffer(records), {}, {}),
+        "snakes": read_snakes(records, game, ids, {}, {}),
     }

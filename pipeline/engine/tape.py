@@ -1,7 +1,8 @@
 """The compact record of a game while it is played: a tape of the start, the moves and what appeared.
 
-Format 1, bytes (`tape_reading.py` reads it back, and writes the head that names the format and the rules):
+Format 1, bytes (`tape_playing.py` reads it back):
 
+- head: what `_HEAD` names, lowest byte first.
 - start: x, y of each snake's cell; number of food, then x, y of each; the hazards.
 - each turn: the moves of the snakes that lived before it, two bits each, the first in the lowest bits, whole bytes;
   a byte with the number of food that appeared, plus HAZARDS_CHANGED; x, y of each such food; the hazards, if changed.
@@ -12,6 +13,7 @@ A game of 100 turns with four snakes on the standard map takes about 250 bytes. 
 ends up with length -1 and is not handed out.
 """
 
+import struct
 from typing import Final
 
 import numpy as np
@@ -22,31 +24,56 @@ from pipeline.engine.layout import (
     ALIVE_CAUSE,
     AREA,
     CAUSE,
+    DAMAGE,
     FACING,
     FOOD,
     FOOD_AT,
+    FOOD_CHANCE,
     HAZARDS,
     HEAD,
     HEADER,
+    HEIGHT,
     LONGS,
     MAP,
+    MINIMUM_FOOD,
     PENDING,
     PENDING_COUNT,
+    RULES,
+    SHRINK,
     SNAKE_WORDS,
     SNAKES,
     STRIDE,
     TURN,
+    WIDTH,
     Cells,
     Longs,
     Moves,
+    Records,
     Words,
 )
 from pipeline.engine.map_names import SNAIL_MODE
 
+FORMAT: Final = 1
+# format, width, height, snakes, rules, map, damage, food chance, minimum food, shrink, seed
+_HEAD: Final = struct.Struct("<BBBBBBhhhqq")
+HEAD_BYTES: Final = _HEAD.size
 HAZARDS_CHANGED: Final = 0x80
 MOST_FOOD_A_TURN: Final = 127
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
+
+
+def with_head(records: Records, slot: int, seed: int, tape: bytes) -> bytes:
+    """Return a tape with the head that says by which rules, and from which seed, the game was played."""
+    words = records.words[slot]
+    rules = [RULES, MAP, DAMAGE, FOOD_CHANCE, MINIMUM_FOOD]
+    shrink = int(records.longs[slot, SHRINK])
+    return _HEAD.pack(FORMAT, *words[[WIDTH, HEIGHT, SNAKES, *rules]].tolist(), shrink, seed) + tape
+
+
+def seed_of(tape: bytes) -> int:
+    """Return the seed that a tape's head names."""
+    return int(_HEAD.unpack_from(tape)[-1])
 
 
 @compiled

@@ -1,8 +1,8 @@
-"""Tapes played again in compiled code: `tape_reading.TapeReader` for those who read thousands of games a second.
+"""Tapes played again in compiled code.
 
 `begin_tape` sets a game up from the head and start of its tape, `play_tape_turn` plays its next turn; both return where
-the tape goes on, or REFUSED where it is cut or holds what no game can. Nothing beyond the record's own row is ever
-written, whatever the bytes.
+the tape goes on, or a number below 0 where it is cut or holds what no game can: one of REFUSALS. Nothing beyond the
+record's own row is ever written, whatever the bytes.
 """
 
 from typing import Final
@@ -15,11 +15,13 @@ from pipeline.engine.layout import (
     ALIVE_CAUSE,
     AREA,
     CAUSE,
+    CONSTRICTOR,
     DAMAGE,
     FOOD_BIT,
     FOOD_CHANCE,
     HEADER,
     HEIGHT,
+    LONGS,
     MAP,
     MAX_SIDE,
     MAX_SNAKES,
@@ -28,27 +30,53 @@ from pipeline.engine.layout import (
     OWNER,
     PENDING,
     PENDING_COUNT,
+    ROYALE,
     RULES,
     SEED,
     SHRINK,
     SNAKE_WORDS,
     SNAKES,
+    SOLO,
     STRIDE,
     TURN,
     WIDTH,
+    WRAPPED,
     Cells,
     Longs,
     Moves,
     Words,
 )
-from pipeline.engine.map_names import SNAIL_MODE
+from pipeline.engine.map_names import LAST_MAP, SNAIL_MODE
 from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.starts import place_snake
-from pipeline.engine.tape import HAZARDS_CHANGED
-from pipeline.engine.tape_reading import FORMAT, HEAD_BYTES
+from pipeline.engine.tape import FORMAT, HAZARDS_CHANGED, HEAD_BYTES
 from pipeline.engine.turn import blank
 
-REFUSED: Final = -1
+CUT: Final = -1
+BAD_FORMAT: Final = -2
+BAD_SIZE: Final = -3
+BAD_SNAKES: Final = -4
+BAD_RULES: Final = -5
+BAD_MAP: Final = -6
+BAD_START: Final = -7
+BAD_FOOD: Final = -8
+BAD_HAZARDS: Final = -9
+BAD_TRAIL: Final = -10
+AFTER_THE_END: Final = -11
+REFUSALS: Final[dict[int, tuple[str, str]]] = {
+    CUT: ("tape", "the tape ends within a turn"),
+    BAD_FORMAT: ("tape.format", "this is no tape of a format that this version reads"),
+    BAD_SIZE: ("tape.width, tape.height", "no board of this size is played, or the record is too small for it"),
+    BAD_SNAKES: ("tape.snakes", "not so many snakes can play, or the record is too small for them"),
+    BAD_RULES: ("tape.rules", "there is no such ruleset"),
+    BAD_MAP: ("tape.map", "there is no such map"),
+    BAD_START: ("tape.start", "a snake begins off the board or on another"),
+    BAD_FOOD: ("tape.food", "food lies off the board or on other food"),
+    BAD_HAZARDS: ("tape.hazards", "the hazards are not those of the board's cells"),
+    BAD_TRAIL: ("tape.trails", "a trail lies off the board"),
+    AFTER_THE_END: ("tape", "the tape goes on after its game is over"),
+}
+"""What `begin_tape` and `play_tape_turn` refuse: the field, and what is wrong with it."""
 
 
 @inlined
@@ -68,16 +96,28 @@ def read_long(tape: Moves, at: int) -> int:
 
 
 @compiled
-def read_head(words: Words, longs: Longs, game: int, tape: Moves, at: int, end: int, most_words: int) -> int:
-    """Write the header that the tape's head names; REFUSED if the record's rows are too narrow for it."""
-    if end - at < HEAD_BYTES or tape[at] != FORMAT:
-        return REFUSED
+def head_problem(words: Words, cells: Cells, longs: Longs, tape: Moves, at: int, end: int) -> int:
+    """Return what is wrong with the head at `at`, or with these records for its game; 0 where nothing is."""
+    if at < 0 or end > tape.shape[0] or end - at < HEAD_BYTES or tape[at] != FORMAT:
+        return BAD_FORMAT
     width, height, snakes = int(tape[at + 1]), int(tape[at + 2]), int(tape[at + 3])
-    if not (3 <= width <= MAX_SIDE and 3 <= height <= MAX_SIDE and 1 <= snakes <= MAX_SNAKES):
-        return REFUSED
-    if HEADER + SNAKE_WORDS * snakes + width * height > most_words:
-        return REFUSED
-    words[game, WIDTH], words[game, HEIGHT], words[game, SNAKES] = width, height, snakes
+    if not (3 <= width <= MAX_SIDE and 3 <= height <= MAX_SIDE and 2 * (width + 2) * (height + 2) <= cells.shape[1]):
+        return BAD_SIZE
+    fits = LONGS + snakes <= longs.shape[1] and HEADER + SNAKE_WORDS * snakes + width * height <= words.shape[1]
+    if not (1 <= snakes <= MAX_SNAKES and fits):
+        return BAD_SNAKES
+    if tape[at + 4] > WRAPPED + CONSTRICTOR + ROYALE + SOLO:
+        return BAD_RULES
+    return BAD_MAP if tape[at + 5] > LAST_MAP else 0
+
+
+@compiled
+def read_head(words: Words, cells: Cells, longs: Longs, game: int, tape: Moves, at: int, end: int) -> int:
+    """Write the header that the tape's head names; return where its start stands."""
+    problem = head_problem(words, cells, longs, tape, at, end)
+    if problem < 0:
+        return problem
+    words[game, WIDTH], words[game, HEIGHT], words[game, SNAKES] = tape[at + 1], tape[at + 2], tape[at + 3]
     words[game, RULES], words[game, MAP] = tape[at + 4], tape[at + 5]
     words[game, DAMAGE] = read_short(tape, at + 6)
     words[game, FOOD_CHANCE] = read_short(tape, at + 8)
@@ -97,14 +137,14 @@ def on_board(words: Words, game: int, x: int, y: int) -> bool:
 def read_food(words: Words, cells: Cells, game: int, tape: Moves, at: int, end: int, count: int) -> int:
     """Append `count` food."""
     if end - at < 2 * count:
-        return REFUSED
+        return CUT
     for index in range(at, at + 2 * count, 2):
         x, y = int(tape[index]), int(tape[index + 1])
         if not on_board(words, game, x, y):
-            return REFUSED
+            return BAD_FOOD
         cell = cell_of(words, game, x, y)
         if cells[game, cell] & FOOD_BIT:
-            return REFUSED
+            return BAD_FOOD
         add_food(words, cells, game, cell)
     return at + 2 * count
 
@@ -114,12 +154,12 @@ def read_trails(words: Words, game: int, tape: Moves, at: int, end: int) -> int:
     """Take over the pending trails of map snail_mode."""
     snakes, stride = int(words[game, SNAKES]), int(words[game, STRIDE])
     if end - at < 3 * snakes:
-        return REFUSED
+        return CUT
     for snake in range(snakes):
         block = HEADER + snake * SNAKE_WORDS
         x, y, count = int(tape[at]), int(tape[at + 1]), int(tape[at + 2])
         if count > 0 and not on_board(words, game, x, y):
-            return REFUSED
+            return BAD_TRAIL
         words[game, block + PENDING] = (y + 1) * stride + x + 1 if count > 0 else 0
         words[game, block + PENDING_COUNT] = count
         at += 3
@@ -133,10 +173,10 @@ def read_hazards(words: Words, cells: Cells, game: int, tape: Moves, at: int, en
     cell, area = 0, int(words[game, AREA])
     while cell < area:
         if end - at < 2:
-            return REFUSED
+            return CUT
         run, count = int(tape[at]), int(tape[at + 1])
         if run == 0 or cell + run > area:
-            return REFUSED
+            return BAD_HAZARDS
         for offset in range(run if count > 0 else 0):
             add_hazard(words, cells, game, cell + offset, count)
         cell += run
@@ -149,23 +189,22 @@ def read_hazards(words: Words, cells: Cells, game: int, tape: Moves, at: int, en
 @compiled
 def begin_tape(words: Words, cells: Cells, longs: Longs, game: int, tape: Moves, at: int, end: int) -> int:
     """Set row `game` up as the game whose tape is `tape[at:end]` began; return where its first turn stands."""
-    at = read_head(words, longs, game, tape, at, end, words.shape[1])
-    if at == REFUSED:
-        return REFUSED
+    at = read_head(words, cells, longs, game, tape, at, end)
+    if at < 0:
+        return at
     snakes = int(words[game, SNAKES])
-    area = (words[game, WIDTH] + 2) * (words[game, HEIGHT] + 2)
-    if 2 * area > cells.shape[1] or end - at < 2 * snakes + 1:
-        return REFUSED
+    if end - at < 2 * snakes + 1:
+        return CUT
     blank(words, cells, longs, game)
     for snake in range(snakes):
         x, y = int(tape[at]), int(tape[at + 1])
         if not on_board(words, game, x, y) or cells[game, cell_of(words, game, x, y)] & OWNER:
-            return REFUSED
+            return BAD_START
         place_snake(words, cells, game, snake, x, y)
         at += 2
     at = read_food(words, cells, game, tape, at + 1, end, int(tape[at]))
-    if at == REFUSED:
-        return REFUSED
+    if at < 0:
+        return at
     words[game, OVER] = is_over(words, game)
     return read_hazards(words, cells, game, tape, at, end)
 
@@ -179,7 +218,7 @@ def read_moves(words: Words, moves: Moves, game: int, tape: Moves, at: int, end:
             continue
         if bits == 8:
             if at >= end:
-                return REFUSED
+                return CUT
             packed, bits = int(tape[at]), 0
             at += 1
         moves[game, snake] = packed >> bits & 3
@@ -193,17 +232,17 @@ def play_tape_turn(
 ) -> int:
     """Play the turn that stands at `at`, whose moves are then in `moves[game]`; return where the next one stands.
 
-    A tape that goes on after its game is over is REFUSED.
+    A tape that goes on after its game is over is refused.
     """
     if words[game, OVER]:
-        return REFUSED
+        return AFTER_THE_END
     at = read_moves(words, moves, game, tape, at, end)
-    if at == REFUSED or at >= end:
-        return REFUSED
+    if at < 0 or at >= end:
+        return CUT
     apply_rules(words, cells, longs, corpses, moves, game, True)
     event = int(tape[at])
     at = read_food(words, cells, game, tape, at + 1, end, event & (HAZARDS_CHANGED - 1))
-    if at != REFUSED and event & HAZARDS_CHANGED:
+    if at >= 0 and event & HAZARDS_CHANGED:
         at = read_hazards(words, cells, game, tape, at, end)
     longs[game, TURN] += 1
     return at

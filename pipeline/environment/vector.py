@@ -12,8 +12,10 @@ from pipeline.engine.encode import FOLLOW_FACING
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import FEATURES, FRAME
 from pipeline.engine.players.choose import choose_in_batch
+from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
+from pipeline.engine.state_checks import refuse
 from pipeline.engine.symmetry import IDENTITY
 from pipeline.environment.settling import allow, find_learners, settle_finished, settle_running, turn_back
 
@@ -105,6 +107,7 @@ class VectorEnvironment:
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
         self._snakes: Final = np.zeros(games * seats, np.int64)
         self._mind: Final = make_mind()
+        self._began = False
         end = layout.HEADER + seats * layout.SNAKE_WORDS
         self._causes: Final = self.batch.records.words[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_WORDS]
 
@@ -115,6 +118,7 @@ class VectorEnvironment:
             SetUpError: the map has no room for its snakes or food.
         """
         self.batch.reset(seeds)
+        self._began = True
         self.rewards[:] = 0
         self.dones[:] = False
         self.truncated[:] = False
@@ -123,13 +127,18 @@ class VectorEnvironment:
 
     def look_again(self) -> None:
         """Observe anew, after the caller put other games into `batch.records` (a resumed run does)."""
+        self._began = True
         self._look()
 
     def step(self, actions: NDArray[np.uint8]) -> None:
         """Play one turn of every game; `actions` uint8[N, S], 0..3 = up, down, left, right as each learner sees it.
 
         Any other number takes the rules' default move (straight on).
+
+        Raises:
+            GameStateError: actions of another shape, a kind of player that there is not, or no game stands yet.
         """
+        self._check(actions)
         moves = self.batch.actions
         if self._view == IDENTITY:
             moves[:] = actions
@@ -143,6 +152,15 @@ class VectorEnvironment:
         self._look_back()
         self.batch.begin_next(self.outcomes.slot)
         self._look()
+
+    def _check(self, actions: NDArray[np.uint8]) -> None:
+        if not self._began:
+            refuse("no game stands yet; call `reset`", "environment")
+        if actions.shape != self.kinds.shape or actions.dtype != np.uint8:
+            refuse(f"{actions.dtype}{list(actions.shape)} is not uint8{list(self.kinds.shape)}", "actions")
+        unknown = (self.kinds >= len(KINDS)) & (self.kinds != CALLER)
+        if unknown.any():
+            refuse(f"{self.kinds[unknown][0]} is no kind of player", "kinds")
 
     def _settle(self) -> None:
         """Write rewards and ends of the turn just played; `living` still says who took part in it."""

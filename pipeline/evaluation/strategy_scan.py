@@ -30,7 +30,7 @@ from pipeline.engine.layout import (
     Words,
 )
 from pipeline.engine.open_cells import is_open
-from pipeline.engine.tape_playing import REFUSED, begin_tape, play_tape_turn
+from pipeline.engine.tape_playing import begin_tape, play_tape_turn
 from schemas.errors import DataError
 
 STRETCH_TURNS: Final = 25
@@ -214,7 +214,7 @@ def count_game(
 ) -> bool:  # fmt: skip
     """Play one tape and count it; False if it is no game's."""
     at = begin_tape(words, cells, longs, 0, tape, at, end)
-    while at != REFUSED and at < end:
+    while at >= 0 and at < end:
         owned = share_ground(words, cells, scratch, first_to)
         look_ahead(words, cells, scratch)
         stretch = min(longs[0, TURN] // STRETCH_TURNS, STRETCHES - 1)
@@ -223,9 +223,9 @@ def count_game(
                 territory[snake, stretch, 0] += first_to[snake]
                 territory[snake, stretch, 1] += owned
         at = play_tape_turn(words, cells, longs, corpses, moves, 0, tape, at, end)
-        if at != REFUSED:
+        if at >= 0:
             note_turn(words, longs, moves, scratch, counts)
-    return at != REFUSED
+    return at >= 0
 
 
 def count_strategy(tapes: Sequence[bytes]) -> Counted:

@@ -232,6 +232,7 @@ class Roller:
 
         Raises:
             ModelError: they are of other games than these.
+            GameStateError: games that the rules never leave.
         """
         for name, array in self.to_arrays().items():
             if name not in arrays or arrays[name].shape != array.shape:
@@ -240,7 +241,8 @@ class Roller:
                     where="self_play.environments, training_optimization.threads",
                     remedy="Resume with the settings it was begun with.",
                 )
-            array[:] = arrays[name]
+        self._cast[:] = arrays["cast"]
+        self._environment.batch.load_records(*(arrays[name] for name in ("words", "cells", "longs")))
         self._environment.look_again()
 
     def _gather(

@@ -11,10 +11,12 @@ from pipeline.engine.compile_cache import compiled
 from pipeline.engine.layout import OVER, SEED, Cells, Longs, Moves, Words
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem
 from pipeline.engine.players.choose import Kinds, choose_moves
-from pipeline.engine.players.mind import Mind, make_mind
+from pipeline.engine.players.kinds import KINDS
+from pipeline.engine.players.mind import MIND, Mind, make_mind
 from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, rules_bits
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import write_header
+from pipeline.engine.state_checks import read_integer, refuse
 from pipeline.engine.turn import begin, play_turn
 
 _GAMES_AT_ONCE: Final = 256
@@ -66,9 +68,10 @@ def play_games(
     `mind`: whose weights the thinking players go by; default weights if left out.
 
     Raises:
-        GameStateError: the conditions cannot be set up.
+        GameStateError: the conditions cannot be set up, or seats, seeds or mind are none; `where` names which.
     """
     mind = make_mind() if mind is None else mind
+    _check_players(seats, seeds, conditions, mind)
     size = (conditions.width, conditions.height, conditions.snakes)
     rules = rules_bits(conditions.ruleset, conditions.snakes < 2)
     number = check_new_game(size, rules, conditions.map_id, conditions.settings)
@@ -88,6 +91,18 @@ def play_games(
         deaths[part] = records.longs[:, layout.LONGS :]
         turns[part] = records.longs[:, layout.TURN]
     return Played(deaths, turns)
+
+
+def _check_players(seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions, mind: Mind) -> None:
+    if seeds.ndim != 1 or seeds.dtype != np.int64:
+        refuse(f"{seeds.dtype}{list(seeds.shape)} given where int64[games] belongs", "seeds")
+    if seats.shape != (len(seeds), conditions.snakes) or seats.dtype != np.uint8:
+        refuse(f"{seats.dtype}{list(seats.shape)} is not uint8{[len(seeds), conditions.snakes]}", "seats")
+    if (seats >= len(KINDS)).any():
+        refuse(f"{seats[seats >= len(KINDS)][0]} is no kind of player", "seats")
+    if not isinstance(mind, np.void) or mind.dtype != MIND:
+        refuse(f"{type(mind).__name__} given where a mind belongs", "mind")
+    read_integer(conditions.most_turns, "conditions.most_turns", 0, 2**31 - 1)
 
 
 def fresh_seeds(seed: int, count: int) -> NDArray[np.int64]:

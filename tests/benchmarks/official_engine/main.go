@@ -99,7 +99,12 @@ func main() {
 	side := flag.Int("side", 11, "board side, cells")
 	snakes := flag.Int("snakes", 4, "snakes")
 	seconds := flag.Float64("seconds", 3, "how long to play, s")
+	states := flag.Bool("states", false, "play one turn of each state on standard input instead, see states.go")
 	flag.Parse()
+	if *states {
+		playStates()
+		return
+	}
 	rng := rand.New(rand.NewSource(1))
 	taken := make([]bool, *side**side)
 	var moves []rules.SnakeMove

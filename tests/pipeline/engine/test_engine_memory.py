@@ -63,30 +63,13 @@ def test_states_can_be_read_all_game_long_without_growing() -> None:
         assert len(game.to_state()["snakes"]) == 2
 
 
-BOUNDS = """
-import numpy as np
-from pipeline.engine import Batch, GameSpec
-specs = [GameSpec(3, 3, 2, "wrapped"), GameSpec(7, 7, 4, "standard", "snail_mode"), GameSpec(25, 25, 16),
-         GameSpec(11, 11, 8, "constrictor"),
-         GameSpec(19, 19, 8, "royale", "hz_castle_wall_lg", {"shrinkEveryNTurns": 2}),
-         GameSpec(19, 21, 6, "wrapped", "arcade_maze", {"foodSpawnChance": 100, "minimumFood": 9}),
-         GameSpec(4, 25, 5, "standard", "hz_expand_scatter", {"foodSpawnChance": 100, "minimumFood": 80})]
-batch = Batch(specs, tape_bytes=300)
-batch.reset(1)
-generator = np.random.default_rng(1)
-for turn in range(400):
-    if turn % 3:
-        batch.play_random(1)
-    else:
-        batch.step(generator.integers(0, 256, batch.actions.shape, dtype=np.uint8))
-    batch.drain_outcomes()
-print("inside")
-"""
-
-
-def test_wild_moves_stay_inside_the_arrays() -> None:
-    """Bounds checks are compiled in, into a cache of their own; any index outside raises."""
-    assert run(BOUNDS, NUMBA_BOUNDSCHECK="1") == "inside"
+def test_no_input_leaves_the_arrays_in_a_build_whose_every_index_is_checked() -> None:
+    """The fuzz tests again, compiled with bounds checks into a cache of their own: any index outside raises."""
+    tests = Path(__file__).with_name("test_engine_fuzz.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(tests)]
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1"}
+    told = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, env=environment, check=False)
+    assert told.returncode == 0, told.stdout[-4000:]
 
 
 def test_importing_the_package_loads_no_numba() -> None:
