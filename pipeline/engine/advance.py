@@ -1,262 +1,148 @@
-"""The compiled loops over a batch: tiles of games that stay in cache, many turns of one tile before the next."""
+"""The compiled loops over a batch's games: for any game, and for the games of one board alone.
 
-from typing import Final
+A kernel knows its `Board` when it is compiled, so that it holds that board's work and nothing else; `advance_any` reads
+the same from each game's header, plays every map, and keeps tapes. Both run the same functions and agree bit for bit.
+They stop at a game's end; `settle` files it and begins the next. The arrays that all three take are those of `Slots`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
-from numba import prange
-from numpy.typing import NDArray
 
-from pipeline.engine.compile_cache import compiled, compiled_parallel, inlined
-from pipeline.engine.layout import (
-    EPISODE,
-    FOOD,
-    OVER,
-    SEED,
-    TURN,
-    Cells,
-    Longs,
-    Moves,
-    Words,
-)
-from pipeline.engine.outcomes import file_outcome
+from pipeline.engine.board import Board, board_of
+from pipeline.engine.compile_cache import compiled, inlined
+from pipeline.engine.layout import EPISODE, FOOD, OVER, SEED, TURN
 from pipeline.engine.rng import derive_seed, turn_key
-from pipeline.engine.rules import apply_rules
+from pipeline.engine.rules import run_stages
 from pipeline.engine.seats import choose_moves
+from pipeline.engine.slots import Slots, file_game
+from pipeline.engine.spawn import food_dice
 from pipeline.engine.tape import hazards_print, put_start, put_turn
-from pipeline.engine.turn import begin, draw_turn, play_keyed
+from pipeline.engine.turn import begin, draw_by, draw_plain
 
-TILE: Final = 512
-
-
-@compiled
-def begin_slots(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    slots: NDArray[np.int64],
-    problems: Moves,
-    tape: Moves,
-    lengths: NDArray[np.int32],
-) -> None:
-    """Set up a game in each of `slots`; problems[i] = FINE or why that is impossible in slots[i]."""
-    for index in range(slots.shape[0]):
-        game = slots[index]
-        problems[index] = begin(words, cells, longs, game)
-        if tape.shape[0] > 0:
-            put_start(words, cells, tape, lengths, game)
+ENDED: Final = 2  # in `done`, until `settle` has filed the game: it ended, or has waited since it did
 
 
 @compiled
-def begin_next(words: Words, cells: Cells, longs: Longs, tape: Moves, lengths: NDArray[np.int32], game: int) -> None:
-    """Start the slot's next game, with a seed derived from the last one."""
-    longs[game, EPISODE] += 1
-    longs[game, SEED] = derive_seed(longs[game, SEED], longs[game, EPISODE])
-    begin(words, cells, longs, game)
-    if tape.shape[0] > 0:
-        put_start(words, cells, tape, lengths, game)
+def begin_slot(slots: Slots, game: int, follows: bool) -> int:
+    """Begin the game of the slot's seed, or the one that follows its last; return FINE or why it cannot be."""
+    longs = slots.longs
+    if follows:
+        longs[game, EPISODE] += 1
+        longs[game, SEED] = derive_seed(longs[game, SEED], longs[game, EPISODE])
+    problem = begin(slots.words, slots.cells, longs, game)
+    if slots.tape.shape[0] > 0:
+        put_start(slots.words, slots.cells, slots.tape, slots.lengths, game)
+    return problem
 
 
 @compiled
-def begin_next_of(
-    words: Words, cells: Cells, longs: Longs, tape: Moves, lengths: NDArray[np.int32], slots: NDArray[np.int64]
-) -> None:
-    """Start the next game of each of these slots."""
-    for slot in slots:
-        begin_next(words, cells, longs, tape, lengths, slot)
+def begin_slots(chosen: Any, problems: Any, follows: bool, *arrays: Any) -> None:
+    """`begin_slot` for each of `chosen` int64[M]; `problems` uint8[M] gets what it returns."""
+    slots = Slots(*arrays)
+    for index in range(chosen.shape[0]):
+        problems[index] = begin_slot(slots, chosen[index], follows)
 
 
 @compiled
-def finish(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    waiting: NDArray[np.int32],
-    games: NDArray[np.int64],
-    snakes: NDArray[np.int32],
-    kept: NDArray[np.uint8],
-    kept_lengths: NDArray[np.int32],
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    game: int,
-    auto_reset: bool,
-) -> bool:
-    """File a finished game and perhaps begin the next; False: the ring is full, the slot must wait."""
-    at = waiting[game]
-    if at >= games.shape[1]:
-        return False
-    if tape.shape[0] > 0:
-        kept_lengths[game, at] = lengths[game]
-        for index in range(lengths[game]):
-            kept[game, at, index] = tape[game, index]
-    file_outcome(words, longs, waiting, games, snakes, game)
-    if auto_reset:
-        begin_next(words, cells, longs, tape, lengths, game)
-    return True
-
-
-@compiled
-def play_taped(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    corpses: Words,
-    actions: Moves,
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    game: int,
-) -> None:
-    """Play one whole turn, as `play_turn` does, and append it to the game's tape."""
-    apply_rules(words, cells, longs, corpses, actions, game, True)
-    food = int(words[game, FOOD])
-    fingerprint = hazards_print(words, cells, game)
-    draw_turn(words, cells, longs, corpses, game)
-    put_turn(words, cells, longs, tape, lengths, game, food, fingerprint)
-    longs[game, TURN] += 1
+def settle(first: int, end: int, auto_reset: bool, *arrays: Any) -> int:
+    """File the games that ended and begin the next where those are wanted; return how many have turns left to play."""
+    slots, going = Slots(*arrays), 0
+    for game in range(first, end):
+        if slots.done[game] != ENDED:
+            continue
+        slots.done[game] = file_game(slots, game)
+        if slots.done[game] and auto_reset:
+            begin_slot(slots, game, True)
+            going += slots.left[game] > 0
+        else:
+            slots.left[game] = 0
+    return going
 
 
 @inlined
-def advance_game(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    corpses: Words,
-    actions: Moves,
-    done: Moves,
-    waiting: NDArray[np.int32],
-    games: NDArray[np.int64],
-    snakes: NDArray[np.int32],
-    kept: NDArray[np.uint8],
-    kept_lengths: NDArray[np.int32],
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    game: int,
-    turns: int,
-    turn_limit: int,
-    auto_reset: bool,
-    random: bool,
-) -> int:
-    """Play up to `turns` turns of one slot, by what stands in `actions` or by random legal moves; return how many."""
-    done[game] = 0
-    played = 0
-    for _ in range(turns):
-        if words[game, OVER]:
-            # Either nobody wants a next game, or this slot waits for its outcomes to be drained.
-            if not auto_reset or not finish(
-                words, cells, longs, waiting, games, snakes, kept, kept_lengths, tape, lengths, game, auto_reset
-            ):
-                return played
-            done[game] = 1
-            continue
-        key = turn_key(longs[game, SEED], longs[game, TURN])
-        if random:
-            choose_moves(words, cells, actions, game, key)
-        if tape.shape[0] > 0:
-            play_taped(words, cells, longs, corpses, actions, tape, lengths, game)
-        else:
-            play_keyed(words, cells, longs, corpses, actions, game, key)
-        played += 1
-        if turn_limit > 0 and longs[game, TURN] >= turn_limit:
-            words[game, OVER] = 1
-        if words[game, OVER]:
-            done[game] = finish(
-                words, cells, longs, waiting, games, snakes, kept, kept_lengths, tape, lengths, game, auto_reset
-            )
-    return played
+def may_play(slots: Slots, game: int, auto_reset: bool) -> bool:
+    """Return whether a game has a turn to play; one that has waited to be filed spends this turn on that."""
+    if slots.left[game] > 0 and slots.words[game, OVER]:
+        slots.left[game] = slots.left[game] - 1 if auto_reset else 0
+        slots.done[game] = ENDED if auto_reset else 0
+        return False
+    return slots.left[game] > 0
+
+
+@inlined
+def choose_and_apply(board: Board, slots: Slots, game: int, key: Any, random: bool) -> None:
+    """Play the rules of a turn, by what stands in `actions` or by random legal moves."""
+    if random:
+        choose_moves(board, slots.words, slots.cells, slots.actions, game, key)
+    run_stages(board, slots.words, slots.cells, slots.longs, slots.corpses, slots.actions, game, True)
+
+
+@inlined
+def close_turn(slots: Slots, game: int, turn_limit: int) -> bool:
+    """Raise the turn number; return whether the game ended with this turn."""
+    slots.longs[game, TURN] += 1
+    slots.left[game] -= 1
+    if turn_limit > 0 and slots.longs[game, TURN] >= turn_limit:
+        slots.words[game, OVER] = 1
+    if slots.words[game, OVER]:
+        slots.done[game] = ENDED
+    return slots.words[game, OVER] != 0
 
 
 @compiled
-def advance_tile(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    corpses: Words,
-    actions: Moves,
-    done: Moves,
-    waiting: NDArray[np.int32],
-    games: NDArray[np.int64],
-    snakes: NDArray[np.int32],
-    kept: NDArray[np.uint8],
-    kept_lengths: NDArray[np.int32],
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    first: int,
-    end: int,
-    turns: int,
-    turn_limit: int,
-    auto_reset: bool,
-    random: bool,
-) -> int:
-    """Advance the games first..end-1; return the turns played."""
-    played = 0
+def advance_any(first: int, end: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
+    """Play the games first..end-1 until each has ended or has no turns left; return the turns played."""
+    slots, played = Slots(*arrays), 0
+    words, cells, longs = slots.words, slots.cells, slots.longs
     for game in range(first, end):
-        played += advance_game(
-            words,
-            cells,
-            longs,
-            corpses,
-            actions,
-            done,
-            waiting,
-            games,
-            snakes,
-            kept,
-            kept_lengths,
-            tape,
-            lengths,
-            game,
-            turns,
-            turn_limit,
-            auto_reset,
-            random,
-        )
+        going = may_play(slots, game, auto_reset)
+        while going and slots.left[game] > 0:
+            board = board_of(words, game)
+            key = turn_key(longs[game, SEED], longs[game, TURN])
+            choose_and_apply(board, slots, game, key, random)
+            food, before = int(words[game, FOOD]), np.uint64(0)
+            if slots.tape.shape[0] > 0:
+                before = hazards_print(words, cells, game)
+            draw_by(board, words, cells, longs, slots.corpses, game, food_dice(key))
+            if slots.tape.shape[0] > 0:
+                put_turn(words, cells, longs, slots.tape, slots.lengths, game, food, before)
+            played += 1
+            going = not close_turn(slots, game, turn_limit)
     return played
 
 
-@compiled_parallel
-def advance_parallel(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    corpses: Words,
-    actions: Moves,
-    done: Moves,
-    waiting: NDArray[np.int32],
-    games: NDArray[np.int64],
-    snakes: NDArray[np.int32],
-    kept: NDArray[np.uint8],
-    kept_lengths: NDArray[np.int32],
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    tile: int,
-    turns: int,
-    turn_limit: int,
-    auto_reset: bool,
-    random: bool,
-) -> int:
-    """Advance all games, tiles spread over threads; return the turns played."""
-    count = words.shape[0]
-    played = 0
-    for index in prange((count + tile - 1) // tile):
-        first = index * tile
-        played += advance_tile(
-            words,
-            cells,
-            longs,
-            corpses,
-            actions,
-            done,
-            waiting,
-            games,
-            snakes,
-            kept,
-            kept_lengths,
-            tape,
-            lengths,
-            first,
-            min(first + tile, count),
-            turns,
-            turn_limit,
-            auto_reset,
-            random,
+@cache
+def kernel(board: Board) -> Callable[..., int]:
+    """Return `advance_any` for the games of this board alone, on a plain map and without tapes; compiled when called.
+
+    Numba's cache on disk tells kernels apart by the numbers that they close over, so these are named one by one.
+    """
+    width, height, snakes, rules, number = board
+
+    def advance(first: int, end: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
+        slots, played = Slots(*arrays), 0
+        # As numbers like any other: numba would make code of its own for each constant.
+        this = Board(
+            int(np.int64(width)),
+            int(np.int64(height)),
+            int(np.int64(snakes)),
+            int(np.int64(rules)),
+            int(np.int64(number)),
         )
-    return played
+        longs = slots.longs
+        for game in range(first, end):
+            going = may_play(slots, game, auto_reset)
+            while going and slots.left[game] > 0:
+                key = turn_key(longs[game, SEED], longs[game, TURN])
+                # Drawn before the rules, though used after: multiplications that the processor works off meanwhile.
+                dice = food_dice(key)
+                choose_and_apply(this, slots, game, key, random)
+                draw_plain(this, slots.words, slots.cells, longs, game, dice)
+                played += 1
+                going = not close_turn(slots, game, turn_limit)
+        return played
+
+    return compiled(advance)

@@ -1,33 +1,36 @@
 """Many games advanced by one compiled call, on arrays allocated once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.advance import TILE, advance_parallel, advance_tile, begin_next_of, begin_slots
+from pipeline.engine.advance import advance_any, begin_slots, kernel, settle
+from pipeline.engine.board import Board
+from pipeline.engine.compile_cache import CACHE_FOLDER
 from pipeline.engine.layout import Records
-from pipeline.engine.map_names import map_limits
+from pipeline.engine.map_names import ROYALE_MAP, map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
-from pipeline.engine.outcomes import (
-    DIED_ON,
-    OUTCOME_CAUSE,
-    OUTCOME_KILLER,
-    OUTCOME_LENGTH,
-    OUTCOME_SEED,
-    OUTCOME_TURNS,
-    RANK,
-    OutcomeRing,
-    allocate_outcomes,
-)
 from pipeline.engine.record_checks import PROBLEMS, row_problem
 from pipeline.engine.rng import derive_seed
 from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
+from pipeline.engine.slots import (
+    DIED_ON,
+    ENDED_SEED,
+    RANK,
+    SEAT_CAUSE,
+    SEAT_FIELDS,
+    SEAT_KILLER,
+    SEAT_LENGTH,
+    allocate_slots,
+    take_waiting,
+)
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import read_food, read_hazards, read_integer, read_state, refuse
@@ -63,6 +66,13 @@ class GameSpec:
 
 
 _MOST: Final = 2**31 - 1
+_WORTH_A_KERNEL: Final = 200_000_000
+"""Turns: a kernel saves about a sixth of 60 ns each, and takes 3 s to compile."""
+
+
+def _mark_of(board: Board) -> Path:
+    """Where it is noted that a board's kernel lies compiled on disk."""
+    return CACHE_FOLDER / "kernels" / "-".join(map(str, board))
 
 
 def _seeds(seeds: Any, games: int) -> list[int]:
@@ -115,7 +125,6 @@ class Batch:
         turn_limit: int = 0,
         corpses: bool = False,
         tape_bytes: int = 0,
-        tile: int = TILE,
     ) -> None:
         """Allocate everything; no game stands yet, so call `reset` before playing.
 
@@ -130,19 +139,39 @@ class Batch:
         games = len(self.specs)
         seats = max((spec.snakes for spec in self.specs), default=0)
         self.records: Final = self._allocate(seats, corpses)
-        self.actions: Final = np.zeros((games, seats), np.uint8)
-        self.done: Final = np.zeros(games, np.uint8)
+        most = read_integer(outcomes_per_slot, "outcomes_per_slot", 1, _MOST)
+        self._slots: Final = allocate_slots(self.records, seats, most, read_integer(tape_bytes, "tape_bytes", 0, _MOST))
+        self.actions: Final = self._slots.actions
+        self.done: Final = self._slots.done
         self.auto_reset = auto_reset
-        self.threads = min(max(read_integer(threads, "threads", -_MOST, _MOST), 1), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        self.threads: Final = min(max(read_integer(threads, "threads", -_MOST, _MOST), 1), max(games, 1))
+        self._pool: Final = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self.turn_limit = read_integer(turn_limit, "turn_limit", 0, _MOST)
-        self._tile_games = read_integer(tile, "tile", 1, _MOST)
-        self._standing = np.zeros(games, np.bool_)
-        self._ring: Final[OutcomeRing] = allocate_outcomes(
-            games,
-            read_integer(outcomes_per_slot, "outcomes_per_slot", 1, _MOST),
-            seats,
-            read_integer(tape_bytes, "tape_bytes", 0, _MOST),
-        )
+        self._standing: Final = np.zeros(games, np.bool_)
+        self._board: Final = self._one_board()
+        self._played = 0
+        self._advance_games: Callable[..., int] = advance_any
+        if self._board is not None and _mark_of(self._board).exists():
+            self._advance_games = kernel(self._board)
+
+    def _one_board(self) -> Board | None:
+        """Return the board that a kernel of its own could play, None where slots differ or need more than it knows."""
+        boards = {Board(*spec.size, spec.rules(), map_limits(spec.map_id).number) for spec in self.specs}
+        plain = len(boards) == 1 and len(self._slots.tape) == 0
+        board = boards.pop() if plain else None
+        return board if board is not None and board.map <= ROYALE_MAP else None
+
+    def compile_kernel(self) -> None:
+        """Compile a kernel for this batch's board now, if its slots are alike; later processes find it on disk.
+
+        A batch does so by itself once it has played as many turns as the compiling is worth.
+        """
+        if self._board is not None:
+            self._advance_games = kernel(self._board)
+            self._advance_games(0, 0, 0, False, False, *self._slots)
+            mark = _mark_of(self._board)
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch()
 
     @classmethod
     def uniform(cls, games: int, spec: GameSpec | None = None, **options: Any) -> Self:
@@ -184,7 +213,7 @@ class Batch:
             longs[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
         else:
             longs[:, layout.SEED] = _seeds(seeds, self.games)
-        self._ring.waiting[:] = 0
+        self._slots.waiting[:] = 0
         self._begin(np.arange(self.games))
 
     def start(self, slots: NDArray[np.int64], seeds: NDArray[np.int64]) -> None:
@@ -194,22 +223,22 @@ class Batch:
             SetUpError: a map has no room for its snakes or food.
             GameStateError: a slot that does not exist, or not a seed for each.
         """
-        slots = self._slots(slots)
+        slots = self._known(slots)
         self.records.longs[slots, layout.SEED] = _seeds(seeds, len(slots))
         self._begin(slots)
 
     def _begin(self, slots: NDArray[np.int64]) -> None:
-        words, cells, longs = self.records[:3]
+        longs = self.records.longs
         longs[slots, layout.EPISODE] = 0
         self.done[slots] = 0
         problems = np.zeros(len(slots), np.uint8)
-        begin_slots(words, cells, longs, slots, problems, self._ring.tape, self._ring.lengths)
+        begin_slots(slots, problems, False, *self._slots)
         self._standing[slots] = problems == FINE
         for index in np.flatnonzero(problems != FINE)[:1]:
             spec = self.specs[slots[index]]
             raise_set_up_problem(int(problems[index]), spec.size, spec.map_id)
 
-    def _slots(self, slots: Any) -> NDArray[np.int64]:
+    def _known(self, slots: Any) -> NDArray[np.int64]:
         known = np.asarray(slots)
         if known.ndim != 1 or (known.dtype.kind not in "iu" and known.size):
             refuse(f"{known.dtype}{list(known.shape)} given where numbers of slots belong", "slots")
@@ -217,7 +246,12 @@ class Batch:
             refuse(f"{known.min()}..{known.max()} is not within 0..{self.games - 1}", "slots")
         return np.ascontiguousarray(known, np.int64)
 
-    def _require_games(self) -> None:
+    def require_games(self) -> None:
+        """Refuse unless a game stands in every slot.
+
+        Raises:
+            GameStateError: one has not been set up yet.
+        """
         if not self._standing.all():
             refuse(f"no game stands in slot {int(np.argmin(self._standing))} yet; call `reset`", "batch")
 
@@ -227,9 +261,9 @@ class Batch:
         Raises:
             GameStateError: a slot that does not exist, or in which no game has stood yet.
         """
-        slots = self._slots(slots)
-        self._require_games()
-        begin_next_of(*self.records[:3], self._ring.tape, self._ring.lengths, slots)
+        slots = self._known(slots)
+        self.require_games()
+        begin_slots(slots, np.zeros(len(slots), np.uint8), True, *self._slots)
 
     def step(self, actions: NDArray[np.uint8] | None = None) -> int:
         """Play one turn of every game that is not over; return how many turns were played.
@@ -255,43 +289,56 @@ class Batch:
         return self._advance(read_integer(turns, "turns", 0, _MOST), random=True)
 
     def _advance(self, turns: int, *, random: bool) -> int:
-        self._require_games()
-        arrays = (*self.records, self.actions, self.done, *self._ring)
-        if self.threads == 1:
-            return int(advance_tile(*arrays, 0, self.games, turns, self.turn_limit, self.auto_reset, random))
-        previous = numba.get_num_threads()
-        numba.set_num_threads(self.threads)
-        try:
-            return int(advance_parallel(*arrays, self._tile_games, turns, self.turn_limit, self.auto_reset, random))
-        finally:
-            numba.set_num_threads(previous)
+        self.require_games()
+        self.done[:] = 0
+        self._slots.left[:] = turns
+        if self._pool is None:
+            played = self._rounds(0, self.games, random)
+        else:
+            ends = [self.games * part // self.threads for part in range(self.threads + 1)]
+            played = sum(self._pool.map(self._rounds, ends[:-1], ends[1:], [random] * self.threads))
+        self._played += played
+        if self._played >= _WORTH_A_KERNEL and self._advance_games is advance_any:
+            self._played = 0
+            self.compile_kernel()
+        return played
+
+    def _rounds(self, first: int, end: int, random: bool) -> int:
+        """Play the games first..end-1 until each ends or has played its turns, begin the next ones, and so on."""
+        played, slots, resets = 0, self._slots, self.auto_reset
+        while True:
+            played += int(self._advance_games(first, end, self.turn_limit, resets, random, *slots))
+            if not settle(first, end, resets, *slots):
+                return played
 
     def drain_outcomes(self) -> Outcomes:
         """Return the outcomes of all games finished since the last drain, and make room for more."""
-        waiting, games, snakes = self._ring[:3]
-        slot, position = np.nonzero(np.arange(games.shape[1]) < waiting[:, None])
-        game, snake = games[slot, position], snakes[slot, position]
-        tapes = [self._tape(*place) for place in zip(slot.tolist(), position.tolist(), strict=True)]
-        waiting[:] = 0
+        slots = self._slots
+        tapes = self._tapes() if len(slots.tape) else None
+        count = int(slots.waiting.sum())
+        games, seats = np.empty((3, count), np.int64), np.empty((SEAT_FIELDS, count, slots.actions.shape[1]), np.int32)
+        take_waiting(slots.waiting, slots.ended, slots.seats, games, seats)
         return Outcomes(
-            slot=slot.astype(np.int64),
-            seed=game[:, OUTCOME_SEED],
-            turns=game[:, OUTCOME_TURNS],
-            rank=snake[:, :, RANK],
-            cause=snake[:, :, OUTCOME_CAUSE],
-            killer=snake[:, :, OUTCOME_KILLER],
-            died_on=snake[:, :, DIED_ON],
-            length=snake[:, :, OUTCOME_LENGTH],
-            tapes=tapes,
+            slot=games[0],
+            seed=games[1],
+            turns=games[2],
+            rank=seats[RANK],
+            cause=seats[SEAT_CAUSE],
+            killer=seats[SEAT_KILLER],
+            died_on=seats[DIED_ON],
+            length=seats[SEAT_LENGTH],
+            tapes=[b""] * count if tapes is None else tapes,
         )
 
-    def _tape(self, slot: int, position: int) -> bytes:
-        ring = self._ring
-        if len(ring.kept) == 0 or ring.kept_lengths[slot, position] < 0:
-            return b""
-        seed = int(ring.games[slot, position, OUTCOME_SEED])
-        tape = ring.kept[slot, position, : ring.kept_lengths[slot, position]].tobytes()
-        return with_head(self.records, slot, seed, tape)
+    def _tapes(self) -> list[bytes]:
+        slots, tapes = self._slots, []
+        for slot in np.flatnonzero(slots.waiting).tolist():
+            for at in range(slots.waiting[slot]):
+                length = int(slots.kept_lengths[slot, at])
+                tape = slots.kept[slot, at, : max(length, 0)].tobytes()
+                seed = int(slots.ended[slot, at, ENDED_SEED])
+                tapes.append(with_head(self.records, slot, seed, tape) if length >= 0 else b"")
+        return tapes
 
     def load_state(self, slot: int, state: Mapping[str, Any]) -> None:
         """Put a state in the form of `Game.to_state` into a slot of the same size and number of snakes.
@@ -299,7 +346,7 @@ class Batch:
         Raises:
             GameStateError: the state breaks an invariant, or does not fit the slot's spec.
         """
-        spec = self.specs[self._slots([slot])[0]]
+        spec = self.specs[self._known([slot])[0]]
         checked = read_state(state, spec.rules())
         size = (checked.width, checked.height, len(checked.snakes))
         if size != spec.size:
@@ -335,8 +382,8 @@ class Batch:
 
         Bodies of dead snakes are empty where the batch keeps no corpses, or the snake was loaded dead.
         """
-        self._slots([slot])
-        self._require_games()
+        self._known([slot])
+        self.require_games()
         return read_state_back(self.records, slot, [f"s{index}" for index in range(self.specs[slot].snakes)])
 
     def replay_turn(
@@ -349,8 +396,8 @@ class Batch:
         """
         words, longs = self.records.words, self.records.longs
         self._take_actions(actions)
-        self._slots(list(spawned))
-        self._require_games()
+        self._known(list(spawned))
+        self.require_games()
         for slot, (food, hazards) in spawned.items():
             spec = self.specs[slot]
             new_food = read_food(food, "food", spec.width, spec.height)

@@ -95,8 +95,3 @@ def compiled(function: _Function) -> _Function:
 def inlined(function: _Function) -> _Function:
     """The same for what every turn runs through: always inlined into its compiled callers."""
     return cast("_Function", _without_literals(_njit(**_OPTIONS, forceinline=True)(function)))
-
-
-def compiled_parallel(function: _Function) -> _Function:
-    """The same as `compiled`, for a loop over tiles with `prange` (numba's parallel frame itself does allocate)."""
-    return cast("_Function", _njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))

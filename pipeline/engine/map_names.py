@@ -1,4 +1,4 @@
-"""The maps this engine plays: their ids, numbers and limits. Of the official registry only `solo_maze` is missing."""
+"""The maps of the official registry: their ids, numbers and limits."""
 
 from typing import Final, NamedTuple
 
@@ -25,7 +25,8 @@ FIRST_PICTURE: Final = 16  # maps from here on have a picture, in the order of `
 CASTLE_XL: Final = 18
 FIRST_RIVERS: Final = 19
 ARCADE_MAZE: Final = 24
-LAST_MAP: Final = 24
+SOLO_MAZE: Final = 25
+LAST_MAP: Final = 25
 
 
 class MapLimits(NamedTuple):
@@ -72,6 +73,7 @@ MAPS: Final[dict[str, MapLimits]] = {
     "healing_pools": MapLimits(HEALING_POOLS, 8, _POOL_BOARDS),
     "sinkholes": MapLimits(SINKHOLES, 8, _POOL_BOARDS),
     **_pictured(),
+    "solo_maze": MapLimits(SOLO_MAZE, 1, (*_POOL_BOARDS, (19, 21), (25, 25))),
 }
 
 

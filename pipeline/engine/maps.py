@@ -1,6 +1,6 @@
 """What a map does to the board: set-up, then food and hazards after the rules of each turn."""
 
-from pipeline.engine.compile_cache import compiled, inlined
+from pipeline.engine.compile_cache import compiled
 from pipeline.engine.hazard_shapes import (
     drain_pool,
     draw_columns,
@@ -27,18 +27,16 @@ from pipeline.engine.map_names import (
     HAZARD_PITS,
     HEALING_POOLS,
     INNER_WALL,
-    NO_MAP,
     RINGS,
-    ROYALE_MAP,
     SCATTER,
     SINKHOLES,
     SNAIL_MODE,
+    SOLO_MAZE,
     SPIRAL,
-    STANDARD,
 )
+from pipeline.engine.maze import set_up_maze, update_maze
 from pipeline.engine.picture_maps import set_up_picture, spawn_on_spots
 from pipeline.engine.rng import STARTS, stream
-from pipeline.engine.royale import shrink_royale
 from pipeline.engine.snail import leave_trails
 from pipeline.engine.spawn import spawn_food
 from pipeline.engine.starts import FINE, place_fixed_food, place_food, place_snake, place_snakes, shuffled
@@ -72,6 +70,9 @@ def draw_still_hazards(words: Words, cells: Cells, longs: Longs, game: int) -> N
 def set_up(words: Words, cells: Cells, longs: Longs, game: int) -> int:
     """Place snakes, food and hazards on a blank board; return FINE or why that is impossible."""
     this_map = words[game, MAP]
+    if this_map == SOLO_MAZE:
+        set_up_maze(words, cells, longs, game)
+        return FINE
     if this_map >= FIRST_PICTURE:
         return set_up_picture(words, cells, longs, game)
     if this_map == HAZARD_PITS:
@@ -87,9 +88,7 @@ def set_up(words: Words, cells: Cells, longs: Longs, game: int) -> int:
 def change_hazards(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     """Play the hazards of the maps that change them."""
     this_map = words[game, MAP]
-    if this_map == ROYALE_MAP:
-        shrink_royale(words, cells, longs, game, False)
-    elif this_map == SPIRAL:
+    if this_map == SPIRAL:
         grow_spiral(words, cells, longs, game)
     elif this_map == SCATTER:
         scatter(words, cells, longs, game)
@@ -109,18 +108,19 @@ def change_hazards(words: Words, cells: Cells, longs: Longs, game: int) -> None:
         leave_trails(words, cells, game)
 
 
-@inlined
+@compiled
 def update(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, dice: int) -> None:
-    """Play the map's part of a turn; it sees the board after the rules, the turn number not yet raised.
+    """Play the part of a map beyond the plain ones; it sees the board after the rules, the turn number not yet raised.
 
     `dice`: the turn's `food_dice`.
     """
     this_map = words[game, MAP]
-    if this_map == NO_MAP or this_map == EMPTY:  # noqa: PLR1714, SIM109 - compiled
+    if this_map == SOLO_MAZE:
+        update_maze(words, cells, longs, game)
         return
     if this_map >= FIRST_PICTURE and (this_map < FIRST_RIVERS or this_map == ARCADE_MAZE):
         spawn_on_spots(words, cells, longs, corpses, game)
         return
     spawn_food(words, cells, longs, game, this_map < FIRST_PICTURE, dice)
-    if this_map > STANDARD and this_map < FIRST_PICTURE:
+    if this_map < FIRST_PICTURE:
         change_hazards(words, cells, longs, game)

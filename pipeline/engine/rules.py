@@ -8,6 +8,7 @@ the body entries 1.. of all snakes while collisions are judged, and a dead snake
 
 from typing import Final
 
+from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import (
     body_path,
@@ -52,7 +53,6 @@ from pipeline.engine.layout import (
     SNAKES,
     SOLO,
     STACK,
-    STRIDE,
     TAIL,
     TURN,
     UP,
@@ -263,9 +263,9 @@ def bury_the_weak(words: Words, cells: Cells, longs: Longs, corpses: Words, game
 
 
 @inlined
-def write_heads(words: Words, cells: Cells, game: int) -> bool:
+def write_heads(board: Board, words: Words, cells: Cells, game: int) -> bool:
     """Write the living heads into the grid; where any meets something, write none and return False."""
-    for snake in range(words[game, SNAKES]):
+    for snake in range(board.snakes):
         snake_at = HEADER + snake * SNAKE_WORDS
         if words[game, snake_at + CAUSE] != ALIVE_CAUSE:
             continue
@@ -292,7 +292,7 @@ def collide(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int,
             words[game, snake_at + CAUSE] = words[game, snake_at + VERDICT]
             words[game, snake_at + KILLER] = words[game, snake_at + VERDICT_BY]
             bury(words, cells, longs, corpses, game, snake)
-    write_heads(words, cells, game)
+    write_heads(board_of(words, game), words, cells, game)
 
 
 @compiled
@@ -328,28 +328,36 @@ def initialise(words: Words, cells: Cells, game: int) -> None:
         grow_constrictors(words, game, snakes_end)
 
 
-@compiled
-def apply_rules(
-    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
+@inlined
+def run_stages(
+    board: Board, words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
 ) -> None:
     """Run the ruleset's stages, but royale's, of one turn of a game that is not over; the turn number stays.
 
     `moves[game, snake]` is read for living snakes. With `moving` false nobody moves, but all else happens.
     Corpses, where wanted, keep what `bury` saw; growth after death shows in LENGTH and STACK alone.
     """
-    snakes_end = HEADER + words[game, SNAKES] * SNAKE_WORDS
-    ways, wrapped = ways_of(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
+    snakes_end = HEADER + board.snakes * SNAKE_WORDS
+    ways, wrapped = ways_of(board.width + 2), board.rules & WRAPPED != 0
     events = 0
-    for snake in range(words[game, SNAKES]):
+    for snake in range(board.snakes):
         if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
             events |= live_and_move(words, cells, moves, game, snake, moving, ways, wrapped)
     if events & ATE:
         take_eaten_food(words, cells, game, snakes_end)
     if events & WEAK:
         bury_the_weak(words, cells, longs, corpses, game)
-    if not write_heads(words, cells, game):
+    if not write_heads(board, words, cells, game):
         collide(words, cells, longs, corpses, game, snakes_end)
-    if words[game, RULES] & CONSTRICTOR:
+    if board.rules & CONSTRICTOR:
         clear_food(words, cells, game)
         grow_constrictors(words, game, snakes_end)
-    words[game, OVER] = is_over(words, game)
+    words[game, OVER] = words[game, ALIVE] <= (0 if board.rules & SOLO else 1)
+
+
+@compiled
+def apply_rules(
+    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, moving: bool
+) -> None:
+    """`run_stages` of any game."""
+    run_stages(board_of(words, game), words, cells, longs, corpses, moves, game, moving)

@@ -6,9 +6,10 @@ The heuristic players (`pipeline.engine.players`) have a memory of their own to 
 
 from typing import Any, Final
 
+from pipeline.engine.board import Board
 from pipeline.engine.choices import choice, choices_of, count_of
 from pipeline.engine.compile_cache import inlined
-from pipeline.engine.grid import neighbour, unsigned
+from pipeline.engine.grid import following, neighbour, unsigned, ways_of
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
     CAUSE,
@@ -18,9 +19,9 @@ from pipeline.engine.layout import (
     LENGTH,
     OWNER,
     SNAKE_WORDS,
-    SNAKES,
     STACK,
     TAIL,
+    WRAPPED,
     Cells,
     Moves,
     Words,
@@ -38,12 +39,6 @@ def is_leaving_tail(words: Words, cells: Cells, game: int, cell: int) -> bool:
         return False
     owner_at = HEADER + (owner - 1) * SNAKE_WORDS
     return bool(words[game, owner_at + TAIL] == cell and words[game, owner_at + STACK] == 1)
-
-
-@inlined
-def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
-    """Return whether a head may enter a cell without hitting the wall or a body that is still there next turn."""
-    return cells[game, cell] & OWNER == 0 or is_leaving_tail(words, cells, game, cell)
 
 
 @inlined
@@ -67,9 +62,9 @@ def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
 
 
 @inlined
-def set_leaving_tails(words: Words, cells: Cells, game: int, standing: int) -> None:
+def set_leaving_tails(board: Board, words: Words, cells: Cells, game: int, standing: int) -> None:
     """Take the tails that move away this turn out of the grid (`standing` 0), or put them back (1)."""
-    for snake in range(words[game, SNAKES]):
+    for snake in range(board.snakes):
         snake_at = HEADER + snake * SNAKE_WORDS
         if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + STACK] == 1:
             tail = int(words[game, snake_at + TAIL])
@@ -77,25 +72,27 @@ def set_leaving_tails(words: Words, cells: Cells, game: int, standing: int) -> N
 
 
 @inlined
-def random_free(words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
+def random_free(board: Board, words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
     """Return a uniform move on to a cell without owner, drawn from the stream `key`, or up where there is none."""
     head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
     mask = 0
+    ways, wrapped = ways_of(board.width + 2), board.rules & WRAPPED != 0
     for move in range(4):
-        mask |= int(cells[game, unsigned(neighbour(words, cells, game, head, move))] & OWNER == 0) << move
+        there = following(words, cells, game, head, move, ways, wrapped)
+        mask |= int(cells[game, unsigned(there)] & OWNER == 0) << move
     choices = choices_of(mask)
     return choice(choices, draw(key, 0, count_of(choices)))
 
 
 @inlined
-def choose_moves(words: Words, cells: Cells, actions: Moves, game: int, key: Any) -> None:
+def choose_moves(board: Board, words: Words, cells: Cells, actions: Moves, game: int, key: Any) -> None:
     """Write the random player's move for each living snake; `key` is the `turn_key`.
 
     The tails that leave are lifted for all at once: asked cell by cell, as `legal_moves` does, whether an occupied cell
     is one of them is a guess that the processor loses so often that it costs as much as all the rules.
     """
-    set_leaving_tails(words, cells, game, 0)
-    for snake in range(words[game, SNAKES]):
+    set_leaving_tails(board, words, cells, game, 0)
+    for snake in range(board.snakes):
         if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            actions[game, snake] = random_free(words, cells, game, snake, neighbour_stream(key, PLAYER + snake))
-    set_leaving_tails(words, cells, game, 1)
+            actions[game, snake] = random_free(board, words, cells, game, snake, neighbour_stream(key, PLAYER + snake))
+    set_leaving_tails(board, words, cells, game, 1)

@@ -1,8 +1,7 @@
 """A whole turn and a whole set-up, as compiled code and the façade both call them."""
 
-from typing import Any
-
 from pipeline.engine import maps
+from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import (
     ALIVE,
@@ -16,7 +15,6 @@ from pipeline.engine.layout import (
     MAP_A,
     OVER,
     ROYALE,
-    RULES,
     SEED,
     SHRUNK,
     SNAKE_WORDS,
@@ -30,10 +28,11 @@ from pipeline.engine.layout import (
     Moves,
     Words,
 )
+from pipeline.engine.map_names import ROYALE_MAP, STANDARD
 from pipeline.engine.rng import turn_key
 from pipeline.engine.royale import shrink_royale
-from pipeline.engine.rules import apply_rules, initialise, is_over
-from pipeline.engine.spawn import food_dice
+from pipeline.engine.rules import initialise, is_over, run_stages
+from pipeline.engine.spawn import food_dice, spawn_food
 
 
 @compiled
@@ -81,9 +80,23 @@ def begin(words: Words, cells: Cells, longs: Longs, game: int) -> int:
 
 
 @inlined
-def draw_by(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, dice: int) -> None:
+def draw_plain(board: Board, words: Words, cells: Cells, longs: Longs, game: int, dice: int) -> None:
+    """`draw_by` on the plain maps: none, standard, empty and royale."""
+    if board.rules & ROYALE:
+        shrink_royale(words, cells, longs, game, True)
+    if board.map == STANDARD or board.map == ROYALE_MAP:  # noqa: PLR1714 - compiled
+        spawn_food(words, cells, longs, game, True, dice)
+    if board.map == ROYALE_MAP:
+        shrink_royale(words, cells, longs, game, False)
+
+
+@inlined
+def draw_by(board: Board, words: Words, cells: Cells, longs: Longs, corpses: Words, game: int, dice: int) -> None:
     """Play what the seed decides in a turn: the royale ruleset's stage, then the map's food and hazards."""
-    if words[game, RULES] & ROYALE:
+    if board.map <= ROYALE_MAP:
+        draw_plain(board, words, cells, longs, game, dice)
+        return
+    if board.rules & ROYALE:
         shrink_royale(words, cells, longs, game, True)
     maps.update(words, cells, longs, corpses, game, dice)
 
@@ -91,20 +104,15 @@ def draw_by(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int,
 @compiled
 def draw_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, game: int) -> None:
     """Play what the seed decides in a turn whose rules have been applied."""
-    draw_by(words, cells, longs, corpses, game, food_dice(turn_key(longs[game, SEED], longs[game, TURN])))
-
-
-@inlined
-def play_keyed(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, key: Any) -> None:
-    """Play one whole turn of a game that is not over: rules, map, turn number; `key` is its `turn_key`."""
-    # Drawn before the rules, though used after: a chain of multiplications that the processor works off meanwhile.
-    dice = food_dice(key)
-    apply_rules(words, cells, longs, corpses, moves, game, True)
-    draw_by(words, cells, longs, corpses, game, dice)
-    longs[game, TURN] += 1
+    dice = food_dice(turn_key(longs[game, SEED], longs[game, TURN]))
+    draw_by(board_of(words, game), words, cells, longs, corpses, game, dice)
 
 
 @inlined
 def play_turn(words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
-    play_keyed(words, cells, longs, corpses, moves, game, turn_key(longs[game, SEED], longs[game, TURN]))
+    board = board_of(words, game)
+    dice = food_dice(turn_key(longs[game, SEED], longs[game, TURN]))
+    run_stages(board, words, cells, longs, corpses, moves, game, True)
+    draw_by(board, words, cells, longs, corpses, game, dice)
+    longs[game, TURN] += 1

@@ -28,17 +28,20 @@ def warm_single_games() -> None:
 
 
 def warm_batches() -> None:
-    """Compile the loops over batches, on one thread."""
+    """Compile the loops over batches."""
     batch = Batch.uniform(2, GameSpec(7, 7, 2))
     batch.reset(1)
     batch.play_random(2)
+    batch.drain_outcomes()
+    batch.load_records(*batch.records[:3])
 
 
-def warm_threads() -> None:
-    """Compile the loop that spreads tiles over threads."""
-    batch = Batch.uniform(2, GameSpec(7, 7, 2), threads=2)
-    batch.reset(1)
-    batch.play_random(2)
+def warm_kernels() -> None:
+    """Compile the kernels of the usual boards: about two minutes, for machines that play games without end."""
+    for side in (7, 11, 19):
+        for snakes in (1, 2, 3, 4):
+            for ruleset in ("standard", "royale", "wrapped"):
+                Batch([GameSpec(side, side, snakes, ruleset)]).compile_kernel()
 
 
 def warm_players() -> None:
@@ -63,21 +66,23 @@ def warm_observations() -> None:
 STEPS: dict[str, Callable[[], None]] = {
     "games": warm_single_games,
     "batches": warm_batches,
-    "threads": warm_threads,
     "players": warm_players,
     "observations": warm_observations,
 }
+ASKED_FOR: dict[str, Callable[[], None]] = {"kernels": warm_kernels}
+"""Steps that run only where they are named."""
 
 
 def main(wanted: list[str]) -> None:
-    """Compile step by step, a line each: those of `wanted`, or all. The tuner needs `games` only."""
-    unknown = [name for name in wanted if name not in STEPS]
+    """Compile step by step, a line each: those of `wanted`, or all of STEPS. The tuner needs `games` only."""
+    known = STEPS | ASKED_FOR
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        sys.exit(f"error: no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
+        sys.exit(f"error: no step {', '.join(unknown)}; there are {', '.join(known)}")
     steps = wanted or list(STEPS)
     for number, name in enumerate(steps, start=1):
         begun = time.monotonic()
-        STEPS[name]()
+        known[name]()
         took_s = time.monotonic() - begun
         sys.stdout.write(f"engine [{number}/{len(steps)}] {name} ready in {took_s:.1f} s\n")
         sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""The engine for trainers: `vector` for speed, `parallel` for PettingZoo, `serve_player` over HTTP."""
+"""The engine for trainers: `vector` for speed, `parallel` (PettingZoo), `gymnasium_env`, `serve_player` over HTTP."""

@@ -4,19 +4,16 @@ from typing import Any, Final
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from pipeline.engine import layout
 from pipeline.engine.batch import Batch, GameSpec
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, WALL
 from pipeline.engine.observe import Observer, allocate_observations
-from pipeline.engine.planes import CONTEXT, FEATURES, FRAME, PLANES
+from pipeline.engine.planes import FRAME
 from pipeline.engine.rng import derive_seed
 from pipeline.environment.settling import DRAW, LOSS, SOLO_TURN, WIN
-from pipeline.environment.vector import OPEN_FEATURE
-
-Observation = dict[str, NDArray[np.uint8]]
+from pipeline.environment.spaces import Observation, action_masks, observation_space, view
 
 
 class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo is untyped
@@ -38,7 +35,7 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
         frame: int = FRAME,
         render_mode: str | None = None,
     ) -> None:
-        """Set up; `seed` is that of the first game where `reset` is given none, later ones follow from it.
+        """Set up; a first `reset` without a seed is `reset(seed=seed)`, and later ones follow from it.
 
         Raises:
             GameStateError: a spec that cannot be set up, or a board larger than the frame.
@@ -51,17 +48,8 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
         self._observer: Final = Observer(self._batch.records, frame)
         self._rows: Final = allocate_observations(self.spec.snakes, np.uint8, frame)
         self._seat: Final = {agent: index for index, agent in enumerate(self.possible_agents)}
-        self._seed, self._games = seed, 0
-        self._spaces: Final = {
-            agent: spaces.Dict(
-                {
-                    "board_state": spaces.Box(0, 255, (len(PLANES), frame, frame), np.uint8),
-                    "snake_features": spaces.Box(0, 255, (len(FEATURES),), np.uint8),
-                    "game_context": spaces.Box(0, 255, (len(CONTEXT),), np.uint8),
-                }
-            )
-            for agent in self.possible_agents
-        }
+        self._seed, self._games = seed, -1
+        self._spaces: Final = {agent: observation_space(frame) for agent in self.possible_agents}
         self._actions: Final = {agent: spaces.Discrete(4) for agent in self.possible_agents}
 
     def observation_space(self, agent: str) -> spaces.Dict:
@@ -147,19 +135,11 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
         seats = np.arange(self.spec.snakes, dtype=np.int64)
         self._rows.symmetries[:] = 0
         self._observer.observe(np.zeros_like(seats), seats, self._rows)
-        return {
-            agent: {
-                "board_state": self._rows.planes[self._seat[agent]].copy(),
-                "snake_features": self._rows.features[self._seat[agent]].copy(),
-                "game_context": self._rows.context[self._seat[agent]].copy(),
-            }
-            for agent in agents
-        }
+        return {agent: view(self._rows, self._seat[agent]) for agent in agents}
 
     def _infos(self, agents: list[str]) -> dict[str, dict[str, Any]]:
-        masks = self._rows.features[:, OPEN_FEATURE : OPEN_FEATURE + 4] > 0
-        masks |= ~masks.any(1, keepdims=True)
-        return {agent: {"action_mask": masks[self._seat[agent]].astype(np.int8)} for agent in agents}
+        masks = action_masks(self._rows)
+        return {agent: {"action_mask": masks[self._seat[agent]]} for agent in agents}
 
 
 def _symbol(byte: int, hazards: int, is_head: bool) -> str:

@@ -107,7 +107,6 @@ class VectorEnvironment:
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
         self._snakes: Final = np.zeros(games * seats, np.int64)
         self._mind: Final = make_mind()
-        self._began = False
         end = layout.HEADER + seats * layout.SNAKE_WORDS
         self._causes: Final = self.batch.records.words[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_WORDS]
 
@@ -118,7 +117,6 @@ class VectorEnvironment:
             SetUpError: the map has no room for its snakes or food.
         """
         self.batch.reset(seeds)
-        self._began = True
         self.rewards[:] = 0
         self.dones[:] = False
         self.truncated[:] = False
@@ -127,7 +125,6 @@ class VectorEnvironment:
 
     def look_again(self) -> None:
         """Observe anew, after the caller put other games into `batch.records` (a resumed run does)."""
-        self._began = True
         self._look()
 
     def step(self, actions: NDArray[np.uint8]) -> None:
@@ -154,8 +151,7 @@ class VectorEnvironment:
         self._look()
 
     def _check(self, actions: NDArray[np.uint8]) -> None:
-        if not self._began:
-            refuse("no game stands yet; call `reset`", "environment")
+        self.batch.require_games()
         if actions.shape != self.kinds.shape or actions.dtype != np.uint8:
             refuse(f"{actions.dtype}{list(actions.shape)} is not uint8{list(self.kinds.shape)}", "actions")
         unknown = (self.kinds >= len(KINDS)) & (self.kinds != CALLER)

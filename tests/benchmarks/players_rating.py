@@ -7,9 +7,10 @@ import secrets
 import sys
 import time
 
+from rating import rate
+
 from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.match import Conditions
-from pipeline.engine.players.rating import rate
 
 CONDITIONS = {
     "duels, standard 11x11": Conditions(),

@@ -41,10 +41,10 @@ def a_body(
 ) -> list:
     """A connected body on free cells, copies stacked on its tail now and then; [] where the board is full."""
     width, height = size
-    free = [(x, y) for x in range(width) for y in range(height) if (x, y) not in taken]
-    if not free:
+    tries = ((chance.randrange(width), chance.randrange(height)) for _ in range(20))
+    body = [next((cell for cell in tries if cell not in taken), (-1, -1))]
+    if body[0] == (-1, -1):
         return []
-    body = [chance.choice(free)]
     longest = chance.choice((1, 1, 2, 2, 3, 3, 4, 6, 10, 30))
     while len(body) < longest:
         x, y = body[-1]
@@ -79,7 +79,8 @@ def a_state(chance: random.Random, most_side: int) -> dict[str, Any]:
             health = chance.choice((1, 1, 2, 15, 50, 99, 100)) if not dead else chance.randint(0, 100)
             snakes.append({"health": health, "body": flat(body), "cause": cause, "by": -1, "on": 1 if dead else 0})
     cells = [[x, y] for x in range(size[0]) for y in range(size[1])]
-    hazards = [cell for cell in cells if chance.random() < 0.2 for _ in range(chance.choice((1, 1, 2, 3)))]
+    spots = chance.sample(cells, len(cells) // 5) if chance.random() < 0.4 else []
+    hazards = [cell for cell in spots for _ in range(chance.choice((1, 1, 2, 3)))]
     moves = [chance.choice(("up", "down", "left", "right", "up", "down", "left", "right", "Up", "")) for _ in snakes]
     return {
         "ruleset": ruleset,
@@ -88,8 +89,8 @@ def a_state(chance: random.Random, most_side: int) -> dict[str, Any]:
         "width": size[0],
         "height": size[1],
         "turn": chance.randint(0, 30),
-        "food": flat([cell for cell in cells if chance.random() < 0.15]),
-        "hazards": flat(hazards) if chance.random() < 0.4 else [],
+        "food": flat(chance.sample(cells, min(int(len(cells) * chance.random() * 0.4 + 0.5), 40))),
+        "hazards": flat(hazards),
         "snakes": snakes,
         "moves": moves if chance.random() < 0.95 else [],
     }

@@ -27,7 +27,7 @@ func fail(err error) {
 	}
 }
 
-func newTable(side, snakes int, seed int64) table {
+func newTable(name string, side, snakes int, seed int64) table {
 	params := map[string]string{
 		rules.ParamFoodSpawnChance:     "15",
 		rules.ParamMinimumFood:         "1",
@@ -38,7 +38,7 @@ func newTable(side, snakes int, seed int64) table {
 	for i := range ids {
 		ids[i] = "s" + strconv.Itoa(i)
 	}
-	ruleset := rules.NewRulesetBuilder().WithParams(params).WithSeed(seed).NamedRuleset(rules.GameTypeStandard)
+	ruleset := rules.NewRulesetBuilder().WithParams(params).WithSeed(seed).NamedRuleset(name)
 	gameMap, err := maps.GetMap("standard")
 	fail(err)
 	board, err := maps.SetupBoard("standard", ruleset.Settings(), side, side, ids)
@@ -98,6 +98,7 @@ func choose(board *rules.BoardState, taken []bool, moves []rules.SnakeMove, rng 
 func main() {
 	side := flag.Int("side", 11, "board side, cells")
 	snakes := flag.Int("snakes", 4, "snakes")
+	ruleset := flag.String("ruleset", "standard", "ruleset")
 	seconds := flag.Float64("seconds", 3, "how long to play, s")
 	states := flag.Bool("states", false, "play one turn of each state on standard input instead, see states.go")
 	flag.Parse()
@@ -111,7 +112,7 @@ func main() {
 	turns, games := 0, 0
 	begun := time.Now()
 	for time.Since(begun).Seconds() < *seconds {
-		t := newTable(*side, *snakes, int64(games)*7919+1)
+		t := newTable(*ruleset, *side, *snakes, int64(games)*7919+1)
 		for over := false; !over; {
 			var err error
 			t.board, err = maps.PreUpdateBoard(t.gameMap, t.board, t.settings)

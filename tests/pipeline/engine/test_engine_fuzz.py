@@ -180,7 +180,7 @@ def test_sizes_ids_and_seeds_are_played_or_refused(
     games[0].to_state()
 
 
-OPTIONS = ("threads", "outcomes_per_slot", "turn_limit", "tape_bytes", "tile")
+OPTIONS = ("threads", "outcomes_per_slot", "turn_limit", "tape_bytes")
 
 
 @QUICK

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from vector_files import first_state, records, turns
 
@@ -152,3 +153,53 @@ def test_castle_food_keeps_its_rules() -> None:
             assert food <= spots
             assert len(food) <= 2
             assert turn > 10 or not food
+
+
+OFFICIAL_WALLS = """
+ 0 53 37 37 62  0  0
+ 0 18 14 14 21  0  0
+18 52 53 51 63 42 54
+15 43 44 45 52 33 37
+14 43 42 44 53 32 37
+19 53 52 51 64 43 55
+ 0 18 15 15 20  0  0
+"""
+"""Percent of 4,000 official mazes of level 0 on 11x11 in which a cell is a wall; top row first."""
+OFFICIAL_HAZARDS = (76.48, 68.57, 58.50, 59.44)
+"""Mean number of hazards of the official mazes of levels 0 to 3 on 11x11, the bottom row's included."""
+
+
+def test_mazes_have_the_official_walls() -> None:
+    walls, games = np.zeros((7, 7)), 1500
+    for seed in range(games):
+        state = Game.new(11, 11, ["a"], map_id="solo_maze", seed=seed * 7919 + 1).to_state()
+        assert state["snakes"][0]["body"] == [[2, 2], [2, 1], [2, 1]]
+        (food,) = state["food"]
+        assert food not in state["hazards"]
+        assert abs(food[0] - 2) + abs(food[1] - 2) >= 3
+        for x, y in state["hazards"]:
+            if 2 <= x <= 8 and 2 <= y <= 8:
+                walls[8 - y, x - 2] += 1
+            else:
+                assert y > 0
+    official = np.array([line.split() for line in OFFICIAL_WALLS.split("\n") if line], float)
+    assert np.abs(100 * walls / games - official).max() < 6
+
+
+def test_a_maze_eaten_empty_grows_and_puts_the_snake_back() -> None:
+    counts: list[list[int]] = [[], [], [], []]
+    for seed in range(500):
+        game = Game.new(11, 11, ["a"], map_id="solo_maze", settings={"damagePerTurn": 0}, seed=seed * 7919 + 1)
+        for level in range(4):
+            state = game.to_state()
+            bits = [[x, 0] in state["hazards"] for x in range(11)]
+            assert int("".join(str(int(bit)) for bit in bits), 2) == level
+            corner = [[2, 2], [1, 1], [1, 1], [1, 1]][level]
+            tail = [corner[0], corner[1] - 1]
+            assert state["snakes"][0] == {"id": "a", "health": 100, "body": [corner] + [tail] * (level + 2)}
+            counts[level].append(len(state["hazards"]))
+            # The same position with its food gone: the map sees that and draws the next level.
+            eaten = state | {"food": []}
+            game = Game.from_state(eaten, settings={"damagePerTurn": 0}, solo=True, map_id="solo_maze", seed=seed)
+            game.step({"a": "up"})
+    assert np.abs(np.array(counts).mean(1) - OFFICIAL_HAZARDS).max() < 0.5

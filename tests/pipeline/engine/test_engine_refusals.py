@@ -121,8 +121,10 @@ def test_turns_that_the_engine_refuses_change_nothing() -> None:
 
 
 def test_what_cannot_be_set_up_is_refused() -> None:
-    with pytest.raises(UnknownMapError, match=r"solo_maze.*standard"):
-        Game.new(11, 11, ["a"], map_id="solo_maze")
+    with pytest.raises(UnknownMapError, match=r"solo_mace.*standard"):
+        Game.new(11, 11, ["a"], map_id="solo_mace")
+    with pytest.raises(SetUpError, match="at most 1"):
+        Game.new(11, 11, ["a", "b"], map_id="solo_maze")
     with pytest.raises(UnknownRulesetError, match=r"standrad.*standard"):
         Game.new(11, 11, ["a"], ruleset="standrad")
     for size in ((2, 11), (11, 26)):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from pettingzoo.utils import parallel_to_aec
 
 from pipeline.engine.batch import GameSpec
 from pipeline.environment.parallel import BattlesnakeParallelEnv
@@ -11,10 +12,20 @@ from pipeline.environment.parallel import BattlesnakeParallelEnv
 @pytest.mark.parametrize("spec", [GameSpec(), GameSpec(7, 7, 2, "wrapped"), GameSpec(7, 7, 1, "solo")])
 def test_pettingzoo_accepts_it(spec):
     parallel_api_test(BattlesnakeParallelEnv(spec), num_cycles=60)
+    api_test(parallel_to_aec(BattlesnakeParallelEnv(spec)), num_cycles=60)
 
 
 def test_equal_seeds_give_equal_games():
     parallel_seed_test(lambda: BattlesnakeParallelEnv(GameSpec(snakes=2)), num_cycles=40)
+    seed_test(lambda: parallel_to_aec(BattlesnakeParallelEnv(GameSpec(snakes=2))), num_cycles=40)
+
+
+def test_a_seed_of_the_constructor_is_that_of_the_first_reset():
+    given, told = BattlesnakeParallelEnv(seed=11), BattlesnakeParallelEnv()
+    for first, second in ((given.reset(), told.reset(seed=11)), (given.reset(), told.reset())):
+        for agent, seen in first[0].items():
+            for name, array in seen.items():
+                np.testing.assert_array_equal(array, second[0][agent][name])
 
 
 def test_a_wall_ends_a_duel():

@@ -1,0 +1,61 @@
+"""Gymnasium's own tests over its two environments, and the two beside each other."""
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from pipeline.engine.batch import GameSpec
+from pipeline.environment.gymnasium_env import BattlesnakeEnv, BattlesnakeVectorEnv
+from schemas.errors import GameStateError
+
+SOLO = GameSpec(7, 7, 1, "solo")
+
+
+@pytest.mark.parametrize("spec", [GameSpec(snakes=2), SOLO])
+def test_gymnasium_accepts_it(spec):
+    check_env(BattlesnakeEnv(spec, turn_limit=40), skip_render_check=True)
+
+
+@pytest.mark.parametrize("spec", [GameSpec(7, 7, 3), SOLO])
+def test_the_vector_environment_is_gymnasiums_own_over_single_ones(spec):
+    """`SyncVectorEnv` over N single environments defines seeding, resets on the next step, rewards and shapes."""
+    limits = {"turn_limit": 12, "opponents": ["hungry"] * (spec.snakes - 1)}
+    ours = BattlesnakeVectorEnv(5, spec, **limits)
+    theirs = SyncVectorEnv([lambda: BattlesnakeEnv(spec, **limits)] * 5, autoreset_mode=AutoresetMode.NEXT_STEP)
+    assert ours.observation_space == theirs.observation_space and ours.action_space == theirs.action_space
+    assert ours.metadata["autoreset_mode"] == theirs.metadata["autoreset_mode"]
+    chance, ends = np.random.default_rng(2), 0
+    for mine, other in zip(ours.reset(seed=3), theirs.reset(seed=3), strict=True):
+        same(mine, other)
+    for _ in range(60):
+        actions = chance.integers(0, 4, 5)
+        got, expected = ours.step(actions), theirs.step(actions)
+        for mine, other in zip(got, expected, strict=True):
+            same(mine, other)
+        ends += int((got[2] | got[3]).sum())
+    assert ends > 10
+
+
+def same(mine, other):
+    if isinstance(mine, dict):
+        assert mine.keys() == other.keys()
+        for name, value in mine.items():
+            same(value, other[name])
+    else:
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_a_seed_of_the_constructor_is_that_of_the_first_reset():
+    for make, form in ((BattlesnakeEnv, {}), (BattlesnakeVectorEnv, {"num_envs": 3})):
+        given, told = make(seed=11, **form), make(**form)
+        same(given.reset()[0], told.reset(seed=11)[0])
+        same(given.reset()[0], told.reset()[0])
+
+
+def test_actions_that_are_none_are_refused():
+    env = BattlesnakeVectorEnv(2)
+    with pytest.raises(GameStateError, match="reset"):
+        env.step(np.array([0, 0]))
+    with pytest.raises(ValueError, match="one for each seat"):
+        BattlesnakeVectorEnv(2, opponents=["hungry"] * 2)
