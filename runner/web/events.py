@@ -1,4 +1,4 @@
-"""`/events`: server-sent events. One look a second at the database's change counter serves every open page."""
+"""`/events`: server-sent events. Two looks a second at the databases' change counters serve every open page."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,14 +9,14 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 
-LOOK_S = 1.0
+LOOK_S = 0.5
 KEEP_ALIVE_S = 15.0
 MOST_LISTENERS = 100
 CHANGED = "changed"
 
 
 class Changes:
-    """Wakes every listener when somebody has committed to the history."""
+    """Wakes every listener when somebody has committed to the history or to the tuner's ledger."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -59,9 +59,9 @@ class Changes:
 
     async def _watch(self) -> None:
         """The daemon's life counts as well: a page says so when it is killed."""
-        seen: tuple[int | None, bool] | None = None
+        seen: tuple[int | None, int | None, bool] | None = None
         while True:
-            now = (self._site.history.version(), self._site.daemon_lives())
+            now = (self._site.history.version(), self._site.ledger.version(), self._site.daemon_lives())
             if now != seen and seen is not None:
                 self.count += 1
                 for woken in self._listeners:

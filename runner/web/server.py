@@ -1,5 +1,6 @@
 """The web process: takes its port, serves until TERM, and says in one line why it cannot."""
 
+import ctypes
 import logging
 import os
 import secrets
@@ -28,6 +29,8 @@ from schemas.web import WebSettings
 SECRET_NAME = "dashboard.secret"
 _SECRET_BYTES = 32
 _MOST_CONNECTIONS = 256
+_M_ARENA_MAX = -8
+"""Of `malloc.h`."""
 LOG_NAME = "dashboard.log"
 _LOG_BYTES = 5_000_000
 _log = logging.getLogger("ouroboros.web")
@@ -41,6 +44,7 @@ def serve(settings: Settings) -> None:
         MachineError: the port is taken, or may not be listened on.
     """
     home = settings.home.absolute()
+    _keep_one_heap()
     _start_log(settings)
     with SingleInstanceLock(home / LOCK_NAME, home, "dashboard", datetime.now(UTC)), _listening(settings.web) as port:
         site = open_site(settings, _secret(home / SECRET_NAME))
@@ -60,6 +64,13 @@ def serve(settings: Settings) -> None:
         )
         _log.info("The dashboard is at %s (process %d)", url_of(settings.web), os.getpid())
         uvicorn.Server(config).run(sockets=[port])
+
+
+def _keep_one_heap() -> None:
+    """glibc gives each thread a heap of its own: 4 MB here, for nothing, since all wait for one interpreter."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # of glibc alone
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def _start_log(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from schemas.errors import OuroborosError, ScheduleError
 from schemas.training import TrainingPhase
 
 _Model = TypeVar("_Model", bound=BaseModel)
-LISTED, FIRES, OCCURRENCES, EDITS, VERSIONS = 500, 5, 12, 20, 6
+LISTED, FIRES, OCCURRENCES, EDITS, VERSIONS = 200, 5, 12, 20, 6
 _SCHEDULE_FIELDS = ("name", "cron_expression", "timezone", "priority", "max_duration_hours", "worker", "overlap",
                     "catch_up", "note")  # fmt: skip
 _TRIGGER_FIELDS = ("name", "trigger_type", "condition_function", "cooldown_hours", "check_interval_s", "schedule",

@@ -27,6 +27,8 @@ _DOING = {
     TuningPhase.SCREEN: "screening which weights do anything",
     TuningPhase.SEARCH: "searching",
     TuningPhase.GATE: "testing a candidate",
+    TuningPhase.CROSSING: "asking which weights matter together",
+    TuningPhase.FRONT: "measuring contenders of the Pareto front",
     TuningPhase.MEASURE: "measuring a promotion",
 }
 
@@ -111,7 +113,8 @@ def _run_page(request: AnyRequest, site: Site, run: str) -> Template:
     return page(
         request, site, "tuner.html", f"Tuner: {run}", "/tuner", head=head, state=state, digest=digest, known=known,
         games=games, all_games=sum(games.values()), doing=_DOING[state.phase], headline=_headline(digest, state),
-        elo_chart=draw(elo_chart(digest, sum(games.values()))), tests=tests[:TESTS_LISTED],
+        front=front_charts(state), pairs=digest.pairs, elo_chart=draw(elo_chart(digest, sum(games.values()))),
+        tests=tests[:TESTS_LISTED],
         ratio_charts=[(test, draw(ratio_chart(test))) for test in tests[:TESTS_DRAWN]],
         moved=[row for row in rows_of_weights if row.values],
         still=[row for row in rows_of_weights if not row.values and not row.inert],
@@ -202,6 +205,33 @@ def ratio_chart(test: GateTest) -> Chart:
         words=[f"The ratio stands at {last[1]:+.2f} after {last[0]:.0f} seeds; the bounds are {test.lower:+.2f} and"
                f" {test.upper:+.2f}."],
     )  # fmt: skip
+
+
+def front_charts(state: TuningState) -> list[Markup]:
+    """The Pareto front, each objective over the first one, with 95 % bars of what stands upright."""
+    if not state.front:
+        return []
+    across, *others = list(state.front[0].values)
+    return [draw(_front_chart(state, across, other)) for other in others]
+
+
+def _front_chart(state: TuningState, across: str, other: str) -> Chart:
+    marks = [
+        Mark(
+            member.values[across],
+            member.values[other],
+            f"{member.name}: {across} {member.values[across]:.4g}, {other} {member.values[other]:.4g}",
+            member.values[other] - 1.96 * member.errors[other],
+            member.values[other] + 1.96 * member.errors[other],
+            strong=True,
+        )
+        for member in state.front
+        if {across, other} <= member.values.keys() & member.errors.keys()
+    ]
+    title = f"Pareto front: {other.replace('_', ' ')} over {across.replace('_', ' ')}"
+    return Chart(
+        title=title, x_name=across.replace("_", " "), y_name=other, marks=marks, words=[mark.words for mark in marks]
+    )
 
 
 def weight_rows(digest: Digest, state: TuningState) -> list[WeightRow]:

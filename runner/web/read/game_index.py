@@ -277,7 +277,7 @@ def _opened(where: str) -> sqlite3.Connection:
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA cache_size = -1024")
+    database.execute("PRAGMA cache_size = -256")
     database.execute("PRAGMA foreign_keys = ON")
     if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

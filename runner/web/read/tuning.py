@@ -102,6 +102,8 @@ class Digest:
     tests: dict[int, GateTest] = field(default_factory=dict)
     """The latest, by number."""
     effects: dict[str, Effect] = field(default_factory=dict)
+    pairs: list[tuple[str, str, float, float]] = field(default_factory=list)
+    """Two weights that matter together: what moving both the same way gains, halved, and its standard error."""
     settings: TunerSettings = field(default_factory=TunerSettings)
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Weights that are tuned -> kind, lowest, highest, ..."""
@@ -119,6 +121,9 @@ class Digest:
         elif kind == "screened":
             for name, word, low, high, games in body.get("effects", ()):
                 self.effects[name] = Effect(word, low, high, games)
+        elif kind == "crossed":
+            self.pairs = [(str(first), str(second), float(effect), float(error))
+                          for first, second, effect, error in body.get("found", ())]  # fmt: skip
         if kind in ("counted", "judged") and "ratio" in body:
             self._tested(serial, at, kind, body)
         record = body.get("record")

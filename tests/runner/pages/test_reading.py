@@ -1,20 +1,23 @@
 """What the pages read, against whoever wrote it: the tuner's own report, TensorBoard's writer, the official games."""
 
 import gzip
+import itertools
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lived_in import GOLDEN, HOSTILE_ID
-from served_site import Served, wait_for
+from served_site import Served, served, wait_for
+from tuning_bench import Bench
 
 from pipeline.data.importers.imported_game import ImportedGame, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.evolution.diary import Diary
+from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.reporting import report_of
@@ -233,3 +236,20 @@ def test_only_files_of_the_run_s_own_folder_are_given_and_as_plain_text(site: Se
         assert site.get(f"/history/2/files/{path}").status == 404, path
     for run in ("..", "..%2f..%2f..%2fetc", "."):
         assert site.get(f"/tuner/{run}/report", accept="text/html").status == 404, run
+
+
+def test_a_pareto_front_stands_on_the_page_with_all_its_members(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    bench = Bench(tmp_path, lambda: NOW + timedelta(seconds=next(ticks)))
+    bench.config.write_text("thought: 400  # [50, 3200] positions\nboldness: 1.0  # [0, 2]\nname: viper\n")
+    bench.backend = SimulatedBackend(
+        lambda values: 60 * float(values["boldness"]), move_ms=lambda values: float(values["thought"]) / 100
+    )
+    bench.trainer(objectives=["score", "move_time"], max_iterations=2).train()
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    front = book.state(book.runs()[0]).front
+    book.close()
+    with served(bench.home) as found:
+        page = found.get("/tuner", accept="text/html").body.decode()
+    assert front and page.count('<circle class="mark') == len(front)
+    assert all(f"<tr><td>{member.name}</td>" in page for member in front)
