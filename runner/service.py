@@ -126,6 +126,7 @@ class Service:
         self.periodic.start()
         try:
             self.daemon.run()
+            self._arena.close()  # what it was at is gone on with by the next daemon; nothing waits for it here
             if MAIL not in self.periodic.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
         finally:
@@ -246,9 +247,9 @@ class Service:
         self.periodic.add("liveness", self.loop_watch.turn, 600)
         self.periodic.add(HOUSEKEEPING, Maintenance(self.runtime).turn, 3600)
         self.periodic.add(LOOP, GameCounter(self.runtime).turn, 600)
-        arena = ArenaSync(self.runtime)
-        self._stack.callback(arena.close)
-        self.periodic.add(ARENA, arena.turn, HUNG_AFTER_S)
+        self._arena = ArenaSync(self.runtime)
+        self._stack.callback(self._arena.close)
+        self.periodic.add(ARENA, self._arena.turn, HUNG_AFTER_S)
         self.periodic.add("backup", NightlyBackup(self.runtime).turn, 3600)
         self.periodic.add("dead-man", self._ping, 120)
 

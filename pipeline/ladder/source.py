@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pipeline.ladder import game_rows
-from pipeline.ladder.opened import database_of, locked, synchronise
+from pipeline.ladder.opened import database_of, synchronise
 from pipeline.ladder.token import required_token
 from pipeline.ladder.why import explain
 from schemas.errors import OuroborosError
@@ -30,17 +30,16 @@ def explain_losses(settings: Settings) -> list[str]:
     """Think over the newest lost ladder games, as many as the settings allow; return what was found, in words. What
     cannot be thought over is told and tried again the next time."""
     told: list[str] = []
-    with locked(settings):
-        database = database_of(settings, create=False)
-        with database.read() as connection:
-            lost = game_rows.lost_unexplained(connection, settings.arena.explain_losses)
-        for row in lost:
-            try:
-                found = explain(settings, row, settings.arena.explain_turns, datetime.now(UTC))
-            except OuroborosError as error:
-                told.append(line(f"game {row['game_id']} cannot be thought over: {error}", LINE_LIMIT))
-                break
-            with database.write() as connection:
-                game_rows.note_why(connection, found)
-            told.append(line(f"game {found.game_id}: {found.verdict}", LINE_LIMIT))
+    database = database_of(settings, create=False)
+    with database.read() as connection:
+        lost = game_rows.lost_unexplained(connection, settings.arena.explain_losses)
+    for row in lost:
+        try:
+            found = explain(settings, row, settings.arena.explain_turns, datetime.now(UTC))
+        except OuroborosError as error:
+            told.append(line(f"game {row['game_id']} cannot be thought over: {error}", LINE_LIMIT))
+            break
+        with database.write() as connection:
+            game_rows.note_why(connection, found)
+        told.append(line(f"game {found.game_id}: {found.verdict}", LINE_LIMIT))
     return told

@@ -1,7 +1,9 @@
 """Our Go snake, asked afterwards what it thinks of positions: built once, run for each game, by no clock."""
 
+import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +23,7 @@ from schemas.settings import Settings
 _BUILD: Final = "go build -o {output} ."
 _CONFIG: Final = "config.yaml"
 _LIMIT_S: Final = 600.0
+_SCRATCH: Final = ".build-"
 
 
 class _Said(BaseModel):
@@ -101,11 +104,14 @@ def our_thinker(settings: Settings) -> Thinker:
 def _build(folder: Path, binary: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as scratch:
+        for stale in folder.glob(f"{_SCRATCH}*"):
+            if time.time() - stale.stat().st_mtime > 2 * _LIMIT_S:  # of a build that was killed
+                shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
             shop = Workshop(BUNDLED, Path(scratch), _CONFIG, _BUILD, _LIMIT_S, weights_at_start=False)
             built = shop.build("our snake", None, lambda: False)
             for older in folder.glob("snake-*"):
-                older.unlink()
+                older.unlink(missing_ok=True)
             built.binary.rename(binary)
     except OSError as error:
         raise MachineError(

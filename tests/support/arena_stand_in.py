@@ -229,6 +229,9 @@ class StandIn(ThreadingHTTPServer):
         """Set at the end: what a fault holds back is let go."""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A caller that was killed is no error of ours."""
+
     def __enter__(self) -> "StandIn":
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
