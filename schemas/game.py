@@ -104,6 +104,8 @@ class GameLog(Frozen):
     """None where an imported file does not tell."""
     imported_from: NameText = ""
     """Name of the file it was imported from; empty: a snake of ours wrote it when the game ended."""
+    model: NameText = ""
+    """Name of the network that played; empty: none did, or it is not told."""
     deaths: list[GameLogDeath] | None = None
     """None: the boards alone tell who died when."""
     frames: list[GameLogFrame]

@@ -286,7 +286,33 @@ def test_it_plays_over_http_and_logs_the_game_as_it_was(
         assert log.settings.foodSpawnChance == 50 and log.snakes[log.you].id == "s0"
         alive = [snake["id"] for snake in states[-1]["snakes"] if not snake.get("cause")]
         assert log.outcome == {("s0",): "win", ("s1",): "loss"}.get(tuple(alive), "draw")
+        assert log.model == "tiny"
         assert log.started_at is not None and abs((datetime.now(UTC) - log.started_at).total_seconds()) < 3600
+
+
+def test_a_new_champion_plays_the_games_that_begin_after_it(snake: Path, model: Path, tmp_path: Path) -> None:
+    served, games = tmp_path / "served.onnx", tmp_path / "games"
+    served.write_bytes(model.read_bytes())
+    with serving(snake, "--model", served, "--no-search", games=games) as url:
+        begun = next(iter(played(STANDARD_CASES, 1, 3))).request
+        begun["game"]["id"] = "begun before"
+        post(url, "/start", begun)
+        renamed = onnx.load(model)
+        next(entry for entry in renamed.metadata_props if entry.key == "model_id").value = "next"
+        onnx.save(renamed, tmp_path / "next.onnx")
+        (tmp_path / "next.onnx").replace(served)
+        assert post(url, "/reload", {}) == {"model": "next"}
+        play_a_game(url, 1)
+        post(url, "/move", begun)
+        post(url, "/end", begun)
+        served.write_text("half of a mod")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(url, "/reload", {})
+        assert refused.value.code == 409 and "model next goes on" in refused.value.read().decode()
+        play_a_game(url, 2)
+    logs = [GameLog.model_validate_json(line) for file in games.iterdir() for line in file.read_text().splitlines()]
+    models = {log.game_id: log.model for log in logs}
+    assert models == {"begun before": "tiny", "game-1": "next", "game-2": "next"}
 
 
 def as_seen(state: dict[str, Any]) -> SeenBoard:

@@ -9,6 +9,7 @@ mod encoder;
 mod gamelog;
 mod ground;
 mod model;
+mod network;
 mod offline;
 mod options;
 mod pace;
@@ -32,13 +33,13 @@ use std::time::SystemTime;
 use snake_engine::weights::Weights;
 
 use crate::gamelog::GameLog;
+use crate::network::Network;
 use crate::options::{Command, HELP, Options};
 use crate::pace::Pace;
 use crate::roster::Roster;
 use crate::server::Server;
 use crate::slots::ENCODER_ID;
 use crate::thinking::Thinking;
-use crate::worker::Worker;
 
 /// What the user can mend: arguments, the model, the port.
 const USAGE: u8 = 2;
@@ -92,7 +93,7 @@ fn thinking(options: &Options) -> Result<Thinking, String> {
 fn serve(options: Options) -> Result<(), (u8, String)> {
     let mend = |why: String| (USAGE, why);
     let thinking = if options.search { Some(Arc::new(thinking(&options).map_err(mend)?)) } else { None };
-    let worker = options.model.map(Worker::start).transpose().map_err(mend)?;
+    let network = options.model.map(Network::start).transpose().map_err(mend)?.map(Arc::new);
     let games = match options.games {
         Some(folder) => Some(Arc::new(GameLog::open(&folder, Box::new(SystemTime::now)).map_err(mend)?)),
         None => None,
@@ -100,12 +101,12 @@ fn serve(options: Options) -> Result<(), (u8, String)> {
     let listener = TcpListener::bind((options.host.as_str(), options.port)).map_err(|error| {
         mend(format!("cannot listen on {}:{}: {error}; choose another by --port or PORT", options.host, options.port))
     })?;
-    if let Some(worker) = &worker {
+    if let Some(worker) = network.as_ref().and_then(|network| network.current()) {
         eprintln!("model {}", worker.card.model_id);
     }
     let Options { margin, verbose, time_share, .. } = options;
     let (roster, pace) = (Mutex::new(Roster::default()), Mutex::new(Pace::default()));
-    let server = Server { worker, thinking, time_share, games, margin, verbose, roster, pace };
+    let server = Server { network, thinking, time_share, games, margin, verbose, roster, pace };
     let failed = |error: io::Error| (FAILED, error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(server.serve(listener)).map_err(failed)

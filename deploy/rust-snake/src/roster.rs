@@ -1,9 +1,11 @@
-//! How many snakes began each game: the one thing the encoder wants that a request does not tell.
+//! What is remembered of each game: how many snakes began it, which a request does not tell, and which network plays it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::Request;
+use crate::worker::Worker;
 
 /// How long a game may be silent before it is taken for abandoned.
 pub const PATIENCE: Duration = Duration::from_mins(10);
@@ -12,6 +14,7 @@ pub const MOST_GAMES: usize = 1000;
 
 struct Seen {
     seats: usize,
+    worker: Option<Arc<Worker>>,
     at: Instant,
 }
 
@@ -31,10 +34,20 @@ impl Roster {
         if !self.games.contains_key(&key) {
             self.make_room(now);
         }
-        let seen = self.games.entry(key).or_insert(Seen { seats: 0, at: now });
+        let seen = self.games.entry(key).or_insert(Seen { seats: 0, worker: None, at: now });
         seen.seats = seen.seats.max(request.board.snakes.len());
         seen.at = now;
         seen.seats
+    }
+
+    /// Returns the network that plays the request's game, the one that was in service when it began: `current`, if it is not
+    /// known yet or has broken down.
+    pub fn worker(&mut self, request: &Request, current: Option<Arc<Worker>>) -> Option<Arc<Worker>> {
+        let Some(seen) = self.games.get_mut(&(request.game.id.clone(), request.you.id.clone())) else { return current };
+        if seen.worker.as_ref().is_none_or(|worker| worker.has_ended()) {
+            seen.worker = current;
+        }
+        seen.worker.clone()
     }
 
     /// Forgets a game that has ended.
@@ -56,11 +69,14 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::{MOST_GAMES, Roster};
     use crate::api::Request;
     use crate::board::tests::request;
+    use crate::worker::Worker;
+    use crate::worker::tests::{broken, idle};
 
     fn with_snakes(count: usize) -> Request {
         request(11, 11, &vec![(90, &[(1, 1)][..]); count], &[])
@@ -73,6 +89,17 @@ mod tests {
         assert_eq!(roster.seats(&with_snakes(2), now), 4);
         roster.forget(&with_snakes(2));
         assert_eq!(roster.seats(&with_snakes(2), now), 2);
+    }
+
+    #[test]
+    fn a_game_keeps_its_network_until_that_breaks_down() {
+        let (mut roster, begun) = (Roster::default(), with_snakes(2));
+        roster.seats(&begun, Instant::now());
+        let [first, second, third] = [broken(), idle(), idle()].map(Arc::new);
+        let mut plays = |current: &Arc<Worker>| roster.worker(&begun, Some(current.clone())).unwrap();
+        assert!(Arc::ptr_eq(&plays(&first), &first));
+        assert!(Arc::ptr_eq(&plays(&second), &second), "the first has broken down");
+        assert!(Arc::ptr_eq(&plays(&third), &second));
     }
 
     #[test]

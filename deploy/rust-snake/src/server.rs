@@ -19,6 +19,7 @@ use crate::api::{self, MOVES, Request};
 use crate::decision::Question;
 use crate::gamelog::GameLog;
 use crate::model::{Verdict, best_move};
+use crate::network::Network;
 use crate::pace::{self, Pace};
 use crate::roster::Roster;
 use crate::thinking::Thinking;
@@ -32,6 +33,8 @@ const READING: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_millis(800);
 /// What of the time for a searched move the network may take.
 const NETWORK_SHARE: u32 = 3;
+/// Between two looks at the model's file.
+const WATCH: Duration = Duration::from_secs(5);
 
 const ABOUT: &str =
     r##"{"apiversion":"1","author":"ouroboros","color":"#7a3e9d","head":"evil","tail":"hook","version":"1.0.0"}"##;
@@ -41,7 +44,7 @@ type Answer = Result<String, (StatusCode, String)>;
 /// What the server answers with.
 pub struct Server {
     /// None: there is no network.
-    pub worker: Option<Worker>,
+    pub network: Option<Arc<Network>>,
     /// None: moves are the network's first choice.
     pub thinking: Option<Arc<Thinking>>,
     /// What of a game's time-out is thought at most.
@@ -70,6 +73,7 @@ impl Server {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (server, open) = (Arc::new(self), GracefulShutdown::new());
         eprintln!("listening on {}", listener.local_addr()?);
+        let mut watch = tokio::time::interval(WATCH);
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -80,6 +84,7 @@ impl Server {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                 },
+                _ = watch.tick() => drop(tokio::spawn(server.clone().look_for_another_network())),
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             }
@@ -110,8 +115,11 @@ impl Server {
         let answer = match (request.method(), request.uri().path()) {
             (&Method::GET, "/") => Ok(ABOUT.to_owned()),
             (&Method::POST, "/start" | "/move" | "/end") => self.play(request, received).await,
-            (_, "/" | "/start" | "/move" | "/end") => Err((StatusCode::METHOD_NOT_ALLOWED, "wrong method".into())),
-            _ => Err((StatusCode::NOT_FOUND, "there is GET /, POST /start, /move and /end".into())),
+            (&Method::POST, "/reload") => self.reload().await,
+            (_, "/" | "/start" | "/move" | "/end" | "/reload") => {
+                Err((StatusCode::METHOD_NOT_ALLOWED, "wrong method".into()))
+            }
+            _ => Err((StatusCode::NOT_FOUND, "there is GET /, POST /start, /move, /end and /reload".into())),
         };
         let (status, kind, text) = match answer {
             Ok(text) => (StatusCode::OK, "application/json", text),
@@ -121,6 +129,33 @@ impl Server {
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         response
+    }
+
+    /// Loads the model's file now, where it was replaced, and tells which network plays the games that begin from now on.
+    async fn reload(&self) -> Answer {
+        let network = self.network.clone().ok_or((StatusCode::CONFLICT, "there is no model".to_owned()))?;
+        let refreshing = network.clone();
+        let happened = tokio::task::spawn_blocking(move || refreshing.refresh()).await;
+        match happened {
+            Ok(Some(Err(why))) => Err((StatusCode::CONFLICT, why)),
+            Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+            Ok(_) => {
+                let model = network.current().map(|worker| worker.card.model_id.clone());
+                serde_json::to_string(&serde_json::json!({ "model": model }))
+                    .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+            }
+        }
+    }
+
+    /// Takes a new champion into service, and one that broke down again, without anybody asking.
+    async fn look_for_another_network(self: Arc<Self>) {
+        let Some(network) = self.network.clone() else { return };
+        match tokio::task::spawn_blocking(move || network.refresh()).await {
+            Ok(Some(Ok(told))) => eprintln!("{told}"),
+            Ok(Some(Err(why))) => eprintln!("rust-snake: {why}"),
+            Ok(None) => {}
+            Err(error) => eprintln!("rust-snake: the model was not looked after: {error}"),
+        }
     }
 
     async fn play(&self, request: hyper::Request<Incoming>, received: Instant) -> Answer {
@@ -142,10 +177,21 @@ impl Server {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner).seats(request, Instant::now())
     }
 
+    /// The network that plays the request's game.
+    fn worker(&self, request: &Request) -> Option<Arc<Worker>> {
+        let current = self.network.as_ref()?.current();
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner).worker(request, current)
+    }
+
+    fn model_id(&self, request: &Request) -> String {
+        self.worker(request).map_or_else(String::new, |worker| worker.card.model_id.clone())
+    }
+
     fn start(&self, request: &Request) {
         self.seats(request);
+        let model = self.model_id(request);
         if let Some(games) = &self.games {
-            games.start(request);
+            games.start(request, &model);
         }
     }
 
@@ -154,11 +200,11 @@ impl Server {
             Arc::new(Question::of(request, self.seats(request)).map_err(|why| (StatusCode::BAD_REQUEST, why))?);
         let (direction, how) = match &self.thinking {
             Some(thinking) => self.searched(thinking, &question, request, received).await,
-            None => self.bare(&question, received + self.budget(request)).await,
+            None => self.bare(&question, request, received + self.budget(request)).await,
         }
         .unwrap_or_else(|why| (question.safe_move(), format!("safe: {why}")));
         if let Some(games) = &self.games {
-            games.add(request);
+            games.add(request, &self.model_id(request));
         }
         if self.verbose {
             let (game, turn, took) = (&request.game.id, request.turn, received.elapsed());
@@ -177,7 +223,8 @@ impl Server {
     ) -> Result<Found, String> {
         let until = self.pace().until(request, received, self.time_share, self.margin);
         let planned = until.saturating_duration_since(received);
-        let prior = self.ask(question, received + planned / NETWORK_SHARE).await.ok().map(|verdict| verdict.logits);
+        let prior =
+            self.ask(question, request, received + planned / NETWORK_SHARE).await.ok().map(|verdict| verdict.logits);
         let (thinking, question) = (thinking.clone(), question.clone());
         let search = tokio::task::spawn_blocking(move || thinking.think(&question, Some(until), prior));
         let found = tokio::time::timeout_at((received + self.budget(request)).into(), search).await;
@@ -195,15 +242,15 @@ impl Server {
     }
 
     /// The network's move and what it thinks.
-    async fn bare(&self, question: &Question, deadline: Instant) -> Result<Found, String> {
-        let verdict = self.ask(question, deadline).await?;
+    async fn bare(&self, question: &Question, request: &Request, deadline: Instant) -> Result<Found, String> {
+        let verdict = self.ask(question, request, deadline).await?;
         let direction = best_move(&verdict.logits, question.board.legal_moves());
         Ok((direction, format!("value {:.3}", verdict.value)))
     }
 
     /// What the network says, or why it says nothing.
-    async fn ask(&self, question: &Question, deadline: Instant) -> Result<Verdict, String> {
-        let worker = self.worker.as_ref().ok_or("no model")?;
+    async fn ask(&self, question: &Question, request: &Request, deadline: Instant) -> Result<Verdict, String> {
+        let worker = self.worker(request).ok_or("no model")?;
         let seen = question.observation_for(&worker.card)?;
         worker.ask(seen, deadline).await.inspect_err(|why| eprintln!("rust-snake: {why}"))
     }

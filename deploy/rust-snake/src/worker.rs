@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -21,6 +21,8 @@ struct Job {
 pub struct Worker {
     pub card: Card,
     jobs: mpsc::Sender<Job>,
+    /// None in tests only.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -40,9 +42,14 @@ impl Worker {
             }
             Err(why) => drop(tell.send(Err(why))),
         };
-        thread::Builder::new().name("network".into()).spawn(work).map_err(|error| error.to_string())?;
+        let thread = thread::Builder::new().name("network".into()).spawn(work).map_err(|error| error.to_string())?;
         let card = loaded.recv().map_err(|_| "the network's thread ended while it loaded the model".to_owned())??;
-        Ok(Self { card, jobs })
+        Ok(Self { card, jobs, thread: Some(thread) })
+    }
+
+    /// Whether it will never answer again: it broke down.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// Asks what the network says; waits until `deadline` at most.
@@ -71,19 +78,37 @@ fn answer_all(model: &mut Model, asked: &mpsc::Receiver<Job>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::sync::mpsc;
+    use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::Worker;
+    use super::{Job, Worker};
     use crate::contract::Card;
     use crate::encoder::Observation;
 
-    fn ask(jobs: mpsc::Sender<super::Job>, deadline: Instant) -> String {
+    fn worker(jobs: mpsc::Sender<Job>, thread: Option<thread::JoinHandle<()>>) -> Worker {
         let card = Card { model_id: "m".into(), rulesets: Vec::new(), most_snakes: 4, ground_steps: None };
-        let worker = Worker { card, jobs };
+        Worker { card, jobs, thread }
+    }
+
+    /// One that never answers and never ends.
+    pub fn idle() -> Worker {
+        worker(mpsc::channel().0, None)
+    }
+
+    /// One whose thread has ended.
+    pub fn broken() -> Worker {
+        let broken = worker(mpsc::channel().0, Some(thread::spawn(|| ())));
+        while !broken.has_ended() {
+            thread::yield_now();
+        }
+        broken
+    }
+
+    fn ask(jobs: mpsc::Sender<Job>, deadline: Instant) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(worker.ask(Observation::empty(), deadline)).unwrap_err()
+        runtime.block_on(worker(jobs, None).ask(Observation::empty(), deadline)).unwrap_err()
     }
 
     #[test]

@@ -38,24 +38,24 @@ impl GameLog {
         Ok(Self { folder: folder.into(), clock, games: Mutex::default(), writing: Mutex::default() })
     }
 
-    /// Begins the record of a game; a second start of the same game is ignored.
-    pub fn start(&self, request: &Request) {
-        self.with(request, |_| ());
+    /// Begins the record of a game that the network `model` plays, empty: none; a second start of the same game is ignored.
+    pub fn start(&self, request: &Request, model: &str) {
+        self.with(request, model, |_| ());
     }
 
     /// Adds the board of one turn. A game that is not known, because the server was restarted, begins here.
-    pub fn add(&self, request: &Request) {
-        self.with(request, |record| record.add(request));
+    pub fn add(&self, request: &Request, model: &str) {
+        self.with(request, model, |record| record.add(request));
     }
 
-    fn with(&self, request: &Request, act: impl FnOnce(&mut Record)) {
+    fn with(&self, request: &Request, model: &str, act: impl FnOnce(&mut Record)) {
         let now = (self.clock)();
         let mut games = self.games.lock().unwrap_or_else(PoisonError::into_inner);
         let id = key(request);
         if !games.contains_key(&id) {
             make_room(&mut games, now);
         }
-        let record = games.entry(id).or_insert_with(|| Record::of(request, now));
+        let record = games.entry(id).or_insert_with(|| Record::of(request, model, now));
         record.seen = now;
         act(record);
     }
@@ -150,10 +150,10 @@ mod tests {
         let path = folder.join("a_b-19700101.jsonl");
         std::fs::write(&path, "{\"torn").unwrap();
         let (first, second, last) = boards();
-        log.start(&first);
-        log.add(&first);
-        log.add(&first);
-        log.add(&second);
+        log.start(&first, "champion-7");
+        log.add(&first, "");
+        log.add(&first, "");
+        log.add(&second, "");
         log.end(&last).unwrap();
         log.end(&last).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -163,6 +163,7 @@ mod tests {
         let game: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
         assert_eq!((&game["outcome"], &game["turns"]), (&"win".into(), &5.into()));
         assert_eq!(game["started_at"], "1970-01-01T12:00:00.000Z");
+        assert_eq!(game["model"], "champion-7");
         let frames = game["frames"].to_string();
         let wanted = concat!(
             r#"[{"b":[[0,[1,1,1,2,1,3]],[1,[5,5,5,4,5,3]]],"f":[1,0],"s":[[0,90,3,1,1],[1,80,3,5,5]],"t":3},"#,

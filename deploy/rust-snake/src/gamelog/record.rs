@@ -44,6 +44,9 @@ struct Line<'a> {
     turns: i64,
     started_at: String,
     ended_at: String,
+    /// The network that played.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    model: &'a str,
     frames: Box<RawValue>,
 }
 
@@ -51,6 +54,7 @@ struct Line<'a> {
 pub struct Record {
     pub seen: SystemTime,
     started: SystemTime,
+    model: String,
     you: usize,
     snakes: Vec<SnakeLine>,
     index: HashMap<String, usize>,
@@ -63,10 +67,11 @@ pub struct Record {
 
 impl Record {
     /// Begins a record; frames come by `add`.
-    pub fn of(request: &Request, now: SystemTime) -> Self {
+    pub fn of(request: &Request, model: &str, now: SystemTime) -> Self {
         let mut record = Self {
             seen: now,
             started: now,
+            model: model.to_owned(),
             you: 0,
             snakes: Vec::new(),
             index: HashMap::new(),
@@ -199,6 +204,7 @@ impl Record {
             turns: self.turn.max(end.turn),
             started_at: humantime::format_rfc3339_millis(self.started).to_string(),
             ended_at: humantime::format_rfc3339_millis(ended).to_string(),
+            model: &self.model,
             frames,
         };
         serde_json::to_string(&line).map(|text| text + "\n").map_err(|error| error.to_string())
