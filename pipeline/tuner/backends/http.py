@@ -2,6 +2,10 @@
 
 Three threads: the caller's, one that builds and starts snakes (which takes long), and one for the event loop, where a
 stream of games of all jobs goes on without a gap.
+
+One process referees, on however many cores: the snakes are processes of their own and take most of the time. Measured
+on two cores, interleaved, 240 games each (bundled snake, Unix sockets): a move costs 140 us of the snakes and 31 us of
+the referee with one process, 148 and 45 us with two, so two free cores play 28.2 games a second against 25.1.
 """
 
 import asyncio
