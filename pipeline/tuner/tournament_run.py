@@ -15,9 +15,10 @@ from pathlib import Path
 from sqlite3 import DatabaseError, connect
 
 from pipeline import folder_lock
+from pipeline.snakes.abandoned import Abandoned
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
-from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions
+from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions, SourceKind
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
@@ -100,7 +101,9 @@ def run_tournament(
         cup = _tournament(settings, request)
         _note_request(folder, cup.prefix, request)
         book = stack.enter_context(closing(Ledger(folder / DATABASE)))
-        opened = (backend or _http)(settings, snake_source(settings), folder)
+        opened = _opened(settings, cup, folder, stopping, backend)
+        if opened is None:
+            return None
         stack.callback(opened.close)
         tell(opened.notice)
         scheduler = Scheduler(opened, LedgerRecords(book, cup.prefix), games_at_once=settings.tuner.parallel_games)
@@ -190,7 +193,23 @@ def _keep_pairings(path: Path, name: str, table: Table) -> None:
         raise StateError(f"the pairings cannot be kept: {error}", where=str(path)) from error
 
 
-def _http(settings: Settings, source: SnakeSource, folder: Path) -> Backend:
-    from pipeline.tuner.backends.http import HttpBackend  # brings numba, which `ouroboros --help` must not cost
+def _opened(
+    settings: Settings,
+    cup: Tournament,
+    folder: Path,
+    stopping: Stopping,
+    backend: Callable[[Settings, SnakeSource, Path], Backend] | None,
+) -> Backend | None:
+    """Who plays: weights against weights in the snake's own process where it can, all else over HTTP; None: stopped."""
+    source = snake_source(settings)
+    if backend is not None:
+        return backend(settings, source, folder)
+    from pipeline.tuner.backends.choice import choose  # brings numba, which `ouroboros --help` must not cost
+    from pipeline.tuner.backends.http import HttpBackend
 
-    return HttpBackend(source.folder, folder, settings.tuner, source.run_command)
+    if sum(who.participant.source is SourceKind.WEIGHTS for who in cup.entrants) < 2:
+        return HttpBackend(source.folder, folder, settings.tuner, source.run_command)
+    try:
+        return choose(settings, source, lambda: stopping.requested, folder)
+    except Abandoned:
+        return None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -126,3 +127,18 @@ def test_a_go_snake_that_does_not_compile_is_shown_in_the_compilers_words(go_sna
     ran = subprocess.run(command, env=small_games(tmp_path), capture_output=True, text=True, timeout=280, check=False)
     assert ran.returncode == 2
     assert "main.go:3:15: undefined: undefinedThing" in ran.stderr
+
+
+def test_weights_meet_in_a_tournament_inside_the_snakes_own_process(go_snake: Path, tmp_path: Path) -> None:
+    quick = re.sub(r"(duel_budget|time_share): \S+", r"\1: 0", (go_snake / "config.yaml").read_text())
+    quick = quick.replace("duel_budget: 0", "duel_budget: 20").replace("time_share: 0", "time_share: 0.0")
+    (tmp_path / "one.yaml").write_text(quick)
+    (tmp_path / "other.yaml").write_text(re.sub(r"area_duel: \S+", "area_duel: 1.0", quick))
+    command = [str(OUROBOROS), "tournament", "one.yaml", "other.yaml", "--games", "4"]
+    ran = subprocess.run(
+        command, env=small_games(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Games are played inside the snake's own process" in ran.stdout
+    assert "Round 1 is over: 4 games, pairings: 1." in ran.stdout
+    assert not list((tmp_path / "automation" / "tournaments").glob("scratch_*"))

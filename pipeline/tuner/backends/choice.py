@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.backends.http import HttpBackend
@@ -12,15 +13,20 @@ from schemas.settings import Settings
 from schemas.tuning import BackendChoice
 
 
-def choose(settings: Settings, source: SnakeSource, abandon: Callable[[], bool]) -> Backend:
+def choose(
+    settings: Settings, source: SnakeSource, abandon: Callable[[], bool], scratch: Path | None = None
+) -> Backend:
     """Open the backend.
+
+    Args:
+        scratch: a folder whose lock the caller holds, for scratch copies; None: the tuner's.
 
     Raises:
         SnakeError: `backend` asks for one that the snake does not allow, or the snake does not build.
         MachineError: no toolchain, no disk.
         Abandoned: `abandon` became true meanwhile.
     """
-    folder, tuner = settings.tuner_dir, settings.tuner
+    folder, tuner = scratch or settings.tuner_dir, settings.tuner
     for stale in folder.glob("scratch_*"):  # of a tuner that was killed; the folder's lock is ours
         shutil.rmtree(stale, ignore_errors=True)
 
