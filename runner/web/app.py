@@ -92,10 +92,13 @@ def _templates() -> JinjaTemplateEngine:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    for name in environment.list_templates():
+        environment.get_template(name)  # compiled now, not while the first reader waits
     engine = JinjaTemplateEngine.from_environment(environment)
     engine.register_template_callable("csrf_token_of", _csrf_token)
     return engine
