@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "conditions": "Conditions RuleNumbers",
+    "conditions": "MatchConditions RuleNumbers",
     "game_pool": "Contestant",
     "match": "play_match",
     "outcome": "Ending Failure GameOutcome PairOutcome SnakeOutcome",
     "pool": "RefereePool workers_worth_having",
     "replay": "Replay read_replay",
     "result": "ContestantTally MatchResult",
-    "schedule": "GameSpec paired_schedule",
+    "schedule": "ScheduledGame paired_schedule",
     "snake_process": "SnakeCommand SnakeProcess running_snakes",
     "transcript": "transcript_hash",
 }

@@ -5,7 +5,7 @@ from secrets import randbits
 
 import click
 
-from pipeline.referee.conditions import FAILURE_LIMIT, Conditions, RuleNumbers
+from pipeline.referee.conditions import FAILURE_LIMIT, MatchConditions, RuleNumbers
 from schemas.errors import BadInputError
 
 
@@ -93,7 +93,7 @@ def play(
             names,
             builds,
             runs,
-            Conditions(width, height, ruleset, map_id, numbers, timeout_ms, max_turns),
+            MatchConditions(width, height, ruleset, map_id, numbers, timeout_ms, max_turns),
             games=games,
             seed=randbits(48) if seed is None else seed,
             games_at_once=games_at_once,

@@ -20,7 +20,7 @@ class RuleNumbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class MatchConditions:
     """How every game of a match is played.
 
     Raises:

@@ -13,18 +13,18 @@ from functools import partial
 from time import perf_counter
 from typing import Protocol
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.connection import Answer, AnswerHandler, SnakeConnection
 from pipeline.referee.game_board import Bodies, GameBoard
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
 from pipeline.referee.protocol import Identity, failure_detail, read_move
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from pipeline.referee.transcript import DEAD, transcript_hash
 from schemas.outside_text import line
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class SeatedSnake:
     """Who sits at a seat: a contestant with the line to its snake."""
 
     contestant: int
@@ -37,7 +37,7 @@ class Player:
 class _Seat:
     """What a seat gathers during the game."""
 
-    player: Player
+    player: SeatedSnake
     reconnects_before: int
     failures: Counter[Failure] = field(default_factory=Counter)
     ignored_failures: int = 0
@@ -89,9 +89,9 @@ class RunningGame:
 
     def __init__(
         self,
-        spec: GameSpec,
-        conditions: Conditions,
-        players: Sequence[Player],
+        spec: ScheduledGame,
+        conditions: MatchConditions,
+        players: Sequence[SeatedSnake],
         done: DoneHandler,
         *,
         record: bool,
@@ -99,6 +99,7 @@ class RunningGame:
     ) -> None:
         self._spec = spec
         self._conditions = conditions
+        self._most_turns = conditions.max_turns
         self._done = done
         self._spectator = spectator
         names, identities = [player.name for player in players], [player.identity for player in players]
@@ -135,8 +136,11 @@ class RunningGame:
         if self._recording is not None:
             self._recording.moves.append(moves)
             self._record_frame()
-        ended = board.over or board.turn >= self._conditions.max_turns
-        self._show(self._finish if ended else self._ask_moves)
+        go_on = self._finish if board.over or board.turn >= self._most_turns else self._ask_moves
+        if self._spectator is None:
+            go_on()
+        else:
+            self._show(go_on)
 
     def _show(self, go_on: Callable[[], None]) -> None:
         if self._spectator is None:

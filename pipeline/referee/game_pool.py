@@ -8,15 +8,15 @@ from typing import Any
 
 import uvloop
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
-from pipeline.referee.game import Player, Recording, RunningGame
+from pipeline.referee.game import Recording, RunningGame, SeatedSnake
 from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
 from pipeline.referee.replay import write_replay
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 
 STOP_POLL_S = 0.1
 Show = Callable[[bytes, Sequence[str]], None]
@@ -47,7 +47,7 @@ class GamePool:
     def __init__(
         self,
         contestants: Sequence[Contestant],
-        conditions: Conditions,
+        conditions: MatchConditions,
         games_at_once: int,
         replay_dir: Path | None,
         show: Show | None = None,
@@ -68,7 +68,7 @@ class GamePool:
         self._writing: set[asyncio.Task[None]] = set()
 
     def play(
-        self, schedule: Sequence[GameSpec], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
+        self, schedule: Sequence[ScheduledGame], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
     ) -> None:
         """Play until the schedule is done or `stop` says so (asked every 0.1 s and after each game).
 
@@ -85,7 +85,7 @@ class GamePool:
             self._close()
 
     async def _play(
-        self, schedule: Iterator[GameSpec], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
+        self, schedule: Iterator[ScheduledGame], on_game: Callable[[GameOutcome], None], stop: Callable[[], bool]
     ) -> None:
         self._specs, self._on_game, self._stop = schedule, on_game, stop
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -121,7 +121,7 @@ class GamePool:
             if key not in lines:
                 lines[key] = self._line(self._endpoints[contestant], self._conditions.timeout_ms / 1000)
             name = self._contestants[contestant].name
-            players.append(Player(contestant, name, self._identities[contestant], lines[key]))
+            players.append(SeatedSnake(contestant, name, self._identities[contestant], lines[key]))
 
         def done(outcome: GameOutcome, recording: Recording | None) -> None:
             if self._watched is game:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from pipeline.referee.conditions import FAILURE_LIMIT, Conditions
+from pipeline.referee.conditions import FAILURE_LIMIT, MatchConditions
 from pipeline.referee.game_board import rehearse
 from pipeline.referee.game_pool import Contestant, GamePool, Show
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import MatchResult
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from schemas.errors import BadInputError
 
 GAMES_PER_CORE = 4
@@ -25,8 +25,8 @@ def default_games_at_once() -> int:
 
 def play_match(
     contestants: Sequence[Contestant],
-    schedule: Sequence[GameSpec],
-    conditions: Conditions,
+    schedule: Sequence[ScheduledGame],
+    conditions: MatchConditions,
     *,
     games_at_once: int | None = None,
     failure_limit: float = FAILURE_LIMIT,
@@ -93,17 +93,17 @@ class _Ledger:
 
     def __init__(
         self,
-        schedule: Sequence[GameSpec],
+        schedule: Sequence[ScheduledGame],
         failure_limit: float,
         on_game: Callable[[GameOutcome], None] | None,
         on_pair: Callable[[PairOutcome], None] | None,
     ) -> None:
-        self.games: dict[GameSpec, GameOutcome] = {}
+        self.games: dict[ScheduledGame, GameOutcome] = {}
         self._failed = 0
         self._most_failed = failure_limit * len(schedule)
         self._on_game = on_game
         self._on_pair = on_pair
-        self._seatings: dict[int, list[GameSpec]] = {}
+        self._seatings: dict[int, list[ScheduledGame]] = {}
         for spec in schedule:
             self._seatings.setdefault(spec.pair, []).append(spec)
         self._pairs_to_hand_on = list(reversed(self._seatings))
@@ -129,7 +129,7 @@ class _Ledger:
                 self._on_pair(PairOutcome(pair, games[0].spec.seed, tuple(games)))
 
 
-def _check(contestants: Sequence[Contestant], schedule: Sequence[GameSpec], at_once: int) -> None:
+def _check(contestants: Sequence[Contestant], schedule: Sequence[ScheduledGame], at_once: int) -> None:
     if not schedule or len(set(schedule)) < len(schedule):
         raise BadInputError(
             "the schedule is empty or repeats a game", where="schedule", remedy="Make it with paired_schedule()."

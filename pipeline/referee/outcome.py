@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 
 
 class Failure(StrEnum):
@@ -67,7 +67,7 @@ class SnakeOutcome:
 class GameOutcome:
     """A finished game."""
 
-    spec: GameSpec
+    spec: ScheduledGame
     ending: Ending
     turns: int
     winner: int | None

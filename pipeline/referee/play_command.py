@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task
 from rich.text import Text
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.introduction import introduce
 from pipeline.referee.match import play_match
@@ -23,7 +23,7 @@ from pipeline.referee.play_report import as_json, show
 from pipeline.referee.play_snakes import BUILD_COMMAND, RUN_COMMAND, commands_for, names_of, started
 from pipeline.referee.pool import RefereePool, workers_worth_having
 from pipeline.referee.result import MatchResult
-from pipeline.referee.schedule import GameSpec, paired_schedule
+from pipeline.referee.schedule import ScheduledGame, paired_schedule
 from pipeline.referee.watching import BoardWatch
 
 
@@ -36,7 +36,7 @@ class PlayRequest:
     names: tuple[str, ...]
     build_commands: tuple[str, ...]
     run_commands: tuple[str, ...]
-    conditions: Conditions
+    conditions: MatchConditions
     games: int
     seed: int
     games_at_once: int | None
@@ -109,7 +109,7 @@ def _play(request: PlayRequest, contestants: Sequence[Contestant], console: Cons
         )
 
 
-def _schedule(request: PlayRequest, snakes: int) -> tuple[GameSpec, ...]:
+def _schedule(request: PlayRequest, snakes: int) -> tuple[ScheduledGame, ...]:
     """Everybody in one game, every seed from every seat; in a gauntlet the first in duels, the same seeds for all."""
     if not request.gauntlet:
         return paired_schedule(-(-request.games // snakes), request.seed, tuple(range(snakes)))

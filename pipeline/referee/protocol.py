@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.go_json import NoText, read_fields
 from pipeline.referee.outcome import Failure
 from schemas.outside_text import line
@@ -83,7 +83,7 @@ _known_move = functools.lru_cache(256)(_move_in)
 """A snake says the same few things most of the time."""
 
 
-def game_object(game_id: str, conditions: Conditions) -> bytes:
+def game_object(game_id: str, conditions: MatchConditions) -> bytes:
     """Return the `game` object, the same in every request of a game and the first line of a replay."""
     numbers = conditions.numbers
     return orjson.dumps(
@@ -114,7 +114,7 @@ def game_object(game_id: str, conditions: Conditions) -> bytes:
     )
 
 
-def fixed_texts(game: bytes, conditions: Conditions, snakes: Sequence[tuple[str, str, Identity]]) -> list[bytes]:
+def fixed_texts(game: bytes, conditions: MatchConditions, snakes: Sequence[tuple[str, str, Identity]]) -> list[bytes]:
     """Return the parts of a body that stay the same all game, as `board_writer` takes them.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.referee.conditions import FAILURE_LIMIT
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, PairOutcome, SnakeOutcome
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from schemas.errors import EvaluationError
 
 
@@ -42,7 +42,7 @@ class MatchResult:
 
     names: tuple[str, ...]
     """The contestants, by index."""
-    schedule: tuple[GameSpec, ...]
+    schedule: tuple[ScheduledGame, ...]
     games: tuple[GameOutcome, ...]
     stopped: bool
     """Whether it ended before its schedule: by the caller's stop flag, or because too many games had failures."""

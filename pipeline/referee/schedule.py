@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class GameSpec:
+class ScheduledGame:
     """One game before it is played; together with deterministic snakes it fixes every turn."""
 
     pair: int
@@ -26,7 +26,7 @@ class GameSpec:
         return _derived_id(f"snake {self.seed} {self.seats} {seat}")
 
 
-def paired_schedule(pairs: int, seed: int, seats: Sequence[int] = (0, 1)) -> tuple[GameSpec, ...]:
+def paired_schedule(pairs: int, seed: int, seats: Sequence[int] = (0, 1)) -> tuple[ScheduledGame, ...]:
     """Return `pairs` groups of games, each group one fresh seed played in every rotation of `seats`.
 
     Two contestants give both seatings per seed. A contestant may sit several times: (0, 1, 1, 1) is one against
@@ -34,7 +34,9 @@ def paired_schedule(pairs: int, seed: int, seats: Sequence[int] = (0, 1)) -> tup
     """
     line = tuple(seats)
     rotations = list(dict.fromkeys(line[shift:] + line[:shift] for shift in range(len(line))))
-    return tuple(GameSpec(pair, game_seed(seed, pair), rotation) for pair in range(pairs) for rotation in rotations)
+    return tuple(
+        ScheduledGame(pair, game_seed(seed, pair), rotation) for pair in range(pairs) for rotation in rotations
+    )
 
 
 def game_seed(seed: int, number: int) -> int:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 
 DEAD: Final = 4
 """Stands for the move of a snake that was dead before the turn."""
 _LETTERS: Final = b"udlr-".ljust(256, b"?")
 
 
-def transcript_hash(conditions: Conditions, seats: int, turns: Iterable[bytes]) -> str:
+def transcript_hash(conditions: MatchConditions, seats: int, turns: Iterable[bytes]) -> str:
     """Return the BLAKE2b-128, hexadecimal, of a game's transcript.
 
     The text's first line is `{width} {height} {ruleset} {map} {seats}`; then one line a turn has every seat's move as

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, lru_cache
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from schemas.campaign import WeightValue
 
 
@@ -58,7 +58,7 @@ class PlayConditions:
     the gate plays as the snake is deployed. They apply to participants of kind WEIGHTS.
     """
 
-    referee: Conditions = field(default_factory=Conditions)
+    referee: MatchConditions = field(default_factory=MatchConditions)
     overrides: Mapping[str, WeightValue] = field(default_factory=dict)
 
 

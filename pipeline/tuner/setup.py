@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.sequential import PENTANOMIAL
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.tuner import weights
 from pipeline.tuner.gate import GateRules, support_of
 from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
@@ -157,9 +157,9 @@ def _conditions(settings: TunerSettings, overrides: Mapping[str, WeightValue]) -
     return PlayConditions(referee, {path: value for path, value in overrides.items() if path != TIMEOUT})
 
 
-def referee_conditions(settings: TunerSettings) -> Conditions:
+def referee_conditions(settings: TunerSettings) -> MatchConditions:
     """How the settings have games played."""
-    return Conditions(
+    return MatchConditions(
         width=settings.width,
         height=settings.height,
         ruleset=settings.ruleset,

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.match import play_match
 from pipeline.referee.result import MatchResult
@@ -30,7 +30,7 @@ def play(kind: str, binary: Path, pairs: int, seed: int, logs: Path) -> MatchRes
     ]
     with running_snakes(snakes):
         contestants = [Contestant(snake.name, snake.url) for snake in snakes]
-        return play_match(contestants, paired_schedule(pairs, seed), Conditions(timeout_ms=5000))
+        return play_match(contestants, paired_schedule(pairs, seed), MatchConditions(timeout_ms=5000))
 
 
 def main() -> None:

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from go_programs import build_go_snake, build_mindless_snake, build_official_cli
 
 from pipeline.referee import (
-    Conditions,
     Contestant,
+    MatchConditions,
     SnakeCommand,
     SnakeProcess,
     paired_schedule,
@@ -70,7 +70,7 @@ class Sum:
 
 
 CORES = len(os.sched_getaffinity(0))
-CONDITIONS = Conditions(timeout_ms=5_000)
+CONDITIONS = MatchConditions(timeout_ms=5_000)
 """Ten times the usual: nobody times out on a machine that has other work too."""
 MINDLESS = "mindless-snake"
 FLOOR_BODY = 1_300

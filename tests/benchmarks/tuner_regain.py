@@ -12,7 +12,7 @@ from math import log10
 from pathlib import Path
 
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.stopping import Stopping
 from pipeline.tuner import weights
 from pipeline.tuner.backends import GameOrder
@@ -65,7 +65,7 @@ def measured(source: SnakeSource, settings: Settings, text: str, shipped: str, g
     backend = choose(settings, source, lambda: False)
     seeds = tuple(seed * 1_000_003 + number for number in range(1, games // 2 + 1))
     people = (Participant(SourceKind.WEIGHTS, text), Participant(SourceKind.WEIGHTS, shipped))
-    conditions = PlayConditions(Conditions(timeout_ms=5000), COUNTED)
+    conditions = PlayConditions(MatchConditions(timeout_ms=5000), COUNTED)
     job = MatchJob(f"measure-{seed}", JobKind.MEASUREMENT, people, (0, 1), seeds, conditions)
     orders = [GameOrder(job, number) for number in range(len(job.games))]
     found: dict[int, GameResult] = {}

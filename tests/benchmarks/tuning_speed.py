@@ -28,8 +28,8 @@ from go_programs import REPOSITORY, build_go_snake, build_official_cli
 from in_process import InProcess
 
 from pipeline.referee import (
-    Conditions,
     Contestant,
+    MatchConditions,
     SnakeCommand,
     SnakeProcess,
     paired_schedule,
@@ -38,7 +38,7 @@ from pipeline.referee import (
 )
 
 CORES = len(os.sched_getaffinity(0))
-CONDITIONS = Conditions(timeout_ms=5000)
+CONDITIONS = MatchConditions(timeout_ms=5000)
 """A busy machine must not cut a game short: time-outs are no part of this."""
 
 

@@ -22,9 +22,9 @@ from scripted_snake import ScriptedSnake, move
 
 from pipeline.engine import Game
 from pipeline.referee import (
-    Conditions,
     Contestant,
-    GameSpec,
+    MatchConditions,
+    ScheduledGame,
     SnakeCommand,
     SnakeProcess,
     play_match,
@@ -87,7 +87,7 @@ def in_process(binary):
 
 
 def over_http(served, conditions, seeds, rotations):
-    schedule = [GameSpec(pair, seed, tuple(rotation)) for pair, seed in enumerate(seeds) for rotation in rotations]
+    schedule = [ScheduledGame(pair, seed, tuple(rotation)) for pair, seed in enumerate(seeds) for rotation in rotations]
     return play_match(served, schedule, conditions, failure_limit=1.0).games
 
 
@@ -134,7 +134,7 @@ rulesets = st.sampled_from(["standard", "royale", "wrapped", "constrictor", "wra
 def test_in_process_and_http_are_one_game(
     served, in_process, width, height, square, ruleset, map_id, seats, numbers, seed
 ):
-    conditions = Conditions(width, width if square else height, ruleset, map_id, numbers, 5000, max_turns=120)
+    conditions = MatchConditions(width, width if square else height, ruleset, map_id, numbers, 5000, max_turns=120)
     rotation = [seat % 2 for seat in range(seats)]
     game = in_process.play(["quick", "other"], [rotation], [seed], conditions)[0]
     (outcome,) = over_http(served, conditions, [seed], [rotation])
@@ -150,7 +150,7 @@ def test_in_process_and_http_are_one_game(
 def test_duels_and_crowds_in_every_rotation(served, in_process, line):
     rotations = [line[shift:] + line[:shift] for shift in range(len(line))]
     seeds = [2**62 + 17, 3]
-    conditions = Conditions(timeout_ms=5000)
+    conditions = MatchConditions(timeout_ms=5000)
     games = in_process.play(["quick", "other"], rotations, seeds, conditions)
     outcomes = over_http(served, conditions, seeds, rotations)
     assert [same_words(game) for game in games] == [plain(outcome) for outcome in outcomes]
@@ -163,7 +163,7 @@ def test_any_number_of_cores_plays_the_same_games(binary):
             assert arena.hello["workers"] == cores
             arena.weigh("quick", QUICK)
             arena.weigh("other", OTHER)
-            return arena.play(["quick", "other"], [(0, 1), (1, 0), (0, 1, 0, 1)], [1, 2, 3, 4], Conditions())
+            return arena.play(["quick", "other"], [(0, 1), (1, 0), (0, 1, 0, 1)], [1, 2, 3, 4], MatchConditions())
 
     one, many = games(1), games(4)
     assert [same_words(game) for game in one] == [same_words(game) for game in many]
@@ -310,12 +310,12 @@ NO_DRAWS = RuleNumbers(food_spawn_chance=0, minimum_food=0)
 @pytest.mark.parametrize(
     ("seats", "conditions"),
     [
-        (2, Conditions(numbers=NO_DRAWS)),
-        (4, Conditions(numbers=NO_DRAWS)),
-        (3, Conditions(width=7, height=7, ruleset="wrapped", numbers=NO_DRAWS)),
-        (2, Conditions(ruleset="constrictor", map_id="empty", numbers=NO_DRAWS)),
-        (1, Conditions(width=9, height=9, ruleset="solo", map_id="empty", numbers=NO_DRAWS)),
-        (2, Conditions(ruleset="royale", map_id="royale", numbers=replace(NO_DRAWS, shrink_every_n_turns=30))),
+        (2, MatchConditions(numbers=NO_DRAWS)),
+        (4, MatchConditions(numbers=NO_DRAWS)),
+        (3, MatchConditions(width=7, height=7, ruleset="wrapped", numbers=NO_DRAWS)),
+        (2, MatchConditions(ruleset="constrictor", map_id="empty", numbers=NO_DRAWS)),
+        (1, MatchConditions(width=9, height=9, ruleset="solo", map_id="empty", numbers=NO_DRAWS)),
+        (2, MatchConditions(ruleset="royale", map_id="royale", numbers=replace(NO_DRAWS, shrink_every_n_turns=30))),
     ],
 )
 def test_the_official_command_plays_that_game_too(served, in_process, official, seats, conditions, seed):

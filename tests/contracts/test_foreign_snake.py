@@ -6,7 +6,15 @@ import pytest
 from foreign_snake import SETTINGS, build_foreign_snake, foreign_snake
 from in_process import InProcess
 
-from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match, running_snakes
+from pipeline.referee import (
+    Contestant,
+    MatchConditions,
+    ScheduledGame,
+    SnakeCommand,
+    SnakeProcess,
+    play_match,
+    running_snakes,
+)
 
 CROWD = (0, 1, 0)
 
@@ -43,8 +51,8 @@ def test_one_import_makes_it_an_arena_and_the_games_stay_the_same(linked, tmp_pa
         (folder / SETTINGS).write_text(text)
         command = SnakeCommand((str(binary),), cwd=folder, settings_file=folder / SETTINGS)
         snakes.append(SnakeProcess(str(number), command, tmp_path / f"{number}.log"))
-    conditions, seeds, rotations = Conditions(timeout_ms=5000), [7, 2**60], [(0, 1), (1, 0), CROWD]
-    schedule = [GameSpec(pair, seed, seats) for pair, seed in enumerate(seeds) for seats in rotations]
+    conditions, seeds, rotations = MatchConditions(timeout_ms=5000), [7, 2**60], [(0, 1), (1, 0), CROWD]
+    schedule = [ScheduledGame(pair, seed, seats) for pair, seed in enumerate(seeds) for seats in rotations]
     with running_snakes(snakes):
         contestants = [Contestant(snake.name, snake.url) for snake in snakes]
         outcomes = play_match(contestants, schedule, conditions, failure_limit=0.0).games

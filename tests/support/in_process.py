@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.referee import Conditions
+from pipeline.referee import MatchConditions
 
 Message = dict[str, Any]
 
@@ -61,7 +61,7 @@ class InProcess:
         participants: Sequence[str],
         rotations: Sequence[Sequence[int]],
         seeds: Sequence[int],
-        conditions: Conditions,
+        conditions: MatchConditions,
     ) -> list[Message]:
         """Play one job and return its games in order."""
         self.send(
@@ -80,7 +80,7 @@ class InProcess:
         return [games[number] for number in sorted(games)]
 
 
-def conditions_message(conditions: Conditions) -> Message:
+def conditions_message(conditions: MatchConditions) -> Message:
     """The conditions as the protocol has them."""
     numbers = conditions.numbers
     return {

@@ -22,13 +22,13 @@ import uvloop
 
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
-from pipeline.referee.game import Player, Recording, RunningGame
+from pipeline.referee.game import Recording, RunningGame, SeatedSnake
 from pipeline.referee.game_board import rehearse
 from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
 from pipeline.referee.match import default_games_at_once
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from pipeline.snakes.abandoned import Abandoned
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.players import Players, RunningSnake
@@ -190,7 +190,7 @@ class HttpBackend:
             free = self._free_lines.setdefault((endpoint.url, job.conditions.referee.timeout_ms), [])
             line = free.pop() if free else SnakeConnection(self._loop, endpoint, timeout_s)
             entry.lines.append(line)
-            players.append(Player(who, f"snake {who}", identity, line))
+            players.append(SeatedSnake(who, f"snake {who}", identity, line))
 
         def done(outcome: GameOutcome, _recording: Recording | None) -> None:
             for line in entry.lines:
@@ -239,9 +239,9 @@ async def _settle(tasks: set[asyncio.Task[Any]]) -> None:
     await asyncio.sleep(0)
 
 
-def _spec(order: GameOrder) -> GameSpec:
+def _spec(order: GameOrder) -> ScheduledGame:
     seed, rotation = order.job.games[order.number]
-    return GameSpec(order.number // len(order.job.rotations), seed, rotation)
+    return ScheduledGame(order.number // len(order.job.rotations), seed, rotation)
 
 
 def game_result(outcome: GameOutcome) -> GameResult:

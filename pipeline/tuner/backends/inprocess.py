@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.snakes.go_replaces import links_arena
 from pipeline.snakes.workshop import Workshop
 from pipeline.tuner.backends import Backend, GameOrder, Played
@@ -208,7 +208,7 @@ def open_inprocess(
     return InProcessBackend(*opened, open_http, scratch)
 
 
-def conditions_message(conditions: Conditions) -> dict[str, Any]:
+def conditions_message(conditions: MatchConditions) -> dict[str, Any]:
     """The conditions in the protocol's words."""
     numbers = conditions.numbers
     return {

@@ -22,7 +22,7 @@ from pipeline.referee.play_command import GamesColumn
 from pipeline.referee.play_report import win_rate_text
 from pipeline.referee.play_snakes import names_of
 from pipeline.referee.result import ContestantTally
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from pipeline.tuner.contest import _fair
 from pipeline.tuner.jobs import GameResult
 from schemas.errors import BadInputError, EvaluationError, SnakeError
@@ -243,7 +243,7 @@ def outcome(died_on, failures=({}, {})):
         SnakeOutcome(who, "x" if turn else "", None, turn, 3, failed)
         for who, (turn, failed) in enumerate(zip(died_on, failures, strict=True))
     )
-    return GameOutcome(GameSpec(0, 1, (0, 1)), Ending.DRAW, 9, None, snakes, 1.0)
+    return GameOutcome(ScheduledGame(0, 1, (0, 1)), Ending.DRAW, 9, None, snakes, 1.0)
 
 
 TIMED_OUT = {Failure.TIMEOUT: 1}

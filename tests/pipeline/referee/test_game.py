@@ -5,17 +5,19 @@ import threading
 import pytest
 from scripted_snake import Close, Hang, Wait, http, move, safe_move
 
-from pipeline.referee import Conditions, Contestant, Ending, Failure, GameSpec, play_match
+from pipeline.referee import Contestant, Ending, Failure, MatchConditions, ScheduledGame, play_match
 from pipeline.referee.result import MatchResult
 
 LONG_MS = 60_000
 
 
 def play(snakes, spec=None, conditions=None, **options) -> MatchResult:
-    spec = spec or GameSpec(0, 77, tuple(range(len(snakes))))
+    spec = spec or ScheduledGame(0, 77, tuple(range(len(snakes))))
     contestants = [Contestant(f"snake {index}", snake.url) for index, snake in enumerate(snakes)]
     specs = spec if isinstance(spec, list) else [spec]
-    return play_match(contestants, specs, conditions or Conditions(timeout_ms=LONG_MS), failure_limit=1.0, **options)
+    return play_match(
+        contestants, specs, conditions or MatchConditions(timeout_ms=LONG_MS), failure_limit=1.0, **options
+    )
 
 
 def only(result):
@@ -81,7 +83,7 @@ def test_latency_is_true_on_the_board_and_zero_for_you(scripted):
 
     slow = scripted(after_50_ms)
     quick = scripted(lambda request: [move(safe_move(request.body))])
-    play([slow, quick], conditions=Conditions(max_turns=3, timeout_ms=LONG_MS))
+    play([slow, quick], conditions=MatchConditions(max_turns=3, timeout_ms=LONG_MS))
     before, after = quick.bodies()[0], quick.bodies()[1]
     assert [snake["latency"] for snake in before["board"]["snakes"]] == ["0", "0"]
     assert int(after["board"]["snakes"][0]["latency"]) >= 50
@@ -97,7 +99,7 @@ def test_all_snakes_of_a_turn_are_asked_at_once(scripted):
         return [move(safe_move(request.body))]
 
     snakes = [scripted(script) for _ in range(3)]
-    game = only(play(snakes, conditions=Conditions(max_turns=1, timeout_ms=LONG_MS)))
+    game = only(play(snakes, conditions=MatchConditions(max_turns=1, timeout_ms=LONG_MS)))
     assert not game.failed
     assert game.ending is Ending.TURN_LIMIT
 
@@ -119,7 +121,7 @@ def test_a_snake_that_never_answers_goes_up_and_dies_at_the_wall(scripted, good_
     actions, failure = FAILING[kind]
     bad = scripted(lambda _: actions)
     timeout_ms = 150 if failure is Failure.TIMEOUT else LONG_MS
-    game = only(play([bad, good_snake], conditions=Conditions(width=7, height=7, timeout_ms=timeout_ms)))
+    game = only(play([bad, good_snake], conditions=MatchConditions(width=7, height=7, timeout_ms=timeout_ms)))
     starts_at = bad.bodies("/start")[0]["you"]["head"]
     asked = 7 - starts_at["y"]
     assert game.snakes[0].cause == "wall-collision"
@@ -151,7 +153,7 @@ def test_failures_of_start_and_end_are_ignored_but_shown(scripted):
         return [move(safe_move(request.body))] if request.path == "/move" else [Close]
 
     snakes = [scripted(script, everything=True) for _ in range(2)]
-    game = only(play(snakes, conditions=Conditions(max_turns=4, timeout_ms=LONG_MS)))
+    game = only(play(snakes, conditions=MatchConditions(max_turns=4, timeout_ms=LONG_MS)))
     assert not game.failed
     assert [snake.ignored_failures for snake in game.snakes] == [2, 2]
 
@@ -169,7 +171,7 @@ def test_deaths_name_cause_killer_and_turn(scripted):
         return [move("up" if dy > 0 else "down")]
 
     snakes = [scripted(towards) for _ in range(2)]
-    game = only(play(snakes, conditions=Conditions(timeout_ms=LONG_MS)))
+    game = only(play(snakes, conditions=MatchConditions(timeout_ms=LONG_MS)))
     assert game.ending is Ending.DRAW
     assert game.winner is None
     assert [(s.cause, s.killer, s.died_on_turn) for s in game.snakes] in (
@@ -181,20 +183,20 @@ def test_deaths_name_cause_killer_and_turn(scripted):
 
 def test_a_turn_limit_is_an_ending_of_its_own(good_snake, scripted):
     other = scripted(lambda request: [move(safe_move(request.body))])
-    game = only(play([good_snake, other], conditions=Conditions(max_turns=5, timeout_ms=LONG_MS)))
+    game = only(play([good_snake, other], conditions=MatchConditions(max_turns=5, timeout_ms=LONG_MS)))
     assert (game.ending, game.turns, game.winner) == (Ending.TURN_LIMIT, 5, None)
     assert [game.score(0), game.score(1)] == [0.5, 0.5]
 
 
 def test_a_solo_game(good_snake):
-    game = only(play([good_snake], conditions=Conditions(7, 7, ruleset="solo", timeout_ms=LONG_MS)))
+    game = only(play([good_snake], conditions=MatchConditions(7, 7, ruleset="solo", timeout_ms=LONG_MS)))
     assert game.ending is Ending.SOLO
     assert game.snakes[0].cause
     assert len(good_snake.bodies()) == game.turns
 
 
 def test_one_snake_in_every_seat(good_snake):
-    game = only(play([good_snake], GameSpec(0, 5, (0, 0, 0, 0)), Conditions(timeout_ms=LONG_MS)))
+    game = only(play([good_snake], ScheduledGame(0, 5, (0, 0, 0, 0)), MatchConditions(timeout_ms=LONG_MS)))
     assert {body["you"]["id"] for body in good_snake.bodies()} == {game.spec.snake_id(seat) for seat in range(4)}
     assert game.score(0) == 1.0
 
@@ -206,8 +208,8 @@ def test_one_snake_in_every_seat(good_snake):
 def test_the_same_seed_gives_the_same_game(scripted, ruleset, map_id):
     def bodies():
         snakes = [scripted(lambda request: [move(safe_move(request.body))]) for _ in range(2)]
-        conditions = Conditions(ruleset=ruleset, map_id=map_id, timeout_ms=LONG_MS, max_turns=200)
-        game = only(play(snakes, GameSpec(0, 1234, (1, 0)), conditions))
+        conditions = MatchConditions(ruleset=ruleset, map_id=map_id, timeout_ms=LONG_MS, max_turns=200)
+        game = only(play(snakes, ScheduledGame(0, 1234, (1, 0)), conditions))
         sent = [request.body for snake in snakes for request in snake.requests if request.path != "/"]
         for body in sent:
             for snake in [*body["board"]["snakes"], body["you"]]:
@@ -220,6 +222,6 @@ def test_the_same_seed_gives_the_same_game(scripted, ruleset, map_id):
 
 
 def test_names_and_ids_differ_between_seatings():
-    here, there = GameSpec(0, 9, (0, 1)), GameSpec(0, 9, (1, 0))
+    here, there = ScheduledGame(0, 9, (0, 1)), ScheduledGame(0, 9, (1, 0))
     ids = {spec.game_id for spec in (here, there)} | {spec.snake_id(seat) for spec in (here, there) for seat in (0, 1)}
     assert len(ids) == 6

@@ -5,10 +5,10 @@ import threading
 import pytest
 from scripted_snake import Close, Hang, http, move, safe_move
 
-from pipeline.referee import Conditions, Contestant, GameSpec, paired_schedule, play_match
+from pipeline.referee import Contestant, MatchConditions, ScheduledGame, paired_schedule, play_match
 from schemas.errors import BadInputError, EvaluationError, GameStateError, SnakeError
 
-SHORT_GAMES = Conditions(7, 7, timeout_ms=60_000, max_turns=8)
+SHORT_GAMES = MatchConditions(7, 7, timeout_ms=60_000, max_turns=8)
 
 
 def contestants_of(*snakes):
@@ -37,7 +37,7 @@ def test_every_game_is_played_once_and_pairs_come_in_order(duel):
 
 def test_games_at_once_does_not_change_the_games(duel):
     def outcomes(at_once):
-        result = play_match(duel, paired_schedule(6, 11), Conditions(timeout_ms=60_000), games_at_once=at_once)
+        result = play_match(duel, paired_schedule(6, 11), MatchConditions(timeout_ms=60_000), games_at_once=at_once)
         return [
             (game.spec, game.turns, game.winner, [(s.cause, s.killer, s.died_on_turn, s.length) for s in game.snakes])
             for game in result.games
@@ -70,7 +70,7 @@ def test_a_stop_does_not_wait_for_hanging_snakes(scripted):
         return [Hang]
 
     snakes = [scripted(hang) for _ in range(2)]
-    hour = Conditions(timeout_ms=3_600_000)
+    hour = MatchConditions(timeout_ms=3_600_000)
     result = play_match(contestants_of(*snakes), paired_schedule(5, 1), hour, games_at_once=3, stop=asked.is_set)
     assert result.games == ()
     assert result.stopped
@@ -160,10 +160,10 @@ def test_an_error_within_a_game_reaches_the_caller(duel, monkeypatch):
     ("schedule", "options"),
     [
         ([], {}),
-        ([GameSpec(0, 1, (0, 1))] * 2, {}),
-        ([GameSpec(0, 1, (0, 2))], {}),
-        ([GameSpec(0, 1, ())], {}),
-        ([GameSpec(0, 1, (0, 1))], {"games_at_once": 0}),
+        ([ScheduledGame(0, 1, (0, 1))] * 2, {}),
+        ([ScheduledGame(0, 1, (0, 2))], {}),
+        ([ScheduledGame(0, 1, ())], {}),
+        ([ScheduledGame(0, 1, (0, 1))], {"games_at_once": 0}),
     ],
 )
 def test_schedules_that_make_no_sense(duel, schedule, options):
@@ -174,10 +174,10 @@ def test_schedules_that_make_no_sense(duel, schedule, options):
 @pytest.mark.parametrize("changes", [{"ruleset": "chess"}, {"map_id": "moon"}])
 def test_rules_that_do_not_exist(duel, changes):
     with pytest.raises(GameStateError):
-        play_match(duel, paired_schedule(1, 1), Conditions(**changes))
+        play_match(duel, paired_schedule(1, 1), MatchConditions(**changes))
 
 
 @pytest.mark.parametrize("changes", [{"width": 0}, {"height": 26}, {"timeout_ms": 0}, {"max_turns": 0}])
 def test_conditions_out_of_bounds(changes):
     with pytest.raises(BadInputError, match=next(iter(changes))):
-        Conditions(**changes)
+        MatchConditions(**changes)

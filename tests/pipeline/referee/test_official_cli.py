@@ -12,7 +12,15 @@ from odd_answers import PLAYED, batches, played, snake_saying
 from scripted_snake import Close, Hang, ScriptedSnake, http, move, safe_move
 
 from pipeline.engine import Game
-from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match, read_replay
+from pipeline.referee import (
+    Contestant,
+    MatchConditions,
+    ScheduledGame,
+    SnakeCommand,
+    SnakeProcess,
+    play_match,
+    read_replay,
+)
 from schemas.errors import SnakeError
 
 STEPS = {"up": (0, 1), "down": (0, -1), "left": (-1, 0), "right": (1, 0)}
@@ -142,14 +150,14 @@ def shape(value):
 
 def ours(*snakes, conditions):
     contestants = [Contestant(f"snake {index}", snake.url) for index, snake in enumerate(snakes)]
-    spec = GameSpec(0, 4, tuple(range(len(snakes))))
+    spec = ScheduledGame(0, 4, tuple(range(len(snakes))))
     return play_match(contestants, [spec], conditions, failure_limit=1.0).games[0]
 
 
 def test_requests_have_the_official_shape(official, scripted):
     theirs, mine = (scripted(lambda r: [move(safe_move(r.body))]) for _ in range(2))
     official([theirs.url, theirs.url], "-t", "9000")
-    ours(mine, mine, conditions=Conditions(timeout_ms=9000))
+    ours(mine, mine, conditions=MatchConditions(timeout_ms=9000))
     for path in ("/start", "/move", "/end"):
         first = {shape(body) for body in mine.bodies(path)}
         assert first <= {shape(body) for body in theirs.bodies(path)} | {shape(body) for body in theirs.bodies()}
@@ -182,7 +190,7 @@ def test_failures_lead_where_they_do_officially(official, scripted, good_snake, 
         if referee == "official":
             official([bad.url, good_snake.url], "-t", str(timeout_ms))
         else:
-            assert ours(bad, good_snake, conditions=Conditions(timeout_ms=timeout_ms)).failed
+            assert ours(bad, good_snake, conditions=MatchConditions(timeout_ms=timeout_ms)).failed
         path = {body["turn"]: cells([body["you"]["head"]])[0] for body in bad.bodies()}
         # Starts differ; what counts is that it went left, to the wall if nobody met it, whatever it answered.
         x, y = path[0]
@@ -198,7 +206,7 @@ def test_answers_that_only_look_wrong_count_as_officially(official, scripted, go
         if referee == "official":
             official([odd.url, good_snake.url], "-t", "9000")
         else:
-            game = ours(odd, good_snake, conditions=Conditions(timeout_ms=9000))
+            game = ours(odd, good_snake, conditions=MatchConditions(timeout_ms=9000))
             assert not game.failed
         path = {body["turn"]: cells([body["you"]["head"]])[0] for body in odd.bodies()}
         x, y = path[0]
@@ -218,7 +226,7 @@ def circling(tmp_path_factory):
 def test_odd_answers_are_played_or_not_as_officially(official, circling, names, referee):
     """Whichever way it is said: a snake that goes up goes left where it was understood."""
     odd = snake_saying(names)
-    conditions = Conditions(25, 25, "wrapped", timeout_ms=9000, max_turns=3 * len(names) + 1)
+    conditions = MatchConditions(25, 25, "wrapped", timeout_ms=9000, max_turns=3 * len(names) + 1)
     try:
         if referee == "official":
             official([odd.url, circling.url], "-t", "9000", "-g", "wrapped", "-W", "25", "-H", "25", "-r", "3")
@@ -258,7 +266,7 @@ def test_a_snake_is_introduced_or_not_as_officially(official_program, scripted, 
             played = subprocess.run(arguments, capture_output=True, check=False).returncode == 0
         else:
             try:
-                played = bool(ours(snake, good_snake, conditions=Conditions(timeout_ms=9000)))
+                played = bool(ours(snake, good_snake, conditions=MatchConditions(timeout_ms=9000)))
             except SnakeError as error:
                 assert snake.url in str(error)
                 played = False
@@ -280,7 +288,7 @@ def test_paths_are_those_that_the_official_command_asks(official, scripted, good
             official([url, good_snake.url], "-t", "9000")
         else:
             contestants = [Contestant("a", url), Contestant("b", good_snake.url)]
-            play_match(contestants, [GameSpec(0, 4, (0, 1))], Conditions(timeout_ms=9000))
+            play_match(contestants, [ScheduledGame(0, 4, (0, 1))], MatchConditions(timeout_ms=9000))
         asked.append({request.path for request in snake.requests})
     assert asked[0] == asked[1]
     assert len(asked[0]) == 4
@@ -295,6 +303,6 @@ def test_a_url_with_a_user_is_asked_with_its_password_as_officially(official, sc
             official([snake.url_to_use, good_snake.url], "-t", "9000")
         else:
             contestants = [Contestant("a", snake.url_to_use), Contestant("b", good_snake.url)]
-            play_match(contestants, [GameSpec(0, 4, (0, 1))], Conditions(timeout_ms=9000))
+            play_match(contestants, [ScheduledGame(0, 4, (0, 1))], MatchConditions(timeout_ms=9000))
         heads.append({line for r in snake.requests for line in r.head.split(b"\r\n") if line.startswith(b"Author")})
     assert heads[0] == heads[1] == {b"Authorization: Basic bWU6cEBzcw=="}

@@ -11,10 +11,10 @@ import psutil
 import pytest
 from scripted_snake import Hang, move, safe_move
 
-from pipeline.referee import Conditions, Contestant, RefereePool, paired_schedule, play_match
+from pipeline.referee import Contestant, MatchConditions, RefereePool, paired_schedule, play_match
 from schemas.errors import EvaluationError, GameStateError, MachineError, SnakeError
 
-CONDITIONS = Conditions(7, 7, timeout_ms=60_000, max_turns=30)
+CONDITIONS = MatchConditions(7, 7, timeout_ms=60_000, max_turns=30)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_stop_ends_every_worker(pool, scripted):
         return [Hang]
 
     snake = scripted(hang)
-    hour = Conditions(timeout_ms=3_600_000)
+    hour = MatchConditions(timeout_ms=3_600_000)
     contestants = [Contestant("hangs", snake.url)]
     result = play_match(contestants, paired_schedule(9, 1, (0, 0)), hour, games_at_once=4, pool=pool, stop=asked.is_set)
     assert result.stopped
@@ -83,7 +83,7 @@ def test_errors_of_a_worker_keep_their_kind_and_words(pool, scripted, duel, tmp_
     ):
         play_match([Contestant("gone", "http://127.0.0.1:9")] * 2, paired_schedule(2, 1), CONDITIONS, pool=pool)
     with pytest.raises(GameStateError):
-        play_match(duel, paired_schedule(2, 1), Conditions(ruleset="chess"), pool=pool)
+        play_match(duel, paired_schedule(2, 1), MatchConditions(ruleset="chess"), pool=pool)
     folder = tmp_path / "replays"
     folder.mkdir()
     with pytest.raises(MachineError, match="replay cannot be written"):

@@ -13,7 +13,7 @@ from scripted_snake import safe_move
 from pipeline.engine import Game
 from pipeline.engine.map_names import MAPS
 from pipeline.referee.board_writer import write_bodies
-from pipeline.referee.conditions import Conditions, RuleNumbers
+from pipeline.referee.conditions import MatchConditions, RuleNumbers
 from pipeline.referee.outcome import Failure
 from pipeline.referee.protocol import Identity, fixed_texts, game_object, read_identity, read_move
 
@@ -27,7 +27,7 @@ def official_lines(name):
 
 def conditions_of(game, board):
     settings = game["ruleset"]["settings"]
-    return Conditions(
+    return MatchConditions(
         board["width"],
         board["height"],
         game["ruleset"]["name"],
@@ -113,7 +113,7 @@ def test_bodies_say_what_the_engine_says(map_id):
     width, height = limits.boards[0] if limits.boards else (11, 11)
     snakes = min(4, limits.most_snakes)
     game = Game.new(width, height, [f"s{seat}" for seat in range(snakes)], map_id=map_id, seed=5, solo=True)
-    texts = fixed_texts(b"{}", Conditions(width, height), [(name, name, Identity()) for name in game.snake_ids])
+    texts = fixed_texts(b"{}", MatchConditions(width, height), [(name, name, Identity()) for name in game.snake_ids])
     turns = 0
     while not game.is_over() and turns < 60:
         state = game.to_state()
@@ -146,7 +146,9 @@ def test_bodies_say_what_the_engine_says(map_id):
 def test_names_are_escaped():
     name = 'a "quoted" name\n'
     game = Game.new(7, 7, ["id"], seed=1, solo=True)
-    common, own = bodies_of(game, fixed_texts(b"{}", Conditions(7, 7), [("id", name, Identity(color="#fff"))]), [3])
+    common, own = bodies_of(
+        game, fixed_texts(b"{}", MatchConditions(7, 7), [("id", name, Identity(color="#fff"))]), [3]
+    )
     body = orjson.loads(common + own[0])
     assert body["board"]["snakes"][0]["name"] == body["you"]["name"] == name
     assert body["you"]["customizations"]["color"] == "#fff"

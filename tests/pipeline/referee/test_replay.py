@@ -8,7 +8,7 @@ import pytest
 from scripted_snake import http, move, safe_move
 
 from pipeline.engine import Game
-from pipeline.referee import Conditions, Contestant, paired_schedule, play_match, read_replay
+from pipeline.referee import Contestant, MatchConditions, paired_schedule, play_match, read_replay
 from schemas.errors import GameStateError, MachineError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "referee"
@@ -20,7 +20,7 @@ def result(scripted, tmp_path):
     flaky = scripted(lambda r: [http("?") if r.body["turn"] == 3 else move(safe_move(r.body))])
     steady = scripted(lambda r: [move(safe_move(r.body))])
     contestants = [Contestant("flaky", flaky.url), Contestant("steady", steady.url)]
-    conditions = Conditions(ruleset="royale", map_id="royale", timeout_ms=60_000)
+    conditions = MatchConditions(ruleset="royale", map_id="royale", timeout_ms=60_000)
     folder = tmp_path / "new" / "replays"
     return play_match(contestants, paired_schedule(2, 8), conditions, failure_limit=1.0, replay_dir=folder)
 
@@ -127,6 +127,6 @@ def test_a_replay_that_cannot_be_written_ends_the_match(good_snake, tmp_path, mo
         play_match(
             [Contestant("a", good_snake.url)],
             paired_schedule(1, 1, (0, 0)),
-            Conditions(timeout_ms=60_000, max_turns=3),
+            MatchConditions(timeout_ms=60_000, max_turns=3),
             replay_dir=tmp_path,
         )

@@ -5,7 +5,7 @@ from math import isnan
 
 import pytest
 
-from pipeline.referee import Ending, Failure, GameOutcome, GameSpec, MatchResult, SnakeOutcome
+from pipeline.referee import Ending, Failure, GameOutcome, MatchResult, ScheduledGame, SnakeOutcome
 from schemas.errors import EvaluationError
 
 
@@ -14,11 +14,11 @@ def snake(contestant, cause="", died=None, **rest):
 
 
 def game(pair, seats, ending, winner, snakes):
-    return GameOutcome(GameSpec(pair, 100 + pair, seats), ending, 50, winner, tuple(snakes), 0.1)
+    return GameOutcome(ScheduledGame(pair, 100 + pair, seats), ending, 50, winner, tuple(snakes), 0.1)
 
 
 def result_of(games, limit=0.01):
-    schedule = tuple(GameSpec(pair, 100 + pair, seats) for pair in range(3) for seats in ((0, 1), (1, 0)))
+    schedule = tuple(ScheduledGame(pair, 100 + pair, seats) for pair in range(3) for seats in ((0, 1), (1, 0)))
     return MatchResult(("a", "b"), schedule, tuple(games), len(games) < 6, 2.0, limit)
 
 

@@ -12,10 +12,10 @@ from rich.progress import Progress
 from scripted_snake import move, safe_move
 
 from pipeline.referee.command import play
-from pipeline.referee.conditions import Conditions
+from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_board import GameBoard
 from pipeline.referee.protocol import Identity
-from pipeline.referee.schedule import GameSpec
+from pipeline.referee.schedule import ScheduledGame
 from pipeline.referee.watching import BoardWatch
 
 DEADLINE_S = 60
@@ -31,7 +31,7 @@ def until(said, *wanted):
 @pytest.mark.parametrize("snakes", [1, 2, 8])
 def test_on_a_terminal_the_board_is_drawn_anew_in_the_room_there_is(snakes):
     ids = tuple(range(snakes))
-    board = GameBoard(GameSpec(0, 5, ids), Conditions(), [f"snake {n}" for n in ids], [Identity()] * snakes)
+    board = GameBoard(ScheduledGame(0, 5, ids), MatchConditions(), [f"snake {n}" for n in ids], [Identity()] * snakes)
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=70, height=30, color_system=None)
     with BoardWatch(console, Progress(console=console)) as watch:

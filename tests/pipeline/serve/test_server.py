@@ -15,7 +15,7 @@ from pipeline.data.rebuild import tape_of
 from pipeline.engine.players.kinds import HUNGRY
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.environment.serve_player import PlayerServer
-from pipeline.referee import Conditions, Contestant, GameSpec, SnakeCommand, SnakeProcess, play_match
+from pipeline.referee import Contestant, MatchConditions, ScheduledGame, SnakeCommand, SnakeProcess, play_match
 from pipeline.serve.shadow_report import report_shadows
 from schemas.game import GameLog
 
@@ -81,7 +81,9 @@ def test_a_refereed_game_is_logged_shadowed_and_proved_by_the_rules(start, model
     opponent = PlayerServer(HUNGRY)
     opponent.start()
     contestants = [Contestant("ours", process.url), Contestant("hungry", opponent.url)]
-    match = play_match(contestants, [GameSpec(0, 4, (0, 1))], Conditions(timeout_ms=20_000), failure_limit=0.0)
+    match = play_match(
+        contestants, [ScheduledGame(0, 4, (0, 1))], MatchConditions(timeout_ms=20_000), failure_limit=0.0
+    )
     opponent.stop()
     assert not match.games[0].failed
     (pid,) = process.pids()

@@ -8,7 +8,7 @@ import pytest
 from foreign_snake import BUILD_COMMAND, SETTINGS, foreign_snake
 from go_programs import REPOSITORY
 
-from pipeline.referee import Conditions
+from pipeline.referee import MatchConditions
 from pipeline.tuner.backends import GameOrder
 from pipeline.tuner.backends.http import HttpBackend
 from pipeline.tuner.backends.inprocess import InProcessBackend, open_inprocess
@@ -20,7 +20,7 @@ WEIGHTS = (SOURCE / "config.yaml").read_text()
 OTHER = re.sub(r"room_need: [\d.]+", "room_need: 0.4", WEIGHTS)
 BROKEN = re.sub(r"room_need: [\d.]+", "room_need: soon", WEIGHTS)
 QUICK = PlayConditions(
-    referee=Conditions(timeout_ms=5000), overrides={"search.duel_budget": 20, "search.crowd_budget": 15}
+    referee=MatchConditions(timeout_ms=5000), overrides={"search.duel_budget": 20, "search.crowd_budget": 15}
 )
 NEVER = lambda: False  # noqa: E731
 
