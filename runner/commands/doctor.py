@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from runner import single_instance
+from runner.commands.arena_check import check_arena
 from runner.commands.formats import formatted
 from runner.guards.gpu_process import GpuProcess
 from runner.guards.hours import parse_hours
@@ -62,6 +63,7 @@ def doctor(as_json: bool) -> None:
         ("database", DATABASE_LIMIT_S, _database),
         ("daemon", CHECK_LIMIT_S, _daemon),
         ("mail", CHECK_LIMIT_S, _mail),
+        ("arena", CHECK_LIMIT_S, check_arena),
     ]
     failed, silent, told = [], False, []
     for name, limit_s, check in checks:

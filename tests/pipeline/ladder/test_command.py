@@ -9,9 +9,10 @@ import pytest
 from arena_stand_in import RIVAL, TOKEN, status
 from ladder_bench import Bench
 
-from pipeline.ladder.token import read_token
+from pipeline.ladder.token import keep_token, read_token
 from runner import cli
-from schemas.errors import SettingsError
+from runner.commands.arena_check import check_arena
+from schemas.errors import MachineError, SettingsError
 from schemas.ladder import TOKEN_VARIABLE, ArenaSettings
 
 Typed = Callable[..., tuple[int, str]]
@@ -91,6 +92,23 @@ def test_from_the_token_to_the_standing(bench: Bench, typed: Typed, monkeypatch:
     code, said = typed("register", "Nobody")
     assert (code, "which snake is meant? (snakes with ladder games: Ouroboros)" in said) == (2, True)
     assert cli.run(["status"]) == 0
+
+
+def test_the_doctor_tells_how_the_arena_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    assert check_arena(bench.settings) == "not asked: there is no token (`ouroboros arena login`)"
+    keep_token(bench.settings, TOKEN)
+    assert check_arena(bench.settings) == "asked every 15 minutes; not yet"
+    bench.world.add("lost")
+    bench.sync()
+    assert "1 games fetched, 0 wait" in check_arena(bench.settings)
+    bench.world.fail("/api/snakes", status(401, "Invalid or revoked token"))
+    bench.sync()
+    with pytest.raises(MachineError, match=r"refuses the token"):
+        check_arena(bench.settings)
+    kept_token(bench).chmod(0o640)
+    with pytest.raises(SettingsError, match=r"chmod 600"):
+        check_arena(bench.settings)
 
 
 def test_a_challenge_names_its_snakes(bench: Bench, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
