@@ -14,34 +14,27 @@ Questions that are open meanwhile keep their games, and spare cores.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from random import Random
 
 import numpy as np
 
-from pipeline.tuner import crossing, fronts, gating, measuring, screening, weights
+from pipeline.tuner import crossing, fronts, gating, measuring, screening, searching, weights
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, MatchResult, Participant, SourceKind
+from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult
 from pipeline.tuner.ledger import Step
-from pipeline.tuner.objectives import estimates
-from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
-from pipeline.tuner.optimise.build import strategy
+from pipeline.tuner.optimise import Point
 from pipeline.tuner.optimise.front import FrontSearch
-from pipeline.tuner.own_search import OwnSearch
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.screen import ScreenPlan
-from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.sides import count_sides, require_sound
 from pipeline.tuner.space import Space
-from pipeline.tuner.weights import WeightFile, hash_of
-from schemas.campaign import CandidateDecision, WeightValue
+from pipeline.tuner.weights import hash_of
+from schemas.campaign import CandidateDecision
 from schemas.errors import SnakeError
-from schemas.tuning import SearchKind
 from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase, TuningState
 
 EMPTY_CANDIDATES = 20
 """So often in a row a strategy may propose no change at all."""
-Perturb = Callable[[WeightFile, Random], dict[str, WeightValue]]
 
 
 class Tuning:
@@ -52,7 +45,7 @@ class Tuning:
         perturb: the strategy `random`: changes of the champion, drawn from the generator given.
     """
 
-    def __init__(self, setup: Setup, state: TuningState, perturb: Perturb) -> None:
+    def __init__(self, setup: Setup, state: TuningState, perturb: searching.Perturb) -> None:
         self.setup, self.state, self._perturb = setup, state, perturb
         self._failure: JobFailure | None = None
         self._failed_at_start = False
@@ -65,34 +58,10 @@ class Tuning:
         self.space = Space(self.reference, self.setup.rules, frozenset(state.inert))
         self._contests: dict[int, Contest] = {}
         self._plan: ScreenPlan | None = None
-        self._optimiser = self._restored() if state.optimiser else self._built()
+        self._optimiser = searching.optimiser_of(self.setup, state, self.space, self._drawn)
 
-    def _built(self) -> Optimiser:
-        if self.setup.strategy == SearchKind.RANDOM:
-            return OwnSearch(self._own_point)
-        start = self.space.point(self.champion.values)
-        seed = self.state.seed + self.state.chapter
-        dear = self.setup.probe != self.setup.gate
-        problem = Problem(
-            start=tuple(start.tolist()),
-            levels=self.space.levels,
-            scale=self.space.sizes,
-            seed=seed,
-            dear_gate=dear,
-            aims=len(self.setup.aims),
-        )
-        return strategy(self.setup.strategy).build(problem)
-
-    def _restored(self) -> Optimiser:
-        state = self.state.optimiser.encode()
-        if self.setup.strategy == SearchKind.RANDOM:
-            return OwnSearch.restored(state, self._own_point)
-        return strategy(self.setup.strategy).restore(state)
-
-    def _own_point(self, number: int) -> Point:
-        random = Random(f"{self.state.seed} {self.state.chapter} {number}")
-        changes = self._perturb(self.champion, random)
-        return self.space.point({**self.champion.values, **changes})
+    def _drawn(self, number: int) -> Point:
+        return searching.drawn(self._perturb, self.state, self.space, self.champion, number)
 
     # What is wanted
 
@@ -137,22 +106,8 @@ class Tuning:
         if question.id not in self._contests:
             open_ids = {each.id for each in self.state.questions}
             self._contests = {number: made for number, made in self._contests.items() if number in open_ids}
-            self._contests[question.id] = self._made(question)
+            self._contests[question.id] = searching.contest_of(question, self.setup, self.state, self.space)
         return self._contests[question.id]
-
-    def _made(self, question: OpenQuestion) -> Contest:
-        base = weights.parse(self.state.bases[question.base], self.state.snake)
-        first, second = (self.space.file(np.array(point), base).text for point in (question.first, question.second))
-        return Contest(
-            name=f"{self.state.chapter}/probe/{question.id}",
-            kind=JobKind.PROBE,
-            first=Participant(SourceKind.WEIGHTS, first),
-            second=Participant(SourceKind.WEIGHTS, second),
-            seeds=pair_seeds(self.state.seed, Stage.PROBE, self.state.chapter, question.id, question.pairs),
-            conditions=self.setup.probe,
-            objective=self.setup.settings.objective,
-            opponents=self.setup.opponents,
-        )
 
     # Steps
 
@@ -229,7 +184,7 @@ class Tuning:
     ) -> tuple[str, dict[str, object]]:
         phase = self.state.phase
         if phase is TuningPhase.SEARCH:
-            return self._tell(contests, results, failure)
+            return self._tell(contests, results)
         if phase is TuningPhase.GATE:
             return self._judge(contests, results, failure)
         if phase is TuningPhase.CROSSING:
@@ -246,20 +201,14 @@ class Tuning:
         self._search_on()
         return "measured", body
 
-    def _tell(
-        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
-    ) -> tuple[str, dict[str, object]]:
+    def _tell(self, contests: Sequence[Contest], results: Mapping[str, MatchResult]) -> tuple[str, dict[str, object]]:
         body: dict[str, object] = {}
         if contests:
             question, *others = self.state.questions
-            scores: tuple[float, ...] = ()
-            if failure is None:
-                halves = 0.5 if self.setup.opponents else 1.0
-                seeds = contests[0].scores(results, candidate_first=False)
-                scores = tuple(0.5 + halves * seed.gain for seed in seeds)
-            self._optimiser.tell([Answer(question.id, scores, self._values(contests[0], results))])
+            answer = searching.answer_of(question, self.setup, contests[0], results)
+            self._optimiser.tell([answer])
             self._update(questions=tuple(others))
-            body = {"question": question.id, "scores": scores}
+            body = {"question": question.id, "scores": answer.scores}
         candidate = self._optimiser.candidate()
         if candidate is None and not self._ask() and not self.state.questions:
             self._update(empty=EMPTY_CANDIDATES)
@@ -269,13 +218,6 @@ class Tuning:
             self.state = fronts.opened(self.state, [self.space.file(point, self.champion).text for point in points])
         self._keep_optimiser()
         return "told", body
-
-    def _values(self, contest: Contest, results: Mapping[str, MatchResult]) -> tuple[float, ...]:
-        """Of a question's first point, more being better; empty with one objective, and where games were lost."""
-        aims = self.setup.aims
-        if len(aims) == 1 or not all(job.id in results for job in contest.jobs):
-            return ()
-        return tuple(aim.sign * each.value for aim, each in zip(aims, estimates(aims, contest, results), strict=True))
 
     def _crossed(
         self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
@@ -301,20 +243,9 @@ class Tuning:
     def _ask(self) -> bool:
         """Fill up the questions in play; whether any was added."""
         room = self.setup.settings.questions_in_flight - len(self.state.questions)
-        asked = self._optimiser.ask(room) if room > 0 else []
-        champion, base = self.space.point(self.champion.values), self.champion.hash
-        fresh = [
-            OpenQuestion(
-                id=question.id,
-                first=tuple(question.first.tolist()),
-                second=tuple((champion if question.second is None else question.second).tolist()),
-                pairs=question.pairs,
-                base=base,
-            )
-            for question in asked
-        ]
+        fresh = searching.questions(self._optimiser, room, self.space, self.champion)
         questions = (*self.state.questions, *fresh)
-        texts = {**self.state.bases, base: self.champion.text}
+        texts = {**self.state.bases, self.champion.hash: self.champion.text}
         used = {question.base for question in questions}
         self._update(questions=questions, bases={digest: text for digest, text in texts.items() if digest in used})
         return bool(fresh)
