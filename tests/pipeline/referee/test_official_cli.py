@@ -306,3 +306,41 @@ def test_a_url_with_a_user_is_asked_with_its_password_as_officially(official, sc
             play_match(contestants, [ScheduledGame(0, 4, (0, 1))], MatchConditions(timeout_ms=9000))
         heads.append({line for r in snake.requests for line in r.head.split(b"\r\n") if line.startswith(b"Author")})
     assert heads[0] == heads[1] == {b"Authorization: Basic bWU6cEBzcw=="}
+
+
+def test_the_password_goes_with_a_relative_redirect_and_not_to_another_place_as_officially(
+    official, scripted, good_snake
+):
+    seen = []
+    for referee in ("official", "ours"):
+        other = scripted(lambda r: [move("up")], everything=True)
+        answers = {
+            "/move": http(b"", "307 T", f"Location: {other.url}/there\r\n"),
+            "/start": http(b"", "307 T", "Location: /near\r\n"),
+        }
+        snake = scripted(lambda r, told=answers: [told.get(r.path, http({}))], everything=True)
+        url = snake.url.replace("http://", "http://me:p%40ss@")
+        if referee == "official":
+            official([url, good_snake.url], "-t", "9000")
+        else:
+            contestants = [Contestant("a", url), Contestant("b", good_snake.url)]
+            game = play_match(contestants, [ScheduledGame(0, 4, (0, 1))], MatchConditions(timeout_ms=9000)).games[0]
+            assert not game.failed
+        heads = {r.path: b"Authorization: Basic" in r.head for r in snake.requests + other.requests}
+        seen.append(heads)
+    assert seen[0] == seen[1]
+    assert (seen[1]["/near"], seen[1]["/there"]) == (True, False)
+
+
+def test_a_server_that_closes_after_each_answer_plays_on_as_officially(official, scripted, good_snake):
+    for referee in ("official", "ours"):
+        snake = scripted(lambda r: [move("left"), Close], everything=True)
+        if referee == "official":
+            official([snake.url, good_snake.url], "-t", "9000")
+        else:
+            game = ours(snake, good_snake, conditions=MatchConditions(timeout_ms=9000))
+            assert not game.failed
+        path = {body["turn"]: cells([body["you"]["head"]])[0] for body in snake.bodies()}
+        x, y = path[0]
+        assert path == {turn: [x - turn, y] for turn in path}
+        assert len(path) >= 2
