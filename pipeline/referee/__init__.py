@@ -12,7 +12,6 @@ _HOMES = {
     "match": "play_match",
     "outcome": "Ending Failure GameOutcome PairOutcome SnakeOutcome",
     "pool": "RefereePool workers_worth_having",
-    "replay": "Replay read_replay",
     "result": "ContestantTally MatchResult",
     "schedule": "ScheduledGame paired_schedule",
     "snake_process": "SnakeCommand SnakeProcess running_snakes",

@@ -7,7 +7,6 @@ moves the engine plays the game again without any snake.
 """
 
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,11 @@ import orjson
 
 from pipeline.referee.game import Recording
 from pipeline.referee.outcome import Ending, GameOutcome
-from schemas.errors import GameStateError, MachineError
+from schemas.errors import MachineError
 from schemas.files import write_atomic
 
 MOVE_LETTERS = b"udlr"
 COMPRESSION = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """A replay read back; every part is plain JSON data in the API's form."""
-
-    game: dict[str, Any]
-    frames: list[dict[str, Any]]
-    """Request bodies, turn 0 first."""
-    result: dict[str, Any]
-
-    @property
-    def moves(self) -> list[str]:
-        """Per turn one letter of `udlr` per seat; a dead snake's repeats its last. Only in our own files."""
-        return list(self.result["ouroboros"]["moves"])
 
 
 def write_replay(folder: Path, outcome: GameOutcome, recording: Recording, names: tuple[str, ...]) -> Path:
@@ -56,29 +40,6 @@ def write_replay(folder: Path, outcome: GameOutcome, recording: Recording, names
             remedy="Make room, or choose another folder.",
         ) from error
     return path
-
-
-def read_replay(path: Path) -> Replay:
-    """Read a replay of ours, or the official command's output file, compressed or not.
-
-    Raises:
-        GameStateError: not such a file, or cut short.
-    """
-    try:
-        raw = path.read_bytes()
-        lines = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).splitlines()
-        parsed = [orjson.loads(line) for line in lines]
-    except (OSError, EOFError, ValueError) as error:
-        raise GameStateError(
-            f"the replay cannot be read: {error}", where=str(path), remedy="Record the game again."
-        ) from error
-    if len(parsed) < 3 or "winnerId" not in parsed[-1] or any("board" not in frame for frame in parsed[1:-1]):
-        raise GameStateError(
-            "not a whole replay: it needs a game line, turns and a result line",
-            where=str(path),
-            remedy="Give a file written by this program or by the official command's -o.",
-        )
-    return Replay(parsed[0], parsed[1:-1], parsed[-1])
 
 
 def _result(outcome: GameOutcome, recording: Recording, names: tuple[str, ...]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from go_programs import REPOSITORY, build_go_snake, build_official_cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from in_process import InProcess
+from replays import read_replay
 from scripted_snake import ScriptedSnake, move
 
 from pipeline.engine import Game
@@ -28,7 +29,6 @@ from pipeline.referee import (
     SnakeCommand,
     SnakeProcess,
     play_match,
-    read_replay,
     running_snakes,
     transcript_hash,
 )

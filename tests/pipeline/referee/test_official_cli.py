@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from go_programs import REPOSITORY, build_go_snake, build_official_cli, think_briefly
 from odd_answers import PLAYED, batches, played, snake_saying
+from replays import read_replay
 from scripted_snake import Close, Hang, ScriptedSnake, http, move, safe_move
 
 from pipeline.engine import Game
@@ -19,7 +20,6 @@ from pipeline.referee import (
     SnakeCommand,
     SnakeProcess,
     play_match,
-    read_replay,
 )
 from schemas.errors import SnakeError
 

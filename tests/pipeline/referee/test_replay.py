@@ -5,11 +5,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from replays import read_replay
 from scripted_snake import http, move, safe_move
 
 from pipeline.engine import Game
-from pipeline.referee import Contestant, MatchConditions, paired_schedule, play_match, read_replay
-from schemas.errors import GameStateError, MachineError
+from pipeline.referee import Contestant, MatchConditions, paired_schedule, play_match
+from schemas.errors import MachineError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "referee"
 WORDS = {"u": "up", "d": "down", "l": "left", "r": "right"}
@@ -89,33 +90,6 @@ def test_failures_stand_in_the_replay(result):
         told = read_replay(outcome.replay).result["ouroboros"]["snakes"]
         by_name = {snake["name"]: snake["failures"] for snake in told}
         assert by_name == {"flaky": {"bad_json": 1}, "steady": {}}
-
-
-def test_official_files_are_read_too(tmp_path):
-    packed = GOLDEN / "official_duel.jsonl.gz"
-    plain = tmp_path / "duel.jsonl"
-    plain.write_bytes(gzip.decompress(packed.read_bytes()))
-    assert read_replay(packed) == read_replay(plain)
-    assert read_replay(plain).result["winnerName"] in ("a", "b", "")
-
-
-def test_broken_files_are_refused_by_name(tmp_path):
-    whole = (GOLDEN / "official_duel.jsonl.gz").read_bytes()
-    lines = gzip.decompress(whole).splitlines()
-    for content in (
-        b"",
-        whole[: len(whole) // 2],
-        b"not json\n",
-        b"\n".join(lines[:-1]),
-        b"\n".join(lines[:1]),
-        b"[1]\n[2]\n[3]",
-    ):
-        broken = tmp_path / "broken.jsonl.gz"
-        broken.write_bytes(content)
-        with pytest.raises(GameStateError, match=r"broken\.jsonl\.gz"):
-            read_replay(broken)
-    with pytest.raises(GameStateError, match="missing"):
-        read_replay(tmp_path / "missing")
 
 
 def test_a_replay_that_cannot_be_written_ends_the_match(good_snake, tmp_path, monkeypatch):

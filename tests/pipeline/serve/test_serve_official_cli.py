@@ -5,8 +5,9 @@ import sys
 
 import pytest
 from go_programs import build_official_cli
+from replays import read_replay
 
-from pipeline.referee import SnakeCommand, SnakeProcess, read_replay
+from pipeline.referee import SnakeCommand, SnakeProcess
 
 
 @pytest.fixture(scope="module")
