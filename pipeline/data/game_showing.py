@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,11 +14,11 @@ from pipeline.data.importers.documents import Unreadable
 from pipeline.data.importers.frames import SeenBoard, SeenSnake
 from pipeline.data.importers.imported_game import ImportedGame
 from pipeline.data.importers.reading import games_in
-from pipeline.data.store import GameStore
-from pipeline.data.stored_game import StoredGame
-from pipeline.engine.tape_reading import TapeReader
 from schemas.errors import BadInputError
 from schemas.game import GAME_LOG_SUFFIX, GameLog, GameOutcome
+
+if TYPE_CHECKING:
+    from pipeline.data.stored_game import StoredGame
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ def game_in_file(path: Path, chosen: str | None) -> tuple[ShownGame, str]:
         raise BadInputError(f"no game {chosen!r} among its {len(found)}", where=str(path), remedy=f"It has {ids}.")
     game = found[at]
     if isinstance(game, Unreadable):
-        raise BadInputError(f"the game cannot be read: {game.reason}", where=str(path), remedy="See `--game`.")
+        raise BadInputError(
+            f"the game cannot be read: {game.reason}",
+            where=str(path),
+            remedy="Give another file, or another of its games with --game.",
+        )
     refused = sum(isinstance(other, Unreadable) for other in found)
     parts = [f"game {at + 1} of {len(found)}, --game N shows another"] if len(found) > 1 else []
     parts += [f"{refused} cannot be read"] if refused else []
@@ -69,6 +73,9 @@ def game_of_id(game_id: str, games_dir: Path, store: Path) -> ShownGame:
     logged = {log.game_id: log for log in _logs(game_id, games_dir)}
     stored: dict[str, StoredGame] = {}
     if not logged and store.is_dir():
+        # Only now: games in files are shown without pyarrow.
+        from pipeline.data.store import GameStore
+
         games = (game for games in GameStore(store).newest_first() for game in games)
         stored = {game.game_id: game for game in games if game.game_id.startswith(game_id)}
     found = sorted({*logged, *stored})
@@ -153,7 +160,9 @@ def _ending(winner: str | None, snakes: Sequence[Any]) -> str:
     return f"won by {name}" if name is not None else "a draw" if len(snakes) > 1 else "over"
 
 
-def _of_tape(game: StoredGame) -> ShownGame:
+def _of_tape(game: "StoredGame") -> ShownGame:
+    from pipeline.engine.tape_reading import TapeReader
+
     boards = [_board_of_state(state, game.players) for state in TapeReader(game.tape).states()]
     ending = "a draw" if game.winner is None else f"won by {game.players[game.winner]}"
     names = [(f"s{seat}", name) for seat, name in enumerate(game.players)]

@@ -125,6 +125,8 @@ def _answers(tally: ContestantTally) -> str:
 
 
 def _latencies(tally: ContestantTally) -> str:
+    if isnan(tally.latency_p50_ms):
+        return "-"
     return f"{tally.latency_p50_ms:.1f}/{tally.latency_p95_ms:.1f}/{tally.latency_p99_ms:.1f}"
 
 
