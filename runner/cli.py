@@ -76,7 +76,18 @@ def cli() -> None:
 def main() -> NoReturn:
     """The console script: 0 done, 1 failed, 2 bad input or an unusable machine, 75 the database is busy or its disk
     full just now, 130 interrupted."""
+    _open_standard_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """Where a caller closed one, the next file that is opened would bear its number, the database say, and take what
+    some library prints."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
 
 
 def run(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.flow.runtime import Runtime
+from runner.memory import give_back
 from runner.store import backup, heartbeat, retention
 
 LOOP = "maintenance"
@@ -51,6 +52,7 @@ class Maintenance:
         made = backup.periodic(self._runtime.store, storage, now)  # last: what was removed makes room for it
         if made is not None:
             _log.info("Backup: %s", made)
+        give_back()
         return min(storage.maintenance_interval_hours, storage.backup_interval_hours) * 3600
 
     def clean_up(self, now: datetime) -> Cleaned:
@@ -115,6 +117,7 @@ class NightlyBackup:
         made = backup.periodic(self._runtime.store, self._runtime.settings.storage, self._runtime.clock.now())
         if made is not None:
             _log.info("Backup: %s", made)
+            give_back()
         return BACKUP_LOOK_S
 
 

@@ -24,7 +24,8 @@ from runner.store.engine import Store
 from schemas.errors import StateError
 from schemas.outside_text import error_line
 
-BEAT_INTERVAL_S = 60.0
+BEAT_INTERVAL_S = 300.0
+"""How often a piece that does well says so in its row: each time wakes the loop for a whole turn."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 300.0
 STANDS_AFTER_S = 120.0
@@ -165,7 +166,7 @@ class PeriodicWork:
             work.began_s = self._clock.monotonic_s()
         try:
             after_s = work.turn()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the work is tried again
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told, and the work is tried again
             after_s = min(FIRST_RETRY_S * 2.0 ** min(work.failures, 30), LONGEST_RETRY_S)
             work.failures += 1
             work.trouble = f"it failed and is tried again in {after_s:.0f} s: {error_line(error)}"

@@ -31,7 +31,6 @@ from runner.maintenance import LOOP as HOUSEKEEPING
 from runner.maintenance import Maintenance, NightlyBackup
 from runner.notify.channels import configured
 from runner.notify.custom_channel import CustomChannel, NotificationSystem
-from runner.notify.dead_man import ping
 from runner.notify.delivery import Channel, DeliveryError
 from runner.notify.dispatcher import Dispatcher
 from runner.notify.outbound import Outbound
@@ -265,6 +264,8 @@ class Service:
     def _ping(self) -> float:
         settings = self.settings.notifications
         if settings.dead_man_url:
+            from runner.notify.dead_man import ping  # and with it Python's HTTP client, which few daemons need
+
             try:
                 ping(settings.dead_man_url)
             except DeliveryError as error:

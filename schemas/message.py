@@ -1,5 +1,6 @@
 """What is told to people, before it takes the form of a mail or a chat line."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -78,3 +79,9 @@ class Message(Frozen):
     def urgent(self) -> bool:
         """Urgent messages never wait for a digest."""
         return self.kind not in (MessageKind.COMPLETION, MessageKind.DEFERRAL)
+
+
+def message_id(dedup_key: str, sender: str) -> str:
+    """Of a mail, `<hash@domain>`: the same for the same key."""
+    domain = sender.rpartition("@")[2] or "localhost"
+    return f"<{hashlib.sha256(dedup_key.encode()).hexdigest()[:32]}@{domain}>"

@@ -1,7 +1,5 @@
 """Whom to tell, how, and how often."""
 
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
@@ -39,6 +37,10 @@ class SmtpSettings(Frozen):
     @field_validator("sender")
     @classmethod
     def _sender_is_an_address(cls, sender: str) -> str:
+        # Here, as the parser is large, and only who reads settings with a sender needs it.
+        from email.errors import HeaderParseError
+        from email.headerregistry import Address
+
         name, address = parseaddr(sender)
         try:
             parsed = Address(name, addr_spec=address)

@@ -91,7 +91,8 @@ def read_json(text: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
     except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+        told = "a number has thousands of digits" if "integer string conversion" in str(error) else error
+        raise ValueError(f"no valid JSON: {told}") from error
 
 
 def to_json(model: BaseModel, indent: int | None = None) -> str:

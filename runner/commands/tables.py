@@ -21,7 +21,17 @@ PLAIN_WIDTH = 180
 NARROW = 120
 CELL_LIMIT = 500
 """Characters of a cell."""
-console = Console(highlight=False)
+
+
+class _Console(Console):
+    """Rich ends the program where nobody reads any more; here the command line decides that, and a daemon goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled."""
+        raise  # noqa: PLE0704
+
+
+console = _Console(highlight=False)
 if not console.is_terminal:
     console.width = PLAIN_WIDTH
 _COLOURS = {"succeeded": "green", "running": "cyan", "starting": "cyan", "cancelled": "yellow"}

@@ -17,6 +17,7 @@ from runner.commands.progress import ProgressLine, say
 from runner.commands.tables import when
 from runner.dashboard import DashboardProcess, url_of
 from runner.flow.runtime import Runtime
+from runner.memory import give_back, share_one_heap
 from runner.service import Service
 from runner.store import clock_changes, queue, schedules, triggers
 from runner.systemd import ServiceNotifier
@@ -42,6 +43,7 @@ def up(first_run: bool, web: bool | None) -> None:
 
     Example: ouroboros up --no-first-run
     """
+    share_one_heap()
     with (
         ServiceNotifier() as notifier,
         Service(get_config(), first_run=first_run, extending=notifier.extending) as service,
@@ -73,6 +75,7 @@ def _spare_the_collector() -> None:
     in one second, its default thresholds cost half of the time."""
     gc.collect()
     gc.freeze()
+    give_back()
     gc.set_threshold(50_000, 20, 100)
 
 
@@ -106,7 +109,7 @@ def _take_signals(service: Service, notifier: ServiceNotifier, dashboard: Dashbo
 
 def _say(text: str) -> None:
     """Print inside a signal handler: past the buffers, which the interrupted code may be in the middle of."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError, AttributeError):  # nobody listens, or there is no output at all
         os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 

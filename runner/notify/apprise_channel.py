@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.notify.delivery import DeliveryError
-from runner.notify.render import as_text
 from schemas.errors import SettingsError
 from schemas.message import Message, MessageKind
 from schemas.outside_text import line
@@ -32,6 +31,8 @@ class AppriseChannel:
             DeliveryError: the service did not take it; Apprise does not tell for how long, so it is tried again.
         """
         import apprise
+
+        from runner.notify.render import as_text
 
         service = apprise.Apprise()
         if not service.add(self._url):

@@ -37,5 +37,5 @@ class CustomChannel:
                 self._system.send_training_completion_notification(message.result)
             elif (send := getattr(self._system, "send_message", None)) is not None:
                 send(message)
-        except Exception as error:
+        except BaseException as error:  # a `sys.exit` of theirs must not end the thread that delivers
             raise DeliveryError(error_line(error), where=type(self._system).__name__) from error

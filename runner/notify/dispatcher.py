@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from runner.notify import compose
 from runner.notify.delivery import DeliveryError, SettingsDeliveryError, SettingsForAddressError
 from runner.notify.outbound import Outbound
-from runner.notify.render import message_id
 from runner.store import outbox
 from runner.store.engine import Store
 from runner.store.outbox import OutboxRecord
 from schemas.errors import OuroborosError
-from schemas.message import EMAIL_CHANNEL, Message, MessageKind
+from schemas.message import EMAIL_CHANNEL, Message, MessageKind, message_id
 from schemas.outside_text import REASON_LIMIT, error_line, line
 
 BATCH = 50

@@ -1,6 +1,5 @@
 """A message as an e-mail: plain text, HTML, and the plot inside it."""
 
-import hashlib
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -8,7 +7,7 @@ from email.utils import format_datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from schemas.message import Message, MessageKind
+from schemas.message import Message, MessageKind, message_id
 from schemas.notification import SmtpSettings
 
 if TYPE_CHECKING:
@@ -69,12 +68,6 @@ def as_email(
     if plot_png:
         _html_part(mail).add_related(plot_png, "image", "png", cid=f"<{plot_id}>", filename="win-rates.png")
     return mail
-
-
-def message_id(dedup_key: str, sender: str) -> str:
-    """`<hash@domain>`, the same for the same key."""
-    domain = sender.rpartition("@")[2] or "localhost"
-    return f"<{hashlib.sha256(dedup_key.encode()).hexdigest()[:32]}@{domain}>"
 
 
 def _html_part(mail: EmailMessage) -> EmailMessage:

@@ -16,17 +16,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.engine import URL, CursorResult
+from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.sql.dml import Insert, Update
 
+from runner.store.database_url import checked_url, file_of
 from runner.store.faults import typed_faults
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
 from schemas.errors import SettingsError, StateError
 from schemas.files import fsync_folder
-from schemas.outside_text import NAME_LIMIT, line
 
 Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
@@ -36,8 +36,6 @@ _PAGE_BYTES = 8192
 _WAL_RETRY_S = 0.01
 _SMALL_CACHE = "PRAGMA cache_size = -512"
 """In KiB; the default is 2,000."""
-_PATH_BYTES = 504
-"""SQLITE_MAX_PATHNAME of the unix file system layer, 512, less the `-journal` that is appended."""
 
 
 class Store:
@@ -52,9 +50,9 @@ class Store:
     """
 
     def __init__(self, url: str, busy_timeout_s: float) -> None:
-        self.url = _checked(url)
+        self.url = checked_url(url)
         self.busy_timeout_s = busy_timeout_s
-        self.path = _file_of(self.url)
+        self.path = file_of(self.url)
         self._file: FileIdentity | None = None
         self._watcher: sqlite3.Connection | None = None
         self._seen_version: int | None = None
@@ -153,10 +151,13 @@ class Store:
         """
         if self.path is None:
             return True
-        with self.faults():
+        try:  # asked several times a second, for weeks: a context manager would cost more than the question
             if self._watcher is None:
                 self._watcher = self._open(self.path, "rw")
             version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error:
+            with self.faults():
+                raise
         before, self._seen_version = self._seen_version, version
         return version != before
 
@@ -350,35 +351,6 @@ def foreign_key_faults(connection: Connection) -> list[str]:
 def _session(engine: Engine) -> Session:
     # populate_existing: a statement shows what is in the database now, also after a bulk update in the same session.
     return Session(engine, expire_on_commit=False, execution_options={"populate_existing": True})
-
-
-def _checked(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:  # a port that is no number
-        raise SettingsError(f"no database URL: {error}", where="storage.database_url") from error
-    if parsed.get_backend_name() == "sqlite" and (parsed.query or parsed.database in {None, "", ":memory:"}):
-        raise SettingsError(
-            "SQLite is used as a file, without options in the URL",
-            where="storage.database_url",
-            remedy="Write sqlite:////absolute/path/automation_tracking.db (`?` in a name as %3F, `%` as %25).",
-        )
-    return parsed
-
-
-def _file_of(url: URL) -> Path | None:
-    """The SQLite file of a URL; None: it is a server's."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    path = Path(url.database).absolute()
-    length = len(os.fsencode(path))
-    if length > _PATH_BYTES:
-        raise SettingsError(
-            f"the path of the database has {length} bytes, and SQLite takes at most {_PATH_BYTES}",
-            where=line(str(path), NAME_LIMIT),
-            remedy="Move the state folder up (OUROBOROS_HOME), or set storage.database_url to a shorter path.",
-        )
-    return path
 
 
 def _server_engine(url: URL, pool: dict[str, Any]) -> Engine:

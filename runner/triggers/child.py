@@ -21,7 +21,7 @@ def main() -> None:
     request = ChildRequest.model_validate_json(sys.stdin.buffer.read())
     try:
         answer = _answer(request)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is its answer
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, `SystemExit` too, is its answer
         trace = traceback.extract_tb(error.__traceback__)[-1]
         answer = ChildAnswer(error=f"{error_line(error)} ({trace.filename}:{trace.lineno})")
     os.write(answer_to, to_json(answer).encode())

@@ -3,8 +3,11 @@
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +76,27 @@ def test_output_that_nobody_takes(closed: str, tmp_path: Path) -> None:
         assert done.returncode in KNOWN_CODES, (words, done.returncode, done.stderr)
         assert "Traceback" not in done.stderr + done.stdout, done.stderr
         assert "Exception ignored" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&1 | true"])
+def test_a_daemon_without_anybody_to_print_for_serves_and_stops_in_good_order(closed: str, tmp_path: Path) -> None:
+    words = f"exec {shlex.quote(str(OUROBOROS))} up --no-first-run --no-web"
+    told = tmp_path / "code"
+    environment = {**os.environ, "OUROBOROS_HOME": str(tmp_path / "home")}
+    shell = subprocess.Popen(
+        ["bash", "-c", f"( ( {words} ); echo $? > {shlex.quote(str(told))} ) {closed}"], env=environment
+    )
+    stopped = "no daemon"
+    deadline = time.monotonic() + 90
+    while "stopping" not in stopped:
+        assert time.monotonic() < deadline, stopped
+        stopped = subprocess.run(
+            [OUROBOROS, "stop"], env=environment, capture_output=True, text=True, check=False
+        ).stdout
+    shell.wait(60)
+    while not told.exists() or not told.read_text():
+        assert time.monotonic() < deadline, "it does not end"
+    assert told.read_text() == "0\n"
+    with closing(sqlite3.connect(tmp_path / "home" / "automation_tracking.db")) as history:
+        assert history.execute("SELECT stopped_cleanly FROM daemon").fetchall() == [(1,)]
+        assert history.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

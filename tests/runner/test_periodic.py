@@ -92,12 +92,12 @@ def told(periodic: PeriodicWork) -> str:
 def test_work_that_only_fails_is_tried_again_ever_later_and_a_whole_turn_makes_it_quick_again(periodic, monkeypatch):
     asked = planned_at_once(periodic, monkeypatch)
     turns = threading.Semaphore(0)
-    outcomes = iter([*[RuntimeError("no luck")] * 10, None, RuntimeError("again"), 3600.0])
+    outcomes = iter([*[RuntimeError("no luck")] * 10, None, SystemExit("again"), 3600.0])
 
     def turn() -> float:
         turns.acquire()
         outcome = next(outcomes)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome or 0.0
 
@@ -111,7 +111,7 @@ def test_work_that_only_fails_is_tried_again_ever_later_and_a_whole_turn_makes_i
     assert said[9] == "it failed and is tried again in 300 s: RuntimeError: no luck"
     assert asked == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
     turns.release(2)
-    assert told(periodic) == "it failed and is tried again in 1 s: RuntimeError: again"
+    assert told(periodic) == "it failed and is tried again in 1 s: SystemExit: again"
     turns.release()
     until(lambda: asked[-1] == 3600, "the turn that goes well")
     assert periodic.supervise() == []

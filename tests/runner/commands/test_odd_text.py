@@ -192,18 +192,22 @@ class Gone:
 
     encoding = "utf-8"
 
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+
     def write(self, text: str) -> int:
-        raise OSError(28, "No space left on device")
+        raise self._error
 
     def flush(self) -> None:
-        raise BrokenPipeError
+        raise self._error
 
     def isatty(self) -> bool:
         return False
 
 
-def test_a_daemon_whose_output_nobody_takes_goes_on(monkeypatch):
-    monkeypatch.setattr(tables.console, "_file", Gone())
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError()])
+def test_a_daemon_whose_output_nobody_takes_goes_on(monkeypatch, error):
+    monkeypatch.setattr(tables.console, "_file", Gone(error))
     with ProgressLine() as progress:
         progress.settle(RunnerStatus.MONITORING)
         progress.settle(RunnerStatus.PAUSED)

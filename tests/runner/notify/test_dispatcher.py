@@ -216,12 +216,13 @@ def test_the_users_own_system_hears_of_ended_runs(store, settings, result, sched
     assert [ended.execution_id for ended in slack.heard] == [7]
 
 
-def test_an_error_of_the_users_own_system_is_tried_again(result, schedule, settings):
+@pytest.mark.parametrize("error", [ValueError("no token"), SystemExit("no token"), KeyboardInterrupt("no token")])
+def test_an_error_of_the_users_own_system_is_tried_again(result, schedule, settings, error):
     class Broken:
         def send_training_completion_notification(self, ended) -> None:
-            raise ValueError("no token")
+            raise error
 
-    with pytest.raises(DeliveryError, match="ValueError: no token"):
+    with pytest.raises(DeliveryError, match=f"{type(error).__name__}: no token"):
         CustomChannel(Broken()).deliver(a_completion(result, schedule, settings), NOW)
 
 

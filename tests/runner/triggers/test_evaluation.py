@@ -41,6 +41,15 @@ def exits(context):
     print("out of memory, says the library", file=sys.stderr)
     os._exit(7)
 
+def leaves(context):
+    sys.exit("I leave")
+
+def returns_no_json(context):
+    return ConditionVerdict(float("nan"), "x" * 2_000_000, "half \\ud800")
+
+async def is_asynchronous(context):
+    return True
+
 def hangs(context):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     with open("pids", "w") as handle:
@@ -105,6 +114,9 @@ def test_a_bare_bool_will_do(context_with: Make) -> None:
         ("returns_text", "returned str, not a ConditionVerdict"),
         ("exits", "ended with code 7 and no answer: out of memory, says the library"),
         ("nothing", "has no attribute 'nothing'"),
+        ("leaves", "SystemExit: I leave (.*own_conditions.py:"),
+        ("returns_no_json", "validation error"),
+        ("is_asynchronous", "returned coroutine, not a ConditionVerdict"),
     ],
 )
 def test_whatever_it_does_costs_an_error_only(context_with: Make, function: str, says: str) -> None:
