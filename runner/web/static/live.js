@@ -32,7 +32,7 @@
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
-  async function refresh(everything) {
+  async function refresh(timesToo) {
     if (busy) { again = true; return; }
     busy = true;
     last = Date.now();
@@ -40,7 +40,7 @@
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const area of document.querySelectorAll(everything ? "#content, #foot" : "[data-live]")) {
+        for (const area of document.querySelectorAll(timesToo ? "[data-live], [data-zone], #foot" : "[data-live]")) {
           const fresh = page.getElementById(area.id);
           if (fresh) replace(area, fresh);
         }

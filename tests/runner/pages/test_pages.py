@@ -185,3 +185,16 @@ def test_charts_open_the_games_behind_their_points(chromium: Browser, site: Serv
             assert answer.ok and what in answer.text()
         page.close()
     context.close()
+
+
+def test_the_first_visit_of_a_browser_learns_its_zone_and_leaves_the_player_alone(
+    chromium: Browser, site: Served
+) -> None:
+    """The zone is told by a cookie that the first page sets: what is shown anew then must not be what is played."""
+    context = chromium.new_context(timezone_id="Asia/Tokyo")
+    page, said = opened(context, site, f"/game?{urlencode({'id': HOSTILE_ID, 'turn': 3})}")
+    page.wait_for_function("() => document.getElementById('foot').innerText.includes('Asia/Tokyo')")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#turn").inner_text() == "4"
+    assert page.locator("#play").is_visible() and said == []
+    context.close()
