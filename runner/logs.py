@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from pythonjsonlogger.json import JsonFormatter
-
 from schemas.errors import StateError
 from schemas.outside_text import TRACE_LIMIT, passage
 from schemas.service import LogFormat, LoggingSettings
@@ -115,7 +113,12 @@ def stop_logging() -> None:
 
 def _formatter(wanted: LogFormat) -> logging.Formatter:
     text = TEXT_FORMAT
-    formatter = JsonFormatter(text) if wanted is LogFormat.JSON else _SafeFormatter(text)
+    if wanted is LogFormat.JSON:
+        from pythonjsonlogger.json import JsonFormatter
+
+        formatter: logging.Formatter = JsonFormatter(text)
+    else:
+        formatter = _SafeFormatter(text)
     # Aware UTC in the files, whatever zone the machine is set to.
     formatter.converter = lambda seconds: datetime.fromtimestamp(seconds or 0, UTC).timetuple()
     formatter.default_msec_format = "%s.%03dZ"

@@ -5,7 +5,6 @@
 """
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +164,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             data = handle.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise SettingsError(f"the settings are larger than {_MOST_BYTES:,} bytes", where=str(path))
-        tree = tomllib.loads(data.decode("utf-8-sig")) if path.suffix == ".toml" else read_json(data)
+        tree = _from_toml(data) if path.suffix == ".toml" else read_json(data)
     except OSError as error:
         raise SettingsError(
             f"cannot read the settings: {error.strerror}", where=str(path), remedy=f"Check {CONFIG_VARIABLE}."
@@ -177,6 +176,12 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise SettingsError("the settings are no JSON object", where=str(path))
     return tree
+
+
+def _from_toml(data: bytes) -> dict[str, Any]:
+    import tomllib  # few settings are written so, and the daemon keeps what it loads for weeks
+
+    return tomllib.loads(data.decode("utf-8-sig"))
 
 
 def _validated(tree: dict[str, Any], path: Path) -> Settings:
