@@ -5,7 +5,7 @@ One objective is tuned through the gate. Several are searched as a Pareto front,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan, sqrt
+from math import exp, isnan, log, nan, sqrt
 from pathlib import PurePath
 from statistics import fmean, variance
 
@@ -69,9 +69,17 @@ def estimates(aims: Sequence[Aim], contest: Contest, results: Mapping[str, Match
     """
     scores = [score.own for score in contest.scores(results, candidate_first=True)]
     games = contest.games(results)
-    return tuple(
-        _estimate([_value(aim, score, seed) for score, seed in zip(scores, games, strict=True)]) for aim in aims
-    )
+    found = []
+    for aim in aims:
+        values = [_value(aim, score, seed) for score, seed in zip(scores, games, strict=True)]
+        found.append(_ratio(values) if aim.wanted is Wanted.MOVE_TIME else _estimate(values))
+    return tuple(found)
+
+
+def _ratio(values: Sequence[float]) -> Estimate:
+    """Of ratios the geometric mean: of noisy times the plain one would call equals unequal, whoever stands above."""
+    logs = _estimate([log(value) if value > 0 else nan for value in values])
+    return Estimate(exp(logs.value), exp(logs.value) * logs.error)
 
 
 def _value(aim: Aim, score: float, seed: SeedGames) -> float:

@@ -115,7 +115,8 @@ def _words(state: TuningState) -> str:
         TuningPhase.FRONT: "measuring contenders of the front",
         TuningPhase.MEASURE: "measuring a promotion",
     }
-    return f"{state.iteration} candidates judged, {doing[state.phase]}"
+    done = "fronts measured" if state.strategy == "front" else "candidates judged"
+    return f"{state.iteration} {done}, {doing[state.phase]}"
 
 
 def _conditions(overrides: object) -> str:

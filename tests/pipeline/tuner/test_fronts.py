@@ -114,8 +114,21 @@ def test_each_objective_is_read_off_the_games_that_tell_of_it() -> None:
         "move time",
     ]
     assert [aim.sign for aim in aims] == [1, 1, 1, 1, -1]
-    assert [each.value for each in estimates(aims, contest, results)] == [1.0, 0.0, 0.5, 200.0, 0.5]
+    assert [each.value for each in estimates(aims, contest, results)] == pytest.approx([1.0, 0.0, 0.5, 200.0, 0.5])
     assert [each.error for each in estimates(aims, contest, results)][:2] == [0.0, 0.0]
+
+
+def test_equals_on_a_noisy_machine_think_equally_long() -> None:
+    """Twice as long on one board and half as long on the other is as long."""
+    ours, present = (Participant(SourceKind.WEIGHTS, text) for text in ("a: 1", "a: 2"))
+    contest = Contest("c", JobKind.MEASUREMENT, ours, present, (1, 2), PlayConditions(), Objective.DUEL)
+    (job,) = contest.jobs
+    times = {1: (2.0, 1.0), 2: (1.0, 2.0)}
+    games = [game(seed, rotation, 0, 50, tuple(times[seed][who] for who in rotation)) for seed, rotation in job.games]
+    aims = aims_of(TunerSettings(objectives=(Wanted.SCORE, Wanted.MOVE_TIME)))
+    _, time = estimates(aims, contest, {job.id: MatchResult(job.id, tuple(games))})
+    assert time.value == pytest.approx(1.0)
+    assert time.error > 0.5
 
 
 def test_several_opponents_make_a_front_of_win_rates(bench: Bench) -> None:
