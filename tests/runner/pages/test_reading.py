@@ -14,6 +14,7 @@ from lived_in import GOLDEN, HOSTILE_ID
 from served_site import Served, served, wait_for
 from tuning_bench import Bench
 
+from migrations.upgrade import upgrade
 from pipeline.data.importers.imported_game import ImportedGame, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.evolution.diary import Diary
@@ -21,6 +22,7 @@ from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.reporting import report_of
+from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
 from runner.web.read import board, replay_files
 from runner.web.read.board import Board
@@ -253,3 +255,37 @@ def test_a_pareto_front_stands_on_the_page_with_all_its_members(tmp_path: Path) 
         page = found.get("/tuner", accept="text/html").body.decode()
     assert front and page.count('<circle class="mark') == len(front)
     assert all(f"<tr><td>{member.name}</td>" in page for member in front)
+
+
+def test_an_empty_folder_says_what_will_come_and_one_without_a_database_says_why(tmp_path: Path) -> None:
+    empty, begun = tmp_path / "empty", tmp_path / "begun"
+    empty.mkdir()
+    begun.mkdir()
+    store = Store(f"sqlite:///{begun / 'automation_tracking.db'}", 30)
+    upgrade(store, 3, NOW)
+    store.close()
+    pages = (
+        "/",
+        "/games",
+        "/tuner",
+        "/strength",
+        "/history",
+        "/schedules",
+        "/schedules/new",
+        "/training",
+        "/history.csv",
+    )
+    with served(empty) as found:
+        answers = {path: found.get(path, accept="text/html") for path in pages}
+        assert {path for path, answer in answers.items() if answer.status == 503} == {
+            "/history", "/schedules", "/schedules/new", "/history.csv"
+        }  # fmt: skip
+        assert b"ouroboros up" in answers["/history"].body
+        assert all(answer.status in {200, 503} for answer in answers.values())
+        assert b"What will appear here, and when" in answers["/"].body
+    with served(begun) as found:
+        answers = {path: found.get(path, accept="text/html") for path in pages}
+        assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(pages, 200)
+        assert b"Each run leaves a row here" in answers["/"].body
+        for path in ("/games", "/tuner", "/strength", "/training"):
+            assert b'class="headline"' in answers[path].body, "words in place of an empty box"
