@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from queue import LifoQueue
+from queue import Empty, Full, LifoQueue
 
 from runner.store.opened_file import connect_read_only, may_not_be_written
 from schemas.database import HEAD
@@ -12,7 +12,8 @@ from schemas.errors import StateError
 from schemas.sqlite_faults import sqlite_fault
 
 READERS = 3
-"""Connections kept open, each with a cache of its own; more readers at once wait for one of them."""
+"""Connections kept open, each with a cache of its own. More readers at once open theirs and close it again: those that
+waited for each other's would wait for ever where each, inside its snapshot, takes a second."""
 BUSY_S = 5.0
 """How long a writer waits for the daemon's transaction."""
 _CACHE_KIB = 512
@@ -31,9 +32,7 @@ class Database:
     def __init__(self, path: Path, revision: str = HEAD) -> None:
         self.path = path
         self._revision = revision
-        self._idle: LifoQueue[_Held | None] = LifoQueue()
-        for _ in range(READERS):
-            self._idle.put(None)
+        self._idle: LifoQueue[_Held] = LifoQueue(READERS)
         self._watcher: _Held | None = None
 
     @contextmanager
@@ -43,7 +42,7 @@ class Database:
         Raises:
             StateError: there is no database, it is of another version, or cannot be read.
         """
-        held = self._idle.get()
+        held = self._kept()
         try:
             with self._faults():
                 held = self._current(held)
@@ -57,7 +56,7 @@ class Database:
             held = None
             raise
         finally:
-            self._idle.put(held)
+            self._keep(held)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -91,9 +90,21 @@ class Database:
         """Close the connections that are not in use."""
         _let_go(self._watcher)
         self._watcher = None
-        for _ in range(self._idle.qsize()):
-            _let_go(self._idle.get())
-            self._idle.put(None)
+        while (held := self._kept()) is not None:
+            _let_go(held)
+
+    def _kept(self) -> _Held | None:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return None
+
+    def _keep(self, held: _Held | None) -> None:
+        try:
+            if held is not None:
+                self._idle.put_nowait(held)
+        except Full:
+            _let_go(held)
 
     def _current(self, held: _Held | None) -> _Held:
         """A connection to the file that lies at the path now: a restore puts another one there."""
