@@ -80,7 +80,11 @@ class Thinker:
         answers = done.stdout.splitlines()
         if done.returncode or len(answers) != len(requests):
             said = line(done.stderr.strip() or b"it says nothing", REASON_LIMIT)
-            raise SnakeError(f"our snake does not think: {said}", where=str(self.weights))
+            raise SnakeError(
+                f"our snake does not think: {said}",
+                where=str(self.weights),
+                remedy="Weights of an older snake: `ouroboros tune update-snake` adds what they lack.",
+            )
         return [_thought(answer, str(self.binary)) for answer in answers]
 
 
