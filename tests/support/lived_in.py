@@ -23,11 +23,15 @@ from pipeline.evolution.diary import Diary
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
 from schemas.instants import to_text
+from schemas.ladder import GameWhy, MoveThought, TurnThoughts
 from schemas.message import Message, MessageKind
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings
 
 HOSTILE = '<img src=x onerror="pwned=1"><script>pwned=1</script>"\'>'
+_LOST = Path(__file__).parents[1] / "golden" / "arena" / "duel.details.json.gz"
+LOST = json.loads(gzip.decompress(_LOST.read_bytes()))["id"]
+"""A ladder game that our snake has thought over."""
 HOSTILE_ID = 'a/../b?<i id="x">&c=1#"\''
 GOLDEN = Path(__file__).parents[1] / "golden"
 _Row = dict[str, Any]
@@ -162,6 +166,21 @@ def add_ladder(database: sqlite3.Connection, now: datetime) -> None:
         _insert(database, "arena_ratings", at=to_text(now - timedelta(hours=24 - hour)), leaderboard_id="l",
                 leaderboard_name="Standard", snake_id="s", snake_name=HOSTILE, rating=20 + hour / 4, rank=30 - hour,
                 of_ranked=80, games_played=hour, first_places=hour // 3)  # fmt: skip
+    _insert(database, "arena_games", game_id=LOST, state="kept", challenged=0, snake_id="s", snake_name="Ouroboros",
+            own_seats=1, board="11x11", game_type="Standard", snakes_json="[]", created_at=to_text(now), attempts=0,
+            outcome="loss", reason="", why_json=why(now).model_dump_json())  # fmt: skip
+
+
+def why(now: datetime) -> GameWhy:
+    """What our snake thinks of two turns of a game."""
+    moves = [MoveThought(move="left", value=12.5, holds=True, depth=6, positions=1234),
+             MoveThought(move="up", value=-900.0, holds=False, depth=4, positions=56)]  # fmt: skip
+    turns = [
+        TurnThoughts(turn=turn, played="up", chosen="left", depth=6, positions=1290, moves=moves) for turn in (40, 41)
+    ]
+    return GameWhy(game_id=LOST, snake="Ouroboros", died_on=42, cause="wall-collision", killed_by="", budget=4000,
+                   weights_sha256="0" * 64, made_at=now, turns=turns, last_chance=40,
+                   verdict=f"It could have gone left on turn 40. {HOSTILE}")  # fmt: skip
 
 
 def _insert(database: sqlite3.Connection, table: str, **values: object) -> None:

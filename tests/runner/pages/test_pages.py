@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from lived_in import HOSTILE_ID
+from lived_in import HOSTILE_ID, LOST
 from playwright.sync_api import Browser, BrowserContext, Page
 from served_site import Served
 
@@ -197,4 +197,18 @@ def test_the_first_visit_of_a_browser_learns_its_zone_and_leaves_the_player_alon
     page.keyboard.press("ArrowRight")
     assert page.locator("#turn").inner_text() == "4"
     assert page.locator("#play").is_visible() and said == []
+    context.close()
+
+
+def test_a_lost_ladder_game_shows_what_our_snake_thinks_of_each_turn(chromium: Browser, site: Served) -> None:
+    context = chromium.new_context()
+    page, said = opened(context, site, f"/game?{urlencode({'id': LOST, 'turn': 39})}")
+    assert "It could have gone left on turn 40." in page.locator("body").inner_text()
+    assert page.locator("#thoughts table").count() == page.locator("#board .think").count() == 0
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#thoughts tr").nth(1).inner_text().split() == ["left", "12.5", "yes", "6", "1,234"]
+    assert page.locator("#board .think").count() == 2, "an arrow from the head to where it would go"
+    page.get_by_role("link", name="Turn 40").click()
+    page.wait_for_selector("body[data-player=ready]")
+    assert page.locator("#turn").inner_text() == "40" and said == []
     context.close()
