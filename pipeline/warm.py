@@ -16,7 +16,7 @@ from pipeline.arena.player import heuristic
 from pipeline.data.buffer import ExperienceReplayBuffer
 from pipeline.data.game_making import games_from
 from pipeline.data.positions import positions_of
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.players.kinds import STRONG
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.environment.vector import VectorEnvironment

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.arena.floor import Floor
 from pipeline.arena.player import Player
-from pipeline.engine.batch import Outcomes
+from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.players.match import Conditions
 from schemas.errors import StoppedError
 

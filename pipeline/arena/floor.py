@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from pipeline.arena.player import Player, Policy
 from pipeline.arena.turn_rows import NOBODY, list_rows, put_moves
-from pipeline.engine.batch import Batch, GameSpec, Outcomes
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations, Observer, allocate_observations
+from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.match import Conditions

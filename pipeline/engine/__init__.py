@@ -9,8 +9,8 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Game": "pipeline.engine.game",
     "Batch": "pipeline.engine.batch",
-    "GameSpec": "pipeline.engine.batch",
-    "Outcomes": "pipeline.engine.batch",
+    "GameSpec": "pipeline.engine.game_spec",
+    "Outcomes": "pipeline.engine.outcomes",
     "TapeReader": "pipeline.engine.tape_reading",
 }
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,57 +12,20 @@ from pipeline.engine import layout
 from pipeline.engine.advance import advance_any, begin_slots, kernel, settle
 from pipeline.engine.board import Board
 from pipeline.engine.compile_cache import CACHE_FOLDER
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.layout import Records
 from pipeline.engine.map_names import ROYALE_MAP, map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
+from pipeline.engine.outcomes import Outcomes, drain
 from pipeline.engine.record_checks import PROBLEMS, row_problem
 from pipeline.engine.rng import derive_seed
 from pipeline.engine.rules import apply_rules, is_over
-from pipeline.engine.settings import CLI_DEFAULTS, read_settings, rules_bits
-from pipeline.engine.slots import (
-    DIED_ON,
-    ENDED_SEED,
-    RANK,
-    SEAT_CAUSE,
-    SEAT_FIELDS,
-    SEAT_KILLER,
-    SEAT_LENGTH,
-    allocate_slots,
-    take_waiting,
-)
+from pipeline.engine.settings import CLI_DEFAULTS, read_settings
+from pipeline.engine.slots import allocate_slots
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import read_food, read_hazards, read_integer, read_state, refuse
 from pipeline.engine.state_reading import read_state_back
-from pipeline.engine.tape import with_head
-
-
-@dataclass(frozen=True)
-class GameSpec:
-    """What one slot plays; settings left out have the official CLI's defaults, `solo` None: with one snake."""
-
-    width: int = 11
-    height: int = 11
-    snakes: int = 4
-    ruleset: str = "standard"
-    map_id: str = "standard"
-    settings: dict[str, int] = field(default_factory=dict)
-    solo: bool | None = None
-
-    @property
-    def size(self) -> tuple[int, int, int]:
-        """Width, height and number of snakes."""
-        return self.width, self.height, self.snakes
-
-    def rules(self) -> int:
-        """Return the RULES word.
-
-        Raises:
-            GameStateError: no such ruleset, or no number of snakes.
-        """
-        read_integer(self.snakes, "snakes", 1, layout.MAX_SNAKES)
-        return rules_bits(self.ruleset, self.snakes < 2 if self.solo is None else self.solo)
-
 
 _MOST: Final = 2**31 - 1
 _WORTH_A_KERNEL: Final = 200_000_000
@@ -82,26 +44,6 @@ def _seeds(seeds: Any, games: int) -> list[int]:
     if len(given) != games:
         refuse(f"{len(given)} seeds for {games} games", "seeds")
     return [signed_seed(seed, f"seeds[{index}]") for index, seed in enumerate(given)]
-
-
-class Outcomes(NamedTuple):
-    """Finished games, M of them, in order of slot and then of finishing.
-
-    slot int64[M]; seed int64[M]; turns int64[M]; and per snake int32[M, S]: rank (1 = best, snakes that died on the
-    same turn share it; 0 = no such seat), cause (index into `layout.CAUSE_WORDS`, 0 = alive), killer (snake, -1 none),
-    died_on (turn, 0 = alive), length. `tapes`: per game its record for `TapeReader`; b"" where none was kept or it was
-    longer than the batch's `tape_bytes`.
-    """
-
-    slot: NDArray[np.int64]
-    seed: NDArray[np.int64]
-    turns: NDArray[np.int64]
-    rank: NDArray[np.int32]
-    cause: NDArray[np.int32]
-    killer: NDArray[np.int32]
-    died_on: NDArray[np.int32]
-    length: NDArray[np.int32]
-    tapes: list[bytes]
 
 
 class Batch:
@@ -313,32 +255,7 @@ class Batch:
 
     def drain_outcomes(self) -> Outcomes:
         """Return the outcomes of all games finished since the last drain, and make room for more."""
-        slots = self._slots
-        tapes = self._tapes() if len(slots.tape) else None
-        count = int(slots.waiting.sum())
-        games, seats = np.empty((3, count), np.int64), np.empty((SEAT_FIELDS, count, slots.actions.shape[1]), np.int32)
-        take_waiting(slots.waiting, slots.ended, slots.seats, games, seats)
-        return Outcomes(
-            slot=games[0],
-            seed=games[1],
-            turns=games[2],
-            rank=seats[RANK],
-            cause=seats[SEAT_CAUSE],
-            killer=seats[SEAT_KILLER],
-            died_on=seats[DIED_ON],
-            length=seats[SEAT_LENGTH],
-            tapes=[b""] * count if tapes is None else tapes,
-        )
-
-    def _tapes(self) -> list[bytes]:
-        slots, tapes = self._slots, []
-        for slot in np.flatnonzero(slots.waiting).tolist():
-            for at in range(slots.waiting[slot]):
-                length = int(slots.kept_lengths[slot, at])
-                tape = slots.kept[slot, at, : max(length, 0)].tobytes()
-                seed = int(slots.ended[slot, at, ENDED_SEED])
-                tapes.append(with_head(self.records, slot, seed, tape) if length >= 0 else b"")
-        return tapes
+        return drain(self._slots)
 
     def load_state(self, slot: int, state: Mapping[str, Any]) -> None:
         """Put a state in the form of `Game.to_state` into a slot of the same size and number of snakes.

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
 from pipeline.engine.compile_cache import CACHE_FOLDER
 from pipeline.engine.game import Game
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.players.choose import choose_in_batch, choose_moves
 from pipeline.engine.players.kinds import STRONG, VORONOI

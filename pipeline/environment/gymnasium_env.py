@@ -11,7 +11,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER
 from pipeline.engine.new_game import signed_seed
 from pipeline.engine.observe import Observer, allocate_observations

@@ -7,7 +7,8 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from pipeline.engine import layout
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, WALL
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.planes import FRAME

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.batch import Batch, GameSpec, Outcomes
+from pipeline.engine.batch import Batch
 from pipeline.engine.encode import FOLLOW_FACING
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations, Observer, allocate_observations
+from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES, FRAME
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import KINDS

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.mind import make_mind

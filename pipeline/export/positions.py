@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import AGGRESSIVE, HUNGRY, STRONG, TAIL_CHASER, VORONOI

@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.environment.vector import VectorEnvironment
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.data.positions import Positions
 from pipeline.data.splitting import split_by_game
 from pipeline.data.stored_game import game_id_of
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.planes import FEATURES
 from pipeline.environment.vector import VectorEnvironment
 

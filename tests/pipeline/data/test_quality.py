@@ -11,7 +11,8 @@ from pipeline.data.quality import WEIGHTS, canonical_openings, parts_of, quality
 from pipeline.data.scan import scan
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine import layout
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.players.match import Conditions, fresh_seeds
 
 

@@ -5,7 +5,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.environment.gymnasium_env import BattlesnakeEnv, BattlesnakeVectorEnv
 from schemas.errors import GameStateError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.players.kinds import HUNGRY, VORONOI
 from pipeline.engine.symmetry import MOVE_FROM

@@ -5,7 +5,7 @@ import pytest
 import torch
 from played_positions import changed, played_positions
 
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import allocate_observations
 from pipeline.engine.planes import PLANE_SCALES
 from pipeline.engine.symmetry import MOVE_TO, SYMMETRIES, cell_map

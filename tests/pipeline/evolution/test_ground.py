@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.engine.batch import GameSpec
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import CHANNELS
 from pipeline.engine.players.choose import choose_in_batch

@@ -136,7 +136,8 @@ def test_kinds_have_names():
 
 BOUNDS = """
 import numpy as np
-from pipeline.engine.batch import Batch, GameSpec
+from pipeline.engine.batch import Batch
+from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import AGGRESSIVE, DEEP, STRONG, TAIL_CHASER, VORONOI
