@@ -248,6 +248,18 @@ def test_records_of_another_run_are_played_or_refused(name: str, game: int, at: 
         [resumed.state_of(slot) for slot in range(len(SPECS))]
 
 
+def test_records_as_the_rules_leave_them_are_taken_whole() -> None:
+    """A resumed run goes on as the one that stopped, whatever its games have come to."""
+    stopped, resumed = Batch(SPECS * 6, outcomes_per_slot=90), Batch(SPECS * 6, outcomes_per_slot=90)
+    stopped.reset(4)
+    for _ in range(12):
+        stopped.play_random(7)
+        resumed.load_records(*stopped.records[:3])
+        assert resumed.play_random(5) == stopped.play_random(5)
+        for mine, theirs in zip(resumed.records[:3], stopped.records[:3], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
 def test_records_of_other_games_are_refused() -> None:
     batch, other = Batch(SPECS), Batch(SPECS[::-1])
     batch.reset(1)
