@@ -229,6 +229,18 @@ def judge_meeting(words: Words, game: int, snake_at: int, snakes_end: int) -> No
 
 
 @compiled
+def first_body(words: Words, game: int, snake_at: int, owner: int) -> int:
+    """Return whose body kills a head on a cell of `owner`'s: of equally long ones the first index, doubled ones too."""
+    if words[game, HEADER + owner * SNAKE_WORDS + LENGTH] == 2:
+        for other in range(owner):
+            other_at = HEADER + other * SNAKE_WORDS
+            here = words[game, other_at + HEAD] == words[game, snake_at + HEAD] and other_at != snake_at
+            if here and words[game, other_at + CAUSE] == ALIVE_CAUSE and doubled(words, game, other_at):
+                return other
+    return owner
+
+
+@compiled
 def judge(words: Words, cells: Cells, game: int, snake: int, snakes_end: int) -> int:
     """Write the collision verdict of one snake from the common picture, applying nothing; return the cause."""
     snake_at = HEADER + snake * SNAKE_WORDS
@@ -239,7 +251,7 @@ def judge(words: Words, cells: Cells, game: int, snake: int, snakes_end: int) ->
         words[game, snake_at + VERDICT_BY] = snake
     elif owner > 0:
         words[game, snake_at + VERDICT] = SNAKE_COLLISION
-        words[game, snake_at + VERDICT_BY] = owner - 1
+        words[game, snake_at + VERDICT_BY] = first_body(words, game, snake_at, owner - 1)
     elif meets_a_head(words, game, snake_at, snakes_end):
         judge_meeting(words, game, snake_at, snakes_end)
     return int(words[game, snake_at + VERDICT])
