@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,16 @@ def holder(home: Path) -> int:
     return int(json.loads(told)["pid"]) if told else 0
 
 
-def test_the_web_process_outlives_a_killed_daemon_and_ends_with_the_next(alone: Terminals) -> None:
-    port = free_port()
+@pytest.fixture
+def with_web(alone: Terminals) -> Iterator[Terminals]:
+    """A test that fails half-way leaves no web process behind."""
+    yield alone
+    if left := holder(alone.home):
+        os.kill(left, signal.SIGKILL)
+
+
+def test_the_web_process_outlives_a_killed_daemon_and_ends_with_the_next(with_web: Terminals) -> None:
+    alone, port = with_web, free_port()
     alone.write_settings(settings_without_runs() | {"web": {"port": port}})
     alone.up()
     until(lambda: get(port, "/readyz") == {"status": "ready"}, alone.shown)
