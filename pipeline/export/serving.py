@@ -58,7 +58,8 @@ def why_no_rust_server() -> str:
     if not _PROGRAM.is_file():
         return f"the Rust server is not built; {_BUILD_HINT}"
     # Not Cargo.toml: where its change means nothing, cargo leaves the program as old as it is.
-    changed = max((path.stat().st_mtime for path in _SOURCE.glob("src/**/*.rs")), default=0.0)
+    sources = [path for part in ("src", "engine/src") for path in _SOURCE.glob(f"{part}/**/*.rs")]
+    changed = max((path.stat().st_mtime for path in sources), default=0.0)
     if _PROGRAM.stat().st_mtime < changed:
         return f"the Rust server is older than its sources; {_BUILD_HINT}"
     return ""
@@ -147,4 +148,5 @@ def _command(model: Path, kind: ServerKind) -> Sequence[str]:
         raise MachineError(
             why_no_rust_server(), where="deploy/rust-snake", remedy="Build it, or ask for the Python server."
         )
-    return (str(program), "--model", str(model), "--host", "127.0.0.1", "--games-dir", "")
+    # What is served here is judged and measured as a network: a search would take the time that it is given.
+    return (str(program), "--model", str(model), "--no-search", "--host", "127.0.0.1", "--games-dir", "")
