@@ -283,10 +283,14 @@ def snake_saying(names: Sequence[str]) -> ScriptedSnake:
 
 
 def played(snake: ScriptedSnake, names: Sequence[str], width: int) -> dict[str, bool]:
-    """Which of the cases it was seen to be played, on a wrapped board of this width."""
+    """Which of the cases it was seen to be played, on a wrapped board of this width.
+
+    Where the question after a case was lost on the way, its move was the case's again: two steps to the left, or none.
+    """
     heads = {body["turn"]: body["you"]["head"]["x"] for body in snake.bodies()}
     turns = {name: (PLAIN_TURNS + 1) * case + PLAIN_TURNS for case, name in enumerate(names)}
-    return {name: (heads[turn] - heads[turn + 1]) % width == 1 for name, turn in turns.items()}
+    after = {turn: heads[turn + 1] if turn + 1 in heads else heads[turn + 2] for turn in turns.values()}
+    return {name: (heads[turn] - after[turn]) % width in (1, 2) for name, turn in turns.items()}
 
 
 def batches() -> list[list[str]]:

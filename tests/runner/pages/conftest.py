@@ -35,9 +35,12 @@ def own_home(lived_in: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's; Playwright's own browsers are not fetched."""
+    """Debian's; Playwright's own browsers are not fetched.
+
+    One for each file, not for the session: while Playwright lives, no test of this process can run a loop of its own.
+    """
     path = shutil.which("chromium") or shutil.which("google-chrome") or needed_program("chromium")
     with sync_playwright() as playwright:
         try:
