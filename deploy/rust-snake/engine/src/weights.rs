@@ -1,4 +1,7 @@
 //! The numbers of search and evaluation, read from the Go snake's `config.yaml`, which says what each means.
+//!
+//! `search.time_share` and `search.threads` are read so that the file is whole, and are the Go snake's alone: who calls
+//! the search says how long it may take, and it thinks on one thread.
 
 use std::collections::HashMap;
 use std::str::FromStr;
