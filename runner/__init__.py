@@ -8,6 +8,7 @@ from typing import Any
 
 _HOMES = {
     "runner.automation": "AutomatedTrainingRunner",
+    "runner.cluster": "DistributedTrainingRunner",
     "schemas.automation": (
         "CatchUpPolicy OverlapPolicy RunnerStatus TrainingSchedule TriggerCondition TriggerType "
         "create_default_schedules create_default_triggers"

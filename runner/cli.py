@@ -41,6 +41,7 @@ _OWN = {
     "doctor": "runner.commands.doctor:doctor",
     "dashboard": "runner.commands.dashboard:dashboard",
     "config": "runner.commands.config:config",
+    "cluster": "runner.commands.cluster:cluster",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from schemas.bounds import out_of_bounds
+from schemas.cluster import ClusterSettings
 from schemas.data_settings import DataSettings
 from schemas.database import sqlite_url
 from schemas.errors import SettingsError
@@ -55,6 +56,7 @@ class Settings(Frozen):
     data: DataSettings = Field(default_factory=DataSettings)
     tournament: TournamentConfig = Field(default_factory=TournamentConfig)
     arena: ArenaSettings = Field(default_factory=ArenaSettings)
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
     @property
     def database_url(self) -> str:

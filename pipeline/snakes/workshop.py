@@ -18,7 +18,7 @@ from schemas.errors import MachineError, SettingsError, SnakeError
 WORDS_KEPT = 30
 """Last lines of a compiler's output that an error shows."""
 _POLL_S = 0.01
-_NOT_COPIED = shutil.ignore_patterns(".git", "nn_training_results", "__pycache__", ".venv", "node_modules")
+NOT_COPIED = shutil.ignore_patterns(".git", "nn_training_results", "__pycache__", ".venv", "node_modules")
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Workshop:
     def _copy(self) -> Path:
         self._count += 1
         folder = self._scratch / f"copy_{self._count}"
-        shutil.copytree(self._source, folder, ignore=_NOT_COPIED)
+        shutil.copytree(self._source, folder, ignore=NOT_COPIED)
         mend_replaces(folder, self._source)
         return folder
 

@@ -244,6 +244,8 @@ class ContinuousTrainer:
         """The backend; at its end, what it cost goes into the ledger."""
         started, cpu_s = time.monotonic(), _cpu_seconds()
         backend = self._make_backend(self.settings, source, lambda: self._stopping.requested)
+        if self._make_backend is _chosen_backend:
+            backend = _on_all_machines(backend, self.settings, source, tell)
         tell(backend.notice)
         try:
             yield backend
@@ -306,6 +308,12 @@ def _chosen_backend(settings: Settings, source: SnakeSource, abandon: Callable[[
     from pipeline.tuner.backends.choice import choose  # the referee brings numba, which an import must not cost
 
     return choose(settings, source, abandon)
+
+
+def _on_all_machines(local: Backend, settings: Settings, source: SnakeSource, tell: Tell) -> Backend:
+    from pipeline.cluster.spread import spread  # as late as `choose`, which it stands on
+
+    return spread(local, settings, source, tell, [*settings.tuner.opponents, *settings.tuner.pool])
 
 
 def _cpu_seconds() -> float:

@@ -101,7 +101,7 @@ def run_tournament(
         cup = _tournament(settings, request)
         _note_request(folder, cup.prefix, request)
         book = stack.enter_context(closing(Ledger(folder / DATABASE)))
-        opened = _opened(settings, cup, folder, stopping, backend)
+        opened = _opened(settings, cup, folder, stopping, tell, backend)
         if opened is None:
             return None
         stack.callback(opened.close)
@@ -198,18 +198,24 @@ def _opened(
     cup: Tournament,
     folder: Path,
     stopping: Stopping,
+    tell: Callable[[str], None],
     backend: Callable[[Settings, SnakeSource, Path], Backend] | None,
 ) -> Backend | None:
-    """Who plays: weights against weights in the snake's own process where it can, all else over HTTP; None: stopped."""
+    """Who plays: weights against weights in the snake's own process where it can, all else over HTTP, on every node of
+    the cluster; None: stopped."""
     source = snake_source(settings)
     if backend is not None:
         return backend(settings, source, folder)
+    from pipeline.cluster.spread import spread
     from pipeline.tuner.backends.choice import choose  # brings numba, which `ouroboros --help` must not cost
     from pipeline.tuner.backends.http import HttpBackend
 
     if sum(who.participant.source is SourceKind.WEIGHTS for who in cup.entrants) < 2:
-        return HttpBackend(source.folder, folder, settings.tuner, source.run_command)
-    try:
-        return choose(settings, source, lambda: stopping.requested, folder)
-    except Abandoned:
-        return None
+        opened: Backend = HttpBackend(source.folder, folder, settings.tuner, source.run_command)
+    else:
+        try:
+            opened = choose(settings, source, lambda: stopping.requested, folder)
+        except Abandoned:
+            return None
+    others = [who.participant.text for who in cup.entrants if who.participant.source is SourceKind.FOLDER]
+    return spread(opened, settings, source, tell, others)

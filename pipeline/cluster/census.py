@@ -1,0 +1,79 @@
+"""Who is in the cluster and what each says; asked by `ouroboros cluster status` and `drain`, in an own process."""
+
+import time
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipeline.cluster import player
+from pipeline.cluster.bridge_child import connect, name_of, present_nodes
+from pipeline.cluster.identity import own_identity
+from schemas.cluster import ClusterReport, NodeAnswer, NodeIdentity, NodeReport, NodeState
+from schemas.errors import BadInputError
+
+ANSWER_S = 15.0
+"""Ray starts a process on each node to ask it."""
+
+
+def census(address: str, host: str, _name: str) -> ClusterReport:
+    """Every node that the head knows to live."""
+    connect(address, host)
+    present = present_nodes()
+    calls = {node["NodeID"]: _on(node, player.look) for node in present}
+    deadline = time.monotonic() + ANSWER_S
+    return ClusterReport(nodes=tuple(_report(node, calls[node["NodeID"]], deadline) for node in present))
+
+
+def drain(address: str, host: str, name: str) -> ClusterReport:
+    """Ask one node to leave once it has played what it has.
+
+    Raises:
+        BadInputError: there is no such node, or it is the head, or it does not answer.
+    """
+    connect(address, host)
+    present = {name_of(node): node for node in present_nodes()}
+    node = present.get(name)
+    if node is None:
+        known = ", ".join(sorted(present))
+        raise BadInputError("there is no node of that name", where=name[:100], remedy=f"There are: {known}.")
+    if _is_head(node):
+        raise BadInputError("that is the head", where=name, remedy="`ouroboros cluster stop` ends it.")
+    try:
+        ray.get(_on(node, player.drain), timeout=ANSWER_S)
+    except RayError as error:
+        raise BadInputError("the node does not answer", where=name, remedy="Stop it on its own machine.") from error
+    return ClusterReport()
+
+
+def _on(node: dict[str, Any], call: Any) -> Any:
+    strategy = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+    return call.options(scheduling_strategy=strategy).remote()
+
+
+def _is_head(node: dict[str, Any]) -> bool:
+    return "node:__internal_head__" in node["Resources"]
+
+
+def _report(node: dict[str, Any], call: Any, deadline: float) -> NodeReport:
+    name, address = name_of(node), str(node["NodeManagerAddress"])
+    try:
+        identity, says = ray.get(call, timeout=max(0.1, deadline - time.monotonic()))
+    except RayError as error:
+        reason = str(error).strip().splitlines()[-1][:200] if str(error).strip() else type(error).__name__
+        return NodeReport(name=name, address=address, state=NodeState.SILENT, reason=reason)
+    state, reason = _state(node, identity, says)
+    return NodeReport(name=name, address=address, state=state, reason=reason, cores=says.cores, cpu=identity.cpu)
+
+
+def _state(node: dict[str, Any], identity: NodeIdentity, says: NodeAnswer) -> tuple[NodeState, str]:
+    if _is_head(node):
+        return NodeState.HEAD, "Runs are here, and play here too."
+    refusal = own_identity().refusal(identity, milliseconds=False)
+    if refusal:
+        return NodeState.REFUSED, refusal
+    if says.decision.allowed:
+        other = own_identity().refusal(identity, milliseconds=True)
+        return NodeState.READY, f"Not for what is timed: {other}." if other else says.decision.reason
+    return (NodeState.DRAINING if says.decision.code == "draining" else NodeState.GUARDED), says.decision.reason
