@@ -31,6 +31,8 @@ from pipeline.tuner.jobs import GameResult, JobFailure, Participant, SourceKind
 
 LOOK_S = 10.0
 """How often a head is looked for, and a bridge that ended is made anew."""
+AHEAD = 4
+"""A node may have so many times the games that it plays at once: it plays on while its answers travel."""
 _POLL_S = 0.05
 
 
@@ -215,7 +217,7 @@ class ClusterBackend:
         self._nodes[message.node] = _Node(message.name, message.same_cpu, Trial())
         self._known_texts[message.node] = set()
         self._refused.pop(message.node, None)
-        self._dispatch.join(message.node, message.cores, message.capacity, takes=message.takes)
+        self._dispatch.join(message.node, message.cores, AHEAD * message.capacity, takes=message.takes)
         cores = "1 core" if message.cores == 1 else f"{message.cores} cores"
         self._tell(f"{message.name} plays too: {cores}.")
 

@@ -48,8 +48,7 @@ class _Node:
         return max(0, self.window - len(self.sent)) if self.takes else 0
 
     def late_after_s(self) -> float:
-        each_s = len(self.sent) / self.rate if self.rate else LATE_LEAST_S
-        return max(LATE_LEAST_S, LATE_TIMES * each_s)
+        return max(LATE_LEAST_S, LATE_TIMES * len(self.sent) / self.rate) if self.rate else LATE_LEAST_S
 
 
 @dataclass

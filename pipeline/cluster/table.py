@@ -32,6 +32,8 @@ class Table:
         self._backend: Backend | None = None
         self._texts: dict[str, str] = {}
         self._open: dict[tuple[str, int], SentGame] = {}
+        self._waiting: deque[SentGame] = deque()
+        """Of those, the ones that were not begun: more at once than the backend wants would only slow all down."""
         self._kept: deque[tuple[int, Played]] = deque()
         """Answers on their way, by number."""
         self._told: set[tuple[str, int]] = set()
@@ -78,10 +80,11 @@ class Table:
         try:
             for job_id in request.drops:
                 self._drop(job_id)
-            self._begin(request.games)
+            self._accept(request.games)
             self._gather(request.wait_s)
         except MachineError as error:
             self._open.clear()
+            self._waiting.clear()
             return Answer(says, tuple(self._kept), trouble=str(error))
         return Answer(says, tuple(self._kept))
 
@@ -99,15 +102,18 @@ class Table:
     def _store(self) -> Path:
         return self._folder / "snakes"
 
-    def _begin(self, games: tuple[SentGame, ...]) -> None:
-        assert self._backend is not None
-        orders = []
+    def _accept(self, games: tuple[SentGame, ...]) -> None:
         for game in games:
             key = game.job_id, game.number
-            if key in self._open or key in self._told:
-                continue
-            orders.append(GameOrder(self._job(game), 0))
-            self._open[key] = game
+            if key not in self._open and key not in self._told:
+                self._open[key] = game
+                self._waiting.append(game)
+
+    def _fill(self) -> None:
+        assert self._backend is not None
+        orders = []
+        while self._waiting and len(self._open) - len(self._waiting) < self._backend.capacity:
+            orders.append(GameOrder(self._job(self._waiting.popleft()), 0))
         if orders:
             self._backend.begin(orders)
 
@@ -131,6 +137,7 @@ class Table:
         deadline = time.monotonic() + wait_s
         gathered_from: float | None = None
         while True:
+            self._fill()
             now = time.monotonic()
             end = deadline if gathered_from is None else min(deadline, gathered_from + GATHER_S)
             for played in self._backend.finished(max(0.0, min(end - now, wait_s))):
@@ -138,6 +145,7 @@ class Table:
             if self._kept and gathered_from is None:
                 gathered_from = now
             if time.monotonic() >= end:
+                self._fill()
                 return
 
     def _take(self, played: Played) -> None:
@@ -150,6 +158,7 @@ class Table:
 
     def _drop(self, job_id: str) -> None:
         assert self._backend is not None
+        self._waiting = deque(game for game in self._waiting if game.job_id != job_id)
         for key in [key for key in self._open if key[0] == job_id]:
             self._backend.drop(_name(self._open.pop(key)))
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import click
-from rich.markup import escape
+from rich.text import Text
 
 from runner.commands.formats import emit, formatted
 from runner.commands.tables import Column, console, listing
@@ -182,12 +182,6 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _row(node: NodeReport) -> list[str]:
-    colour = _COLOURS.get(node.state, "yellow")
-    return [
-        escape(line(node.name)),
-        node.address,
-        str(node.cores or "-"),
-        f"[{colour}]{node.state.value}[/]",
-        escape(line(node.reason, 200)),
-    ]
+def _row(node: NodeReport) -> list[str | Text]:
+    state = Text(node.state.value, _COLOURS.get(node.state, "yellow"))
+    return [line(node.name), node.address, str(node.cores or "-"), state, line(node.reason, 200)]

@@ -18,11 +18,11 @@ import click
 
 from runner import cli
 
-LASTING = {"up", "dashboard", "tune", "train", "play", "serve"}
+LASTING = {"up", "dashboard", "tune", "train", "play", "serve", "cluster"}
 """Left alone they run until they are stopped: they get at least one value that they must refuse."""
 REFUSED = {"damaged": {"up"}, "settings": LASTING, "file": LASTING, "extras": {"train", "serve"}, "read-only": {"up"}}
 """Condition -> those of them that cannot even begin there."""
-EXTRAS = {"torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "pyarrow", "tensorboard", "gymnasium"}
+EXTRAS = {"ray", "torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "pyarrow", "tensorboard", "gymnasium"}
 ODD = ("no-such-thing", "-1", "\udcff\x1b[31m", "x" * 5000, "")
 PATIENCE_S = 60
 
