@@ -54,16 +54,18 @@ class Player:
 PLAYER: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Player)
 
 
-@ray.remote(num_cpus=0, max_retries=0)
 def look() -> tuple[NodeIdentity, NodeAnswer]:
     """What this node is and says."""
     return own_identity(), node_says(node_folder())
 
 
-@ray.remote(num_cpus=0, max_retries=0)
 def drain() -> None:
     """Ask this node to leave."""
     ask_to_drain(node_folder())
+
+
+LOOK: Any = ray.remote(num_cpus=0, max_retries=0)(look)
+DRAIN: Any = ray.remote(num_cpus=0, max_retries=0)(drain)
 
 
 def _told(call: Callable[[], None]) -> str:
