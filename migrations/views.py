@@ -32,7 +32,27 @@ def _sqlite_whole(base: str, column: str) -> str:
 
 
 def _postgresql_whole(base: str, column: str) -> str:
-    return f"('{base}'::jsonb || {_named(base, column)}::jsonb)::text"
+    return f"whole_json('{base}', {_named(base, column)})"
+
+
+POSTGRESQL_FUNCTIONS = (
+    """
+    CREATE FUNCTION whole_json(base text, changes text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+    DECLARE told jsonb;
+    BEGIN
+        told := changes::jsonb;
+        RETURN CASE jsonb_typeof(told) WHEN 'object' THEN (base::jsonb || told)::text ELSE changes END;
+    EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+        RETURN changes;
+    END $$
+    """,
+    """
+    CREATE FUNCTION json_extract(document text, path text) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT
+    RETURN nullif(jsonb_path_query_first(document::jsonb, path::jsonpath), 'null'::jsonb)
+    """,
+)
+"""What the views call there; and SQLite's name for a look into JSON, so that the operations guide's query of the
+history runs unchanged. It returns `jsonb`: a number is a number to Python, and `(...)::float` one to SQL."""
 
 
 _OCCURRENCES = """

@@ -50,6 +50,14 @@ class DatabaseBusyError(TransientStateError):
     """Another process held the database for longer than the busy timeout."""
 
 
+class DatabaseAwayError(TransientStateError):
+    """The database's server does not answer, or ended the connection; it may be back later."""
+
+
+class LeadLostError(TransientStateError):
+    """Another daemon leads this database now: whatever this one still wanted to write or start is not its to do."""
+
+
 class DatabaseFullError(TransientStateError):
     """The disk (or the file's size limit) is full; the transaction was rolled back."""
 

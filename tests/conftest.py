@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 
 import pytest
+from postgresql_server import PrivateServer, private_server
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +15,54 @@ def numbers_as_they_were() -> Iterator[None]:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is asked for with `database_kind` runs on every database, but for what is about SQLite's files."""
+    if "database_kind" in metafunc.fixturenames:
+        files_only = metafunc.definition.get_closest_marker("sqlite_files") is not None
+        metafunc.parametrize("database_kind", ["sqlite"] if files_only else ["sqlite", "postgresql"])
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PrivateServer]:
+    """One server for all tests of this process that ask for a database of their own; none may stop it."""
+    with private_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PrivateServer) -> str:
+    """A database as an upgrade makes it; copied for each test."""
+    from migrations.upgrade import upgrade
+    from runner.store.engine import Store
+
+    name = postgresql.new_database()
+    made = Store(postgresql.url(name), busy_timeout_s=30)
+    upgrade(made, keep_backups=3, now=datetime(2026, 11, 21, tzinfo=UTC))
+    made.close()
+    return name
+
+
+@pytest.fixture
+def postgresql_own(postgresql: PrivateServer, postgresql_template: str) -> Iterator[str]:
+    """The name of a database of this test's own, for one that changes more than rows."""
+    name = postgresql.new_database(postgresql_template)
+    yield name
+    postgresql.drop(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_shared(postgresql: PrivateServer, postgresql_template: str) -> str:
+    """The name of a database that one test after the other has for itself."""
+    return postgresql.new_database(postgresql_template)
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PrivateServer, postgresql_shared: str) -> Iterator[str]:
+    """The URL of an empty history on PostgreSQL."""
+    yield postgresql.url(postgresql_shared)
+    postgresql.empty(postgresql_shared)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ SQLite `migrations.rebuild` copies it, batch by batch, into a file that this rev
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.views import EXECUTIONS, OCCURRENCES
+from migrations.views import EXECUTIONS, OCCURRENCES, POSTGRESQL_FUNCTIONS
 from schemas.errors import StateError
 
 revision = "0004"
@@ -309,5 +309,8 @@ def _schedules() -> None:
 
 def _views() -> None:
     bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        for function in POSTGRESQL_FUNCTIONS:
+            bind.exec_driver_sql(function)
     bind.exec_driver_sql(f"CREATE VIEW occurrences AS {OCCURRENCES[bind.dialect.name]}")
     bind.exec_driver_sql(f"CREATE VIEW executions AS {EXECUTIONS[bind.dialect.name]}")

@@ -1,5 +1,6 @@
 """Opens transactions on the history's database, as the daemon's store does: many processes, one writer at a time.
 
+PostgreSQL by the rules of `schemas.postgresql`; a server that is away is waited for, as a run outlives its restart.
 SQLite in WAL mode with synchronous=FULL; a writer begins with BEGIN IMMEDIATE, so that what it read cannot go stale
 before it writes. A connection lives for one transaction: a training run forks, and connections must not be inherited.
 """
@@ -7,21 +8,25 @@ before it writes. A connection lives for one transaction: a training run forks, 
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from schemas import postgresql
 from schemas.database import HEAD, upgrade_report
-from schemas.errors import SettingsError, StateError
+from schemas.errors import DatabaseAwayError, SettingsError, StateError
 from schemas.service import StorageSettings
 from schemas.sqlite_faults import sqlite_fault
 
 _WAL_LIMIT_BYTES = 64 * 2**20
+_AWAY_LOOK_S = 0.5
 _CHILD = (sys.executable, "-P", "-m", "migrations", "-")  # -P: a folder `migrations` where we stand is not ours
 
 
@@ -79,7 +84,9 @@ class RegistryDatabase:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            fault = sqlite_fault(error.orig, self.where, self._storage.busy_timeout_s)
+            busy_timeout_s = self._storage.busy_timeout_s
+            fault = sqlite_fault(error.orig, self.where, busy_timeout_s)
+            fault = fault or postgresql.server_fault(error.orig, self.where, busy_timeout_s)
             raise fault or StateError(f"the database refused: {error.orig}", where=self.where) from error
 
     def _see_to_revision(self, create: bool) -> None:
@@ -117,13 +124,7 @@ class RegistryDatabase:
 
     def _engine(self, begin: str, pragma: str) -> Engine:
         if self._path is None:
-            try:
-                return create_engine(self._url, poolclass=NullPool)
-            except (ImportError, NoSuchModuleError) as error:
-                raise SettingsError(
-                    f"the driver of this database is not installed: {error}",
-                    where=f"storage.database_url, {self.where}",
-                ) from error
+            return self._server_engine(writes=begin == "BEGIN IMMEDIATE")
         address, timeout_s = f"{self._path.as_uri()}?mode=rw", self._storage.busy_timeout_s
 
         def connect() -> sqlite3.Connection:
@@ -143,3 +144,33 @@ class RegistryDatabase:
         engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
+
+    def _server_engine(self, *, writes: bool) -> Engine:
+        try:
+            engine = create_engine(self._url, poolclass=NullPool)
+        except (ImportError, NoSuchModuleError) as error:
+            raise postgresql.driver_missing(self.where, error) from error
+        event.listen(engine, "do_connect", lambda *_of_the_dialect: self._server_connection(writes=writes))
+        if writes:
+            lock = f"SELECT pg_advisory_xact_lock({postgresql.WRITERS[0]}, {postgresql.WRITERS[1]})"
+            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lock))
+        return engine
+
+    def _server_connection(self, *, writes: bool) -> Any:
+        """Opened; a server that is away is asked again until it would have been busy for too long."""
+        busy_timeout_s = self._storage.busy_timeout_s
+        parameters = dict(self._url.translate_connect_args(username="user", database="dbname")) | dict(self._url.query)
+        limit_s, end_s = postgresql.statement_limit_s(busy_timeout_s), time.monotonic() + busy_timeout_s
+        levels = postgresql.isolation_levels()
+        while True:
+            try:
+                found = postgresql.connect("worker", parameters, busy_timeout_s=busy_timeout_s, limit_s=limit_s)
+            except Exception as error:
+                fault = postgresql.server_fault(error, self.where, busy_timeout_s)
+                if not isinstance(fault, DatabaseAwayError) or time.monotonic() > end_s:
+                    raise
+                time.sleep(_AWAY_LOOK_S)
+            else:
+                found.isolation_level = levels.READ_COMMITTED if writes else levels.REPEATABLE_READ
+                found.read_only = not writes
+                return found

@@ -49,7 +49,7 @@ def check(store: Store) -> CheckReport:
         StateError: there is no database, or it cannot be opened.
         DatabaseNewerError: it is another program's.
     """
-    size_bytes = store.path.stat().st_size if store.path and store.path.exists() else 0
+    size_bytes = store.size_bytes()
     try:
         problems = store.integrity()
         revision = migrate.stored_revision(store)
@@ -138,10 +138,10 @@ def _export_table(connection: Connection, table: str, folder: Path, export_forma
 
 
 def _raw_rows(connection: Connection, table: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
-    """Values as the database holds them: instants and JSON as text."""
+    """Values as the database holds them, instants and JSON as text, in the order of the key, which comes first."""
     quoted = connection.dialect.identifier_preparer
     columns = ", ".join(quoted.quote(name) for name in names)
-    result = connection.exec_driver_sql(f"SELECT {columns} FROM {quoted.quote(table)}")  # noqa: S608 - our names
+    result = connection.exec_driver_sql(f"SELECT {columns} FROM {quoted.quote(table)} ORDER BY 1")  # noqa: S608 - our names
     for row in result.yield_per(1000):
         yield tuple(row)
 

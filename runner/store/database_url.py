@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -9,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from schemas.errors import SettingsError
 from schemas.outside_text import NAME_LIMIT, line
 
+SERVER_DRIVER = "postgresql+psycopg"
 _PATH_BYTES = 504
 """SQLITE_MAX_PATHNAME of the unix file system layer, 512, less the `-journal` that is appended."""
 
@@ -17,7 +19,7 @@ def checked_url(url: str) -> URL:
     """The URL, parsed.
 
     Raises:
-        SettingsError: it is none, or one of SQLite that names no file.
+        SettingsError: it is none, one of SQLite that names no file, or one of a server with a password in it.
     """
     try:
         parsed = make_url(url)
@@ -29,7 +31,34 @@ def checked_url(url: str) -> URL:
             where="storage.database_url",
             remedy="Write sqlite:////absolute/path/automation_tracking.db (`?` in a name as %3F, `%` as %25).",
         )
-    return parsed
+    return parsed if parsed.get_backend_name() == "sqlite" else _checked_server(parsed)
+
+
+def _checked_server(url: URL) -> URL:
+    if url.get_backend_name() != "postgresql":
+        raise SettingsError(
+            f"{url.get_backend_name()} is not supported",
+            where="storage.database_url",
+            remedy="Use SQLite, or PostgreSQL: postgresql+psycopg://USER@HOST/DATABASE.",
+        )
+    if url.password is not None:
+        raise SettingsError(
+            "a password does not belong into the settings, which are printed and copied into every run's folder",
+            where="storage.database_url",
+            remedy="Leave it out of the URL; PGPASSWORD or ~/.pgpass (HOST:PORT:DATABASE:USER:PASSWORD) holds it.",
+        )
+    if not url.database:
+        raise SettingsError(
+            "the URL names no database",
+            where="storage.database_url",
+            remedy="Write postgresql+psycopg://USER@HOST/DATABASE.",
+        )
+    return url.set(drivername=SERVER_DRIVER)
+
+
+def server_parameters(url: URL) -> dict[str, Any]:
+    """A server's URL as libpq's parameters."""
+    return dict(url.translate_connect_args(username="user", database="dbname")) | dict(url.query)
 
 
 def file_of(url: URL) -> Path | None:

@@ -1,4 +1,5 @@
-"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of the daemon stands here.
+"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of the daemon stands here;
+PostgreSQL is opened by `server.py`, by the same rules.
 
 SQLite is used in WAL mode with synchronous=FULL, so that a committed transaction survives a power cut. Python's driver
 would begin transactions late and deferred, which loses updates between processes without an error; so its own
@@ -8,16 +9,14 @@ on SQLite describes for Python 3.11.
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import URL, CursorResult
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.sql.dml import Insert, Update
@@ -25,24 +24,30 @@ from sqlalchemy.sql.dml import Insert, Update
 from runner.store.database_url import checked_url, file_of
 from runner.store.faults import typed_faults
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
-from schemas.errors import SettingsError, StateError
+from runner.store.sqlite_connections import (
+    SMALL_CACHE,
+    connect,
+    copy_whole,
+    opened,
+    prepare_migration,
+    prepare_reader,
+    prepare_writer,
+)
+from schemas import postgresql
+from schemas.errors import StateError
 from schemas.files import fsync_folder
 
 Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
 _READERS = 8
-_WAL_LIMIT_BYTES = 64 * 2**20
-_PAGE_BYTES = 8192
-_WAL_RETRY_S = 0.01
-_SMALL_CACHE = "PRAGMA cache_size = -512"
-"""In KiB; the default is 2,000."""
 
 
 class Store:
     """The database behind every room of this package.
 
     Args:
-        url: SQLAlchemy URL. SQLite files need no more than `sqlite:////absolute/path`.
+        url: SQLAlchemy URL. SQLite files need no more than `sqlite:////absolute/path`; for a server
+            `postgresql+psycopg://USER@HOST/DATABASE`.
         busy_timeout_s: how long to wait for another writer.
 
     Raises:
@@ -56,9 +61,12 @@ class Store:
         self._file: FileIdentity | None = None
         self._watcher: sqlite3.Connection | None = None
         self._seen_version: int | None = None
-        self._writers = self._engine(_prepare_writer, "BEGIN IMMEDIATE", poolclass=QueuePool, pool_size=1)
+        self._seen_snapshot = ""
+        self.fence: Callable[[Session], None] = _open_to_all
+        """Called at the start of each transaction that may write, under the lock; what it raises ends it."""
+        self._writers = self._engine(prepare_writer, "BEGIN IMMEDIATE", poolclass=QueuePool, pool_size=1)
         self._readers = self._engine(
-            _prepare_reader, "BEGIN", mode=self._reading_mode(), poolclass=QueuePool, pool_size=_READERS
+            prepare_reader, "BEGIN", mode=self._reading_mode(), poolclass=QueuePool, pool_size=_READERS
         )
 
     def hold_to_file(self) -> None:
@@ -128,6 +136,7 @@ class Store:
         """
         with self.faults(), _session(self._writers) as session, session.begin():
             session.connection()
+            self.fence(session)
             yield session
 
     @contextmanager
@@ -143,14 +152,14 @@ class Store:
     def changed(self) -> bool:
         """Whether anything was committed since the last call, by this process or another; True on the first call.
 
-        It costs a few microseconds on SQLite and opens no transaction. On other databases it is always True: the
-        caller's own query is the check there. For one caller only: each commit is told once.
+        It costs a few microseconds on SQLite and opens no transaction. On a server it is one short question, and True
+        also where somebody's transaction began or was rolled back. For one caller only: each commit is told once.
 
         Raises:
             StateError: as `faults.typed_faults`.
         """
         if self.path is None:
-            return True
+            return self._snapshot_changed()
         try:  # asked several times a second, for weeks: a context manager would cost more than the question
             if self._watcher is None:
                 self._watcher = self._open(self.path, "rw")
@@ -160,6 +169,23 @@ class Store:
                 raise
         before, self._seen_version = self._seen_version, version
         return version != before
+
+    def _snapshot_changed(self) -> bool:
+        from runner.store.server import snapshot_of
+
+        with self.faults(), self._readers.connect() as connection:
+            snapshot = snapshot_of(connection)
+        before, self._seen_snapshot = self._seen_snapshot, snapshot
+        return snapshot != before
+
+    def size_bytes(self) -> int:
+        """How much the database takes on its disk; 0: there is none."""
+        if self.path is not None:
+            return self.path.stat().st_size if self.path.exists() else 0
+        from runner.store.server import size_bytes
+
+        with self.look() as connection:
+            return size_bytes(connection)
 
     def close(self) -> None:
         """Close every connection of this process that is not in use."""
@@ -191,7 +217,7 @@ class Store:
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """Read without leaving a trace: no file is created, and closing checkpoints nothing."""
-        engine = self._engine(None, "BEGIN", mode="ro", poolclass=NullPool)
+        engine = self._engine(None, "BEGIN", mode="ro", limit_s=postgresql.LONG_S, poolclass=NullPool)
         with self.faults(), engine.connect() as connection:
             yield connection
 
@@ -203,7 +229,7 @@ class Store:
         Raises:
             StateError: a foreign key points nowhere afterwards (nothing is committed); else as `write`.
         """
-        engine = self._engine(_prepare_migration, "BEGIN IMMEDIATE", poolclass=NullPool)
+        engine = self._engine(prepare_migration, "BEGIN IMMEDIATE", limit_s=postgresql.LONG_S, poolclass=NullPool)
         with self.faults(), engine.begin() as connection:
             yield connection
             dangling = foreign_key_faults(connection)
@@ -224,8 +250,8 @@ class Store:
             raise StateError("no such folder", where=str(target.parent), remedy="Make it, or name another.")
         partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            with typed_faults(str(target), self.busy_timeout_s), _closing(self.path, self.busy_timeout_s) as source:
-                _copy(source, partial)
+            with typed_faults(str(target), self.busy_timeout_s), opened(self.path, self.busy_timeout_s) as source:
+                copy_whole(source, partial)
             descriptor = os.open(partial, os.O_RDWR)
             try:
                 os.fsync(descriptor)
@@ -242,7 +268,7 @@ class Store:
         """Move the write-ahead log into the file and cut it to nothing; False if a reader was in the way."""
         if self.path is None:
             return True
-        with self.faults(), _closing(self.path, self.busy_timeout_s) as connection:
+        with self.faults(), opened(self.path, self.busy_timeout_s) as connection:
             busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return busy == 0
 
@@ -250,7 +276,7 @@ class Store:
         """Give up to `limit` free pages back to the file system, in one short transaction; how many are left."""
         if self.path is None:
             return 0
-        with self.faults(), _closing(self.path, self.busy_timeout_s) as connection:
+        with self.faults(), opened(self.path, self.busy_timeout_s) as connection:
             connection.execute(f"PRAGMA incremental_vacuum({int(limit)})").fetchall()
             left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
         return left
@@ -264,7 +290,7 @@ class Store:
         if self.path is None:
             return []
         with self.look() as connection:
-            connection.exec_driver_sql(_SMALL_CACHE)
+            connection.exec_driver_sql(SMALL_CACHE)
             structure = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             return [line for line in structure if line != "ok"] + foreign_key_faults(connection)
 
@@ -275,7 +301,7 @@ class Store:
     def _open(self, path: Path, mode: str, prepare: Prepare | None = None) -> sqlite3.Connection:
         read_only = mode == "ro" and may_not_be_written(path)
         wait_s = self.busy_timeout_s
-        connection = connect_read_only(path, wait_s) if read_only else _connect(path, mode, wait_s)
+        connection = connect_read_only(path, wait_s) if read_only else connect(path, mode, wait_s)
         try:
             if self._file is not None and not read_only:
                 self._file.check()
@@ -286,15 +312,31 @@ class Store:
             raise
         return connection
 
-    def _engine(self, prepare: Prepare | None, begin: str, *, mode: str = "rw", **pool: Any) -> Engine:
+    def _engine(
+        self, prepare: Prepare | None, begin: str, *, mode: str = "rw", limit_s: float | None = None, **pool: Any
+    ) -> Engine:
         if pool["poolclass"] is QueuePool:
             pool |= {"max_overflow": 0, "pool_timeout": self.busy_timeout_s}
         if self.path is None:
-            return _server_engine(self.url, pool)
+            return self._server_engine(limit_s, writes=begin == "BEGIN IMMEDIATE", pool=pool)
         path = self.path
         engine = create_engine("sqlite://", creator=lambda: self._open(path, mode, prepare), **pool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
+
+    def _server_engine(self, limit_s: float | None, *, writes: bool, pool: dict[str, Any]) -> Engine:
+        from runner.store.server import server_engine
+
+        if pool["poolclass"] is QueuePool:
+            pool |= {"pool_pre_ping": True}  # a server that was started again meanwhile is no trouble of anybody's
+        return server_engine(
+            self.url,
+            "writer" if writes else "reader",
+            busy_timeout_s=self.busy_timeout_s,
+            limit_s=limit_s or postgresql.statement_limit_s(self.busy_timeout_s),
+            writes=writes,
+            **pool,
+        )
 
 
 def insert_or_ignore(session: Session, table: Table) -> Insert:
@@ -310,7 +352,8 @@ def insert_or_ignore(session: Session, table: Table) -> Insert:
         # Here, because this dialect's modules cost a daemon on SQLite memory and start-up time for nothing.
         from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
-        return postgresql_insert(table).on_conflict_do_nothing()
+        # Else SQLAlchemy does not ask it how many rows there were.
+        return postgresql_insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
 
 
@@ -353,77 +396,5 @@ def _session(engine: Engine) -> Session:
     return Session(engine, expire_on_commit=False, execution_options={"populate_existing": True})
 
 
-def _server_engine(url: URL, pool: dict[str, Any]) -> Engine:
-    try:
-        return create_engine(url, **pool)
-    except (ImportError, NoSuchModuleError) as error:
-        raise SettingsError(
-            f"the driver of this database is not installed: {error}",
-            where=f"storage.database_url, {url.render_as_string(hide_password=True)}",
-            remedy="Install it (for PostgreSQL: `pip install psycopg`), or leave the setting out to use SQLite.",
-        ) from error
-
-
-def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
-    # mode=rw never creates: a `status` on a folder without a database must not leave an empty file behind.
-    return sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}",
-        uri=True,
-        timeout=busy_timeout_s,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-
-
-@contextmanager
-def _closing(path: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection]:
-    connection = _connect(path, "rw", busy_timeout_s)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _copy(source: sqlite3.Connection, target: Path) -> None:
-    # In one step, on one snapshot: in several, each write of another process would begin the copy again.
-    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        for connection in (source, copy):  # each page passes once: a large cache would only stay in the daemon's memory
-            connection.execute(_SMALL_CACHE)
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, which opens without others beside it
-
-
-def _prepare_reader(connection: sqlite3.Connection, busy_timeout_s: float) -> None:  # noqa: ARG001
-    connection.execute("PRAGMA query_only = ON")
-
-
-def _prepare_writer(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
-    _enter_wal(connection, busy_timeout_s)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-
-
-def _prepare_migration(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
-    _prepare_writer(connection, busy_timeout_s)
-    connection.execute("PRAGMA foreign_keys = OFF")
-
-
-def _enter_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
-    """WAL is a property of the file. Changing to it fails at once while another connection does the same, whatever
-    the busy timeout says, so it is tried again until then."""
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        return
-    # Both take effect only on a file that is still empty. Of pages of 4 kB a row of half a kilobyte leaves 5 % unused.
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    deadline = time.monotonic() + busy_timeout_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAL_RETRY_S)
-        else:
-            return
+def _open_to_all(_session: Session) -> None:
+    """Nobody is kept from writing."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schemas.errors import StateError
+from schemas.postgresql import server_fault
 from schemas.sqlite_faults import busy, sqlite_fault
 
 
@@ -17,6 +18,7 @@ def typed_faults(where: str, busy_timeout_s: float) -> Iterator[None]:
 
     Raises:
         DatabaseBusyError: the lock did not come free within `busy_timeout_s`.
+        DatabaseAwayError: its server does not answer.
         DatabaseFullError, DatabaseReadOnlyError, DatabaseDamagedError: as their names say.
         StateError: the database cannot be opened, read or written for another reason.
     """
@@ -27,7 +29,7 @@ def typed_faults(where: str, busy_timeout_s: float) -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        fault = sqlite_fault(error.orig, where, busy_timeout_s)
+        fault = sqlite_fault(error.orig, where, busy_timeout_s) or server_fault(error.orig, where, busy_timeout_s)
         if fault is None and not isinstance(error, OperationalError):
             raise
         raise fault or StateError(f"the database refused: {error.orig}", where=where) from error

@@ -148,7 +148,8 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
 
     What has run already, and waits for a further execution, is no occurrence that never ran: it ends as failed.
     """
-    rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.start_deadline < now)).all()
+    found = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.start_deadline < now))
+    rows = sorted(found, key=lambda row: (row.start_deadline, row.id))
     expired = [run for row in rows if (run := to_queued_run(row)) is not None]
     ran = _that_ran(session, [row.id for row in rows])
     for row in rows:

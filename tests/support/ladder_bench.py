@@ -16,6 +16,7 @@ from pipeline.ladder.sync import Sync
 from pipeline.ladder.tables import games
 from pipeline.registry.database import RegistryDatabase
 from schemas.ladder import ArenaSettings, SyncReport
+from schemas.service import StorageSettings
 from schemas.settings import Settings
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -94,9 +95,17 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, empty_database: Path) -> Iterator[Bench]:
+def history_storage() -> StorageSettings:
+    """Where the history lies; a file that overrides this tries another database."""
+    return StorageSettings()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, empty_database: Path, history_storage: StorageSettings) -> Iterator[Bench]:
     (tmp_path / "automation_tracking.db").write_bytes(empty_database.read_bytes())
     with StandIn(World()) as server:
-        settings = Settings(home=tmp_path, arena=ArenaSettings(base_url=server.url, requests_per_s=1000))
+        settings = Settings(
+            home=tmp_path, storage=history_storage, arena=ArenaSettings(base_url=server.url, requests_per_s=1000)
+        )
         settings.games_dir.mkdir(parents=True)
         yield Bench(tmp_path, server, settings, database_of(settings, create=False))

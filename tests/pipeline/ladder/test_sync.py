@@ -19,8 +19,16 @@ from runner.triggers.games_folder import look
 from schemas.errors import ArenaAwayError, ArenaError
 from schemas.game import GameLog
 from schemas.ladder import ArenaSettings
+from schemas.service import StorageSettings
 
 AFTER_ALL = {"kept": 4}
+
+
+@pytest.fixture
+def history_storage(database_kind: str, request: pytest.FixtureRequest) -> StorageSettings:
+    """Every database in turn."""
+    postgresql = database_kind == "postgresql"
+    return StorageSettings(database_url=request.getfixturevalue("postgresql_url") if postgresql else "")
 
 
 def all_of(bench: Bench, table: Any) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pipeline.registry.shelf import ModelShelf
 from runner.store.engine import Store
 from schemas.model import ModelCard, ModelDraft
 from schemas.network import NeuralNetworkConfig
+from schemas.service import StorageSettings
 from schemas.settings import Settings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -36,8 +37,11 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, empty_database: Path) -> Settings:
+def settings(database_kind: str, tmp_path: Path, empty_database: Path, request: pytest.FixtureRequest) -> Settings:
     (tmp_path / "state").mkdir()
+    if database_kind == "postgresql":
+        storage = StorageSettings(database_url=request.getfixturevalue("postgresql_url"))
+        return Settings(home=tmp_path / "state", storage=storage)
     shutil.copyfile(empty_database, tmp_path / "state" / "automation_tracking.db")
     return Settings(home=tmp_path / "state")
 

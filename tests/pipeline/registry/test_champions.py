@@ -126,14 +126,13 @@ def test_a_rejected_candidate(shelf, put, now):
 AT_ONCE = """
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 import numpy as np
 from pipeline.registry.shelf import ModelShelf
 from schemas.errors import ModelError
 from schemas.model import ByHand, ModelDraft
 from schemas.settings import Settings
-home, number, draft = Path(sys.argv[1]), int(sys.argv[2]), ModelDraft.model_validate_json(sys.argv[3])
-shelf = ModelShelf(Settings(home=home))
+number, draft = int(sys.argv[2]), ModelDraft.model_validate_json(sys.argv[3])
+shelf = ModelShelf(Settings.model_validate_json(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for turn in range(6):
@@ -149,7 +148,7 @@ for turn in range(6):
 def test_processes_at_once_leave_one_champion_and_one_history(settings, shelf, draft):
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", AT_ONCE, str(settings.home), str(number), draft().model_dump_json()],
+            [sys.executable, "-c", AT_ONCE, settings.model_dump_json(), str(number), draft().model_dump_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -244,6 +243,7 @@ def test_any_order_of_steps(empty_database, draft, now):
     case("runTest").runTest()
 
 
+@pytest.mark.sqlite_files
 def test_evidence_is_json_that_sql_reads(settings, three):
     with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
         rows = plain.execute(

@@ -8,6 +8,8 @@ import pytest
 
 from runner import cli
 
+pytestmark = pytest.mark.sqlite_files
+
 
 @pytest.fixture(autouse=True)
 def own_state(settings, monkeypatch):

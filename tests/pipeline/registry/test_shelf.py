@@ -175,6 +175,7 @@ def test_listing_by_what_is_given(shelf, put, now):
     assert shelf.lineage(third.id) == [third, second, first]
 
 
+@pytest.mark.sqlite_files
 def test_a_row_that_cannot_be_read_hides_no_other(shelf, settings, put, now, caplog):
     bad, good = put("bad"), put("good")
     with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
@@ -245,6 +246,7 @@ def test_a_claim_measures_nothing(put):
     assert card.measured == {}
 
 
+@pytest.mark.sqlite_files
 def test_another_writer_is_waited_for_and_then_told(settings, shelf, put):
     card = put()
     impatient = ModelShelf(settings.model_copy(update={"storage": StorageSettings(busy_timeout_s=0.05)}))
@@ -267,6 +269,7 @@ def test_a_fresh_state_folder_gets_its_database(tmp_path, draft):
     assert ModelShelf(settings, create=False).card(card.id) == card
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize(
     ("harm", "told"),
     [

@@ -11,6 +11,8 @@ import pytest
 from pipeline.registry.champions import succession
 from schemas.model import ModelEventKind, ModelStatus
 
+pytestmark = pytest.mark.sqlite_files
+
 VICTIM = Path(__file__).with_name("shelf_victim.py")
 PROMOTED, ROLLED_BACK = ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK
 

@@ -1,4 +1,4 @@
-"""A real database file for each test, and words to fill it with."""
+"""A real database for each test, on SQLite and on PostgreSQL, and words to fill it with."""
 
 import shutil
 from collections.abc import Iterator
@@ -30,13 +30,17 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if database_kind == "postgresql":
+        found: str = request.getfixturevalue("postgresql_url")
+        return found
     return f"sqlite:///{tmp_path / 'automation_tracking.db'}"
 
 
 @pytest.fixture
-def store(url: str, empty_database: Path, tmp_path: Path) -> Iterator[Store]:
-    shutil.copyfile(empty_database, tmp_path / "automation_tracking.db")
+def store(database_kind: str, url: str, empty_database: Path, tmp_path: Path) -> Iterator[Store]:
+    if database_kind == "sqlite":
+        shutil.copyfile(empty_database, tmp_path / "automation_tracking.db")
     opened = Store(url, busy_timeout_s=30)
     yield opened
     opened.close()

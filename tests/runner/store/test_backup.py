@@ -18,6 +18,8 @@ from schemas.errors import DatabaseFullError, StateError
 from schemas.service import StorageSettings
 from schemas.settings import get_config
 
+pytestmark = pytest.mark.sqlite_files
+
 KEEP = StorageSettings(backup_interval_hours=24, keep_nightly_backups=2)
 DAY = timedelta(days=1)
 

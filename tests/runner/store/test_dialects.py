@@ -18,7 +18,8 @@ SQLITE_ONLY = re.compile(
     r"\b(pragma|vacuum|sqlite_master|sqlite_schema|rowid|julianday|strftime|json_extract|insert or|glob )\b", re.I
 )
 ENGINE_SPECIFIC = {
-    "runner/store/engine.py": "opens transactions: the one place of what runs day by day",
+    "runner/store/engine.py": "opens transactions and looks after the file",
+    "runner/store/sqlite_connections.py": "sets a connection up",
     "runner/store/opened_file.py": "opens an SQLite file that may not be written",
     "migrations/rebuild.py": "moves an SQLite file into a new one",
     "migrations/room.py": "measures the SQLite file that is moved",

@@ -1,7 +1,7 @@
 """The operations guide's two snippets, run as they stand, while a run is under way and a writer holds the database."""
 
 import gc
-import sqlite3
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ NIGHTLY = TrainingSchedule(name="nightly", cron_expression="0 2 * * *")
 
 
 @pytest.fixture
-def state_folder(store: Store, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def three_runs(store: Store, now: datetime) -> None:
     """Three runs of one schedule, the last one under way; another schedule and two triggers, one of which has run."""
     with store.write() as session:
         schedules.save(session, NIGHTLY, now, now)
@@ -65,6 +65,11 @@ def state_folder(store: Store, now: datetime, tmp_path: Path, monkeypatch: pytes
         triggers.checked(session, "data", "6000 new games", now, fired=True)
         for day, rate in enumerate([0.5, 0.625, None]):
             run(session, now + timedelta(days=day), rate, success=day == 1)
+
+
+@pytest.fixture
+def state_folder(store: Store, three_runs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the guide looks for the database."""
     assert store.path is not None
     folder = tmp_path / "elsewhere" / "automation"
     folder.mkdir(parents=True)
@@ -105,6 +110,7 @@ def run(session: Session, at: datetime, rate: float | None, *, success: bool) ->
     assert history.settle(session, result)
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.usefixtures("state_folder")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the guide leaves its connections to the garbage collector
 def test_the_guides_snippets_run_unchanged(store: Store, now: datetime, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,12 +134,28 @@ def test_the_guides_snippets_run_unchanged(store: Store, now: datetime, capsys: 
     ]
 
 
-def test_the_view_holds_what_the_interface_names(state_folder: Path) -> None:
-    plain = sqlite3.connect(state_folder / "automation_tracking.db")
-    cursor = plain.execute("SELECT * FROM schedule_runs ORDER BY schedule_name")
-    names = [column[0] for column in cursor.description]
-    rows = cursor.fetchall()
-    plain.close()
+@pytest.mark.usefixtures("three_runs")
+def test_the_guides_two_queries_answer_on_every_database(store: Store) -> None:
+    history_query, counters_query = re.findall(r'execute\("""(.*?)"""\)', GUIDE, re.DOTALL)
+    with store.read() as session:
+        runs = session.connection().exec_driver_sql(history_query).fetchall()
+        counters = session.connection().exec_driver_sql(counters_query).fetchall()
+    assert [(row[0], row[3], f"{row[4]:.3f}") for row in runs] == [
+        ("nightly", None, "0.625"),
+        ("nightly", True, "0.625"),
+        ("nightly", False, "0.500"),
+    ]
+    assert sorted((row[0], row[1], f"{row[3]:.3f}") for row in counters) == [
+        ("data", 2, "0.500"),
+        ("nightly", 2, "0.500"),
+    ]
+
+
+@pytest.mark.usefixtures("three_runs")
+def test_the_view_holds_what_the_interface_names(store: Store) -> None:
+    with store.read() as session:
+        found = session.connection().exec_driver_sql("SELECT * FROM schedule_runs ORDER BY schedule_name")
+        names, rows = list(found.keys()), [tuple(row) for row in found]
     assert names == ["schedule_name", "next_run", "last_run", "run_count", "success_count", "failure_count"]
     assert rows == [
         ("data", None, "2026-11-21T12:00:00.000000Z", 2, 1, 1),
@@ -141,6 +163,7 @@ def test_the_view_holds_what_the_interface_names(state_folder: Path) -> None:
     ]
 
 
+@pytest.mark.sqlite_files
 def test_the_sqlite3_shell_reads_instants(state_folder: Path) -> None:
     hours = "CAST(round((julianday(completed_at) - julianday(started_at)) * 24) AS INT)"
     query = f"SELECT {hours} FROM executions WHERE success"

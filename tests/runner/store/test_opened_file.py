@@ -17,6 +17,8 @@ from schemas.automation import TrainingSchedule
 from schemas.errors import DatabaseReadOnlyError, StateError
 from schemas.sqlite_faults import sqlite_fault
 
+pytestmark = pytest.mark.sqlite_files
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 

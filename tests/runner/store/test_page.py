@@ -1,8 +1,9 @@
 """The page that lists tables, views and columns for users of plain SQL says what the database holds."""
 
 import re
-import sqlite3
 from pathlib import Path
+
+from sqlalchemy import inspect
 
 import runner.store
 from runner.store.engine import Store
@@ -20,11 +21,11 @@ def listed() -> dict[tuple[str, str], list[str]]:
 
 
 def test_the_page_lists_every_table_view_and_column(store: Store) -> None:
-    assert store.path is not None
-    plain = sqlite3.connect(store.path)
-    found = plain.execute(
-        "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
-    ).fetchall()
-    columns = {key: [row[1] for row in plain.execute(f"PRAGMA table_info({key[0]})")] for key in found}
-    plain.close()
+    with store.look() as connection:
+        inspector = inspect(connection)
+        names = dict.fromkeys(inspector.get_table_names(), "table")
+        names |= dict.fromkeys(inspector.get_view_names(), "view")
+        columns = {
+            (name, kind): [column["name"] for column in inspector.get_columns(name)] for name, kind in names.items()
+        }
     assert listed() == columns

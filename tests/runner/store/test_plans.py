@@ -14,6 +14,8 @@ from runner.store import commands, decisions, history, occurrences, outbox, queu
 from runner.store.engine import Store
 from schemas.service import StorageSettings
 
+pytestmark = pytest.mark.sqlite_files
+
 NOW = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
 Use = Callable[[Session], object]
 

@@ -112,6 +112,7 @@ def test_pruning_goes_in_batches(store: Store, now: datetime) -> None:
     assert removed == [(2, 0), (2, 0), (1, 0), (0, 1)], "what nothing refers to any more goes last"
 
 
+@pytest.mark.sqlite_files
 def test_freed_space_goes_back_to_the_file_system(store: Store, now: datetime) -> None:
     assert store.path is not None
     with store.write() as session:
@@ -133,12 +134,14 @@ def test_check_tells_of_contradictions_and_counts_rows(store: Store, now: dateti
     assert report.problems == ()
     assert dict(report.rows)["executions"] == 1
     assert report.size_bytes > 0
+    assert store.size_bytes() >= report.size_bytes
     with store.write() as session:
         session.execute(text("UPDATE occurrence_rows SET state = 'running'"))
     [problem] = administration.check(store).problems
     assert problem == f"occurrence {occurrence_id} is running with 0 executions under way"
 
 
+@pytest.mark.sqlite_files
 def test_check_tells_of_a_changed_schema_and_dangling_rows(store: Store, now: datetime) -> None:
     assert store.path is not None
     with store.write() as session:
@@ -153,6 +156,7 @@ def test_check_tells_of_a_changed_schema_and_dangling_rows(store: Store, now: da
     assert any("mood" in problem for problem in problems)
 
 
+@pytest.mark.sqlite_files
 def test_check_tells_of_damage_and_of_an_old_revision(store: Store) -> None:
     assert store.path is not None
     with store.write() as session:
@@ -169,6 +173,7 @@ def test_check_tells_of_damage_and_of_an_old_revision(store: Store) -> None:
     assert "the database is damaged" in damage
 
 
+@pytest.mark.sqlite_files
 def test_a_backup_opens_as_it_is(store: Store, now: datetime, tmp_path: Path) -> None:
     with store.write() as session:
         finished_run(session, now)
