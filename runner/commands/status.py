@@ -15,8 +15,9 @@ from schemas.outside_text import line
 
 
 @click.command()
+@click.option("--check", is_flag=True, help="Only the first line; exit 1 unless a daemon lives and gives signs of it.")
 @formatted
-def status(as_json: bool) -> None:
+def status(as_json: bool, check: bool) -> None:
     """Show what the daemon does, what waits and why, what comes next and what ran last.
 
     Example: ouroboros status --format json
@@ -26,8 +27,12 @@ def status(as_json: bool) -> None:
         seen = overview.look(store, settings.home, None if as_json else now)
     if as_json:
         emit(overview.as_dictionary(seen))
-        return
-    _print(seen, now)
+    elif check:
+        console.print(headline(seen, now))
+    else:
+        _print(seen, now)
+    if check and (seen.daemon is None or not seen.alive or seen.silence):
+        raise click.exceptions.Exit(1)
 
 
 def _print(seen: Overview, now: datetime) -> None:

@@ -34,6 +34,7 @@ LOGIN = "/login"
 OPEN_PATHS = ("/healthz", LOGIN, "/static/")
 """Answered without a token: they tell nothing."""
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
 HEADERS = {
     "content-security-policy": (
@@ -161,12 +162,16 @@ class Gate:
         )
 
     def _is_own(self, host: str) -> bool:
-        """A page of another name that resolves to this address (DNS rebinding) has its own name there."""
+        """A page of another name that resolves to this address (DNS rebinding) has its own name there; an address in
+        digits is nobody's name, so that all of this machine's are ours where all are listened on."""
         name, port = split_host(host)
         if host in self._hosts or name in self._hosts:
             return True
+        bare = name.removeprefix("[").removesuffix("]")
         return port in {"", str(self._settings.port)} and (
-            name in _LOOPBACK_NAMES or name.strip("[]") == self._settings.host.lower()
+            name in _LOOPBACK_NAMES
+            or bare == self._settings.host.lower()
+            or (self._settings.host in _EVERYWHERE and _is_address(bare))
         )
 
     def _who(self, asked: Asked) -> Principal | None:
@@ -225,6 +230,14 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_origin(asked: Asked) -> None:

@@ -8,6 +8,7 @@ mod decision;
 mod encoder;
 mod gamelog;
 mod ground;
+mod health;
 mod model;
 mod network;
 mod offline;
@@ -73,6 +74,7 @@ fn run() -> Result<(), (u8, String)> {
             let model = options.model.ok_or_else(|| mend("bench measures a model; name one by --model".into()))?;
             bench::run(&model, options.decisions).map_err(mend)?;
         }
+        Command::Health => health::ask(options.port).map_err(|why| (FAILED, why))?,
         Command::Serve => return serve(options),
     }
     Ok(())

@@ -18,6 +18,7 @@ Usage: rust-snake [--port N] [--model FILE] [...]     answer games until SIGTERM
                                                       print each move as the search finds it, by no clock
        rust-snake bench [--model FILE] [--decisions N]
                                                       measure decisions and this process's memory
+       rust-snake health [--port N]                   exit 0 if the server on this machine answers
 
   --model FILE       the network [RUST_SNAKE_MODEL, champion.onnx]
   --without-model    no network: the search alone, or with --no-search the safe moves of the built-in heuristic only
@@ -43,6 +44,7 @@ pub enum Command {
     Decide,
     Search,
     Bench,
+    Health,
 }
 
 /// Everything that can be set.
@@ -143,6 +145,7 @@ fn command(word: &str) -> Result<Command, lexopt::Error> {
         "decide" => Ok(Command::Decide),
         "search" => Ok(Command::Search),
         "bench" => Ok(Command::Bench),
+        "health" => Ok(Command::Health),
         _ => Err(format!("{word:?} is no command").into()),
     }
 }

@@ -45,6 +45,15 @@ def test_the_service_manager_is_told_of_the_state_and_that_the_loop_turns(servin
     until(lambda: serving.was_notified("WATCHDOG=1") and serving.was_notified("STATUS="), serving.shown)
 
 
+def test_a_health_check_reads_one_line_and_a_code(serving, alone):
+    checked = serving.ouroboros("status", "--check")
+    assert (checked.code, len(checked.out.splitlines())) == (0, 1)
+    assert "The daemon is" in checked.out
+    assert alone.say("init").code == 0
+    checked = alone.ouroboros("status", "--check")
+    assert (checked.code, checked.out) == (1, "No daemon is running. `ouroboros up` starts one.\n")
+
+
 def test_a_schedule_is_added_triggered_run_and_explained(serving):
     out = add(serving, "quick", "ledger")
     assert out.startswith("Saved quick. It fires next at:")

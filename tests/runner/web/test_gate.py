@@ -69,6 +69,17 @@ def test_a_page_whose_name_leads_here_is_refused(host: str) -> None:
     assert asked(host=host)[0] == 421
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("10.1.2.3:8817", 401), ("10.1.2.3", 401), ("[fd00::1]:8817", 401), ("10.1.2.3:80", 421), ("10.1.2:8817", 421),
+     ("10.1.2.3.evil.example:8817", 421), ("0x7f.1:8817", 421), ("fd00::1", 421)],
+)  # fmt: skip
+def test_listening_on_every_address_any_of_them_in_digits_is_ours(host: str, status: int) -> None:
+    everywhere = WebSettings(host="0.0.0.0")
+    assert asked(host=host, settings=everywhere, peer="10.9.9.9")[0] == status
+    assert asked(host=host)[0] == 421
+
+
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=1, max_size=40))
 def test_no_other_name_is_let_in(host: str) -> None:
     own = {"localhost", "127.0.0.1", "[::1]"}
