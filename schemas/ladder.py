@@ -17,6 +17,7 @@ class ArenaSettings(Frozen):
     """The Arena's address, and how much is asked of it. Nothing is asked before there is a token."""
 
     base_url: str = "https://arena.battlesnake.com"
+    """Where the Arena is."""
     token_file: Path | None = None
     """A file that only its owner may read (mode 0600); None: `arena/token` in the state folder, where `ouroboros arena
     login` puts the token. The environment's OUROBOROS_ARENA_TOKEN goes before both."""
@@ -27,6 +28,7 @@ class ArenaSettings(Frozen):
     call_limit_s: float = Field(default=30, gt=0, le=600)
     """A single call, from the look-up of its name to the last byte."""
     requests_per_s: float = Field(default=2, gt=0, le=1000)
+    """Questions a second at most."""
     register_after_games: int = Field(default=100, ge=10)
     """Ladder games after which a snake's win rate by rating of the opponents is registered by itself."""
     explain_losses: int = Field(default=3, ge=0)

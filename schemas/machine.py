@@ -136,6 +136,7 @@ class GuardSettings(Frozen):
     cpu_window_s: float = Field(default=10, gt=0)
     """CPU use is the mean over this window, so that a spike neither starts nor stops anything."""
     cpu_sample_interval_s: float = Field(default=1, gt=0)
+    """How often the processors are looked at for that window."""
     hysteresis_percent: float = Field(default=5, ge=0, le=50)
     """After a refusal the figure must be better than the limit by this share before a launch is allowed."""
     retry_interval_s: float = Field(default=15, gt=0)
@@ -146,6 +147,7 @@ class GuardSettings(Frozen):
     allowed_hours: str = ""
     """Hours of the day in which runs may start, as `22-6,12-14` in `allowed_hours_timezone`; empty: always."""
     allowed_hours_timezone: str = "UTC"
+    """The zone of `allowed_hours`, by its IANA name."""
     min_battery_percent: float = Field(default=0, ge=0, le=100)
     """On battery, runs wait below this charge; 0: battery is not looked at."""
     max_celsius: float = Field(default=0, ge=0)

@@ -21,6 +21,7 @@ class NeuralNetworkConfig(Adjustable):
     """One network; what the planes, features and context mean is fixed by the encoder."""
 
     architecture_type: ArchitectureType = ArchitectureType.CNN_ATTENTION_RESIDUAL
+    """The kind of network."""
     input_channels: int = Field(default=12, ge=1)
     """Planes of the observation; any other number than the encoder's is refused when the network is built."""
     hidden_layers: list[int] = Field(default_factory=lambda: [512, 256, 128], min_length=1, max_length=8)
@@ -36,8 +37,11 @@ class NeuralNetworkConfig(Adjustable):
     """Turns that fixed layers flood the board after each pair of moves and replies, telling the heads whose ground it
     is; 0: no such layers, else at least 2."""
     residual_connections: bool = True
+    """Whether a block adds its input to its output."""
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
+    """The share of activations left out while training."""
     batch_norm: bool = True
+    """Whether convolutions are normalised over a batch."""
     use_multi_gpu: bool = False
     """Supervised: train on all GPUs of this machine, one process each (DistributedDataParallel)."""
 

@@ -23,16 +23,21 @@ class SmtpSettings(Frozen):
     """The outgoing mail server; an empty host means: no e-mail."""
 
     host: str = ""
+    """The mail server's name or address; empty: no mail."""
     port: int = Field(default=587, ge=1, le=65535)
+    """The mail server's port: 587 for starttls, 465 for tls, 25 for none, as a rule."""
     security: SmtpSecurity = SmtpSecurity.STARTTLS
+    """How the way to the mail server is encrypted."""
     ca_file: Path | None = None
     """Certificates to trust instead of the system's."""
     username: str = ""
+    """Who logs in there; empty: nobody."""
     password_file: Path | None = None
     """The password is read from this file, or from OUROBOROS_SMTP_PASSWORD; it never stands in the settings."""
     sender: str = "ouroboros@localhost"
     """An address, or a name with one: `Ouroboros <ouroboros@example.com>`."""
     timeout_s: float = Field(default=30, gt=0)
+    """The longest that one step of the talk with it may take."""
 
     @field_validator("sender")
     @classmethod
@@ -72,6 +77,7 @@ class NotificationSettings(Frozen):
     dead_man_url: str = ""
     """Fetched every `dead_man_interval_s` while the daemon is well, so that silence is noticed elsewhere."""
     dead_man_interval_s: float = Field(default=300, gt=0)
+    """How often `dead_man_url` is asked for."""
     dashboard_url: str = ""
     """Base of the links to a run; empty: the run's folder is named instead."""
     digest_hours: float = Field(default=0, ge=0)
@@ -82,7 +88,9 @@ class NotificationSettings(Frozen):
     deferral_alert_hours: float = Field(default=2, gt=0)
     """A run that has waited this long for the guards is reported once."""
     retry_backoff_s: float = Field(default=30, gt=0)
+    """After a failed delivery the next try follows so much later, then twice as much, and so on."""
     retry_backoff_max_s: float = Field(default=3600, gt=0)
+    """The longest wait between two tries."""
     give_up_after_hours: float = Field(default=72, gt=0)
     """A message that could not be delivered for so long is marked failed, and stays in the outbox. One that waits for
     the settings to be mended is never given up."""

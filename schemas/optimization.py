@@ -24,7 +24,9 @@ class TrainingOptimizationConfig(Adjustable):
     gradient_clipping: float = Field(default=1.0, gt=0)
     """Largest norm of a gradient."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """By how much weights are drawn towards zero, as AdamW does it."""
     distributed_backend: DistributedBackend = DistributedBackend.AUTO
+    """What several learners talk through; `auto`: NCCL on GPUs, else gloo."""
     distributed_processes: int = Field(default=1, ge=1)
     """Processes on a machine without a GPU; with `use_multi_gpu` there is one per GPU."""
     threads: int | None = Field(default=None, ge=1)
@@ -32,3 +34,4 @@ class TrainingOptimizationConfig(Adjustable):
     checkpoint_interval_s: float = Field(default=60, gt=0)
     """Seconds between checkpoints within a phase; one is also written at the end of each phase and at a stop."""
     keep_checkpoints: int = Field(default=5, ge=1)
+    """The newest so many of a run are kept."""

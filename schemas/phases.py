@@ -25,12 +25,15 @@ class TrainingPhaseConfig(Adjustable):
     """How one phase is trained."""
 
     learning_rate: float = Field(default=5e-4, gt=0, le=1)
+    """The optimiser's highest step."""
     batch_size: int = Field(default=64, ge=2)
+    """Positions in one step of the optimiser."""
     max_epochs: int = Field(default=50, ge=1)
     """Supervised: passes over the data. Self-play: updates of the network. Continuous: cycles."""
     games_required: int = Field(default=2000, ge=2)
     """Games the phase plays (or reads) before it is done; its time share may end it earlier."""
     data_source: DataSource = DataSource.HEURISTIC_SUPERVISION
+    """Whose games the phase learns from."""
     heuristic_mix_ratio: float = Field(default=0.0, ge=0, le=1)
     """Share of the heuristic's games at the start of a mixed phase, and of heuristic opponents in self-play."""
     heuristic_mix_ratio_end: float | None = Field(default=None, ge=0, le=1)

@@ -23,10 +23,15 @@ class SelfPlaySettings(Adjustable):
     update_epochs: int = Field(default=2, ge=1)
     """Passes over a rollout."""
     discount: float = Field(default=0.995, gt=0, le=1)
+    """What a reward one turn later is worth."""
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    """Lambda of generalised advantage estimation."""
     clip_range: float = Field(default=0.2, gt=0, lt=1)
+    """By how much PPO lets a move's probability change in one update."""
     entropy_weight: float = Field(default=0.003, ge=0)
+    """The weight of the policy's entropy in the loss."""
     value_weight: float = Field(default=0.5, ge=0)
+    """The weight of the value's error in the loss."""
     target_kl: float = Field(default=0.03, gt=0)
     """An update's remaining passes are left out once the policy moved farther than this."""
     crowd_share: float = Field(default=0.5, ge=0, le=1)
@@ -36,6 +41,7 @@ class SelfPlaySettings(Adjustable):
     past_selves: int = Field(default=8, ge=0)
     """Earlier snapshots kept in the league as opponents."""
     snapshot_every_updates: int = Field(default=50, ge=1)
+    """How often the network joins its own opponents."""
     updates_per_cycle: int = Field(default=100, ge=1)
     """Updates of one cycle of continuous learning, after which it is judged."""
     turn_limit: int = Field(default=500, ge=1)

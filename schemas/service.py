@@ -26,6 +26,7 @@ class WorkerSettings(Frozen):
     """How training runs are held."""
 
     heartbeat_interval_s: float = Field(default=5, gt=0)
+    """How often a worker gives a sign of life."""
     heartbeat_timeout_s: float = Field(default=300, gt=0)
     """A worker silent for so long is taken for hung and ended."""
     soft_stop_timeout_s: float = Field(default=30, gt=0)
@@ -39,6 +40,7 @@ class WorkerSettings(Frozen):
     log_max_mb: float = Field(default=32, ge=0.1)
     """Of what a run prints, so much is kept: its beginning and its end."""
     nice: int = Field(default=10, ge=0, le=19)
+    """By how much a worker yields to other programs, as the kernel counts it."""
     cpu_affinity: list[int] = Field(default_factory=list)
     """CPU numbers a run may use; empty: all."""
 
@@ -54,10 +56,13 @@ class LoggingSettings(Frozen):
     """The daemon's own log files."""
 
     level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """The least that the log takes."""
     format: LogFormat = LogFormat.TEXT
+    """`json`: one object a line, for programs."""
     max_mb: float = Field(default=10, ge=0.001)
     """A log file is rotated and compressed beyond this size."""
     keep_files: int = Field(default=14, ge=1)
+    """Logs of former starts that are kept."""
 
 
 class StorageSettings(Frozen):
@@ -66,14 +71,18 @@ class StorageSettings(Frozen):
     database_url: str = ""
     """SQLAlchemy URL; empty: SQLite at `automation_tracking.db` in the state folder."""
     busy_timeout_s: float = Field(default=60, gt=0)
+    """How long a write waits for another program's lock on the database."""
     keep_decisions_days: float = Field(default=90, gt=0)
+    """How long decisions, commands and their answers are kept."""
     keep_occurrences_days: float = Field(default=730, gt=0)
     """Finished occurrences and executions older than this are removed; counters stay."""
     keep_run_folders_days: float = Field(default=60, gt=0)
+    """How long the folder of an ended run (log, files) is kept."""
     keep_backups: int = Field(default=10, ge=1)
     """Copies that upgrades make beside the database."""
     backup_interval_hours: float = Field(default=24, gt=0)
     """How often the daemon copies the database into `backups/`, while it goes on."""
     keep_nightly_backups: int = Field(default=7, ge=1)
+    """The newest so many are kept."""
     maintenance_interval_hours: float = Field(default=24, gt=0)
     """How often retention and vacuum run."""

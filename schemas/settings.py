@@ -40,6 +40,7 @@ class Settings(Frozen):
     """Everything that can be set. `home` is the state folder; all paths of `interface` lie below it."""
 
     home: Path = Path("automation")
+    """The state folder: all that is kept lies in it. OUROBOROS_HOME goes before it."""
     scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
     guards: GuardSettings = Field(default_factory=GuardSettings)
     workers: WorkerSettings = Field(default_factory=WorkerSettings)

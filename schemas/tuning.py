@@ -105,13 +105,16 @@ class TunerSettings(Frozen):
     beta: float = Field(default=0.10, gt=0, lt=0.5)
     """Chance that a test drops a candidate that is better by `target_improvement`."""
     accept: AcceptRule = AcceptRule.SPRT
+    """How a candidate is judged against the best so far."""
     search: str = SearchKind.SPSA.value
     """A `SearchKind`, or `module:Class` (`module.Class`) of an optimiser of your own (`pipeline.tuner.optimise`)."""
     objective: Objective = Objective.DUEL
+    """Whose games decide."""
     objectives: tuple[Wanted, ...] = (Wanted.SCORE,)
     """What is wanted. `score` alone is tuned through the gate; several give a Pareto front, searched by NSGA-II, from
     which a person chooses."""
     backend: BackendChoice = BackendChoice.AUTO
+    """Where games are played; `auto`: in one process where the snake can, else over HTTP."""
     probe_conditions: dict[str, WeightValue] | None = None
     """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
     what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing. The key `timeout_ms` is no weight:
@@ -129,15 +132,21 @@ class TunerSettings(Frozen):
     perturbation: float = Field(default=0.15, gt=0, le=1)
     """Relative size of a random change of one weight (`random`)."""
     weights_per_candidate_min: int = Field(default=3, ge=1)
+    """The least number of weights that a random candidate changes."""
     weights_per_candidate_max: int = Field(default=5, ge=1)
+    """The largest number of weights that a random candidate changes."""
     stagnation_warning_after: int = Field(default=100, ge=1)
     """Iterations without an improvement after which a warning is given."""
     parallel_games: int | None = Field(default=None, ge=1)
     """Games at once; None: chosen from the number of cores."""
     width: int = Field(default=11, ge=3, le=25)
+    """The board's width in cells."""
     height: int = Field(default=11, ge=3, le=25)
+    """The board's height in cells."""
     ruleset: str = "standard"
+    """The rules that games are played by, as the official engine names them."""
     map: str = "standard"
+    """The map that games are played on, as the official engine names it."""
     max_turns: int = Field(default=1000, ge=1)
     """A game still running then is a draw, counted as `turn_limit`."""
     timeout_ms: int = Field(default=500, ge=1)

@@ -14,6 +14,7 @@ class WebSettings(Frozen):
     host: str = "127.0.0.1"
     """The address to listen on. Anything but a loopback address is answered only with a token."""
     port: int = Field(default=8817, ge=1, le=65535)
+    """The port to listen on."""
     allowed_hosts: list[str] = Field(default_factory=list)
     """Names under which others reach it, as they stand in the address line: `snake.example.com`, or with `:port`."""
     token_always: bool = False
