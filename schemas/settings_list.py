@@ -80,7 +80,8 @@ def _row(name: str, field: FieldInfo) -> SettingRow:
         if (value := getattr(constraint, bound, None)) is not None
     ]
     meaning = " ".join((field.description or "").split())
-    as_json = json.dumps(TypeAdapter[Any](field.annotation).dump_python(default, mode="json"), ensure_ascii=False)
+    adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
+    as_json = json.dumps(adapter.dump_python(default, mode="json"), ensure_ascii=False)
     return SettingRow(name, _kind(field.annotation), as_json, ", ".join(limits), meaning)
 
 
