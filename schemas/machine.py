@@ -12,6 +12,7 @@ class ResourceRequirements(Frozen):
     """What must be free before a run is launched."""
 
     min_free_memory_gb: float = Field(default=4, ge=0)
+    """Memory that must be free (of the control group's limit, where that is lower)."""
     min_free_disk_gb: float = Field(default=10, ge=0)
     """Free on each file system that is written to: that of the state folder, and those that links in it lead to."""
     max_cpu_usage_percent: float = Field(default=80, gt=0, le=100)
