@@ -6,7 +6,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from runner import bookkeeping, overview, single_instance
+from runner import bookkeeping, lead, overview
 from runner.clock import Clock, SystemClock
 from runner.flow.asking import ask
 from runner.flow.requests import NoArguments, PauseArguments, Verb
@@ -180,9 +180,7 @@ class AutomatedTrainingRunner:
             self._service.daemon.wake.set()
         deadline_s = self._clock.monotonic_s() + START_WAIT_S
         waiter = threading.Event()
-        while (
-            single_instance.is_served(self.settings.home, self._store.path) and self._clock.monotonic_s() < deadline_s
-        ):
+        while lead.is_served(self.settings.home, self._store) and self._clock.monotonic_s() < deadline_s:
             with self._store.read() as session:
                 command = commands.get(session, number)
             if command is not None and command.handled_at is not None:

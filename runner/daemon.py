@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 
+from sqlalchemy.orm import Session
+
 from runner.flow.check_triggers import CheckTriggers
 from runner.flow.error_reporter import ErrorReporter
 from runner.flow.expire import ExpireWaiting
@@ -23,6 +25,7 @@ from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
+from runner.lead import Lead, LeadState
 from runner.liveness import LoopProgress
 from runner.notify import compose
 from runner.periodic import PeriodicWork
@@ -31,7 +34,7 @@ from runner.store.heartbeat import DaemonRecord
 from runner.wake import Wake
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
-from schemas.errors import StateError
+from schemas.errors import DatabaseAwayError, LeadLostError, StateError, TransientStateError
 
 HEARTBEAT_INTERVAL_S = 15.0
 """How often the daemon writes that it lives, when nothing else happens."""
@@ -83,8 +86,11 @@ class Daemon:
     on_step: Callable[[], None] = lambda: None
     """Called after each step: the watchdog. A step may wait for a locked database as long as it is allowed to, and
     several in one turn; that is no hang."""
+    on_away: Callable[[str], None] = lambda _line: None
+    """Told in words when the database's server does not answer any more."""
     lost: StateError | None = None
-    """The database's file was removed or replaced: why the daemon ends."""
+    """The database's file was removed or replaced, or another daemon leads: why the daemon ends."""
+    _away: str = ""
     _stopping: bool = False
     _paused: bool = False
     _last_beat_s: float = float("-inf")
@@ -112,8 +118,11 @@ class Daemon:
                 version=version("ouroboros"),
                 now=now,
             )
+            if self.runtime.lead is not None:
+                self._lead_alone(session, self.runtime.lead)
         self.runtime.reach("start.announced")
-        lines = self.steps.watch.take_over(now)
+        elsewhere = before is not None and before.host != socket.gethostname()
+        lines = self.steps.watch.take_over(now, before.host if before is not None and elsewhere else "")
         self.steps.triggers.take_over(now)
         self.runtime.reach("start.taken_over")
         if before is not None and not before.stopped_cleanly:
@@ -128,11 +137,20 @@ class Daemon:
     def tick(self, now: datetime) -> None:
         """One turn: every step once. A step that fails is told of, and the others have their turn."""
         self._look_at_file(now)
+        if not self._leads(now):
+            return
         self.runtime.idle.begin_turn(now, whole=self._errors.any or self._stopping)
         for name, step in self.steps.in_order():
             self.progress.enter(name)
             try:
                 step(now)
+            except LeadLostError as lost:
+                self._lose(lost)
+                return
+            except DatabaseAwayError as away:  # one sentence for all steps, said by the next turn
+                assert self.runtime.lead is not None, "only a server can be away"
+                self.runtime.lead.doubt(str(away))
+                return
             except Exception as error:  # noqa: BLE001 - whatever a step raises must not end the loop
                 self._errors.note(name, error, now)
                 if name == "clock":
@@ -172,6 +190,56 @@ class Daemon:
             self.runtime.outbound.put(session, message, now)
         self.request_stop()
 
+    def _lead_alone(self, session: Session, lead: Lead) -> None:
+        """From now on whatever this process still writes once another daemon leads is refused."""
+        me = heartbeat.get(session)
+        assert me is not None, "its row was written a moment ago"
+        self.runtime.store.fence = heartbeat.only_for(me)
+        lead.still_ours = self._led_without_break
+
+    def _led_without_break(self) -> bool:
+        """By the database: the lock was lost with the server, and nobody took it meanwhile."""
+        try:
+            with self.runtime.store.write():
+                return True
+        except LeadLostError:
+            return False
+
+    def _leads(self, now: datetime) -> bool:
+        """Whether this turn may start anything. With the server away, the runs under way are watched all the same."""
+        lead = self.runtime.lead
+        if lead is None or lead.state is LeadState.HELD:
+            if self._away:
+                _log.warning("The database is back, and this daemon leads it")
+                self._away, self._last_beat_s = "", float("-inf")
+            return True
+        if lead.state is LeadState.LOST:
+            self._lose(LeadLostError("another daemon leads this database", where=self.runtime.store.where))
+            return False
+        self._status = RunnerStatus.ERROR
+        if not self._away:
+            self._away = f"Nothing starts until the database answers: {lead.trouble or 'no answer for some seconds'}"
+            _log.warning("%s", self._away)
+            self.on_away(self._away)
+        with suppress(StateError):
+            self.steps.watch(now)
+        self.on_step()
+        return False
+
+    def _lose(self, lost: LeadLostError) -> None:
+        """Nothing more is written or started. Runs are left to the new leader, who adopts them, if it is on this
+        machine; else it counts them as lost, and they end."""
+        if self.lost is not None:
+            return
+        self.lost = lost
+        _log.critical("%s", lost)
+        with suppress(StateError):
+            with self.runtime.store.read() as session:
+                leader = heartbeat.get(session)
+            if leader is not None and leader.host != socket.gethostname():
+                self.steps.watch.give_up()
+        self.request_stop()
+
     def run(self) -> None:
         """Turn until `request_stop` and until every run has been drained.
 
@@ -207,7 +275,8 @@ class Daemon:
         return self._status
 
     def _drained(self) -> bool:
-        leave = self.runtime.settings.scheduler.on_shutdown == "leave"
+        nobodys = isinstance(self.lost, LeadLostError) or bool(self._away)  # the next leader accounts for the runs
+        leave = self.runtime.settings.scheduler.on_shutdown == "leave" or nobodys
         return self._stopping and (leave or not self.steps.watch.runs)
 
     def _patience_s(self, now: datetime) -> float:
@@ -231,6 +300,9 @@ class Daemon:
                 return
             with self.runtime.store.write() as session:
                 heartbeat.beat(session, status, now)
+        except LeadLostError as lost:
+            self._lose(lost)
+            return
         except StateError as error:
             self._errors.note("heartbeat", error, now)
             self._status, self._last_beat_s = RunnerStatus.ERROR, float("-inf")
@@ -252,6 +324,10 @@ class Daemon:
     def _end(self, now: datetime) -> None:
         if self.lost is not None:
             return
-        with self.runtime.store.write() as session:
-            heartbeat.stopped(session, now)
+        try:
+            with self.runtime.store.write() as session:
+                heartbeat.stopped(session, now)
+        except TransientStateError as error:
+            _log.warning("That it stops cannot be written down: %s", error)
+            return
         _log.info("Stopped in good order")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from runner import single_instance
+from runner import lead
 from runner.silence import silence
 from runner.store import clock_changes, heartbeat, history, ladder, outbox, queue, schedules, triggers
 from runner.store.engine import Store
@@ -50,6 +50,8 @@ class Overview:
     """That the daemon lives and gives no sign, for how long, and where it stands; empty: it does."""
     clock: list[str]
     """What happened to the wall clock in the last day, in words."""
+    stand_by: list[str]
+    """Daemons that wait to take over a server's database, each as `HOST:PID`."""
     arena: LastSync | None
     """The newest synchronisation with the public Arena; None: there was none."""
 
@@ -76,7 +78,8 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
     Raises:
         StateError: the database cannot be read.
     """
-    alive = single_instance.is_served(home, store.path)
+    alive = lead.is_served(home, store)
+    stand_by = lead.leader_and_stand_bys(store)[1]
     with store.read() as session:
         daemon = heartbeat.get(session)
         return Overview(
@@ -94,6 +97,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> Overview:
             mail=outbox.trouble(session),
             silence=_silence(daemon, now or datetime.now(UTC)) if daemon is not None and alive else "",
             clock=clock_changes.lately(session, now or datetime.now(UTC)),
+            stand_by=stand_by,
             arena=ladder.last_sync(session),
         )
 
@@ -116,6 +120,8 @@ def as_dictionary(seen: Overview) -> dict[str, Any]:
         "status": status.value,
         "running": seen.alive,
         "silence": seen.silence,
+        "host": seen.daemon.host if seen.daemon is not None else None,
+        "stand_by": seen.stand_by,
         "paused": seen.paused,
         "schedules": [schedule_as_dictionary(record) for record in seen.schedules],
         "triggers": [trigger_as_dictionary(record) for record in seen.triggers],

@@ -25,6 +25,7 @@ from runner.game_counter import LOOP, GameCounter
 from runner.guards.gpu import GpuProbe
 from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
+from runner.lead import LeadState
 from runner.liveness import LoopWatch
 from runner.logs import start_logging, stop_logging
 from runner.maintenance import LOOP as HOUSEKEEPING
@@ -45,12 +46,13 @@ from runner.triggers.watch import TriggerFileWatcher
 from runner.wake import Wake
 from runner.worker.launch import Launcher
 from schemas.database import UpgradeProgress, UpgradeReport
-from schemas.errors import SettingsError, StateError, TransientStateError
+from schemas.errors import LeadLostError, SettingsError, StateError, TransientStateError
 from schemas.settings import Settings
 
 OUTBOX_POLL_S = 10.0
 """A look takes some milliseconds: every five seconds, it was a quarter of what an idle daemon used."""
 THREAD_END_S = 10.0
+NOT_LEADING_LOOK_S = 2.0
 MAIL = "mail"
 _log = logging.getLogger("ouroboros.service")
 
@@ -66,6 +68,8 @@ class Service:
         seed_defaults: on the very first start, save the default schedules and triggers.
         first_run: on the very first start, queue one run as well.
         extending: held, with a word for it, around a step of the start that may take minutes.
+        stand_by: told in words while another daemon leads a server's database, or the server is away; None: neither is
+            waited for.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Service:
         seed_defaults: bool = True,
         first_run: bool = True,
         extending: Callable[[str], AbstractContextManager[None]] = lambda _what: nullcontext(),
+        stand_by: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = self._started_with = settings
         self._clock = clock or SystemClock()
@@ -86,6 +91,7 @@ class Service:
         self._seed_defaults = seed_defaults
         self._first_run = first_run
         self._extending = extending
+        self._stand_by = stand_by
         self._stack = ExitStack()
         self.upgraded: UpgradeReport | None = None
         self.seeded = False
@@ -102,8 +108,9 @@ class Service:
         _check(self.settings)
         try:
             self.store = Store(self.settings.database_url, self.settings.storage.busy_timeout_s)
-            self._stack.enter_context(held(self.settings, self.store, now))
+            self.lead = self._stack.enter_context(held(self.settings, self.store, now, self._stand_by))
             self._stack.callback(self.store.close)
+            now = self._clock.now()  # it may have stood by for weeks
             self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
             self._stack.callback(stop_logging)
             make_folders(self.settings)
@@ -127,10 +134,15 @@ class Service:
         try:
             self.daemon.run()
             self._arena.close()  # what it was at is gone on with by the next daemon; nothing waits for it here
-            if MAIL not in self.periodic.stop(THREAD_END_S):  # else it is at a message, which must not go out twice
+            left = self.periodic.stop(THREAD_END_S)
+            if MAIL not in left and not isinstance(
+                self.daemon.lost, LeadLostError
+            ):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
         finally:
             self.periodic.stop(THREAD_END_S)
+        if isinstance(self.daemon.lost, LeadLostError):
+            raise self.daemon.lost
         if self.daemon.lost is not None:
             raise self._rescued(self.daemon.lost)
 
@@ -194,7 +206,7 @@ class Service:
         notifications = self.settings.notifications
         channels: list[Channel] = [CustomChannel(self._custom)] if self._custom else configured(notifications)
         self._outbound = Outbound(channels, notifications)
-        self.runtime = Runtime(self.settings, self.store, self._clock, self._outbound)
+        self.runtime = Runtime(self.settings, self.store, self._clock, self._outbound, self.lead)
         self.probe = Probe(self.settings.guards, self._written_folders(), self._gpu)
         self.probe.start()
         self._stack.callback(self.probe.close)
@@ -243,15 +255,25 @@ class Service:
         self.daemon.request_stop()
 
     def _add_periodic_work(self) -> None:
-        self.periodic.add(MAIL, self.deliver, 600)
+        self.periodic.add(MAIL, self._while_leading(self.deliver), 600)
         self.periodic.add("liveness", self.loop_watch.turn, 600)
-        self.periodic.add(HOUSEKEEPING, Maintenance(self.runtime).turn, 3600)
-        self.periodic.add(LOOP, GameCounter(self.runtime).turn, 600)
+        self.periodic.add(HOUSEKEEPING, self._while_leading(Maintenance(self.runtime).turn), 3600)
+        self.periodic.add(LOOP, self._while_leading(GameCounter(self.runtime).turn), 600)
         self._arena = ArenaSync(self.runtime)
         self._stack.callback(self._arena.close)
-        self.periodic.add(ARENA, self._arena.turn, HUNG_AFTER_S)
-        self.periodic.add("backup", NightlyBackup(self.runtime).turn, 3600)
+        self.periodic.add(ARENA, self._while_leading(self._arena.turn), HUNG_AFTER_S)
+        self.periodic.add("backup", self._while_leading(NightlyBackup(self.runtime).turn), 3600)
         self.periodic.add("dead-man", self._ping, 120)
+
+    def _while_leading(self, turn: Callable[[], float]) -> Callable[[], float]:
+        """A turn that is put off while it is not clear who leads the database."""
+
+        def put_off_or_turn() -> float:
+            if self.lead is not None and self.lead.state is not LeadState.HELD:
+                return NOT_LEADING_LOOK_S
+            return turn()
+
+        return put_off_or_turn
 
     def deliver(self) -> float:
         """Deliver what is due; seconds until the next look. A database that takes nothing now is asked again then."""

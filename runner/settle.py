@@ -46,6 +46,8 @@ class RunFacts:
     """The claim was revoked before a worker had it: the daemon died between the intent and the start."""
     launch_problem: str = ""
     """Why no worker could be started."""
+    machine_gone: str = ""
+    """The machine where it ran, whose daemon leads no more: what it is at there cannot be seen from here."""
     last_state: PipelineState | None = None
     """The state last seen, for a run folder that has none left."""
 
@@ -119,8 +121,10 @@ def _verdict(facts: RunFacts, seen: Observation) -> tuple[Outcome, RunFailure | 
         return _by_result(seen.result, stop, facts, seen)
     if stop is StopReason.CANCEL:
         return Outcome.CANCELLED, None
-    if facts.never_began:
-        return Outcome.LOST, _failure(FailureClass.CRASH, "The daemon ended before the worker began; nothing was done.")
+    if facts.machine_gone or facts.never_began:
+        there = f"It ran on {facts.machine_gone}, whose daemon leads no more; what became of it cannot be seen here."
+        nothing = "The daemon ended before the worker began; nothing was done."
+        return Outcome.LOST, _failure(FailureClass.CRASH, there if facts.machine_gone else nothing)
     if stop is not None:
         return _by_stop(stop, facts, seen)
     return _by_exit(seen)

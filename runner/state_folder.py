@@ -1,9 +1,10 @@
 """The state folder before any daemon: its folders, its locks, its database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
+from runner.lead import Lead
 from runner.single_instance import SingleInstanceLock, lock_of, refuse_second_name
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision, upgrade
@@ -13,8 +14,16 @@ from schemas.settings import Settings
 
 
 @contextmanager
-def held(settings: Settings, store: Store, now: datetime) -> Iterator[None]:
+def held(
+    settings: Settings, store: Store, now: datetime, stand_by: Callable[[str], None] | None = None
+) -> Iterator[Lead | None]:
     """No other daemon serves this folder or this database meanwhile; two folders may name one database.
+
+    Args:
+        stand_by: as `Lead`'s: for a database on a server, whose lead can be waited for.
+
+    Returns:
+        The lead of a server's database; None for a file.
 
     Raises:
         StateError: another one does, or the folder cannot be written.
@@ -27,7 +36,7 @@ def held(settings: Settings, store: Store, now: datetime) -> Iterator[None]:
             stack.enter_context(SingleInstanceLock(database_lock, home, "database", now))
             undo_unfinished(store.path)
             refuse_second_name(store.path)
-        yield
+        yield stack.enter_context(Lead(store, stand_by)) if store.path is None else None
 
 
 def make_folders(settings: Settings) -> None:

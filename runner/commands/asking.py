@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-from runner import single_instance
+from runner import lead
 from runner.commands.opening import opened
 from runner.flow.requests import Verb
 from runner.store import commands
@@ -27,7 +27,7 @@ def ask(verb: Verb, arguments: Frozen, *, needs_daemon: bool = False) -> None:
         BadInputError: the daemon refused it.
     """
     with opened() as (settings, store):
-        alive = single_instance.is_served(settings.home, store.path)
+        alive = lead.is_served(settings.home, store)
         if needs_daemon and not alive:
             raise StateError("no daemon is running", where=str(settings.home), remedy="`ouroboros up` starts one.")
         with store.write() as session:

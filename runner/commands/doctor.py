@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from runner import single_instance
+from runner import lead
 from runner.commands.arena_check import check_arena
 from runner.commands.formats import formatted
 from runner.guards.gpu_process import GpuProcess
@@ -214,8 +214,9 @@ def _database(settings: Settings) -> str:
 def _daemon(settings: Settings) -> str:
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
-        if not single_instance.is_served(settings.home, store.path):
+        if not lead.is_served(settings.home, store):
             return "none is running"
+        stand_by = lead.leader_and_stand_bys(store)[1]
         with store.read() as session:
             row = heartbeat.get(session)
             loops = heartbeat.loops(session)
@@ -232,7 +233,10 @@ def _daemon(settings: Settings) -> str:
             remedy="Its log shows the line where it stands. Stop it, or else kill it: the next one adopts its runs.",
         )
     restarts = sum(loop.restarts for loop in loops)
-    return f"process {row.pid} is {row.status.value}, last sign {age_s:.0f} s ago, {restarts} loop restarts"
+    return (
+        f"process {row.pid} on {row.host} is {row.status.value}, last sign {age_s:.0f} s ago, {restarts} loop restarts"
+        f"{f'; {len(stand_by)} stand by: ' + ', '.join(stand_by) if stand_by else ''}"
+    )
 
 
 def _mail(settings: Settings) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from runner import single_instance
+from runner import lead
 from runner.commands.formats import emit, formatted
 from runner.commands.opening import opened
 from runner.commands.tables import Column, console, listing, say
@@ -144,7 +144,7 @@ def retry() -> None:
     now = datetime.now(UTC)
     with opened() as (settings, store), store.write() as session:
         again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)
-        alive = single_instance.is_served(settings.home, store.path)
+        alive = lead.is_served(settings.home, store)
     if not again:
         click.echo("Nothing waits that could not be delivered.")
         return

@@ -1,5 +1,6 @@
 """`ouroboros status`: what the daemon does, what comes next, what ran last."""
 
+import socket
 from datetime import UTC, datetime
 
 import click
@@ -11,6 +12,7 @@ from runner.commands.opening import opened
 from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
 from runner.commands.tables import console, executions, listing, when, win_rate
 from runner.overview import Overview
+from runner.store.heartbeat import DaemonRecord
 from schemas.outside_text import line
 
 
@@ -42,6 +44,8 @@ def _print(seen: Overview, now: datetime) -> None:
             f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
             f" {escape(line(seen.mail.reason))} `ouroboros notify waiting` lists them, `notify retry` tries again."
         )
+    for waiting_daemon in seen.stand_by:
+        console.print(f"[cyan]stand-by[/] {escape(line(waiting_daemon))} takes over when this one ends.")
     for words in seen.clock:
         console.print(f"[yellow]{escape(words)}[/]")
     if seen.arena is not None:
@@ -82,6 +86,12 @@ def headline(seen: Overview, now: datetime) -> str:
         return f"[red]The daemon (process {seen.daemon.pid}) lives, but gave {escape(seen.silence)}.[/] See its log."
     paused = f" [yellow]Paused{': ' if seen.daemon.paused_note else ''}{escape(line(seen.daemon.paused_note))}.[/]"
     return (
-        f"[green]The daemon is {seen.status.value}[/] (process {seen.daemon.pid}, up since"
+        f"[green]The daemon is {seen.status.value}[/] (process {_who(seen.daemon)}, up since"
         f" {when(seen.daemon.started_at, now)}).{paused if seen.paused else ''}"
     )
+
+
+def _who(daemon: DaemonRecord) -> str:
+    """Its process, and its machine where that is not this one."""
+    elsewhere = f" on {escape(line(daemon.host))}" if daemon.host != socket.gethostname() else ""
+    return f"{daemon.pid}{elsewhere}"

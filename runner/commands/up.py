@@ -23,7 +23,7 @@ from runner.store import clock_changes, queue, schedules, triggers
 from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
-from schemas.errors import SettingsError
+from schemas.errors import LeadLostError, SettingsError
 from schemas.outside_text import line
 from schemas.settings import get_config
 
@@ -44,10 +44,27 @@ def up(first_run: bool, web: bool | None) -> None:
     Example: ouroboros up --no-first-run
     """
     share_one_heap()
-    with (
-        ServiceNotifier() as notifier,
-        Service(get_config(), first_run=first_run, extending=notifier.extending) as service,
-    ):
+    with ServiceNotifier() as notifier:
+        while True:
+            try:
+                _serve(notifier, first_run=first_run, web=web)
+            except LeadLostError as lost:
+                say(f"[yellow]{escape(line(str(lost)))}[/]")
+            else:
+                return
+
+
+def _serve(notifier: ServiceNotifier, *, first_run: bool, web: bool | None) -> None:
+    """One daemon, from its start, or its turn to lead, to its end.
+
+    Raises:
+        LeadLostError: another daemon leads the database now.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who stands by has nothing to save
+    waiting = _StandBy(notifier)
+    with Service(get_config(), first_run=first_run, extending=notifier.extending, stand_by=waiting) as service:
         _spare_the_collector()
         dashboard = _dashboard(service, web)
         _introduce(service, datetime.now(UTC), dashboard)
@@ -61,6 +78,7 @@ def up(first_run: bool, web: bool | None) -> None:
         service.daemon.on_turn = on_turn
         service.daemon.on_step = notifier.feed
         service.loop_watch.say = notifier.show
+        service.daemon.on_away = lambda told: say(f"[yellow]{escape(line(told))}[/]")
         service.loop_watch.leave = lambda: os._exit(1)  # the step that stands would wait for ever
         _take_signals(service, notifier, dashboard)
         notifier.ready()
@@ -68,6 +86,22 @@ def up(first_run: bool, web: bool | None) -> None:
             service.run()
         notifier.stopping()
         say("Stopped in good order; `ouroboros up` goes on from here.")
+
+
+class _StandBy:
+    """Tells once what a daemon waits for that does not lead yet, and keeps the service manager content."""
+
+    def __init__(self, notifier: ServiceNotifier) -> None:
+        self._notifier = notifier
+        self._told = ""
+
+    def __call__(self, words: str) -> None:
+        self._notifier.ready()
+        self._notifier.feed()
+        self._notifier.show(f"stand-by: {words}")
+        if words != self._told:
+            say(f"[yellow]Standing by:[/] {escape(line(words))}")
+            self._told = words
 
 
 def _spare_the_collector() -> None:
@@ -82,6 +116,9 @@ def _spare_the_collector() -> None:
 def _dashboard(service: Service, wanted: bool | None) -> DashboardProcess | None:
     """The web process, looked after by the service's periodic work; None: nobody wants one."""
     if not (service.settings.web.enabled if wanted is None else wanted):
+        return None
+    if not service.store.is_sqlite:
+        say("No dashboard: its pages and REST read SQLite files only so far; the commands work on PostgreSQL as well.")
         return None
     dashboard = DashboardProcess(service.settings, lambda told: say(f"[yellow]{escape(line(told))}[/]"))
     service.periodic.add("dashboard", dashboard.turn, 120)

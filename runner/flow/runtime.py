@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from runner.clock import Clock
 from runner.flow.idle_check import IdleCheck
+from runner.lead import Lead
 from runner.notify.outbound import Outbound
 from runner.store.engine import Store
 from schemas.settings import Settings
@@ -26,6 +27,8 @@ class Runtime:
     store: Store
     clock: Clock
     outbound: Outbound
+    lead: Lead | None = None
+    """Of a database on a server; None for a file, whose lock is never lost."""
     reach: Callable[[str], None] = _nowhere
     """Called with a name at each point where a kill must lose nothing; tests kill there."""
 

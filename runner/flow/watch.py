@@ -63,6 +63,8 @@ class UndecidedRun:
     schedule: TrainingSchedule
     launch_problem: str = ""
     """Why there is no worker; empty: there may be one."""
+    machine_gone: str = ""
+    """Where it ran, if not on this machine."""
 
 
 class WatchRuns:
@@ -89,17 +91,21 @@ class WatchRuns:
         runs = [run.execution for run in self._runs.values()]
         return [*runs, *(run.execution for number, run in self._undecided.items() if number not in self._runs)]
 
-    def take_over(self, now: datetime) -> list[str]:
+    def take_over(self, now: datetime, machine_gone: str = "") -> list[str]:
         """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done.
-        What it interrupted in good order gets its time to start again."""
+        What it interrupted in good order gets its time to start again.
+
+        Args:
+            machine_gone: where that daemon was, if not here: its workers can be neither seen nor adopted.
+        """
         with self._runtime.store.read() as session:
             left = [(record, _schedule_of(session, record)) for record in history.unfinished(session)]
         said = []
         for record, schedule in left:
             try:
-                said.append(self._take_over(UndecidedRun(record, schedule), now))
+                said.append(self._take_over(UndecidedRun(record, schedule, machine_gone=machine_gone), now))
             except OuroborosError as error:  # a full disk, say: the daemon serves all the same, and tries again
-                self._undecided[record.execution_id] = UndecidedRun(record, schedule)
+                self._undecided[record.execution_id] = UndecidedRun(record, schedule, machine_gone=machine_gone)
                 said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {error}")
         with self._runtime.store.write() as session:
             queue.give_time(session, now)
@@ -154,6 +160,12 @@ class WatchRuns:
             self._launcher.release(run.handle)
         self._runs.clear()
 
+    def give_up(self) -> None:
+        """Another machine's daemon leads now and counts these runs as lost: they end, as nobody takes their results."""
+        for run in self._runs.values():
+            self._launcher.kill(run.handle, StopReason.CANCEL)
+        self.leave()
+
     def settle_unlaunched(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, problem: str, now: datetime
     ) -> None:
@@ -193,6 +205,9 @@ class WatchRuns:
         if run.launch_problem:
             self._settle_unlaunched(run, now)
             return f"{label} could not be started"
+        if run.machine_gone:
+            self._settle_out_of_sight(run, now)
+            return f"{label} was on {run.machine_gone}, out of sight; it is counted as lost there"
         clock_s = self._runtime.clock.monotonic_s()
         found = self._launcher.recover(execution.run_dir, clock_s)
         if found.handle is not None:
@@ -209,6 +224,18 @@ class WatchRuns:
         if found.never_began:
             return f"{label} had not begun; it is queued again"
         return f"{label} had ended meanwhile; it is settled from its folder"
+
+    def _settle_out_of_sight(self, run: UndecidedRun, now: datetime) -> None:
+        """A result that lies in a folder which both machines see counts all the same."""
+        execution = run.execution
+        facts = settle.RunFacts(
+            run.schedule,
+            execution.scheduled_for,
+            execution.attempt,
+            machine_gone=run.machine_gone,
+            last_state=execution.state,
+        )
+        self._settle(execution, run.schedule, self._launcher.inspect(execution.run_dir), facts, now)
 
     def _adopt(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle, clock_s: float

@@ -1,5 +1,6 @@
 """The daemon's own row, and its loops': who runs, since when, and when each last gave a sign."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from runner.store.tables import DaemonRow, LoopRow
 from schemas.automation import RunnerStatus
+from schemas.errors import LeadLostError
 
 _ONLY = 1
+_WHO_LEADS = select(DaemonRow.host, DaemonRow.pid, DaemonRow.started_at).where(DaemonRow.id == _ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,23 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
         session.delete(loop)
     session.flush()
     return before
+
+
+def only_for(leader: DaemonRecord) -> Callable[[Session], None]:
+    """A fence (`Store.fence`): whoever writes as a daemon that does not lead any more is stopped. A new leader's first
+    write is this row, so what an older one commits before that is seen by the new one, and nothing comes after it."""
+
+    def check(session: Session) -> None:
+        found = session.execute(_WHO_LEADS).one_or_none()
+        if found is None or tuple(found) != (leader.host, leader.pid, leader.started_at):
+            who = f"{found[0]}:{found[1]}" if found else "nobody"
+            raise LeadLostError(
+                f"another daemon has taken the lead of this database: {who}",
+                where=f"{leader.host}:{leader.pid}",
+                remedy="Nothing was changed.",
+            )
+
+    return check
 
 
 def beat(session: Session, status: RunnerStatus, now: datetime) -> None:
