@@ -46,7 +46,6 @@ class DistributedTrainingRunner:
         node_type: `master` or `worker`.
         master_address: `IP:PORT` of the master; for a worker only.
         settings: default: `get_config()`.
-        name: what the others call this machine; default: its host name.
 
     Raises:
         BadInputError: no such type, or a worker without a master's address.
@@ -58,7 +57,6 @@ class DistributedTrainingRunner:
         master_address: str | None = None,
         *,
         settings: Settings | None = None,
-        name: str | None = None,
     ) -> None:
         try:
             self._role = NodeRole(node_type)
@@ -68,7 +66,7 @@ class DistributedTrainingRunner:
             ) from None
         self._settings = (settings or get_config()).located()
         self._master = _checked(master_address) if self._role is NodeRole.WORKER else ""
-        self._name = name or os.uname().nodename
+        self._name = self._settings.cluster.name or os.uname().nodename
 
     def start_cluster(self) -> NodeNote:
         """Be the head: from now on runs of this state folder play on every machine that joins.
@@ -100,8 +98,6 @@ class DistributedTrainingRunner:
         """
         if self._role is not NodeRole.WORKER:
             raise BadInputError("a master joins nobody", remedy="Use node_type='worker', or start_cluster().")
-        host = self._settings.cluster.address or route_to(self._master.rpartition(":")[0])
-        _refuse_this_machine_only(host)
         self._prepare()
         given = os.environ.get(TOKEN_VARIABLE)
         if given:
@@ -112,6 +108,8 @@ class DistributedTrainingRunner:
                 where=str(token_path(self._settings.home)),
                 remedy=f"Copy that file from the master's state folder, or set {TOKEN_VARIABLE}.",
             )
+        host = self._settings.cluster.address or route_to(self._master.rpartition(":")[0])
+        _refuse_this_machine_only(host)
         return self._start(NodeRequest(role=self._role, head=self._master, host=host, name=self._name))
 
     def _prepare(self) -> None:

@@ -26,6 +26,8 @@ class ClusterSettings(Frozen):
     """This machine's address as the other nodes see it; None: the one from which the network is reached."""
     port: int = Field(default=6380, ge=1024, le=65000)
     """Where a head listens. The ports up to `port` + 109 are a node's too: a firewall needs to open no others."""
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    """What the others call this machine; None: its host name."""
     cores: int | None = Field(default=None, ge=1)
     """Cores that this machine lends to the games of others; None: all that it may use."""
     object_store_mb: int = Field(default=80, ge=75)

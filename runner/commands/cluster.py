@@ -51,8 +51,8 @@ def start(address: str | None, port: int | None, name: str | None, foreground: b
     """
     from runner.cluster import DistributedTrainingRunner
 
-    settings = _with(get_config(), address=address, port=port)
-    note = DistributedTrainingRunner("master", settings=settings, name=name).start_cluster()
+    settings = _with(get_config(), address=address, port=port, name=name)
+    note = DistributedTrainingRunner("master", settings=settings).start_cluster()
     click.echo(f"The head is up at {note.head}. On each other machine, with this file copied to it:")
     click.echo(f"  ouroboros cluster join {note.head} --token-file {token_path(settings.home).name}")
     click.echo(f"  ({token_path(settings.home)}: whoever has it may run programs on these machines)")
@@ -82,8 +82,8 @@ def join(
     """
     from runner.cluster import DistributedTrainingRunner, keep_token
 
-    settings = _with(get_config(), address=address, port=port, cores=cores)
-    runner = DistributedTrainingRunner("worker", master, settings=settings, name=name)
+    settings = _with(get_config(), address=address, port=port, cores=cores, name=name)
+    runner = DistributedTrainingRunner("worker", master, settings=settings)
     token = _token(settings, token_file)
     if token is not None:
         keep_token(settings.home, token)

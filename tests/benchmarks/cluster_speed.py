@@ -1,0 +1,118 @@
+"""What a second machine brings: `python tests/benchmarks/cluster_speed.py [--games 300] [--rounds 3]`.
+
+Two raylets on this machine, one core each: the run's own machine on the first, a node on the second. Stretches with the
+node and without it are interleaved, so that whatever else the machine does falls on both. Then the node is killed with
+-9 in the middle of a stretch.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from backend_contract import play
+from cluster_world import World, job, until
+
+from pipeline.cluster.backend import ClusterBackend
+from pipeline.tuner.backends import GameOrder
+
+
+def bytes_of(host: str) -> int:
+    """Bytes that the connections of an address carried so far, both ways; each counted once."""
+    lines = subprocess.run(["ss", "-tinH", f"src {host}"], capture_output=True, text=True, check=True).stdout
+    return sum(int(number) for number in re.findall(r"bytes_(?:acked|received):(\d+)", lines))
+
+
+def cpu_s(processes: list[psutil.Process]) -> float:
+    """Processor time of these."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def stretch(backend: ClusterBackend, name: str, games: int, budget: int) -> float:
+    """Games a second."""
+    asked = job(name, games, budget)
+    began = time.monotonic()
+    play(backend, asked)
+    return games / (time.monotonic() - began)
+
+
+def node_of(backend: ClusterBackend) -> str:
+    """The node's id."""
+    return next(name for name in backend._dispatch.nodes() if name != "here")
+
+
+def kill(world: World, backend: ClusterBackend, budget: int) -> tuple[float, int]:
+    """Seconds from `kill -9` of the node until its games are given out again, and how many those were."""
+    asked = job("killed", 200, budget)
+    backend.begin([GameOrder(asked, number) for number in range(200)])
+    until(lambda: backend.finished(0.02) is None or backend._dispatch.at(node_of(backend)) > 3, "it has games")
+    told = len(world.told)
+    began = time.monotonic()
+    world.machines[1].kill()
+    until(lambda: backend.finished(0.02) is None or len(world.told) > told, "it is noticed")
+    noticed_s = time.monotonic() - began
+    words = world.told[-1]
+    backend.drop("killed")
+    found = re.search(r"Its (\d+) games", words)
+    return noticed_s, int(found[1]) if found else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--games", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=400)
+    given = parser.parse_args()
+    allowed = sorted(os.sched_getaffinity(0))
+    world = World()
+    try:
+        world.join("second")
+        os.sched_setaffinity(0, allowed[:1])  # this machine's games; the node's are on the last core
+        with world.backend(Path(tempfile.mkdtemp())) as opened:
+            assert isinstance(opened, ClusterBackend)
+            measure(world, opened, given)
+    finally:
+        os.sched_setaffinity(0, allowed)
+        world.close()
+
+
+def measure(world: World, backend: ClusterBackend, given: argparse.Namespace) -> None:
+    until(lambda: backend.finished(0.05) == [] and world.heard("second plays too"), "the node plays")
+    play(backend, job("warm", 40, given.budget))
+    node = node_of(backend)
+    one, two = [], []
+    master = [psutil.Process(), psutil.Process(backend._link._process.pid)]
+    wire = played = 0
+    spent_s = 0.0
+    for number in range(given.rounds):
+        backend._dispatch.takes(node, False)
+        one.append(stretch(backend, f"one{number}", given.games, given.budget))
+        backend._dispatch.takes(node, True)
+        before, before_s = bytes_of(world.machines[1].host), cpu_s(master)
+        two.append(stretch(backend, f"two{number}", 2 * given.games, given.budget))
+        wire += bytes_of(world.machines[1].host) - before
+        spent_s += cpu_s(master) - before_s
+        played += 2 * given.games
+        print(f"round {number + 1}: {one[-1]:.1f} games/s with 1 core, {two[-1]:.1f} with 2 ({two[-1] / one[-1]:.2f})")
+    mean_one, mean_two = sum(one) / len(one), sum(two) / len(two)
+    there = played * (1 - mean_one / mean_two)
+    print(
+        f"1 node of 1 core: {mean_one:.1f} games/s; 2 nodes of 1 core: {mean_two:.1f}; {mean_two / mean_one:.2f} times"
+    )
+    print(f"on the wire: {wire / there:,.0f} bytes a game of the other machine, both ways, with all that Ray says")
+    print(f"the run's process and its bridge: {1e6 * spent_s / played:,.0f} us of CPU a game")
+    noticed_s, held = kill(world, backend, given.budget)
+    print(f"kill -9 of the node: its {held} games were given out again after {noticed_s:.2f} s")
+    print(f"load average: {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
