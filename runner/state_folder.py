@@ -39,6 +39,22 @@ def held(
         yield stack.enter_context(Lead(store, stand_by)) if store.path is None else None
 
 
+@contextmanager
+def held_target(settings: Settings, target: Store, now: datetime) -> Iterator[None]:
+    """No daemon serves this other database meanwhile, which may not be there yet.
+
+    Raises:
+        StateError: one does.
+    """
+    with ExitStack() as stack:
+        if target.path is None:
+            stack.enter_context(Lead(target, None))
+        else:
+            lock = lock_of(settings.home, target.path)
+            stack.enter_context(SingleInstanceLock(lock, settings.home, "database", now))
+        yield
+
+
 def make_folders(settings: Settings) -> None:
     """The folders that people put files into, and those that runs are kept in.
 

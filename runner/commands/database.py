@@ -1,5 +1,7 @@
-"""`ouroboros db`: check, backup, restore, export, prune."""
+"""`ouroboros db`: check, backup, restore, move, export, prune."""
 
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +12,11 @@ from runner.commands.opening import opened
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
 from runner.notify.outbound import Outbound
-from runner.state_folder import held
-from runner.store import administration, backup
+from runner.state_folder import held, held_target
+from runner.store import administration, backup, move
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
+from runner.store.migrate import stored_revision, upgrade
 from schemas.database import way_back
 from schemas.errors import DatabaseDamagedError, MachineError
 from schemas.settings import get_config
@@ -79,6 +82,43 @@ def restore(file: Path | None) -> None:
     click.echo(f"restored from {done.source}")
     if done.aside is not None:
         click.echo(f"the old database is kept as {done.aside}")
+
+
+@database.command("move")
+@click.argument("to_url")
+def move_history(to_url: str) -> None:
+    """Copy the whole history into the database at TO_URL, compare the two, and say which setting to change.
+
+    TO_URL is postgresql+psycopg://USER@HOST/DATABASE, or sqlite:////absolute/path for the way back; the target must be
+    empty. A daemon must not run meanwhile. Ended in the middle, the same command goes on where it stood; the source is
+    only read.
+
+    Example: ouroboros db move postgresql+psycopg://ouroboros@db.example.org/ouroboros
+    """
+    settings, now = get_config(), datetime.now(UTC)
+    storage = settings.storage
+    source, target = (Store(url, storage.busy_timeout_s) for url in (settings.database_url, to_url))
+    began_s = time.monotonic()
+    try:
+        with held(settings, source, now), held_target(settings, target, now):
+            revision = stored_revision(target)
+            move.refuse_unfit(source, target, revision)
+            if revision is None:
+                upgrade(target, storage.keep_backups, now)
+            moved = move.move(source, target, _tell_piece)
+    finally:
+        source.close()
+        target.close()
+    for table in moved:
+        click.echo(f"{table.name:20} {table.rows:>12,} rows  {table.sha256[:16]}")
+    rows = sum(table.rows for table in moved)
+    click.echo(f"{rows:,} rows are the same on both sides; {rows / (time.monotonic() - began_s):,.0f} rows/s in all")
+    click.echo(f"Now set storage.database_url to {to_url}: {source.where} is left as it is, and no longer used then.")
+
+
+def _tell_piece(table: str, rows: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{table:20} {rows:>12,} rows", nl=False, err=True)
 
 
 @database.command()

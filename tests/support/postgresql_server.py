@@ -15,6 +15,8 @@ from typing import Any
 
 from left_out import leave_out
 
+from schemas.database import HEAD
+
 USER = "ouroboros"
 _READY_S = 60.0
 _FOLDERS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *Path("/usr").glob("pgsql-*/bin"))
@@ -146,7 +148,8 @@ class PrivateServer:
         deletes = [f"DELETE FROM {table}" for (table,) in tables if table != "alembic_version"]
         counters = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences"
         totals = "INSERT INTO totals (id, settled, succeeded, failed, duration_s) VALUES (1, 0, 0, 0, 0)"
-        self.ask(";".join(["SET session_replication_role = replica", *deletes, counters, totals]), name)
+        revision = f"UPDATE alembic_version SET version_num = '{HEAD}'"
+        self.ask(";".join(["SET session_replication_role = replica", *deletes, counters, totals, revision]), name)
 
     def drop(self, name: str) -> None:
         """Whoever is in it."""
