@@ -110,6 +110,11 @@ class Settings(Frozen):
         return self.home / "self_play"
 
     @property
+    def leaf_eval_dir(self) -> Path:
+        """The learned leaf evaluation, and the self-play games that it is fitted to."""
+        return self.home / "leaf_eval"
+
+    @property
     def arena_dir(self) -> Path:
         """Of the public Arena: the token, the lock of its synchronisation, answers that may be asked for again."""
         return self.home / "arena"

@@ -20,6 +20,8 @@ import (
 
 	"ouroboros-snake/gamelog"
 	"ouroboros-snake/inprocess"
+	"ouroboros-snake/leafeval"
+	"ouroboros-snake/selfplay"
 	"ouroboros-snake/server"
 	"ouroboros-snake/thoughts"
 	"ouroboros-snake/weights"
@@ -38,9 +40,10 @@ const (
 const drain = 800 * time.Millisecond
 
 type options struct {
-	host, port, config, games string
-	verbose                   bool
-	think                     int
+	host, port, config, games, eval string
+	verbose, showGames              bool
+	think                           int
+	selfPlay                        selfplay.Plan
 }
 
 func main() {
@@ -62,8 +65,9 @@ func run(args []string) int {
 		complain.Print(err)
 		return exitUsage
 	}
-	if opt.think > 0 {
-		if err := thoughts.Tell(os.Stdin, os.Stdout, w, opt.think); err != nil {
+	learned := learnedFrom(opt.eval, complain)
+	if offline := offlineOf(opt, w, learned); offline != nil {
+		if err := offline(); err != nil {
 			complain.Print(err)
 			return exitFailed
 		}
@@ -83,7 +87,7 @@ func run(args []string) int {
 	if opt.verbose {
 		verbose = log.New(os.Stderr, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
 	}
-	handler := server.New(w, recorder, verbose, complain).Handler()
+	handler := server.New(w, learned, recorder, verbose, complain).Handler()
 	listeners := []net.Listener{listener}
 	if socket := os.Getenv("OUROBOROS_SOCKET"); socket != "" {
 		local, err := net.Listen("unix", socket)
@@ -114,6 +118,13 @@ func parse(args []string) (options, error) {
 		"folder to append finished games to; the environment's OUROBOROS_GAMES_DIR is the default, empty keeps none")
 	flags.IntVar(&opt.think, "think", 0, "no server: say of each /move request on stdin, one a line, what comes of each move, "+
 		"within so many positions a move")
+	flags.StringVar(&opt.eval, "eval", "", "file of a learned leaf evaluation, which then helps the snake's own")
+	flags.IntVar(&opt.selfPlay.Games, "self-play", 0, "no server: play so many games against itself and write each as a line of JSON")
+	flags.Int64Var(&opt.selfPlay.First, "seed", 1, "of the first game of -self-play; the others follow")
+	flags.IntVar(&opt.selfPlay.Seats, "seats", 2, "snakes in each game of -self-play")
+	flags.IntVar(&opt.selfPlay.Positions, "positions", 1000, "scored at most for each move of -self-play")
+	flags.Float64Var(&opt.selfPlay.Stray, "stray", 0.04, "share of the moves of -self-play that are any open one")
+	flags.BoolVar(&opt.showGames, "show-games", false, "no server: write what a learned evaluation is shown of the games of -self-play on stdin")
 	flags.BoolVar(&opt.verbose, "verbose", false, "tell every move on stderr")
 	if err := flags.Parse(args); err != nil {
 		return opt, err
@@ -129,6 +140,32 @@ func parse(args []string) (options, error) {
 		return opt, errors.New(fault)
 	}
 	return opt, nil
+}
+
+// learnedFrom reads the learned evaluation; without one, or where it cannot be used, the snake plays by its own.
+func learnedFrom(file string, complain *log.Logger) *leafeval.Evaluation {
+	if file == "" {
+		return nil
+	}
+	learned, err := leafeval.ReadFile(file)
+	if err != nil {
+		complain.Printf("%v; playing by the snake's own evaluation", err)
+		return nil
+	}
+	return learned
+}
+
+// offlineOf is what to do instead of serving; nil: serve.
+func offlineOf(opt options, w *weights.Weights, learned *leafeval.Evaluation) func() error {
+	switch {
+	case opt.think > 0:
+		return func() error { return thoughts.Tell(os.Stdin, os.Stdout, w, opt.think, learned) }
+	case opt.selfPlay.Games > 0:
+		return func() error { return selfplay.Play(os.Stdout, opt.selfPlay, w, learned) }
+	case opt.showGames:
+		return func() error { return selfplay.Show(os.Stdin, os.Stdout, w, learned) }
+	}
+	return nil
 }
 
 func load(file string) (*weights.Weights, error) {

@@ -2,6 +2,7 @@ package brain
 
 import (
 	"ouroboros-arena/board"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
@@ -12,6 +13,10 @@ type evaluator struct {
 	// solo: there never was an opponent. late is how far the board has filled, from 0 (early) to 1 (late).
 	solo bool
 	late float64
+	// learned is nil where our own evaluation has no help; own is how much of it counts then, 0 to 1.
+	learned *leafeval.Evaluation
+	own     float64
+	shown   leafeval.Shown
 
 	ground ground
 	foods  []int16
@@ -20,7 +25,7 @@ type evaluator struct {
 }
 
 // prepare sets up everything that stays the same for all positions looked at from root.
-func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights) {
+func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights, learned *leafeval.Evaluation) {
 	e.w, e.me, e.solo = w, me, len(root.Snakes) == 1
 	e.foods = e.foods[:0]
 	for c, food := range root.Food {
@@ -30,6 +35,10 @@ func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights) {
 	}
 	e.ground.prepare(root, w)
 	e.late = lateness(root, &w.Phase)
+	e.learned = nil
+	if covers(learned, root) {
+		e.learned, e.own = learned, float64(learned.HandShare)/leafeval.HandOne
+	}
 	e.fillTables(w)
 }
 
@@ -52,6 +61,22 @@ func lateness(s *board.State, p *weights.Phase) float64 {
 // score is the value of a position in which e.me lives and, unless the game is solo, somebody else does too.
 func (e *evaluator) score(s *board.State) float64 {
 	e.ground.fill(s, e.foods, e.w.Space.BodiesVacate)
+	if e.learned == nil || s.Living < 2 {
+		return e.ownScore(s)
+	}
+	e.show(s, &e.shown)
+	network := &e.learned.Crowd
+	if s.Living == 2 {
+		network = &e.learned.Duel
+	}
+	if e.own == 0 {
+		return network.Points(&e.shown)
+	}
+	return e.own*e.ownScore(s) + network.Points(&e.shown)
+}
+
+// ownScore is the value by the weights alone, of a position whose ground has been filled.
+func (e *evaluator) ownScore(s *board.State) float64 {
 	rivals := s.Living - 1
 	v := e.space(s, rivals) + e.exits(s) + e.position(s) + e.tail(s, rivals)
 	if rivals > 0 {

@@ -32,6 +32,8 @@ type ground struct {
 	footing   [board.MaxSnakes][2]int
 	// sealed: the snake's ground touches no ground of others and nothing contested.
 	sealed [board.MaxSnakes]bool
+	// near counts the cells of the snake's ground that it reaches within nearSteps; the narrow floods alone fill it.
+	near [board.MaxSnakes]int
 	// tailSteps is the distance to the snake's own tail over its own ground, farAway if that does not hold it.
 	tailSteps [board.MaxSnakes]int
 
@@ -58,10 +60,14 @@ func (g *ground) worth(cells *[kinds]int) float64 {
 // usable is how much of its ground the snake can tread: it steps on the chessboard's colours in turn, so that of the
 // colour there is more of some cells stay over. A share of those, as the weights have it, does not count.
 func (g *ground) usable(s *board.State, i int) float64 {
+	return float64(g.room(i)) - g.parity*float64(g.idle(s, i))
+}
+
+// idle is how many cells of its ground stay over when the snake treads the two colours in turn.
+func (g *ground) idle(s *board.State, i int) int {
 	head := s.Snakes[i].Head
 	next, same := g.footing[i][colour(s.Geo, head)^1], g.footing[i][colour(s.Geo, head)]
-	left := max(next-same-1, same-next)
-	return float64(g.room(i)) - g.parity*float64(max(left, 0))
+	return max(next-same-1, same-next, 0)
 }
 
 func colour(g *board.Geometry, c int16) int { return int(g.X[c]+g.Y[c]) & 1 }

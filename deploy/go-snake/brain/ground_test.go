@@ -21,7 +21,7 @@ func TestFloodsAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := &p.thinker.eval
-			e.prepare(&p.state, me, w)
+			e.prepare(&p.state, me, w, nil)
 			for k := range 4 {
 				vacate := k&1 == 0
 				w.Space.TailsGrow = k&2 == 0

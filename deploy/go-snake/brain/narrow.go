@@ -62,6 +62,7 @@ type front struct {
 	snake               int
 	foodSteps           int
 	tailSteps           int
+	near                mask // what is claimed within nearSteps
 }
 
 func (n *narrow) prepare(root *board.State) {
@@ -122,6 +123,9 @@ func (n *narrow) flood(g *ground, s *board.State, foods []int16, vacate bool) {
 		for i := range fronts {
 			f := &fronts[i]
 			f.claims = f.claims.or(f.fresh)
+			if d <= nearSteps {
+				f.near = f.claims
+			}
 			if f.foodSteps == farAway && !f.fresh.and(food).empty() {
 				f.foodSteps, f.body.late = d, g.grows
 				g.foodCell[f.snake] = f.fresh.and(food).lowest()
@@ -150,6 +154,7 @@ func (n *narrow) finish(g *ground, s *board.State, contested, food mask) {
 		g.corridors[i] = f.claims.without(n.roomy(reached.or(bit(s.Snakes[i].Head)))).size()
 		g.sealed[i] = n.spread(f.claims).and(reached.without(f.claims)).empty()
 		g.foods[i], g.foodSteps[i], g.tailSteps[i] = f.claims.and(food).size(), f.foodSteps, f.tailSteps
+		g.near[i] = f.near.size()
 	}
 }
 
@@ -182,7 +187,7 @@ func (n *narrow) start(g *ground, s *board.State, foods []int16) (blocked, food 
 	for k, i := range g.order[:g.count] {
 		f := &n.fronts[k]
 		f.snake, f.length, f.body = i, s.Snakes[i].Length, opener{path: s.Path(i), at: -s.Stack(i)}
-		f.claims, f.fresh, f.tail = mask{}, bit(s.Snakes[i].Head), bit(s.Tail(i))
+		f.claims, f.near, f.fresh, f.tail = mask{}, mask{}, bit(s.Snakes[i].Head), bit(s.Tail(i))
 		f.foodSteps, f.tailSteps = farAway, farAway
 		for _, c := range f.body.path {
 			blocked = blocked.or(bit(c))

@@ -61,6 +61,9 @@ func (n *narrow) duel(g *ground, s *board.State, foods []int16, vacate bool) {
 		}
 		fresh = twice
 		claimsA, claimsB, contested, open = claimsA.or(freshA), claimsB.or(freshB), contested.or(twice), open.without(taken)
+		if d <= nearSteps {
+			a.near, b.near = claimsA, claimsB
+		}
 		if a.foodSteps == farAway && !freshA.and(food).empty() {
 			a.foodSteps, bodyA.late = d, g.grows
 			g.foodCell[a.snake] = freshA.and(food).lowest()

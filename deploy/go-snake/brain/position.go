@@ -6,11 +6,15 @@ import (
 
 	"ouroboros-arena/board"
 	"ouroboros-snake/api"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
 // Player turns move requests into moves. It reuses its memory, so it serves one request at a time.
 type Player struct {
+	// Learned is a Thinker's.
+	Learned *leafeval.Evaluation
+
 	state   board.State
 	thinker Thinker
 	body    []int16
@@ -54,7 +58,7 @@ func (p *Player) place(req *api.Request) (me int, err error) {
 
 // placeSnakes adds the snakes in the order of the request.
 func (p *Player) placeSnakes(req *api.Request, geo *board.Geometry) (me int, err error) {
-	me = -1
+	me, p.thinker.Learned = -1, p.Learned
 	for i := range req.Board.Snakes {
 		sn := &req.Board.Snakes[i]
 		p.body = p.body[:0]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ouroboros-arena/board"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
@@ -13,6 +14,9 @@ import (
 // goroutine at a time. Nothing it has learnt outlives a call: within the budgets alone, the same position always gives
 // the same move.
 type Thinker struct {
+	// Learned is the learned evaluation that helps our own where it covers the game; nil: none does.
+	Learned *leafeval.Evaluation
+
 	eval  evaluator
 	me    int
 	w     *weights.Weights
@@ -108,7 +112,7 @@ func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *tab
 // begin forgets the decision before, and returns the greatest depth.
 func (t *Thinker) begin(s *board.State, me int, w *weights.Weights, memory *table, alarm alarm) int {
 	t.table, t.alarm = memory, alarm
-	t.eval.prepare(s, me, w)
+	t.eval.prepare(s, me, w, t.Learned)
 	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, w, 0, 0, 0, s.Living > 1
 	t.order.clear()
 	return t.limits(s)

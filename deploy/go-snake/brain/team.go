@@ -42,7 +42,7 @@ func (p *Player) MoveUntil(req *api.Request, w *weights.Weights, until time.Time
 // helper is the player that thread k beside this one uses.
 func (p *Player) helper(k int) *Player {
 	for len(p.helpers) <= k {
-		p.helpers = append(p.helpers, new(Player))
+		p.helpers = append(p.helpers, &Player{Learned: p.Learned})
 	}
 	return p.helpers[k]
 }

@@ -13,6 +13,7 @@ import (
 	"ouroboros-arena/board"
 	"ouroboros-snake/api"
 	"ouroboros-snake/brain"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
@@ -48,11 +49,11 @@ type worker struct {
 	arrived time.Time
 }
 
-// New makes a server. recorder may be nil; verbose may be nil, else every move is told to it; errors gets what went
+// New makes a server. learned and recorder may be nil; verbose may be nil, else every move is told to it; errors gets what went
 // wrong.
-func New(w *weights.Weights, recorder Recorder, verbose, errors *log.Logger) *Server {
+func New(w *weights.Weights, learned *leafeval.Evaluation, recorder Recorder, verbose, errors *log.Logger) *Server {
 	s := &Server{weights: w, recorder: recorder, verbose: verbose, errors: errors}
-	s.workers.New = func() any { return new(worker) }
+	s.workers.New = func() any { return &worker{player: brain.Player{Learned: learned}} }
 	for m, word := range board.Words {
 		s.answers[m] = []byte(`{"move":"` + word + `"}`)
 	}

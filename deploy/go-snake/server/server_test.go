@@ -46,7 +46,7 @@ func start(tb testing.TB, recorder Recorder, verbose, complaints *log.Logger) *h
 	if err != nil {
 		tb.Fatal(err)
 	}
-	srv := httptest.NewServer(New(w, recorder, verbose, complaints).Handler())
+	srv := httptest.NewServer(New(w, nil, recorder, verbose, complaints).Handler())
 	tb.Cleanup(srv.Close)
 	return srv
 }

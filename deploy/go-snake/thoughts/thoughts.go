@@ -10,6 +10,7 @@ import (
 	"ouroboros-arena/board"
 	"ouroboros-snake/api"
 	"ouroboros-snake/brain"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
@@ -37,14 +38,14 @@ type said struct {
 
 // Tell answers the requests of in, one /move request a line, with what the snake thinks of each, one object a line, within
 // budget positions a move and by no clock, so that the same request always gets the same answer.
-func Tell(in io.Reader, out io.Writer, w *weights.Weights, budget int) error {
+func Tell(in io.Reader, out io.Writer, w *weights.Weights, budget int, learned *leafeval.Evaluation) error {
 	own := *w
 	own.Search.DuelBudget, own.Search.CrowdBudget = budget, budget
 	own.Search.TimeShare, own.Search.Threads = 0, 1
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	writer := json.NewEncoder(out)
-	var player brain.Player
+	player := brain.Player{Learned: learned}
 	for lines.Scan() {
 		if err := writer.Encode(about(lines.Bytes(), &player, &own)); err != nil {
 			return fmt.Errorf("an answer could not be written: %w", err)

@@ -21,7 +21,7 @@ func TestEachLineIsAnswered(t *testing.T) {
 	}
 	line := strings.ReplaceAll(string(request), "\n", " ")
 	var out bytes.Buffer
-	if err := Tell(strings.NewReader(line+"\nno request\n"+line+"\n"), &out, w, 300); err != nil {
+	if err := Tell(strings.NewReader(line+"\nno request\n"+line+"\n"), &out, w, 300, nil); err != nil {
 		t.Fatal(err)
 	}
 	answers := strings.Split(strings.TrimSpace(out.String()), "\n")

@@ -27,10 +27,12 @@ use std::env;
 use std::fs;
 use std::io::{self, BufWriter};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use snake_engine::leaf_eval::LeafEval;
 use snake_engine::weights::Weights;
 
 use crate::gamelog::GameLog;
@@ -89,7 +91,16 @@ fn thinking(options: &Options) -> Result<Thinking, String> {
             .and_then(|text| text.parse())
             .map_err(|why| format!("weights {}: {why}", file.display()))?,
     };
-    Ok(Thinking { weights, positions: options.positions })
+    let learned = options.eval.as_deref().and_then(learned).map(Arc::new);
+    Ok(Thinking { weights, learned, positions: options.positions, bounded: options.weights.is_some() })
+}
+
+/// The learned evaluation of a file; one that cannot be used is named, and the snake plays by its own.
+fn learned(file: &Path) -> Option<LeafEval> {
+    let read =
+        fs::read(file).map_err(|error| format!("cannot be read: {error}")).and_then(|data| LeafEval::parse(&data));
+    read.inspect_err(|why| eprintln!("rust-snake: {} {why}; playing by the snake's own evaluation", file.display()))
+        .ok()
 }
 
 fn serve(options: Options) -> Result<(), (u8, String)> {
@@ -106,7 +117,9 @@ fn serve(options: Options) -> Result<(), (u8, String)> {
     if let Some(worker) = network.as_ref().and_then(|network| network.current()) {
         eprintln!("model {}", worker.card.model_id);
     }
-    let Options { margin, verbose, time_share, .. } = options;
+    let Options { margin, verbose, .. } = options;
+    let time_share = options.time_share.or(thinking.as_ref().map(|thinking| thinking.weights.search.time_share));
+    let time_share = time_share.unwrap_or_default(); // of no use without a search
     let (roster, pace) = (Mutex::new(Roster::default()), Mutex::new(Pace::default()));
     let server = Server { network, thinking, time_share, games, margin, verbose, roster, pace };
     let failed = |error: io::Error| (FAILED, error.to_string());

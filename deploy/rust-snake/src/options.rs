@@ -23,9 +23,12 @@ Usage: rust-snake [--port N] [--model FILE] [...]     answer games until SIGTERM
   --model FILE       the network [RUST_SNAKE_MODEL, champion.onnx]
   --without-model    no network: the search alone, or with --no-search the safe moves of the built-in heuristic only
   --no-search        the bare network: its first choice, nothing looked ahead
-  --time-share F     what of the game's time-out is thought at most, 0 to 0.9 [0.4]
+  --time-share F     what of the game's time-out is thought at most, 0 to 0.9; 0: no clock, the budgets of the weights alone
+                     [the weights' time_share, 0.4]
   --positions N      positions searched at most; the same request then gets the same move whenever time suffices [none]
-  --weights FILE     a config.yaml of the Go snake; what its evaluation learns is the search's [built in]
+  --weights FILE     a config.yaml of the Go snake: evaluation, budgets, depths, time_share, threads [the built-in
+                     evaluation, and as deep as the time allows on one thread]
+  --eval FILE        a learned leaf evaluation, which then helps the weights' own [none]
   --port N           0 takes a free one, which the ready line names [PORT, 8000]
   --host ADDRESS     [0.0.0.0]
   --games-dir DIR    append each finished game to a file in DIR [OUROBOROS_GAMES_DIR, none]
@@ -58,10 +61,13 @@ pub struct Options {
     pub games: Option<PathBuf>,
     pub margin: Duration,
     pub search: bool,
-    pub time_share: f64,
+    /// None: what the weights say.
+    pub time_share: Option<f64>,
     pub positions: Option<u64>,
     /// None: the built-in ones.
     pub weights: Option<PathBuf>,
+    /// A learned leaf evaluation.
+    pub eval: Option<PathBuf>,
     pub verbose: bool,
     pub floats: bool,
     pub decisions: usize,
@@ -83,9 +89,10 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, St
         games: variable("OUROBOROS_GAMES_DIR")?.map(PathBuf::from),
         margin: Duration::from_millis(100),
         search: true,
-        time_share: 0.4,
+        time_share: None,
         positions: None,
         weights: None,
+        eval: None,
         verbose: false,
         floats: false,
         decisions: 2000,
@@ -117,9 +124,10 @@ fn parse(parser: &mut Parser, options: &mut Options) -> Result<(), lexopt::Error
             }
             Arg::Long("margin-ms") => options.margin = Duration::from_millis(parser.value()?.parse()?),
             Arg::Long("no-search") => options.search = false,
-            Arg::Long("time-share") => options.time_share = share(&parser.value()?.string()?)?,
+            Arg::Long("time-share") => options.time_share = Some(share(&parser.value()?.string()?)?),
             Arg::Long("positions") => options.positions = Some(parser.value()?.parse::<u64>()?.max(1)),
             Arg::Long("weights") => options.weights = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("eval") => options.eval = Some(PathBuf::from(parser.value()?)),
             Arg::Long("verbose") => options.verbose = true,
             Arg::Long("floats") if options.command == Command::Encode => options.floats = true,
             Arg::Long("decisions") if options.command == Command::Bench => {

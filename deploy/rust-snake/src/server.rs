@@ -47,7 +47,7 @@ pub struct Server {
     pub network: Option<Arc<Network>>,
     /// None: moves are the network's first choice.
     pub thinking: Option<Arc<Thinking>>,
-    /// What of a game's time-out is thought at most.
+    /// What of a game's time-out is thought at most; 0: as long as the budgets last.
     pub time_share: f64,
     /// None: games are not kept.
     pub games: Option<Arc<GameLog>>,
@@ -221,12 +221,18 @@ impl Server {
         request: &Request,
         received: Instant,
     ) -> Result<Found, String> {
-        let until = self.pace().until(request, received, self.time_share, self.margin);
+        let clocked = self.time_share > 0.0;
+        let until = if clocked {
+            self.pace().until(request, received, self.time_share, self.margin)
+        } else {
+            received + self.budget(request)
+        };
         let planned = until.saturating_duration_since(received);
         let prior =
             self.ask(question, request, received + planned / NETWORK_SHARE).await.ok().map(|verdict| verdict.logits);
         let (thinking, question) = (thinking.clone(), question.clone());
-        let search = tokio::task::spawn_blocking(move || thinking.think(&question, Some(until), prior));
+        let clock = clocked.then_some(until);
+        let search = tokio::task::spawn_blocking(move || thinking.think(&question, clock, prior));
         let found = tokio::time::timeout_at((received + self.budget(request)).into(), search).await;
         self.pace().answered(request, received.elapsed(), planned);
         let decision = found

@@ -1,14 +1,18 @@
 //! What a quiet position is worth to one snake, in the points of `config.yaml`.
 
 use crate::cells::Cells;
+use crate::features::{covers, show};
+use crate::leaf_eval::LeafEval;
 use crate::prediction::decay;
 use crate::state::{FULL_HEALTH, Snake, State};
 use crate::territory::{FAR, Territory};
 use crate::weights::{Phase, Weights};
 
 /// Scores positions for one snake; set up once for all positions looked at from a root.
-pub struct Evaluator<const W: usize> {
+pub struct Evaluator<'a, const W: usize> {
     weights: Weights,
+    /// None where our own evaluation has no help.
+    learned: Option<&'a LeafEval>,
     me: usize,
     /// There never was an opponent.
     solo: bool,
@@ -20,8 +24,8 @@ pub struct Evaluator<const W: usize> {
     hunger: [f64; FULL_HEALTH as usize + 1],
 }
 
-impl<const W: usize> Evaluator<W> {
-    pub fn new(root: &State<W>, me: usize, weights: &Weights) -> Self {
+impl<'a, const W: usize> Evaluator<'a, W> {
+    pub fn new(root: &State<W>, me: usize, weights: &Weights, learned: Option<&'a LeafEval>) -> Self {
         let food = &weights.food;
         let hunger = std::array::from_fn(|health| match f64::from(food.hunger_health) {
             limit if (health as f64) < limit => food.hunger * ((limit - health as f64) / limit).powf(food.hunger_curve),
@@ -34,6 +38,7 @@ impl<const W: usize> Evaluator<W> {
             territory: Territory::new(root, weights),
             decay: decay(food.decay),
             hunger,
+            learned: learned.filter(|learned| covers(learned, root)),
             weights: weights.clone(),
         }
     }
@@ -41,7 +46,19 @@ impl<const W: usize> Evaluator<W> {
     /// The value of a position in which `me` lives and, unless the game is solo, somebody else does too.
     pub fn score(&mut self, state: &State<W>) -> f64 {
         self.territory.fill(state);
-        let (rivals, standing) = (state.living as usize - 1, state.standing());
+        let standing = state.standing();
+        let Some(learned) = self.learned.filter(|_| state.living > 1) else { return self.own_score(state, standing) };
+        let network = if state.living == 2 { &learned.duel } else { &learned.crowd };
+        let points = network.points(&show(state, &self.territory, self.me, standing));
+        if learned.hand_share == 0.0 {
+            return points;
+        }
+        learned.hand_share * self.own_score(state, standing) + points
+    }
+
+    /// The value by the weights alone, of a position whose territory has been filled.
+    fn own_score(&self, state: &State<W>, standing: Cells<W>) -> f64 {
+        let rivals = state.living as usize - 1;
         let mut value =
             self.space(state, rivals) + self.exits(state, standing) + self.position(state) + self.tail(state, rivals);
         if rivals > 0 {
@@ -56,7 +73,7 @@ impl<const W: usize> Evaluator<W> {
         value
     }
 
-    fn mine<'a>(&self, state: &'a State<W>) -> &'a Snake<W> {
+    fn mine<'s>(&self, state: &'s State<W>) -> &'s Snake<W> {
         &state.snakes()[self.me]
     }
 

@@ -3,6 +3,7 @@
 //! - `board`: what depends on the size and the edges alone; `cells`: sets of cells;
 //! - `state`: a position, played forwards and taken back by the official rules;
 //! - `territory`: who reaches which cell first; `evaluation`: what a position is worth; `prediction`: likely moves;
+//! - `leaf_eval`: a learned evaluation that helps it, of what `features` shows;
 //! - `search`: iterative deepening over joint moves, with `table` and `ordering`;
 //! - `weights`: the numbers of evaluation and search, read from the Go snake's `config.yaml`.
 //!
@@ -12,6 +13,8 @@
 pub mod board;
 pub mod cells;
 pub mod evaluation;
+pub mod features;
+pub mod leaf_eval;
 pub mod ordering;
 pub mod prediction;
 pub mod search;

@@ -4,9 +4,13 @@
 //! the nearest opponents deviates from its prediction at a time. A window as in alpha-beta leaves out what cannot change
 //! the choice.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 use std::time::Instant;
 
 use crate::evaluation::{Evaluator, open_steps};
+use crate::leaf_eval::LeafEval;
 use crate::ordering::{Moves, NO_MOVE, Ordering};
 use crate::prediction::{Predictor, options};
 use crate::state::{JointMove, MOST_PLIES, MOST_SNAKES, State, Undo};
@@ -22,6 +26,8 @@ pub struct Limits {
     pub depth: u32,
     /// None: no clock; the same position always gets the same move.
     pub until: Option<Instant>,
+    /// Threads that think at once, on one table; above 1 a move is not repeatable.
+    pub threads: usize,
 }
 
 impl Limits {
@@ -33,12 +39,12 @@ impl Limits {
             2 => (search.duel_budget, search.duel_depth),
             _ => (search.crowd_budget, search.crowd_depth),
         };
-        Self { positions, depth, until: None }
+        Self { positions, depth, until: None, threads: 1 }
     }
 
     /// As deep as can be until `until`.
     pub fn clock(until: Instant) -> Self {
-        Self { positions: u64::MAX, depth: MOST_PLIES as u32 - 2, until: Some(until) }
+        Self { positions: u64::MAX, depth: MOST_PLIES as u32 - 2, until: Some(until), threads: 1 }
     }
 }
 
@@ -62,25 +68,43 @@ const ALARM_EVERY: u64 = 64;
 /// Chooses the move of snake `me`, which must be alive in `state`.
 ///
 /// `prior` says how good each move looks from outside, a network's logits for instance: it decides which are looked at
-/// first, nothing else.
+/// first, nothing else. `learned` helps the evaluation where it covers the game.
 pub fn choose<const W: usize>(
     state: &State<W>,
     me: usize,
     weights: &Weights,
+    learned: Option<&LeafEval>,
     limits: Limits,
     prior: Option<[f32; 4]>,
 ) -> Decision {
-    Search::new(state, me, weights, limits).deepen(prior)
+    let (table, stop) = (Table::new(limits.positions), AtomicBool::new(false));
+    let search = || Search::new(state, me, weights, learned, limits, &table, &stop);
+    if limits.threads <= 1 {
+        return search().deepen(1, prior);
+    }
+    // Each finds in the table what the others looked at, and those that look one turn further from the start bring the
+    // good moves to the front for the rest ("lazy SMP").
+    thread::scope(|scope| {
+        for helper in 1..limits.threads {
+            let search = &search;
+            scope.spawn(move || search().deepen(1 + helper as u32 % 2, prior));
+        }
+        let decision = search().deepen(1, prior);
+        stop.store(true, Relaxed);
+        decision
+    })
 }
 
 struct Search<'a, const W: usize> {
     state: State<W>,
     me: usize,
     weights: &'a Weights,
-    evaluator: Evaluator<W>,
+    evaluator: Evaluator<'a, W>,
     predictor: Predictor,
     ordering: Ordering,
-    table: Table,
+    table: &'a Table,
+    /// Another thread has decided.
+    stop: &'a AtomicBool,
     undos: Vec<Undo<W>>,
     limits: Limits,
     /// Positions scored, and those of the look in hand that did not end the game.
@@ -99,7 +123,15 @@ struct Search<'a, const W: usize> {
 }
 
 impl<'a, const W: usize> Search<'a, W> {
-    fn new(state: &State<W>, me: usize, weights: &'a Weights, limits: Limits) -> Self {
+    fn new(
+        state: &State<W>,
+        me: usize,
+        weights: &'a Weights,
+        learned: Option<&'a LeafEval>,
+        limits: Limits,
+        table: &'a Table,
+        stop: &'a AtomicBool,
+    ) -> Self {
         let search = &weights.search;
         let pessimism = match state.living {
             0 | 1 => [0.0; 2],
@@ -110,10 +142,11 @@ impl<'a, const W: usize> Search<'a, W> {
             state: state.clone(),
             me,
             weights,
-            evaluator: Evaluator::new(state, me, weights),
+            evaluator: Evaluator::new(state, me, weights, learned),
             predictor: Predictor::new(weights),
             ordering: Ordering::new(),
-            table: Table::new(limits.positions),
+            table,
+            stop,
             undos: vec![Undo::NOTHING; MOST_PLIES],
             limits,
             scored: 0,
@@ -127,7 +160,8 @@ impl<'a, const W: usize> Search<'a, W> {
         }
     }
 
-    fn deepen(&mut self, prior: Option<[f32; 4]>) -> Decision {
+    /// Looks `from` turns ahead, then one more, and so on, until the limits are reached.
+    fn deepen(&mut self, from: u32, prior: Option<[f32; 4]>) -> Decision {
         let mut moves = options(&self.state, self.me, self.state.standing());
         if let Some(prior) = prior {
             moves.sort_by_score(|direction| prior[usize::from(direction)]);
@@ -135,7 +169,7 @@ impl<'a, const W: usize> Search<'a, W> {
         let mut ranked: Vec<(u8, f64)> = moves.as_slice().iter().map(|&direction| (direction, 0.0)).collect();
         let mut decision = Decision { direction: ranked[0].0, value: 0.0, depth: 0, scored: 0, moves: Vec::new() };
         if ranked.len() > 1 {
-            for depth in 1..=self.limits.depth {
+            for depth in from..=self.limits.depth {
                 (self.first, self.quiet) = (depth == 1, 0);
                 let finished = self.look(&mut ranked, depth);
                 if finished == ranked.len() || (finished > 0 && self.weights.search.keep_partial) {
@@ -358,7 +392,7 @@ impl<'a, const W: usize> Search<'a, W> {
     fn count_position(&mut self) {
         self.scored += 1;
         if self.scored.is_multiple_of(ALARM_EVERY) {
-            self.rung |= self.limits.until.is_some_and(|until| Instant::now() >= until);
+            self.rung |= self.stop.load(Relaxed) || self.limits.until.is_some_and(|until| Instant::now() >= until);
         }
     }
 }

@@ -3,12 +3,15 @@
 //! A body shows the way it came, so two ways to one position are rare: what the table mostly gives is the order in which
 //! the last, shallower look would have tried the moves.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::ordering::NO_MOVE;
 
 /// What a stored value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    Exact,
+    Exact = 1,
     /// The true value is at most this.
     Upper,
     /// The true value is at least this.
@@ -41,6 +44,31 @@ impl Memory {
         replier: NOBODY,
     };
 
+    /// One word: from the lowest bit 8 of depth, 2 of bound, 3 of move, 3 of reply, 8 of replier; the upper half is the
+    /// value as a float32. Never 0, for a bound is not.
+    #[inline]
+    fn pack(&self) -> u64 {
+        let small = self.depth | (self.bound as u32) << 8 | u32::from(self.best) << 10 | u32::from(self.reply) << 13;
+        u64::from(small | u32::from(self.replier) << 16) | u64::from((self.value as f32).to_bits()) << 32
+    }
+
+    #[inline]
+    fn unpack(data: u64) -> Self {
+        let small = data as u32;
+        Self {
+            value: f64::from(f32::from_bits((data >> 32) as u32)),
+            depth: small & 0xff,
+            bound: match small >> 8 & 3 {
+                1 => Bound::Exact,
+                2 => Bound::Upper,
+                _ => Bound::Lower,
+            },
+            best: (small >> 10 & 7) as u8,
+            reply: (small >> 13 & 7) as u8,
+            replier: (small >> 16 & 0xff) as u8,
+        }
+    }
+
     /// Whether what is remembered answers the question: at least so deep, and exact or outside the window.
     #[inline]
     pub fn settles(&self, depth: u32, alpha: f64, beta: f64) -> bool {
@@ -53,70 +81,71 @@ impl Memory {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    key: u64,
-    value: f32,
-    depth: u8,
-    bound: Bound,
-    best: u8,
-    reply: u8,
-    replier: u8,
-}
-
 const LEAST: usize = 1 << 8;
-/// At 24 bytes each, 6 MB.
+/// At 16 bytes each, 4 MB.
 const MOST: usize = 1 << 18;
 
-/// A table that forgets everything between decisions, so that a decision depends on nothing but its position.
+/// A table that forgets everything between decisions, so that a decision depends on nothing but its position. Several
+/// threads may share it: each slot is two words that are only believed together.
 pub struct Table {
-    slots: Vec<Option<Slot>>,
+    slots: Vec<Slot>,
+}
+
+/// `check` is the key, changed by `data`; a `data` of 0 is none.
+#[derive(Default)]
+struct Slot {
+    check: AtomicU64,
+    data: AtomicU64,
 }
 
 impl Table {
     /// An empty table for a decision that may score so many positions.
     pub fn new(positions: u64) -> Self {
         let size = usize::try_from(positions).unwrap_or(MOST).clamp(LEAST, MOST).next_power_of_two();
-        Self { slots: vec![None; size] }
+        Self { slots: std::iter::repeat_with(Slot::default).take(size).collect() }
     }
 
     #[inline]
-    fn place(&self, key: u64) -> usize {
-        key as usize & (self.slots.len() - 1)
+    fn slot(&self, key: u64) -> &Slot {
+        &self.slots[key as usize & (self.slots.len() - 1)]
     }
 
     /// What is known of the position with this key.
     #[inline]
     pub fn find(&self, key: u64) -> Memory {
-        match self.slots[self.place(key)] {
-            Some(slot) if slot.key == key => Memory {
-                value: f64::from(slot.value),
-                depth: u32::from(slot.depth),
-                bound: slot.bound,
-                best: slot.best,
-                reply: slot.reply,
-                replier: slot.replier,
-            },
-            _ => Memory::NOTHING,
-        }
+        let slot = self.slot(key);
+        let data = slot.data.load(Relaxed);
+        if data != 0 && slot.check.load(Relaxed) ^ data == key { Memory::unpack(data) } else { Memory::NOTHING }
     }
 
     /// Stores what was found out. Of two positions in one place the one looked at deeper stays.
     #[inline]
-    pub fn keep(&mut self, key: u64, memory: &Memory) {
-        let place = self.place(key);
-        let kept = &mut self.slots[place];
-        if kept.is_some_and(|slot| slot.key != key && u32::from(slot.depth) > memory.depth) {
+    pub fn keep(&self, key: u64, memory: &Memory) {
+        let slot = self.slot(key);
+        let kept = slot.data.load(Relaxed);
+        if kept != 0 && Memory::unpack(kept).depth > memory.depth && slot.check.load(Relaxed) ^ kept != key {
             return;
         }
-        *kept = Some(Slot {
-            key,
-            value: memory.value as f32,
-            depth: memory.depth as u8,
-            bound: memory.bound,
-            best: memory.best,
-            reply: memory.reply,
-            replier: memory.replier,
-        });
+        let data = memory.pack();
+        slot.data.store(data, Relaxed);
+        slot.check.store(key ^ data, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, Memory, NOBODY, Table};
+
+    #[test]
+    fn what_is_kept_is_found_again_and_the_deeper_one_stays() {
+        let table = Table::new(1);
+        let deep = Memory { value: -12.5, depth: 62, bound: Bound::Lower, best: 3, reply: 2, replier: 7 };
+        table.keep(5, &deep);
+        table.keep(5 + (1 << 8), &Memory { depth: 3, ..deep });
+        assert_eq!(format!("{:?}", table.find(5)), format!("{deep:?}"));
+        assert_eq!(format!("{:?}", table.find(5 + (1 << 8))), format!("{:?}", Memory::NOTHING));
+        let shallow = Memory { value: 1.0, depth: 0, bound: Bound::Exact, best: 0, reply: 4, replier: NOBODY };
+        table.keep(5, &shallow); // the same position is told anew
+        assert_eq!(format!("{:?}", table.find(5)), format!("{shallow:?}"));
     }
 }

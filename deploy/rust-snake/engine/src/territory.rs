@@ -14,6 +14,8 @@ use crate::weights::Weights;
 
 /// More steps than any board has.
 pub const FAR: u32 = 1 << 14;
+/// How many turns count as near: what is reached by then is a head's freedom to move.
+const NEAR_STEPS: u32 = 5;
 /// Kinds of cells: bit 0 set on the edge, bit 1 in a hazard that hurts.
 const KINDS: usize = 4;
 
@@ -24,6 +26,8 @@ pub struct Reach {
     rooms: [u32; KINDS],
     /// Its cells by the chessboard's colour, even and odd.
     colours: [u32; 2],
+    /// Its cells that it reaches within `NEAR_STEPS`.
+    pub near: u32,
     /// Cells with at most two neighbours that anybody reaches.
     pub corridors: u32,
     /// Whether its cells touch none that others reach, nor contested ones.
@@ -40,6 +44,7 @@ impl Reach {
     const NOTHING: Self = Self {
         rooms: [0; KINDS],
         colours: [0; 2],
+        near: 0,
         corridors: 0,
         sealed: false,
         foods: 0,
@@ -48,7 +53,7 @@ impl Reach {
         tail_steps: FAR,
     };
 
-    fn room(&self) -> u32 {
+    pub fn room(&self) -> u32 {
         self.rooms.iter().sum()
     }
 }
@@ -59,6 +64,7 @@ struct Front<const W: usize> {
     snake: usize,
     length: i32,
     claims: Cells<W>,
+    near: Cells<W>,
     fresh: Cells<W>,
     tail: u16,
     food_steps: u32,
@@ -142,11 +148,22 @@ impl<const W: usize> Territory<W> {
     /// there is more of some cells stay over, and a share of those does not count.
     #[inline]
     pub fn usable(&self, state: &State<W>, snake: usize) -> f64 {
+        f64::from(self.reach[snake].room()) - self.parity * f64::from(self.idle(state, snake))
+    }
+
+    /// How many cells of its ground stay over when a snake treads the two colours in turn.
+    #[inline]
+    pub fn idle(&self, state: &State<W>, snake: usize) -> u32 {
         let (reach, head) = (&self.reach[snake], state.snakes()[snake].head);
         let colour = usize::from(state.board.odd.has(head));
         let (next, same) = (reach.colours[colour ^ 1] as i32, reach.colours[colour] as i32);
-        let left = (next - same - 1).max(same - next).max(0);
-        f64::from(reach.room()) - self.parity * f64::from(left)
+        (next - same - 1).max(same - next).max(0) as u32
+    }
+
+    /// The contested cells outside of hazards.
+    #[inline]
+    pub fn disputed(&self) -> u32 {
+        self.disputed[0] + self.disputed[1]
     }
 
     /// Computes the territory of `state`.
@@ -189,6 +206,9 @@ impl<const W: usize> Territory<W> {
             contested |= disputed;
             for front in fronts.iter_mut() {
                 front.claims |= front.fresh;
+                if steps <= NEAR_STEPS {
+                    front.near = front.claims;
+                }
                 front.note(front.fresh, steps, state.food, self.grows);
             }
         }
@@ -230,6 +250,9 @@ impl<const W: usize> Territory<W> {
             open = open.without(taken);
             claims_a |= fresh_a;
             claims_b |= fresh_b;
+            if steps <= NEAR_STEPS {
+                (a.near, b.near) = (claims_a, claims_b);
+            }
             a.note(fresh_a, steps, state.food, self.grows);
             b.note(fresh_b, steps, state.food, self.grows);
         }
@@ -248,6 +271,7 @@ impl<const W: usize> Territory<W> {
             self.reach[front.snake] = Reach {
                 rooms: self.by_kind(front.claims),
                 colours: [front.claims.count() - odd, odd],
+                near: front.near.count(),
                 corridors: front.claims.without(near).count(),
                 sealed: (board.spread(front.claims) & reached.without(front.claims)).is_empty(),
                 foods: (front.claims & state.food).count(),
@@ -287,6 +311,7 @@ impl<const W: usize> Front<W> {
             snake,
             length: about.length,
             claims: Cells::EMPTY,
+            near: Cells::EMPTY,
             fresh: Cells::of(about.head),
             tail: state.tail(snake),
             food_steps: FAR,

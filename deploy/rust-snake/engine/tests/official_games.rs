@@ -9,7 +9,11 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 use snake_engine::board::Board;
+use snake_engine::features::show;
+use snake_engine::leaf_eval::{LEGEND, LeafEval};
 use snake_engine::state::{JointMove, MOST_SNAKES, State, Undo};
+use snake_engine::territory::Territory;
+use snake_engine::weights::Weights;
 
 const RECORDS: &str = "../../go-snake/arena/board/testdata/vectors.jsonl.gz";
 /// Turns that are played in one go before they are taken back.
@@ -204,12 +208,15 @@ fn picture<const W: usize>(state: &State<W>) -> String {
     format!("{:?} {:?} {} {bodies:?}", state.snakes(), state.food, state.living)
 }
 
+fn records() -> impl Iterator<Item = Record> {
+    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDS)).unwrap();
+    BufReader::new(GzDecoder::new(file)).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+}
+
 #[test]
 fn turns_are_those_of_the_official_engine() {
-    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDS)).unwrap();
     let mut turns = [0, 0];
-    for line in BufReader::new(GzDecoder::new(file)).lines() {
-        let record: Record = serde_json::from_str(&line.unwrap()).unwrap();
+    for record in records() {
         let mut now = record.start();
         for at in 0..record.turns.len() {
             turns[0] += record.play_from::<2>(at, now.clone());
@@ -218,4 +225,42 @@ fn turns_are_those_of_the_official_engine() {
         }
     }
     assert!(turns[0] > 5000 && turns[1] > turns[0], "{turns:?} turns compared");
+}
+
+/// Adds what a position shows every living snake, and both networks' values, to the sum; returns the number of snakes.
+fn sum_up(state: &State<2>, learned: &LeafEval, weights: &Weights, sum: &mut flate2::Crc) -> usize {
+    let mut territory = Territory::new(state, weights);
+    territory.fill(state);
+    for me in 0..state.count {
+        let shown = show(state, &territory, me, state.standing());
+        for (value, (name, values)) in shown.iter().zip(LEGEND) {
+            assert!(usize::from(*value) < values, "{name} is {value}, of {values} values");
+            sum.update(&value.to_le_bytes());
+        }
+        for network in [&learned.duel, &learned.crowd] {
+            sum.update(&network.evaluate(&shown).to_le_bytes());
+        }
+    }
+    state.count
+}
+
+/// The Go snake's test (`brain/features_test.go`) wrote the file: the same numbers here, to the last bit.
+#[test]
+fn leaf_values_are_those_of_the_go_snake() {
+    let go_snake = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../go-snake");
+    let learned = LeafEval::parse(&std::fs::read(go_snake.join("leaf.eval")).unwrap()).unwrap();
+    let (weights, mut sum, mut views) = (Weights::shipped(), flate2::Crc::new(), 0);
+    for record in records() {
+        let mut now = record.start();
+        for at in 0..=record.turns.len() {
+            if let Some((state, _)) = record.load::<2>(&now).filter(|(state, _)| state.living > 1) {
+                views += sum_up(&state, &learned, &weights, &mut sum);
+            }
+            if at < record.turns.len() {
+                now = record.after(at, &now);
+            }
+        }
+    }
+    let wanted = std::fs::read_to_string(go_snake.join("leafeval/testdata/official_values.txt")).unwrap();
+    assert_eq!(format!("{views} views, CRC-32 {:08x} of features and values\n", sum.sum()), wanted);
 }

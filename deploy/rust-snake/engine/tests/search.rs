@@ -26,7 +26,7 @@ fn state(width: u32, snakes: &[(i32, Body)], food: &[(i32, i32)]) -> State<2> {
 fn decide(state: &State<2>, positions: u64) -> Decision {
     let weights = Weights::shipped();
     let limits = Limits { positions, ..Limits::budget(state, &weights) };
-    choose(state, 0, &weights, limits, None)
+    choose(state, 0, &weights, None, limits, None)
 }
 
 fn word(decision: &Decision) -> &'static str {
@@ -67,8 +67,19 @@ fn by_its_budget_the_same_position_gets_the_same_move_and_by_the_clock_an_answer
     assert_eq!(one, two);
     let weights = Weights::shipped();
     let until = Instant::now() + Duration::from_millis(30);
-    let found = choose(&state, 0, &weights, Limits::clock(until), None);
+    let found = choose(&state, 0, &weights, None, Limits::clock(until), None);
     assert!(found.scored > 0 && found.depth >= 1 && Instant::now() >= until, "{found:?}");
+}
+
+#[test]
+fn several_threads_see_what_one_sees() {
+    let (longer, shorter) = ([(1, 4), (1, 3), (1, 2), (1, 1), (1, 0)], [(0, 3), (0, 2), (0, 1), (0, 0)]);
+    let state = state(7, &[(90, &longer), (90, &shorter)], &[]);
+    let weights = Weights::shipped();
+    let limits = Limits { threads: 4, depth: 6, ..Limits::clock(Instant::now() + Duration::from_mins(1)) };
+    let found = choose(&state, 0, &weights, None, limits, None);
+    assert_eq!(word(&found), "left");
+    assert!(found.value > 1000.0, "{found:?}");
 }
 
 #[test]
@@ -83,6 +94,6 @@ fn the_prior_says_what_is_looked_at_first_and_nothing_else() {
     let weights = Weights::shipped();
     let limits = Limits { depth: 3, ..Limits::clock(Instant::now() + Duration::from_mins(1)) };
     let found = [None, Some([9.0, 1.0, 5.0, 3.0]), Some([1.0, 2.0, 3.0, 9.0])]
-        .map(|prior| choose(&state, 0, &weights, limits, prior));
+        .map(|prior| choose(&state, 0, &weights, None, limits, prior));
     assert!(found.iter().all(|one| (one.direction, one.value) == (found[0].direction, found[0].value)), "{found:?}");
 }

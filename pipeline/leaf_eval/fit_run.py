@@ -1,0 +1,81 @@
+"""From positions to an evaluation: both networks fitted, and both measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.leaf_eval.dataset import Dataset, Positions
+from pipeline.leaf_eval.fitting import FitSettings, fit, scale_of
+from pipeline.leaf_eval.measures import Comparison, Measured, compare
+from pipeline.leaf_eval.network import LeafEval, Network
+from schemas.errors import DataError
+
+SIDE: Final = 11
+"""The board of the stored games."""
+_LEAST_POSITIONS: Final = 1000
+_DUEL, _CROWD = "duels", "more than two snakes"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """An evaluation, with what it was measured at in duels and among more snakes."""
+
+    evaluation: LeafEval
+    duel: Comparison
+    crowd: Comparison
+
+    def text(self) -> str:
+        """The measures as a small table."""
+        rows = [f"{'held-out games':22} {'positions':>10} {'own':>8} {'with it':>8}   correlation with the outcome"]
+        for kind, each in ((_DUEL, self.duel), (_CROWD, self.crowd)):
+            rows.append(f"{kind:22} {each.own.positions:10,} {_figures(each.own, each.learned)}")
+        return "\n".join(rows)
+
+
+def _figures(own: Measured, learned: Measured) -> str:
+    losses = f"cross-entropy {own.cross_entropy:.4f} and {learned.cross_entropy:.4f}"
+    return f"{own.correlation:8.3f} {learned.correlation:8.3f}   {losses}"
+
+
+def fit_evaluation(dataset: Dataset, settings: FitSettings, tell: Callable[[str], None]) -> Fitted:
+    """Fit the duel's network and the crowd's.
+
+    Raises:
+        DataError: there are too few positions of either.
+    """
+    duel, crowd = (_fit_part(kind, dataset, settings, tell) for kind in (_DUEL, _CROWD))
+    return measure_evaluation(LeafEval(dataset.legend, settings.hand_share, SIDE, SIDE, duel, crowd), dataset)
+
+
+def _fit_part(kind: str, dataset: Dataset, settings: FitSettings, tell: Callable[[str], None]) -> Network:
+    training = _part(dataset.training, kind)
+    if len(training) < _LEAST_POSITIONS:
+        raise DataError(
+            f"there are {len(training)} positions of {kind} to learn from, too few",
+            remedy="Let the snake play more: `ouroboros leaf-eval play`.",
+        )
+    tell(f"{kind}: {len(training):,} positions")
+    return fit(training, dataset.legend, scale_of(training), settings, tell)
+
+
+def measure_evaluation(evaluation: LeafEval, dataset: Dataset) -> Fitted:
+    """Measure an evaluation on the positions that nothing was fitted to.
+
+    Raises:
+        DataError: there are too few of them.
+    """
+    measured = []
+    for kind, network in ((_DUEL, evaluation.duel), (_CROWD, evaluation.crowd)):
+        held_out = _part(dataset.held_out, kind).played
+        if len(held_out) * 10 < _LEAST_POSITIONS:
+            raise DataError(
+                f"there are {len(held_out)} positions of {kind} to measure on, too few",
+                remedy="Let the snake play more: `ouroboros leaf-eval play`.",
+            )
+        scale = scale_of(_part(dataset.training, kind))
+        measured.append(compare(held_out, dataset.legend, network, evaluation.hand_share, scale))
+    return Fitted(evaluation, *measured)
+
+
+def _part(positions: Positions, kind: str) -> Positions:
+    return positions.where((positions.living == 2) == (kind == _DUEL))
