@@ -175,8 +175,8 @@ fn number(data: &[u8], at: usize) -> u32 {
 
 /// The CRC-32 of the legend as a text, a line a feature.
 fn legend_sum() -> u32 {
-    let text: String = LEGEND.iter().map(|(name, values)| format!("{name} {values}\n")).collect();
-    crc32(text.as_bytes())
+    let lines = LEGEND.map(|(name, values)| format!("{name} {values}\n"));
+    crc32(lines.concat().as_bytes())
 }
 
 /// The checksum of IEEE 802.3, bit by bit: it is asked for twice a program.
