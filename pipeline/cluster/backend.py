@@ -5,6 +5,7 @@ dies or says no, a bridge that is killed: each changes who plays the next game, 
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ LOOK_S = 10.0
 """How often a head is looked for, and a bridge that ended is made anew."""
 AHEAD = 4
 """A node may have so many times the games that it plays at once: it plays on while its answers travel."""
+TEXTS_KNOWN = 512
+"""Weights that a node is taken to have: half of those that it keeps (`table.TEXTS_KEPT`)."""
 _POLL_S = 0.05
 
 
@@ -98,7 +101,8 @@ class ClusterBackend:
         self._dispatch = Dispatch()
         self._dispatch.join(HERE, local.capacity, local.capacity)
         self._nodes: dict[str, _Node] = {}
-        self._known_texts: dict[str, set[str]] = {}
+        self._known_texts: dict[str, OrderedDict[str, None]] = {}
+        """By node, the weights that it has, the last used last."""
         self._again: dict[str, Key] = {}
         """Games that are played here once more for a trial, by the name of their job."""
         self._orders: dict[Key, GameOrder] = {}
@@ -215,7 +219,7 @@ class ClusterBackend:
 
     def _joined(self, message: Joined) -> None:
         self._nodes[message.node] = _Node(message.name, message.same_cpu, Trial())
-        self._known_texts[message.node] = set()
+        self._known_texts[message.node] = OrderedDict()
         self._refused.pop(message.node, None)
         self._dispatch.join(message.node, message.cores, AHEAD * message.capacity, takes=message.takes)
         cores = "1 core" if message.cores == 1 else f"{message.cores} cores"
@@ -257,19 +261,23 @@ class ClusterBackend:
                 self._link.send(self._packed(name, orders))
 
     def _packed(self, name: str, orders: Sequence[GameOrder]) -> Send:
-        known, texts = self._known_texts[name], {}
+        known, texts = self._known_texts[name], dict[str, str]()
         games = []
         for order in orders:
             guests = []
             for who in order.job.participants:
                 guest = self._guest(who)
-                if who.source is SourceKind.WEIGHTS and guest.digest not in known:
-                    known.add(guest.digest)
-                    texts[guest.digest] = who.text
+                if who.source is SourceKind.WEIGHTS:
+                    if guest.digest not in known:
+                        texts[guest.digest] = who.text
+                    known[guest.digest] = None
+                    known.move_to_end(guest.digest)
                 guests.append(guest)
             seed, rotation = order.job.games[order.number]
             key = order.job.id, order.number
             games.append(SentGame(*key, tuple(guests), seed, rotation, order.job.conditions))
+        while len(known) > TEXTS_KNOWN:
+            known.popitem(last=False)
         return Send(name, tuple(games), tuple(texts.items()))
 
     def _guest(self, who: Participant) -> Guest:

@@ -6,6 +6,7 @@ orders back; an answer counts if its order is still open, and only the first one
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -58,6 +59,8 @@ class Dispatch:
     _nodes: dict[str, _Node] = field(default_factory=dict)
     _open: dict[Key, GameOrder] = field(default_factory=dict)
     _waiting: deque[Key] = field(default_factory=deque)
+    _holders: dict[Key, list[str]] = field(default_factory=dict)
+    """Who was sent an order and has not answered; most often one, so that an answer costs the same with 1,000 nodes."""
     _only_here: set[Key] = field(default_factory=set)
     """Orders that another node could not play: this machine's word counts."""
 
@@ -91,7 +94,7 @@ class Dispatch:
     def leave(self, name: str) -> int:
         """A node has gone: its orders are dealt out again, the oldest first. How many that were."""
         node = self._nodes.pop(name, None)
-        return self._give_back(node.sent) if node else 0
+        return self._give_back(name, node.sent) if node else 0
 
     def forsake(self, name: str) -> int:
         """A node says nothing: it keeps nothing, gets nothing, and is not forgotten; its answers count where nobody
@@ -100,7 +103,7 @@ class Dispatch:
         if node is None:
             return 0
         sent, node.sent, node.takes = node.sent, {}, False
-        return self._give_back(sent)
+        return self._give_back(name, sent)
 
     def submit(self, orders: Iterable[GameOrder]) -> None:
         """Games to be played; one that is open already is not played twice."""
@@ -121,24 +124,25 @@ class Dispatch:
         if key not in self._open or key in self._only_here:
             return False
         self._only_here.add(key)
-        for node in self._nodes.values():
-            node.sent.pop(key, None)
-        if key in self._waiting:
-            self._waiting.remove(key)
+        if not self._recall(key):
+            with suppress(ValueError):
+                self._waiting.remove(key)
         self._waiting.appendleft(key)
         return True
 
     def ended(self, name: str, key: Key, now_s: float) -> GameOrder | None:
         """An answer came. The order, if this is the first answer to it; None: it counts for nothing."""
         node = self._nodes.get(name)
-        if node is not None and node.sent.pop(key, None) is not None:
+        held = node is not None and node.sent.pop(key, None) is not None
+        if node is not None and held:
+            self._holders[key].remove(name)
             self._count(node, now_s)
         order = self._open.get(key)
         if order is None or (key in self._only_here and name != HERE):
             return None
-        self._close(key)
-        if key in self._waiting:
-            self._waiting.remove(key)
+        if not self._close(key) and not held:
+            with suppress(ValueError):  # it had been given back, and waits
+                self._waiting.remove(key)
         return order
 
     def deal(self, now_s: float) -> dict[str, list[GameOrder]]:
@@ -175,7 +179,7 @@ class Dispatch:
                 (since_s, key)
                 for name, node in self._nodes.items()
                 for key, since_s in node.sent.items()
-                if now_s - since_s > node.late_after_s() and self._copies(key) == 1
+                if now_s - since_s > node.late_after_s() and len(self._holders[key]) == 1
                 and (key not in self._only_here or idle == HERE)
             ]  # fmt: skip
             for _, key in sorted(late)[: places[idle]]:
@@ -186,6 +190,7 @@ class Dispatch:
         if not node.sent:
             node.since_s, node.counted = now_s, 0
         node.sent[key] = now_s
+        self._holders.setdefault(key, []).append(name)
         dealt.setdefault(name, []).append(self._open[key])
 
     def _count(self, node: _Node, now_s: float) -> None:
@@ -198,19 +203,27 @@ class Dispatch:
         node.rate = rate if node.rate is None else node.rate + SMOOTHING * (rate - node.rate)
         node.since_s, node.counted = now_s, 0
 
-    def _copies(self, key: Key) -> int:
-        return sum(key in node.sent for node in self._nodes.values())
-
-    def _give_back(self, sent: dict[Key, float]) -> int:
-        back = [key for key in sent if key in self._open and not self._copies(key)]
+    def _give_back(self, name: str, sent: dict[Key, float]) -> int:
+        back = []
+        for key in sent:
+            self._holders[key].remove(name)
+            if not self._holders[key]:
+                back.append(key)
         self._waiting.extendleft(reversed(back))
         return len(back)
 
-    def _close(self, key: Key) -> None:
+    def _recall(self, key: Key) -> bool:
+        """Nobody has it any more; whether somebody had."""
+        holders = self._holders.pop(key, [])
+        for name in holders:
+            self._nodes[name].sent.pop(key)
+        return bool(holders)
+
+    def _close(self, key: Key) -> bool:
+        """It has ended, or nobody wants it; whether somebody still has it."""
         del self._open[key]
         self._only_here.discard(key)
-        for node in self._nodes.values():
-            node.sent.pop(key, None)
+        return self._recall(key)
 
 
 def key_of(order: GameOrder) -> Key:

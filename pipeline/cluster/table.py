@@ -1,8 +1,10 @@
 """The games on one node: a backend that is told games in the words of `words` and keeps each answer until it has
 arrived. Knows nothing of Ray: `player` puts it into an actor."""
 
+import os
+import shutil
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from schemas.cluster import NodeAnswer
 from schemas.errors import MachineError
 from schemas.tuning import TunerSettings
 
+TEXTS_KEPT = 1024
+"""Weights that are kept, the last used: a run that goes on for weeks tries hundreds of thousands."""
 GATHER_S = 0.1
 """Answers are gathered for so long: a call costs more than a game's bytes."""
 
@@ -30,7 +34,8 @@ class Table:
     def __init__(self, folder: Path, says: Callable[[], NodeAnswer]) -> None:
         self._folder, self._says = folder, says
         self._backend: Backend | None = None
-        self._texts: dict[str, str] = {}
+        self._texts: OrderedDict[str, str] = OrderedDict()
+        """Weights by digest, the last used last."""
         self._open: dict[tuple[str, int], SentGame] = {}
         self._waiting: deque[SentGame] = deque()
         """Of those, the ones that were not begun: more at once than the backend wants would only slow all down."""
@@ -63,9 +68,7 @@ class Table:
             place = self._store / opening.parcel
             if not place.is_dir():
                 raise MachineError("the snake did not arrive", where=opening.parcel[:12])
-            scratch = self._folder / "scratch"
-            scratch.mkdir(parents=True, exist_ok=True)
-            self._backend = open_backend(place, opening, scratch)
+            self._backend = open_backend(place, opening, own_scratch(self._folder / "scratch"))
         return self._backend.capacity, self._backend.notice
 
     def exchange(self, request: Request) -> Answer:
@@ -76,7 +79,7 @@ class Table:
         while self._kept and self._kept[0][0] <= request.seen:
             _, played = self._kept.popleft()
             self._told.discard((played.job_id, played.number))
-        self._texts.update(request.texts)
+        self._keep_texts(request)
         try:
             for job_id in request.drops:
                 self._drop(job_id)
@@ -101,6 +104,14 @@ class Table:
     @property
     def _store(self) -> Path:
         return self._folder / "snakes"
+
+    def _keep_texts(self, request: Request) -> None:
+        self._texts.update(request.texts)
+        for digest in [guest.digest for game in request.games for guest in game.guests]:
+            if digest in self._texts:
+                self._texts.move_to_end(digest)
+        while len(self._texts) > TEXTS_KEPT:
+            self._texts.popitem(last=False)
 
     def _accept(self, games: tuple[SentGame, ...]) -> None:
         for game in games:
@@ -161,6 +172,23 @@ class Table:
         self._waiting = deque(game for game in self._waiting if game.job_id != job_id)
         for key in [key for key in self._open if key[0] == job_id]:
             self._backend.drop(_name(self._open.pop(key)))
+
+
+def own_scratch(parent: Path) -> Path:
+    """A folder of this process's; those of players that were killed are removed.
+
+    Raises:
+        MachineError: no disk.
+    """
+    try:
+        own = parent / str(os.getpid())
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"no scratch folder can be made: {error.strerror}", where=str(parent)) from error
+    for other in parent.iterdir():
+        if not Path("/proc", other.name).exists():
+            shutil.rmtree(other, ignore_errors=True)
+    return own
 
 
 def open_backend(place: Path, opening: Opening, scratch: Path) -> Backend:

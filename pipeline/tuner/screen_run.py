@@ -97,7 +97,7 @@ def run_screen(
         name = f"screen-{champion.hash[:12]}-{seed}"
         book = stack.enter_context(closing(Ledger(folder / ledger.NAME)))
         try:
-            opened = (backend or _fastest)(settings, source, lambda: stopping.requested)
+            opened = (backend or _on_all_machines(tell))(settings, source, lambda: stopping.requested)
         except Abandoned:
             return None
         stack.callback(opened.close)
@@ -180,7 +180,8 @@ def _keep(folder: Path, champion: WeightFile, seed: int, seeds: int, effects: tu
     write_atomic(folder / FILE_NAME, json.dumps(kept.model_dump(mode="json"), indent=2) + "\n")
 
 
-def _fastest(settings: Settings, source: SnakeSource, abandon: Callable[[], bool]) -> Backend:
+def _on_all_machines(tell: Callable[[str], None]) -> Callable[[Settings, SnakeSource, Callable[[], bool]], Backend]:
+    from pipeline.cluster.spread import spread
     from pipeline.tuner.backends.choice import choose  # the referee brings numba, which `--help` must not cost
 
-    return choose(settings, source, abandon)
+    return lambda settings, source, abandon: spread(choose(settings, source, abandon), settings, source, tell)

@@ -1,4 +1,4 @@
-"""What a second machine brings: `python tests/benchmarks/cluster_speed.py [--games 300] [--rounds 3]`.
+"""What a second machine brings: `python tests/benchmarks/cluster_speed.py [--games 120] [--rounds 3]`.
 
 Two raylets on this machine, one core each: the run's own machine on the first, a node on the second. Stretches with the
 node and without it are interleaved, so that whatever else the machine does falls on both. Then the node is killed with
@@ -36,6 +36,21 @@ def cpu_s(processes: list[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
+def wanted_s(snakes: list[psutil.Process]) -> float:
+    """Seconds in which these had something to do: they ran, or waited for a core that somebody else had."""
+    total = 0.0
+    for snake in snakes:
+        for thread in Path(f"/proc/{snake.pid}/task").iterdir():
+            ran, waited, _ = (thread / "schedstat").read_text().split()
+            total += (int(ran) + int(waited)) / 1e9
+    return total
+
+
+def snakes_of(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """The Go programs among these."""
+    return [process for process in processes if process.name().startswith(".ouroboros-snak")]
+
+
 def stretch(backend: ClusterBackend, name: str, games: int, budget: int) -> float:
     """Games a second."""
     asked = job(name, games, budget)
@@ -67,11 +82,12 @@ def kill(world: World, backend: ClusterBackend, budget: int) -> tuple[float, int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--games", type=int, default=300)
+    parser.add_argument("--games", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--budget", type=int, default=400)
+    parser.add_argument("--budget", type=int, default=150)
     given = parser.parse_args()
     allowed = sorted(os.sched_getaffinity(0))
+    sys.stdout.reconfigure(line_buffering=True)
     world = World()
     try:
         world.join("second")
@@ -90,25 +106,33 @@ def measure(world: World, backend: ClusterBackend, given: argparse.Namespace) ->
     node = node_of(backend)
     one, two = [], []
     master = [psutil.Process(), psutil.Process(backend._link._process.pid)]
+    here, there = snakes_of(psutil.Process().children(recursive=True)), snakes_of(world.machines[1].everything())
     wire = played = 0
-    spent_s = 0.0
+    spent_s = wall_s = busy_here_s = busy_there_s = 0.0
     for number in range(given.rounds):
         backend._dispatch.takes(node, False)
         one.append(stretch(backend, f"one{number}", given.games, given.budget))
         backend._dispatch.takes(node, True)
         before, before_s = bytes_of(world.machines[1].host), cpu_s(master)
+        began, begun_here_s, begun_there_s = time.monotonic(), wanted_s(here), wanted_s(there)
         two.append(stretch(backend, f"two{number}", 2 * given.games, given.budget))
         wire += bytes_of(world.machines[1].host) - before
         spent_s += cpu_s(master) - before_s
+        wall_s += time.monotonic() - began
+        busy_here_s += wanted_s(here) - begun_here_s
+        busy_there_s += wanted_s(there) - begun_there_s
         played += 2 * given.games
         print(f"round {number + 1}: {one[-1]:.1f} games/s with 1 core, {two[-1]:.1f} with 2 ({two[-1] / one[-1]:.2f})")
     mean_one, mean_two = sum(one) / len(one), sum(two) / len(two)
-    there = played * (1 - mean_one / mean_two)
+    away = played * busy_there_s / (busy_here_s + busy_there_s)
     print(
         f"1 node of 1 core: {mean_one:.1f} games/s; 2 nodes of 1 core: {mean_two:.1f}; {mean_two / mean_one:.2f} times"
     )
-    print(f"on the wire: {wire / there:,.0f} bytes a game of the other machine, both ways, with all that Ray says")
+    print(f"on the wire: {wire / away:,.0f} bytes a game of the other machine, both ways, with all that Ray says")
     print(f"the run's process and its bridge: {1e6 * spent_s / played:,.0f} us of CPU a game")
+    print(
+        f"with 2, the snakes had work: {busy_here_s / wall_s:.0%} of the time here, {busy_there_s / wall_s:.0%} there"
+    )
     noticed_s, held = kill(world, backend, given.budget)
     print(f"kill -9 of the node: its {held} games were given out again after {noticed_s:.2f} s")
     print(f"load average: {os.getloadavg()[0]:.1f}")

@@ -28,6 +28,7 @@ class StandInNode:
     alter: Callable[[Played], Played] = lambda played: played
     given: int = 0
     """Games that it was sent."""
+    sent_texts: int = 0
     seen: int = 0
     games: list[SentGame] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class StandInLink:
             node.games.extend(message.games)
             node.given += len(message.games)
             node.texts.update(message.texts)
+            node.sent_texts += len(message.texts)
         elif isinstance(message, Drop):
             for node in self.nodes.values():
                 node.drops.append(message.job_id)

@@ -211,6 +211,18 @@ def test_milliseconds_of_another_processor_are_not_told(tmp_path: Path) -> None:
     assert {ms for ms in seen if not isnan(ms)} == {1.0}
 
 
+def test_a_run_of_weeks_sends_weights_once_while_they_are_used_and_keeps_few(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.cluster.backend.TEXTS_KNOWN", 4)
+    monkeypatch.setattr("pipeline.cluster.table.TEXTS_KEPT", 8)
+    node = bench.node("n", cores=4)
+    for number in range(30):
+        candidate = CONFIG.replace("strength: 0.0", f"strength: {number / 100}")
+        assert len(play(bench.backend, job(f"j{number}", seeds=6, texts=(OTHER, candidate)))[f"j{number}"]) == 12
+    assert len(node.table._texts) == 8
+    assert node.sent_texts < 60, "the best, which plays in every job, travels once"
+    assert not bench.said("does not play")
+
+
 def test_snakes_at_a_url_of_this_machine_stay_here(bench: Bench) -> None:
     node = bench.node("n")
     people = (Participant(SourceKind.WEIGHTS, CONFIG), Participant(SourceKind.URL, "http://127.0.0.1:8000"))

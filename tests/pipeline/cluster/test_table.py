@@ -6,7 +6,7 @@ import pytest
 from tuning_bench import CONFIG, strength
 
 from pipeline.cluster.node_folder import mark_playing, node_says
-from pipeline.cluster.table import Table
+from pipeline.cluster.table import Table, own_scratch
 from pipeline.cluster.words import Guest, Parcel, Request, SentGame
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import PlayConditions, SourceKind
@@ -130,6 +130,18 @@ def test_another_version_or_processor_is_refused_for_what_depends_on_it() -> Non
     for name, value in (("version", "0.2.0+bb"), ("python", "3.13"), ("machine", "aarch64")):
         words = mine.refusal(mine.model_copy(update={name: value}), milliseconds=False)
         assert f"is {value}, not" in words
+
+
+def test_what_killed_players_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "scratch" / "999999999" / "copy_1").mkdir(parents=True)
+    own = own_scratch(tmp_path / "scratch")
+    (own / "file").touch()
+    assert own_scratch(tmp_path / "scratch") == own
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == [own.name]
+    assert (own / "file").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineError, match="no scratch folder"):
+        own_scratch(tmp_path / "file")
 
 
 def test_a_node_without_our_process_says_what_to_do(monkeypatch) -> None:
