@@ -3,6 +3,7 @@
 #
 #   deploy/start_training.sh --games 50 --max-iterations 1000
 #
+# TRAINING_MODE says what to run instead: automated (the daemon, `ouroboros up`), pipeline (`ouroboros train`), or tuner.
 # Ctrl+C or SIGTERM stop it gracefully; starting it again resumes. It ends by itself when the tuner is done (exit code
 # 0) and when a person has to mend something first (2: bad input, or a machine that lacks something).
 # After a crash it waits RESTART_DELAY_S seconds (5), twice as long after each further one, at most
@@ -31,10 +32,20 @@ stop() {
 }
 trap stop INT TERM HUP
 
+case ${TRAINING_MODE:-tuner} in
+tuner) command=tune ;;
+automated) command=up ;;
+pipeline) command=train ;;
+*)
+    echo "start_training: TRAINING_MODE is $TRAINING_MODE; it must be tuner, automated or pipeline" >&2
+    exit 2
+    ;;
+esac
+
 delay=$first_delay
 while true; do
     started=$SECONDS
-    "$ouroboros" tune "$@" &
+    "$ouroboros" "$command" "$@" &
     tuner=$!
     code=0
     wait "$tuner" || code=$?
@@ -51,7 +62,7 @@ while true; do
         exit "$code"
     fi
     ((SECONDS - started >= healthy_after_s)) && delay=$first_delay
-    echo "start_training: the tuner ended with exit code $code; starting it again in $delay s" >&2
+    echo "start_training: ouroboros $command ended with exit code $code; starting it again in $delay s" >&2
     sleep "$delay" &
     wait $!
     if [[ -n $stopping ]]; then

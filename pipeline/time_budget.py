@@ -15,3 +15,8 @@ def time_budget_s(request: RunRequest, now: datetime) -> float:
     left_s = max(0.0, (request.deadline - now).total_seconds())
     margin_s = min(SAVING_S, SAVING_SHARE * left_s)
     return min(request.training_config.max_training_time_hours * 3600, left_s - margin_s)
+
+
+def judging_budget_s(trained_s: float, judging_share: float) -> float:
+    """What judging may take after so many seconds of training, so that it is its share of both together."""
+    return trained_s * judging_share / (1 - judging_share)

@@ -15,11 +15,11 @@ class DataSettings(Adjustable):
     games_per_file: int = Field(default=2000, ge=1)
     """Games in one file of the store."""
     buffer_size: int = Field(default=100_000, ge=1)
-    """Experiences in the replay buffer."""
+    """Positions labelled by the expert that self-play keeps and learns from again, the newest ones."""
     quality_threshold: float = Field(default=0.0, ge=0, le=1)
     """Games of a lower quality score are stored but not learned from."""
     prioritized_sampling: bool = True
-    """Whether positions that surprised are drawn more often."""
+    """Draw of these by how far off the learner was on each; else all alike."""
     max_positions: int = Field(default=400_000, ge=100)
     """Positions that supervised training holds in memory at once (about 1.6 kB each), drawn from all its games."""
     teacher: str = "strong"

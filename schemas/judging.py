@@ -30,6 +30,10 @@ class TournamentConfig(Adjustable):
     """Chance of dropping a challenger that is better by `minimum_improvement`."""
     max_promotion_games: int = Field(default=10_000, ge=2)
     """Games after which an undecided challenger is not promoted; a gain of 0.02 needs about so many to be found."""
+    judging_share: float = Field(default=0.15, gt=0, lt=0.9)
+    """Share of a training run's time that is kept for judging what it makes. Measuring a candidate takes a third of it
+    at the most, its duels another third; a challenger that is not proven better by then is not promoted. What a won
+    test asks for besides is played to its end. Every number of games above is the most that is played."""
     remeasure_games: int = Field(default=1000, ge=2)
     """Fresh games that measure a new champion after the decision."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)

@@ -188,6 +188,8 @@ class ModelEventKind(StrEnum):
     """It became the champion again, in place of `previous_id`."""
     RETIRED = "retired"
     REJECTED = "rejected"
+    RETURNED_TO = "returned_to"
+    """A learner that was refused too often in a row took over its weights."""
 
 
 class ModelEvent(Frozen):
@@ -207,6 +209,16 @@ class SetAside(Frozen):
     """Evidence of a step away from a model that cannot be used."""
 
     set_aside: str
+    reason: str
+
+
+class Returned(Frozen):
+    """Evidence of a learner's return to the champion."""
+
+    learner: str
+    """The last model it made."""
+    refused: int
+    """Cycles of it that were refused in a row."""
     reason: str
 
 

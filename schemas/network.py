@@ -43,7 +43,8 @@ class NeuralNetworkConfig(Adjustable):
     batch_norm: bool = True
     """Whether convolutions are normalised over a batch."""
     use_multi_gpu: bool = False
-    """Supervised: train on all GPUs of this machine, one process each (DistributedDataParallel)."""
+    """Train on all GPUs of this machine: supervised by one process each (DistributedDataParallel), in self-play by a
+    replica of the network on each, in one process."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

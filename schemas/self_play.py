@@ -40,14 +40,24 @@ class SelfPlaySettings(Adjustable):
     """Share of the phase after which four-player games begin to be mixed in."""
     past_selves: int = Field(default=8, ge=0)
     """Earlier snapshots kept in the league as opponents."""
+    past_champions: int = Field(default=4, ge=0)
+    """Champions kept in the league as opponents, the newest ones."""
     snapshot_every_updates: int = Field(default=50, ge=1)
     """How often the network joins its own opponents."""
+    table_every_updates: int = Field(default=16, ge=1)
+    """Updates after which another frozen network (a past self or champion) takes one of the two places at the table."""
     updates_per_cycle: int = Field(default=100, ge=1)
     """Updates of one cycle of continuous learning, after which it is judged."""
+    curriculum_updates: int = Field(default=1000, ge=1)
+    """Updates of a continuous learner's life in which its curriculum (teacher, four-player games, heuristics) comes to
+    its end, where it stays. In a self-play phase the phase's own length drives it."""
+    return_to_champion_after: int | None = Field(default=None, ge=1)
+    """Refused cycles in a row after which a continuous learner takes over the champion's weights; None: never, it goes
+    on from its own."""
     turn_limit: int = Field(default=500, ge=1)
     """Games are cut there and valued by the network, so that endless circling earns nothing."""
     past_self_share: float = Field(default=0.2, ge=0, le=1)
-    """How often a game's opponents are past selves, of the games that no heuristic sits in."""
+    """How often a game's opponents are past selves and past champions, of the games that no heuristic sits in."""
     teacher: str | None = "strong"
     """A heuristic that says what it would have played in some of the learner's positions: the policy is drawn towards
     it while `teacher_weight` lasts. None: nobody."""
@@ -57,10 +67,22 @@ class SelfPlaySettings(Adjustable):
     """Weight of the teacher's cross-entropy beside PPO's loss at the start; it falls to 0 in a straight line."""
     teacher_until: float = Field(default=0.3, gt=0, le=1)
     """Share of the phase after which the teacher is asked no more."""
+    expert: str | None = "deep"
+    """A searching heuristic whose moves are targets for as long as the learner lives (expert iteration): its labels are
+    kept and drawn again, the newest ones and by how far off the learner is on them (`data.buffer_size`,
+    `data.prioritized_sampling`). None: nobody."""
+    expert_share: float = Field(default=0.03, ge=0, le=1)
+    """Share of the games in which the expert is asked, one in each thread at the least; 0: none."""
+    expert_weight: float = Field(default=0.1, ge=0)
+    """Weight of the expert's cross-entropy beside PPO's loss; 0: it is not asked."""
+    replay_share: float = Field(default=0.125, ge=0, le=1)
+    """Kept positions drawn for each batch, as a share of its size."""
     heuristics: list[OpponentShare] = Field(
         default_factory=lambda: [
             OpponentShare(kind="strong", weight=4),
+            OpponentShare(kind="deep", weight=1),
             OpponentShare(kind="voronoi", weight=1),
         ]
     )
-    """Heuristic opponents by weight; the phase's `heuristic_mix_ratio` says how often any sits opposite."""
+    """Heuristic opponents by weight, in self-play times how hard each is for the learner by now; the phase's
+    `heuristic_mix_ratio` says how often any sits opposite."""

@@ -1,7 +1,8 @@
 """The settings tree: the only reader of the settings file and of the environment.
 
 `get_config()` reads once at the edge; everything below is handed what it needs. A settings file is JSON or TOML;
-`OUROBOROS_CONFIG` names it, else `settings.json` in the state folder is read if it is there.
+`OUROBOROS_CONFIG` names it, or `TRAINING_CONFIG` one of those that come with the program; else `settings.json` in the
+state folder is read if it is there.
 """
 
 import os
@@ -32,6 +33,15 @@ from schemas.web import WebSettings
 
 HOME_VARIABLE = "OUROBOROS_HOME"
 CONFIG_VARIABLE = "OUROBOROS_CONFIG"
+PRESET_VARIABLE = "TRAINING_CONFIG"
+"""The operations guide's name for which settings a container trains under."""
+_ROOT = Path(__file__).resolve().parents[1]
+PRESETS = {
+    "production": "gpu-training.json",
+    "gpu-training": "gpu-training.json",
+    "cpu-training": "cpu-training.json",
+}
+"""Settings that come with the program, by what `TRAINING_CONFIG` calls them."""
 _MOST_BYTES = 4_000_000
 _CORRECT = "Correct or remove these fields."
 
@@ -155,15 +165,29 @@ def get_config() -> Settings:
     """The settings this process runs under: defaults, the settings file, then `OUROBOROS_HOME`.
 
     Raises:
-        SettingsError: as `load`.
+        SettingsError: as `load`; or `TRAINING_CONFIG` names no settings.
     """
     home = os.environ.get(HOME_VARIABLE)
-    named = os.environ.get(CONFIG_VARIABLE)
+    named = os.environ.get(CONFIG_VARIABLE) or _preset(os.environ.get(PRESET_VARIABLE))
     path = Path(named) if named else Path(home or "automation") / "settings.json"
     tree = _parsed(path) if named or path.exists() else {}
     if home:
         tree["home"] = home
     return _validated(tree, path)
+
+
+def _preset(name: str | None) -> str | None:
+    """The file of the settings that come with the program under this name."""
+    if not name:
+        return None
+    if name not in PRESETS:
+        raise SettingsError(
+            f"no settings are called {line(name)!r}; there are {', '.join(PRESETS)}",
+            where=PRESET_VARIABLE,
+            remedy=f"Name one of them, or a file of your own in {CONFIG_VARIABLE}.",
+        )
+    places = (_ROOT / "deploy", _ROOT / "pipeline" / "deploy")  # a checkout; where a wheel was installed
+    return str(next((folder for folder in places if folder.is_dir()), places[0]) / PRESETS[name])
 
 
 def _parsed(path: Path) -> dict[str, Any]:

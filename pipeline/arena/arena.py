@@ -1,7 +1,7 @@
 """Many games between players in one batch; what each game becomes depends on its seed and seating alone."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,14 @@ class Finished(NamedTuple):
         return np.asarray(first / first.sum(1, keepdims=True))
 
 
+def join_finished(parts: Sequence[Finished]) -> Finished:
+    """All games of parts of as many seats, one after the other."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Finished._fields if name != "tapes"
+    }
+    return Finished(**arrays, tapes=[tape for part in parts for tape in part.tapes])
+
+
 def play_matches(
     players: Sequence[Player],
     seatings: NDArray[np.uint8],
@@ -55,6 +63,7 @@ def play_matches(
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    finish: Callable[["Finished", NDArray[np.int64]], None] | None = None,
 ) -> Finished:
     """Play game i with seeds[i] and the players `seatings[i]` names; the result is the same for any batch or threads.
 
@@ -70,6 +79,8 @@ def play_matches(
         threads: for observing and heuristics; policies have threads of their own.
         stop: asked once per turn.
         progress: told (games finished, games in all) whenever some finish.
+        finish: handed what is filled in so far and which games just ended, whenever some do. Whoever looks at them
+            before all have ended sees the short ones first.
 
     Raises:
         GameStateError: the conditions cannot be set up, or the board does not fit the policies' frame.
@@ -81,7 +92,7 @@ def play_matches(
     if len(seeds):
         slots = min(games_at_once, len(seeds))
         with Floor(players, conditions, slots, tapes=tapes, threads=threads) as floor:
-            _play(floor, slots, finished, stop, progress)
+            _play(floor, slots, finished, stop, progress, finish)
     return finished
 
 
@@ -91,6 +102,7 @@ def _play(
     finished: Finished,
     stop: Callable[[], bool] | None,
     progress: Callable[[int, int], None] | None,
+    finish: Callable[[Finished, NDArray[np.int64]], None] | None,
 ) -> None:
     total, done, begun = len(finished.seeds), 0, slots
     game_in = np.arange(slots)
@@ -102,6 +114,8 @@ def _play(
         if ended is None:
             continue
         _file(finished, game_in[ended.slot], ended)
+        if finish is not None:
+            finish(finished, game_in[ended.slot])
         done += len(ended.slot)
         freed = ended.slot[: total - begun]
         if len(freed):

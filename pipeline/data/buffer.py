@@ -8,7 +8,7 @@ seen so far, so that each is drawn soon. Eviction is strictly by age.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -159,23 +159,41 @@ class ExperienceReplayBuffer:
         self._largest = max(self._largest, float(sizes[held].max(initial=0)))
         return int(held.sum())
 
+    def reseed(self, seed: int) -> None:
+        """Let all draws from now on follow from `seed`."""
+        self._chance.bit_generator.state = np.random.PCG64(seed).state
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is held, as arrays, the oldest experience first."""
+        arrays = {**self._rows.state(), "weights": self._tree.weights[self._rows.slots_of_live()]}
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+    def counters(self) -> dict[str, Any]:
+        """What `restore` needs beside the arrays."""
+        return {"max_size": self.max_size, "total": self._rows.total, "largest": self._largest}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
+        """Hold what a buffer of the same size and frame held when it gave these."""
+        self._rows.restore(int(counters["total"]), dict(arrays))
+        weights = np.zeros(min(self.max_size, self._rows.total))
+        weights[self._rows.slots_of_live()] = arrays["weights"]
+        self._tree.fill(weights)
+        self._largest, self._high = float(counters["largest"]), None
+
     def save(self, path: Path) -> None:
         """Write everything to one safetensors file, whole or not at all; `load` goes on exactly where this stands.
 
         Raises:
             OSError: the folder is missing or full.
         """
-        arrays = {**self._rows.state(), "weights": self._tree.weights[self._rows.slots_of_live()]}
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        arrays = self.to_arrays()
         told = {
+            **self.counters(),
             "format": FORMAT,
             "encoder": ENCODER_ID,
-            "max_size": self.max_size,
             "quality_threshold": self.quality_threshold,
             "prioritized_sampling": self.prioritized_sampling,
             "frame": self._rows.frame,
-            "total": self._rows.total,
-            "largest": self._largest,
             "chance": self._chance.bit_generator.state,
             "digest": _digest(arrays),
         }
@@ -198,11 +216,7 @@ class ExperienceReplayBuffer:
         if told["digest"] != _digest(arrays):
             raise DataError("the replay buffer's file is damaged", where=str(path), remedy="Fill a new one.")
         made = cls(told["max_size"], told["quality_threshold"], told["prioritized_sampling"], frame=told["frame"])
-        made._rows.restore(told["total"], arrays)
-        weights = np.zeros(min(told["max_size"], told["total"]))
-        weights[made._rows.slots_of_live()] = arrays["weights"]
-        made._tree.fill(weights)
-        made._largest = told["largest"]
+        made.restore(arrays, told)
         made._chance.bit_generator.state = told["chance"]
         return made
 

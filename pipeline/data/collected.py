@@ -1,6 +1,5 @@
 """What came of collecting or importing games."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -35,11 +34,6 @@ class CollectedGames:
             "average_game_length": sum(game.turns for game in self.games) / count,
             "average_quality_score": sum(game.quality for game in self.games) / count,
         }
-
-    @property
-    def first_places(self) -> Counter[str]:
-        """How many games each player won alone."""
-        return Counter(game.players[game.winner] for game in self.games if game.winner is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Any, Final, Protocol
 from pipeline.arena.arena import play_matches
 from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.arena.seating import every_seating, seatings_of
-from pipeline.data.buffer import ExperienceReplayBuffer
 from pipeline.data.collected import CollectedGames, ImportedGames, RefusedGame
 from pipeline.data.external_games import stored_games, stored_log
 from pipeline.data.game_making import games_from
@@ -27,7 +26,6 @@ from schemas.settings import Settings, get_config
 
 ANALYSED_GAMES: Final = 5000
 _PAIR_ROUND: Final = 512
-_BUFFER_ROUND: Final = 200
 
 Importable = str | Path | Iterable[StoredGame | GameLog | str | Path]
 
@@ -191,33 +189,6 @@ class SelfPlayDataManager:
         """Return the stored games to learn from: of at least `settings.data.quality_threshold`, boards up to 11x11."""
         found = self.store.read(sources=sources, newest=newest, min_quality=self.settings.data.quality_threshold)
         return [game for game in found if self._can_be_learned(game, sources)]
-
-    def filled_buffer(
-        self, *, sources: Sequence[str] | None = None, seed: int = 0, **options: Any
-    ) -> ExperienceReplayBuffer:
-        """Return a replay buffer as `settings.data` describes it, filled with the newest games' positions.
-
-        Args:
-            sources: only games of these.
-            seed: of its draws, and of which positions are sampled.
-            options: those of `positions_of` but its seed, which is this one: teacher, seats, every.
-
-        Raises:
-            DataError: a stored game cannot be played again.
-        """
-        data = self.settings.data
-        buffer = ExperienceReplayBuffer(data.buffer_size, data.quality_threshold, data.prioritized_sampling, seed)
-        chosen: list[list[StoredGame]] = []
-        left = data.buffer_size * int(options.get("every", 1))
-        for games in self.store.newest_first():
-            chosen.append([game for game in games if self._can_be_learned(game, sources)])
-            left -= sum(game.decisions for game in chosen[-1])
-            if left <= 0:
-                break
-        for part in reversed(chosen):
-            for first in range(0, len(part), _BUFFER_ROUND):
-                buffer.add_games(part[first : first + _BUFFER_ROUND], seed=seed, **options)
-        return buffer
 
     def get_data_statistics(self) -> dict[str, Any]:
         """Return what the store holds: see `report.data_statistics`."""

@@ -74,15 +74,16 @@ def settle_finished(
 
 @compiled
 def find_learners(
-    words: Words, kinds: Moves, view: int, living: Flags, symmetries: Moves, snakes: NDArray[np.int64]
+    words: Words, kinds: Moves, views: Moves, living: Flags, symmetries: Moves, snakes: NDArray[np.int64]
 ) -> None:
-    """Write who moves next, through which symmetry each is to see, and the seat to observe (MAX_SNAKES: nobody)."""
+    """Write who moves next, through which symmetry each is to see (`views`: of each game), and the seat to observe
+    (MAX_SNAKES: nobody)."""
     seats = living.shape[1]
     for game in range(living.shape[0]):
         for seat in range(seats):
             there = words[game, HEADER + seat * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE and kinds[game, seat] == CALLER
             living[game, seat] = there
-            symmetries[game, seat] = view
+            symmetries[game, seat] = views[game]
             snakes[game * seats + seat] = seat if there else MAX_SNAKES
 
 

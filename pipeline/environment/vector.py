@@ -18,7 +18,7 @@ from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
 from pipeline.engine.state_checks import refuse
-from pipeline.engine.symmetry import IDENTITY
+from pipeline.engine.symmetry import IDENTITY, SYMMETRIES
 from pipeline.environment.settling import allow, find_learners, settle_finished, settle_running, turn_back
 
 OPEN_FEATURE: Final = [slot.name for slot in FEATURES].index("open_up")
@@ -56,7 +56,10 @@ class VectorEnvironment:
     - `kinds` uint8[N, S]: who moves each seat: CALLER (the learner) or a player kind. The caller may write to it.
 
     `outcomes` holds the games that the last step finished. With `egocentric` each snake sees the board turned so that
-    it faces up; masks and actions then are in that view too.
+    it faces up, with `augmented` each game is seen through one of the board's symmetries, a slot's next game through
+    the next one; masks and actions then are in that view too.
+
+    - `views` uint8[N]: the symmetry of each game, or FOLLOW_FACING.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class VectorEnvironment:
         opponents: Sequence[int] = (),
         dtype: Any = np.uint8,
         egocentric: bool = False,
+        augmented: bool = False,
         frame: int = FRAME,
         turn_limit: int = 0,
         threads: int = 1,
@@ -78,8 +82,10 @@ class VectorEnvironment:
 
         Raises:
             GameStateError: a spec that cannot be set up, or a board larger than the frame.
-            ValueError: more opponents than seats.
+            ValueError: more opponents than seats, or both `egocentric` and `augmented`.
         """
+        if egocentric and augmented:
+            raise ValueError("an egocentric view is turned already: augmented adds nothing to it")
         spec = spec or GameSpec()
         if len(opponents) > spec.snakes:
             raise ValueError(f"{len(opponents)} opponents for {spec.snakes} seats; leave seats to the learners")
@@ -104,7 +110,11 @@ class VectorEnvironment:
         self._last: Final[Observations] = allocate_observations(games * seats if turn_limit else 0, dtype, frame)
         nobody = np.zeros(0, np.int64)
         self.final = FinalViews(nobody, nobody, Observations(*(array[:0] for array in self._last)))
-        self._view: Final = FOLLOW_FACING if egocentric else IDENTITY
+        self.views: Final = np.full(games, FOLLOW_FACING if egocentric else IDENTITY, np.uint8)
+        self._augmented: Final = augmented
+        if augmented:
+            self.views[:] = np.arange(games) % SYMMETRIES
+        self._turned: Final = egocentric or augmented
         self._solo: Final = bool(spec.rules() & layout.SOLO)
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
         self._snakes: Final = np.zeros(games * seats, np.int64)
@@ -139,17 +149,23 @@ class VectorEnvironment:
         """
         self._check(actions)
         moves = self.batch.actions
-        if self._view == IDENTITY:
-            moves[:] = actions
-        else:
+        if self._turned:
             turn_back(actions, self.symmetries, moves)
+        else:
+            moves[:] = actions
         if (self.kinds != CALLER).any():
             choose_in_batch(self._mind, *self.batch.records[:3], self.kinds, moves)
+        self.play()
+
+    def play(self) -> None:
+        """Play one turn by the moves that stand in `batch.actions`, as the board lies."""
         self.batch.step()
         self.outcomes = self.batch.drain_outcomes()
         self._settle()
         self._look_back()
         self.batch.begin_next(self.outcomes.slot)
+        if self._augmented:
+            self.views[self.outcomes.slot] = (self.views[self.outcomes.slot] + 1) % SYMMETRIES
         self._look()
 
     def _check(self, actions: NDArray[np.uint8]) -> None:
@@ -175,12 +191,12 @@ class VectorEnvironment:
         rows, seats = (np.ascontiguousarray(part) for part in np.nonzero(lived))
         self.final = FinalViews(cut[rows], seats, Observations(*(array[: len(rows)] for array in self._last)))
         if len(rows):
-            self.final.rows.symmetries[:] = self._view
+            self.final.rows.symmetries[:] = self.views[self.final.games]
             self.observer.observe(self.final.games, seats, self.final.rows)
 
     def _look(self) -> None:
         """Observe the games as they stand now."""
         words = self.batch.records.words
-        find_learners(words, self.kinds, self._view, self.living, self.symmetries, self._snakes)
+        find_learners(words, self.kinds, self.views, self.living, self.symmetries, self._snakes)
         self.observer.observe(self._games, self._snakes, self._rows)
         allow(self.features, OPEN_FEATURE, self.masks)

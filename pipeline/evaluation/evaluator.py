@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pipeline.arena.arena import play_matches
 from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.engine.players.match import Conditions, fresh_seeds
-from pipeline.evaluation.measurement import Analysis, Measurement, measure
+from pipeline.evaluation.measurement import Analysis, Measurement, Play, measure
 from pipeline.evaluation.production import SPEED, judge_production
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.registry.measurements import REFERENCE
@@ -149,6 +150,8 @@ class ModelPerformanceEvaluator:
         conditions: Conditions | None = None,
         threads: int = 1,
         stop: Callable[[], bool] | None = None,
+        play: Play = play_matches,
+        enough: Callable[[], bool] = lambda: False,
     ) -> list[EvaluationResult]:
         """Measure a player against each opponent with each number of seats, and keep the results in the registry.
 
@@ -161,6 +164,8 @@ class ModelPerformanceEvaluator:
             games: of each measurement, rounded up to whole seeds; None: `remeasure_games` of the settings.
             seed: of all games; None: the settings', else one is drawn. Each measurement's results hold it.
             conditions: other than the official CLI's; `snakes` is put in.
+            play: plays the games; a journal that holds some already does not play these again.
+            enough: once it says so, a measurement ends with the seeds that it has begun, of which there are a few.
 
         Raises:
             EvaluationError: a custom analysis returned something else than numbers by new names.
@@ -182,6 +187,8 @@ class ModelPerformanceEvaluator:
                     confidence=tournament.confidence_level,
                     threads=threads,
                     stop=stop,
+                    play=play,
+                    enough=enough,
                 )
                 found = measure(measurement, self._analyses)
                 model_id, name = self._name_of(me)

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from pipeline.arena.arena import play_matches
 from pipeline.arena.player import Player
 from pipeline.engine.players.match import Conditions
 from pipeline.evaluation.conditions_text import conditions_text
+from pipeline.evaluation.measurement import Play
 from pipeline.evaluation.promotion import Trial, duels_under, reason_of
 from schemas.judging import TournamentConfig
 from schemas.model import EvaluationResult
@@ -24,6 +26,8 @@ def consider_first(
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     report: Callable[[str], None] | None = None,
+    play: Play = play_matches,
+    enough: Callable[[], bool] = lambda: False,
 ) -> FirstModel:
     """Test a model that has no champion to challenge, and decide.
 
@@ -37,6 +41,7 @@ def consider_first(
         number: which challenger of the run this is, from 1.
         seed: of all games.
         conditions: of the duels; default the official CLI's.
+        play, enough: as for `consider`.
 
     Raises:
         GameStateError, StoppedError: as `play_matches`.
@@ -55,8 +60,8 @@ def consider_first(
             seed=seed,
             conditions=told,
         )
-    duel = duels_under(conditions, threads, stop)
-    trial = Trial(challenger, floor, config, seed, duel, report or (lambda _line: None))
+    duel = duels_under(conditions, threads, stop, play)
+    trial = Trial(challenger, floor, config, seed, duel, report or (lambda _line: None), enough)
     outcome, duels = trial.against_champion(number)
     return FirstModel(
         promoted=outcome is PromotionOutcome.PROMOTED,

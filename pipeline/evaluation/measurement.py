@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import Finished, play_matches
+from pipeline.arena.arena import Finished, join_finished, play_matches
 from pipeline.arena.player import Player
 from pipeline.arena.seating import alone_among, every_seating
 from pipeline.engine.players.match import Conditions
@@ -24,13 +24,18 @@ from schemas.errors import EvaluationError
 ANALYSED_GAMES: Final = 400
 """So many games, from the first seeds on, keep their tapes and are analysed."""
 
+LEAST_SEEDS: Final = 64
+"""Seeds that are played between two looks at the clock."""
+Play = Callable[..., Finished]
+"""`play_matches`, or a journal that plays only what it does not hold."""
 Analysis = Callable[[list[GameResult]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Measurement:
     """What to measure: `me` alone among as many of `rival` as fill `conditions.snakes` seats, on `seeds` (int64[B]),
-    which follow from `seed`; `threads` and `stop` as for `play_matches`."""
+    which follow from `seed`; `threads` and `stop` as for `play_matches`, `play` stands in for it. Once `enough` says so
+    no more seeds are begun, but for the first `LEAST_SEEDS`."""
 
     me: Player
     rival: Player
@@ -40,6 +45,8 @@ class Measurement:
     confidence: float
     threads: int = 1
     stop: Callable[[], bool] | None = None
+    play: Play = play_matches
+    enough: Callable[[], bool] = lambda: False
 
 
 class Found(TypedDict):
@@ -75,9 +82,13 @@ def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
     """
     snakes = what.conditions.snakes
     taped = -(-ANALYSED_GAMES // snakes)
-    first = _play(what, what.seeds[:taped], tapes=True)
-    rest = _play(what, what.seeds[taped:], tapes=False)
-    counted = [count_blocks(part, 2, snakes) for part in (first, rest) if len(part.seeds)]
+    parts = [_play(what, what.seeds[:LEAST_SEEDS], tapes=True)]
+    for begin in range(LEAST_SEEDS, len(what.seeds), LEAST_SEEDS):
+        if what.enough():
+            break
+        parts.append(_play(what, what.seeds[begin : begin + LEAST_SEEDS], tapes=begin < taped))
+    first = join_finished([part for part in parts if part.tapes])
+    counted = [count_blocks(part, 2, snakes) for part in parts]
     rate = measure_blocks(np.concatenate([part.shares[:, 0] for part in counted]).tolist(), snakes, what.confidence)
     score, metrics = _analysed(what, first, analyses)
     reference = what.rival.name == REFERENCE and snakes == 2
@@ -98,8 +109,8 @@ def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
         elo=_elo(rate.win_rate) if snakes == 2 else None,
         seed=what.seed,
         conditions=conditions_text(what.conditions),
-        how=f"{len(what.seeds)} seeds, each from {snakes} seats; Wilson's interval on blocks of one seed; strategy from"
-        f" the first {len(first.seeds)} games",
+        how=f"{rate.games // snakes} seeds, each from {snakes} seats; Wilson's interval on blocks of one seed; strategy"
+        f" from the first {len(first.seeds)} games",
         strategic_score=score if reference else None,
         metrics=metrics,
     )
@@ -107,9 +118,7 @@ def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
 
 def _play(what: Measurement, seeds: NDArray[np.int64], *, tapes: bool) -> Finished:
     games = every_seating(alone_among(what.conditions.snakes), seeds)
-    return play_matches(
-        [what.me, what.rival], *games, what.conditions, tapes=tapes, threads=what.threads, stop=what.stop
-    )
+    return what.play([what.me, what.rival], *games, what.conditions, tapes=tapes, threads=what.threads, stop=what.stop)
 
 
 def _analysed(what: Measurement, played: Finished, analyses: Sequence[Analysis]) -> tuple[float, dict[str, float]]:

@@ -28,6 +28,7 @@ from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks, sign_test
 from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_pairs
+from pipeline.evaluation.measurement import Play
 from pipeline.evaluation.sequential import PENTANOMIAL, Hypotheses, SequentialTest, Verdict
 from schemas.errors import SettingsError
 from schemas.judging import TournamentConfig
@@ -71,15 +72,20 @@ def hypotheses_of(config: TournamentConfig, number: int) -> Hypotheses:
 
 
 def sequential_duels(
-    pair_scores: Callable[[int, int], NDArray[np.float64]], hypotheses: Hypotheses, most_pairs: int
+    pair_scores: Callable[[int, int], NDArray[np.float64]],
+    hypotheses: Hypotheses,
+    most_pairs: int,
+    enough: Callable[[], bool] = lambda: False,
 ) -> tuple[SequentialTest, NDArray[np.float64]]:
     """Ask for pairs until the test decides or `most_pairs` are played; return the test and all scores it saw.
 
     Args:
         pair_scores: plays the pairs first .. end - 1 and returns their mean scores.
+        enough: asked between two looks, the first one excepted; once it says so the test stays undecided. It must not
+            go by the scores: only then the error rates hold.
     """
     test, seen = SequentialTest(hypotheses, PENTANOMIAL), np.zeros(0)
-    while test.verdict is Verdict.UNDECIDED and len(seen) < most_pairs:
+    while test.verdict is Verdict.UNDECIDED and len(seen) < most_pairs and not (len(seen) and enough()):
         scores = pair_scores(len(seen), min(len(seen) + LOOK_EVERY_PAIRS, most_pairs))
         for score in scores.tolist():
             test.add(score)
@@ -99,6 +105,8 @@ def consider(
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     report: Callable[[str], None] | None = None,
+    play: Play = play_matches,
+    enough: Callable[[], bool] = lambda: False,
 ) -> PromotionDecision:
     """Test a challenger and decide.
 
@@ -108,23 +116,28 @@ def consider(
         seed: of all games.
         conditions: of the duels; default the official CLI's.
         report: told a line after each step.
+        play: plays the games; a journal that holds some already does not play these again.
+        enough: whether the time for the duels is over; the challenger then is not promoted. What follows a won test
+            (pool, fresh measurement) is always played to its end: its length is known.
 
     Raises:
         GameStateError, StoppedError: as `play_matches`.
         SettingsError: `minimum_improvement` is 0.
     """
     conditions = replace(conditions or Conditions(), snakes=2)
-    duel = duels_under(conditions, threads, stop)
-    trial = Trial(challenger, champion, config, seed, duel, report or (lambda _line: None))
+    duel = duels_under(conditions, threads, stop, play)
+    trial = Trial(challenger, champion, config, seed, duel, report or (lambda _line: None), enough)
     return trial.decide(number, pool, conditions_text(conditions))
 
 
-def duels_under(conditions: Conditions, threads: int, stop: Callable[[], bool] | None) -> Duel:
-    """Return what plays real duels, as `play_matches` does."""
+def duels_under(
+    conditions: Conditions, threads: int, stop: Callable[[], bool] | None, play: Play = play_matches
+) -> Duel:
+    """Return what plays real duels, as `play` does."""
 
     def duel(first: Player, second: Player, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
         games = every_seating(seatings_of(2, 2), seeds)
-        finished = play_matches([first, second], *games, conditions, threads=threads, stop=stop)
+        finished = play([first, second], *games, conditions, threads=threads, stop=stop)
         return np.asarray(count_blocks(finished, 2, 2).scores[:, 0, 1])
 
     return duel
@@ -140,6 +153,7 @@ class Trial:
     seed: int
     duel: Duel
     report: Callable[[str], None]
+    enough: Callable[[], bool] = lambda: False
     games: int = 0
 
     def decide(self, number: int, pool: Sequence[Player], conditions: str) -> PromotionDecision:
@@ -180,7 +194,7 @@ class Trial:
             self.report(f"{end} of at most {most_pairs} pairs of duels with {self.champion.name} played")
             return scores
 
-        test, scores = sequential_duels(pair_scores, hypotheses, most_pairs)
+        test, scores = sequential_duels(pair_scores, hypotheses, most_pairs, self.enough)
         return _OUTCOMES[test.verdict], SequentialEvidence(
             score=self._measured(scores, _DUELS, f"duels with {self.champion.name} until the sequential test decided"),
             pair_counts=test.counts,
@@ -263,5 +277,5 @@ def reason_of(
     return {
         PromotionOutcome.PROMOTED: f"better: {score}{not_worse}",
         PromotionOutcome.NOT_BETTER: f"not better by {duels.better_mean - duels.null_mean:g}: {score}",
-        PromotionOutcome.UNDECIDED: f"not proven within the most games: {score}",
+        PromotionOutcome.UNDECIDED: f"not proven within the games that time and settings allow: {score}",
     }[outcome]

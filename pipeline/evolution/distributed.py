@@ -23,7 +23,7 @@ import torch
 from torch import distributed
 
 from pipeline.evolution.device import prepare_cpu
-from pipeline.evolution.world import World
+from pipeline.evolution.dist_context import DistContext
 from schemas.errors import MachineError, OuroborosError, TrainingError
 from schemas.network import NeuralNetworkConfig
 from schemas.optimization import DistributedBackend, TrainingOptimizationConfig
@@ -61,7 +61,7 @@ class Channel:
 class Work(Protocol):
     """What each process does; it travels to them by pickle. The first process's return value is the result."""
 
-    def __call__(self, world: World, device: torch.device, channel: Channel) -> object: ...
+    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,6 @@ def _work(place: _Place, work: Work, channel: Channel) -> object:
         timeout=_PATIENCE,
     )  # fmt: skip
     try:
-        return work(World(place.rank, place.size), device, channel)
+        return work(DistContext(place.rank, place.size), device, channel)
     finally:
         distributed.destroy_process_group()

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, Field
 
 from pipeline.evolution.losses import Losses, Sums
-from pipeline.evolution.pace import Pace
+from pipeline.evolution.lr_schedule import LrSchedule
 from schemas.frozen import Frozen
 
 _SMOOTHING: Final = 0.98
@@ -87,9 +87,9 @@ class Progress(BaseModel):
     lowest: float | None = None
     ended: FitEnd | None = None
 
-    def pace(self, peak: float) -> Pace:
+    def lr_schedule(self, peak: float) -> LrSchedule:
         """The learning rate's course."""
-        return Pace(peak, self.pace_planned, self.pace_scale)
+        return LrSchedule(peak, self.pace_planned, self.pace_scale)
 
     def is_lost(self, loss: float) -> bool:
         """Take note of a step's loss; True when it is no number, or when it exploded.

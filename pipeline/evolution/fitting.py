@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,17 +12,15 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.diary import Diary, Eta
+from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitReport, Progress
 from pipeline.evolution.learner import Learner, Plan
 from pipeline.evolution.losses import Divisors, Losses, total_of
+from pipeline.evolution.tensorboard_log import Eta, Report, TensorboardLog
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
-from pipeline.evolution.world import World
 from schemas.errors import NothingLearnedError, OutOfTimeError, TrainingError
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
-
-Report = Callable[[float, str, Mapping[str, float]], None]
 
 KIND: Final = "supervised"
 SETBACKS: Final = 3
@@ -42,7 +40,7 @@ class Orders(NamedTuple):
     stop: Callable[[], bool]
     time_budget_s: float | None
     checkpoints: CheckpointFolder | None
-    diary: Diary | None
+    curves: TensorboardLog | None
 
 
 class _Good(NamedTuple):
@@ -68,7 +66,7 @@ class Fitting:
         seed: int,
         fingerprint: str,
         device: torch.device,
-        world: World,
+        world: DistContext,
     ) -> None:
         self._learner, self._rows, self._validation_rows = learner, rows, validation_rows
         self._phase, self._optimization, self._orders = phase, optimization, orders
@@ -95,9 +93,9 @@ class Fitting:
         self._resumed = self._resume()
         if not self._resumed:
             self._remember()
-        if self._orders.diary is not None and self._world.leads:
+        if self._orders.curves is not None and self._world.leads:
             history = self._progress.history
-            self._orders.diary.begin(history[-1].steps + 1 if history else 0)
+            self._orders.curves.begin(history[-1].steps + 1 if history else 0)
         self._samples_before, self._steps_before = self._progress.samples, self._progress.steps
         finished_before = self._progress.ended is not None
         while self._progress.ended is None:
@@ -146,7 +144,7 @@ class Fitting:
         """Make one step; False when the loss was lost."""
         progress = self._progress
         part = slice(progress.step * self._per_step, min((progress.step + 1) * self._per_step, self._usable))
-        rate = progress.pace(self._phase.learning_rate).rate(progress.steps)
+        rate = progress.lr_schedule(self._phase.learning_rate).rate(progress.steps)
         made = self._learner.step(Plan(order.rows[part], order.symmetries[part]), progress.steps, rate)
         if progress.is_lost(total_of(made.sums, made.divisors)) or not made.taken:
             return False
@@ -195,7 +193,7 @@ class Fitting:
         record = EpochRecord(
             epoch=progress.epoch,
             steps=progress.steps,
-            rate=progress.pace(self._phase.learning_rate).rate(max(0, progress.steps - 1)),
+            rate=progress.lr_schedule(self._phase.learning_rate).rate(max(0, progress.steps - 1)),
             training=Losses.mean(progress.sums, Divisors(progress.policy_weight, progress.row_weight)),
             validation=validation,
         )
@@ -256,8 +254,8 @@ class Fitting:
             return
         elapsed = self._world.add([time.monotonic() - self._begun if self._world.leads else 0.0], self._device)[0]
         most = self._epoch_steps * self._phase.max_epochs
-        pace = progress.pace(self._phase.learning_rate)
-        progress.pace_planned = pace.for_clock(progress.steps, elapsed, budget, most, self._steps_before).planned
+        schedule = progress.lr_schedule(self._phase.learning_rate)
+        progress.pace_planned = schedule.for_clock(progress.steps, elapsed, budget, most, self._steps_before).planned
 
     def _tell(self, what: str) -> None:
         if not self._world.leads:
@@ -273,7 +271,7 @@ class Fitting:
             "steps": float(progress.steps),
             "samples": float(progress.samples),
             "samples_per_s": (progress.samples - self._samples_before) / max(elapsed, 1e-9),
-            "learning_rate": progress.pace(self._phase.learning_rate).rate(progress.steps),
+            "learning_rate": progress.lr_schedule(self._phase.learning_rate).rate(progress.steps),
         }
         if eta_s is not None:
             numbers["eta_s"] = eta_s
@@ -285,12 +283,12 @@ class Fitting:
         self._orders.report(min(1.0, done), what, numbers)
 
     def _write_down(self, record: EpochRecord) -> None:
-        if self._orders.diary is None or not self._world.leads:
+        if self._orders.curves is None or not self._world.leads:
             return
         numbers = {"learning_rate": record.rate}
         for name, losses in (("training", record.training), ("validation", record.validation)):
             numbers |= {f"{name}/{key}": value for key, value in losses.model_dump().items()}
-        self._orders.diary.write(record.steps, numbers)
+        self._orders.curves.write(record.steps, numbers)
 
     # ── states ───────────────────────────────────────────────────────────────────────────────────────────────────
 

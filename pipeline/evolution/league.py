@@ -1,4 +1,10 @@
-"""Who sits opposite: the learner itself, its past selves and the built-in players, drawn anew for every game."""
+"""Who sits opposite: the learner itself, its past selves, past champions and built-in players, drawn for every game.
+
+Opponents are drawn by how hard they are (prioritised fictitious self-play: Vinyals et al. 2019, "Grandmaster level in
+StarCraft II using multi-agent reinforcement learning", `f_hard`): the weight of one that the learner scores x against
+is (1 - x) ** 2 and a little, so that those it loses to come oftenest and none is forgotten. Scores are per learner and
+opponent of one game (outlived it 1, died with it 1/2, else 0), so that duels and games of four count alike, and fade.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -6,98 +12,223 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from torch import Tensor
 
-from pipeline.engine.players.kinds import kind_of
+from pipeline.engine.players.kinds import kind_of, name_of
+from pipeline.evolution.training_state import Weights
 from schemas.self_play import OpponentShare
 
 LEARNER: Final = 255
-PAST_SELF: Final = 254
-"""Marks in a cast; every other number is a player kind."""
-
-Weights = dict[str, Tensor]
+RESIDENTS: Final = (254, 253)
+"""Marks in a seating of the frozen networks at the table; every number below them is a player kind."""
+HARDNESS: Final = 2.0
+_FORGOTTEN: Final = 0.02
+"""Weight that an opponent which is always beaten keeps."""
+_PRIOR_GAMES: Final = 8.0
+_MEMORY_GAMES: Final = 400.0
+"""Games with an opponent after which the older half of them counts for little."""
+_PAST, _CHAMPION, _HEURISTIC = "past", "champion", "heuristic"
 
 
 class Shares(NamedTuple):
-    """How often a game's opponents are built-in players, and past selves; the rest plays against itself."""
+    """How often a game's opponents are built-in players, and frozen networks; the rest plays against itself."""
 
     heuristics: float
-    past_selves: float
+    frozen: float
+
+
+class Record(NamedTuple):
+    """Games with one opponent, fading, and the learner's score in them."""
+
+    games: float = 0.0
+    score: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """0..1, drawn towards a half while few games are known."""
+        return (self.score + _PRIOR_GAMES / 2) / (self.games + _PRIOR_GAMES)
+
+    def plus(self, games: float, score: float) -> "Record":
+        """With new games; the older ones fade."""
+        kept = min(1.0, max(0.0, _MEMORY_GAMES - games) / max(self.games, 1e-9))
+        return Record(self.games * kept + games, self.score * kept + score)
+
+
+def hardness(score: float) -> float:
+    """The weight of an opponent that the learner scores so against (0..1)."""
+    return float((1 - score) ** HARDNESS + _FORGOTTEN)
 
 
 class League:
-    """Snapshots of the learner and the built-in opponents; all chance comes from generators that the caller hands in.
+    """The opponents and how the learner does against each; all chance comes from generators that the caller hands in.
 
-    Snapshots are spread over the whole run: when there is no room, the one is dropped whose neighbours in time are
-    closest, so that the league remembers its youth, too (the newest always stays).
+    Frozen networks are past selves (`past:<update>`) and champions (`champion:<model id>`). Past selves are spread over
+    the learner's whole life: where there is no room, the one is dropped whose neighbours in time are closest, so that
+    the league remembers its youth (the newest always stays). Of champions the newest stay. As many as there are
+    `RESIDENTS` sit at the table at once, each for a while, so that a game is played out against one and the same.
     """
 
-    def __init__(self, heuristics: Sequence[OpponentShare], room: int) -> None:
-        """Know the opponents by name and weight, and keep up to `room` snapshots.
+    def __init__(self, heuristics: Sequence[OpponentShare], past_selves: int, champions: int) -> None:
+        """Know the built-in opponents by name and weight; keep up to so many past selves and champions.
 
         Raises:
             KeyError: a name that no built-in player has.
         """
-        weights = np.array([share.weight for share in heuristics], np.float64)
         self._kinds: Final = np.array([kind_of(share.kind) for share in heuristics], np.uint8)
-        self._weights: Final = weights / weights.sum() if len(weights) else weights
-        self._room: Final = room
-        self._snapshots: dict[int, Weights] = {}
+        self._shares: Final = np.array([share.weight for share in heuristics], np.float64)
+        self._past_room, self._champion_room = past_selves, champions
+        self._frozen: dict[str, Weights] = {}
+        self.records: dict[str, Record] = {}
+        self.residents: list[str | None] = [None] * len(RESIDENTS)
+        self.tables = 0
+        """Counts the changes at the table."""
 
     @property
-    def snapshots(self) -> list[int]:
-        """The updates after which the kept snapshots were taken, oldest first."""
-        return sorted(self._snapshots)
+    def participants(self) -> list[str]:
+        """All frozen networks: champions in the order they came, then past selves, oldest first."""
+        return [*self._champions(), *self._past_selves()]
 
     def remember(self, update: int, weights: Mapping[str, Tensor]) -> None:
         """Keep a copy of the learner's `weights` as it is after this many updates."""
-        if self._room == 0:
+        if self._past_room == 0:
             return
-        self._snapshots[update] = {name: tensor.detach().clone() for name, tensor in weights.items()}
-        if len(self._snapshots) > self._room:
-            kept = self.snapshots
+        self._frozen[f"{_PAST}:{update}"] = _copy(weights)
+        kept = self._past_selves()
+        if len(kept) > self._past_room:
             # Never the newest; the first one may go, its gap counts from update 0.
-            gaps = [after - before for before, after in zip([0, *kept], kept[1:], strict=False)]
-            del self._snapshots[kept[int(np.argmin(gaps))] if gaps else kept[0]]
+            updates = [_update_of(name) for name in kept]
+            gaps = [after - before for before, after in zip([0, *updates], updates[1:], strict=False)]
+            self._drop(kept[int(np.argmin(gaps))] if gaps else kept[0])
 
-    def draw_snapshot(self, generator: np.random.Generator) -> Weights | None:
-        """Return the weights of one past self, each as likely; None while there is none."""
-        kept = self.snapshots
-        return self._snapshots[kept[int(generator.integers(len(kept)))]] if kept else None
+    def welcome(self, model_id: str, weights: Mapping[str, Tensor]) -> bool:
+        """Take a champion in, as the newest; False: it is here already."""
+        name = f"{_CHAMPION}:{model_id}"
+        if self._champion_room == 0 or name in self._frozen:
+            return False
+        self._frozen[name] = _copy(weights)
+        for former in self._champions()[: -self._champion_room]:
+            self._drop(former)
+        return True
 
-    def cast(self, games: int, seats: int, shares: Shares, generator: np.random.Generator) -> NDArray[np.uint8]:
-        """Return who plays, uint8[games, seats]: LEARNER, PAST_SELF or a player kind.
+    def weights_of(self, name: str) -> Weights:
+        """A frozen network's weights."""
+        return self._frozen[name]
+
+    def change_table(self, generator: np.random.Generator) -> int | None:
+        """Let another frozen network take one of the residents' places, drawn by hardness; return which place, None
+        while there is nobody."""
+        if not self._frozen:
+            return None
+        place = self.tables % len(RESIDENTS)
+        names = self.participants
+        weights = np.array([hardness(self.record_of(name).mean) for name in names])
+        self.residents[place] = names[int(generator.choice(len(names), p=weights / weights.sum()))]
+        self.tables += 1
+        return place
+
+    def last_change(self, place: int) -> int:
+        """`tables` as it stood after this resident's place was last given to somebody."""
+        return max(0, self.tables - (self.tables - 1 - place) % len(RESIDENTS))
+
+    def record_of(self, name: str) -> Record:
+        """How the learner does against an opponent."""
+        return self.records.get(name, Record())
+
+    def note(self, faced: NDArray[np.float64]) -> None:
+        """Add what was seen of each opponent: float64[256, 2], by its mark the games and the learner's score."""
+        for mark in np.flatnonzero(faced[:, 0]).tolist():
+            name = self._name_of(mark)
+            if name is not None:
+                self.records[name] = self.record_of(name).plus(*faced[mark].tolist())
+
+    def matchmake(self, games: int, seats: int, shares: Shares, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """Return who plays, uint8[games, seats]: LEARNER, one of RESIDENTS or a player kind.
 
         The learner has at least one seat of each game, at any place. In a game with built-in opponents each other
-        seat draws its own; in a game with past selves all others are past selves.
+        seat draws its own, by its weight and its hardness; in a game with frozen networks all others are one of them.
         """
         cast = np.full((games, seats), LEARNER, np.uint8)
         lot = generator.random(games)
         others = generator.integers(1, seats, (games, 1)) if seats > 1 else np.zeros((games, 1), np.int64)
-        kinds = generator.choice(self._kinds, (games, seats), p=self._weights) if len(self._kinds) else cast
         places = generator.permuted(np.tile(np.arange(seats), (games, 1)), axis=1)
         heuristic = (lot < shares.heuristics)[:, None] & (places > 0)
-        past = (lot >= shares.heuristics) & (lot < shares.heuristics + shares.past_selves)
+        frozen = (lot >= shares.heuristics) & (lot < shares.heuristics + shares.frozen)
         if len(self._kinds):
+            kinds = generator.choice(self._kinds, (games, seats), p=self._kind_chances())
             # Half of the crowded games have heuristics in all other seats, the rest also more of the learner.
             full = generator.random((games, 1)) < 0.5
             heuristic &= full | (places <= others)
             cast[heuristic] = kinds[heuristic]
-        if self._snapshots:
-            cast[past[:, None] & (places > 0)] = PAST_SELF
+        there = np.array([mark for mark, name in zip(RESIDENTS, self.residents, strict=True) if name], np.uint8)
+        if len(there):
+            who = np.repeat(generator.choice(there, (games, 1)), seats, 1)
+            seated = frozen[:, None] & (places > 0)
+            cast[seated] = who[seated]
         return cast
 
+    def _kind_chances(self) -> NDArray[np.float64]:
+        hard = [hardness(self.record_of(f"{_HEURISTIC}:{name_of(kind)}").mean) for kind in self._kinds.tolist()]
+        chances = self._shares * np.array(hard)
+        return np.asarray(chances / chances.sum())
+
+    def _name_of(self, mark: int) -> str | None:
+        if mark in RESIDENTS:
+            return self.residents[RESIDENTS.index(mark)]
+        return None if mark == LEARNER else f"{_HEURISTIC}:{name_of(mark)}"
+
+    def _champions(self) -> list[str]:
+        return [name for name in self._frozen if name.startswith(_CHAMPION)]
+
+    def _past_selves(self) -> list[str]:
+        return sorted((name for name in self._frozen if name.startswith(_PAST)), key=_update_of)
+
+    def _drop(self, name: str) -> None:
+        del self._frozen[name]
+        self.records.pop(name, None)
+        self.residents = [None if resident == name else resident for resident in self.residents]
+
     def to_arrays(self) -> dict[str, Tensor]:
-        """All snapshots as named tensors, "<update>/<name>"; for checkpoints."""
+        """All frozen networks as named tensors, "<participant>/<name>"; for checkpoints."""
+        return {f"{who}/{name}": tensor for who, weights in self._frozen.items() for name, tensor in weights.items()}
+
+    def counters(self) -> dict[str, JsonValue]:
+        """All else of the league as JSON."""
+        records: dict[str, JsonValue] = {name: list(record) for name, record in self.records.items()}
         return {
-            f"{update}/{name}": tensor
-            for update, weights in self._snapshots.items()
-            for name, tensor in weights.items()
+            "order": list(self._frozen),
+            "records": records,
+            "residents": list(self.residents),
+            "tables": self.tables,
         }
 
-    def from_arrays(self, arrays: Mapping[str, Tensor]) -> None:
-        """Take back what `to_arrays` gave."""
-        self._snapshots = {}
+    def restore(self, arrays: Mapping[str, Tensor], counters: Mapping[str, JsonValue]) -> None:
+        """Take back what `to_arrays` and `counters` gave, as far as there is room for it."""
+        found: dict[str, Weights] = {name: {} for name in _texts(counters["order"])}
         for key, tensor in arrays.items():
-            update, name = key.split("/", 1)
-            self._snapshots.setdefault(int(update), {})[name] = torch.clone(tensor)
+            who, name = key.split("/", 1)
+            found[who][name] = torch.clone(tensor)
+        self._frozen = found
+        records, residents, tables = counters["records"], counters["residents"], counters["tables"]
+        assert isinstance(records, dict) and isinstance(residents, list) and isinstance(tables, int)
+        self.records = {name: Record(*_floats(record)) for name, record in records.items()}
+        self.residents = [None if name is None else str(name) for name in residents]
+        self.tables = tables
+
+
+def _copy(weights: Mapping[str, Tensor]) -> Weights:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in weights.items()}
+
+
+def _update_of(name: str) -> int:
+    return int(name.partition(":")[2])
+
+
+def _texts(value: JsonValue) -> list[str]:
+    assert isinstance(value, list)
+    return [str(item) for item in value]
+
+
+def _floats(value: JsonValue) -> list[float]:
+    assert isinstance(value, list)
+    return [float(str(item)) for item in value]

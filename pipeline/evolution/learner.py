@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from pipeline.evolution.batches import Reader
 from pipeline.evolution.device import precision
+from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.losses import Divisors, Losses, Sums, loss_sums, total
 from pipeline.evolution.networks import Heads, Network
-from pipeline.evolution.world import World
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
@@ -76,7 +76,7 @@ class Learner:
         *,
         seed: int,
         device: torch.device,
-        world: World,
+        world: DistContext,
     ) -> None:
         self.network: Final = network
         self.optimizer: Final = make_optimizer(network, phase.learning_rate, optimization.weight_decay)

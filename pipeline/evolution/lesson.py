@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.data.positions import Positions
 from pipeline.evolution.batches import Reader
+from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.fit_progress import FitReport
 from pipeline.evolution.fitting import Fitting, Orders
 from pipeline.evolution.learner import Learner
 from pipeline.evolution.networks import Network
-from pipeline.evolution.world import World
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 
@@ -74,12 +74,13 @@ class Lesson:
         return cls(training, validation, weights, phase, optimization, seed)
 
 
-def train(network: Network, lesson: Lesson, orders: Orders, device: torch.device, world: World) -> FitReport:
+def train(network: Network, lesson: Lesson, orders: Orders, device: torch.device, world: DistContext) -> FitReport:
     """Train as one process of `world`, on `device`; see `supervised.fit`."""
     network.to(device)
     network.to(memory_format=torch.channels_last)
     network.train()
     network.recompute = lesson.phase.gradient_checkpointing
+    network.pack_leaves = device.type == "cpu"
     learner = Learner(
         network,
         Reader(lesson.training, lesson.weights, device),
@@ -97,5 +98,5 @@ def train(network: Network, lesson: Lesson, orders: Orders, device: torch.device
     try:
         return fitting.run()
     finally:
-        network.recompute = False
+        network.recompute = network.pack_leaves = False
         network.eval()

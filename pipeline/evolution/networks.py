@@ -5,7 +5,7 @@ the trunk's features are picked up at my head and at the four cells next to it (
 shifted), and one small dense network, shared by the four directions, judges each of them from: the features of its
 cell, those of my head, the whole board pooled, the observation's own numbers for that direction, and the others.
 What is learned of one direction and place so serves all. What convolutions learn slowest, whose ground it is after a
-move, fixed layers tell them (`ground.py`). All operations are ordinary ones (convolution, matrix
+move, fixed layers tell them (`territory_features.py`). All operations are ordinary ones (convolution, matrix
 product, ReLU, softmax, maximum, mean), which any ONNX runtime knows.
 """
 
@@ -27,7 +27,7 @@ from pipeline.evolution.blocks import (
     TokenAttention,
     spread_matrix,
 )
-from pipeline.evolution.ground import TOLD, Survey, survey
+from pipeline.evolution.territory_features import TOLD, TerritoryFeatures, territory_features
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
@@ -62,14 +62,16 @@ class _Reading(NamedTuple):
     shared: Tensor
     cells: Tensor
     tokens: Tensor | None
-    ground: Survey | None
+    ground: TerritoryFeatures | None
 
 
 class Network(nn.Module):
     """One network, made for a frame and an encoder; `build_network` checks what it is made of.
 
     `recompute`: forget the blocks' activations and compute them again backwards. `low_precision`: compute the trunk in
-    bfloat16 (weights, heads and everything returned stay float32); for CPUs that have such instructions.
+    bfloat16 (weights, heads and everything returned stay float32); for CPUs that have such instructions. `pack_leaves`:
+    read only the pairs of moves and replies that are open, about two fifths of all; the same to rounding, but how a row
+    is rounded then depends on the others of its batch.
     """
 
     def __init__(self, config: NeuralNetworkConfig, frame: int = FRAME) -> None:
@@ -78,6 +80,7 @@ class Network(nn.Module):
         self.frame = frame
         self.recompute = False
         self.low_precision = False
+        self.pack_leaves = False
         self._build_trunk(config)
         self._build_heads(config)
 
@@ -152,7 +155,8 @@ class Network(nn.Module):
         return logits, torch.tanh(self.value(summary))
 
     def forward_with_ground(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> list[Tensor]:
-        """Return what `forward` does and what the fixed layers tell (`Survey`), for programs that know these by heart.
+        """Return what `forward` does and what the fixed layers tell (`TerritoryFeatures`), for programs that know these
+        by heart.
 
         Only a network with `ground_steps` has such layers.
         """
@@ -182,7 +186,7 @@ class Network(nn.Module):
         ways = features[:, self._buffer("directed")].reshape(-1, 4, len(_STEMS))
         rest = torch.cat([features[:, self._buffer("undirected")], context], 1)
         directed = [at_places[:, 1:], ways, self._buffer("ways").expand(ways.shape[0], -1, -1)]
-        ground = survey(board, self.config.ground_steps) if self.config.ground_steps else None
+        ground = territory_features(board, self.config.ground_steps) if self.config.ground_steps else None
         if ground is not None:
             directed.append(self._ground(ground, rest))
         shared = torch.cat([at_places[:, 0], pooled, rest], 1)
@@ -198,7 +202,7 @@ class Network(nn.Module):
         near = (places @ self._buffer("spread")).to(tokens.dtype) @ tokens
         return torch.cat([at_places, near], 2), torch.cat([tokens.mean(1), tokens.amax(1)], 1), cells, tokens
 
-    def _ground(self, ground: Survey, rest: Tensor) -> Tensor:
+    def _ground(self, ground: TerritoryFeatures, rest: Tensor) -> Tensor:
         """Return what the fixed layers tell of each of my moves, [N, 4, 3 * _VIEWS].
 
         Learned values in -1..1 of what stands after two moves and replies: by the worst replies to my best second move
@@ -206,18 +210,36 @@ class Network(nn.Module):
         my health, lengths and the like, `rest`.
         """
         told, mine, replies = ground
-        ours = mine.reshape(-1, 4, 4, 1, 1)
         weights = self.leaves(rest).reshape(-1, TOLD + 1, _VIEWS)
         weights, bias = weights[:, :TOLD], weights[:, TOLD:]
-        anywhere = torch.tanh(told[:, :, 16] @ weights + bias)
-        spread = _best_second(anywhere.reshape(-1, 4, 4, 1, _VIEWS), ours)[:, :, 0]
+        ours, there = mine.reshape(-1, 4, 4), replies[:, :16].reshape(-1, 4, 4)
+        anywhere, leaves = told[:, :, 16], told[:, :, :16]
+        if self.pack_leaves:
+            ours, mine_at = _pack(ours)
+            there, replies_at = _pack(there)
+            rows, pairs, kept = leaves.shape[0], mine_at.shape[1], replies_at.shape[1]
+            anywhere = _take(anywhere, mine_at)
+            leaves = _take(leaves.reshape(rows, 16, -1), mine_at).reshape(rows, pairs, 16, TOLD).transpose(1, 2)
+            leaves = _take(leaves.reshape(rows, 16, -1), replies_at).reshape(rows, kept, pairs, TOLD).transpose(1, 2)
+        return self._read_leaves(
+            anywhere, leaves, weights, bias, ours[..., None, None], there[:, None, None, ..., None]
+        )
+
+    def _read_leaves(
+        self, anywhere: Tensor, leaves: Tensor, weights: Tensor, bias: Tensor, ours: Tensor, there: Tensor
+    ) -> Tensor:
+        """Read the leaves [N, 4 * seconds, 4 * reply seconds, TOLD] of open pairs `ours` [N, 4, seconds, 1, 1] and open
+        replies `there` [N, 1, 1, 4, reply seconds, 1]."""
+        seconds, reply_seconds = ours.shape[2], there.shape[4]
+        spread = torch.tanh(anywhere @ weights + bias).reshape(-1, 4, seconds, 1, _VIEWS)
+        spread = _best_second(spread, ours)[:, :, 0]
         # [N, first, second, reply, second reply, views]
-        leaves = torch.tanh(told[:, :, :16].reshape(-1, 256, TOLD) @ weights + bias).reshape(-1, 4, 4, 4, 4, _VIEWS)
-        there = replies[:, :16].reshape(-1, 1, 1, 4, 4, 1)
+        read = torch.tanh(leaves.flatten(1, 2) @ weights + bias)
+        read = read.reshape(-1, 4, seconds, 4, reply_seconds, _VIEWS)
         some = there.amax(4)
-        worst = _best_second((leaves * there + (1 - there)).amin(4), ours)
+        worst = _best_second((read * there + (1 - there)).amin(4), ours)
         worst = (worst * some[:, 0] + (1 - some[:, 0])).amin(2)
-        mean = _best_second((leaves * there).sum(4) / there.sum(4).clamp(min=1), ours)
+        mean = _best_second((read * there).sum(4) / there.sum(4).clamp(min=1), ours)
         mean = (mean * some[:, 0]).sum(2) / some[:, 0].sum(2).clamp(min=1)
         return torch.cat([worst, mean, spread], 2)
 
@@ -258,6 +280,21 @@ class Network(nn.Module):
 def _as_cells(planes: Tensor) -> Tensor:
     """[N, C, H, W] -> [N, H * W, C]; free of cost where the channels lie last in memory already."""
     return planes.permute(0, 2, 3, 1).reshape(planes.shape[0], -1, planes.shape[1])
+
+
+def _pack(open_pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return float32[N, 4, seconds], the open ones of each first move in front, `seconds` being the most any row has
+    open; and which pairs these are, int64[N, 4 * seconds]."""
+    order = torch.argsort(open_pairs, dim=2, descending=True, stable=True)
+    seconds = max(1, int(open_pairs.sum(2).amax()))
+    order = order[:, :, :seconds]
+    firsts = 4 * torch.arange(4, device=order.device)[None, :, None]
+    return open_pairs.gather(2, order), (order + firsts).flatten(1)
+
+
+def _take(rows: Tensor, at: Tensor) -> Tensor:
+    """[N, R, C], [N, K] -> [N, K, C]: of each N its rows `at`."""
+    return rows.gather(1, at[:, :, None].expand(-1, -1, rows.shape[2]))
 
 
 def _best_second(values: Tensor, open_pairs: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Games that the learner plays to learn from: many side by side, cut into stretches of turns, with advantages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,12 +13,12 @@ from pipeline.engine.observe import Observations
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
+from pipeline.engine.symmetry import MOVE_FROM, MOVE_TO
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.league import LEARNER, PAST_SELF, League, Shares
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, Shares
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import draw_moves
 from pipeline.evolution.tensors import to_floats
-from schemas.errors import ModelError
 from schemas.self_play import SelfPlaySettings
 
 UNTAUGHT: Final = 255
@@ -27,7 +27,8 @@ UNTAUGHT: Final = 255
 class Samples(NamedTuple):
     """M of the learner's decisions: planes u8 [M, 12, 11, 11], features u8 [M, 32], context u8 [M, 16], masks bool
     [M, 4], moves u8 [M], log_chances f32 [M] (of the move, when it was played), advantages and returns f32 [M],
-    taught u8 [M]: the teacher's move, UNTAUGHT where it was not asked."""
+    taught u8 [M]: the teacher's or the expert's move, UNTAUGHT where neither was asked; expert bool [M]: whether it is
+    the expert's."""
 
     planes: NDArray[np.uint8]
     features: NDArray[np.uint8]
@@ -38,21 +39,24 @@ class Samples(NamedTuple):
     advantages: NDArray[np.float32]
     returns: NDArray[np.float32]
     taught: NDArray[np.uint8]
+    expert: NDArray[np.bool_]
 
     def rows(self, rows: NDArray[np.int64]) -> "Samples":
         """The samples of these numbers, copied."""
         return Samples(*(column[rows] for column in self))  # type: ignore[arg-type]  # each column keeps its type
 
 
-class Tally(NamedTuple):
+class RolloutStats(NamedTuple):
     """What was seen in games that ended: counts, per what sat opposite.
 
-    `met` int64[256, 4]: by the opponent's mark (LEARNER, PAST_SELF, or the strongest built-in kind of the game):
-    learner's seats, seats that won alone, seats that shared the last turn, turns; `games`, `cut` by the turn limit,
-    `deaths` int64[len(CAUSE_WORDS)] of the learner's seats.
+    `met` int64[256, 4]: by the opponent's mark (LEARNER, one of RESIDENTS, or the strongest built-in kind of the game):
+    learner's seats, seats that won alone, seats that shared the last turn, turns; `faced` float64[256, 2]: by each
+    opponent's mark the pairs of a learner's seat and one of its seats, and the learner's score in them; `games`, `cut`
+    by the turn limit, `deaths` int64[len(CAUSE_WORDS)] of the learner's seats.
     """
 
     met: NDArray[np.int64]
+    faced: NDArray[np.float64]
     deaths: NDArray[np.int64]
     games: int
     cut: int
@@ -60,14 +64,16 @@ class Tally(NamedTuple):
     entropy: float
 
     @staticmethod
-    def empty() -> "Tally":
+    def empty() -> "RolloutStats":
         """Nothing seen."""
-        return Tally(np.zeros((256, 4), np.int64), np.zeros(len(layout.CAUSE_WORDS), np.int64), 0, 0, 0, 0.0)
+        deaths = np.zeros(len(layout.CAUSE_WORDS), np.int64)
+        return RolloutStats(np.zeros((256, 4), np.int64), np.zeros((256, 2)), deaths, 0, 0, 0, 0.0)
 
-    def plus(self, other: "Tally") -> "Tally":
+    def plus(self, other: "RolloutStats") -> "RolloutStats":
         """Both together; entropy is summed over decisions."""
-        return Tally(
+        return RolloutStats(
             self.met + other.met,
+            self.faced + other.faced,
             self.deaths + other.deaths,
             self.games + other.games,
             self.cut + other.cut,
@@ -81,20 +87,25 @@ class _Turn(NamedTuple):
 
     where: NDArray[np.int64]
     observations: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+    symmetries: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     moves: NDArray[np.uint8]
     log_chances: NDArray[np.float32]
     taught: NDArray[np.uint8]
+    expert: NDArray[np.bool_]
 
 
 class Teaching(NamedTuple):
-    """Which kind labels the learner's positions (None: nobody) and in which share of the games."""
+    """Which kinds label the learner's positions (None: nobody), each in which share of the games; where both are asked
+    it is the expert's move that counts."""
 
-    kind: int | None
-    share: float
+    teacher: int | None = None
+    share: float = 0.0
+    expert: int | None = None
+    expert_share: float = 0.0
 
 
-class Roller:
+class RolloutWorker:
     """N games of S seats that go on from one stretch to the next; used by one thread."""
 
     def __init__(
@@ -106,28 +117,36 @@ class Roller:
         settings: SelfPlaySettings,
         seed: int,
         ensure_running: Callable[[], None] = lambda: None,
+        *,
+        augmented: bool = False,
     ) -> None:
-        """Begin the games, cast by `league`; games, chance and casting all follow from `seed`.
+        """Begin the games, matched by `league`; games, chance and matches all follow from `seed`.
 
         Args:
             ensure_running: called every turn; what it raises ends a stretch in the middle.
+            augmented: let the learner see each game through another symmetry of the board.
         """
         self._ensure_running: Final = ensure_running
         self._league: Final = league
         self._settings: Final = settings
         self.shares = shares
         self.generator: Final = np.random.default_rng(seed)
-        self._environment: Final = VectorEnvironment(games, GameSpec(snakes=snakes), turn_limit=settings.turn_limit)
+        self._environment: Final = VectorEnvironment(
+            games, GameSpec(snakes=snakes), turn_limit=settings.turn_limit, augmented=augmented
+        )
         self._mind: Final = make_mind()
         self._environment.reset(int(self.generator.integers(2**62)))
-        self._cast: Final = league.cast(games, snakes, shares, self.generator)
+        self._cast: Final = league.matchmake(games, snakes, shares, self.generator)
+        self._begun_at: Final = np.full(games, league.tables, np.int64)
         self._entropy = 0.0
 
-    def collect(self, network: Network, past: Network | None, turns: int, teaching: Teaching) -> tuple[Samples, Tally]:
+    def collect(
+        self, network: Network, residents: Sequence[Network | None], turns: int, teaching: Teaching
+    ) -> tuple[Samples, RolloutStats]:
         """Play `turns` turns of every game; return the learner's decisions and what ended.
 
         Args:
-            past: who moves the seats of past selves; None: the learner does.
+            residents: who moves the seats of each of RESIDENTS; None: the learner does.
 
         Raises:
             StoppedError: by `ensure_running`, in the middle: only a state kept before is whole.
@@ -136,19 +155,19 @@ class Roller:
         values, rewards = np.zeros((turns + 1, *shape[1:]), np.float32), np.zeros(shape, np.float32)
         acts, ends = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         played: list[_Turn] = []
-        tally = Tally.empty()
+        stats = RolloutStats.empty()
         self._entropy = 0.0
         for turn in range(turns):
             self._ensure_running()
             mine = self._environment.living & (self._cast == LEARNER)
             acts[turn] = mine
             played.append(self._decide(network, mine, values[turn], teaching))
-            self._move_others(past or network, played[-1])
-            tally = tally.plus(self._step(network, mine, rewards[turn], ends[turn]))
+            self._move_others([resident or network for resident in residents], played[-1])
+            stats = stats.plus(self._step(network, rewards[turn], ends[turn]))
         self._value_standing(network, values[turns])
         decisions = sum(len(turn.where) for turn in played)
-        tally = tally._replace(decisions=decisions, entropy=self._entropy)
-        return self._gather(played, values, rewards, acts, ends), tally
+        stats = stats._replace(decisions=decisions, entropy=self._entropy)
+        return self._gather(played, values, rewards, acts, ends), stats
 
     def _decide(
         self, network: Network, mine: NDArray[np.bool_], values: NDArray[np.float32], teaching: Teaching
@@ -162,32 +181,48 @@ class Roller:
         chances = np.exp(log_policy)
         self._entropy -= float((chances * np.where(masks, log_policy, 0)).sum())
         log_chances = log_policy[np.arange(len(where)), moves]
-        return _Turn(where, observations[:3], masks, moves, log_chances, self._teach(mine, teaching)[where])
+        symmetries = observations.symmetries
+        taught, expert = self._teach(mine, where, symmetries, teaching)
+        return _Turn(where, observations[:3], symmetries, masks, moves, log_chances, taught, expert)
 
-    def _teach(self, mine: NDArray[np.bool_], teaching: Teaching) -> NDArray[np.uint8]:
-        labels = np.full(mine.shape, UNTAUGHT, np.uint8)
-        if teaching.kind is not None and teaching.share > 0:
-            # The first games of the slots, not drawn ones: a game is labelled throughout or not at all.
-            taught = mine & (np.arange(len(mine)) < round(teaching.share * len(mine)))[:, None]
-            kinds = np.where(taught, np.uint8(teaching.kind), np.uint8(CALLER))
-            choose_in_batch(self._mind, *self._environment.batch.records[:3], kinds, labels)
-        return labels.reshape(-1)
+    def _teach(
+        self, mine: NDArray[np.bool_], where: NDArray[np.int64], symmetries: NDArray[np.uint8], teaching: Teaching
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the labels of these rows, as the rows see the board, and which are the expert's."""
+        labels, expert = np.full(mine.shape, UNTAUGHT, np.uint8), np.zeros(mine.shape, np.bool_)
+        searched = self._labelled(mine, teaching.expert, teaching.expert_share)
+        taught = self._labelled(mine, teaching.teacher, teaching.share) & ~searched
+        for kind, asked in ((teaching.teacher, taught), (teaching.expert, searched)):
+            if asked.any():
+                kinds = np.where(asked, np.uint8(kind or 0), np.uint8(CALLER))
+                choose_in_batch(self._mind, *self._environment.batch.records[:3], kinds, labels)
+        expert[searched] = True
+        rows = labels.reshape(-1)[where]
+        seen = np.where(rows == UNTAUGHT, rows, MOVE_TO[symmetries, np.minimum(rows, 3)])
+        return np.asarray(seen, np.uint8), expert.reshape(-1)[where]
 
-    def _move_others(self, past: Network, turn: _Turn) -> None:
+    def _labelled(self, mine: NDArray[np.bool_], kind: int | None, share: float) -> NDArray[np.bool_]:
+        """The seats that a kind labels: of the first games of the slots, not drawn ones, so that a game is labelled
+        throughout or not at all."""
+        games = 0 if kind is None or share <= 0 else max(1, round(share * len(mine)))
+        return mine & (np.arange(len(mine)) < games)[:, None]
+
+    def _move_others(self, residents: Sequence[Network], turn: _Turn) -> None:
         environment, actions = self._environment, self._environment.batch.actions
-        actions.reshape(-1)[turn.where] = turn.moves
-        where = np.flatnonzero(environment.living & (self._cast == PAST_SELF))
-        if len(where):
-            log_policy, _ = judge(past, _rows(environment, where), environment.masks.reshape(-1, 4)[where])
-            actions.reshape(-1)[where] = draw_moves(log_policy, self.generator.random(len(where), np.float32))
-        kinds = np.where(self._cast < PAST_SELF, self._cast, np.uint8(CALLER))
+        actions.reshape(-1)[turn.where] = MOVE_FROM[turn.symmetries, turn.moves]
+        for mark, resident in zip(RESIDENTS, residents, strict=True):
+            where = np.flatnonzero(environment.living & (self._cast == mark))
+            if len(where):
+                seen = _rows(environment, where)
+                log_policy, _ = judge(resident, seen, environment.masks.reshape(-1, 4)[where])
+                moves = draw_moves(log_policy, self.generator.random(len(where), np.float32))
+                actions.reshape(-1)[where] = MOVE_FROM[seen.symmetries, moves]
+        kinds = np.where(self._cast < RESIDENTS[-1], self._cast, np.uint8(CALLER))
         choose_in_batch(self._mind, *environment.batch.records[:3], kinds, actions)
 
-    def _step(
-        self, network: Network, mine: NDArray[np.bool_], rewards: NDArray[np.float32], ends: NDArray[np.bool_]
-    ) -> Tally:
+    def _step(self, network: Network, rewards: NDArray[np.float32], ends: NDArray[np.bool_]) -> RolloutStats:
         environment = self._environment
-        environment.step(environment.batch.actions)
+        environment.play()
         rewards[:], ends[:] = environment.rewards, environment.dones
         final = environment.final
         if len(final.games):
@@ -195,14 +230,14 @@ class Roller:
             open_masks = np.ones((len(final.games), 4), np.bool_)
             _, value = judge(network, final.rows, open_masks)
             rewards[final.games, final.seats] += np.float32(self._settings.discount) * value
-        return self._recast(mine)
+        return self._match_anew()
 
-    def _recast(self, mine: NDArray[np.bool_]) -> Tally:
-        """Count the games that ended and cast those that replace them."""
-        outcomes, tally = self._environment.outcomes, Tally.empty()
+    def _match_anew(self) -> RolloutStats:
+        """Count the games that ended and match those that replace them."""
+        outcomes, stats = self._environment.outcomes, RolloutStats.empty()
         slots = outcomes.slot
         if not len(slots):
-            return tally
+            return stats
         cast = self._cast[slots]
         learner = cast == LEARNER
         others = np.where(learner, 0, cast).max(1)
@@ -211,10 +246,26 @@ class Roller:
         alone = ((outcomes.rank == 1).sum(1) == 1)[:, None]
         turns = np.broadcast_to(outcomes.turns[:, None], cast.shape)
         counts = np.stack([learner, first & alone, first & ~alone, np.where(learner, turns, 0)], 2)[learner]
-        np.add.at(tally.met, marks, counts)
-        np.add.at(tally.deaths, outcomes.cause[learner], 1)
-        self._cast[slots] = self._league.cast(len(slots), cast.shape[1], self.shares, self.generator)
-        return tally._replace(games=len(slots), cut=int(self._environment.truncated.sum()))
+        np.add.at(stats.met, marks, counts)
+        np.add.at(stats.deaths, outcomes.cause[learner], 1)
+        self._score(cast, outcomes.rank, self._begun_at[slots], stats.faced)
+        self._cast[slots] = self._league.matchmake(len(slots), cast.shape[1], self.shares, self.generator)
+        self._begun_at[slots] = self._league.tables
+        return stats._replace(games=len(slots), cut=int(self._environment.truncated.sum()))
+
+    def _score(
+        self, cast: NDArray[np.uint8], ranks: NDArray[np.int32], begun_at: NDArray[np.int64], faced: NDArray[np.float64]
+    ) -> None:
+        """Add every pair of a learner's seat and another's: the better rank scores 1, the same 1/2. A game that began
+        before the last change at its resident's place was not played out by one opponent, and tells nothing."""
+        for mine in range(cast.shape[1]):
+            for other in range(cast.shape[1]):
+                pairs = (cast[:, mine] == LEARNER) & (cast[:, other] != LEARNER)
+                for place, mark in enumerate(RESIDENTS):
+                    pairs &= (cast[:, other] != mark) | (begun_at >= self._league.last_change(place))
+                score = np.sign(ranks[:, other] - ranks[:, mine]) / 2 + 0.5
+                counts = np.stack([np.ones(len(cast)), score], 1)[pairs]
+                np.add.at(faced, cast[pairs, other], counts)
 
     def _value_standing(self, network: Network, values: NDArray[np.float32]) -> None:
         """Value the positions after the stretch's last turn."""
@@ -225,23 +276,23 @@ class Roller:
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """The games and who plays them; with the generator's state all that the next stretch depends on."""
         words, cells, longs, _ = self._environment.batch.records
-        return {"words": words, "cells": cells, "longs": longs, "cast": self._cast}
+        views = self._environment.views
+        games: dict[str, NDArray[np.generic]] = {"words": words, "cells": cells, "longs": longs, "cast": self._cast}
+        return games | {"begun_at": self._begun_at, "views": views}
+
+    def fits(self, arrays: Mapping[str, NDArray[np.generic]]) -> bool:
+        """Whether `to_arrays` of as many games of as many seats gave these."""
+        mine = self.to_arrays()
+        return mine.keys() == arrays.keys() and all(mine[name].shape == arrays[name].shape for name in mine)
 
     def from_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take back what `to_arrays` gave.
+        """Take back what `to_arrays` gave; `fits` says whether these are of such games.
 
         Raises:
-            ModelError: they are of other games than these.
             GameStateError: games that the rules never leave.
         """
-        for name, array in self.to_arrays().items():
-            if name not in arrays or arrays[name].shape != array.shape:
-                raise ModelError(
-                    f"the checkpoint's games do not fit: {array.shape} {name} are needed",
-                    where="self_play.environments, training_optimization.threads",
-                    remedy="Resume with the settings it was begun with.",
-                )
-        self._cast[:] = arrays["cast"]
+        self._cast[:], self._begun_at[:] = arrays["cast"], arrays["begun_at"]
+        self._environment.views[:] = arrays["views"]
         self._environment.batch.load_records(*(arrays[name] for name in ("words", "cells", "longs")))
         self._environment.look_again()
 
@@ -268,6 +319,7 @@ class Roller:
             advantages.reshape(-1)[picked],
             returns.reshape(-1)[picked],
             np.concatenate([turn.taught for turn in played]),
+            np.concatenate([turn.expert for turn in played]),
         )
 
 

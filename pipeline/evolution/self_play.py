@@ -1,26 +1,33 @@
 """Self-play: a network improves by its own games, resumable at any moment.
 
-The algorithm is PPO against a league (`ppo.py`, `league.py`), duels first, four-player games later. What keeps it from
-collapsing into circling or head-on "chicken": opponents of many kinds in every stretch of games, past selves among
-them; games that the turn limit cuts are worth what the network expects of them, no more; and the shares of cut games,
-drawn games and head-on deaths are reported with every update.
+The algorithm is PPO against a league (`ppo_trainer.py`, `league.py`), duels first, four-player games later. What keeps
+it from collapsing into circling or head-on "chicken": opponents of many kinds in every stretch of games, past selves
+among them; games that the turn limit cuts are worth what the network expects of them, no more; and the shares of cut
+games, drawn games and head-on deaths are reported with every update.
+
+A part of a phase has an end, and the curriculum ends with it. A part of a life (`Life`) is one stretch of a learner
+that goes on for ever: the curriculum is the life's, and everything the learner is (weights, moments, league, chance,
+games, the expert's positions) lies in one folder of checkpoints that each part goes on from.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
+from pydantic import JsonValue
 
 from pipeline.engine.layout import HEAD_COLLISION
 from pipeline.engine.players.kinds import KINDS
-from pipeline.evolution.league import LEARNER, PAST_SELF
+from pipeline.evolution.curriculum import Course, life_course, phase_course
+from pipeline.evolution.league import LEARNER, RESIDENTS
 from pipeline.evolution.networks import Network
-from pipeline.evolution.ppo import Losses
-from pipeline.evolution.rollout import Tally
-from pipeline.evolution.self_play_run import SelfPlayRun
-from pipeline.evolution.training_state import TrainingState
+from pipeline.evolution.ppo_loss import PpoStats
+from pipeline.evolution.ppo_trainer import PpoTrainer
+from pipeline.evolution.rollout import RolloutStats
+from pipeline.evolution.tensorboard_log import Report
+from pipeline.evolution.training_state import TrainingState, Weights
 from schemas.errors import OutOfTimeError, StoppedError, TrainingError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
@@ -28,8 +35,8 @@ from schemas.settings import Settings
 _MOST_SETBACKS: Final = 5
 _EXPLODED_KL: Final = 20
 """An update that went so many times beyond `target_kl` on average has destroyed the policy."""
-
-Report = Callable[[float, str, Mapping[str, float]], None]
+LIFE: Final = "life"
+"""The counter of a checkpoint in which a life's own words stand."""
 
 
 class Checkpoints(Protocol):
@@ -42,9 +49,30 @@ class Checkpoints(Protocol):
         """The newest whole one."""
 
 
+class Counts(NamedTuple):
+    """How far a learner has come."""
+
+    updates: int = 0
+    games: int = 0
+    decisions: int = 0
+
+
+@dataclass(frozen=True)
+class Life:
+    """One part of a learner's life: from where it began to so many updates."""
+
+    begun: Counts
+    until: int
+    """Updates of the life at which the part ends."""
+    story: Mapping[str, JsonValue]
+    """Words that go with the learner into every checkpoint."""
+    champion: tuple[str, Weights] | None = None
+    """Welcome in the league: its id and weights."""
+
+
 @dataclass(frozen=True)
 class SelfPlayReport:
-    """What a self-play phase did; counts include the parts before a resume."""
+    """What a self-play phase, or a part of a life, did; counts include what was done before a resume."""
 
     updates: int
     games: int
@@ -61,8 +89,11 @@ class SelfPlayReport:
 class _Clock:
     """Time used over all parts of the run, and how far the phase is by updates, games and time."""
 
-    def __init__(self, phase: TrainingPhaseConfig, budget_s: float | None, spent_s: float) -> None:
-        self._phase, self._budget_s, self._spent_s = phase, budget_s, spent_s
+    def __init__(
+        self, phase: TrainingPhaseConfig, settings: Settings, budget_s: float | None, spent_s: float, life: Life | None
+    ) -> None:
+        self._phase, self._settings, self._budget_s, self._spent_s = phase, settings, budget_s, spent_s
+        self._life = life
         self._began = time.monotonic()
 
     @property
@@ -80,10 +111,21 @@ class _Clock:
         """Whether this part's budget is spent."""
         return self._budget_s is not None and self.here_s >= self._budget_s
 
-    def done(self, run: SelfPlayRun) -> float:
+    def done(self, trainer: PpoTrainer) -> float:
         """0..1: whichever of updates, games and time is farthest."""
+        if self._life is not None:
+            whole = max(1, self._life.until - self._life.begun.updates)
+            by_time = 0.0 if self._budget_s is None else self.here_s / max(self._budget_s, 1e-9)
+            return min(1.0, max((trainer.updates - self._life.begun.updates) / whole, by_time))
         by_time = 0.0 if self._budget_s is None else self.spent_s / max(self._spent_s + self._budget_s, 1e-9)
-        return min(1.0, max(run.updates / self._phase.max_epochs, run.games / self._phase.games_required, by_time))
+        by_games = trainer.games / self._phase.games_required
+        return min(1.0, max(trainer.updates / self._phase.max_epochs, by_games, by_time))
+
+    def course(self, trainer: PpoTrainer) -> Course:
+        """What the next update is like."""
+        if self._life is not None:
+            return life_course(self._phase, self._settings.self_play, trainer.updates)
+        return phase_course(self._phase, self._settings.self_play, self.done(trainer))
 
 
 def improve(
@@ -96,6 +138,8 @@ def improve(
     report: Report,
     stop: Callable[[], bool],
     time_budget_s: float | None = None,
+    life: Life | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> SelfPlayReport:
     """Improve `network` in place until the phase's updates, games or time are used up, or `stop` says so.
 
@@ -107,34 +151,41 @@ def improve(
         seed: of the games and all chance; the weights come as they are.
         checkpoints: None: nothing is kept.
         report: called after every update; numbers are described in `told`.
+        life: the part of a learner's life that this is; None: a phase with an end of its own.
+        tell: told in words of what a checkpoint could not hand on.
 
     Raises:
         TrainingError: the loss was lost several times in a row, in spite of ever smaller steps.
         NothingLearnedError: an update had nothing to learn from, or (OutOfTimeError) there was no time for one.
-        ModelError: the checkpoint belongs to other settings.
+        ModelError: the checkpoint belongs to another network.
     """
     state = checkpoints.latest() if checkpoints else None
-    clock = _Clock(phase, time_budget_s, 0.0 if state is None else float(str(state.counters["spent_s"])))
+    spent_s = 0.0 if state is None else float(str(state.counters["spent_s"]))
+    clock = _Clock(phase, settings, time_budget_s, spent_s, life)
 
     def ensure_running() -> None:
         if clock.used_up or stop():
             raise StoppedError("self-play was asked to stop", remedy="Start it again: it goes on from its checkpoint.")
 
-    former = (network.low_precision, network.recompute)
-    with SelfPlayRun(
-        network, phase, settings.self_play, settings.training_optimization, seed, ensure_running
-    ) as run:  # fmt: skip
-        session = _Session(run, clock, checkpoints, settings.training_optimization.checkpoint_interval_s)
+    former = (network.low_precision, network.recompute, network.pack_leaves)
+    with PpoTrainer(network, phase, settings, seed, ensure_running) as trainer:
+        interval_s = settings.training_optimization.checkpoint_interval_s
+        session = _Session(trainer, clock, checkpoints, interval_s, {} if life is None else dict(life.story))
         if state is not None:
-            session.resume(state)
+            session.resume(state, tell)
+        if life is not None and life.champion is not None and trainer.league.welcome(*life.champion):
+            tell(f"{life.champion[0]} is in the league")
         try:
             session.go_on(report, settings.self_play.target_kl)
         finally:
-            network.low_precision, network.recompute = former
+            network.low_precision, network.recompute, network.pack_leaves = former
+    begun = Counts() if life is None else life.begun
+    updates = trainer.updates - begun.updates
     stopped = session.interrupted and not clock.used_up
-    if run.updates == 0 and not stopped:
+    if updates <= 0 and not stopped:
         raise _out_of_time(time_budget_s)
-    return SelfPlayReport(run.updates, run.games, run.decisions, session.setbacks, stopped, session.numbers)
+    games, decisions = trainer.games - begun.games, trainer.decisions - begun.decisions
+    return SelfPlayReport(updates, games, decisions, session.setbacks, stopped, session.numbers)
 
 
 def _out_of_time(budget_s: float | None) -> OutOfTimeError:
@@ -147,59 +198,69 @@ def _out_of_time(budget_s: float | None) -> OutOfTimeError:
 
 
 class _Session:
-    """The loop around a run: checkpoints, setbacks, reports."""
+    """The loop around a trainer: checkpoints, setbacks, reports."""
 
-    def __init__(self, run: SelfPlayRun, clock: _Clock, checkpoints: Checkpoints | None, interval_s: float) -> None:
-        self._run, self._clock, self._checkpoints, self._interval_s = run, clock, checkpoints, interval_s
+    def __init__(
+        self,
+        trainer: PpoTrainer,
+        clock: _Clock,
+        checkpoints: Checkpoints | None,
+        interval_s: float,
+        story: dict[str, JsonValue],
+    ) -> None:
+        self._trainer, self._clock, self._checkpoints, self._interval_s = trainer, clock, checkpoints, interval_s
+        self._story = story
         self._saved_at = 0.0
         self.setbacks = 0
         self.interrupted = False
         self.numbers: dict[str, float] = {}
 
-    def resume(self, state: TrainingState) -> None:
+    def resume(self, state: TrainingState, tell: Callable[[str], None]) -> None:
         """Go on from a checkpoint."""
-        self._run.restore(state)
+        for line in self._trainer.restore(state):
+            tell(f"The learner goes on from its checkpoint; {line}.")
         self.setbacks = int(str(state.counters["setbacks"]))
 
     def go_on(self, report: Report, target_kl: float) -> None:
         """Update after update until the phase is done or somebody says stop; save at the end."""
-        whole = self._capture()
-        in_a_row = 0
-        while (done := self._clock.done(self._run)) < 1:
+        good = self._capture(whole=False)
+        in_a_row, trainer = 0, self._trainer
+        while self._clock.done(trainer) < 1:
             began = time.monotonic()
             try:
-                losses, tally = self._run.update(done)
-                if losses.kl > _EXPLODED_KL * target_kl:
-                    raise FloatingPointError(f"the policy moved by {losses.kl:.2f}")  # noqa: TRY301
+                stats, seen = trainer.update(self._clock.course(trainer))
+                if stats.kl > _EXPLODED_KL * target_kl:
+                    raise FloatingPointError(f"the policy moved by {stats.kl:.2f}")  # noqa: TRY301
             except StoppedError:
-                self._run.restore(whole)
+                trainer.restore(good)
                 self.interrupted = True
                 break
             except FloatingPointError as error:
                 in_a_row += 1
-                self._step_back(whole, error, in_a_row)
+                self._step_back(good, error, in_a_row)
                 continue
             in_a_row = 0
-            whole = self._capture()
-            self.numbers = told(losses, tally, time.monotonic() - began) | {"updates": float(self._run.updates)}
-            report(self._clock.done(self._run), self._words(), self.numbers)
+            good = self._capture(whole=False)
+            self.numbers = told(stats, seen, time.monotonic() - began) | {"updates": float(trainer.updates)}
+            report(self._clock.done(trainer), self._words(), self.numbers)
             if self._checkpoints and self._clock.here_s - self._saved_at >= self._interval_s:
-                self._save(whole)
-        self._save(self._capture())
+                self._save()
+        self._save()
 
     def _words(self) -> str:
-        run = self._run
-        return f"update {run.updates}, {run.games} games, {run.decisions} positions"
+        trainer = self._trainer
+        return f"update {trainer.updates}, {trainer.games} games, {trainer.decisions} positions"
 
-    def _capture(self) -> TrainingState:
-        return self._run.capture({"spent_s": self._clock.spent_s, "setbacks": self.setbacks})
+    def _capture(self, *, whole: bool) -> TrainingState:
+        counters: dict[str, JsonValue] = {"spent_s": self._clock.spent_s, "setbacks": self.setbacks, LIFE: self._story}
+        return self._trainer.capture(counters, whole=whole)
 
-    def _save(self, state: TrainingState) -> None:
+    def _save(self) -> None:
         if self._checkpoints:
-            self._checkpoints.save(state)
+            self._checkpoints.save(self._capture(whole=True))
             self._saved_at = self._clock.here_s
 
-    def _step_back(self, whole: TrainingState, error: FloatingPointError, in_a_row: int) -> None:
+    def _step_back(self, good: TrainingState, error: FloatingPointError, in_a_row: int) -> None:
         """Undo the update and go on with half the learning rate."""
         if in_a_row > _MOST_SETBACKS:
             raise TrainingError(
@@ -207,36 +268,38 @@ class _Session:
                 where=self._words(),
                 remedy="Lower the phase's learning_rate, or look at the games it learns from.",
             ) from error
-        scale = self._run.scale / 2
-        self._run.restore(whole)
-        self._run.scale = scale
+        scale = self._trainer.scale / 2
+        self._trainer.restore(good)
+        self._trainer.slow_down(scale)
         self.setbacks += 1
 
 
-def told(losses: Losses, tally: Tally, seconds: float) -> dict[str, float]:
+def told(stats: PpoStats, seen: RolloutStats, seconds: float) -> dict[str, float]:
     """Return an update's numbers for curves.
 
-    loss/..., `agreement` with the teacher, kl, clipped, entropy (mean, in nats, of the played policies), positions/s;
+    loss/... (`PpoStats`), entropy (mean, in nats, of the played policies), positions/s;
     of the games that ended: their number, mean turns, the shares that the turn limit cut, of the learner's deaths head
-    on, and per opponent won/<who> (the learner's seats that won alone) and drawn/self.
+    on, and per opponent won/<who> (the learner's seats that won alone; `frozen`: past selves and champions) and
+    drawn/self.
     """
-    numbers = {f"loss/{name}": value for name, value in losses._asdict().items()}
-    met, seats = tally.met, np.maximum(tally.met[:, 0], 1)
+    numbers = {f"loss/{name}": value for name, value in stats._asdict().items()}
+    met, seats = seen.met, np.maximum(seen.met[:, 0], 1)
     numbers |= {
-        "entropy": tally.entropy / max(tally.decisions, 1),
-        "positions_per_s": tally.decisions / seconds,
-        "games": float(tally.games),
+        "entropy": seen.entropy / max(seen.decisions, 1),
+        "positions_per_s": seen.decisions / seconds,
+        "games": float(seen.games),
     }
-    if not tally.games:
+    if not seen.games:
         return numbers
-    deaths = max(int(tally.deaths[1:].sum()), 1)
+    deaths = max(int(seen.deaths[1:].sum()), 1)
     numbers |= {
         "turns": float(met[:, 3].sum() / max(met[:, 0].sum(), 1)),
-        "cut": tally.cut / tally.games,
-        "head_on": float(tally.deaths[HEAD_COLLISION] / deaths),
+        "cut": seen.cut / seen.games,
+        "head_on": float(seen.deaths[HEAD_COLLISION] / deaths),
         "drawn/self": float(met[LEARNER, 2] / seats[LEARNER]),
     }
-    for mark, name in [*((kind.number, kind.name) for kind in KINDS), (PAST_SELF, "past_self")]:
-        if met[mark, 0]:
-            numbers[f"won/{name}"] = float(met[mark, 1] / seats[mark])
-    return numbers
+    for kind in KINDS:
+        if met[kind.number, 0]:
+            numbers[f"won/{kind.name}"] = float(met[kind.number, 1] / seats[kind.number])
+    frozen = met[list(RESIDENTS)].sum(0)
+    return numbers | ({"won/frozen": float(frozen[1] / frozen[0])} if frozen[0] else {})

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pipeline.data.positions import Positions
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
-from pipeline.evolution.diary import Diary
+from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.distributed import Channel, processes_for, run_together
 from pipeline.evolution.fit_progress import FitEnd, FitReport
-from pipeline.evolution.fitting import Orders, Report
+from pipeline.evolution.fitting import Orders
 from pipeline.evolution.lesson import Lesson, train
 from pipeline.evolution.networks import Network
+from pipeline.evolution.tensorboard_log import Report, TensorboardLog
 from pipeline.evolution.training_state import load_weights, weights_of
-from pipeline.evolution.world import World
 from schemas.errors import DataError, TrainingError
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
@@ -42,13 +42,13 @@ def fit(
     report: Report,
     stop: Callable[[], bool],
     time_budget_s: float | None = None,
-    diary: Diary | None = None,
+    curves: TensorboardLog | None = None,
     device: torch.device | None = None,
     weights: NDArray[np.float32] | None = None,
 ) -> FitReport:
     """Train `network` on `training` until it no longer gets better on `validation`; it keeps its best weights.
 
-    AdamW, a rate that rises and falls (`pace.py`), losses as `losses.py` says. Without a time budget the outcome
+    AdamW, a rate that rises and falls (`lr_schedule.py`), losses as `losses.py` says. Without a time budget the outcome
     follows from the arguments alone, on a CPU bit for bit, however often the run was killed and resumed; with one, the
     learning rate's course depends on how fast this machine is.
 
@@ -76,10 +76,10 @@ def fit(
                 f"{len(positions)} positions for {name} are too few", where=name, remedy="Collect more games first."
             )
     lesson = Lesson(training, validation, weights, phase, optimization, seed)
-    orders = Orders(report, stop, time_budget_s, checkpoints, diary)
+    orders = Orders(report, stop, time_budget_s, checkpoints, curves)
     if processes == 1:
         prepare_cpu(optimization.threads)
-        return train(network, lesson, orders, device, World())
+        return train(network, lesson, orders, device, DistContext())
     return _train_together(network, lesson, orders, device, processes)
 
 
@@ -94,21 +94,21 @@ class _Share:
     seed: int
     time_budget_s: float | None
     checkpoints: tuple[Path, int] | None
-    diary: Path | None
+    curves: Path | None
 
-    def __call__(self, world: World, device: torch.device, channel: Channel) -> "_Learned | None":
+    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> "_Learned | None":
         def report(done: float, details: str, numbers: Mapping[str, float]) -> None:
             channel.send(_Told(done, details, dict(numbers)))
 
         checkpoints = None
         if self.checkpoints is not None:
             checkpoints = CheckpointFolder(*self.checkpoints, tell=channel.send)
-        diary = Diary(self.diary) if self.diary is not None and world.leads else None
+        curves = TensorboardLog(self.curves) if self.curves is not None and world.leads else None
         lesson = Lesson.open(self.folder, self.phase, self.optimization, self.seed)
-        orders = Orders(report, channel.asked_to_stop, self.time_budget_s, checkpoints, diary)
+        orders = Orders(report, channel.asked_to_stop, self.time_budget_s, checkpoints, curves)
         made = train(self.network, lesson, orders, device, world)
-        if diary is not None:
-            diary.close()
+        if curves is not None:
+            curves.close()
         learned = {name: weight.numpy() for name, weight in weights_of(self.network).items()}
         digest = hashlib.sha256(b"".join(array.tobytes() for array in learned.values())).hexdigest()
         if world.follow(digest) != digest:
@@ -135,7 +135,7 @@ class _Learned:
 def _train_together(
     network: Network, lesson: Lesson, orders: Orders, device: torch.device, processes: int
 ) -> FitReport:
-    checkpoints, diary = orders.checkpoints, orders.diary
+    checkpoints, curves = orders.checkpoints, orders.curves
 
     def listen(message: object) -> None:
         if isinstance(message, _Told):
@@ -148,7 +148,7 @@ def _train_together(
         share = _Share(
             network.cpu(), folder, lesson.phase, lesson.optimization, lesson.seed, orders.time_budget_s,
             None if checkpoints is None else (checkpoints.path, checkpoints.keep),
-            None if diary is None else diary.folder,
+            None if curves is None else curves.folder,
         )  # fmt: skip
         learned = run_together(share, processes, device, lesson.optimization, listen=listen, stop=orders.stop)
     assert isinstance(learned, _Learned)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from pipeline.evolution.random_states import RandomStates
 from schemas.errors import ModelError
 
+Weights = dict[str, Tensor]
+"""A network's state by name, running averages included."""
 _log = logging.getLogger("ouroboros.evolution")
 
 
@@ -127,7 +129,7 @@ class TrainingState:
         return {name.removeprefix(start): array for name, array in self.arrays.items() if name.startswith(start)}
 
 
-def weights_of(network: nn.Module) -> dict[str, Tensor]:
+def weights_of(network: nn.Module) -> Weights:
     """A copy of the network's state on the CPU."""
     return {name: _copied(tensor) for name, tensor in network.state_dict().items()}
 

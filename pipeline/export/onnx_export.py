@@ -16,8 +16,8 @@ import torch
 
 from pipeline.engine.layout import MOVE_WORDS
 from pipeline.engine.planes import CHANNELS, ENCODER_ID
-from pipeline.evolution.ground import GROUND_TENSORS
 from pipeline.evolution.networks import Network
+from pipeline.evolution.territory_features import GROUND_TENSORS
 from pipeline.serve.contract import CONTEXT_NAMES, FEATURE_NAMES, INPUTS, OUTPUTS, read_contract
 from schemas.errors import ExportError
 from schemas.exported_model import ExportCard, ExportedModel

@@ -21,6 +21,7 @@ from pipeline.export.bundle import BundleOptions, write_bundle
 from pipeline.export.quantize import LossTest
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, deploy, export_card, export_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
+from pipeline.orchestrator.time_plan import phase_budget_s
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
@@ -37,6 +38,9 @@ FOREVER_S = 10 * 365 * 86_400.0
 
 class ModelEvolutionSystem:
     """Trains, compares and exports models by hand; `SelfPlayTrainingPipeline` does the same unattended.
+
+    Where the settings name no network, the light one is built on a CPU, as the pipeline does. A phase that is given
+    neither games nor epochs takes as long as it would in a run of the default length.
 
     Networks come back as they are, unregistered: `registry.register_model` keeps what is worth keeping.
 
@@ -60,6 +64,7 @@ class ModelEvolutionSystem:
         self.seed = secrets.randbits(63) if seed is None else seed
         self._now, self._echo = now, echo
         self._workshop = ModelWorkshop(self.settings, device, now, echo)
+        self.settings = self._workshop.settings
         self.registry = self._workshop.registry
         self.data_manager = SelfPlayDataManager(self.settings, players=self._workshop.player, seed=self.seed)
         self._bootstrap: Network | None = None
@@ -258,7 +263,7 @@ class ModelEvolutionSystem:
                 run_started_at=self._now(),
                 base_model=None,
                 seed=self._next_seed(),
-                budget_s=FOREVER_S,
+                budget_s=self._budget_s(phase, wanted),
                 report=lambda _done, details, _numbers: _log.debug("%s", details),
                 stop=lambda: False,
                 champion=self._workshop.champion_id,
@@ -268,6 +273,14 @@ class ModelEvolutionSystem:
         )
         self._last = result
         return result.network
+
+    def _budget_s(self, phase: TrainingPhase, wanted: Mapping[str, Any]) -> float:
+        """For ever, if the call says how much is to be done; else what a run of the default length gives the phase."""
+        if {"games_required", "max_epochs"} & wanted.keys():
+            return FOREVER_S
+        phases = self.settings.training_phases
+        rest = [phase.value, *(name.value for name in TrainingPhase if name is not phase and name.value in phases)]
+        return phase_budget_s(TrainingConfiguration().max_training_time_hours * 3600, rest, phases)
 
     def _player(self, name: str, model: Model | Player) -> Player:
         player = self._workshop.player(model) if isinstance(model, str) else model

@@ -1,7 +1,9 @@
 """`ModelWorkshop`: trains phases, registers what they make, measures it, and decides who is champion."""
 
 import copy
+import math
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,19 +11,22 @@ from pathlib import Path
 
 import torch
 
+from pipeline.arena.journal import GameJournal
 from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
+from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
 from pipeline.evaluation.first_champion import consider_first
 from pipeline.evaluation.promotion import consider
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
+from pipeline.evolution.lasting_learner import FOLDER as LEARNER_FOLDER
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.evolution.registry import ModelRegistry, weights_of
+from pipeline.orchestrator.device_defaults import suited
 from pipeline.orchestrator.run_record import RunRecord
 from pipeline.phases.bootstrap import bootstrap
-from pipeline.phases.continuous import continuous
+from pipeline.phases.continuous import CYCLES_FILE, Judging, continuous
 from pipeline.phases.hybrid import hybrid
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
@@ -31,8 +36,8 @@ from pipeline.registry.code_revision import code_revision
 from pipeline.registry.shelf import ModelShelf
 from schemas.errors import ModelError, SettingsError
 from schemas.judging import TournamentConfig
-from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, SetAside
-from schemas.phases import DataSource
+from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned, SetAside
+from schemas.phases import DataSource, refuse_idle_knobs
 from schemas.promotion import FirstModel, PromotionDecision
 from schemas.settings import Settings
 
@@ -56,20 +61,33 @@ class Origin:
 
 @dataclass(frozen=True)
 class Trial:
-    """How a candidate is judged: since when its run tests challengers, for what gain, from what seed."""
+    """How a candidate is judged: since when its run tests challengers, for what gain, from what seed, and within how
+    many seconds."""
 
     run_id: str
     since: datetime
     gain: float
     seed: int
     stop: Callable[[], bool]
+    budget_s: float
+
+
+class _Deadline:
+    """Says when a part of a judgement's time is over."""
+
+    def __init__(self, budget_s: float) -> None:
+        self._began, self._budget_s = time.monotonic(), budget_s
+
+    def over(self, share: float) -> Callable[[], bool]:
+        """Whether this share of the whole is used up."""
+        return lambda: time.monotonic() - self._began >= share * self._budget_s
 
 
 class ModelWorkshop:
     """Does for a run what `Workshop` promises, with torch, the registry and real games.
 
     Args:
-        settings: of the run; the network to build among them.
+        settings: of the run; where they name no network, the one that suits the device is built.
         device: "auto", "cpu" or "cuda".
         tell: told in words.
 
@@ -80,11 +98,12 @@ class ModelWorkshop:
     def __init__(
         self, settings: Settings, device: str, now: Callable[[], datetime], tell: Callable[[str], None]
     ) -> None:
-        self.settings, self._now, self._tell = settings, now, tell
+        self.device = choose_device(device)
+        self.settings = settings = suited(settings, self.device.type)
+        self._now, self._tell = now, tell
         self._floor = _floor_of(settings.tournament)
         self.registry = ModelRegistry(settings, now=now)
         self.shelf: ModelShelf = self.registry.shelf
-        self.device = choose_device(device)
         self.threads = prepare_cpu(settings.training_optimization.threads)
         self.evaluator = ModelPerformanceEvaluator(settings, registry=self.shelf, now=now, player_of=self.player)
 
@@ -93,7 +112,12 @@ class ModelWorkshop:
         return self.train_from(self._start(work), work)
 
     def train_from(self, base: Network | None, work: PhaseWork) -> PhaseResult:
-        """Do a phase from a copy of `base`, which stays as it is; None: from nothing."""
+        """Do a phase from a copy of `base`, which stays as it is; None: from nothing.
+
+        Raises:
+            SettingsError: the phase sets what does nothing in it.
+        """
+        refuse_idle_knobs(work.name, work.phase)
         network = copy.deepcopy(base) if base is not None else self._start(work)
         source = work.phase.data_source
         if source is DataSource.HEURISTIC_SUPERVISION:
@@ -103,13 +127,20 @@ class ModelWorkshop:
         if source is DataSource.SELF_PLAY:
             return self_play(work, network, self.device)
 
-        def judged(result: PhaseResult, name: str, parent: str | None) -> ModelCard:
+        def judged(result: PhaseResult, name: str, parent: str | None, budget_s: float) -> ModelCard:
             card = self._register(result, Origin(work.run_id, f"{work.name} {name}", work.name, parent))
             self._judge(card, Trial(work.run_id, work.run_started_at, work.configuration.min_improvement_threshold,
-                                    seed_for(work.seed, work.name, name, "trial"), work.stop))  # fmt: skip
+                                    seed_for(work.seed, work.name, name, "trial"), work.stop, budget_s))  # fmt: skip
             return self.card(card.id)
 
-        return continuous(work, network, self.device, judged, lambda model: self.registry.get_model(model)[0])
+        judging = Judging(judged, lambda model: self.registry.get_model(model)[0], self._note_return)
+        return continuous(work, network, self.device, judging)
+
+    def _note_return(self, model_id: str, evidence: Returned) -> None:
+        """Write down a return to the champion, once, whatever was killed when."""
+        told = [e for e in self.shelf.events(model_id) if e.kind is ModelEventKind.RETURNED_TO]
+        if not any(event.evidence.get("learner") == evidence.learner for event in told):
+            self.shelf.note_return(model_id, evidence, self._now())
 
     def _start(self, work: PhaseWork) -> Network:
         """The network a phase begins with: its base model's, or a new one whose weights follow from the seed."""
@@ -149,28 +180,27 @@ class ModelWorkshop:
         )
         return self.shelf.put(draft, weights_of(network))
 
-    def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool]) -> ModelCard | None:
+    def judge(
+        self, card: ModelCard, run: RunRecord, stop: Callable[[], bool], budget_s: float = math.inf
+    ) -> ModelCard | None:
         """See `Workshop.judge`."""
         gain = run.configuration.min_improvement_threshold
         seed = seed_for(run.seed, card.training_phase, "trial")
-        self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop))
+        self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop, budget_s))
         return self.shelf.champion()
 
     def _judge(self, card: ModelCard, trial: Trial) -> None:
-        """Measure the candidate by fresh games, then let it challenge the champion; decided once, it stays so."""
+        """Measure the candidate by fresh games, then let it challenge the champion; decided once, it stays so.
+
+        Its games are kept as they end (`run/judging`), so that a judgement that was interrupted goes on game by game.
+        """
         if card.status is not ModelStatus.CANDIDATE:
             return
-        player = self.player(card.id)
-        measured = self.evaluator.evaluate(
-            player, seed=seed_for(trial.seed, "measure"), threads=self.threads, stop=trial.stop
-        )
-        for result in measured:
-            self._tell(
-                f"  {result.opponent}, {result.snakes} snakes: {result.win_rate:.1%}"
-                f" [{result.low:.1%}, {result.high:.1%}] over {result.games:,} games"
-            )
+        player, deadline = self.player(card.id), _Deadline(trial.budget_s)
+        journal = GameJournal(self.settings.pipeline_dir / trial.run_id / "judging" / f"{card.id}.jsonl")
+        measured = self._measure(player, card.id, trial, journal, deadline)
         champion = self.champion()
-        decision = self._decide(player, champion, measured[0], trial)
+        decision = self._decide(player, champion, measured[DUEL], trial, journal, deadline)
         self._tell(f"  {decision.outcome.value}: {decision.reason}")
         if decision.promoted:
             self.shelf.promote(card.id, decision, self._now(), instead_of=champion.id if champion else "")
@@ -178,18 +208,43 @@ class ModelWorkshop:
         else:
             self.shelf.reject(card.id, decision, self._now())
 
+    def _measure(
+        self, player: Player, model_id: str, trial: Trial, journal: GameJournal, deadline: _Deadline
+    ) -> dict[int, EvaluationResult]:
+        """Its games with the strong heuristic, by the number of snakes; what was measured before a kill stays."""
+        seed = seed_for(trial.seed, "measure")
+        known = {found.snakes: found for found in self.shelf.evaluations(model_id) if found.seed == seed}
+        for snakes, share in ((DUEL, 1 / 6), (CROWD, 1 / 3)):
+            if snakes not in known:
+                known[snakes] = self.evaluator.evaluate(
+                    player, seats=(snakes,), seed=seed, threads=self.threads, stop=trial.stop, play=journal.play,
+                    enough=deadline.over(share),
+                )[0]  # fmt: skip
+            result = known[snakes]
+            self._tell(
+                f"  {result.opponent}, {result.snakes} snakes: {result.win_rate:.1%}"
+                f" [{result.low:.1%}, {result.high:.1%}] over {result.games:,} games"
+            )
+        return known
+
     def _decide(
-        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, trial: Trial
-    ) -> PromotionDecision | FirstModel:
+        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, trial: Trial,
+        journal: GameJournal, deadline: _Deadline,
+    ) -> PromotionDecision | FirstModel:  # fmt: skip
         """Let the candidate challenge the champion; where there is none, the floor."""
         config = self.settings.tournament.model_copy(update={"minimum_improvement": max(trial.gain, SMALLEST_GAIN)})
         number, seed, threads, stop = self._tests_since(trial.since) + 1, trial.seed, self.threads, trial.stop
+        enough = deadline.over(2 / 3)
         if champion is None:
             return consider_first(
-                player, self._floor, measured, config, number=number, seed=seed, threads=threads, stop=stop
-            )
+                player, self._floor, measured, config, number=number, seed=seed, threads=threads, stop=stop,
+                play=journal.play, enough=enough,
+            )  # fmt: skip
         against, pool = self.player(champion.id), self._pool(champion)
-        return consider(player, against, pool, config, number=number, seed=seed, threads=threads, stop=stop)
+        return consider(
+            player, against, pool, config, number=number, seed=seed, threads=threads, stop=stop, play=journal.play,
+            enough=enough,
+        )  # fmt: skip
 
     def player(self, name: str) -> Player:
         """The player of a name: `champion`, `heuristic:<kind>`, `model:<id>` or a model's id.
@@ -269,6 +324,9 @@ class ModelWorkshop:
     def roll_back_checkpoint(self, folder: Path) -> str:
         """See `Workshop.roll_back_checkpoint`: the newest checkpoint of the phase's latest part is dropped."""
         parts = sorted(folder.rglob("checkpoints"), key=lambda path: path.stat().st_mtime)
+        if (folder / CYCLES_FILE).exists():  # cycles are parts of a life, which lies in no run's folder
+            folder = self.settings.pipeline_dir / LEARNER_FOLDER
+            parts = sorted(folder.glob("checkpoints"))
         for path in reversed(parts):
             checkpoints = CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, self._tell)
             names = checkpoints.names()
@@ -284,7 +342,8 @@ class ModelWorkshop:
         """Look for damage and mend what can be: damaged checkpoints are set aside, a damaged champion gives way to the
         one before it. Returns what was found and done, in words."""
         told: list[str] = []
-        for path in sorted(run_folder.rglob("checkpoints")):
+        life = run_folder.parent / LEARNER_FOLDER
+        for path in (*sorted(run_folder.rglob("checkpoints")), *sorted(life.glob("checkpoints"))):
             CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, told.append).latest()
         found = self.shelf.verify(self._now())
         told += [f"model {model_id} is damaged: {reason}" for model_id, reason in found.damaged.items()]

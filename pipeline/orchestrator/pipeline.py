@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import console, folder_lock
-from pipeline.evolution.device import choose_device, detect_anomalies
+from pipeline.evolution.device import detect_anomalies
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
 from pipeline.orchestrator.model_workshop import ModelWorkshop
 from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import Plan, plan_phases
 from pipeline.orchestrator.progress import Progress, machine_use, read_state
 from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, load_run
-from pipeline.orchestrator.suiting import suited
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
 from pipeline.stopping import Stopping
 from schemas.errors import ExportError, OuroborosError, StateError
@@ -159,11 +158,10 @@ class SelfPlayTrainingPipeline:
         )
 
     def _workshop(self, config: TrainingConfiguration, tell: Callable[[str], None]) -> ModelWorkshop:
-        device = choose_device(config.device.value)
-        settings = suited(self.config, device.type)
-        if settings is not self.config:
+        workshop = ModelWorkshop(self.config, config.device.value, self._now, tell)
+        if workshop.settings is not self.config:
             tell("No GPU and no network configured: the light network is built.")
-        return ModelWorkshop(settings, device.type, self._now, tell)
+        return workshop
 
     def _deploy(self, workshop: ModelWorkshop, progress: Progress, tell: Callable[[str], None]) -> None:
         """Export the champion, unless the file is the champion already or a check of production says no."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from schemas.errors import SettingsError
 from schemas.model import ModelCard
 from schemas.network import NeuralNetworkConfig
-from schemas.phases import DataSource, TrainingPhaseConfig
+from schemas.phases import DataSource, TrainingPhaseConfig, refuse_idle_knobs
 from schemas.training import TrainingConfiguration, TrainingPhase
 
 _SUPERVISED = (DataSource.HEURISTIC_SUPERVISION, DataSource.MIXED)
+_ONCE = (*_SUPERVISED, DataSource.SELF_PLAY)
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ def plan_phases(
 ) -> Plan:
     """Decide what a new run does.
 
-    Supervised phases that the champion has behind it are not repeated, unless `force_retrain` asks for it or the
-    network to build is another one; all others go on from the champion.
+    Phases that the champion has behind it are not repeated, unless `force_retrain` asks for it or the network to build
+    is another one: supervised ones, and self-play where cycles of continuous learning go on from it. All others go on
+    from the champion.
 
     Args:
         phases: every known phase.
@@ -38,7 +40,7 @@ def plan_phases(
         lineage: the champion and the models it came from; empty without a champion.
 
     Raises:
-        SettingsError: a phase that is not configured, or no phase left to do.
+        SettingsError: a phase that is not configured, or sets what does nothing in it, or no phase left to do.
     """
     unknown = [name for name in configuration.target_phases if name not in phases]
     if unknown:
@@ -50,13 +52,15 @@ def plan_phases(
     champion = lineage[0] if lineage else None
     continues = champion is not None and champion.network == network and not configuration.force_retrain
     behind = {card.training_phase for card in lineage} if continues else set()
+    once = _ONCE if _goes_on(configuration, phases) else _SUPERVISED
     chosen, left_out = [], []
     for name in configuration.target_phases:
         if name == TrainingPhase.CONTINUOUS and not configuration.continuous_learning_enabled:
             left_out.append(f"{name}: continuous_learning_enabled is off")
-        elif name in behind and phases[name].data_source in _SUPERVISED:
+        elif name in behind and phases[name].data_source in once:
             left_out.append(f"{name}: the champion has it behind it (force_retrain repeats it)")
         else:
+            refuse_idle_knobs(name, phases[name])
             chosen.append(name)
     if not chosen:
         raise SettingsError(
@@ -65,3 +69,9 @@ def plan_phases(
             remedy="Name another phase, or set force_retrain.",
         )
     return Plan(tuple(chosen), champion.id if continues and champion else None, tuple(left_out))
+
+
+def _goes_on(configuration: TrainingConfiguration, phases: dict[str, TrainingPhaseConfig]) -> bool:
+    """Whether cycles are among the phases: the everlasting learner takes over from self-play."""
+    wanted = [phases[name].data_source for name in configuration.target_phases]
+    return configuration.continuous_learning_enabled and DataSource.CONTINUOUS in wanted

@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from schemas.phases import TrainingPhaseConfig
 
-JUDGING_SHARE = 0.08
-"""Of each phase's time: kept for the games that judge what it made."""
-
 
 def phase_budget_s(left_s: float, remaining: Sequence[str], phases: Mapping[str, TrainingPhaseConfig]) -> float:
     """Seconds for the first of the `remaining` phases, out of `left_s` for all of them.
@@ -17,6 +14,6 @@ def phase_budget_s(left_s: float, remaining: Sequence[str], phases: Mapping[str,
     return max(0.0, left_s) * phases[remaining[0]].time_share / total
 
 
-def training_budget_s(budget_s: float) -> float:
+def training_budget_s(budget_s: float, judging_share: float) -> float:
     """The part of a phase's time that is not kept for judging."""
-    return budget_s * (1 - JUDGING_SHARE)
+    return budget_s * (1 - judging_share)

@@ -22,6 +22,7 @@ from pipeline.phases.work import PhaseWork
 from pipeline.stopping import Stopping
 from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.model import ModelCard, PipelineState, PipelineStatus
+from schemas.phases import DataSource
 from schemas.settings import Settings
 from schemas.training import TrainingPhase
 
@@ -167,7 +168,7 @@ class TrainingRun:
         if phase.model_id is not None:  # an earlier part of the run was ended while it was judged
             self._judge(phase.name, self._workshop.card(phase.model_id))
             return True
-        result = self._workshop.train(self._work(phase, base, training_budget_s(budget_s)))
+        result = self._workshop.train(self._work(phase, base, self._training_s(phase, budget_s)))
         self._count(phase.name, result)
         if result.stopped:
             return False
@@ -196,7 +197,7 @@ class TrainingRun:
 
     def _judge(self, name: str, card: ModelCard) -> None:
         self._progress.change(status=PipelineStatus.EVALUATING, operation_details=f"judging what {name} made")
-        champion = self._workshop.judge(card, self.record, self._stopping_now)
+        champion = self._workshop.judge(card, self.record, self._stopping_now, self._judging_s(name))
         trained = self.record.models_trained + 1
         changes = {"models_trained": trained, "consecutive_failures": 0, "last_error": None}
         self.record = self.record.model_copy(update=changes)
@@ -295,6 +296,18 @@ class TrainingRun:
         remaining = [item.name for item in self.record.phases if not item.done and item.given_up is None]
         whole = phase_budget_s(self._left_s() + phase.spent_s, remaining, self._settings.training_phases)
         return max(whole - phase.spent_s, 0.0)
+
+    def _training_s(self, phase: PhaseRecord, budget_s: float) -> float:
+        """The part of that which is for learning; a continuous phase judges its cycles by itself."""
+        if self._settings.training_phases[phase.name].data_source is DataSource.CONTINUOUS:
+            return budget_s
+        return training_budget_s(budget_s, self._settings.tournament.judging_share)
+
+    def _judging_s(self, name: str) -> float:
+        """What judging a phase's model may take: its share of the phase's time, or what is left of that."""
+        phase = self._phase_record(name)
+        left_s = self._budget_s(phase)
+        return min(left_s, (left_s + phase.spent_s) * self._settings.tournament.judging_share)
 
     def _left_s(self) -> float:
         return self._limit_s - self._spent_s()

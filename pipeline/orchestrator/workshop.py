@@ -26,8 +26,9 @@ class Workshop(Protocol):
         """Put the network into the registry, once per run and phase, whatever was killed when."""
         ...
 
-    def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool]) -> ModelCard | None:
-        """Measure the model by games, promote it if it is better than the champion; return the champion.
+    def judge(self, card: ModelCard, run: RunRecord, stop: Callable[[], bool], budget_s: float) -> ModelCard | None:
+        """Measure the model by games within so many seconds, promote it if it is proven better than the champion;
+        return the champion.
 
         Raises:
             StoppedError: `stop` said so; what was measured and written stays.

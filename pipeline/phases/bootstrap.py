@@ -7,8 +7,8 @@ import torch
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evolution.fit_progress import FitEnd
 from pipeline.evolution.networks import Network
+from pipeline.phases.build_dataset import build_dataset
 from pipeline.phases.lesson import Lesson, learn, numbers_of, summary_of
-from pipeline.phases.materials import gather
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
@@ -31,7 +31,7 @@ def bootstrap(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
     _play_missing(work)
     games = SelfPlayDataManager(work.settings).training_games(sources=[SOURCE], newest=work.phase.games_required)
     most = work.settings.data.max_positions
-    positions = gather(games, most, seed_for(work.seed, work.name, "positions"))
+    positions = build_dataset(games, most, seed_for(work.seed, work.name, "positions"))
     work.tell(f"{work.name}: {len(games):,} games of the teacher, {len(positions):,} positions")
     budget_s = work.budget_s - (time.monotonic() - started)
     ids = [game.game_id for game in games]

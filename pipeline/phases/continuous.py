@@ -1,164 +1,264 @@
-"""Continuous learning: cycles of self-play from the champion, each judged before it counts.
+"""Continuous learning: one learner that lives for ever, judged after every cycle of so many updates.
 
-What a cycle made is registered and tested against the champion. Promoted, it is the champion, and the next cycle goes
-on from it. Not promoted, the next cycle still goes on from it, for small gains add up, until so many in a row were
-turned down as `early_stopping_patience` says, or one was found worse than the champion: then the champion is gone back
-to.
+It begins with the champion's weights and goes on, in this run and in all that follow, from where it stands
+(`lasting_learner.py`). After each cycle what it is by then is registered and tested against the champion. Promoted or
+not, it goes on: small gains add up until they can be proven. The champion sits in its league. Only where the settings
+ask for it (`return_to_champion_after`) does a learner that was refused so often in a row take over the champion's
+weights, and a row of the model's history says so.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from pydantic import ValidationError
 
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.lasting_learner import FOLDER, LastingLearner, MemoryOnly, Story, configuration_of
 from pipeline.evolution.networks import Network
-from pipeline.evolution.self_play import improve
+from pipeline.evolution.self_play import Counts, Life, SelfPlayReport, improve
+from pipeline.evolution.training_state import Weights, load_weights, weights_of
 from pipeline.phases.curves import Curves
-from pipeline.phases.lesson import checkpoints_of
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
+from pipeline.time_budget import judging_budget_s
 from schemas.errors import ModelError, OutOfTimeError
 from schemas.files import write_atomic
 from schemas.frozen import Frozen
-from schemas.model import ModelCard, ModelStatus
+from schemas.model import ModelCard, ModelStatus, Returned
 from schemas.phases import DataSource
 
-_FILE = "cycles.json"
+CYCLES_FILE = "cycles.json"
 
 
 class Cycles(Frozen):
-    """How far the cycles have come."""
+    """How far the cycles of this run have come."""
 
     next: int = 0
-    turned_down: int = 0
-    """In a row."""
-    current: str | None = None
-    """The model that the next cycle goes on from; None: the one the phase began with."""
+    begun: Counts | None = None
+    """Where the learner stood when the cycle under way began; None: it has not begun."""
     promoted: int = 0
-    went_back: int = 0
+    returned: int = 0
     games: int = 0
     decisions: int = 0
 
 
-Judge = Callable[[PhaseResult, str, str | None], ModelCard]
-"""Registers what a cycle made, under a name and with the model it went on from, tests it against the champion, promotes
-or not; its card afterwards. Told of the same cycle again, it decides nothing anew."""
-Load = Callable[[str], Network]
+@dataclass(frozen=True)
+class Judging:
+    """What the phase needs of whoever knows models."""
+
+    judge: Callable[[PhaseResult, str, str | None, float], ModelCard]
+    """Registers what a cycle made, under a name and with the model it went on from, tests it against the champion
+    within so many seconds, promotes or not; its card afterwards. Told of the same cycle again, it decides nothing
+    anew."""
+    load: Callable[[str], Network]
+    """A registered model's network, ready to train."""
+    note_return: Callable[[str, Returned], None]
+    """Writes down that the learner took over the weights of this model."""
 
 
-def continuous(work: PhaseWork, network: Network, device: torch.device, judge: Judge, load: Load) -> PhaseResult:
+def continuous(work: PhaseWork, network: Network, device: torch.device, judging: Judging) -> PhaseResult:
     """Do cycles until their number, games or time are used up.
 
     Args:
-        network: the one the phase begins with.
-        judge: see `Judge`.
-        load: a registered model's network, ready to train.
+        network: the one a learner begins with where there is neither learner nor champion.
+        judging: see `Judging`.
 
     Raises:
-        StoppedError: while games judged a cycle; it is judged again when the phase goes on.
+        StoppedError: while games judged a cycle; what was played is kept, and the rest when the phase goes on.
         TrainingError: the loss was lost for good.
         NothingLearnedError: not one update was made.
     """
-    started, done, last, stopped = time.monotonic(), _read(work.folder), None, False
-    first = network
-    while done.next < work.phase.max_epochs and done.games < work.phase.games_required:
-        left_s = work.budget_s - (time.monotonic() - started)
-        if left_s <= 0:
-            break
-        network = first if done.current is None else load(done.current)
-        try:
-            last = _cycle(work, network.to(device), done, left_s)
-        except OutOfTimeError:
-            if done.next == 0:
-                raise
-            break  # what the cycles before have learned is the phase's
-        if last.stopped:
-            stopped = True
-            break
-        card = judge(last, f"cycle {done.next + 1}", done.current or work.base_model)
-        done = _after(work, done, last, card)
-        write_atomic(work.folder / _FILE, done.model_dump_json(indent=2) + "\n")
-    if done.next == 0 and not stopped:
-        raise OutOfTimeError(
-            f"the time for {work.name} was used up before its first cycle",
-            where=f"{work.budget_s:.1f} s",
-            remedy="Give the run more hours, or the phase a larger time_share.",
+    learner = _open(work, network)
+    return _Cycles(work, learner, device, judging).go(network)
+
+
+def learner_folder(work: PhaseWork) -> Path:
+    """Where the learner lives; no run's own."""
+    return work.settings.pipeline_dir / FOLDER
+
+
+def _open(work: PhaseWork, network: Network) -> LastingLearner:
+    """The learner of this state folder. One that does not fit the network, or that is to be forgotten
+    (`force_retrain`), is set aside under its own name."""
+    if not work.configuration.save_checkpoints:
+        return LastingLearner(MemoryOnly())
+    folder = learner_folder(work)
+    keep = work.settings.training_optimization.keep_checkpoints
+    learner = LastingLearner(CheckpointFolder(folder / "checkpoints", keep, work.tell))
+    reason, story = learner.why_unfit(network), learner.story()
+    if reason is None and work.configuration.force_retrain and story is not None and story.born_in != work.run_id:
+        reason = "force_retrain asks for a new one"
+    if reason is not None:
+        aside = folder.with_name(f"{FOLDER}-{work.now():%Y%m%d-%H%M%S}")
+        folder.rename(aside)
+        work.tell(f"The learner is set aside as {aside.name}: {reason}.")
+    return learner
+
+
+class _Cycles:
+    """The cycles of one run."""
+
+    def __init__(self, work: PhaseWork, learner: LastingLearner, device: torch.device, judging: Judging) -> None:
+        self._work, self._learner, self._device, self._judging = work, learner, device, judging
+        self._done = _read(work.folder)
+        self._began = time.monotonic()
+
+    def go(self, first: Network) -> PhaseResult:
+        """See `continuous`."""
+        work, last, stopped = self._work, None, False
+        network, champion = self._beginning(first)
+        while self._done.next < work.phase.max_epochs and self._done.games < work.phase.games_required:
+            share = work.settings.tournament.judging_share
+            learn_s = (work.budget_s - (time.monotonic() - self._began)) * (1 - share)
+            if learn_s <= 0:
+                break
+            begun_at = time.monotonic()
+            try:
+                last = self._cycle(network, champion, learn_s)
+            except OutOfTimeError:
+                if self._done.next == 0:
+                    raise
+                break  # what the cycles before have learned is the phase's
+            if last.stopped:
+                stopped = True
+                break
+            self._judge(last, judging_budget_s(time.monotonic() - begun_at, share))
+            network, champion = last.network, self._champion(last.network)
+        if self._done.next == 0 and not stopped:
+            raise OutOfTimeError(
+                f"the time for {work.name} was used up before its first cycle",
+                where=f"{work.budget_s:.1f} s",
+                remedy="Give the run more hours, or the phase a larger time_share.",
+            )
+        return self._result(network, last, stopped=stopped)
+
+    def _beginning(self, first: Network) -> tuple[Network, tuple[str, Weights] | None]:
+        """The network whose weights a new learner begins with, and the champion for the league."""
+        champion = self._champion(first)
+        if champion is not None and self._learner.story() is None:
+            load_weights(first, champion[1])
+        return first.to(self._device), champion
+
+    def _champion(self, network: Network) -> tuple[str, Weights] | None:
+        """The champion, if it is built as the learner is."""
+        model_id = self._work.champion()
+        if model_id is None:
+            return None
+        champion = self._judging.load(model_id)
+        return (model_id, weights_of(champion)) if configuration_of(champion) == configuration_of(network) else None
+
+    def _cycle(self, network: Network, champion: tuple[str, Weights] | None, learn_s: float) -> PhaseResult:
+        """One cycle of self-play; its length is `updates_per_cycle`."""
+        work, number = self._work, self._done.next
+        begun = self._begin()
+        story = self._learner.story() or Story(
+            network=configuration_of(network),
+            born_from=champion[0] if champion else work.base_model,
+            born_in=work.run_id,
         )
-    return PhaseResult(
-        network=network,
-        summary=f"{done.next} cycles, {done.promoted} promoted, {done.went_back} times back to the champion",
-        games=done.games + (last.games if last and stopped else 0),
-        games_learned=done.games,
-        positions_learned=done.decisions,
-        data_sources=(DataSource.CONTINUOUS.value,),
-        seed=seed_for(work.seed, work.name),
-        stopped=stopped,
-        numbers=last.numbers if last else {},
-        judged_as=done.current or work.base_model,
-    )
-
-
-def _cycle(work: PhaseWork, network: Network, done: Cycles, left_s: float) -> PhaseResult:
-    """One cycle of self-play; its length is `updates_per_cycle`."""
-    folder = work.folder / f"cycle-{done.next}"
-    seed = seed_for(work.seed, work.name, "cycle", done.next)
-    phase = work.phase.model_copy(update={"max_epochs": work.settings.self_play.updates_per_cycle})
-    begins, ends = done.next / work.phase.max_epochs, (done.next + 1) / work.phase.max_epochs
-    with Curves(work, folder, begins, ends) as told:
-        played = improve(
-            network,
-            phase,
-            work.settings,
-            seed=seed,
-            checkpoints=checkpoints_of(work, folder),
-            report=told,
-            stop=work.stop,
-            time_budget_s=left_s,
+        life = Life(
+            begun, begun.updates + work.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
         )
-    return PhaseResult(
-        network=network,
-        summary=f"cycle {done.next + 1}: {played.updates:,} updates, {played.games:,} games",
-        games=played.games,
-        games_learned=played.games,
-        positions_learned=played.decisions,
-        data_sources=(DataSource.CONTINUOUS.value,),
-        seed=seed,
-        stopped=played.stopped,
-        numbers=played.numbers,
-    )
+        begins, ends = number / work.phase.max_epochs, (number + 1) / work.phase.max_epochs
+        with Curves(work, learner_folder(work), begins, ends) as told:
+            played = improve(
+                network,
+                work.phase,
+                work.settings,
+                seed=seed_for(work.seed, work.name, "life"),
+                checkpoints=self._learner.checkpoints,
+                report=told,
+                stop=work.stop,
+                time_budget_s=learn_s,
+                life=life,
+                tell=work.tell,
+            )
+        return self._made(network, number, played)
 
+    def _begin(self) -> Counts:
+        """Where the cycle under way began; written down before anything is learned in it."""
+        counts, begun = self._learner.counts(), self._done.begun
+        if begun is None or begun.updates > counts.updates:  # the learner was set aside, or rolled back
+            begun = counts
+            self._keep(self._done.model_copy(update={"begun": begun}))
+        return begun
 
-def _after(work: PhaseWork, done: Cycles, made: PhaseResult, card: ModelCard) -> Cycles:
-    """Where the next cycle begins, by what became of this one."""
-    counted = done.model_copy(
-        update={
-            "next": done.next + 1,
-            "games": done.games + made.games,
+    def _made(self, network: Network, number: int, played: SelfPlayReport) -> PhaseResult:
+        return PhaseResult(
+            network=network,
+            summary=f"cycle {number + 1}: {played.updates:,} updates, {played.games:,} games",
+            games=played.games,
+            games_learned=played.games,
+            positions_learned=played.decisions,
+            data_sources=(DataSource.CONTINUOUS.value,),
+            seed=seed_for(self._work.seed, self._work.name, "life"),
+            stopped=played.stopped,
+            numbers=played.numbers,
+        )
+
+    def _judge(self, made: PhaseResult, budget_s: float) -> None:
+        """Have a cycle judged, and count it."""
+        work, done, name = self._work, self._done, f"cycle {self._done.next + 1}"
+        story = self._learner.story()
+        assert story is not None
+        card = self._judging.judge(made, name, story.model or story.born_from, budget_s)
+        promoted = card.status is ModelStatus.CHAMPION
+        story = self._learner.judged(f"{work.run_id} {name}", card.id, promoted=promoted)
+        work.tell(
+            f"✓ {made.summary}: promoted" if promoted else f"{made.summary}: not promoted ({story.refused} in a row)"
+        )
+        returned = self._return(story)
+        changes = {
+            "next": done.next + 1, "begun": None, "promoted": done.promoted + promoted,
+            "returned": done.returned + returned, "games": done.games + made.games,
             "decisions": done.decisions + made.positions_learned,
-        }
-    )
-    if card.status is ModelStatus.CHAMPION:
-        work.tell(f"✓ {made.summary}: promoted")
-        return counted.model_copy(update={"promoted": done.promoted + 1, "turned_down": 0, "current": card.id})
-    turned_down = done.turned_down + 1
-    if turned_down < work.phase.early_stopping_patience:
-        work.tell(f"{made.summary}: not promoted ({turned_down} in a row)")
-        return counted.model_copy(update={"turned_down": turned_down, "current": card.id})
-    work.tell(f"{made.summary}: not promoted; back to the champion after {turned_down} in a row")
-    changes = {"turned_down": 0, "current": work.champion(), "went_back": done.went_back + 1}
-    return counted.model_copy(update=changes)
+        }  # fmt: skip
+        self._keep(done.model_copy(update=changes))
+
+    def _return(self, story: Story) -> bool:
+        """Let the learner take over the champion's weights, if it was refused so often and that is wished."""
+        most, champion = self._work.settings.self_play.return_to_champion_after, self._work.champion()
+        if most is None or story.refused < most or champion is None or story.model is None:
+            return False
+        reason = f"{story.refused} cycles in a row were refused, and return_to_champion_after is {most}"
+        self._judging.note_return(champion, Returned(learner=story.model, refused=story.refused, reason=reason))
+        self._learner.return_to(champion, weights_of(self._judging.load(champion)))
+        self._work.tell(f"The learner goes on from champion {champion}: {reason}.")
+        return True
+
+    def _result(self, network: Network, last: PhaseResult | None, *, stopped: bool) -> PhaseResult:
+        done, work, story = self._done, self._work, self._learner.story()
+        return PhaseResult(
+            network=network,
+            summary=f"{done.next} cycles, {done.promoted} promoted, {done.returned} times back to the champion",
+            games=done.games + (last.games if last and stopped else 0),
+            games_learned=done.games,
+            positions_learned=done.decisions,
+            data_sources=(DataSource.CONTINUOUS.value,),
+            seed=seed_for(work.seed, work.name, "life"),
+            stopped=stopped,
+            numbers=last.numbers if last else {},
+            judged_as=(story.model if story else None) or work.base_model,
+        )
+
+    def _keep(self, done: Cycles) -> None:
+        self._done = done
+        write_atomic(self._work.folder / CYCLES_FILE, done.model_dump_json(indent=2) + "\n")
 
 
 def _read(folder: Path) -> Cycles:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return Cycles.model_validate_json((folder / _FILE).read_bytes())
+        return Cycles.model_validate_json((folder / CYCLES_FILE).read_bytes())
     except FileNotFoundError:
         return Cycles()
     except ValidationError as error:
         raise ModelError(
-            "the record of cycles is damaged", where=str(folder / _FILE), remedy="Remove it: the cycles begin anew."
+            "the record of cycles is damaged",
+            where=str(folder / CYCLES_FILE),
+            remedy="Remove it: the cycles are counted anew, the learner goes on.",
         ) from error

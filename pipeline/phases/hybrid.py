@@ -24,8 +24,8 @@ from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evolution.fit_progress import FitEnd
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import TorchPolicy
+from pipeline.phases.build_dataset import build_dataset
 from pipeline.phases.lesson import Lesson, learn, numbers_of, summary_of
-from pipeline.phases.materials import gather
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
@@ -158,7 +158,7 @@ def _lesson(work: PhaseWork, number: int, rounds: int, games: Sequence[StoredGam
     """A round's positions, all labelled by the teacher, and its share of the phase's epochs and time."""
     settings = work.settings.data
     seed = seed_for(work.seed, work.name, number, "positions")
-    positions = gather(games, settings.max_positions, seed, teacher=kind_of(settings.teacher))
+    positions = build_dataset(games, settings.max_positions, seed, teacher=kind_of(settings.teacher))
     left_s = work.budget_s - (time.monotonic() - started)
     epochs = max(1, work.phase.max_epochs // rounds)
     return Lesson(

@@ -11,9 +11,9 @@ import torch
 from pipeline.data.positions import Positions
 from pipeline.data.splitting import split_by_game
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.diary import Diary
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised import FitReport, fit
+from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
 from schemas.phases import TrainingPhaseConfig
@@ -50,7 +50,7 @@ def learn(work: PhaseWork, network: Network, device: torch.device, lesson: Lesso
             details += f", {timedelta(seconds=round(numbers['eta_s']))} left"
         work.report(lesson.begins + done * (lesson.ends - lesson.begins), f"{lesson.name}: {details}", numbers)
 
-    with closing(Diary(lesson.folder / "curves")) as diary:
+    with closing(TensorboardLog(lesson.folder / "curves")) as curves:
         return fit(
             network,
             training,
@@ -62,7 +62,7 @@ def learn(work: PhaseWork, network: Network, device: torch.device, lesson: Lesso
             report=report,
             stop=work.stop,
             time_budget_s=lesson.budget_s,
-            diary=diary,
+            curves=curves,
             device=device,
         )
 

@@ -1,16 +1,14 @@
 """What a phase is given to work with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.evolution.tensorboard_log import Report
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
-
-Report = Callable[[float, str, Mapping[str, float]], None]
-"""Told how much is done (0..1), what is being done, and numbers worth a curve."""
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,16 @@ class ModelShelf:
         """
         return self._leave(model_id, ModelEventKind.REJECTED, evidence, now)
 
+    def note_return(self, model_id: str, evidence: Frozen, now: datetime) -> None:
+        """Note that a learner took over the weights of this model; no model's status changes.
+
+        Raises:
+            ModelError: no such model.
+        """
+        with self._database.write() as connection:
+            steps.card(connection, model_id)
+            steps.tell(connection, ModelEventKind.RETURNED_TO, model_id, None, steps.words(evidence), now)
+
     def lineage(self, model_id: str) -> Sequence[ModelCard]:
         """The model, its parent, and so on to the first.
 

@@ -29,10 +29,10 @@ def stand_in(folder: Path, body: str) -> None:
     command.chmod(0o755)
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [folder / "deploy" / "start_training.sh", *arguments],
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | environment,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -48,6 +48,23 @@ def test_a_crash_is_restarted_and_an_end_is_an_end(installed: Path, codes: str, 
     runs = len(codes.split())
     assert (installed / "calls").read_text() == "tune --games 50 --opponent a b\n" * runs
     assert err.count("starting it again") == runs - 1
+
+
+@pytest.mark.parametrize(("mode", "command"), [("automated", "up"), ("pipeline", "train"), ("tuner", "tune")])
+def test_the_mode_of_the_guide_says_what_is_run(installed: Path, mode: str, command: str) -> None:
+    stand_in(installed, "exit 0")
+    process = start(installed, "-h", TRAINING_MODE=mode)
+    process.communicate(timeout=60)
+    assert (process.returncode, (installed / "calls").read_text()) == (0, f"{command} -h\n")
+
+
+def test_another_mode_is_refused_in_one_sentence(installed: Path) -> None:
+    stand_in(installed, "exit 0")
+    process = start(installed, TRAINING_MODE="manual")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.count("\n")) == (2, 1)
+    assert "TRAINING_MODE is manual" in err
+    assert not (installed / "calls").exists()
 
 
 @pytest.mark.parametrize("whole_group", [False, True])

@@ -19,7 +19,7 @@ from served_site import fill
 from tuning_bench import Bench, Climber, strength
 
 from pipeline.data.game_logs import import_games
-from pipeline.evolution.diary import Diary
+from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
 from schemas.instants import to_text
@@ -106,7 +106,7 @@ def hostile_game() -> _Row:
 def train(home: Path, now: datetime) -> None:
     """A run of the pipeline with curves."""
     folder = home / "self_play" / "run_20261128_010203_1" / "self_play"
-    diary = Diary(folder / "curves")
+    diary = TensorboardLog(folder / "curves")
     for step in range(1, 40):
         numbers = {"loss/policy": 2 / step, "loss/value": 1 / step, "learning_rate": 1e-3 / step,
                    "positions_per_s": 900.0 + step, "games": 10.0 * step}  # fmt: skip

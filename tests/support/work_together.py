@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 import torch
+from pipeline.evolution.world import World
 
 from pipeline.evolution.distributed import Channel
-from pipeline.evolution.world import World
 from schemas.errors import DataError
 
 

@@ -1,6 +1,6 @@
 //! Whose ground is it, after each of my next two moves and two replies: the network's fixed layers, on bitboards.
 //!
-//! The port of the compiled form in `pipeline/evolution/ground.py`, which says what the numbers mean. The exported graph
+//! The port of the compiled form in `pipeline/evolution/territory_features.py`, which says what the numbers mean. The exported graph
 //! holds the same layers as hundreds of ordinary operations; this takes microseconds where they take milliseconds.
 
 use crate::slots::{AREA, FRAME, plane};

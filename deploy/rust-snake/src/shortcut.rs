@@ -6,7 +6,7 @@ use tract_onnx::pb::{GraphProto, ValueInfoProto};
 
 use crate::ground::{MINE, REPLIES, TOLD};
 
-/// Names of the fixed layers' tensors, as the exporter gives them (`GROUND_TENSORS` in `pipeline/evolution/ground.py`).
+/// Names of the fixed layers' tensors, as the exporter gives them (`GROUND_TENSORS` in `pipeline/evolution/territory_features.py`).
 pub const NAMES: [&str; 3] = ["ground1_told", "ground1_mine", "ground1_replies"];
 /// Their shapes, the batch of one position among them.
 pub const SHAPES: [&[usize]; 3] = [&[1, MINE, REPLIES, TOLD], &[1, MINE], &[1, REPLIES]];

@@ -1,7 +1,6 @@
 """The data manager and the collector: games are really played, stored once, and told of truly."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -170,23 +169,6 @@ def test_statistics_and_analysis_are_those_of_the_games(tmp_path: Path, games: l
     assert {game.game_id for game in manager.training_games()} == {
         game.game_id for game in games if game.quality >= 0.6
     }
-
-
-def test_a_buffer_is_filled_with_the_newest_of_the_good_games(tmp_path: Path, games: list[StoredGame]) -> None:
-    manager = manager_in(tmp_path, buffer_size=500, quality_threshold=0.6, prioritized_sampling=False, games_per_file=9)
-    for day in range(6):
-        moment = NOW + timedelta(days=day)
-        manager.store.add([replace(game, played_at=moment) for game in games[9 * day : 9 * day + 9]])
-    buffer = manager.filled_buffer(seed=3)
-    good = [game for game in manager.store.read() if game.quality >= 0.6]
-    assert len(buffer) == min(500, sum(game.decisions for game in good)) == 500
-    newest = positions_of(good).rows(slice(-500, None))
-    batch = buffer.sample_batch(300)
-    assert (batch.weights == 1).all()
-    assert np.ptp(batch.indices) < 500
-    held = {row.tobytes() for row in newest.planes}
-    assert {row.tobytes() for row in batch.positions.planes} <= held
-    assert len(manager.filled_buffer(sources=["imported"])) == 0
 
 
 def test_what_is_too_old_or_too_many_goes(tmp_path: Path, games: list[StoredGame]) -> None:

@@ -1,10 +1,10 @@
-"""The league: who is cast, which snapshots stay, and that it comes back whole."""
+"""The league: who is matched, how hard opponents come oftener, which snapshots stay, and that it comes back whole."""
 
 import numpy as np
 import torch
 
 from pipeline.engine.players.kinds import STRONG, VORONOI
-from pipeline.evolution.league import LEARNER, PAST_SELF, League, Shares
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, Record, Shares, hardness
 from schemas.self_play import OpponentShare
 
 _OPPONENTS = [OpponentShare(kind="strong", weight=3), OpponentShare(kind="voronoi", weight=1)]
@@ -14,51 +14,112 @@ def _weights(number: float) -> dict[str, torch.Tensor]:
     return {"a": torch.full((2, 2), number), "b.c": torch.tensor([number])}
 
 
+def _faced(**scores: tuple[int, float]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    faced = np.zeros((256, 2))
+    for name, pair in scores.items():
+        faced[{"strong": STRONG, "voronoi": VORONOI, "first": RESIDENTS[0], "second": RESIDENTS[1]}[name]] = pair
+    return faced
+
+
 def test_shares_and_weights_are_kept_in_duels() -> None:
-    league = League(_OPPONENTS, 2)
+    league = League(_OPPONENTS, 2, 0)
     league.remember(1, _weights(1))
-    cast = league.cast(20_000, 2, Shares(0.5, 0.3), np.random.default_rng(0))
+    league.change_table(np.random.default_rng(0))
+    cast = league.matchmake(20_000, 2, Shares(0.5, 0.3), np.random.default_rng(0))
     assert ((cast == LEARNER).sum(1) >= 1).all()
     opponents = cast[(cast == LEARNER).sum(1) == 1]
     heuristics = np.isin(opponents, [STRONG, VORONOI]).sum()
     assert abs(heuristics / len(cast) - 0.5) < 0.02
-    assert abs((opponents == PAST_SELF).sum() / len(cast) - 0.3) < 0.02
+    assert abs((opponents == RESIDENTS[0]).sum() / len(cast) - 0.3) < 0.02
     assert abs((opponents == STRONG).sum() / heuristics - 0.75) < 0.02
     assert abs((cast[:, 0] != LEARNER).mean() - 0.4) < 0.02, "opponents sit at either place"
 
 
+def test_the_hardest_opponents_come_oftenest_and_none_is_forgotten() -> None:
+    league = League(_OPPONENTS, 0, 0)
+    league.note(_faced(strong=(400, 360.0), voronoi=(400, 40.0)))
+    cast = league.matchmake(40_000, 2, Shares(1.0, 0.0), np.random.default_rng(0))
+    seen = [(cast == kind).sum() / len(cast) for kind in (STRONG, VORONOI)]
+    hard = [
+        3 * hardness(league.record_of("heuristic:strong").mean),
+        hardness(league.record_of("heuristic:voronoi").mean),
+    ]
+    assert np.allclose(seen, np.array(hard) / sum(hard), atol=0.02)
+    assert seen[1] > 4 * seen[0] > 0
+
+
+def test_a_record_fades_so_that_what_was_hard_once_is_not_hard_for_ever() -> None:
+    record = Record()
+    for _ in range(40):
+        record = record.plus(100, 0.0)
+    assert record.mean < 0.02
+    for _ in range(8):
+        record = record.plus(100, 100.0)
+    assert record.mean > 0.85
+    assert record.games <= 400
+
+
+def test_frozen_networks_are_drawn_by_hardness_and_their_games_are_theirs() -> None:
+    league = League(_OPPONENTS, 2, 2)
+    league.remember(10, _weights(1))
+    assert league.welcome("m1", _weights(2))
+    assert not league.welcome("m1", _weights(3)), "it is here already"
+    seats = [league.change_table(np.random.default_rng(seed)) for seed in range(2)]
+    assert seats == [0, 1]
+    assert (league.last_change(0), league.last_change(1)) == (1, 2)
+    league.residents = ["champion:m1", "past:10"]
+    league.note(_faced(first=(100, 5.0), second=(100, 95.0)))
+    assert league.record_of("champion:m1").mean < 0.1 < 0.9 < league.record_of("past:10").mean
+    drawn = []
+    for seed in range(400):
+        place = league.change_table(np.random.default_rng(seed))
+        drawn.append(league.residents[place or 0])
+    assert drawn.count("champion:m1") > 10 * drawn.count("past:10") > 0
+
+
+def test_of_champions_the_newest_stay() -> None:
+    league = League(_OPPONENTS, 0, 2)
+    for number in range(4):
+        league.welcome(f"m{number}", _weights(number))
+    assert league.participants == ["champion:m2", "champion:m3"]
+
+
 def test_crowds_meet_one_two_and_three_heuristics() -> None:
-    cast = League(_OPPONENTS, 0).cast(2000, 4, Shares(1.0, 0.0), np.random.default_rng(1))
+    cast = League(_OPPONENTS, 0, 0).matchmake(2000, 4, Shares(1.0, 0.0), np.random.default_rng(1))
     others = (cast != LEARNER).sum(1)
     assert set(others.tolist()) == {1, 2, 3}
     assert (others == 3).mean() > 0.5
 
 
-def test_without_snapshots_past_selves_are_the_learner_itself() -> None:
-    cast = League(_OPPONENTS, 4).cast(100, 2, Shares(0.0, 1.0), np.random.default_rng(1))
-    assert (cast == LEARNER).all()
-    assert League(_OPPONENTS, 4).draw_snapshot(np.random.default_rng(0)) is None
+def test_without_frozen_networks_their_games_are_the_learner_s_own() -> None:
+    league = League(_OPPONENTS, 4, 4)
+    assert league.change_table(np.random.default_rng(0)) is None
+    assert (league.matchmake(100, 2, Shares(0.0, 1.0), np.random.default_rng(1)) == LEARNER).all()
 
 
-def test_snapshots_stay_spread_over_the_run_and_the_newest_stays() -> None:
-    league = League(_OPPONENTS, 4)
+def test_snapshots_stay_spread_over_the_life_and_the_newest_stays() -> None:
+    league = League(_OPPONENTS, 4, 1)
+    league.welcome("m", _weights(0))
     for update in range(10, 210, 10):
         league.remember(update, _weights(update))
-        assert update in league.snapshots
-    kept = league.snapshots
+        assert f"past:{update}" in league.participants
+    kept = [int(name.partition(":")[2]) for name in league.participants[1:]]
     assert len(kept) == 4
     assert kept[0] <= 60, "the league remembers its youth"
     assert max(np.diff(kept)) <= 120
 
 
 def test_a_snapshot_is_a_copy_and_the_league_comes_back_whole() -> None:
-    league = League(_OPPONENTS, 4)
+    league = League(_OPPONENTS, 4, 4)
     weights = _weights(1)
     league.remember(3, weights)
     weights["a"].fill_(9)
-    league.remember(5, weights)
-    other = League(_OPPONENTS, 4)
-    other.from_arrays(league.to_arrays())
-    assert other.snapshots == [3, 5]
-    drawn = [other.draw_snapshot(np.random.default_rng(seed)) for seed in range(8)]
-    assert {float(snapshot["a"][0, 0]) for snapshot in drawn if snapshot} == {1.0, 9.0}
+    league.welcome("m", weights)
+    league.change_table(np.random.default_rng(0))
+    league.note(_faced(strong=(10, 4.0), first=(10, 1.0)))
+    other = League(_OPPONENTS, 4, 4)
+    other.restore(league.to_arrays(), league.counters())
+    assert (other.participants, other.residents, other.tables) == (league.participants, league.residents, 1)
+    assert other.records == league.records
+    assert float(other.weights_of("past:3")["a"][0, 0]) == 1.0
+    assert float(other.weights_of("champion:m")["a"][0, 0]) == 9.0

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from played_positions import played_positions
 from torch import Tensor
 
 from pipeline.engine.planes import CHANNELS, CONTEXT, FEATURES
 from pipeline.evolution.networks import SURVIVAL_HORIZONS, Network, build_network
+from pipeline.evolution.tensors import to_floats
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
@@ -144,3 +146,24 @@ def test_what_is_read_moves_with_my_head() -> None:
 def test_another_encoder_s_planes_are_refused() -> None:
     with pytest.raises(ModelError, match="12"):
         build_network(NeuralNetworkConfig(input_channels=13))
+
+
+def test_only_open_leaves_are_read_and_the_outcome_and_what_is_learned_are_the_same() -> None:
+    positions = played_positions(96)
+    inputs = to_floats(positions)
+    network = _network(_config(architecture_type=ArchitectureType.CNN_SIMPLE, dropout_rate=0.0)).eval()
+    with torch.no_grad():
+        network.policy.weight.mul_(100)
+        network.leaves.weight.mul_(10)
+    found = []
+    for pack in (False, True):
+        network.pack_leaves = pack
+        heads = network.evaluate(*inputs)
+        loss = heads.policy_logits.square().sum() + heads.value.sum()
+        found.append((heads, torch.autograd.grad(loss, list(network.leaves.parameters()))))
+    (plain, plain_grads), (packed, packed_grads) = found
+    assert plain.policy_logits.abs().max() > 0.1
+    assert torch.allclose(plain.policy_logits, packed.policy_logits, atol=1e-4)
+    assert torch.allclose(plain.value, packed.value, atol=1e-5)
+    for one, other in zip(plain_grads, packed_grads, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-3)

@@ -4,7 +4,6 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,16 @@ import torch
 from pipeline.engine.observe import Observations
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.curriculum import phase_course
 from pipeline.evolution.league import League, Shares
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy, draw_moves
-from pipeline.evolution.ppo import Learner, Limits, Weights
-from pipeline.evolution.rollout import UNTAUGHT, Roller, Samples, Teaching, generalised_advantages
+from pipeline.evolution.ppo_loss import LossWeights
+from pipeline.evolution.ppo_trainer import PpoTrainer
+from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, Teaching, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
-from pipeline.evolution.self_play_run import SelfPlayRun
-from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
+from schemas.data_settings import DataSettings
+from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
@@ -41,16 +42,18 @@ def _network(seed: int = 0) -> Network:
 def _self_play(**changed: object) -> SelfPlaySettings:
     small = {
         "environments": 8, "rollout_turns": 8, "snapshot_every_updates": 2, "turn_limit": 20, "crowd_from": 0.0,
-        "heuristics": [OpponentShare(kind="hungry", weight=1)], "teacher": "voronoi",
+        "heuristics": [OpponentShare(kind="hungry", weight=1)], "teacher": "voronoi", "expert": "strong",
+        "table_every_updates": 2,
     }  # fmt: skip
     return SelfPlaySettings.model_validate(small | changed)
 
 
 @functools.cache
-def _samples(turns: int = 12, share: float = 1.0, seats: int = 2) -> Samples:
+def _samples(turns: int = 12, share: float = 1.0, seats: int = 2, *, augmented: bool = False) -> Samples:
     network, settings = _network(), _self_play()
-    roller = Roller(6, seats, League(settings.heuristics, 0), Shares(0.5, 0.0), settings, 5)
-    return roller.collect(network, None, turns, Teaching(VORONOI, share))[0]
+    league = League(settings.heuristics, 0, 0)
+    worker = RolloutWorker(6, seats, league, Shares(0.5, 0.0), settings, 5, augmented=augmented)
+    return worker.collect(network, [None, None], turns, Teaching(VORONOI, share))[0]
 
 
 @pytest.mark.parametrize("seats", [2, 4])
@@ -84,13 +87,19 @@ def test_advantages_by_hand() -> None:
     assert np.allclose(open_end[1, 0], 1.0 + 0.9 * 0.4 - 0.2)
 
 
-def _learn(samples: Samples, weights: Weights, parts: int, passes: int = 20) -> tuple[Network, list[float]]:
-    network = _network()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    with ThreadPoolExecutor(parts, initializer=torch.set_num_threads, initargs=(1,)) as workers:
-        learner = Learner(network, optimizer, workers, parts)
-        losses = learner.update(samples, 32, passes, weights, Limits(1e9, 1.0), np.random.default_rng(0))
-    return network, list(losses)
+def _learn(
+    samples: Samples, weights: LossWeights, parts: int, passes: int = 20, *, replicas: int = 1, target_kl: float = 1e9,
+    rate: float = 3e-3, accumulated: int = 1,
+) -> tuple[PpoTrainer, list[float]]:  # fmt: skip
+    phase = _phase(learning_rate=rate, gradient_accumulation_steps=accumulated, batch_size=32 // accumulated)
+    settings = Settings(
+        self_play=_self_play(update_epochs=passes, target_kl=target_kl, environments=1),
+        training_optimization=TrainingOptimizationConfig(threads=parts, weight_decay=0.0, use_mixed_precision=False),
+    )
+    devices = [torch.device("cpu")] * replicas
+    with PpoTrainer(_network(), phase, settings, 0, lambda: None, devices=devices) as trainer:
+        stats = trainer._learn(samples, weights).stats
+    return trainer, list(stats)
 
 
 def _chance_of(network: Network, samples: Samples, moves: np.ndarray) -> float:
@@ -106,38 +115,75 @@ def test_moves_that_did_well_become_likelier_whatever_the_parts() -> None:
     firsts = samples.masks.argmax(1).astype(np.uint8)  # it does well to take the first legal move
     good = np.where(samples.moves == firsts, 1.0, -1.0).astype(np.float32)
     samples = samples._replace(advantages=good)
-    weights = Weights(1.0, 0.0, 0.0, 0.0, 10.0)
+    weights = LossWeights(1.0, 0.0, 0.0, 0.0, 0.0, 10.0)
     before = _chance_of(_network(), samples, firsts)
-    learned = [_chance_of(_learn(samples, weights, parts)[0], samples, firsts) for parts in (1, 2)]
+    learned = [_chance_of(_learn(samples, weights, parts)[0].network, samples, firsts) for parts in (1, 2)]
     assert learned[0] > before + 0.2
     assert abs(learned[0] - learned[1]) < 0.05
-    again = _learn(samples, weights, 2)[0].state_dict()
-    assert all(
-        torch.equal(a, b)
-        for a, b in zip(again.values(), _learn(samples, weights, 2)[0].state_dict().values(), strict=True)
-    )
+    again = _learn(samples, weights, 2)[0].network
+    assert _same(again, _learn(samples, weights, 2)[0].network)
+
+
+def _same(one: Network, other: Network) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("told", [{"replicas": 2}, {"accumulated": 2}])
+def test_replicas_and_accumulated_batches_make_the_steps_that_one_batch_would(told: dict[str, int]) -> None:
+    weights = LossWeights(1.0, 0.5, 0.01, 1.0, 0.0, 0.2)
+    expected, _ = _learn(_samples(), weights, 2, 2)
+    found, _ = _learn(_samples(), weights, 2, 2, **told)
+    for a, b in zip(expected.network.state_dict().values(), found.network.state_dict().values(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    assert all(_same(found.network, replica) for replica in found._replicas)
+    steps = {int(kept["step"]) for kept in found.optimizer.state.values()}
+    assert steps == {int(kept["step"]) for kept in expected.optimizer.state.values()}
 
 
 def test_the_teacher_s_moves_become_likelier_and_values_come_true() -> None:
     samples = _samples()._replace(returns=np.full(len(_samples().moves), 0.7, np.float32))
     before = _chance_of(_network(), samples, samples.taught)
-    network, _ = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1)
-    assert _chance_of(network, samples, samples.taught) > before + 0.05
-    first = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1, passes=1)[1]
-    last = _learn(samples, Weights(0.0, 1.0, 0.0, 1.0, 0.2), 1, passes=20)[1]
+    trainer, _ = _learn(samples, LossWeights(0.0, 1.0, 0.0, 1.0, 0.0, 0.2), 1)
+    assert _chance_of(trainer.network, samples, samples.taught) > before + 0.05
+    first = _learn(samples, LossWeights(0.0, 1.0, 0.0, 1.0, 0.0, 0.2), 1, passes=1)[1]
+    last = _learn(samples, LossWeights(0.0, 1.0, 0.0, 1.0, 0.0, 0.2), 1, passes=20)[1]
     assert last[2] < first[2] / 2
 
 
 def test_passes_end_once_the_policy_moved_far() -> None:
     samples = _samples()
-    network = _network()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    weights = Weights(1.0, 0.0, 0.0, 0.0, 10.0)
-    with ThreadPoolExecutor(1) as workers:
-        learner = Learner(network, optimizer, workers, 1)
-        learner.update(samples, 32, 50, weights, Limits(1e-9, 1.0), np.random.default_rng(0))
-    steps = int(next(iter(optimizer.state.values()))["step"])
+    trainer, _ = _learn(samples, LossWeights(1.0, 0.0, 0.0, 0.0, 0.0, 10.0), 1, 50, target_kl=1e-9, rate=1e-2)
+    steps = int(next(iter(trainer.optimizer.state.values()))["step"])
     assert 0 < steps <= len(samples.moves) // 32 + 1
+
+
+def test_augmented_games_are_seen_turned_and_played_as_they_lie() -> None:
+    """The same chance and a network that does not care for directions: what is labelled is a legal move as seen."""
+    samples = _samples(augmented=True)
+    rows = np.arange(len(samples.moves))
+    assert samples.masks[rows, samples.moves].all()
+    open_ways = samples.masks.sum(1) < 4
+    labels = np.minimum(samples.taught, 3)
+    assert samples.masks[rows, labels][open_ways].all(), "the teacher shuns walls, in the frame that the row sees"
+    assert not np.array_equal(samples.planes[:6], _samples().planes[:6])
+
+
+def test_the_expert_s_labels_are_kept_and_drawn_again_by_how_far_off_the_learner_is() -> None:
+    settings = Settings(
+        self_play=_self_play(expert_share=0.5), training_optimization=TrainingOptimizationConfig(threads=1)
+    )
+    with PpoTrainer(_network(), _phase(), settings, 3, lambda: None) as trainer:
+        for done in (0.0, 0.2, 0.4, 0.6):
+            stats, _ = trainer.update(phase_course(_phase(), settings.self_play, done))
+        assert stats.replayed > 0
+        kept, buffer = len(trainer._replay), trainer._replay._buffer
+        assert kept > 4 * 8
+        assert len(np.unique(buffer._tree.weights[:kept])) > 2, "priorities follow the errors"
+        again = PpoTrainer(_network(1), _phase(), settings, 9, lambda: None)
+        with again:
+            assert again.restore(trainer.capture({})) == []
+            assert len(again._replay) == kept
+            assert np.array_equal(again._replay.draw(8, 5).indices, trainer._replay.draw(8, 5).indices)
 
 
 def test_draws_follow_the_chances_and_never_take_an_illegal_move() -> None:
@@ -207,9 +253,10 @@ def test_a_stop_that_one_thread_hears_first_ends_no_update_under_another_thread_
         raise StoppedError("the second")
 
     optimization = TrainingOptimizationConfig(threads=2)
-    with SelfPlayRun(_network(), _phase(), _self_play(), optimization, 3, ensure_running) as run:
+    settings = Settings(self_play=_self_play(), training_optimization=optimization)
+    with PpoTrainer(_network(), _phase(), settings, 3, ensure_running) as trainer:
         with pytest.raises(StoppedError):
-            run.update(0.0)
+            trainer.update(phase_course(_phase(), settings.self_play, 0.0))
         assert heard_late.is_set(), "no thread is at work any more"
         over.set()
 
@@ -242,12 +289,12 @@ def test_an_update_that_has_too_little_to_learn_from_is_an_error_that_says_what_
 
 
 def test_biases_and_norms_do_not_decay() -> None:
-    run = SelfPlayRun(
-        _network(), _phase(), _self_play(), TrainingOptimizationConfig(threads=1, weight_decay=0.3), 1, lambda: None
+    settings = Settings(
+        self_play=_self_play(), training_optimization=TrainingOptimizationConfig(threads=1, weight_decay=0.3)
     )
-    with run:
-        decay = {id(w): group["weight_decay"] for group in run.optimizer.param_groups for w in group["params"]}
-    weights = dict(run.network.named_parameters())
+    with PpoTrainer(_network(), _phase(), settings, 1, lambda: None) as trainer:
+        decay = {id(w): group["weight_decay"] for group in trainer.optimizer.param_groups for w in group["params"]}
+    weights = dict(trainer.network.named_parameters())
     assert {name: decay[id(w)] for name, w in weights.items()} == {
         name: 0.0 if w.ndim == 1 else 0.3 for name, w in weights.items()
     }
@@ -262,16 +309,27 @@ def test_a_lost_loss_goes_back_and_gives_up_at_last(tmp_path: Path) -> None:
         _run(network, tmp_path, lambda: False)
 
 
-def test_other_settings_than_the_checkpoint_s_are_refused(tmp_path: Path) -> None:
-    _run(_network(), tmp_path, lambda: False, _phase(1))
+def test_under_other_settings_the_learner_goes_on_and_says_what_begins_anew(tmp_path: Path) -> None:
+    _run(_network(), tmp_path, lambda: False, _phase(2))
+    before = CheckpointFolder(tmp_path, 2).latest()
+    assert before is not None and before.optimizer is not None
     settings = Settings(
-        training_optimization=TrainingOptimizationConfig(threads=2), self_play=_self_play(environments=12)
+        training_optimization=TrainingOptimizationConfig(threads=1, weight_decay=0.5),
+        self_play=_self_play(environments=12),
+        data=DataSettings(buffer_size=50),
     )
-    with pytest.raises(ModelError, match="games do not fit"):
-        improve(
-            _network(), _phase(2), settings, seed=3, checkpoints=CheckpointFolder(tmp_path, 2),
-            report=lambda *_: None, stop=lambda: False,
-        )  # fmt: skip
+    lines: list[str] = []
+    report = improve(
+        _network(5), _phase(3), settings, seed=3, checkpoints=CheckpointFolder(tmp_path, 2),
+        report=lambda *_: None, stop=lambda: False, tell=lines.append,
+    )  # fmt: skip
+    after = CheckpointFolder(tmp_path, 2).latest()
+    assert report.updates == 3
+    assert after is not None and after.optimizer is not None
+    assert after.optimizer.moments["0/step"] > before.optimizer.moments["0/step"]
+    assert after.optimizer.groups[0]["weight_decay"] == 0.5
+    assert ["environments" in line for line in lines] == [True, False]
+    assert "buffer_size" in lines[1]
 
 
 def test_numbers_are_told(tmp_path: Path) -> None:

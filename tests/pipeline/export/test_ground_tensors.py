@@ -5,8 +5,8 @@ import onnx
 import onnxruntime
 import torch
 
-from pipeline.evolution.ground import GROUND_TENSORS, survey
 from pipeline.evolution.networks import build_network
+from pipeline.evolution.territory_features import GROUND_TENSORS, territory_features
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.positions import real_positions
 from pipeline.serve.onnx_model import to_floats
@@ -32,6 +32,6 @@ def test_a_file_names_what_its_fixed_layers_tell(tmp_path):
     inputs = to_floats(real_positions(64, 3))
     names = ("board_state", "snake_features", "game_context")
     found = session.run(list(GROUND_TENSORS), dict(zip(names, inputs, strict=True)))
-    for told, tensor in zip(survey(torch.from_numpy(inputs[0]), 4), found, strict=True):
+    for told, tensor in zip(territory_features(torch.from_numpy(inputs[0]), 4), found, strict=True):
         assert np.array_equal(told.numpy(), tensor)
         assert np.abs(tensor).max() == 1

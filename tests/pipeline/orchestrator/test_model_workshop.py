@@ -1,5 +1,6 @@
 """Who becomes champion, and what is done with models that cannot be used: real networks, registry and games."""
 
+import itertools
 import shutil
 import sqlite3
 from datetime import UTC, datetime
@@ -9,17 +10,21 @@ import pytest
 import torch
 from small_networks import small_network
 
+from pipeline.arena import journal
 from pipeline.arena.player import Player, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evolution.registry import weights_of
+from pipeline.orchestrator.model_evolution import ModelEvolutionSystem
 from pipeline.orchestrator.model_workshop import POOL, ModelWorkshop
+from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
 from pipeline.orchestrator.run_record import RunRecord
-from schemas.errors import ModelError, SettingsError
+from schemas.errors import ModelError, SettingsError, StoppedError
 from schemas.judging import TournamentConfig
-from schemas.model import ByHand, ModelCard, ModelDraft, ModelEventKind, ModelStatus
+from schemas.model import ByHand, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned
+from schemas.network import NeuralNetworkConfig, light_network
 from schemas.optimization import TrainingOptimizationConfig
 from schemas.settings import Settings
-from schemas.training import TrainingConfiguration
+from schemas.training import TrainingConfiguration, TrainingPhase
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RUN = RunRecord(run_id="run_1", seed=7, started_at=NOON, configuration=TrainingConfiguration(), phases=[])
@@ -140,3 +145,79 @@ def test_a_first_champion_is_not_put_over_one_that_came_meanwhile(bench: Bench) 
     with pytest.raises(ModelError, match="no longer nobody"):
         bench.shelf.promote(card.id, ByHand(asked_by="x"), NOON, instead_of="")
     assert bench.shelf.champion_id() == other.id
+
+
+def test_judging_that_has_no_time_plays_the_least_and_promotes_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = bench.put(1)
+
+    def player(name: str) -> Player:
+        return Player(f"model:{name}", kind=heuristic("strong").kind)
+
+    monkeypatch.setattr(bench.workshop, "player", player)
+    bench.workshop.settings.tournament.remeasure_games = 4000
+    bench.workshop.settings.tournament.max_promotion_games = 100_000
+    bench.workshop.settings.tournament.minimum_improvement = 0.001
+    run = RUN.model_copy(update={"configuration": TrainingConfiguration(min_improvement_threshold=0.001)})
+    assert bench.workshop.judge(card, run, lambda: False, 0.0) is None
+    (event,) = bench.shelf.events()
+    assert (event.kind, event.evidence["outcome"]) == (ModelEventKind.REJECTED, "undecided")
+    assert "that time and settings allow" in str(event.evidence["reason"])
+    assert event.evidence["games"] == 128, "one look"
+    assert {found.snakes: found.games for found in bench.shelf.evaluations(card.id)} == {2: 128, 4: 256}
+
+
+def test_a_judgement_that_was_stopped_goes_on_game_by_game_and_measures_nothing_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, played = bench.put(1), []
+    real = journal.play_matches
+
+    def counted(players, seatings, seeds, *rest, **options):
+        done = real(players, seatings, seeds, *rest, **options)
+        played.append(len(seeds))
+        return done
+
+    monkeypatch.setattr(journal, "play_matches", counted)
+    for turns in (20, 60, 100):
+        looks = itertools.count()
+        with pytest.raises(StoppedError):
+            bench.workshop.judge(card, RUN, lambda looks=looks, turns=turns: next(looks) >= turns)
+    assert bench.shelf.card(card.id).status is ModelStatus.CANDIDATE
+    bench.workshop.judge(card, RUN, lambda: False)
+    (event,) = bench.shelf.events()
+    files = list(bench.workshop.settings.pipeline_dir.rglob("judging/*.jsonl"))
+    assert [file.stem for file in files] == [card.id]
+    assert len(files[0].read_text().splitlines()) == 8 + 8 + event.evidence["games"], "each game once"
+    assert sum(played) < 8 + 8 + event.evidence["games"], "what ended before a stop was not asked for again"
+    measured = [(found.opponent, found.snakes) for found in bench.shelf.evaluations(card.id)]
+    assert len(measured) == len(set(measured)) == 2
+
+
+def test_a_return_to_the_champion_is_a_row_once(bench: Bench) -> None:
+    champion = bench.crown(1)
+    evidence = Returned(learner="m2", refused=3, reason="3 cycles in a row were refused")
+    for _ in range(2):
+        bench.workshop._note_return(champion.id, evidence)
+    told = [event for event in bench.shelf.events(champion.id) if event.kind is ModelEventKind.RETURNED_TO]
+    assert [event.evidence["reason"] for event in told] == ["3 cycles in a row were refused"]
+    assert bench.shelf.champion_id() == champion.id
+
+
+def test_by_hand_the_same_network_is_built_as_by_the_pipeline(bench: Bench, tmp_path: Path) -> None:
+    for asked in (NeuralNetworkConfig(), NeuralNetworkConfig(conv_channels=32)):
+        settings = bench.workshop.settings.model_copy(update={"neural_network": asked})
+        by_hand = ModelEvolutionSystem(settings, device="cpu", seed=1)
+        pipeline = SelfPlayTrainingPipeline(settings)._workshop(TrainingConfiguration(device="cpu"), lambda _line: None)
+        built = by_hand.settings.neural_network
+        assert built == pipeline.settings.neural_network
+        assert built == (light_network() if asked == NeuralNetworkConfig() else asked)
+
+
+def test_by_hand_a_phase_without_a_length_takes_what_a_run_would_give_it(bench: Bench) -> None:
+    by_hand = ModelEvolutionSystem(bench.workshop.settings, device="cpu", seed=1)
+    shares = {name: phase.time_share for name, phase in by_hand.settings.training_phases.items()}
+    budget_s = by_hand._budget_s(TrainingPhase.SELF_PLAY, {})
+    assert budget_s == pytest.approx(12 * 3600 * shares["self_play"] / sum(shares.values()))
+    assert by_hand._budget_s(TrainingPhase.SELF_PLAY, {"max_epochs": 3}) > 365 * 86_400

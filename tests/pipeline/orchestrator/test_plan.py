@@ -34,9 +34,38 @@ def test_a_first_run_does_all_phases_from_nothing():
 
 def test_supervised_phases_behind_the_champion_are_not_repeated():
     plan = plan_phases(TrainingConfiguration(), default_phases(), NETWORK, LINEAGE)
-    assert plan.phases == ("self_play", "continuous")
+    assert plan.phases == ("continuous",), "the everlasting learner goes on from what self-play made"
     assert plan.base_model == "c"
-    assert len(plan.left_out) == 2
+    assert len(plan.left_out) == 3
+    alone = TrainingConfiguration(target_phases=["bootstrap", "self_play"])
+    assert plan_phases(alone, default_phases(), NETWORK, LINEAGE).phases == ("self_play",)
+    off = TrainingConfiguration(continuous_learning_enabled=False)
+    assert plan_phases(off, default_phases(), NETWORK, LINEAGE).phases == ("self_play",)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("self_play", "validation_split", 0.3),
+        ("self_play", "early_stopping_patience", 3),
+        ("continuous", "validation_split", 0.3),
+        ("continuous", "early_stopping_patience", 3),
+        ("bootstrap", "heuristic_mix_ratio", 0.5),
+        ("bootstrap", "heuristic_mix_ratio_end", 0.5),
+    ],
+)
+def test_a_knob_that_does_nothing_in_a_phase_is_refused_there_by_name(name, field, value):
+    phases = default_phases()
+    setattr(phases[name], field, value)
+    with pytest.raises(SettingsError, match=rf"{field} does nothing .*training_phases\.{name}\.{field}"):
+        plan_phases(TrainingConfiguration(), phases, NETWORK, [])
+    plan_phases(TrainingConfiguration(target_phases=["hybrid"]), phases, NETWORK, [])  # only what is to be done
+
+
+def test_by_default_time_alone_ends_self_play_and_cycles():
+    for name in ("self_play", "continuous"):
+        phase = default_phases()[name]
+        assert min(phase.max_epochs, phase.games_required) > 12 * 3600 * 1000, "no machine does that in 12 hours"
 
 
 def test_force_retrain_begins_from_nothing():

@@ -34,11 +34,13 @@ class Bench:
         self.does = does or {}
         self.calls = []
         self.judged = []
+        self.judging_s, self.training_s = [], []
         self.rolled_back = 0
         self.unusable = {}
 
     def train(self, work):
         self.calls.append((work.name, work.base_model))
+        self.training_s.append(work.budget_s)
         work.report(0.5, "half", {})
         todo = self.does.get(work.name, [])
         what = todo.pop(0) if todo else "done"
@@ -52,7 +54,8 @@ class Bench:
     def register(self, result, run, phase):
         return card(f"{run.run_id}-{phase}")
 
-    def judge(self, model, run, stop):
+    def judge(self, model, run, stop, budget_s):
+        self.judging_s.append(budget_s)
         self.judged.append(model.id)
         if self.does.get("judge"):
             raise self.does["judge"].pop(0)
@@ -104,6 +107,15 @@ def test_phases_follow_one_another_each_from_the_model_before(tmp_path):
     assert (state.total_games_processed, state.total_models_trained) == (20, 2)
     assert (state.best_win_rate, state.best_win_rate_games) == (0.6, 100)
     assert load_run(tmp_path / "self_play").finished
+
+
+def test_judging_has_its_planned_share_of_each_phase_s_time(tmp_path):
+    bench = Bench()
+    make(tmp_path, bench, max_training_time_hours=2).go()
+    share = Settings().tournament.judging_share
+    assert bench.training_s[0] == pytest.approx(3600 * (1 - share), rel=0.02)
+    assert bench.judging_s[0] == pytest.approx(3600 * share, rel=0.02)
+    assert bench.judging_s[1] == pytest.approx(7200 * share, rel=0.02), "what the first phase left, the second has"
 
 
 def test_a_stopped_phase_goes_on_at_the_next_call(tmp_path):

@@ -1,121 +1,165 @@
-"""Cycles: promoted, turned down, back to the champion; and gone on with after any end."""
+"""One learner that lives for ever: cycles, runs and kills go on from one object on disk; nothing counts twice."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import cycles_lives
 import pytest
 import torch
+from cycles_lives import CYCLES_PER_RUN, UPDATES, Court, first_network, work_of
 
-from pipeline.evolution.networks import build_network
-from pipeline.evolution.self_play import SelfPlayReport
-from pipeline.phases import continuous as room
-from pipeline.phases.continuous import continuous
-from schemas.errors import ModelError, StoppedError
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.phases.continuous import Judging, continuous, learner_folder
+from schemas.errors import ModelError, OutOfTimeError, StoppedError
 from schemas.model import ModelCard, ModelStatus
-from schemas.phases import DataSource
+from schemas.training import TrainingConfiguration
 
-CPU = torch.device("cpu")
+LIVES = Path(cycles_lives.__file__)
 
 
-def card(name: str, status: ModelStatus, now) -> ModelCard:
-    return ModelCard(
-        name=name, architecture="CNN_Simple", training_phase="continuous", network={}, encoder_id="e", created_at=now,
-        id=name, version=1, status=status, weights_file="w", sha256="0" * 64, size_bytes=1, parameters=1,
+def lives(home: Path, kills: int) -> dict:
+    path = os.pathsep.join([str(LIVES.parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, str(LIVES), str(home), str(kills)], capture_output=True, text=True, check=False, timeout=900,
+        env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-class Judges:
-    """Decides by a list: True promotes."""
+@pytest.mark.timeout(900)
+def test_ten_cycles_in_two_runs_killed_again_and_again_come_to_what_they_come_to_undisturbed(tmp_path):
+    quiet, killed = lives(tmp_path / "quiet", 0), lives(tmp_path / "killed", 8)
+    assert (quiet["killed"], killed["killed"]) == (0, 8)
+    cycles = [row for row in quiet["asked"] if "cycle" in row]
+    assert [row["cycle"] for row in cycles] == [f"run_{r} cycle {n + 1}" for r in (1, 2) for n in range(CYCLES_PER_RUN)]
+    assert quiet["updates"] == 2 * CYCLES_PER_RUN * UPDATES, "counts go on from cycle to cycle and run to run"
+    # after the fourth refusal, and the eighth, the champion's weights were taken over, with a row that says so
+    assert [row["refused"] for row in quiet["asked"] if "returned" in row] == [4, 4]
+    assert (quiet["story"]["refused"], quiet["story"]["returned"]) == (2, 2)
+    assert quiet["steps"] > 2 * UPDATES - 1, "moments begin anew with other weights only: two cycles since"
+    assert [row["parent"] for row in cycles[:3]] == ["base", "run_1 cycle 1", "run_1 cycle 2"]
+    for name in ("updates", "weights", "steps", "story", "league"):
+        assert killed[name] == quiet[name], name
+    # asked again about a cycle, it is the same network that is asked about
+    assert {(row["cycle"], row["weights"], row["games"]) for row in killed["asked"] if "cycle" in row} == {
+        (row["cycle"], row["weights"], row["games"]) for row in cycles
+    }
 
-    def __init__(self, decisions, now):
-        self.decisions, self.now = list(decisions), now
-        self.asked, self.loaded = [], []
-        self.network = None
 
-    def judge(self, made, name, parent):
+class Promoting(Court):
+    """Decides by a list: True promotes; an exception is raised."""
+
+    def __init__(self, home, decisions):
+        super().__init__(home)
+        self.decisions, self.asked, self.returned = list(decisions), [], []
+
+    def judging(self):
+        return Judging(self.judge, self.networks.__getitem__, lambda *row: self.returned.append(row))
+
+    def judge(self, made, name, parent, budget_s):
         self.asked.append((name, parent))
         decision = self.decisions.pop(0)
         if isinstance(decision, Exception):
             raise decision
-        return card(name, ModelStatus.CHAMPION if decision else ModelStatus.REJECTED, self.now())
-
-    def load(self, model_id):
-        self.loaded.append(model_id)
-        return self.network
-
-
-@pytest.fixture
-def cycles(work, monkeypatch):
-    """Runs the phase with decisions; `improve` plays nothing: ten games a cycle, told as such."""
-
-    def improve(network, phase, settings, *, seed, checkpoints, report, stop, time_budget_s):
-        report(1.0, "update", {"updates": 1.0})
-        return SelfPlayReport(
-            updates=phase.max_epochs, games=10, decisions=100, setbacks=0, stopped=stop(), numbers={}
+        status = ModelStatus.CHAMPION if decision else ModelStatus.REJECTED
+        return ModelCard(
+            name=name, architecture="CNN_Simple", training_phase="continuous", network={}, encoder_id="e",
+            created_at="2026-11-21T12:00:00Z", id=name, version=1, status=status, weights_file="w", sha256="0" * 64,
+            size_bytes=1, parameters=1,
         )  # fmt: skip
 
-    monkeypatch.setattr(room, "improve", improve)
 
-    def run(decisions, **orders):
-        given = work("continuous", data_source=DataSource.CONTINUOUS, base_model="base", **orders)
-        judges = Judges(decisions, given.now)
-        judges.network = build_network(given.settings.neural_network)
-        try:
-            return continuous(given, judges.network, CPU, judges.judge, judges.load), judges
-        except StoppedError:
-            return None, judges
-
-    return run
+def cycles(work, court, count):
+    phase = work.phase.model_copy(update={"max_epochs": count})
+    again = work_of(work.settings.home, work.run_id, phase=phase, **_kept(work))
+    return continuous(again, first_network(), torch.device("cpu"), court.judging())
 
 
-def test_a_promoted_cycle_is_gone_on_from(cycles):
-    result, judges = cycles([True, True], max_epochs=2, games_required=1000)
-    assert judges.asked == [("cycle 1", "base"), ("cycle 2", "cycle 1")]
-    assert judges.loaded == ["cycle 1"]
-    assert (result.games, result.judged_as, result.stopped) == (20, "cycle 2", False)
-    assert "2 promoted" in result.summary
+def _kept(work):
+    names = ("settings", "configuration", "stop", "champion", "budget_s", "tell", "base_model")
+    return {name: getattr(work, name) for name in names}
 
 
-def test_small_gains_add_up_until_patience_is_over(cycles):
-    result, judges = cycles(
-        [False, False, True], max_epochs=3, games_required=1000, early_stopping_patience=2, champion=lambda: "champion"
-    )
-    assert judges.asked == [("cycle 1", "base"), ("cycle 2", "cycle 1"), ("cycle 3", "champion")]
-    assert result.judged_as == "cycle 3"
-    assert "1 promoted, 1 times back" in result.summary
+def state_of(work):
+    return CheckpointFolder(learner_folder(work) / "checkpoints", 2).latest()
 
 
-def test_the_number_of_games_ends_it_too(cycles):
-    result, judges = cycles([False] * 9, max_epochs=9, games_required=25)
-    assert len(judges.asked) == 3
-    assert result.games == 30
+def test_the_learner_begins_with_the_champion_which_sits_in_its_league(tmp_path):
+    court = Promoting(tmp_path, [True, False])
+    with torch.no_grad():
+        court.networks["base"].value.bias.fill_(0.25)
+    work = work_of(tmp_path, "run_1")
+    result = cycles(work, court, 1)
+    state = state_of(work)
+    assert state.counters["life"]["born_from"] == "base"
+    assert float(state.arrays["league/champion:base/value.bias"]) == 0.25
+    assert abs(float(state.network["value.bias"]) - 0.25) < 0.05, "a few small steps from the champion's weights"
+    assert (result.judged_as, "1 promoted" in result.summary) == ("cycle 1", True)
+    court.networks["cycle 1"] = result.network
+    cycles(work_of(tmp_path, "run_2", champion=lambda: "cycle 1"), court, 1)
+    seated = [name for name in state_of(work).counters["league"]["order"] if name.startswith("champion")]
+    assert seated == ["champion:base", "champion:cycle 1"]
+    assert court.asked[1] == ("cycle 1", "cycle 1"), "of the second run; its parent is what the first run made last"
 
 
-def test_judging_that_was_stopped_is_done_again_at_the_next_call(cycles, tmp_path):
-    ended, judges = cycles([True, StoppedError("asked")], max_epochs=3, games_required=1000)
-    assert ended is None
-    kept = json.loads((tmp_path / "run" / "continuous" / "cycles.json").read_text())
-    assert (kept["next"], kept["promoted"], kept["current"], kept["games"]) == (1, 1, "cycle 1", 10)
-    result, judges = cycles([False, True], max_epochs=3, games_required=1000)
-    assert judges.asked == [("cycle 2", "cycle 1"), ("cycle 3", "cycle 2")]
-    assert (result.games, result.judged_as) == (30, "cycle 3")
+def test_without_the_wish_a_refused_learner_never_goes_back(tmp_path):
+    court, work = Promoting(tmp_path, [False] * 6), work_of(tmp_path, "run_1")
+    never = work.settings.self_play.model_copy(update={"return_to_champion_after": None})
+    work = work_of(tmp_path, "run_1", settings=work.settings.model_copy(update={"self_play": never}))
+    cycles(work, court, 6)
+    assert (state_of(work).counters["life"]["refused"], court.returned) == (6, [])
+    assert float(state_of(work).optimizer.moments["0/step"]) > 6 * UPDATES - 1
 
 
-def test_a_stop_in_a_cycle_tells_its_games_and_judges_nothing(cycles):
-    result, judges = cycles([], max_epochs=2, games_required=1000, stop=lambda: True)
-    assert (result.stopped, result.games, judges.asked) == (True, 10, [])
+def test_judging_that_was_stopped_is_done_again_at_the_next_call_and_nothing_is_learned_meanwhile(tmp_path):
+    court, work = Promoting(tmp_path, [True, StoppedError("asked"), False]), work_of(tmp_path, "run_1")
+    with pytest.raises(StoppedError):
+        cycles(work, court, 2)
+    assert state_of(work).counters["updates"] == 2 * UPDATES
+    cycles(work, court, 2)
+    assert state_of(work).counters["updates"] == 2 * UPDATES
+    assert [name for name, _ in court.asked] == ["cycle 1", "cycle 2", "cycle 2"]
 
 
-def test_without_a_finished_cycle_the_phase_ends_with_the_model_it_began_with(cycles, tmp_path):
-    folder = tmp_path / "run" / "continuous"
-    folder.mkdir(parents=True)
-    (folder / "cycles.json").write_text('{"next": 2}')
-    result, judges = cycles([], max_epochs=2, games_required=1000)
-    assert (result.judged_as, judges.asked) == ("base", [])
+def test_a_stop_in_a_cycle_judges_nothing(tmp_path):
+    court = Promoting(tmp_path, [])
+    result = cycles(work_of(tmp_path, "run_1", stop=lambda: True), court, 2)
+    assert (result.stopped, court.asked) == (True, [])
 
 
-def test_a_damaged_record_of_cycles_is_told_with_its_place(cycles, tmp_path):
-    folder = tmp_path / "run" / "continuous"
-    folder.mkdir(parents=True)
-    (folder / "cycles.json").write_text("{")
+def test_no_time_for_a_first_cycle_is_an_error(tmp_path):
+    with pytest.raises(OutOfTimeError):
+        cycles(work_of(tmp_path, "run_1", budget_s=0.0), Promoting(tmp_path, []), 2)
+
+
+@pytest.mark.parametrize("why", ["another network", "force_retrain"])
+def test_a_learner_that_does_not_fit_is_set_aside_whole_and_another_begins(tmp_path, why):
+    court, work, lines = Promoting(tmp_path, [False] * 2), work_of(tmp_path, "run_1"), []
+    cycles(work, court, 1)
+    changed = {"tell": lines.append, "champion": lambda: None}
+    if why == "force_retrain":
+        changed["configuration"] = TrainingConfiguration(force_retrain=True)
+        cycles(work_of(tmp_path, "run_2", **changed), court, 1)
+    else:
+        phase = work.phase.model_copy(update={"max_epochs": 1})
+        other = first_network()
+        other.config = other.config.model_copy(update={"dropout_rate": 0.5})
+        again = work_of(tmp_path, "run_2", phase=phase, **changed)
+        continuous(again, other, torch.device("cpu"), court.judging())
+    assert state_of(work).counters["updates"] == UPDATES
+    aside = list(work.settings.pipeline_dir.glob("learner-*"))
+    assert len(aside) == 1
+    assert CheckpointFolder(aside[0] / "checkpoints", 2).latest().counters["life"]["born_in"] == "run_1"
+    assert sum("set aside" in line for line in lines) == 1
+
+
+def test_a_damaged_record_of_cycles_is_told_with_its_place(tmp_path):
+    work = work_of(tmp_path, "run_1")
+    work.folder.mkdir(parents=True)
+    (work.folder / "cycles.json").write_text("{")
     with pytest.raises(ModelError, match=r"cycles\.json"):
-        cycles([], max_epochs=2, games_required=1000)
+        cycles(work, Promoting(tmp_path, []), 1)

@@ -17,7 +17,7 @@ from tuning_bench import Bench
 from migrations.upgrade import upgrade
 from pipeline.data.importers.imported_game import ImportedGame, to_game_log
 from pipeline.data.importers.reading import games_in
-from pipeline.evolution.diary import Diary
+from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.ledger import Ledger
@@ -182,11 +182,11 @@ def test_the_bounds_of_every_test_are_the_gate_s() -> None:
 
 
 def test_curves_are_read_as_tensorboard_wrote_them(tmp_path: Path) -> None:
-    diary = Diary(tmp_path)
+    diary = TensorboardLog(tmp_path)
     for step in (1, 2, 300, 70_000):
         diary.write(step, {"loss/policy": 0.5 / step, "unit": float(step)})
     diary.close()
-    diary = Diary(tmp_path)
+    diary = TensorboardLog(tmp_path)
     diary.write(300, {"loss/policy": 0.25})
     diary.close()
     curves = read_curves(tmp_path)

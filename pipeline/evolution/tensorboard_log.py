@@ -1,7 +1,7 @@
 """What a training writes down as it goes: TensorBoard's event files, and when it will be done."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,12 +9,14 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+Report = Callable[[float, str, Mapping[str, float]], None]
+"""Told how much is done (0..1), what is being done, and numbers worth a curve."""
 _QUEUE: Final = 64
 _FLUSH_S: Final = 30
 
 
-class Diary:
-    """Numbers by step in a folder that TensorBoard shows; one diary per training, one writer at a time."""
+class TensorboardLog:
+    """Numbers by step in a folder that TensorBoard shows; one log per training, one writer at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Write into `folder`, which is made when something is written."""

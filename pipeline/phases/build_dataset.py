@@ -6,7 +6,7 @@ from pipeline.data.positions import Positions, Seats, positions_of
 from pipeline.data.stored_game import StoredGame
 
 
-def gather(
+def build_dataset(
     games: Sequence[StoredGame], most: int, seed: int, *, seats: Seats = "learn", teacher: int | None = None
 ) -> Positions:
     """Return about `most` positions at the most, spread evenly over all games.

@@ -12,7 +12,7 @@ LAST_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True)
-class Pace:
+class LrSchedule:
     """The learning rate as a function of the optimizer's steps.
 
     peak: the configured rate. planned: steps the run will have; a run that ends by the clock plans anew as it learns

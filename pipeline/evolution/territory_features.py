@@ -42,14 +42,15 @@ REPLIES: Final = 17
 """Pairs of the nearest opponent's moves, then: everywhere."""
 SOON: Final = 5
 GROUND_TENSORS: Final = ("ground1_told", "ground1_mine", "ground1_replies")
-"""What an exported model calls the three tensors of `Survey`. The Rust server looks for these names, computes the
-tensors itself on bitboards and leaves out what leads to them: other numbers in them need another digit, there too."""
+"""What an exported model calls the three tensors of `TerritoryFeatures`. The Rust server looks for these names,
+computes the tensors itself on bitboards and leaves out what leads to them: other numbers in them need another digit,
+there too."""
 _FOOD, _MY_BODY, _BODIES, _MY_HEAD = (CHANNELS.index(name) for name in ("food", "my_body", "other_bodies", "my_head"))
 _STRONG, _WEAK, _LENGTHS = (CHANNELS.index(name) for name in ("stronger_heads", "weaker_heads", "other_lengths"))
 _MOST_STEPS: Final = 64
 
 
-class Survey(NamedTuple):
+class TerritoryFeatures(NamedTuple):
     """told float32[N, MINE, REPLIES, TOLD], 0 where one of the pairs is not open; mine [N, MINE] and replies
     [N, REPLIES]: 1 where both moves of the pair are open."""
 
@@ -58,16 +59,16 @@ class Survey(NamedTuple):
     replies: Tensor
 
 
-def survey(board: Tensor, steps: int) -> Survey:
+def territory_features(board: Tensor, steps: int) -> TerritoryFeatures:
     """Return what is told of boards float32[N, 12, H, W] (scaled planes), flooding `steps` (at least 2) turns."""
     with torch.no_grad():
         if board.device.type != "cpu" or board.shape[2] != FRAME or torch.compiler.is_exporting():
-            return survey_by_tensors(board, steps)
+            return territory_features_by_tensors(board, steps)
         rows = board.shape[0]
         told = np.zeros((rows, MINE, REPLIES, TOLD), np.float32)
         mine, replies = np.zeros((rows, MINE), np.float32), np.zeros((rows, REPLIES), np.float32)
         _survey(board.detach().numpy(), steps, np.zeros((_MEMORY, 2), np.uint64), told, mine, replies)
-        return Survey(torch.from_numpy(told), torch.from_numpy(mine), torch.from_numpy(replies))
+        return TerritoryFeatures(torch.from_numpy(told), torch.from_numpy(mine), torch.from_numpy(replies))
 
 
 def _shift(planes: Tensor, way: int) -> Tensor:
@@ -139,8 +140,8 @@ def _meet(ours: Tensor, theirs: Tensor) -> Tensor:
     return ours.flatten(2) @ theirs.flatten(2).transpose(1, 2)
 
 
-def survey_by_tensors(board: Tensor, steps: int) -> Survey:
-    """`survey` in ordinary operations, for any frame and device."""
+def territory_features_by_tensors(board: Tensor, steps: int) -> TerritoryFeatures:
+    """`territory_features` in ordinary operations, for any frame and device."""
     kind = board.dtype
     inside = (board[:, :1] > 0).to(kind)
     leaves = torch.maximum(board[:, _MY_BODY : _MY_BODY + 1], board[:, _BODIES : _BODIES + 1]) * 32
@@ -157,7 +158,7 @@ def survey_by_tensors(board: Tensor, steps: int) -> Survey:
     clash = _clash(me, *sides)
     told = _ground(board, near, me.arrival, arrivals, steps)
     told = torch.cat([clash[..., None], told * (clash >= 0).to(kind)[..., None]], 3)
-    return Survey(told * (mine[:, :, None] * replies[:, None])[..., None], mine, replies)
+    return TerritoryFeatures(told * (mine[:, :, None] * replies[:, None])[..., None], mine, replies)
 
 
 def _clash(me: _Side, strong: _Side, weak: _Side) -> Tensor:

@@ -11,8 +11,8 @@ from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.engine.players.mind import make_mind
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.ground import REPLIES, survey, survey_by_tensors
 from pipeline.evolution.tensors import to_floats
+from pipeline.evolution.territory_features import REPLIES, territory_features, territory_features_by_tensors
 
 
 def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:
@@ -33,7 +33,9 @@ def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:
 @pytest.mark.parametrize(("snakes", "turns", "steps"), [(2, 0, 16), (2, 70, 16), (4, 40, 5), (4, 90, 20), (3, 60, 2)])
 def test_both_forms_tell_the_same(snakes: int, turns: int, steps: int) -> None:
     boards = _boards(snakes, turns)
-    for compiled, ordinary in zip(survey(boards, steps), survey_by_tensors(boards, steps), strict=True):
+    for compiled, ordinary in zip(
+        territory_features(boards, steps), territory_features_by_tensors(boards, steps), strict=True
+    ):
         assert torch.equal(compiled, ordinary)
 
 
@@ -56,7 +58,7 @@ def test_the_longer_snake_takes_what_both_reach_at_once() -> None:
     _put(board, "other_lengths", 10, 5, 31 / 32)
     _put(board, "stronger_heads", 10, 5, 2 / 32)
     _put(board, "food", 1, 5, 1.0)
-    told = survey(board, 16).told[0]
+    told = territory_features(board, 16).told[0]
     both = told[_pair("right", "right"), _pair("left", "left")]
     # We walk towards each other: five columns are mine, and the middle one is the longer one's; old heads stay shut.
     assert both[0] == 0
@@ -67,7 +69,7 @@ def test_the_longer_snake_takes_what_both_reach_at_once() -> None:
 
 def test_a_pair_that_leaves_the_board_or_enters_a_body_is_not_open() -> None:
     board = _facing("stronger_heads")
-    found = survey(board, 8)
+    found = territory_features(board, 8)
     assert found.mine[0, _pair("right", "left")] == 0, "back onto my own body"
     assert found.mine[0, _pair("right", "right")] == 0, "onto the other head, whose body stays"
     assert found.mine[0, _pair("right", "up")] == 1
@@ -76,14 +78,14 @@ def test_a_pair_that_leaves_the_board_or_enters_a_body_is_not_open() -> None:
     edge = _empty_board()
     _put(edge, "my_head", 0, 0, 1.0)
     _put(edge, "my_body", 0, 0, 3 / 32)
-    assert survey(edge, 8).mine[0].nonzero().flatten().tolist() == [
+    assert territory_features(edge, 8).mine[0].nonzero().flatten().tolist() == [
         _pair(*ways) for ways in (("up", "up"), ("up", "right"), ("right", "up"), ("right", "right"))
     ]
 
 
 @pytest.mark.parametrize(("heads", "verdict"), [("stronger_heads", -1), ("weaker_heads", 1)])
 def test_meeting_a_head_is_lost_or_won(heads: str, verdict: int) -> None:
-    told = survey(_facing(heads), 16).told[0]
+    told = territory_features(_facing(heads), 16).told[0]
     met = told[_pair("right", "up"), _pair("left", "up")]
     assert met[0] == verdict, "both to the cell between us"
     assert (met[1] > 0) == (verdict > 0)
@@ -93,10 +95,10 @@ def test_meeting_a_head_is_lost_or_won(heads: str, verdict: int) -> None:
 
 
 def test_running_into_the_cell_left_behind_kills_whoever_does_it() -> None:
-    told = survey(_facing("weaker_heads"), 16).told[0]
+    told = territory_features(_facing("weaker_heads"), 16).told[0]
     assert told[_pair("up", "up"), _pair("up", "left"), 0] == 0
     board = _facing("weaker_heads", gap=3)
-    told = survey(board, 16).told[0]
+    told = territory_features(board, 16).told[0]
     assert told[_pair("right", "right"), _pair("left", "up"), 0] == -1, "the weaker one's head was there before mine"
     assert told[_pair("right", "up"), _pair("left", "left"), 0] == 1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pipeline.evolution.diary import Diary, Eta
+from pipeline.evolution.tensorboard_log import Eta, TensorboardLog
 
 
 def read(folder: Path, tag: str) -> list[tuple[int, float]]:
@@ -15,7 +15,7 @@ def read(folder: Path, tag: str) -> list[tuple[int, float]]:
 
 
 def test_what_is_written_is_shown_at_once(tmp_path: Path) -> None:
-    diary = Diary(tmp_path / "diary")
+    diary = TensorboardLog(tmp_path / "diary")
     diary.write(1, {"loss": 0.5, "rate": 2.0})
     diary.write(3, {"loss": 0.25})
     assert read(diary.folder, "loss") == [(1, 0.5), (3, 0.25)]
@@ -25,10 +25,10 @@ def test_what_is_written_is_shown_at_once(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_doubles_no_step(tmp_path: Path) -> None:
-    killed = Diary(tmp_path)
+    killed = TensorboardLog(tmp_path)
     for step in range(6):
         killed.write(step, {"loss": float(step)})
-    resumed = Diary(tmp_path)
+    resumed = TensorboardLog(tmp_path)
     resumed.begin(4)
     for step in range(4, 8):
         resumed.write(step, {"loss": float(step)})

@@ -9,7 +9,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 
-class World:
+class DistContext:
     """Process `rank` of `size`; alone by default. With more than one, torch's process group must stand.
 
     All processes make the same calls in the same order; the first decides whatever the clock or the user decides.
