@@ -153,21 +153,3 @@ def _move_in(draft: Path, folder: Path) -> None:
         write_atomic(folder / name, content)
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
     write_atomic(folder / SUMS_FILE, "".join(sums))
-
-
-def check_bundle(folder: Path) -> None:
-    """Check every file of a bundle against its checksum.
-
-    Raises:
-        ExportError: the bundle is not whole; names the file.
-    """
-    try:
-        lines = (folder / SUMS_FILE).read_text().splitlines()
-        for line in lines:
-            wanted, _, name = line.partition("  ")
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
-                raise ExportError("a file of the bundle was changed", where=str(folder / name), remedy="Export again.")
-    except OSError as error:
-        raise ExportError(
-            f"the bundle is not whole: {error.strerror or error}", where=str(error.filename), remedy="Export again."
-        ) from error

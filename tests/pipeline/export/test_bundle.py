@@ -14,7 +14,6 @@ from pipeline.export.bundle import (
     INT8_FILE,
     SUMS_FILE,
     BundleOptions,
-    check_bundle,
     write_bundle,
 )
 from pipeline.export.quantize import LossTest, judge_int8, quantize
@@ -29,6 +28,11 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 QUICK = BundleOptions(
     parity_positions=64, golden_positions=12, int8=LossTest(margin=0.45, most_games=64), validate_inference_time=False
 )
+
+
+def whole(folder):
+    """Whether every file is what the sums say, as a user checks it."""
+    return subprocess.run(["sha256sum", "--check", "--quiet", SUMS_FILE], cwd=folder, check=False).returncode == 0
 
 
 def golden_lines(folder):
@@ -58,7 +62,7 @@ def test_a_bundle_is_whole(bundle):
     folder, card = bundle
     names = {"champion.onnx", "champion.safetensors", INT8_FILE, CARD_FILE, GOLDEN_FILE, SUMS_FILE}
     assert {path.name for path in folder.iterdir()} == names
-    check_bundle(folder)
+    assert whole(folder)
     subprocess.run(["sha256sum", "--check", SUMS_FILE], cwd=folder, check=True, capture_output=True)
     assert ProductionCard.model_validate_json((folder / CARD_FILE).read_bytes()) == card
     assert (card.serving, card.parity.positions, card.golden_positions) == (None, 64, 12)
@@ -118,10 +122,6 @@ def test_an_int8_form_of_the_champion_before_does_not_stay(bundle, network, card
     made = write_bundle(network, card, tmp_path, benchmark=Measured(True), now=NOW, options=plain)
     assert made.serving is not None and made.serving.server == "rust"
     assert not (tmp_path / INT8_FILE).exists()
-    check_bundle(tmp_path)
+    assert whole(tmp_path)
     (tmp_path / CARD_FILE).write_bytes(b"{}")
-    with pytest.raises(ExportError, match="was changed"):
-        check_bundle(tmp_path)
-    (tmp_path / SUMS_FILE).unlink()
-    with pytest.raises(ExportError, match="not whole"):
-        check_bundle(tmp_path)
+    assert not whole(tmp_path)
