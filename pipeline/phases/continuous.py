@@ -106,6 +106,8 @@ class _Cycles:
         self._work, self._learner, self._device, self._judging = work, learner, device, judging
         self._done = _read(work.folder)
         self._began = time.monotonic()
+        self._cycle_s = 0.0
+        """What the last cycle took, its judging included."""
 
     def go(self, first: Network) -> PhaseResult:
         """See `continuous`."""
@@ -127,6 +129,7 @@ class _Cycles:
                 stopped = True
                 break
             self._judge(last, judging_budget_s(time.monotonic() - begun_at, share))
+            self._cycle_s = time.monotonic() - begun_at
             network, champion = last.network, self._champion(last.network)
         if self._done.next == 0 and not stopped:
             raise OutOfTimeError(
@@ -163,7 +166,7 @@ class _Cycles:
         life = Life(
             begun, begun.updates + work.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
         )
-        begins, ends = number / work.phase.max_epochs, (number + 1) / work.phase.max_epochs
+        begins, ends = self._progress(number)
         with Curves(work, learner_folder(work), begins, ends) as told:
             played = improve(
                 network,
@@ -178,6 +181,14 @@ class _Cycles:
                 tell=work.tell,
             )
         return self._made(network, number, played)
+
+    def _progress(self, number: int) -> tuple[float, float]:
+        """The phase's progress (0..1) as a cycle begins and, as far as can be told, as it ends: by the number of cycles
+        or by time, whichever is farther."""
+        spent_s, whole_s = time.monotonic() - self._began, max(self._work.budget_s, 1e-9)
+        most = self._work.phase.max_epochs
+        begins = min(1.0, max(number / most, spent_s / whole_s))
+        return begins, min(1.0, max((number + 1) / most, begins + self._cycle_s / whole_s))
 
     def _begin(self) -> Counts:
         """Where the cycle under way began; written down before anything is learned in it."""

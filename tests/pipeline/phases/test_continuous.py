@@ -1,10 +1,12 @@
 """One learner that lives for ever: cycles, runs and kills go on from one object on disk; nothing counts twice."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cycles_lives
 import pytest
@@ -12,6 +14,7 @@ import torch
 from cycles_lives import CYCLES_PER_RUN, UPDATES, Court, first_network, work_of
 
 from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.phases import continuous as continuous_room
 from pipeline.phases.continuous import Judging, continuous, learner_folder
 from schemas.errors import ModelError, OutOfTimeError, StoppedError
 from schemas.model import ModelCard, ModelStatus
@@ -80,7 +83,7 @@ def cycles(work, court, count):
 
 
 def _kept(work):
-    names = ("settings", "configuration", "stop", "champion", "budget_s", "tell", "base_model")
+    names = ("settings", "configuration", "stop", "champion", "budget_s", "tell", "base_model", "report")
     return {name: getattr(work, name) for name in names}
 
 
@@ -113,6 +116,16 @@ def test_without_the_wish_a_refused_learner_never_goes_back(tmp_path):
     cycles(work, court, 6)
     assert (state_of(work).counters["life"]["refused"], court.returned) == (6, [])
     assert float(state_of(work).optimizer.moments["0/step"]) > 6 * UPDATES - 1
+
+
+def test_progress_goes_by_time_where_cycles_have_no_end_and_never_back(tmp_path, monkeypatch):
+    court, told, looks = Promoting(tmp_path, [False] * 400), [], itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: 40.0 * next(looks))  # each look at it: 40 s
+    monkeypatch.setattr(continuous_room, "time", clock)
+    work = work_of(tmp_path, "run_1", budget_s=1500.0, report=lambda done, *_: told.append(done))
+    cycles(work, court, 10**9)
+    assert told == sorted(told)
+    assert 0.5 < told[-1] <= 1
 
 
 def test_judging_that_was_stopped_is_done_again_at_the_next_call_and_nothing_is_learned_meanwhile(tmp_path):
