@@ -167,7 +167,7 @@ class _Cycles:
             begun, begun.updates + work.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
         )
         begins, ends = self._progress(number)
-        with Curves(work, learner_folder(work), begins, ends) as told:
+        with Curves(work, work.folder, begins, ends) as told:
             played = improve(
                 network,
                 work.phase,
