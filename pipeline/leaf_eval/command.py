@@ -47,14 +47,22 @@ def play(games: int) -> None:
               help=f"The file to write.  [default: leaf_eval/{_FILE} in the state folder]")  # fmt: skip
 @click.option("--hand-share", default=1.0, show_default=True, type=click.FloatRange(0, 1),
               help="Of the snake's own evaluation, which the network is then fitted to help.")  # fmt: skip
-@click.option("--network-share", default=0.5, show_default=True, type=click.FloatRange(0, 1),
-              help="Of what was fitted: less is more cautious.")  # fmt: skip
+@click.option("--duel-share", default=0.5, show_default=True, type=click.FloatRange(0, 1),
+              help="Of what was fitted for duels: less is more cautious.")  # fmt: skip
+@click.option("--crowd-share", default=0.0, show_default=True, type=click.FloatRange(0, 1),
+              help="The same among more than two snakes; 0: the snake's own evaluation alone.")  # fmt: skip
 @click.option("--outcome-share", default=0.0, show_default=True, type=click.FloatRange(0, 1),
               help="Of the game's outcome in what is foretold; the rest is the search's value.")  # fmt: skip
-@click.option("--epochs", default=8, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", default=6, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 def fit(
-    out: Path | None, hand_share: float, network_share: float, outcome_share: float, epochs: int, seed: int
+    out: Path | None,
+    hand_share: float,
+    duel_share: float,
+    crowd_share: float,
+    outcome_share: float,
+    epochs: int,
+    seed: int,
 ) -> None:
     """Fit the network to the kept games and measure it on every tenth of them, which it was not fitted to.
 
@@ -67,7 +75,7 @@ def fit(
 
     settings = get_config()
     dataset = read_dataset(_store(settings), our_thinker(settings))
-    wanted = FitSettings(hand_share, network_share, outcome_share, epochs, seed=seed)
+    wanted = FitSettings(hand_share, duel_share, crowd_share, outcome_share, epochs, seed=seed)
     fitted = fit_evaluation(dataset, wanted, click.echo)
     click.echo(fitted.text())
     path = out or settings.leaf_eval_dir / _FILE

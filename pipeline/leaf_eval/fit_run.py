@@ -43,11 +43,12 @@ def fit_evaluation(dataset: Dataset, settings: FitSettings, tell: Callable[[str]
     Raises:
         DataError: there are too few positions of either.
     """
-    duel, crowd = (_fit_part(kind, dataset, settings, tell) for kind in (_DUEL, _CROWD))
+    shares = ((_DUEL, settings.duel_share), (_CROWD, settings.crowd_share))
+    duel, crowd = (_fit_part(kind, dataset, settings, share, tell) for kind, share in shares)
     return measure_evaluation(LeafEval(dataset.legend, settings.hand_share, SIDE, SIDE, duel, crowd), dataset)
 
 
-def _fit_part(kind: str, dataset: Dataset, settings: FitSettings, tell: Callable[[str], None]) -> Network:
+def _fit_part(kind: str, dataset: Dataset, settings: FitSettings, share: float, tell: Callable[[str], None]) -> Network:
     training = _part(dataset.training, kind)
     if len(training) < _LEAST_POSITIONS:
         raise DataError(
@@ -55,7 +56,7 @@ def _fit_part(kind: str, dataset: Dataset, settings: FitSettings, tell: Callable
             remedy="Let the snake play more: `ouroboros leaf-eval play`.",
         )
     tell(f"{kind}: {len(training):,} positions")
-    return fit(training, dataset.legend, scale_of(training), settings, tell)
+    return fit(training, dataset.legend, scale_of(training), settings, share, tell)
 
 
 def measure_evaluation(evaluation: LeafEval, dataset: Dataset) -> Fitted:

@@ -33,13 +33,15 @@ class FitSettings:
     """How to fit. `outcome_share`, 0..1: how much of the target is the game's outcome, the rest the search's value."""
 
     hand_share: float = 1.0
-    network_share: float = 0.5
-    """By how much the fitted network is shrunk when it is written: whole it lost games that half of it wins."""
+    duel_share: float = 0.5
+    crowd_share: float = 0.0
+    """By how much the fitted networks are shrunk when they are written; 0: that one stays silent. Games decided the
+    defaults: whole networks lost games that half of one wins, and among four snakes both lost."""
     outcome_share: float = 0.0
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 4096
     rate: float = 0.003
-    decay: float = 0.01
+    decay: float = 1.0
     """Of the table per unit of the learning rate: rows that few positions show stay near zero."""
     seed: int = 1
 
@@ -132,7 +134,7 @@ class _Adam:
 
 
 def fit(
-    positions: Positions, legend: Legend, scale: Scale, settings: FitSettings, tell: Callable[[str], None]
+    positions: Positions, legend: Legend, scale: Scale, settings: FitSettings, share: float, tell: Callable[[str], None]
 ) -> Network:
     """Fit a network that, added to `hand_share` of the snake's own evaluation, foretells the target.
 
@@ -140,6 +142,7 @@ def fit(
     because only one move was open, are left out.
 
     Args:
+        share: by how much the fitted network is shrunk at the end.
         tell: gets a line for every epoch.
     """
     positions = positions.where(positions.searched)
@@ -172,7 +175,7 @@ def fit(
                 part.step(rate, count)
             np.clip(table.values, -ROW_LIMIT / ACTIVATION_ONE, ROW_LIMIT / ACTIVATION_ONE, out=table.values)
         tell(f"epoch {epoch + 1} of {settings.epochs}: cross-entropy {total / (batches * settings.batch):.4f}")
-    return quantised(table.values, bias.values, settings.network_share * output.values)
+    return quantised(table.values, bias.values, share * output.values)
 
 
 def targets(positions: Positions, scale: Scale, outcome_share: float) -> NDArray[np.float32]:

@@ -1,7 +1,9 @@
 package brain
 
 import (
+	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -40,3 +42,39 @@ func benchmarkMove(b *testing.B, snakes int) {
 
 func BenchmarkMoveDuel(b *testing.B)  { benchmarkMove(b, 2) }
 func BenchmarkMoveCrowd(b *testing.B) { benchmarkMove(b, 4) }
+
+// benchmarkLeaf times the evaluation alone, by the processor's time, on a dozen positions of duels.
+func benchmarkLeaf(b *testing.B, eval string) {
+	w, learned := mustRead(b, "../config.yaml"), learnedOf(b, eval)
+	views := midgame(b, "standard", 2, 2)
+	var evaluators [12]evaluator
+	var players [12]Player
+	for k := range players {
+		me, err := players[k].place(views[k*len(views)/len(players)])
+		if err != nil {
+			b.Fatal(err)
+		}
+		evaluators[k].prepare(&players[k].state, me, w, learned)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	b.ResetTimer()
+	before := threadTime(b)
+	for i := range b.N {
+		evaluators[i%len(players)].score(&players[i%len(players)].state)
+	}
+	b.ReportMetric(float64((threadTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/leaf")
+}
+
+// threadTime is the processor time that this thread has used.
+func threadTime(tb testing.TB) time.Duration {
+	const thisThread = 1 // RUSAGE_THREAD
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(thisThread, &usage); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func BenchmarkLeafOwn(b *testing.B)     { benchmarkLeaf(b, "") }
+func BenchmarkLeafLearned(b *testing.B) { benchmarkLeaf(b, "../leaf.eval") }

@@ -64,11 +64,14 @@ func (e *evaluator) score(s *board.State) float64 {
 	if e.learned == nil || s.Living < 2 {
 		return e.ownScore(s)
 	}
-	e.show(s, &e.shown)
 	network := &e.learned.Crowd
 	if s.Living == 2 {
 		network = &e.learned.Duel
 	}
+	if network.Silent() {
+		return e.ownScore(s)
+	}
+	e.show(s, &e.shown)
 	if e.own == 0 {
 		return network.Points(&e.shown)
 	}

@@ -19,11 +19,7 @@ const goldenValues = "../leafeval/testdata/official_values.txt"
 // TestLeafValuesOfOfficialGames computes features and both networks' values in all positions of the official games. The
 // Rust snake's test (engine/tests/official_games.rs) computes them too: the same numbers, to the last bit.
 func TestLeafValuesOfOfficialGames(t *testing.T) {
-	learned, err := leafeval.ReadFile("../leaf.eval")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := shipped(t, 100)
+	learned, w := learnedOf(t, "../leaf.eval"), shipped(t, 100)
 	sum, views := uint32(0), 0
 	var shower Shower
 	eachOfficialPosition(t, func(s *board.State) {
@@ -54,12 +50,8 @@ func TestLeafValuesOfOfficialGames(t *testing.T) {
 
 // TestTheLearnedEvaluationHelpsWhereItCovers plays by it where it was fitted, and by our own alone elsewhere.
 func TestTheLearnedEvaluationHelpsWhereItCovers(t *testing.T) {
-	learned, err := leafeval.ReadFile("../leaf.eval")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := shipped(t, 100)
-	helped, plain := &Player{Learned: learned}, new(Player)
+	helped, plain := &Player{Learned: learnedOf(t, "../leaf.eval")}, new(Player)
 	different := map[string]int{}
 	for _, view := range corpus(t, w, 20) {
 		kind := fmt.Sprintf("%s %d", view.Game.Ruleset.Name, view.Board.Width)

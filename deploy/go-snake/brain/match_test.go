@@ -10,12 +10,15 @@ import (
 
 	"ouroboros-arena/board"
 	"ouroboros-snake/api"
+	"ouroboros-snake/leafeval"
 	"ouroboros-snake/weights"
 )
 
 var (
 	matchA     = flag.String("a", "", "TestMatch: YAML file of the one side")
 	matchB     = flag.String("b", "", "TestMatch: YAML file of the other side")
+	evalA      = flag.String("eval-a", "", "TestMatch: learned evaluation of the one side")
+	evalB      = flag.String("eval-b", "", "TestMatch: learned evaluation of the other side")
 	matchSeeds = flag.Int("seeds", 100, "TestMatch: seeds; each is played once in every seat")
 	matchRules = flag.String("ruleset", "standard", "TestMatch: ruleset")
 	matchSize  = flag.Int("snakes", 2, "TestMatch: snakes in each game; side a has one of them")
@@ -36,9 +39,11 @@ func (t tally) String() string {
 		t.draws, t.losses, float64(t.turns)/float64(t.games()), p, 1.96*math.Sqrt(p*(1-p)/float64(t.games())))
 }
 
-func brained(w *weights.Weights) func() chooser {
+func brained(w *weights.Weights) func() chooser { return helped(w, nil) }
+
+func helped(w *weights.Weights, learned *leafeval.Evaluation) func() chooser {
 	return func() chooser {
-		player := new(Player)
+		player := &Player{Learned: learned}
 		return func(req *api.Request) board.Move {
 			d, err := player.Move(req, w)
 			if err != nil {
@@ -109,13 +114,26 @@ func mustRead(t testing.TB, file string) *weights.Weights {
 	return w
 }
 
+// learnedOf reads a learned evaluation; "" names none.
+func learnedOf(t testing.TB, file string) *leafeval.Evaluation {
+	t.Helper()
+	if file == "" {
+		return nil
+	}
+	learned, err := leafeval.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return learned
+}
+
 // TestMatch plays two weight files against each other:
 //
-//	go test ./brain -run TestMatch -v -args -a ../config.yaml -b other.yaml -seeds 500
+//	go test ./brain -run TestMatch -v -args -a ../config.yaml -b other.yaml -seeds 500 [-eval-a ../leaf.eval]
 func TestMatch(t *testing.T) {
 	if *matchA == "" || *matchB == "" {
 		t.Skip("no -a and -b given: this is a tool for choosing weights")
 	}
-	a, b := brained(mustRead(t, *matchA)), brained(mustRead(t, *matchB))
+	a, b := helped(mustRead(t, *matchA), learnedOf(t, *evalA)), helped(mustRead(t, *matchB), learnedOf(t, *evalB))
 	t.Log(match(*matchRules, *matchSize, *matchFirst, *matchSeeds, a, b))
 }

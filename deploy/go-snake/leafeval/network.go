@@ -16,6 +16,9 @@ type Network struct {
 	output [Lanes]int32
 }
 
+// Silent reports that the value is 0 whatever is shown: there is no need to ask.
+func (n *Network) Silent() bool { return n.output == [Lanes]int32{} }
+
 // Evaluate is the network's value in 2^-PointShift points.
 func (n *Network) Evaluate(shown *Shown) int32 {
 	var a, b, c, d uint64

@@ -81,7 +81,7 @@ def test_outcomes_are_the_games(dataset: Dataset) -> None:
 def test_what_is_fitted_is_what_the_snake_computes(
     dataset: Dataset, store: StoredGames, thinker: Thinker, tmp_path: Path
 ) -> None:
-    settings = FitSettings(hand_share=0.5, epochs=3, batch=512)
+    settings = FitSettings(hand_share=0.5, crowd_share=0.5, epochs=3, batch=512)
     fitted = fit_evaluation(dataset, settings, ignore)
     again = fit_evaluation(dataset, settings, ignore)
     assert fitted.evaluation.to_bytes() == again.evaluation.to_bytes(), "equal seeds, equal files"
@@ -102,14 +102,16 @@ def test_what_is_fitted_is_what_the_snake_computes(
 
 def test_fitting_finds_what_the_search_saw(dataset: Dataset) -> None:
     """On the positions themselves: with this few games nothing more can be asked for."""
-    fitted = fit_evaluation(dataset, FitSettings(network_share=1, epochs=6, batch=256), ignore)
+    fitted = fit_evaluation(dataset, FitSettings(duel_share=1, epochs=6, batch=256), ignore)
     part = dataset.training.where((dataset.training.living == 2) & dataset.training.searched)
     part = part.where(np.abs(part.value) < 1000)
     added = fitted.evaluation.duel.evaluate(rows_of(part.shown, dataset.legend)) / 2**12
     assert np.square(part.value - part.own - added).mean() < 0.9 * np.square(part.value - part.own).mean()
-    shrunk = fit_evaluation(dataset, FitSettings(epochs=6, batch=256, network_share=0.5), ignore)
+    shrunk = fit_evaluation(dataset, FitSettings(epochs=6, batch=256), ignore)
     half = shrunk.evaluation.duel.evaluate(rows_of(part.shown, dataset.legend)) / 2**12
     assert np.abs(half - added / 2).max() < 1  # output weights are whole numbers
+    crowd = rows_of(dataset.training.where(dataset.training.living > 2).shown, dataset.legend)
+    assert not shrunk.evaluation.crowd.evaluate(crowd).any(), "silent among more than two snakes, as shipped"
 
 
 def test_a_damaged_file_is_named_and_the_snake_plays_on(thinker: Thinker, tmp_path: Path) -> None:

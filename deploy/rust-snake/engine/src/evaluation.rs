@@ -49,6 +49,9 @@ impl<'a, const W: usize> Evaluator<'a, W> {
         let standing = state.standing();
         let Some(learned) = self.learned.filter(|_| state.living > 1) else { return self.own_score(state, standing) };
         let network = if state.living == 2 { &learned.duel } else { &learned.crowd };
+        if network.is_silent() {
+            return self.own_score(state, standing);
+        }
         let points = network.points(&show(state, &self.territory, self.me, standing));
         if learned.hand_share == 0.0 {
             return points;

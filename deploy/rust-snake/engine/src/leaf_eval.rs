@@ -124,6 +124,12 @@ impl Network {
         f64::from(self.evaluate(shown)) / f64::from(1 << POINT_SHIFT)
     }
 
+    /// Whether the value is 0 whatever is shown: there is no need to ask.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.output == [0; LANES]
+    }
+
     fn read(data: &[u8]) -> Result<Self, String> {
         let mut numbers = data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
         let mut row = || std::array::from_fn(|_| numbers.next().unwrap_or_default());
