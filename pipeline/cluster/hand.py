@@ -30,6 +30,8 @@ HIRE_S = 60.0
 """Ray starts a process, which imports what plays."""
 SILENT_S = 10.0
 """A call that takes so long is not waited for any more; its answer still counts when it comes."""
+BROKEN_S = 1.0
+"""A connection that broke and cannot be made anew for so long is as good as silence, and known sooner."""
 GIVEN_UP_S = 300.0
 WAIT_S = 0.3
 """How long a node gathers answers before it says that there are none."""
@@ -60,6 +62,8 @@ class Hand:
     _parcels: list[Any] = field(default_factory=list)
     _ready: bool = False
     _silent: bool = False
+    _broken_s: float | None = None
+    """Since when its connection is broken."""
     _takes: bool = True
     _seen: int = 0
     _request: Request | None = None
@@ -97,10 +101,13 @@ class Hand:
             return
         if late_s > GIVEN_UP_S:
             self.leave(f"it has not answered for {GIVEN_UP_S:g} s")
-        elif late_s > SILENT_S and not self._silent:
+        elif not self._silent and (late_s > SILENT_S or self._broken_for(now_s) > BROKEN_S):
             self._silent = True
             self._games.clear()
             self.emit(Silent(self.node))
+
+    def _broken_for(self, now_s: float) -> float:
+        return 0.0 if self._broken_s is None else now_s - self._broken_s
 
     def take(self, now_s: float) -> None:
         """The call under way has ended."""
@@ -115,6 +122,7 @@ class Hand:
         except Exception as error:  # noqa: BLE001 - what a node raises must not end the bridge
             self.leave(_words(error))
             return
+        self._broken_s = None
         getattr(self, f"_after_{self._step}")(found, now_s)
 
     def leave(self, reason: str) -> None:
@@ -181,6 +189,7 @@ class Hand:
         if self._step != "exchange":
             self.leave("its connection broke")
             return
+        self._broken_s = now_s if self._broken_s is None else self._broken_s
         self._call = self._player.exchange.remote(self._request)
         self.look(now_s)
 

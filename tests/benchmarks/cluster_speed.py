@@ -22,7 +22,11 @@ from backend_contract import play
 from cluster_world import World, job, until
 
 from pipeline.cluster.backend import ClusterBackend
+from pipeline.cluster.words import Ended
 from pipeline.tuner.backends import GameOrder
+from schemas.cluster import ray_variables, token_path
+
+EXCHANGES = 500
 
 
 def bytes_of(host: str) -> int:
@@ -64,6 +68,47 @@ def node_of(backend: ClusterBackend) -> str:
     return next(name for name in backend._dispatch.nodes() if name != "here")
 
 
+def _count_exchanges(backend: ClusterBackend) -> list[int]:
+    """Counts from now on the calls that brought games."""
+    count, receive = [0], backend._link.receive
+
+    def counting(timeout_s: float) -> list:
+        found = receive(timeout_s)
+        count[0] += sum(isinstance(message, Ended) for message in found)
+        return found
+
+    backend._link.receive = counting
+    return count
+
+
+def _exchange_us(world: World) -> float:
+    """CPU of whoever asks, Ray's threads in it, for one exchange that carries nothing."""
+    head = world.head
+    command = [sys.executable, __file__, "--exchange", f"{head.host}:{head.port}", head.host]
+    environment = {**os.environ, **ray_variables(token_path(head.home))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def ask_often(address: str, host: str) -> None:
+    """What `_exchange_us` runs in a process of its own: this one must not import Ray."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from pipeline.cluster.bridge_child import connect, present_nodes
+    from pipeline.cluster.player import PLAYER
+    from pipeline.cluster.words import Request
+
+    connect(address, host)
+    node = next(each["NodeID"] for each in present_nodes() if each["NodeManagerAddress"] != host)
+    player = PLAYER.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False)).remote()
+    ray.get(player.identity.remote(), timeout=60)
+    before_s = time.process_time()
+    for _ in range(EXCHANGES):
+        ray.get(player.exchange.remote(Request(0)), timeout=60)
+    print(1e6 * (time.process_time() - before_s) / EXCHANGES)
+
+
 def kill(world: World, backend: ClusterBackend, budget: int) -> tuple[float, int]:
     """Seconds from `kill -9` of the node until its games are given out again, and how many those were."""
     asked = job("killed", 200, budget)
@@ -85,7 +130,11 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=150)
+    parser.add_argument("--exchange", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.exchange:
+        ask_often(*given.exchange)
+        return
     allowed = sorted(os.sched_getaffinity(0))
     sys.stdout.reconfigure(line_buffering=True)
     world = World()
@@ -107,17 +156,21 @@ def measure(world: World, backend: ClusterBackend, given: argparse.Namespace) ->
     one, two = [], []
     master = [psutil.Process(), psutil.Process(backend._link._process.pid)]
     here, there = snakes_of(psutil.Process().children(recursive=True)), snakes_of(world.machines[1].everything())
-    wire = played = 0
+    exchanges = _count_exchanges(backend)
+    each_exchange_us = _exchange_us(world)
+    wire = played = heard = 0
     spent_s = wall_s = busy_here_s = busy_there_s = 0.0
     for number in range(given.rounds):
         backend._dispatch.takes(node, False)
         one.append(stretch(backend, f"one{number}", given.games, given.budget))
         backend._dispatch.takes(node, True)
         before, before_s = bytes_of(world.machines[1].host), cpu_s(master)
+        exchanges[0] = 0
         began, begun_here_s, begun_there_s = time.monotonic(), wanted_s(here), wanted_s(there)
         two.append(stretch(backend, f"two{number}", 2 * given.games, given.budget))
         wire += bytes_of(world.machines[1].host) - before
         spent_s += cpu_s(master) - before_s
+        heard += exchanges[0]
         wall_s += time.monotonic() - began
         busy_here_s += wanted_s(here) - begun_here_s
         busy_there_s += wanted_s(there) - begun_there_s
@@ -129,7 +182,8 @@ def measure(world: World, backend: ClusterBackend, given: argparse.Namespace) ->
         f"1 node of 1 core: {mean_one:.1f} games/s; 2 nodes of 1 core: {mean_two:.1f}; {mean_two / mean_one:.2f} times"
     )
     print(f"on the wire: {wire / away:,.0f} bytes a game of the other machine, both ways, with all that Ray says")
-    print(f"the run's process and its bridge: {1e6 * spent_s / played:,.0f} us of CPU a game")
+    each_us = 1e6 * (spent_s - heard * each_exchange_us / 1e6) / played
+    print(f"CPU of the run and its bridge: {each_exchange_us:,.0f} us an exchange, {each_us:,.0f} us more a game")
     print(
         f"with 2, the snakes had work: {busy_here_s / wall_s:.0%} of the time here, {busy_there_s / wall_s:.0%} there"
     )

@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import replace
 
+import backend_contract as contract
 import pytest
 from foreign_snake import BUILD_COMMAND, SETTINGS, foreign_snake
 from go_programs import REPOSITORY
@@ -107,6 +108,31 @@ def test_the_games_are_those_of_http(in_process, http, lender, line):
     assert not lender.lent
 
 
+@pytest.fixture(params=["http", "inprocess"])
+def either(request, http, arena, lender):
+    """Each of the two, held to the contract of all backends; tests/pipeline/cluster holds all machines to it too."""
+    if request.param == "http":
+        return http
+    arena._open_http, arena._http = lender, None
+    return arena
+
+
+def quick_job(name):
+    return job(name, WEIGHTS, OTHER)
+
+
+def test_jobs_stay_apart(either):
+    contract.keeps_jobs_apart(either, quick_job)
+
+
+def test_a_dropped_job_is_silent(either):
+    contract.drops_in_silence(either, quick_job)
+
+
+def test_a_job_that_cannot_be_played_fails_alone(either):
+    contract.fails_one_job_alone(either, job("bad", WEIGHTS, BROKEN), quick_job)
+
+
 def test_weights_that_the_snake_refuses_fail_the_job_in_its_words_and_no_other(in_process):
     failure = play(in_process, job("bad", WEIGHTS, BROKEN))
     assert isinstance(failure, JobFailure)
@@ -130,13 +156,6 @@ def test_a_process_that_is_killed_loses_no_game(folder, lender):
     assert lender.lent == 1
     assert play(backend, replace(asked, id="and again")) == want
     backend.close()
-
-
-def test_a_dropped_job_is_silent(in_process):
-    asked = job("dropped", WEIGHTS, OTHER, seeds=tuple(range(1, 9)))
-    in_process.begin([GameOrder(asked, number) for number in range(len(asked.games))])
-    in_process.drop("dropped")
-    assert len(play(in_process, job("next", WEIGHTS, OTHER))) == 4
 
 
 def test_a_foreign_snake_says_why_it_cannot_or_plays_once_it_links_the_arena(tmp_path, monkeypatch):
