@@ -80,6 +80,18 @@ def test_the_shown_gain_is_measured_on_games_that_decided_nothing(bench: Bench) 
     book.close()
 
 
+def test_the_shown_win_rate_is_against_where_the_run_began_and_the_gain_against_the_best_before(bench: Bench) -> None:
+    bench.trainer(Climber, max_iterations=2, measure_games=200).train()
+    first, second = bench.log()
+    assert first["best_win_rate"] == pytest.approx(first["improvement"] + 0.5)
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    games = {part: book.games(book.runs()[0], f"1/measure/2/{part}/duel") for part in ("gain", "reference")}
+    book.close()
+    assert {len(played) for played in games.values()} == {200}
+    assert second["best_win_rate"] > 0.85 > second["improvement"] + 0.5  # two steps of 200 Elo against one
+    assert bench.checkpoint()["best_win_rate"] == second["best_win_rate"]
+
+
 def test_a_losing_candidate_never_reaches_the_users_file(bench: Bench) -> None:
     seen: set[str] = set()
     bench.backend.passing = lambda: seen.add(bench.config.read_text())
@@ -282,6 +294,17 @@ def test_an_edit_by_hand_becomes_the_new_best_to_beat(bench: Bench) -> None:
     assert "strength: 0.75  # mine" in bench.config.read_text()
     assert "strength: 0.5" in (bench.state / "best_before_edit_iteration_000001.yaml").read_text()
     assert summary.tuning.chapter == 2
+
+
+def test_after_an_edit_the_search_begins_anew_around_it(bench: Bench) -> None:
+    bench.trainer(max_iterations=1, search="spsa").train()
+    text = bench.config.read_text()
+    bench.config.write_text(re.sub(r"strength: \S+", "strength: -1.6", text, count=1))
+    summary = bench.trainer(max_iterations=2, search="spsa").train()
+    assert summary.tuning.chapter == 2
+    asked = [(question.first[0] + question.second[0]) / 2 for question in summary.tuning.questions]
+    assert asked
+    assert max(asked) < 0.3  # of [-2, 2], -1.6 is 0.1; the first search stood at 0.5 or above
 
 
 def test_an_edit_while_a_candidate_is_judged_stays(bench: Bench) -> None:
@@ -532,6 +555,17 @@ def test_a_mean_rule_is_the_guides_and_warns(bench: Bench) -> None:
     assert "accept=mean" in bench.words
     (line,) = bench.log()
     assert (line["decision"], line["gate_games"]) == ("accepted", 20)
+
+
+def test_a_promotion_ends_the_stagnation(bench: Bench) -> None:
+    class Late(ContinuousTrainer):
+        def random_perturbation(self, config: dict[str, Any], magnitude: float = 0.1) -> dict[str, Any]:
+            config["body"]["strength"] += 0.5 if len(bench.log()) == 2 else -0.5
+            return config
+
+    summary = bench.trainer(Late, max_iterations=3).train()
+    assert [line["decision"] for line in bench.log()] == ["rejected", "rejected", "accepted"]
+    assert summary.tuning.since_improvement == 0
 
 
 def test_stagnation_is_told(bench: Bench) -> None:
