@@ -55,6 +55,8 @@ CASES = {
     "success of an adopted worker": (facts(), Observation(Phase.GONE, result=SUCCESS.result), "succeeded", None, None),
     "success, killed while it left": (facts(), exited(None, 9, result=SUCCESS.result), "succeeded", None, None),
     "error": (facts(), BROKE, "failed", "error", 2),
+    "error, one retry is left": (facts(attempt=2, schedule=schedule(max_retries=2)), BROKE, "failed", "error", 3),
+    "error, no retry left": (facts(attempt=2, schedule=schedule(max_retries=1)), BROKE, "failed", "error", "give up"),
     "error at the last attempt": (facts(attempt=3), BROKE, "failed", "error", "give up"),
     "error, no retries": (facts(schedule=schedule(max_retries=0)), BROKE, "failed", "error", "give up"),
     "error, retries off": (facts(schedule=NEVER_AGAIN), BROKE, "failed", "error", "give up"),
