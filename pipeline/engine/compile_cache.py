@@ -4,7 +4,8 @@ Rule: the folder is `$OUROBOROS_CACHE_DIR`, else `~/.cache/ouroboros`; where tha
 or foreign home) it is a folder of this user below the system's temporary folder. Inside it code lies in
 `numba/<digest>`, the digest being over the source text of this package and of every other file of `pipeline` that
 compiles: numba itself only notices a change in the file of the function it loads, not in the functions that this one
-calls, so a stale caller could survive.
+calls, so a stale caller could survive. Where the package itself lies does not matter: a wheel, a second checkout and
+a new environment find what another one of the same code compiled.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba import njit
+from numba.core.caching import UserProvidedCacheLocator
 from numba.core.types import unliteral
 
 _Function = TypeVar("_Function")
@@ -62,7 +64,23 @@ def cache_folder() -> Path:
 
 
 CACHE_FOLDER: Final = cache_folder()
+
+
+class PackageCacheLocator(UserProvidedCacheLocator):
+    """Files a function by its place in this package; numba's own locators go by the absolute path of the source."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """The folder below CACHE_FOLDER; numba's own name for it where the file is none of ours."""
+        package, path = _SOURCE_FOLDER.parent, Path(py_file).absolute()
+        if path.is_relative_to(package):
+            return "_".join(("pipeline", *path.parent.relative_to(package).parts))
+        inherited: Any = super().get_suitable_cache_subpath
+        return cast("str", inherited(py_file))
+
+
 _CONFIG.CACHE_DIR = str(CACHE_FOLDER)
+_CONFIG.CACHE_LOCATOR_CLASSES = f"{__name__}.{PackageCacheLocator.__name__}"
 
 
 _njit: Any = njit

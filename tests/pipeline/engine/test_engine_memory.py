@@ -1,6 +1,7 @@
 """Small records, nothing allocated by a turn, no byte touched outside the arrays, and a cache that finds its place."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
+import pipeline
 from pipeline.engine import Batch, Game, GameSpec
 from pipeline.engine.layout import record_bytes
 
@@ -82,6 +84,21 @@ def test_the_cache_folder_is_the_one_named(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     assert run(code, OUROBOROS_CACHE_DIR="", HOME=str(home)).startswith(str(home / ".cache" / "ouroboros"))
+
+
+def test_another_installation_of_the_same_code_finds_what_was_compiled(tmp_path: Path) -> None:
+    root = Path(pipeline.__file__).parents[1]
+    cache = tmp_path / "cache"
+    code = (
+        "from pipeline.engine import rng; import numpy as np; rng.derive_seed(np.int64(1), np.int64(2));"
+        "print(rng.__file__, sum(rng.derive_seed.stats.cache_misses.values()))"
+    )
+    for number, misses in ((1, 1), (2, 0)):
+        copy = tmp_path / f"copy{number}"
+        for package in ("pipeline", "schemas"):
+            shutil.copytree(root / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "deploy"))
+        told = run(f"import sys; sys.path.insert(0, {str(copy)!r}); {code}", OUROBOROS_CACHE_DIR=str(cache)).split()
+        assert told == [str(copy / "pipeline/engine/rng.py"), str(misses)]
 
 
 @pytest.mark.parametrize("place", ["OUROBOROS_CACHE_DIR", "HOME"])
