@@ -143,7 +143,7 @@ class Lead:
             if holder is None:
                 return ""
             backend, name, silent_s = holder
-            who = name.removeprefix(_LEADS)
+            who = _full(name)
             if who == self._name or (silent_s is not None and silent_s > SILENT_S):
                 _log.warning("%s leads and has given no sign for %.1f s: it is put out", who, silent_s or 0.0)
                 self._ask("SELECT pg_terminate_backend(%s)", backend)
@@ -234,7 +234,12 @@ def leader_and_stand_bys(store: Store) -> tuple[str, list[str]]:
     with store.look() as connection:
         holder = connection.exec_driver_sql(_HOLDER).first()
         waiting = connection.exec_driver_sql(_STAND_BYS).scalars().all()
-    return (_shown(holder[1].removeprefix(_LEADS)) if holder else ""), [_shown(n.removeprefix(_WAITS)) for n in waiting]
+    return (_shown(_full(holder[1])) if holder else ""), [_shown(_full(name)) for name in waiting]
+
+
+def _full(name: str) -> str:
+    """Without what it is: whoever leads was standing by until a moment ago."""
+    return name.removeprefix(_LEADS).removeprefix(_WAITS)
 
 
 def _shown(name: str) -> str:

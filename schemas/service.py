@@ -69,7 +69,8 @@ class StorageSettings(Frozen):
     """The database and what is kept in it."""
 
     database_url: str = ""
-    """SQLAlchemy URL; empty: SQLite at `automation_tracking.db` in the state folder."""
+    """SQLAlchemy URL; empty: SQLite at `automation_tracking.db` in the state folder. A server is
+    `postgresql+psycopg://USER@HOST/DATABASE`, without a password."""
     busy_timeout_s: float = Field(default=60, gt=0)
     """How long a write waits for another program's lock on the database."""
     keep_decisions_days: float = Field(default=90, gt=0)

@@ -23,7 +23,7 @@ from runner.store import clock_changes, queue, schedules, triggers
 from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
-from schemas.errors import LeadLostError, SettingsError
+from schemas.errors import DatabaseAwayError, LeadLostError, SettingsError
 from schemas.outside_text import line
 from schemas.settings import get_config
 
@@ -48,7 +48,7 @@ def up(first_run: bool, web: bool | None) -> None:
         while True:
             try:
                 _serve(notifier, first_run=first_run, web=web)
-            except LeadLostError as lost:
+            except (LeadLostError, DatabaseAwayError) as lost:
                 say(f"[yellow]{escape(line(str(lost)))}[/]")
             else:
                 return

@@ -14,15 +14,19 @@ from left_out import needed_program
 sys.path.insert(0, str(Path(__file__).parents[1] / "process"))
 from daemon_world import World, schedule
 
+from runner.store.engine import Store
+from runner.store.move import move
 from schemas.machine import ResourceRequirements
 
 README = Path(__file__).parents[2] / "README.md"
+STORE_PAGE = README.parent / "runner" / "store" / "README.md"
+"""Has the ten in PostgreSQL's words."""
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def queries() -> dict[str, str]:
+def queries(page: Path = README) -> dict[str, str]:
     """Title -> query."""
-    (block,) = re.findall(r"```sql\n(.*?)```", README.read_text(), re.DOTALL)
+    (block,) = re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
     parts = re.split(r"^-- (\d+\. .*)$", block, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -48,6 +52,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_are_ten() -> None:
     assert len(queries()) == 10
+    assert list(queries(STORE_PAGE)) == list(queries())
 
 
 @pytest.mark.parametrize("title", queries())
@@ -56,6 +61,23 @@ def test_query(title: str, database: Path) -> None:
         rows = connection.execute(queries()[title]).fetchall()
     empty_here = ("3.", "10.", "5.")  # nothing runs any more, all was told, and the week before now holds nothing
     assert rows or title.startswith(empty_here), title
+
+
+def test_on_postgresql_they_tell_the_same(database: Path, postgresql_url: str) -> None:
+    source, target = Store(f"sqlite:///{database}", 5), Store(postgresql_url, 5)
+    move(source, target)
+    with source.read() as here, target.read() as there:
+        for title, query in queries(STORE_PAGE).items():
+            rows = [tuple(row) for row in there.connection().exec_driver_sql(query.replace("%", "%%"))]
+            expected = [tuple(row) for row in here.connection().exec_driver_sql(queries()[title])]
+            assert [_close(row) for row in sorted(rows, key=str)] == [_close(row) for row in sorted(expected, key=str)]
+    for store in (source, target):
+        store.close()
+
+
+def _close(row: tuple[object, ...]) -> list[object]:
+    """Numbers as numbers, whatever kind."""
+    return [value if isinstance(value, str | None) else pytest.approx(float(value), abs=0.011) for value in row]
 
 
 def test_the_sqlite3_shell_runs_them_all(database: Path) -> None:

@@ -22,6 +22,7 @@ from daemon_world import World, schedule
 
 from runner.store import schedules
 from schemas.automation import CatchUpPolicy
+from schemas.errors import DatabaseAwayError, LeadLostError
 from schemas.files import write_atomic
 from schemas.instants import from_text
 
@@ -47,7 +48,16 @@ def prepare(world: World) -> None:
 
 
 def live(home: Path, end: datetime, *, until_killed: bool) -> None:
-    """One life."""
+    """One life, going on where a server that went away in the middle of a start is back."""
+    while True:
+        try:
+            _live(home, end, until_killed=until_killed)
+        except (DatabaseAwayError, LeadLostError):
+            continue
+        return
+
+
+def _live(home: Path, end: datetime, *, until_killed: bool) -> None:
     with World(home, START) as world:
         prepare(world)
         world.start()
@@ -112,7 +122,7 @@ def main(home: Path, seed: int, kills: int, days: float) -> None:
     whole, drops, began_s = timedelta(days=days), 0, time.monotonic()
     triggers = home / "triggers"
     triggers.mkdir(parents=True)
-    prepared = home / "automation_tracking.db"
+    prepared = home / "simulated_now"
     for number in range(1, kills + 1):
         if prepared.exists() and dice.random() < DROPS_A_LIFE:
             drops += 1

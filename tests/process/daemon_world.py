@@ -11,16 +11,18 @@ from pathlib import Path
 
 from migrations.upgrade import upgrade
 from runner import bookkeeping
+from runner.lead import LeadState
 from runner.service import Service
 from runner.store import queue
 from runner.store.engine import Store
-from schemas.automation import TrainingSchedule
+from schemas.automation import RunnerStatus, TrainingSchedule
+from schemas.errors import DatabaseAwayError, LeadLostError
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
 from schemas.instants import from_text, to_text
 from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceRequirements
 from schemas.notification import NotificationSettings
-from schemas.service import SchedulerSettings, WorkerSettings
+from schemas.service import SchedulerSettings, StorageSettings, WorkerSettings
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
 
@@ -87,9 +89,14 @@ class Pigeon:
             handle.write(f"{result.execution_id} {result.outcome.value}\n")
 
 
+DATABASE_VARIABLE = "OUROBOROS_TESTS_DATABASE_URL"
+"""Another database than a file in the state folder, for all lives of a test."""
+
+
 def settings_for(home: Path) -> Settings:
     return Settings(
         home=home,
+        storage=StorageSettings(database_url=os.environ.get(DATABASE_VARIABLE, "")),
         guards=GuardSettings(cpu_window_s=0.01, cpu_sample_interval_s=0.01, retry_interval_s=0.01),
         workers=WorkerSettings(
             heartbeat_interval_s=0.2, sample_interval_s=0.2, soft_stop_timeout_s=20, term_timeout_s=1, nice=0
@@ -122,13 +129,16 @@ class World:
         settings: Settings | None = None,
         own_notifications: bool = True,
         upgrade_by_child: bool = False,
+        clock_file: Path | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
-        self.clock = SimulatedClock(home / "simulated_now", start)
+        self.clock = SimulatedClock(clock_file or home / "simulated_now", start)
         pigeon = Pigeon(home / "pigeon.txt") if own_notifications else None
         wanted = settings or settings_for(home)
-        self.service = Service(wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False)
+        self.service = Service(
+            wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False, stand_by=lambda _words: None
+        )
         self._reach = reach
         if not upgrade_by_child:
             self._make_database(wanted)
@@ -161,8 +171,13 @@ class World:
         self.daemon.start(self.clock.now())
 
     def turn(self) -> None:
+        """One of the daemon's; as `ouroboros up`, what does not lead any more raises."""
         self.daemon.tick(self.clock.now())
-        self.service.deliver()
+        if isinstance(self.daemon.lost, LeadLostError):
+            raise self.daemon.lost
+        lead = self.service.lead
+        if lead is None or lead.state is LeadState.HELD:
+            self.service.deliver()
 
     def turn_until(self, condition: Callable[[], object], what: str) -> None:
         """Turn, in real time, until a condition holds."""
@@ -176,10 +191,13 @@ class World:
             pause.wait(LOOK_S)
 
     def is_quiet(self) -> bool:
-        """Nothing runs and nothing is ready to run."""
-        with self.store.read() as session:
-            waiting = queue.waiting(session, self.clock.now(), 1)
-        return not self.daemon.steps.watch.runs and not waiting
+        """Nothing runs and nothing is ready to run, as far as the database tells."""
+        try:
+            with self.store.read() as session:
+                waiting = queue.waiting(session, self.clock.now(), 1)
+        except DatabaseAwayError:
+            return False
+        return self.daemon.status is not RunnerStatus.ERROR and not self.daemon.steps.watch.runs and not waiting
 
     def live_until(self, end: datetime, step: timedelta) -> None:
         """Let simulated time pass; it stands still while anything runs or could run."""
@@ -187,13 +205,14 @@ class World:
             self.turn_until(self.is_quiet, "quiet")
             self.clock.advance(step)
         self.turn_until(self.is_quiet, "quiet at the end")
-        with self.store.read() as session:
-            left = queue.depth(session)
-        while left:  # retries that are not ready yet
+        while self.left_in_queue():  # retries that are not ready yet
             self.clock.advance(step)
             self.turn_until(self.is_quiet, "quiet after the end")
-            with self.store.read() as session:
-                left = queue.depth(session)
+
+    def left_in_queue(self) -> int:
+        """How many wait, ready or not."""
+        with self.store.read() as session:
+            return queue.depth(session)
 
     def lines(self, name: str) -> list[list[str]]:
         """The words of each line of a file in the state folder."""

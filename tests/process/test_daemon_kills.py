@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from daemon_audit import audit
 from daemon_life import START
+from daemon_world import DATABASE_VARIABLE
 
 LIFE = Path(__file__).parent / "daemon_life.py"
 SPAN_HOURS = 1.0
@@ -50,6 +51,20 @@ def live(home: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("point", "nth"), POINTS, ids=[point for point, _ in POINTS])
 def test_killed_at(point: str, nth: int, tmp_path: Path) -> None:
+    killed_and_lived_again(point, nth, tmp_path)
+
+
+@pytest.mark.parametrize("point", ["launch.intended", "run.settling"])
+def test_killed_on_postgresql_at(
+    point: str, tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tests/soak` has all points."""
+    monkeypatch.setenv(DATABASE_VARIABLE, postgresql_url)
+    killed_and_lived_again(point, 2, tmp_path)
+
+
+def killed_and_lived_again(point: str, nth: int, tmp_path: Path) -> None:
+    """One life that ends at the point, one that ends well, and the audit of both."""
     home = tmp_path / "home"
     first = live(home, point, nth)
     assert first.returncode == -signal.SIGKILL, f"{point} was never reached: {first.stderr}"
