@@ -100,7 +100,7 @@ def restore(store: Store, source: Path | None, now: datetime) -> Restored:
         DatabaseFullError: the disk has no room for it; the database is untouched.
     """
     if store.path is None:
-        raise StateError("only SQLite files are restored", where=store.where, remedy="Use the server's own tool.")
+        raise StateError("only SQLite files are restored", where=store.where, remedy="Use the server's `pg_restore`.")
     source, passed_over = _chosen(store, source)
     store.path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_without_room(source, store.path.parent)

@@ -243,7 +243,7 @@ class Store:
             StateError: no SQLite file, the target exists, or it cannot be written (no partial file stays).
         """
         if self.path is None:
-            raise StateError("only SQLite files are copied", where=self.where, remedy="Use the server's own dump tool.")
+            raise StateError("only SQLite files are copied", where=self.where, remedy="Use the server's `pg_dump -Fc`.")
         if target.exists():
             raise StateError("a backup never overwrites", where=str(target), remedy="Name another file.")
         if not target.parent.is_dir():

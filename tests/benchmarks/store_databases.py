@@ -1,4 +1,4 @@
-"""The store on SQLite and on PostgreSQL side by side, in one interleaved run: times, bytes, and rows a second of a move.
+"""The store on SQLite and on PostgreSQL side by side, in one interleaved run: times, bytes, a move's rows a second.
 
     python tests/benchmarks/store_databases.py [--executions 2000] [--fsync]
 
@@ -66,9 +66,9 @@ def run(store: Store, number: int) -> None:
         launch = Decision(kind=DecisionKind.LAUNCH, code="tuner", reason="all free")
         decisions.record(session, occurrence, schedule.name, launch, at)
     ended = ExecutionResult(execution_id=execution, schedule_name=schedule.name, trigger_type="scheduled",
-                            scheduled_for=at, started_at=at, completed_at=at, attempt=1, worker="tuner", outcome=Outcome.SUCCEEDED,
-                            success=True, state=STATE, usage=ResourceUsage(samples=9, peak_memory_mb=310.5),
-                            run_dir=Path("/r"))  # fmt: skip
+                            scheduled_for=at, started_at=at, completed_at=at, attempt=1, worker="tuner",
+                            outcome=Outcome.SUCCEEDED, success=True, state=STATE,
+                            usage=ResourceUsage(samples=9, peak_memory_mb=310.5), run_dir=Path("/r"))  # fmt: skip
     with store.write() as session:
         history.settle(session, ended)
         queue.finish(session, occurrence, Outcome.SUCCEEDED, "", at)
