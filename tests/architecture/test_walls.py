@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "numba", "numpy", "scipy", "matplotlib", "pipeline", "litestar", "uvicorn")
+HEAVY = ("torch", "numba", "numpy", "scipy", "matplotlib", "pipeline", "litestar", "uvicorn", "ray")
 
 
 def modules_after(statement: str) -> set[str]:
@@ -24,6 +24,8 @@ def modules_after(statement: str) -> set[str]:
         "import runner.cli",
         "import runner.daemon",
         "from runner import AutomatedTrainingRunner",
+        "from runner import DistributedTrainingRunner",
+        "import runner.cluster_node",
         "import runner.commands.up",
         "import runner.worker.child",
     ],
@@ -34,6 +36,10 @@ def test_the_daemon_loads_no_work(statement: str) -> None:
 
 def test_the_tuner_facade_loads_neither_torch_nor_numba() -> None:
     assert modules_after("from pipeline import ContinuousTrainer").isdisjoint({"torch", "numba"})
+
+
+def test_a_run_on_many_machines_loads_no_ray() -> None:
+    assert "ray" not in modules_after("from pipeline.cluster.spread import spread")
 
 
 def test_the_schemas_stand_on_pydantic_alone() -> None:
