@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -36,6 +36,9 @@ from runner.store.sqlite_connections import (
 from schemas import postgresql
 from schemas.errors import StateError
 from schemas.files import fsync_folder
+
+if TYPE_CHECKING:
+    from runner.store.server import SnapshotWatcher
 
 Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
@@ -61,6 +64,7 @@ class Store:
         self._file: FileIdentity | None = None
         self._watcher: sqlite3.Connection | None = None
         self._seen_version: int | None = None
+        self._snapshots: SnapshotWatcher | None = None
         self._seen_snapshot = ""
         self.fence: Callable[[Session], None] = _open_to_all
         """Called at the start of each transaction that may write, under the lock; what it raises ends it."""
@@ -171,10 +175,11 @@ class Store:
         return version != before
 
     def _snapshot_changed(self) -> bool:
-        from runner.store.server import snapshot_of
+        if self._snapshots is None:
+            from runner.store.server import SnapshotWatcher
 
-        with self.faults(), self._readers.connect() as connection:
-            snapshot = snapshot_of(connection)
+            self._snapshots = SnapshotWatcher(self.url, self.busy_timeout_s)
+        snapshot = self._snapshots.snapshot()
         before, self._seen_snapshot = self._seen_snapshot, snapshot
         return snapshot != before
 
@@ -192,6 +197,8 @@ class Store:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher, self._seen_version = None, None
+        if self._snapshots is not None:
+            self._snapshots.close()
         self._readers.dispose()
         self._writers.dispose()
 
@@ -327,8 +334,6 @@ class Store:
     def _server_engine(self, limit_s: float | None, *, writes: bool, pool: dict[str, Any]) -> Engine:
         from runner.store.server import server_engine
 
-        if pool["poolclass"] is QueuePool:
-            pool |= {"pool_pre_ping": True}  # a server that was started again meanwhile is no trouble of anybody's
         return server_engine(
             self.url,
             "writer" if writes else "reader",

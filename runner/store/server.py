@@ -5,17 +5,21 @@ The rules are SQLite's, so that no room of this package need know which database
 write holds one lock from its start to its end, whoever else writes; a reader sees one snapshot and waits for nobody.
 """
 
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from runner.store.database_url import server_parameters
 from schemas import postgresql
 from schemas.postgresql import isolation_levels
 
 _TAKE_WRITERS_LOCK = f"SELECT pg_advisory_xact_lock({postgresql.WRITERS[0]}, {postgresql.WRITERS[1]})"
+_USED_S = "used_s"
+_RESTED_S = 1.0
 _SNAPSHOT = "SELECT pg_current_snapshot()::text"
 
 
@@ -47,19 +51,67 @@ def server_engine(
         return connection
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkout", _seen_alive)
     if writes:
         event.listen(engine, "begin", _take_writers_lock)
     return engine
 
 
-def snapshot_of(connection: Connection) -> str:
-    """Which transactions are visible now: two equal answers, and not a row has changed in between."""
-    return str(connection.exec_driver_sql(_SNAPSHOT).scalar_one())
+class SnapshotWatcher:
+    """Asks which transactions are visible: two equal answers, and not a row has changed in between. One short question
+    on a connection that is in no transaction."""
+
+    def __init__(self, url: URL, busy_timeout_s: float) -> None:
+        self._url, self._busy_timeout_s = url, busy_timeout_s
+        self._connection: Any = None
+
+    def snapshot(self) -> str:
+        """Which they are.
+
+        Raises:
+            StateError: the server cannot be asked.
+        """
+        try:
+            if self._connection is None:
+                self._connection = postgresql.connect(
+                    "watcher",
+                    server_parameters(self._url),
+                    busy_timeout_s=self._busy_timeout_s,
+                    limit_s=postgresql.statement_limit_s(self._busy_timeout_s),
+                )
+                self._connection.autocommit = True
+            return str(self._connection.execute(_SNAPSHOT).fetchone()[0])
+        except Exception as error:
+            self.close()
+            where = self._url.render_as_string(hide_password=True)
+            fault = postgresql.server_fault(error, where, self._busy_timeout_s)
+            if fault is None:
+                raise
+            raise fault from error
+
+    def close(self) -> None:
+        """Let the connection go; the next question opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def size_bytes(connection: Connection) -> int:
     """Of the whole database on the server's disk."""
     return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+
+def _seen_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that has rested is asked first: a server that was started again meanwhile is nobody's trouble."""
+    now_s = time.monotonic()
+    used_s, record.info[_USED_S] = record.info.get(_USED_S, now_s), now_s
+    if now_s - used_s < _RESTED_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError(str(error)) from error  # the pool opens another
 
 
 def _take_writers_lock(connection: Connection) -> None:
