@@ -121,8 +121,8 @@ class Daemon:
             if self.runtime.lead is not None:
                 self._lead_alone(session, self.runtime.lead)
         self.runtime.reach("start.announced")
-        elsewhere = before is not None and before.host != socket.gethostname()
-        lines = self.steps.watch.take_over(now, before.host if before is not None and elsewhere else "")
+        moved = self.runtime.lead is not None and before is not None and before.host != socket.gethostname()
+        lines = self.steps.watch.take_over(now, before.host if before is not None and moved else "")
         self.steps.triggers.take_over(now)
         self.runtime.reach("start.taken_over")
         if before is not None and not before.stopped_cleanly:

@@ -18,7 +18,7 @@ from runner.notify import compose
 from runner.store import decisions, history, occurrences, queue
 from runner.store.history import ExecutionRecord
 from runner.worker.launch import Launcher, WorkerHandle
-from runner.worker.observation import Observation
+from runner.worker.observation import Observation, Phase
 from runner.worker.orphans import Orphans
 from runner.worker.rundir import RunDir
 from runner.worker.sampling import lifetime_s
@@ -96,7 +96,8 @@ class WatchRuns:
         What it interrupted in good order gets its time to start again.
 
         Args:
-            machine_gone: where that daemon was, if not here: its workers can be neither seen nor adopted.
+            machine_gone: where that daemon was, if not here: workers whose folders are not here can be neither seen nor
+                adopted.
         """
         with self._runtime.store.read() as session:
             left = [(record, _schedule_of(session, record)) for record in history.unfinished(session)]
@@ -205,7 +206,7 @@ class WatchRuns:
         if run.launch_problem:
             self._settle_unlaunched(run, now)
             return f"{label} could not be started"
-        if run.machine_gone:
+        if run.machine_gone and not execution.run_dir.exists():
             self._settle_out_of_sight(run, now)
             return f"{label} was on {run.machine_gone}, out of sight; it is counted as lost there"
         clock_s = self._runtime.clock.monotonic_s()
@@ -226,7 +227,7 @@ class WatchRuns:
         return f"{label} had ended meanwhile; it is settled from its folder"
 
     def _settle_out_of_sight(self, run: UndecidedRun, now: datetime) -> None:
-        """A result that lies in a folder which both machines see counts all the same."""
+        """Nobody here can tell what became of it, or end it; whatever it still brings is not taken."""
         execution = run.execution
         facts = settle.RunFacts(
             run.schedule,
@@ -235,7 +236,7 @@ class WatchRuns:
             machine_gone=run.machine_gone,
             last_state=execution.state,
         )
-        self._settle(execution, run.schedule, self._launcher.inspect(execution.run_dir), facts, now)
+        self._settle(execution, run.schedule, Observation(phase=Phase.GONE), facts, now)
 
     def _adopt(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle, clock_s: float

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "numba", "numpy", "scipy", "matplotlib", "pipeline", "litestar", "uvicorn", "ray")
+HEAVY = ("torch", "numba", "numpy", "scipy", "matplotlib", "pipeline", "litestar", "uvicorn", "ray", "psycopg")
 
 
 def modules_after(statement: str) -> set[str]:

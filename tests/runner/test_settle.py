@@ -92,6 +92,7 @@ CASES = {
     "claim not written": (facts(), exited(WorkerExit.NO_CLAIM), "failed", "resource", 2),
     "claim lost": (facts(), exited(WorkerExit.CLAIM_LOST), "failed", "crash", 2),
     "never began": (facts(attempt=3, never_began=True), GONE, "lost", "crash", 3),
+    "out of sight": (facts(machine_gone="desk"), GONE, "lost", "crash", 2),
     "could not be launched": (facts(launch_problem="no more processes"), GONE, "failed", "resource", 2),
     "not launched, another's result": (facts(launch_problem="x", stop_reason=CANCEL), SUCCESS, "failed", "resource", 2),
     "not launched, another's cancel": (
@@ -153,6 +154,7 @@ def test_states_are_looked_for_in_result_progress_and_history():
             exited(None, 9, usage=ResourceUsage(peak_memory_mb=4321.4)),
             "4321 MiB at its peak",
         ),
+        (facts(machine_gone="desk"), GONE, "It ran on desk, whose daemon leads no more"),
         (facts(launch_problem="no more processes (run 7)."), GONE, "no more processes (run 7)."),
     ],
 )

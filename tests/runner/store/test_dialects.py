@@ -1,6 +1,8 @@
 """SQLite-only SQL stands in few files, so that another database can follow: the rest compiles for PostgreSQL too."""
 
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,16 @@ def test_the_hot_queries_compile_elsewhere(use: Any, expected: str) -> None:
     with pytest.raises(RuntimeError, match="asked"):
         use(recorder, datetime(2026, 11, 21, tzinfo=UTC))
     assert expected in recorder.statements[0]
+
+
+def test_a_daemon_on_sqlite_pays_for_no_other_database(tmp_path: Path) -> None:
+    code = (
+        "import sys, runner.service; from runner.store.engine import Store, insert_or_ignore\n"
+        "from runner.store.tables import Base\n"
+        f"store = Store('sqlite:///{tmp_path / 'a.db'}', 1); store.create_file()\n"
+        "with store.write() as session: insert_or_ignore(session, Base.metadata.tables['outbox'])\n"
+        "store.changed(); store.close()\n"
+        "print([name for name in sys.modules if name.startswith(('sqlalchemy.dialects.postgresql', 'psycopg'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "[]\n", done
