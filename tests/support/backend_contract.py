@@ -24,6 +24,7 @@ def play(backend: Backend, *jobs: MatchJob) -> dict[str, list[GameResult] | JobF
         assert time.monotonic() < end, f"{len(games)} of {len(orders)} games came"
         for played in backend.finished(0.2):
             key = played.job_id, played.number
+            assert played.job_id in {job.id for job in jobs}, f"{key} is of a job that nobody wants"
             assert key not in games, f"{key} was told twice"
             if isinstance(played.result, JobFailure):
                 failures[played.job_id] = played.result
