@@ -5,6 +5,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
 
 use crate::ordering::NO_MOVE;
 
@@ -44,12 +45,13 @@ impl Memory {
         replier: NOBODY,
     };
 
-    /// One word: from the lowest bit 8 of depth, 2 of bound, 3 of move, 3 of reply, 8 of replier; the upper half is the
-    /// value as a float32. Never 0, for a bound is not.
+    /// One word: from the lowest bit 8 of depth, 2 of bound, 3 of move, 3 of reply, 8 of replier, 8 of age; the upper half
+    /// is the value as a float32.
     #[inline]
-    fn pack(&self) -> u64 {
+    fn pack(&self, age: u8) -> u64 {
         let small = self.depth | (self.bound as u32) << 8 | u32::from(self.best) << 10 | u32::from(self.reply) << 13;
-        u64::from(small | u32::from(self.replier) << 16) | u64::from((self.value as f32).to_bits()) << 32
+        u64::from(small | u32::from(self.replier) << 16 | u32::from(age) << 24)
+            | u64::from((self.value as f32).to_bits()) << 32
     }
 
     #[inline]
@@ -85,13 +87,22 @@ const LEAST: usize = 1 << 8;
 /// At 16 bytes each, 4 MB.
 const MOST: usize = 1 << 18;
 
+/// Memory of decisions that are over, for those to come: were it given back each time, the allocator would keep a table's
+/// worth for every thread that ever searched.
+static SPARE: Mutex<Vec<(Vec<Slot>, u8)>> = Mutex::new(Vec::new());
+/// More are given back: only so many decisions at once would need them.
+const MOST_SPARE: usize = 4;
+
 /// A table that forgets everything between decisions, so that a decision depends on nothing but its position. Several
 /// threads may share it: each slot is two words that are only believed together.
 pub struct Table {
     slots: Vec<Slot>,
+    mask: usize,
+    /// Of this decision, 1 to 255: slots of other ages count as empty.
+    age: u8,
 }
 
-/// `check` is the key, changed by `data`; a `data` of 0 is none.
+/// `check` is the key, changed by `data`.
 #[derive(Default)]
 struct Slot {
     check: AtomicU64,
@@ -102,12 +113,28 @@ impl Table {
     /// An empty table for a decision that may score so many positions.
     pub fn new(positions: u64) -> Self {
         let size = usize::try_from(positions).unwrap_or(MOST).clamp(LEAST, MOST).next_power_of_two();
-        Self { slots: std::iter::repeat_with(Slot::default).take(size).collect() }
+        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (mut slots, mut age) = spare.unwrap_or_default();
+        if age == u8::MAX {
+            slots.iter_mut().for_each(|slot| *slot = Slot::default());
+            age = 0;
+        }
+        if slots.len() < size {
+            slots = std::iter::repeat_with(Slot::default).take(size).collect();
+            age = 0;
+        }
+        Self { slots, mask: size - 1, age: age + 1 }
     }
 
     #[inline]
     fn slot(&self, key: u64) -> &Slot {
-        &self.slots[key as usize & (self.slots.len() - 1)]
+        &self.slots[key as usize & self.mask]
+    }
+
+    /// Whether a slot's data is of this decision.
+    #[inline]
+    fn is_mine(&self, data: u64) -> bool {
+        data as u32 >> 24 == u32::from(self.age)
     }
 
     /// What is known of the position with this key.
@@ -115,7 +142,11 @@ impl Table {
     pub fn find(&self, key: u64) -> Memory {
         let slot = self.slot(key);
         let data = slot.data.load(Relaxed);
-        if data != 0 && slot.check.load(Relaxed) ^ data == key { Memory::unpack(data) } else { Memory::NOTHING }
+        if self.is_mine(data) && slot.check.load(Relaxed) ^ data == key {
+            Memory::unpack(data)
+        } else {
+            Memory::NOTHING
+        }
     }
 
     /// Stores what was found out. Of two positions in one place the one looked at deeper stays.
@@ -123,12 +154,21 @@ impl Table {
     pub fn keep(&self, key: u64, memory: &Memory) {
         let slot = self.slot(key);
         let kept = slot.data.load(Relaxed);
-        if kept != 0 && Memory::unpack(kept).depth > memory.depth && slot.check.load(Relaxed) ^ kept != key {
+        if self.is_mine(kept) && Memory::unpack(kept).depth > memory.depth && slot.check.load(Relaxed) ^ kept != key {
             return;
         }
-        let data = memory.pack();
+        let data = memory.pack(self.age);
         slot.data.store(data, Relaxed);
         slot.check.store(key ^ data, Relaxed);
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_SPARE {
+            spare.push((std::mem::take(&mut self.slots), self.age));
+        }
     }
 }
 
@@ -147,5 +187,16 @@ mod tests {
         let shallow = Memory { value: 1.0, depth: 0, bound: Bound::Exact, best: 0, reply: 4, replier: NOBODY };
         table.keep(5, &shallow); // the same position is told anew
         assert_eq!(format!("{:?}", table.find(5)), format!("{shallow:?}"));
+    }
+
+    #[test]
+    fn a_decision_knows_nothing_of_those_before_it() {
+        let told = Memory { value: 1.0, depth: 3, bound: Bound::Exact, best: 1, reply: 4, replier: NOBODY };
+        for decision in 0..600 {
+            let table = Table::new(if decision % 3 == 0 { 5000 } else { 1 });
+            assert_eq!(format!("{:?}", table.find(5)), format!("{:?}", Memory::NOTHING), "decision {decision}");
+            table.keep(5, &told);
+            assert_eq!(format!("{:?}", table.find(5)), format!("{told:?}"));
+        }
     }
 }
