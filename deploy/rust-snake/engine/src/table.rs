@@ -116,7 +116,7 @@ impl Table {
         let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let (mut slots, mut age) = spare.unwrap_or_default();
         if age == u8::MAX {
-            slots.iter_mut().for_each(|slot| *slot = Slot::default());
+            slots.fill_with(Slot::default);
             age = 0;
         }
         if slots.len() < size {
