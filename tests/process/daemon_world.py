@@ -15,7 +15,7 @@ from runner.lead import LeadState
 from runner.service import Service
 from runner.store import queue
 from runner.store.engine import Store
-from schemas.automation import RunnerStatus, TrainingSchedule
+from schemas.automation import TrainingSchedule
 from schemas.errors import DatabaseAwayError, LeadLostError
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
@@ -175,8 +175,7 @@ class World:
         self.daemon.tick(self.clock.now())
         if isinstance(self.daemon.lost, LeadLostError):
             raise self.daemon.lost
-        lead = self.service.lead
-        if lead is None or lead.state is LeadState.HELD:
+        if not self._is_away():
             self.service.deliver()
 
     def turn_until(self, condition: Callable[[], object], what: str) -> None:
@@ -197,7 +196,11 @@ class World:
                 waiting = queue.waiting(session, self.clock.now(), 1)
         except DatabaseAwayError:
             return False
-        return self.daemon.status is not RunnerStatus.ERROR and not self.daemon.steps.watch.runs and not waiting
+        return not self._is_away() and not self.daemon.steps.watch.runs and not waiting
+
+    def _is_away(self) -> bool:
+        lead = self.service.lead
+        return lead is not None and lead.state is not LeadState.HELD
 
     def live_until(self, end: datetime, step: timedelta) -> None:
         """Let simulated time pass; it stands still while anything runs or could run."""
