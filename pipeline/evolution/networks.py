@@ -214,7 +214,7 @@ class Network(nn.Module):
         weights, bias = weights[:, :TOLD], weights[:, TOLD:]
         ours, there = mine.reshape(-1, 4, 4), replies[:, :16].reshape(-1, 4, 4)
         anywhere, leaves = told[:, :, 16], told[:, :, :16]
-        if self.pack_leaves:
+        if self.pack_leaves and not torch.compiler.is_exporting():
             ours, mine_at = _pack(ours)
             there, replies_at = _pack(there)
             rows, pairs, kept = leaves.shape[0], mine_at.shape[1], replies_at.shape[1]

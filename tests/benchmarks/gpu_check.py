@@ -82,6 +82,7 @@ def _trainer(network: Network, settings: Settings) -> Iterator[tuple[PpoTrainer,
     phase = settings.training_phases["self_play"]
     with PpoTrainer(network, phase, settings, 1, lambda: None) as trainer:
         yield trainer, phase
+    network.low_precision = network.recompute = network.pack_leaves = False
 
 
 def _throughput(network: Network, settings: Settings, device: torch.device) -> dict[str, Any]:
