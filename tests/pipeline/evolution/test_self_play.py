@@ -131,10 +131,12 @@ def _same(one: Network, other: Network) -> bool:
 @pytest.mark.parametrize("told", [{"replicas": 2}, {"accumulated": 2}])
 def test_replicas_and_accumulated_batches_make_the_steps_that_one_batch_would(told: dict[str, int]) -> None:
     weights = LossWeights(1.0, 0.5, 0.01, 1.0, 0.0, 0.2)
-    expected, _ = _learn(_samples(), weights, 2, 2)
-    found, _ = _learn(_samples(), weights, 2, 2, **told)
-    for a, b in zip(expected.network.state_dict().values(), found.network.state_dict().values(), strict=True):
-        assert torch.allclose(a, b, atol=1e-4)
+    samples = _samples().rows(np.arange(32))  # one step: Adam would make much of the rounding of several
+    expected, _ = _learn(samples, weights, 2, 1)
+    found, _ = _learn(samples, weights, 2, 1, **told)
+    for a, b in zip(expected.network.parameters(), found.network.parameters(), strict=True):
+        assert a.grad is not None and b.grad is not None
+        assert torch.allclose(a.grad, b.grad, rtol=1e-3, atol=1e-5)
     assert all(_same(found.network, replica) for replica in found._replicas)
     steps = {int(kept["step"]) for kept in found.optimizer.state.values()}
     assert steps == {int(kept["step"]) for kept in expected.optimizer.state.values()}
