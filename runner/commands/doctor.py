@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -233,8 +234,9 @@ def _daemon(settings: Settings) -> str:
             remedy="Its log shows the line where it stands. Stop it, or else kill it: the next one adopts its runs.",
         )
     restarts = sum(loop.restarts for loop in loops)
+    elsewhere = f" on {row.host}" if row.host != socket.gethostname() else ""
     return (
-        f"process {row.pid} on {row.host} is {row.status.value}, last sign {age_s:.0f} s ago, {restarts} loop restarts"
+        f"process {row.pid}{elsewhere} is {row.status.value}, last sign {age_s:.0f} s ago, {restarts} loop restarts"
         f"{f'; {len(stand_by)} stand by: ' + ', '.join(stand_by) if stand_by else ''}"
     )
 

@@ -105,7 +105,7 @@ def test_automated_training(runner, daily_schedule, data_trigger):
     assert f"Recent Executions: {len(status['recent_executions'])}" == "Recent Executions: 0"
     assert set(status) == {
         "status", "running", "paused", "schedules", "triggers", "recent_executions", "current_execution", "queued",
-        "statistics", "silence", "undelivered", "arena",
+        "statistics", "silence", "undelivered", "arena", "host", "stand_by",
     }  # fmt: skip
     assert set(status["statistics"]) == {
         "total_executions", "successful_executions", "failure_rate", "last_execution", "average_execution_time_hours",
