@@ -16,7 +16,7 @@ comma := ,
 # An environment whose Python is gone or half made (a kill, a system upgrade) is made anew by the rules below.
 $(shell [ ! -d $(VENV) ] || $(BIN)/python -c 'import pip' >/dev/null 2>&1 || rm -f $(BIN)/uv $(VENV)/.run $(VENV)/.test)
 
-.PHONY: run test test-each-python lint types contracts tests go-tests rust-tests warm bench soak clean
+.PHONY: run test test-each-python lint types contracts tests go-tests rust-tests warm bench checked soak clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m pipeline.engine.warm games
@@ -83,6 +83,9 @@ tests: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@set -e; for file in tests/benchmarks/*_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+checked: $(VENV)/.test
+	$(BIN)/pytest tests/soak/test_bounds_checked.py
 
 soak: $(VENV)/.test
 	$(BIN)/pytest -n 2 tests/soak

@@ -1,6 +1,6 @@
 """Whatever bytes and values a caller hands in, compiled code stays inside its arrays, and a refusal names the field.
 
-`test_engine_memory.py` runs this file once more in a build whose every index is checked (NUMBA_BOUNDSCHECK=1).
+`make checked` runs this file once more in a build whose every index is checked (NUMBA_BOUNDSCHECK=1).
 """
 
 import copy

@@ -65,15 +65,6 @@ def test_states_can_be_read_all_game_long_without_growing() -> None:
         assert len(game.to_state()["snakes"]) == 2
 
 
-def test_no_input_leaves_the_arrays_in_a_build_whose_every_index_is_checked() -> None:
-    """The fuzz tests again, compiled with bounds checks into a cache of their own: any index outside raises."""
-    tests = Path(__file__).with_name("test_engine_fuzz.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(tests)]
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1"}
-    told = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, env=environment, check=False)
-    assert told.returncode == 0, told.stdout[-4000:]
-
-
 def test_importing_the_package_loads_no_numba() -> None:
     assert run("import sys, pipeline.engine; print('numba' in sys.modules)") == "False"
 

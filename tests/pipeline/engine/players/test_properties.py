@@ -1,9 +1,5 @@
 """Legality, determinism and symmetry of the players, over whole games of every kind and ruleset."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,41 +128,3 @@ def test_kinds_have_names():
         kind_of("nobody")
     with pytest.raises(KeyError):
         name_of(255)
-
-
-BOUNDS = """
-import numpy as np
-from pipeline.engine.batch import Batch
-from pipeline.engine.game_spec import GameSpec
-from pipeline.engine.observe import Observer, allocate_observations
-from pipeline.engine.players.choose import choose_in_batch
-from pipeline.engine.players.kinds import AGGRESSIVE, DEEP, STRONG, TAIL_CHASER, VORONOI
-from pipeline.engine.players.mind import make_mind
-
-sizes = ((3, 3, 2), (25, 25, 8), (3, 25, 3), (25, 4, 4), (12, 12, 16), (8, 16, 2), (5, 5, 4), (16, 8, 5))
-specs = [GameSpec(w, h, n, ruleset, "standard" if w > 3 or h > 3 else "empty", {"shrinkEveryNTurns": 2})
-         for w, h, n in sizes for ruleset in ("standard", "wrapped", "royale", "constrictor")]
-batch = Batch(specs)
-batch.reset(9)
-kinds = np.random.default_rng(1).choice([AGGRESSIVE, TAIL_CHASER, VORONOI, STRONG, DEEP], batch.actions.shape)
-kinds = kinds.astype(np.uint8)
-mind, observer = make_mind(), Observer(batch.records, 25)
-for turn in range(12):
-    who = observer.living()
-    rows = allocate_observations(len(who[0]), np.uint8, 25)
-    rows.symmetries[:] = turn % 8
-    observer.observe(*who, rows)
-    assert rows.planes.any((1, 2, 3)).all()
-    choose_in_batch(mind, *batch.records[:3], kinds, batch.actions)
-    batch.step()
-    batch.drain_outcomes()
-print("within bounds")
-"""
-
-
-def test_nothing_reaches_outside_its_arrays_on_any_board():
-    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1"}
-    command = [sys.executable, "-c", BOUNDS]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "within bounds" in done.stdout
