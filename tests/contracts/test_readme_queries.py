@@ -1,4 +1,4 @@
-"""The README's ten queries, run on a history that real runs left."""
+"""The ten queries of the scheduler's README, run on a history that real runs left."""
 
 import re
 import sqlite3
@@ -18,8 +18,8 @@ from runner.store.engine import Store
 from runner.store.move import move
 from schemas.machine import ResourceRequirements
 
-README = Path(__file__).parents[2] / "README.md"
-STORE_PAGE = README.parent / "runner" / "store" / "README.md"
+README = Path(__file__).parents[2] / "runner" / "README.md"
+STORE_PAGE = README.parent / "store" / "README.md"
 """Has the ten in PostgreSQL's words."""
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -47,7 +47,9 @@ def test_it_holds_all_files_that_git_keeps_for_run_time(wheel: Path) -> None:
     if kept.returncode:
         leave_out("this is not a git checkout")
     expected = {f"pipeline/{name}" if name.startswith("deploy/") else name for name in kept.stdout.splitlines()}
-    pages = {name for name in expected if name.startswith("runner/") and name.endswith(("README.md", ".png"))}
+    pages = {
+        name for name in expected if name.startswith(("runner/", "pipeline/")) and name.endswith(("README.md", ".png"))
+    }
     assert {name for name in expected - inside - pages if "/testdata/" not in name} == set()
 
 
