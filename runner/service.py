@@ -94,7 +94,6 @@ class Service:
         self._stand_by = stand_by
         self._stack = ExitStack()
         self.upgraded: UpgradeReport | None = None
-        self.seeded = False
         self.log_path: Path | None = None
 
     def __enter__(self) -> Self:
@@ -200,7 +199,7 @@ class Service:
         if self._seed_defaults:
             with self.store.write() as session:
                 limit = self.settings.scheduler.max_queue_length
-                self.seeded = bookkeeping.seed(session, self._clock.now(), limit, first_run=self._first_run)
+                bookkeeping.seed(session, self._clock.now(), limit, first_run=self._first_run)
 
     def _assemble(self) -> None:
         notifications = self.settings.notifications

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 from pipeline.engine.errors import UnknownMapError
 from pipeline.engine.map_pictures import PICTURES
 
-NO_MAP: Final = 0
 STANDARD: Final = 1
 EMPTY: Final = 2
 ROYALE_MAP: Final = 3

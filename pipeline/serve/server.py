@@ -54,7 +54,6 @@ class SnakeServer:
         self._connections: Final = Connections(self._handle, complain)
         self._about: Final = Reply(200, orjson.dumps(_identity(model)))
         self._moves: Final = [orjson.dumps({"move": word}) for word in MOVE_WORDS]
-        self.fallbacks = self.answered = 0
         self._shadow = None
         if challenger is not None and shadow_folder is not None:
             champion_id = model.contract.model_id
@@ -107,8 +106,6 @@ class SnakeServer:
     async def _move(self, request: dict[str, Any], arrived_s: float) -> Reply:
         seats = self._games.find(request).seats
         decision = await self._decider.decide(request, seats, arrived_s)
-        self.answered += 1
-        self.fallbacks += decision.said is None
 
         def afterwards() -> None:
             self._games.add(request)

@@ -16,7 +16,6 @@ from schemas.errors import SnakeError
 from schemas.frozen import Frozen
 from schemas.settings import describe
 
-SPECIFICATION_NAME = "weight_spec.yaml"
 CONDITION_KEYS = ("probe_conditions", "gate_conditions")
 """Keys of the override file that are no weights: what is set in the weights for cheap and for deciding games."""
 NO_WEIGHTS = ("port", "seed", "version", "apiversion")
