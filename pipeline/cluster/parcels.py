@@ -19,7 +19,6 @@ MOST_BYTES = 64 << 20
 KEPT = 8
 """Snakes that a node keeps built, the last used."""
 _LEADS_OUT = re.compile(r"(?m)^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.\./\S*|/\S+)")
-BINARY = ".ouroboros-snake"
 
 
 def pack(folder: Path) -> Parcel:

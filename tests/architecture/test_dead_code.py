@@ -16,9 +16,13 @@ CALLED_BY_OTHERS = [
     "model_config", "impl", "cache_ok", "process_literal_param", "down_revision", "is_plugin_supported_field",
     "to_openapi_schema", "schema_creator", "_do_submit_job", "CACHE_DIR", "typing_context", "inter_op_num_threads",
     "intra_op_num_threads", "execution_mode", "enable_cpu_mem_arena", "log_severity_level", "doc_string",
+    # numba's and the drivers' own
+    "CACHE_LOCATOR_CLASSES", "isolation_level", "autocommit",
 ]  # fmt: skip
 CALLED_BY_DECORATOR = ["@click.*", "@*.command*", "@*_validator*", "@event.*", "@listens_for*", "@*.callback*"]
 BY_ENTRY_POINT = {"synchronise_for_daemon"}
+BY_NAME = {"census", "_after_identity", "_after_missing", "_after_open", "_after_exchange"}
+"""Asked for as text: Ray's remote functions, and the steps that `Hand` picks by an answer's name."""
 THE_GUIDE_S = {"self_play_training_phase", "export_production_models", "attempt_recovery", "rollback_to_checkpoint"}
 """Asked for by the operations guide; its snippets are tests of their own, as texts."""
 IN_TEMPLATES = {"holds_back", "searched_to", "asked_by", "takes_json"}
@@ -34,7 +38,7 @@ FOR_TYPES = {"BaseSampler", "FrozenTrial"}
 def test_every_name_is_used_somewhere() -> None:
     look = Vulture(ignore_names=CALLED_BY_OTHERS, ignore_decorators=CALLED_BY_DECORATOR)
     look.scavenge([str(ROOT / name) for name in (*PACKAGES, "tests", "setup.py")])
-    known = BY_ENTRY_POINT | THE_GUIDE_S | IN_TEMPLATES | KEPT_AS_DATA | FOR_TYPES
+    known = BY_ENTRY_POINT | BY_NAME | THE_GUIDE_S | IN_TEMPLATES | KEPT_AS_DATA | FOR_TYPES
     unused = []
     for item in look.get_unused_code(min_confidence=60):
         place = Path(item.filename).relative_to(ROOT)
