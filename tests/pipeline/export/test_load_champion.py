@@ -16,7 +16,12 @@ from schemas.exported_model import ExportCard
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
 TINY = NeuralNetworkConfig(
-    architecture_type=ArchitectureType.CNN_SIMPLE, conv_channels=8, conv_blocks=1, hidden_layers=[8], attention_heads=1
+    architecture_type=ArchitectureType.CNN_SIMPLE,
+    conv_channels=8,
+    conv_blocks=1,
+    hidden_layers=[8],
+    attention_heads=1,
+    ground_steps=2,
 )
 
 

@@ -24,6 +24,7 @@ def work(tmp_path):
             data=DataSettings(games_per_file=1, max_positions=200),
             neural_network=NeuralNetworkConfig(
                 architecture_type=ArchitectureType.CNN_SIMPLE, conv_channels=4, conv_blocks=1, hidden_layers=[8],
+                ground_steps=2,
                 attention_heads=1,
             ),
         )  # fmt: skip
