@@ -18,7 +18,7 @@ import click
 
 from runner import cli
 
-LASTING = {"up", "dashboard", "tune", "train", "play", "serve", "cluster"}
+LASTING = {"up", "dashboard", "tune", "train", "play", "serve", "cluster", "leaf-eval"}
 """Left alone they run until they are stopped: they get at least one value that they must refuse."""
 REFUSED = {"damaged": {"up"}, "settings": LASTING, "file": LASTING, "extras": {"train", "serve"}, "read-only": {"up"}}
 """Condition -> those of them that cannot even begin there."""
