@@ -60,11 +60,11 @@ def test_a_file_that_is_not_utf_8(refused, tmp_path, kind):
     assert "latin.json" in said
 
 
-def test_a_database_whose_driver_is_missing(refused, tmp_path):
+def test_a_database_of_no_kind_that_is_known(refused, tmp_path):
     settings(tmp_path, storage={"database_url": "nosuchdialect://me:secret@host/db"})
     for command in (["status"], ["up"]):
         said = refused(*command)
-        assert "driver of this database is not installed" in said
+        assert "nosuchdialect is not supported (storage.database_url)" in said
         assert "secret" not in said
 
 

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 import torch
-from pipeline.evolution.world import World
 
+from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.distributed import Channel
 from schemas.errors import DataError
 
@@ -16,7 +16,7 @@ from schemas.errors import DataError
 class Sums:
     """Each process adds 1, 2, ... and says what the sum is; they go on until they are told to stop."""
 
-    def __call__(self, world: World, device: torch.device, channel: Channel) -> object:
+    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> object:
         total = world.add([float(world.rank + 1)], device)
         channel.send((world.rank, total, world.follow(f"from {world.rank}"), torch.get_num_threads()))
         while not world.add([float(channel.asked_to_stop())], device)[0]:
@@ -28,7 +28,7 @@ class Sums:
 class Dies:
     """The last process is killed while the others wait for it."""
 
-    def __call__(self, world: World, device: torch.device, channel: Channel) -> object:
+    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> object:
         if world.rank == world.size - 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return world.add([1.0], device)
@@ -38,5 +38,5 @@ class Dies:
 class Refuses:
     """One process raises an error of ours."""
 
-    def __call__(self, world: World, device: torch.device, channel: Channel) -> object:
+    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> object:
         raise DataError("these rows are bad", where="row 7", remedy="Use others.")

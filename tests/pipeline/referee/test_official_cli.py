@@ -336,7 +336,7 @@ def test_a_server_that_closes_after_each_answer_plays_on_as_officially(official,
     for referee in ("official", "ours"):
         snake = scripted(lambda r: [move("left"), Close], everything=True)
         if referee == "official":
-            official([snake.url, good_snake.url], "-t", "9000")
+            official([snake.url, good_snake.url], "-t", "9000", "-r", "9")
         else:
             game = ours(snake, good_snake, conditions=MatchConditions(timeout_ms=9000))
             assert not game.failed

@@ -29,6 +29,7 @@ OVER_REST = {
 TERMINAL_ONLY = {
     "what begins or serves the program itself": {
         "init", "up", "dashboard", "completion", "db restore", "db export", "db backup", "db prune", "db check",
+        "db move", "cluster start", "cluster join", "cluster stop", "cluster drain", "cluster status",
     },
     "secrets, which are made where nobody looks on": {
         "dashboard token add", "dashboard token list", "dashboard token revoke", "arena login",
@@ -36,13 +37,14 @@ TERMINAL_ONLY = {
     "work in the foreground, whose output is the point; the daemon does the same by itself": {
         "tune", "tune screen", "tune verify", "train", "play", "serve", "shadow-report", "import-games", "notify test",
         "arena sync", "arena challenge", "arena register", "arena why", "arena snakes",
+        "leaf-eval play", "leaf-eval fit", "leaf-eval measure",
     },
     "decisions that are the work's own, and change files that a person owns": {
         "tune apply", "tune revert", "tune update-snake", "models promote", "models rollback", "models retire",
         "models verify",
     },
 }  # fmt: skip
-GROUPS = {"", "db", "notify", "arena", "dashboard token", "game"}
+GROUPS = {"", "db", "notify", "arena", "dashboard token", "game", "cluster", "leaf-eval"}
 
 
 def test_every_verb_is_there_or_said_to_be_the_terminals(reading: Served) -> None:
