@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
@@ -16,10 +17,13 @@ from runner import bookkeeping, overview
 from runner.commands.opening import opened
 from runner.commands.status import headline
 from runner.commands.tables import Column, console, executions, listing, when, win_rate
+from runner.guards.gauges import Gauge, gauges_of
+from runner.guards.probe import Probe
 from runner.overview import Overview
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
 from schemas.clock_words import duration
+from schemas.machine import ResourceRequirements
 from schemas.outside_text import line
 from schemas.settings import Settings
 
@@ -32,24 +36,27 @@ _BAR_WIDTH = 30
               help="Seconds between two looks.")  # fmt: skip
 @click.option("--once", is_flag=True, help="One look, then end: so it is where the output is no terminal.")
 def top(interval_s: float, once: bool) -> None:
-    """Show live what runs, what waits and why, what comes next and what ran last; Ctrl+C ends it.
+    """Show live the machine against its limits, what runs, what waits and why, what comes next and ran last.
+
+    Ctrl+C ends it.
 
     Example: ouroboros top -i 5
     """
-    with opened() as (settings, store):
+    with opened() as (settings, store), closing(Probe(settings.guards, settings.written_dirs)) as probe:
+        probe.start()
         if once or not console.is_terminal:
-            console.print(_screen(settings, store, console.height))
+            console.print(_screen(settings, store, probe, console.height))
             return
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_screen(settings, store, console.height), refresh=True)
+                live.update(_screen(settings, store, probe, console.height), refresh=True)
                 time.sleep(interval_s)
 
 
-def _screen(settings: Settings, store: Store, height: int) -> RenderableType:
+def _screen(settings: Settings, store: Store, probe: Probe, height: int) -> RenderableType:
     now = datetime.now(UTC)
     seen = overview.look(store, settings.home, now)
-    parts: list[RenderableType] = [Text.from_markup(headline(seen, now))]
+    parts: list[RenderableType] = [Text.from_markup(headline(seen, now)), _machine(seen, probe, now)]
     parts += [Text.from_markup(f"[yellow]{escape(line(words))}[/]") for words in seen.clock]
     parts += [_run(record, now) for record in seen.current]
     parts += _waiting(seen)
@@ -64,6 +71,31 @@ def _screen(settings: Settings, store: Store, height: int) -> RenderableType:
         )
     )
     return Group(*parts)
+
+
+def _machine(seen: Overview, probe: Probe, now: datetime) -> RenderableType:
+    """The guards' figures against the limits of what starts next, as the first page shows them."""
+    fires = bookkeeping.coming_fires(seen.schedules, now, 1)
+    name = seen.queued[0].schedule_name if seen.queued else fires[0][1] if fires else ""
+    found = (item.readable for item in seen.schedules if item.name == name)
+    schedule = next((item for item in found if item is not None), None)
+    needs = schedule.resource_requirements if schedule is not None else ResourceRequirements()
+    grid = Table.grid(padding=(0, 1))
+    for gauge in gauges_of(probe.snapshot(now), needs):
+        grid.add_row(gauge.name, *_figure(gauge))
+    return grid
+
+
+def _figure(gauge: Gauge) -> tuple[RenderableType, Text]:
+    """A bar, and the figure with its limit; what cannot be had says why."""
+    bound = "at least" if gauge.least else "at most"
+    limit = "no limit" if gauge.limit is None else f"{bound} {gauge.limit:g} {gauge.unit}".strip()
+    if gauge.value is None:
+        return Text(""), Text(f"{line(gauge.problem, 120)}, {limit}")
+    look = "red" if gauge.holds_back else "green"
+    told = Text(f"{gauge.value:.1f} {gauge.unit}", style=look)
+    told.append(f", {limit}{f'; {line(gauge.problem, 120)}' if gauge.problem else ''}", style="default")
+    return ProgressBar(total=gauge.top, completed=gauge.value, width=_BAR_WIDTH, complete_style=look), told
 
 
 def _run(record: ExecutionRecord, now: datetime) -> RenderableType:

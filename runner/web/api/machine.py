@@ -10,7 +10,7 @@ from runner.web.api.answers import READS
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.read import definitions
-from runner.web.read.machine import Gauge
+from runner.guards.gauges import Gauge
 from runner.web.site import Site
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import line

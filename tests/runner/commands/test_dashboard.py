@@ -74,6 +74,26 @@ def test_the_web_process_outlives_a_killed_daemon_and_ends_with_the_next(with_we
     assert get(port, "/healthz") is None
 
 
+def test_the_doctor_through_rest_names_what_is_broken_and_what_to_do(with_web: Terminals) -> None:
+    alone, port, nobody = with_web, free_port(), free_port()
+    smtp = {"host": "127.0.0.1", "port": nobody, "security": "none"}
+    mail = {"smtp": smtp}
+    alone.write_settings(settings_without_runs() | {"web": {"port": port}, "notifications": mail})
+    alone.up()
+    until(lambda: get(port, "/readyz") == {"status": "ready"}, alone.shown)
+    told = {check["name"]: check for check in get(port, "/api/v1/doctor")}
+    assert [name for name, check in told.items() if not check["ok"]] == ["mail"], told
+    assert f"127.0.0.1:{nobody}" in told["mail"]["words"]
+    assert "refuse" in told["mail"]["words"]
+    assert f"process {alone.process.pid if alone.process else 0} is " in told["daemon"]["words"]
+    assert "sound" in told["database"]["words"]
+    said = alone.say("doctor", "--format", "json")
+    there = {check["check"]: check["ok"] for check in json.loads(said.out)}
+    assert there == {name: check["ok"] for name, check in told.items()}, "the terminal says the same"
+    assert said.code == 2
+    assert alone.signalled(signal.SIGTERM) == 0
+
+
 def test_a_port_that_is_taken_is_said_once_and_tried_again_later(tmp_path: Path) -> None:
     told: list[str] = []
     with socket.socket() as other:
