@@ -6,11 +6,11 @@ from typing import Any
 
 from litestar import get
 
+from runner.guards.gauges import Gauge
 from runner.web.api.answers import READS
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.read import definitions
-from runner.guards.gauges import Gauge
 from runner.web.site import Site
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import line

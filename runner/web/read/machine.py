@@ -23,7 +23,7 @@ class _UnhurriedGpu:
         self._look = Look("GPU", self._process.look, patience_s=_PATIENCE_S)
 
     def look(self, own_pids: Collection[int] = ()) -> GpuState:
-        """The state now; SILENT while the driver is being asked. Processes of the daemon's runs count as any other's."""
+        """The state now; SILENT while the driver is being asked. Our own runs count as others do."""
         state, missing = self._look.take()
         return state or GpuState(finding=GpuFinding.SILENT, detail=missing.reason if missing else "is being asked")
 
