@@ -14,8 +14,8 @@ from migrations.upgrade import upgrade
 from runner.store.engine import Store
 from schemas.database import Failure, UpgradeProgress, UpgradeReport
 from schemas.errors import OuroborosError, SettingsError
-from schemas.instants import from_text
 from schemas.service import StorageSettings
+from schemas.times import from_text
 
 
 def main(arguments: list[str]) -> int:

@@ -21,7 +21,7 @@ from runner.store.faults import typed_faults
 from schemas.database import UpgradeProgress
 from schemas.errors import DatabaseBusyError, StateError
 from schemas.files import fsync_folder
-from schemas.instants import from_text
+from schemas.times import from_text
 
 REBUILT = ("0001", "0002", "0003")
 """What is moved; every later revision is changed in place."""

@@ -17,8 +17,8 @@ from runner.store import commands, triggers
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from schemas.automation import TrainingSchedule, TriggerCondition, TriggerType
+from schemas.base import Frozen
 from schemas.errors import ScheduleError, StateError
-from schemas.frozen import Frozen
 from schemas.settings import Settings, get_config
 
 START_WAIT_S = 60.0

@@ -18,8 +18,8 @@ from typing import Self
 
 from runner.single_instance import is_held
 from schemas.outside_text import ERROR_LIMIT, passage
+from schemas.service import WebSettings
 from schemas.settings import Settings
-from schemas.web import WebSettings
 
 LOCK_NAME = "dashboard.lock"
 MODULE = "runner.web"

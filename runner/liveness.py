@@ -12,9 +12,9 @@ from runner.flow.runtime import Runtime
 from runner.notify import compose
 from runner.silence import SILENT_AFTER_S
 from runner.store import heartbeat
-from schemas.clock_words import duration
 from schemas.errors import StateError
 from schemas.message import Message
+from schemas.times import duration
 
 LOOK_S = 5.0
 STANDS_AFTER_S = 15.0

@@ -19,7 +19,7 @@ from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
 from schemas.automation import RunnerStatus
 from schemas.execution import QueuedRun
-from schemas.instants import to_text
+from schemas.times import to_text
 
 RECENT = 10
 QUEUE_SHOWN = 50

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from schemas.clock_words import duration
+from schemas.times import duration
 
 SILENT_AFTER_S = 60.0
 """Longer than a locked database may hold up a step for nothing: from here on it is told."""

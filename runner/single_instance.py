@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from schemas.errors import StateError
-from schemas.instants import to_text
+from schemas.times import to_text
 
 LOCK_NAME = "daemon.lock"
 DATABASE_LOCK_SUFFIX = ".lock"

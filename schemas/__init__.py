@@ -11,7 +11,9 @@ _HOMES = {
         "CatchUpPolicy OverlapPolicy RunnerStatus TrainingSchedule TriggerCondition TriggerType "
         "create_default_schedules create_default_triggers"
     ),
-    "schemas.training": "Device TrainingConfiguration TrainingPhase",
+    "schemas.training": (
+        "DataSettings Device TournamentConfig TrainingConfiguration TrainingOptimizationConfig TrainingPhase"
+    ),
     "schemas.execution": "ExecutionResult Outcome RunRequest RunResult",
     "schemas.machine": "ResourceRequirements ResourceSnapshot GuardDecision",
     "schemas.model": "PipelineState PipelineStatus",
@@ -19,10 +21,7 @@ _HOMES = {
     "schemas.tuning": "TunerSettings",
     "schemas.network": "ArchitectureType NeuralNetworkConfig",
     "schemas.phases": "DataSource TrainingPhaseConfig",
-    "schemas.optimization": "TrainingOptimizationConfig",
-    "schemas.judging": "TournamentConfig",
     "schemas.self_play": "SelfPlaySettings",
-    "schemas.data_settings": "DataSettings",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -6,10 +6,9 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from schemas.addresses import EmailAddress
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.machine import ResourceRequirements
-from schemas.outside_text import ReasonText
+from schemas.outside_text import EmailAddress, ReasonText
 from schemas.training import TrainingConfiguration
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"

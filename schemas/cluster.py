@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.machine import GuardDecision, ResourceRequirements
 from schemas.outside_text import line
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from pydantic import Field
 
 from schemas import errors
+from schemas.base import Frozen
 from schemas.errors import OuroborosError, StateError
-from schemas.frozen import Frozen
 
 HEAD = "0006"
 """The newest revision in `migrations/versions`; a test compares."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import Field
 
 from schemas.automation import TrainingSchedule, TriggerType
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.model import PipelineState, PipelineStatus
 from schemas.outside_text import ErrorText, LineText, NameText, ReasonText, TraceText
 from schemas.settings import Settings

@@ -18,7 +18,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.outside_text import LineText, NameText
 
 GAME_LOG_FORMAT = "ouroboros-game-log/1"

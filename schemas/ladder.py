@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.outside_text import LineText, NameText
 
 TOKEN_VARIABLE = "OUROBOROS_ARENA_TOKEN"

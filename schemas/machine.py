@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 
 class ResourceRequirements(Frozen):

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from schemas.base import Frozen
 from schemas.execution import ExecutionResult
-from schemas.frozen import Frozen
 from schemas.outside_text import LineText, NameText, PassageText
 
 EMAIL_CHANNEL = "e-mail"

@@ -5,11 +5,11 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.network import NeuralNetworkConfig
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.outside_text import ErrorText, NameText, ReasonText
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 
 class PipelineStatus(StrEnum):

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from schemas.adjustable import Adjustable
+from schemas.base import Adjustable
 
 
 class ArchitectureType(StrEnum):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from schemas.addresses import EmailAddress
-from schemas.frozen import Frozen
-from schemas.outside_text import line
+from schemas.base import Frozen
+from schemas.outside_text import EmailAddress, line
 
 
 class SmtpSecurity(StrEnum):

@@ -1,4 +1,5 @@
-r"""The one door for text from outside: file names, JSON, exceptions, logs, names and shouts of snakes, settings.
+r"""The one door for text from outside: file names, JSON, exceptions, logs, names and shouts of snakes, settings,
+e-mail addresses.
 
 What passes it can be stored as UTF-8, printed and mailed: characters that break encoders, steer a terminal or turn the
 reading direction (lone surrogates, control and format characters) stand as escapes such as `\x1b` or `\u202e`, so that
@@ -10,10 +11,11 @@ Sources: Unicode TR36 (3.2 text comparison and bidi), CVE-2021-42574 (bidi), PEP
 
 import json
 import re
+from email.utils import getaddresses
 from math import isinf
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 NAME_LIMIT = 120
 """Characters of a name that is shown: of a file, a snake, a model."""
@@ -186,3 +188,22 @@ ReasonText = Annotated[str, _as_line(REASON_LIMIT)]
 PassageText = Annotated[str, _as_passage(REASON_LIMIT)]
 ErrorText = Annotated[str, _as_passage(ERROR_LIMIT)]
 TraceText = Annotated[str, _as_passage(TRACE_LIMIT)]
+
+
+def checked_address(text: str) -> str:
+    """The address, unchanged: `a@b.c`, or `Ann <a@b.c>`.
+
+    Raises:
+        ValueError: it is none, is several, or holds characters that end a header.
+    """
+    found = getaddresses([text])
+    address = found[0][1] if len(found) == 1 else ""
+    local, _, domain = address.rpartition("@")
+    plain = local.startswith('"') or not any(char.isspace() for char in address)
+    balanced = text.count("<") == text.count(">") <= 1
+    if not (local and domain and plain and balanced) or address not in text or line(text, 0) != text:
+        raise ValueError(f"{line(text, NAME_LIMIT)!r} is no e-mail address")
+    return text
+
+
+EmailAddress = Annotated[str, AfterValidator(checked_address)]

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.adjustable import Adjustable
+from schemas.base import Adjustable
 from schemas.errors import SettingsError
 from schemas.training import TrainingPhase
 

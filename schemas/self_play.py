@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from schemas.adjustable import Adjustable
-from schemas.frozen import Frozen
+from schemas.base import Adjustable, Frozen
 
 
 class OpponentShare(Frozen):

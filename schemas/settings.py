@@ -11,25 +11,22 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from schemas.base import Frozen
 from schemas.bounds import out_of_bounds
 from schemas.cluster import ClusterSettings
-from schemas.data_settings import DataSettings
 from schemas.database import sqlite_url
 from schemas.errors import SettingsError
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
-from schemas.judging import TournamentConfig
 from schemas.ladder import ArenaSettings
 from schemas.machine import GuardSettings
 from schemas.network import NeuralNetworkConfig
 from schemas.notification import NotificationSettings
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.outside_text import REASON_LIMIT, line, read_json
 from schemas.phases import TrainingPhaseConfig, default_phases
 from schemas.self_play import SelfPlaySettings
-from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WorkerSettings
+from schemas.service import LoggingSettings, SchedulerSettings, StorageSettings, WebSettings, WorkerSettings
+from schemas.training import DataSettings, TournamentConfig, TrainingOptimizationConfig
 from schemas.tuning import TunerSettings
-from schemas.web import WebSettings
 
 HOME_VARIABLE = "OUROBOROS_HOME"
 CONFIG_VARIABLE = "OUROBOROS_CONFIG"

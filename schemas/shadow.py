@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 SHADOW_SUFFIX = ".shadow.jsonl"
 

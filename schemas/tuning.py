@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from schemas.campaign import WeightValue
-from schemas.frozen import Frozen
+from schemas.base import Frozen
+from schemas.tuning_run import WeightValue
 
 
 class AcceptRule(StrEnum):

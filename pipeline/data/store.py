@@ -19,9 +19,9 @@ from typing import Final
 
 from pipeline.data.game_table import from_parquet, to_parquet
 from pipeline.data.stored_game import StoredGame
-from schemas.data_settings import DataSettings
 from schemas.errors import DataError
 from schemas.files import fsync_folder, write_atomic
+from schemas.training import DataSettings
 
 REJECTED: Final = "rejected"
 _NAME: Final = re.compile(r"games-(\d{8}T\d{6}\.\d{6})-(\d+)-([0-9a-f]{32})\.parquet")

@@ -9,9 +9,9 @@ from pipeline.engine.players.match import Conditions
 from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.measurement import Play
 from pipeline.evaluation.promotion import Trial, duels_under, reason_of
-from schemas.judging import TournamentConfig
 from schemas.model import EvaluationResult
 from schemas.promotion import FirstModel, PromotionOutcome
+from schemas.training import TournamentConfig
 
 
 def consider_first(

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from schemas.judging import TournamentConfig
 from schemas.model import ModelCard, ModelEvent, ModelEventKind
 from schemas.promotion import FirstModel
+from schemas.training import TournamentConfig
 
 SPEED: Final = ("inference_time_ms", "memory_usage_mb")
 """Names, on a model's card, of the p99 of one served decision and of the serving process's resident memory."""

@@ -31,9 +31,9 @@ from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.measurement import Play
 from pipeline.evaluation.sequential import PENTANOMIAL, Hypotheses, SequentialTest, Verdict
 from schemas.errors import SettingsError
-from schemas.judging import TournamentConfig
 from schemas.model import Measured
 from schemas.promotion import PoolComparison, PromotionDecision, PromotionOutcome, SequentialEvidence
+from schemas.training import TournamentConfig
 
 LOOK_EVERY_PAIRS: Final = 64
 """Pairs between two looks at the verdict: a batch that keeps the players busy."""

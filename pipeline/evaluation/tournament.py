@@ -15,7 +15,7 @@ from pipeline.evaluation.block_scores import BlockScores, count_blocks, sign_tes
 from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.ratings import Ratings, orders_of, rate_duels, rate_orders
-from schemas.judging import TournamentConfig
+from schemas.training import TournamentConfig
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from pipeline.evolution.device import prepare_cpu
 from pipeline.evolution.dist_context import DistContext
 from schemas.errors import MachineError, OuroborosError, TrainingError
 from schemas.network import NeuralNetworkConfig
-from schemas.optimization import DistributedBackend, TrainingOptimizationConfig
+from schemas.training import DistributedBackend, TrainingOptimizationConfig
 
 _PATIENCE: Final = timedelta(minutes=10)
 _POLL_S: Final = 0.2

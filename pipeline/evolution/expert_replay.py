@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from pipeline.data.buffer import ExperienceBatch, ExperienceReplayBuffer
 from pipeline.data.positions import Positions, allocate_positions
 from pipeline.evolution.rollout import Samples
-from schemas.data_settings import DataSettings
+from schemas.training import DataSettings
 
 
 class ExpertReplay:

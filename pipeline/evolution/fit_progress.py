@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from pipeline.evolution.losses import Losses, Sums
 from pipeline.evolution.lr_schedule import LrSchedule
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 _SMOOTHING: Final = 0.98
 _EXPLODED: Final = 4.0

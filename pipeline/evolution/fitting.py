@@ -19,8 +19,8 @@ from pipeline.evolution.losses import Divisors, Losses, total_of
 from pipeline.evolution.tensorboard_log import Eta, Report, TensorboardLog
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from schemas.errors import NothingLearnedError, OutOfTimeError, TrainingError
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 KIND: Final = "supervised"
 SETBACKS: Final = 3

@@ -15,7 +15,7 @@ from torch import Tensor
 from pipeline.evolution.networks import Network
 from pipeline.evolution.self_play import LIFE, Checkpoints, Counts
 from pipeline.evolution.training_state import OptimizerState, TrainingState
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 FOLDER: Final = "learner"
 

@@ -14,8 +14,8 @@ from pipeline.evolution.device import precision
 from pipeline.evolution.dist_context import DistContext
 from pipeline.evolution.losses import Divisors, Losses, Sums, loss_sums, total
 from pipeline.evolution.networks import Heads, Network
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 VALIDATION_ROWS: Final = 512
 _MIXERS: Final = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)

@@ -16,8 +16,8 @@ from pipeline.evolution.fit_progress import FitReport
 from pipeline.evolution.fitting import Fitting, Orders
 from pipeline.evolution.learner import Learner
 from pipeline.evolution.networks import Network
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 _SAMPLE: Final = 4096
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pipeline.evolution.batches import Targets
 from pipeline.evolution.networks import Heads
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 VALUE_WEIGHT: Final = 0.5
 """An outcome is mostly chance many turns before it: at full weight its noise drowns the policy in the shared trunk."""

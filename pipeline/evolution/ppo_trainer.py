@@ -30,9 +30,9 @@ from pipeline.evolution.ppo_loss import LossWeights, PpoStats, Taught, ppo_loss,
 from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples, Teaching
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from schemas.errors import NothingLearnedError
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
+from schemas.training import TrainingOptimizationConfig
 
 DUEL: Final = 2
 CROWD: Final = 4

@@ -15,8 +15,8 @@ from pipeline.engine.planes import ENCODER_ID
 from pipeline.evolution.networks import Network, build_network
 from pipeline.registry.code_revision import code_revision
 from pipeline.registry.shelf import ModelShelf
+from schemas.base import Frozen
 from schemas.errors import ModelError
-from schemas.frozen import Frozen
 from schemas.model import ByHand, Measured, ModelCard, ModelDraft, ModelStatus
 from schemas.settings import Settings, describe, get_config
 

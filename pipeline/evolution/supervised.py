@@ -24,8 +24,8 @@ from pipeline.evolution.networks import Network
 from pipeline.evolution.tensorboard_log import Report, TensorboardLog
 from pipeline.evolution.training_state import load_weights, weights_of
 from schemas.errors import DataError, TrainingError
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 __all__ = ["FitEnd", "FitReport", "fit"]
 

@@ -1,7 +1,7 @@
 """Everything that production needs of a champion, in one folder, proved before it appears there.
 
 `champion.onnx`; `champion.safetensors` (full weights, to go on training from); `champion.int8.onnx` if games showed no
-loss; `model_card.json` (`schemas.production.ProductionCard`); `golden_positions.jsonl.gz` (see
+loss; `model_card.json` (`schemas.exported_model.ProductionCard`); `golden_positions.jsonl.gz` (see
 `requests.golden_positions`); `SHA256SUMS` over all of them, as `sha256sum --check` reads it, written last.
 """
 
@@ -23,9 +23,8 @@ from pipeline.export.requests import golden_positions
 from pipeline.serve.command import CHAMPION_FILE
 from pipeline.serve.onnx_model import OnnxModel
 from schemas.errors import ExportError
-from schemas.exported_model import ExportCard
+from schemas.exported_model import ExportCard, Int8Figures, ParityFigures, ProductionCard, ServingFigures
 from schemas.files import write_atomic
-from schemas.production import Int8Figures, ParityFigures, ProductionCard, ServingFigures
 
 INT8_FILE: Final = "champion.int8.onnx"
 CARD_FILE: Final = "model_card.json"

@@ -27,8 +27,7 @@ from pipeline.serve.contract import INPUTS, read_contract
 from pipeline.serve.onnx_model import to_floats
 from pipeline.serve.onnx_policy import OnnxPolicy
 from schemas.errors import ExportError
-from schemas.exported_model import Precision
-from schemas.production import Int8Figures
+from schemas.exported_model import Int8Figures, Precision
 
 CALIBRATION_POSITIONS: Final = 1024
 _ROWS: Final = 64

@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.ladder.tables import challenges, games
-from schemas.instants import from_text, to_text
 from schemas.outside_text import REASON_LIMIT, line
+from schemas.times import from_text, to_text
 
 ASKED: Final = "asked"
 CREATED: Final = "created"

@@ -12,9 +12,9 @@ from pipeline.ladder.game_files import Place
 from pipeline.ladder.reading import CHALLENGE, LadderGame
 from pipeline.ladder.tables import challenges, games, opponents, results
 from schemas.game import GameLog, GameOutcome
-from schemas.instants import from_text, to_text
 from schemas.ladder import GameWhy
 from schemas.outside_text import REASON_LIMIT, line
+from schemas.times import from_text, to_text
 
 LISTED: Final = "listed"
 RUNNING: Final = "running"

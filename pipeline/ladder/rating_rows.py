@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from pipeline.ladder.answers import RankingEntry, Rankings
 from pipeline.ladder.tables import opponents, ratings
-from schemas.instants import to_text
+from schemas.times import to_text
 
 
 def note_rankings(connection: Connection, table: Rankings, own: Collection[str], now: datetime) -> int:

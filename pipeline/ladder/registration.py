@@ -17,8 +17,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from pipeline.evaluation.intervals import wilson
 from pipeline.ladder.tables import registrations, results
-from schemas.instants import to_text
 from schemas.ladder import RatingBand, rating_bands
+from schemas.times import to_text
 
 LEAST_GAMES: Final = 25
 """In a band: its interval is at most 0.4 wide then."""

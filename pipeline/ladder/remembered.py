@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from pipeline.ladder.connection import Reply
+from schemas.base import Frozen
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
 
 _MOST: Final = 64
 _MOST_BYTES: Final = 1 << 20

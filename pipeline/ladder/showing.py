@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.ladder.answers import OwnSnake
-from schemas.clock_words import duration
 from schemas.ladder import GameWhy, RatingBand, SyncReport
 from schemas.outside_text import NAME_LIMIT, line
+from schemas.times import duration
 
 if TYPE_CHECKING:
     from pipeline.ladder.actions import Challenged

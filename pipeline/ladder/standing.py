@@ -7,9 +7,9 @@ from sqlalchemy import Connection, func, select
 
 from pipeline.ladder.registration import Result, bands_of, newest
 from pipeline.ladder.tables import games, opponents, ratings, results, syncs
-from schemas.frozen import Frozen
-from schemas.instants import from_text, to_text
+from schemas.base import Frozen
 from schemas.ladder import RatingBand
+from schemas.times import from_text, to_text
 
 _WEEK: Final = timedelta(days=7)
 _RECENT: Final = 1000

@@ -18,9 +18,9 @@ from pipeline.ladder.reading import LadderGame, read_ladder_game
 from pipeline.ladder.tables import syncs
 from pipeline.registry.database import RegistryDatabase
 from schemas.errors import ArenaAwayError, ArenaError
-from schemas.instants import from_text, to_text
 from schemas.ladder import ArenaSettings, SyncReport
 from schemas.outside_text import REASON_LIMIT, line
+from schemas.times import from_text, to_text
 
 _FIRST_LIMIT: Final = 20
 _GROWTH: Final = 5

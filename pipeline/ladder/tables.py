@@ -1,6 +1,6 @@
 """The Arena's tables, in the database of the history. A change here needs a migration; a test compares the two.
 
-The daemon's triggers and its dashboard read them with plain SQL. Instants are text of `schemas.instants`, which sorts;
+The daemon's triggers and its dashboard read them with plain SQL. Instants are text of `schemas.times`, which sorts;
 a column `..._json` holds a model of `schemas.ladder`, or a list of them.
 """
 

@@ -24,9 +24,9 @@ from pipeline.serve.contract import read_contract
 from schemas.errors import ExportError, ModelError
 from schemas.exported_model import ExportCard
 from schemas.files import write_atomic
-from schemas.judging import TournamentConfig
 from schemas.model import ModelCard, ModelEventKind
 from schemas.settings import Settings
+from schemas.training import TournamentConfig
 
 PRODUCTION_FILE = "champion.onnx"
 _CROWNING = (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)

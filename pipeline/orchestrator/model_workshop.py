@@ -35,11 +35,11 @@ from pipeline.phases.work import PhaseWork
 from pipeline.registry.code_revision import code_revision
 from pipeline.registry.shelf import ModelShelf
 from schemas.errors import ModelError, SettingsError
-from schemas.judging import TournamentConfig
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned, SetAside
 from schemas.phases import DataSource, refuse_idle_knobs
 from schemas.promotion import FirstModel, PromotionDecision
 from schemas.settings import Settings
+from schemas.training import TournamentConfig
 
 POOL = ("strong", "voronoi", "aggressive")
 """Heuristics of the frozen pool, beside past champions."""

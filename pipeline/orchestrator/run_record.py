@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import Field, ValidationError
 
+from schemas.base import Frozen
 from schemas.errors import StateError
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
 from schemas.settings import describe
 from schemas.training import TrainingConfiguration
 

@@ -25,9 +25,9 @@ from pipeline.phases.result import PhaseResult
 from pipeline.phases.seeds import seed_for
 from pipeline.phases.work import PhaseWork
 from pipeline.time_budget import judging_budget_s
+from schemas.base import Frozen
 from schemas.errors import ModelError, OutOfTimeError
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
 from schemas.model import ModelCard, ModelStatus, Returned
 from schemas.phases import DataSource
 

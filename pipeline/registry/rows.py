@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 
 from schemas.errors import ModelError
-from schemas.instants import from_text, to_text
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind
 from schemas.settings import describe
+from schemas.times import from_text, to_text
 
 _OF_THE_REGISTRY = ("id", "version", "status", "weights_file", "sha256", "size_bytes", "parameters", "damage")
 

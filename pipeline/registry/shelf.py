@@ -16,8 +16,8 @@ from pipeline.registry.database import RegistryDatabase
 from pipeline.registry.measurements import measured_by
 from pipeline.registry.rows import card_of, evaluation_row
 from pipeline.registry.tables import evaluations, models
+from schemas.base import Frozen
 from schemas.errors import ModelError
-from schemas.frozen import Frozen
 from schemas.model import EvaluationResult, Measured, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import Settings
 

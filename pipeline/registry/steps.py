@@ -9,10 +9,10 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.registry.rows import card_of, card_row, draft_of, event_of
 from pipeline.registry.tables import model_events, models
+from schemas.base import Frozen
 from schemas.errors import ModelError
-from schemas.frozen import Frozen
-from schemas.instants import to_text
 from schemas.model import ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
+from schemas.times import to_text
 
 Passing = Callable[[str], None]
 IS_CHAMPION = models.c.status == ModelStatus.CHAMPION.value

@@ -1,6 +1,6 @@
 """The registry's tables, in the database of the history. A change here needs a migration; a test compares the two.
 
-Instants are text of `schemas.instants`, which sorts; a column `..._json` holds a whole model of `schemas.model`, of
+Instants are text of `schemas.times`, which sorts; a column `..._json` holds a whole model of `schemas.model`, of
 which the columns beside it repeat what queries ask for.
 """
 

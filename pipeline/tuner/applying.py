@@ -12,7 +12,7 @@ from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.weights import hash_of
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
 from schemas.errors import StateError
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState
 
 
 class Which(StrEnum):

@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile
-from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
+from schemas.tuning_run import WeightValue
 
 
 def nested(weights: WeightFile) -> dict[str, Any]:

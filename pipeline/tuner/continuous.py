@@ -34,12 +34,11 @@ from pipeline.tuner.tuning import Tuning
 from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile, parse
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
-from schemas.campaign import WeightValue
 from schemas.errors import MachineError, SettingsError
 from schemas.model import PipelineState, PipelineStatus
 from schemas.settings import Settings, describe, get_config
 from schemas.tuning import SearchKind, TunerSettings
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState, WeightValue
 
 _LOGGER = logging.getLogger("ouroboros.tuner")
 MakeBackend = Callable[[Settings, SnakeSource, Callable[[], bool]], Backend]

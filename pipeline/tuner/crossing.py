@@ -17,7 +17,7 @@ from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import WeightFile
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState
 
 WEIGHTS = 6
 SEEDS = 4

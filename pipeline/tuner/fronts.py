@@ -12,7 +12,7 @@ from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
 from pipeline.tuner.objectives import Aim, estimates, not_dominated, spread
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
-from schemas.tuning_state import FrontMember, TuningPhase, TuningState
+from schemas.tuning_run import FrontMember, TuningPhase, TuningState
 
 SEEDS = 50
 """Of each contender's games, from all seats."""

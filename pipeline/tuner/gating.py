@@ -19,9 +19,16 @@ from pipeline.tuner.setup import Setup
 from pipeline.tuner.sides import fails_too_often
 from pipeline.tuner.space import differences
 from pipeline.tuner.weights import WeightFile, parse
-from schemas.campaign import CandidateDecision, IterationFacts, MeasuredRate
 from schemas.tuning import AcceptRule
-from schemas.tuning_state import OpenGate, PromotedCandidate, TuningPhase, TuningState
+from schemas.tuning_run import (
+    CandidateDecision,
+    IterationFacts,
+    MeasuredRate,
+    OpenGate,
+    PromotedCandidate,
+    TuningPhase,
+    TuningState,
+)
 
 BLOCKS_AHEAD = 3
 _DECISIONS = {

@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.campaign import Checkpoint, IterationRecord
 from schemas.errors import MachineError
 from schemas.files import write_atomic
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import Checkpoint, IterationRecord, TuningState
 
 LOG_NAME = "training_log.jsonl"
 CHECKPOINT_NAME = "checkpoint.json"

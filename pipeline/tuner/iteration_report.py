@@ -2,8 +2,8 @@
 
 from pipeline.evaluation.power import chance_of_higher_mean, power_of_fixed_games
 from pipeline.tuner.setup import Setup
-from schemas.campaign import CandidateDecision, IterationFacts, MeasuredRate
 from schemas.tuning import AcceptRule
+from schemas.tuning_run import CandidateDecision, IterationFacts, MeasuredRate
 
 CHANGES_SHOWN = 5
 """So many changed weights a message names; the log has them all."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 from pipeline.referee.conditions import MatchConditions
-from schemas.campaign import WeightValue
+from schemas.tuning_run import WeightValue
 
 
 class JobKind(StrEnum):

@@ -18,8 +18,8 @@ from typing import Any
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob
 from pipeline.tuner.ledger_access import Told, Transaction
 from schemas.errors import StateError
-from schemas.instants import to_text
-from schemas.tuning_state import TuningState
+from schemas.times import to_text
+from schemas.tuning_run import TuningState
 
 NAME = "ledger.db"
 VERSION = 1

@@ -10,9 +10,8 @@ from pipeline.tuner.gate import MeasuredGain, Outcome, measured_gain
 from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
 from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
-from schemas.campaign import MeasuredRate
 from schemas.tuning import Objective
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import MeasuredRate, TuningState
 
 _PARTS = 4
 """Measurements after one promotion that need seeds of their own, at most."""

@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.tuner.guide_files import CHECKPOINT_NAME, GuideFiles
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
-from schemas.campaign import MeasuredRate
 from schemas.errors import StateError
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import MeasuredRate, TuningState
 
 VERSION = 2
 

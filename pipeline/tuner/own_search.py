@@ -7,7 +7,7 @@ from typing import Self
 
 from pipeline.tuner.optimise import Answer, Point, Question
 from pipeline.tuner.weight_rules import Specification
-from schemas.campaign import WeightValue
+from schemas.tuning_run import WeightValue
 
 
 def random_changes(

@@ -10,7 +10,7 @@ from pipeline.machine_figures import measured
 from pipeline.tuner.jobs import GameResult, MatchJob
 from pipeline.tuner.weights import hash_of
 from schemas.model import PipelineState, PipelineStatus
-from schemas.tuning_state import TuningPhase, TuningState
+from schemas.tuning_run import TuningPhase, TuningState
 
 REPORT_EVERY_S = 0.25
 SAY_EVERY_S = 300.0

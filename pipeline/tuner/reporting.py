@@ -15,9 +15,8 @@ from pipeline.tuner.screen import EffectKind, WeightEffect
 from pipeline.tuner.screen_run import KeptEffect, kept_effects
 from pipeline.tuner.setup import Setup, restored
 from pipeline.tuner.space import differences
-from schemas.campaign import CandidateDecision, IterationFacts, WeightValue
 from schemas.errors import MachineError
-from schemas.tuning_state import TuningPhase, TuningState
+from schemas.tuning_run import CandidateDecision, IterationFacts, TuningPhase, TuningState, WeightValue
 
 REPORTS = "reports"
 _VERDICTS = {

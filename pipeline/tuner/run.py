@@ -21,9 +21,8 @@ from pipeline.tuner.scheduler import Scheduler
 from pipeline.tuner.tuning import Tuning
 from pipeline.tuner.weights import hash_of
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
-from schemas.campaign import CandidateDecision, IterationFacts, IterationRecord
-from schemas.instants import to_text
-from schemas.tuning_state import TuningPhase, TuningState
+from schemas.times import to_text
+from schemas.tuning_run import CandidateDecision, IterationFacts, IterationRecord, TuningPhase, TuningState
 
 
 class EndReason(StrEnum):

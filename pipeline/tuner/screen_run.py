@@ -36,8 +36,8 @@ from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import make_setup
 from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.weights import WeightFile
+from schemas.base import Frozen
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
 from schemas.settings import Settings
 
 FILE_NAME = "screen.json"

@@ -26,7 +26,7 @@ from pipeline.tuner.setup import Setup
 from pipeline.tuner.weight_rules import Specification
 from pipeline.tuner.weights import WeightFile
 from schemas.tuning import Objective
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState
 
 SEEDS, SEEDS_AGAIN = 1, 4
 """Each played from all seats: at the start, and of weights that are asked again."""

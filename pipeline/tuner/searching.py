@@ -16,9 +16,8 @@ from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import WeightFile
-from schemas.campaign import WeightValue
 from schemas.tuning import SearchKind
-from schemas.tuning_state import OpenQuestion, TuningState
+from schemas.tuning_run import OpenQuestion, TuningState, WeightValue
 
 Perturb = Callable[[WeightFile, Random], dict[str, WeightValue]]
 

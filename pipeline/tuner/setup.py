@@ -15,9 +15,9 @@ from pipeline.tuner.objectives import Aim, aims_of
 from pipeline.tuner.snake_source import SnakeSource
 from pipeline.tuner.weight_rules import PlayedGames, Specification, WeightRule, conditions_of, specify
 from pipeline.tuner.weights import WeightFile
-from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
 from schemas.tuning import Objective, TunerSettings
+from schemas.tuning_run import WeightValue
 
 _KINDS: dict[str, type[bool] | type[int] | type[float] | type[str]] = {
     each.__name__: each for each in (bool, int, float, str)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.evaluation.intervals import wilson
 from pipeline.tuner.jobs import GameResult, JobKind, MatchJob
 from schemas.errors import EvaluationError
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState
 
 FAILURE_LIMIT = 0.01
 """Share of a side's games in which it may fail to answer."""

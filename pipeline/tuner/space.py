@@ -15,8 +15,8 @@ import numpy as np
 from pipeline.tuner.optimise import Point
 from pipeline.tuner.weight_rules import Specification, WeightRule
 from pipeline.tuner.weights import WeightFile
-from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
+from schemas.tuning_run import WeightValue
 
 Values = Mapping[str, WeightValue]
 """Path -> value."""

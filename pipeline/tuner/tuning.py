@@ -29,9 +29,8 @@ from pipeline.tuner.setup import Setup
 from pipeline.tuner.sides import count_sides, require_sound
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import hash_of
-from schemas.campaign import CandidateDecision
 from schemas.errors import SnakeError
-from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase, TuningState
+from schemas.tuning_run import CandidateDecision, OpenGate, OpenQuestion, TuningPhase, TuningState
 
 EMPTY_CANDIDATES = 20
 """So often in a row a strategy may propose no change at all."""

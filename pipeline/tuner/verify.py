@@ -15,9 +15,9 @@ from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.setup import restored
 from pipeline.tuner.tuning import Tuning
 from pipeline.tuner.weights import WeightFile, hash_of, parse
-from schemas.campaign import WeightValue
 from schemas.errors import StateError
 from schemas.tuning import SearchKind
+from schemas.tuning_run import WeightValue
 
 
 @dataclass(frozen=True)

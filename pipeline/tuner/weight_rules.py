@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.tuner.weights import Weight, WeightFile
-from schemas.campaign import WeightValue
+from schemas.base import Frozen
 from schemas.errors import SnakeError
-from schemas.frozen import Frozen
 from schemas.settings import describe
+from schemas.tuning_run import WeightValue
 
 CONDITION_KEYS = ("probe_conditions", "gate_conditions")
 """Keys of the override file that are no weights: what is set in the weights for cheap and for deciding games."""

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from schemas.campaign import WeightValue
 from schemas.errors import SnakeError
+from schemas.tuning_run import WeightValue
 
 _TAG = "tag:yaml.org,2002:"
 _KINDS = {f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float, f"{_TAG}str": str}

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from runner.store import ladder
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
-from schemas.clock_words import duration
 from schemas.database import HEAD
 from schemas.errors import MachineError, OuroborosError, SettingsError
 from schemas.ladder import TOKEN_VARIABLE
 from schemas.secrets import arena_token_path, has_arena_token
 from schemas.settings import Settings
+from schemas.times import duration
 
 
 def check_arena(settings: Settings) -> str:

@@ -12,8 +12,8 @@ from runner import lead
 from runner.commands.opening import opened
 from runner.flow.requests import Verb
 from runner.store import commands
+from schemas.base import Frozen
 from schemas.errors import BadInputError, StateError
-from schemas.frozen import Frozen
 
 ANSWER_WAIT_S = 15.0
 POLL_S = 0.1

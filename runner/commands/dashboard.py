@@ -12,8 +12,8 @@ from runner.store import tokens
 from runner.store.states import TokenScope
 from schemas.automation import NAME_PATTERN
 from schemas.errors import BadInputError
-from schemas.instants import to_text
 from schemas.settings import get_config
+from schemas.times import to_text
 
 _COLUMNS = (Column("token", whole=True), Column("may", whole=True), Column("made (UTC)", whole=True))
 

@@ -18,10 +18,9 @@ from runner.store.history import ExecutionRecord
 from runner.store.occurrences import OccurrenceRecord
 from runner.store.schedules import ScheduleRecord
 from runner.store.triggers import TriggerRecord
-from schemas.clock_words import wall_time
 from schemas.errors import ScheduleError
-from schemas.instants import to_text
 from schemas.outside_text import line
+from schemas.times import to_text, wall_time
 
 _Story = tuple[OccurrenceRecord, list[DecisionRecord], list[ExecutionRecord]]
 """A due time, what was decided about it, and its executions."""

@@ -17,10 +17,10 @@ from runner.store import outbox
 from runner.store.outbox import OutboxRecord
 from runner.store.states import OutboxState
 from schemas.errors import MachineError, OuroborosError, SettingsError
-from schemas.instants import to_text
 from schemas.message import EMAIL_CHANNEL, Message
 from schemas.notification import NotificationSettings
 from schemas.settings import get_config
+from schemas.times import to_text
 
 _WAITING_COLUMNS = (
     Column("id", whole=True),

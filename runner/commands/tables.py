@@ -12,9 +12,9 @@ from rich.text import Text
 
 from runner.store.history import ExecutionRecord
 from runner.worker.rundir import RunDir
-from schemas.clock_words import duration, wall_time
 from schemas.model import PipelineState
 from schemas.outside_text import REASON_LIMIT, line, passage
+from schemas.times import duration, wall_time
 
 PLAIN_WIDTH = 180
 """Columns where the output is no terminal: a file or another program reads it, and nothing should be cut."""

@@ -22,10 +22,11 @@ from runner.guards.probe import Probe
 from runner.overview import Overview
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
-from schemas.clock_words import duration
+from schemas.times import duration
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import line
 from schemas.settings import Settings
+from schemas.times import duration
 
 _QUEUE_SHOWN, _FIRES_SHOWN, _RUNS_SHOWN = 5, 4, 6
 _BAR_WIDTH = 30

@@ -33,9 +33,9 @@ from runner.triggers.trigger_files import (
 )
 from schemas.automation import TriggerCondition, TriggerType
 from schemas.errors import ScheduleError, StateError
-from schemas.instants import to_text
 from schemas.machine import ResourceSnapshot
 from schemas.outside_text import error_line
+from schemas.times import to_text
 
 FILE_INTERVAL_S = 1.0
 """A trigger file is looked for at least so often, whatever its trigger's interval."""

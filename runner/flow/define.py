@@ -23,11 +23,11 @@ from runner.flow.requests import (
 )
 from runner.store import outbox, schedules, triggers
 from runner.store.commands import Command
-from schemas.clock_words import wall_time
+from schemas.base import Frozen
 from schemas.errors import BadInputError, ScheduleError, StateError
-from schemas.frozen import Frozen
 from schemas.outside_text import REASON_LIMIT, error_line, line
 from schemas.settings import describe
+from schemas.times import wall_time
 
 Deeds = Mapping[str, tuple[type[Frozen], Callable[..., str]]]
 """Verb -> the model of its arguments, and what is done (session, arguments, now); its answer is for whoever asked."""

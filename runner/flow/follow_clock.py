@@ -21,8 +21,8 @@ from runner.notify import compose
 from runner.schedule.fires import next_fire
 from runner.store import clock_changes, schedules
 from runner.store.schedules import Account
-from schemas.clock_words import duration
 from schemas.errors import ScheduleError
+from schemas.times import duration
 
 TOLD_FROM_S = 60.0
 """A smaller step is a row and a line in the log, and no message."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.automation import TrainingSchedule, TriggerCondition
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.outside_text import ReasonText
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 
 from runner.guards.gpu import NvmlProbe
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.machine import GpuState, GpuUse
 
 

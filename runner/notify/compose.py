@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas.automation import TrainingSchedule
-from schemas.clock_words import duration, wall_time
 from schemas.execution import ExecutionResult, Outcome, QueuedRun
 from schemas.message import Message, MessageKind, WinRatePoint
 from schemas.model import PipelineState
 from schemas.notification import NotificationSettings
+from schemas.times import duration, wall_time
 
 LOG_LINES = 40
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from runner.schedule.fires import between, count_fires, latest, next_fire
 from schemas.automation import CatchUpPolicy, TrainingSchedule
-from schemas.instants import to_text
+from schemas.times import to_text
 
 GRACE_S = 60.0
 """An occurrence found so late is still on time: the loop was busy, not gone."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import sha256
 
-from schemas.instants import to_text
+from schemas.times import to_text
 
 
 def start_delay_s(schedule_name: str, scheduled_for: datetime, jitter_s: float) -> float:

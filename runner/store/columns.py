@@ -16,15 +16,15 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from runner.store.bases import letters
-from schemas.instants import from_text, to_text
 from schemas.settings import describe
+from schemas.times import from_text, to_text
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself only in a column declared INTEGER."""
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime as `schemas.instants` text: text order is time order.
+    """An aware datetime as `schemas.times` text: text order is time order.
 
     Raises:
         ValueError: the datetime is naive.

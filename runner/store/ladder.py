@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import column, func, select, table
 from sqlalchemy.orm import Session
 
-from schemas.frozen import Frozen
-from schemas.instants import from_text, to_text
+from schemas.base import Frozen
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult, rating_bands
+from schemas.times import from_text, to_text
 
 _results = table(
     "arena_results",

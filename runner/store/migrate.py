@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from runner.store.engine import Store
 from schemas.database import HEAD, UpgradeProgress, UpgradeReport, upgrade_progress, upgrade_report
 from schemas.errors import DatabaseNewerError
-from schemas.instants import to_text
+from schemas.times import to_text
 
 
 def upgrade(

@@ -18,8 +18,8 @@ from runner.store.states import OccurrenceState
 from runner.store.tables import DefinitionRow, OccurrenceRow, ScheduleRow
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
-from schemas.instants import to_text
 from schemas.settings import describe
+from schemas.times import to_text
 
 STOPPED = "stopped by the daemon: "
 """Begins the note of a schedule or trigger that `stop` took out of service; saving it anew ends that."""

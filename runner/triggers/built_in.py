@@ -9,10 +9,10 @@ from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
 from runner.triggers.trigger_files import trigger_file_waits
 from schemas.automation import NAME_PATTERN
+from schemas.base import Frozen
 from schemas.execution import Outcome
-from schemas.frozen import Frozen
-from schemas.instants import to_text
 from schemas.machine import ResourceSnapshot
+from schemas.times import to_text
 
 
 class NewDataParameters(Frozen):

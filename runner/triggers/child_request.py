@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun, RunnerView
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 from schemas.outside_text import ReasonText

@@ -15,8 +15,8 @@ from runner.triggers import built_in, degradation, rating_drop
 from runner.triggers.asking_child import ask_whether_callable
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
+from schemas.base import Frozen
 from schemas.errors import ScheduleError
-from schemas.frozen import Frozen
 from schemas.settings import describe
 
 ENTRY_POINT_GROUP = "ouroboros.conditions"

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from schemas.base import Frozen
 from schemas.execution import Outcome
-from schemas.frozen import Frozen
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 from schemas.settings import Settings

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 Memory = TypeVar("Memory", bound=Frozen)
 

@@ -22,7 +22,7 @@ from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
 from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look
 from runner.triggers.ladder_degradation import Evidence, check_ladder
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.game import GameOutcome
 
 MAX_BYTES_PER_LOOK = 64 << 20

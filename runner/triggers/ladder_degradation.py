@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.ladder import LadderRegistration, LadderResult
 
 

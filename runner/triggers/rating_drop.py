@@ -7,7 +7,7 @@ from pydantic import Field
 
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.cursor_text import remembered
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.ladder import LadderRating
 
 

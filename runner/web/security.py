@@ -18,7 +18,7 @@ import msgspec.json
 from runner.store.states import TokenScope
 from runner.web.problems import API, PROBLEM_JSON, Problem, problem
 from schemas.outside_text import line
-from schemas.web import WebSettings
+from schemas.service import WebSettings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

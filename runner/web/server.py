@@ -23,8 +23,8 @@ from runner.web.read.database import READERS
 from runner.web.site import open_site
 from schemas.errors import MachineError, StateError
 from schemas.files import write_atomic
+from schemas.service import WebSettings
 from schemas.settings import Settings
-from schemas.web import WebSettings
 
 SECRET_NAME = "dashboard.secret"
 _SECRET_BYTES = 32

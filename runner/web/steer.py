@@ -13,8 +13,8 @@ from runner.flow.requests import Verb
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.site import Site
-from schemas.frozen import Frozen
-from schemas.instants import from_text, to_text
+from schemas.base import Frozen
+from schemas.times import from_text, to_text
 
 ANSWER_WAIT_S = 5.0
 _POLL_S = 0.05

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runner.guards.cgroup import oom_counters
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 _VMSTAT = Path("/proc/vmstat")
 

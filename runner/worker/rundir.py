@@ -27,9 +27,9 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from runner.worker.oom import OomCount
+from schemas.base import Frozen
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.files import write_atomic
-from schemas.frozen import Frozen
 from schemas.model import PipelineState
 from schemas.outside_text import REASON_LIMIT, line, to_json
 from schemas.settings import describe

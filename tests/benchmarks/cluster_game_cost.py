@@ -25,7 +25,7 @@ from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import GameResult, JobKind, MatchJob, Participant, PlayConditions, SourceKind
 from pipeline.tuner.ledger import Ledger
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import TuningState
 
 GAMES, TOGETHER = 4000, 8
 

@@ -33,7 +33,7 @@ from runner.schedule import fires
 from runner.store import commands, schedules
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
-from schemas.instants import from_text
+from schemas.times import from_text
 
 OUROBOROS = Path(sys.executable).with_name("ouroboros")
 LEAD = timedelta(seconds=25)

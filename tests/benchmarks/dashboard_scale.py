@@ -34,11 +34,10 @@ from migrations.upgrade import upgrade
 from pipeline.tuner.ledger import Ledger
 from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, draw
-from schemas.campaign import IterationFacts
-from schemas.instants import to_text
 from schemas.settings import Settings
+from schemas.times import to_text
 from schemas.tuning import TunerSettings
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import IterationFacts, TuningState
 
 PAGES = ("/", "/history", "/history?outcome=failed", "/history?outcome=lost", "/history/1000", "/schedules", "/tuner",
          "/strength", "/games", "/training")  # fmt: skip

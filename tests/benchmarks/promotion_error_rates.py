@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.promotion import hypotheses_of, sequential_duels
 from pipeline.evaluation.sequential import Verdict
-from schemas.judging import TournamentConfig
+from schemas.training import TournamentConfig
 
 STEPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 EVEN = np.array([0.24, 0.01, 0.5, 0.01, 0.24])

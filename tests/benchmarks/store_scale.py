@@ -33,8 +33,8 @@ from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import Account
 from schemas.automation import TrainingSchedule
 from schemas.execution import ResourceUsage
-from schemas.instants import to_text
 from schemas.model import PipelineState, PipelineStatus
+from schemas.times import to_text
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 REPEATS = 15

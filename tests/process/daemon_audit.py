@@ -10,7 +10,7 @@ from daemon_world import settings_for
 
 from runner.schedule import fires
 from runner.store.engine import Store
-from schemas.instants import to_text
+from schemas.times import to_text
 
 
 def audit(

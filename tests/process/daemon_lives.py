@@ -24,7 +24,7 @@ from runner.store import schedules
 from schemas.automation import CatchUpPolicy
 from schemas.errors import DatabaseAwayError, LeadLostError
 from schemas.files import write_atomic
-from schemas.instants import from_text
+from schemas.times import from_text
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 STEP = timedelta(minutes=45)

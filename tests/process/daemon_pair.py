@@ -13,7 +13,7 @@ from daemon_world import World, schedule
 from runner.store import schedules
 from schemas.automation import CatchUpPolicy
 from schemas.errors import DatabaseAwayError, LeadLostError
-from schemas.instants import from_text
+from schemas.times import from_text
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 STEP = timedelta(minutes=20)

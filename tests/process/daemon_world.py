@@ -19,11 +19,11 @@ from schemas.automation import TrainingSchedule
 from schemas.errors import DatabaseAwayError, LeadLostError
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
-from schemas.instants import from_text, to_text
 from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceRequirements
 from schemas.notification import NotificationSettings
 from schemas.service import SchedulerSettings, StorageSettings, WorkerSettings
 from schemas.settings import Settings
+from schemas.times import from_text, to_text
 from schemas.training import TrainingConfiguration
 
 ANY_MACHINE = ResourceRequirements(min_free_memory_gb=0, min_free_disk_gb=0, max_cpu_usage_percent=100)

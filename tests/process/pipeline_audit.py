@@ -13,9 +13,9 @@ from pipeline.data.store import GameStore
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.orchestrator.run_record import RunRecord, load_run
 from pipeline.registry.shelf import ModelShelf
-from schemas.instants import from_text
 from schemas.model import ModelStatus, PipelineState, PipelineStatus
 from schemas.phases import DataSource
+from schemas.times import from_text
 
 PHASES = ["bootstrap", "hybrid", "self_play", "continuous"]
 

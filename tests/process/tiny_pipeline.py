@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from schemas.data_settings import DataSettings
-from schemas.judging import TournamentConfig
 from schemas.network import ArchitectureType, NeuralNetworkConfig
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
 from schemas.self_play import SelfPlaySettings
 from schemas.settings import Settings
+from schemas.training import DataSettings, TournamentConfig, TrainingOptimizationConfig
 
 TEACHER_GAMES = 10
 

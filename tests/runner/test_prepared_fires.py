@@ -19,8 +19,8 @@ from runner.store import queue, schedules
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import OverlapPolicy, TrainingSchedule
-from schemas.instants import to_text
 from schemas.settings import Settings
+from schemas.times import to_text
 
 SAVED = datetime(2026, 11, 21, 11, 59, 30, tzinfo=UTC)
 DUE = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

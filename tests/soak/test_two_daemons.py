@@ -20,7 +20,7 @@ from test_daemon_server_kills import upgraded
 from runner.lead import leader_and_stand_bys
 from runner.store.engine import Store
 from schemas.errors import StateError
-from schemas.instants import from_text
+from schemas.times import from_text
 
 SCRIPT = Path(__file__).parents[1] / "process" / "daemon_pair.py"
 LIMIT_S = 60.0

@@ -21,14 +21,12 @@ from pipeline.evolution.networks import Network, build_network
 from pipeline.phases.continuous import Judging, continuous, learner_folder
 from pipeline.phases.result import PhaseResult
 from pipeline.phases.work import PhaseWork
-from schemas.data_settings import DataSettings
 from schemas.model import ModelCard, ModelStatus, Returned
 from schemas.network import ArchitectureType, NeuralNetworkConfig
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
 from schemas.self_play import OpponentShare, SelfPlaySettings
 from schemas.settings import Settings
-from schemas.training import TrainingConfiguration
+from schemas.training import DataSettings, TrainingConfiguration, TrainingOptimizationConfig
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CYCLES_PER_RUN = 5

@@ -22,10 +22,10 @@ from pipeline.data.game_logs import import_games
 from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
-from schemas.instants import to_text
 from schemas.ladder import GameWhy, MoveThought, TurnThoughts
 from schemas.message import Message, MessageKind
 from schemas.settings import Settings
+from schemas.times import to_text
 from schemas.tuning import TunerSettings
 
 HOSTILE = '<img src=x onerror="pwned=1"><script>pwned=1</script>"\'>'

@@ -14,7 +14,7 @@ from math import nan
 from pipeline.tuner import weights
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, Participant, SourceKind
-from schemas.campaign import WeightValue
+from schemas.tuning_run import WeightValue
 
 Strength = Callable[[Mapping[str, WeightValue]], float]
 """Elo of weights, by path."""

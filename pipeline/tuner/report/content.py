@@ -7,7 +7,7 @@ from difflib import unified_diff
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain, PoolComparison
 from pipeline.tuner.interactions import Interaction
 from pipeline.tuner.screen import EffectKind
-from schemas.campaign import WeightValue
+from schemas.tuning_run import WeightValue
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from runner.flow.requests import Verb
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 from runner.web.steer import Steered, steer
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 Key = Annotated[
     str,

@@ -33,7 +33,7 @@ from runner.web.read.daemon import DaemonView, read_daemon, read_loops
 from runner.web.read.waiting import Fire
 from runner.web.site import Site
 from schemas.automation import RunnerStatus
-from schemas.instants import from_text
+from schemas.times import from_text
 
 RECENT = 10
 QUEUE_SHOWN = 50

@@ -20,7 +20,7 @@ from runner.web.read.strength import EvaluationView, ModelView, Pairing
 from runner.web.read.tuning import Effect, GateTest, Promotion, TuningRun
 from runner.web.site import Site
 from schemas.game import GameLog
-from schemas.instants import to_text
+from schemas.times import to_text
 
 Id = Annotated[str, Parameter(max_length=200)]
 LADDER_DAYS = 90

@@ -19,8 +19,8 @@ from runner.web.read import news, runs, waiting
 from runner.web.read.runs import Run, RunFilter
 from runner.web.read.tail import tail
 from runner.web.site import Site
-from schemas.instants import to_text
 from schemas.outside_text import passage
+from schemas.times import to_text
 
 SHOWN = 50
 CSV_ROWS = 100_000

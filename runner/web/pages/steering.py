@@ -22,7 +22,7 @@ from runner.web.pages.page import ASKED, AnyRequest, page
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 from runner.web.steer import steer
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 from schemas.settings import describe
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]

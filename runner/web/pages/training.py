@@ -14,7 +14,7 @@ from runner.web.read.curves import Curve, read_curves
 from runner.web.read.models import Evaluation, Model, Step
 from runner.web.site import Site
 from schemas.errors import StateError
-from schemas.production import ProductionCard
+from schemas.exported_model import ProductionCard
 
 MODELS_SHOWN, STEPS_SHOWN, MEASURED_READ, CROSS_SHOWN = 200, 60, 2_000, 12
 _GROUPS = (

@@ -15,9 +15,8 @@ from runner.web.pages.words import elo, elo_words, gain
 from runner.web.read import ledger_games, tuning
 from runner.web.read.tuning import Digest, Effect, GateTest, Promotion
 from runner.web.site import Site
-from schemas.campaign import WeightValue
 from schemas.errors import StateError
-from schemas.tuning_state import TuningPhase, TuningState
+from schemas.tuning_run import TuningPhase, TuningState, WeightValue
 
 TESTS_DRAWN, TESTS_LISTED = 6, 30
 _RUN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")

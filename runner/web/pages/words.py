@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from schemas.clock_words import duration
-from schemas.instants import from_text, to_text
+from schemas.times import duration, from_text, to_text
 
 UNKNOWN = "–"
 _SURE = 0.995

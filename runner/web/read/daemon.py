@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.automation import RunnerStatus
-from schemas.instants import from_text
+from schemas.times import from_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from schemas.automation import TrainingSchedule, TriggerCondition
-from schemas.instants import from_text
+from schemas.times import from_text
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _COUNTERS = "run_count, success_count, failure_count"

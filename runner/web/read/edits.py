@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from runner.web.read.news import Asked, asked_of
-from schemas.instants import from_text
+from schemas.times import from_text
 
 EDITS_LOOKED_AT = 2_000
 """Wishes, the newest, among which those about one name are sought."""

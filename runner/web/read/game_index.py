@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from runner.web.read import replay_files
 from runner.web.read.board import Death, deaths
 from schemas.game import GAME_LOG_SUFFIX, GameLog
-from schemas.instants import to_text
+from schemas.times import to_text
 
 LOOK_S = 0.1
 """How long a page waits for the index; what is left is read behind it."""

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from schemas.instants import from_text, to_text
 from schemas.ladder import GameWhy
+from schemas.times import from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from schemas.instants import from_text, to_text
+from schemas.times import from_text, to_text
 
 REFERENCE = "heuristic:strong"
 """The opponent in whose duels a network's win rate is measured."""

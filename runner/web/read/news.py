@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from schemas.instants import from_text
 from schemas.message import Message, MessageKind
+from schemas.times import from_text
 
 _LOOKED_AT = 400
 """Messages, the newest, among which alerts are sought."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from schemas.instants import from_text
+from schemas.times import from_text
 
 _MOST_BYTES = 4_000_000
 

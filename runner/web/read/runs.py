@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from schemas.execution import ResourceUsage
-from schemas.instants import from_text, to_text
 from schemas.model import PipelineState
+from schemas.times import from_text, to_text
 
 REACH = 200_000
 """Rows that one look for a rare kind goes through; the page then offers to look further back."""

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.instants import from_text
+from schemas.times import from_text
 
 _MODEL = (
     "id, name, version, status, architecture, training_phase, parent_id, encoder_id, weights_file, size_bytes, "

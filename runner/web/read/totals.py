@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.instants import to_text
+from schemas.times import to_text
 
 
 @dataclass(frozen=True, slots=True)

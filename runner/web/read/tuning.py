@@ -18,11 +18,10 @@ import orjson
 from pydantic import ValidationError
 
 from runner.web.read.database import Database
-from schemas.campaign import CandidateDecision, IterationFacts
 from schemas.errors import StateError
-from schemas.instants import from_text
+from schemas.times import from_text
 from schemas.tuning import TunerSettings
-from schemas.tuning_state import TuningState
+from schemas.tuning_run import CandidateDecision, IterationFacts, TuningState
 
 TESTS_KEPT = 40
 LOOK_S = 0.1

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from runner.schedule import fires
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
-from schemas.instants import from_text
+from schemas.times import from_text
 
 FIRES_SHOWN = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

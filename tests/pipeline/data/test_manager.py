@@ -17,10 +17,10 @@ from pipeline.data.positions import positions_of
 from pipeline.data.splitting import held_back, split_by_game
 from pipeline.data.stored_game import StoredGame, game_id_of
 from pipeline.engine.players.kinds import kind_of
-from schemas.data_settings import DataSettings
 from schemas.errors import BadInputError, DataError, StoppedError
 from schemas.self_play import OpponentShare
 from schemas.settings import Settings
+from schemas.training import DataSettings
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "game_logs"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pipeline.data.game_table import from_parquet, to_parquet
 from pipeline.data.store import REJECTED, GameStore
 from pipeline.data.stored_game import StoredGame
-from schemas.data_settings import DataSettings
 from schemas.errors import DataError
+from schemas.training import DataSettings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -181,7 +181,7 @@ KILLED = """
     from pipeline.data import store as room
     from pipeline.data.store import GameStore
     from pipeline.data.game_table import from_parquet
-    from schemas.data_settings import DataSettings
+    from schemas.training import DataSettings
 
     def die(*_, **__):
         os.kill(os.getpid(), signal.SIGKILL)

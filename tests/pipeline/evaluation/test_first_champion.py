@@ -6,9 +6,9 @@ import pytest
 
 from pipeline.arena.player import Player, heuristic
 from pipeline.evaluation.first_champion import consider_first
-from schemas.judging import TournamentConfig
 from schemas.model import EvaluationResult
 from schemas.promotion import FirstModel, PromotionOutcome
+from schemas.training import TournamentConfig
 
 MEASURED = EvaluationResult(
     model_id="m", model_name="m", evaluated_at=datetime(2026, 11, 29, tzinfo=UTC), opponent="heuristic:strong",

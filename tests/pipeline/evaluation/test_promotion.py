@@ -11,8 +11,8 @@ from pipeline.arena.player import Player, heuristic
 from pipeline.evaluation.promotion import Trial, alpha_of, consider, hypotheses_of, sequential_duels
 from pipeline.evaluation.sequential import Verdict
 from schemas.errors import SettingsError, StoppedError
-from schemas.judging import TournamentConfig
 from schemas.promotion import PromotionDecision, PromotionOutcome
+from schemas.training import TournamentConfig
 
 STEPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 EVEN = np.array([0.2, 0.05, 0.5, 0.05, 0.2])

@@ -10,7 +10,7 @@ from pipeline.evaluation.block_scores import count_blocks, sign_test
 from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_blocks, wilson
 from pipeline.evaluation.tournament import TournamentResult, run_tournament, tables_of
-from schemas.judging import TournamentConfig
+from schemas.training import TournamentConfig
 
 FIELD = ["strong", "voronoi", "hungry", "random"]
 

@@ -15,8 +15,8 @@ from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised import FitReport, fit
 from schemas.errors import DataError, MachineError, TrainingError
 from schemas.network import NeuralNetworkConfig
-from schemas.optimization import DistributedBackend, TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import DistributedBackend, TrainingOptimizationConfig
 
 CPU = torch.device("cpu")
 IDLE = {"policy.bias", "pooling.score.bias"}

@@ -21,13 +21,12 @@ from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, Teaching, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
-from schemas.data_settings import DataSettings
 from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
 from schemas.self_play import OpponentShare, SelfPlaySettings
 from schemas.settings import Settings
+from schemas.training import DataSettings, TrainingOptimizationConfig
 
 
 def _network(seed: int = 0) -> Network:

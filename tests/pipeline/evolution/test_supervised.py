@@ -21,8 +21,8 @@ from pipeline.evolution.networks import Heads, Network
 from pipeline.evolution.supervised import FitEnd, FitReport, fit
 from pipeline.evolution.training_state import TrainingState
 from schemas.errors import DataError, OutOfTimeError, TrainingError
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 Rows = tuple[Positions, Positions]
 PHASE: dict[str, Any] = {"learning_rate": 0.01, "batch_size": 16, "max_epochs": 1, "data_augmentation": False}

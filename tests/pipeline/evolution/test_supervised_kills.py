@@ -16,8 +16,8 @@ from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.learner import Learner, Plan, Step
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised import FitReport, fit
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.phases import TrainingPhaseConfig
+from schemas.training import TrainingOptimizationConfig
 
 PHASE = TrainingPhaseConfig(learning_rate=0.01, batch_size=16, max_epochs=3, gradient_accumulation_steps=2)
 STEPS = 21

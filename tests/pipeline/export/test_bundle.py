@@ -21,8 +21,7 @@ from pipeline.serve.contract import read_contract
 from pipeline.serve.onnx_model import OnnxModel
 from pipeline.serve.questions import Desks, legal_moves, read_question
 from schemas.errors import ExportError
-from schemas.exported_model import Precision
-from schemas.production import ProductionCard
+from schemas.exported_model import Precision, ProductionCard
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 QUICK = BundleOptions(

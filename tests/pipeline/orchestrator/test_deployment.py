@@ -16,9 +16,9 @@ from pipeline.orchestrator import deployment
 from pipeline.orchestrator.deployment import deploy
 from schemas.errors import ExportError
 from schemas.exported_model import ExportCard
-from schemas.judging import TournamentConfig
 from schemas.model import ByHand, Measured, ModelEvent, ModelEventKind
 from schemas.settings import Settings
+from schemas.training import TournamentConfig
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SOUND = {"p99_ms": 3.0, "memory_mb": 36.0, "same_moves": 1.0}

@@ -19,12 +19,10 @@ from pipeline.orchestrator.model_workshop import POOL, ModelWorkshop
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
 from pipeline.orchestrator.run_record import RunRecord
 from schemas.errors import ModelError, SettingsError, StoppedError
-from schemas.judging import TournamentConfig
 from schemas.model import ByHand, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned
 from schemas.network import NeuralNetworkConfig, light_network
-from schemas.optimization import TrainingOptimizationConfig
 from schemas.settings import Settings
-from schemas.training import TrainingConfiguration, TrainingPhase
+from schemas.training import TournamentConfig, TrainingConfiguration, TrainingOptimizationConfig, TrainingPhase
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RUN = RunRecord(run_id="run_1", seed=7, started_at=NOON, configuration=TrainingConfiguration(), phases=[])

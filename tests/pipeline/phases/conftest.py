@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.phases.work import PhaseWork
-from schemas.data_settings import DataSettings
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
-from schemas.training import TrainingConfiguration
+from schemas.training import DataSettings, TrainingConfiguration
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

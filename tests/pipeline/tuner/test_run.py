@@ -25,7 +25,7 @@ from pipeline.tuner.run import EndReason
 from pipeline.tuner.verify import verify
 from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
 from schemas.model import PipelineState, PipelineStatus
-from schemas.tuning_state import OpenGate, OpenQuestion, TuningPhase
+from schemas.tuning_run import OpenGate, OpenQuestion, TuningPhase
 
 
 def test_importing_the_trainer_loads_neither_torch_nor_numba() -> None:

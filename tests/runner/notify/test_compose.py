@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from runner.notify import compose
-from schemas.clock_words import duration
 from schemas.execution import Outcome, ResourceUsage
 from schemas.message import MessageKind
 from schemas.model import PipelineState, PipelineStatus
 from schemas.notification import NotificationSettings
+from schemas.times import duration
 
 
 def test_a_completion_states_the_win_rate_with_its_games(result, schedule, win_rates, settings):

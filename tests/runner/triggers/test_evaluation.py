@@ -14,7 +14,7 @@ from runner.triggers.conditions import BUILT_INS, BuiltIn
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from runner.triggers.evaluation import Evaluation, Evaluator, evaluate
 from schemas.automation import TriggerCondition, TriggerType
-from schemas.frozen import Frozen
+from schemas.base import Frozen
 
 Make = Callable[..., ConditionContext]
 

@@ -13,8 +13,8 @@ from runner.store.engine import Store
 from runner.triggers.context import ConditionContext
 from runner.triggers.degradation import check_performance_degradation
 from runner.triggers.rating_drop import check_arena_rating_drop
-from schemas.instants import to_text
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult, RatingBand
+from schemas.times import to_text
 
 Make = Callable[..., ConditionContext]
 WEAK = RatingBand(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.store.states import TokenScope
 from runner.web.security import HEADERS, MOST_BODY_BYTES, Gate, Principal, is_own_csrf_token, new_csrf_token
-from schemas.web import WebSettings
+from schemas.service import WebSettings
 
 SECRET = b"s" * 32
 HOST = "127.0.0.1:8817"

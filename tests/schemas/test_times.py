@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.clock_words import duration, wall_time
+from schemas.times import duration, wall_time
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

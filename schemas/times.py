@@ -1,7 +1,31 @@
-"""Instants and spans as a person reads them: wall time with its offset, and days and weeks rather than hours."""
+"""Instants as aware UTC datetimes: as text that sorts, and, with spans, as a person reads them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+
+def to_text(instant: datetime) -> str:
+    """`2026-11-21T20:30:00.000000Z`: fixed width, so that text order is time order, and SQLite reads it too.
+
+    Raises:
+        ValueError: `instant` is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"naive datetime {instant!r}: every instant here is aware UTC")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def from_text(text: str) -> datetime:
+    """The inverse of `to_text`; also reads any other ISO 8601 instant that carries an offset.
+
+    Raises:
+        ValueError: no ISO 8601 instant, or one without an offset.
+    """
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"instant {text!r} carries no UTC offset")
+    return instant.astimezone(UTC)
+
 
 _MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3600, 86_400, 7 * 86_400
 _YEAR_S = 31_556_952
