@@ -22,7 +22,6 @@ from runner.guards.probe import Probe
 from runner.overview import Overview
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
-from schemas.times import duration
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import line
 from schemas.settings import Settings
