@@ -36,7 +36,7 @@ else
     bad "the environment could not be built; its messages stand above"
     exit 2
 fi
-if go=$(.venv/bin/python -c 'from pipeline.snakes.toolchain import find_go; print(find_go())' 2>&1); then
+if go=$(.venv/bin/python -c 'from pipeline.snake_builder import find_go; print(find_go())' 2>&1); then
     good "Go: $go"
 else
     bad "${go##*$'\n'}"

@@ -5,7 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from types import FrameType
+
+from schemas.execution import RunRequest
 
 GRACE_S = 4.0
 """An iteration gets so long to finish after the request; the rest of the promised 10 s is for saving."""
@@ -13,6 +16,10 @@ GRACE_S = 4.0
 
 SAME_REQUEST_S = 1.0
 """Signals closer together are one request: a terminal and a wrapper script, or systemd, may both send it."""
+SAVING_S = 60.0
+"""So long before its deadline a run begins to save and return: past the deadline its parent calls it timed out."""
+SAVING_SHARE = 0.05
+"""Of the time left, for deadlines so near that a minute would be much of it."""
 
 
 class Stopping:
@@ -75,3 +82,15 @@ class Stopping:
         finally:
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+
+def time_budget_s(request: RunRequest, now: datetime) -> float:
+    """Seconds that a run may take from `now`: its training time, or less where its deadline comes first."""
+    left_s = max(0.0, (request.deadline - now).total_seconds())
+    margin_s = min(SAVING_S, SAVING_SHARE * left_s)
+    return min(request.training_config.max_training_time_hours * 3600, left_s - margin_s)
+
+
+def judging_budget_s(trained_s: float, judging_share: float) -> float:
+    """What judging may take after so many seconds of training, so that it is its share of both together."""
+    return trained_s * judging_share / (1 - judging_share)

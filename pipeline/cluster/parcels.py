@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from pipeline.cluster.words import Parcel
-from pipeline.snakes.go_replaces import ARENA_MODULE
-from pipeline.snakes.workshop import NOT_COPIED, Workshop
+from pipeline.snake_builder import ARENA_MODULE, NOT_COPIED, SnakeBuilder
 from schemas.errors import MachineError, SnakeError
 from schemas.tuning import TunerSettings
 
@@ -94,10 +93,10 @@ def built(place: Path, tuner: TunerSettings, abandon: Callable[[], bool]) -> Pat
         if not ready.is_dir():
             with tempfile.TemporaryDirectory(prefix=".building.", dir=place.parent) as scratch:
                 timeout_s = tuner.build_timeout_s
-                shop = Workshop(
+                builder = SnakeBuilder(
                     place, Path(scratch), tuner.config_file, tuner.build_command, timeout_s, weights_at_start=False
                 )
-                shop.build("the snake", None, abandon).folder.rename(ready)
+                builder.build("the snake", None, abandon).folder.rename(ready)
         os.utime(ready)
     return ready
 

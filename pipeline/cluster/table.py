@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.cluster import parcels
 from pipeline.cluster.words import Answer, Guest, Opening, Parcel, Request, SentGame
-from pipeline.snakes.abandoned import Abandoned
+from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import Backend, GameOrder, Played
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, SourceKind
 from schemas.cluster import NodeAnswer
@@ -207,7 +207,7 @@ def open_backend(place: Path, opening: Opening, scratch: Path) -> Backend:
     try:
         if tuner.build_command:
             folder, ready = parcels.built(place, tuner, lambda: False), _without_build(tuner)
-    except Abandoned:  # pragma: no cover - nobody abandons it
+    except Cancelled:  # pragma: no cover - nobody abandons it
         raise MachineError("the build was given up") from None
 
     def over_http(why: str) -> Backend:

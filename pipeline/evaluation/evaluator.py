@@ -13,8 +13,7 @@ from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.measurement import Analysis, Measurement, Play, measure
 from pipeline.evaluation.production import SPEED, judge_production
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
-from pipeline.registry.measurements import REFERENCE
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import REFERENCE, ModelStore
 from schemas.errors import ModelError
 from schemas.model import EvaluationResult, Measured, ModelCard
 from schemas.settings import Settings, get_config
@@ -29,7 +28,7 @@ class ModelPerformanceEvaluator:
 
     Args:
         settings: None: `get_config()`.
-        registry: where models and evaluations are kept; None: the shelf of these settings.
+        registry: where models and evaluations are kept; None: the model store of these settings.
         now: the clock.
         player_of: makes a player of a registered model's id (this room knows no networks); None: players are given as
             `Player`, or are heuristics.
@@ -42,12 +41,12 @@ class ModelPerformanceEvaluator:
         self,
         settings: Settings | None = None,
         *,
-        registry: ModelShelf | None = None,
+        registry: ModelStore | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         player_of: Callable[[str], Player] | None = None,
     ) -> None:
         self._settings: Final = settings or get_config()
-        self._shelf: Final = registry or ModelShelf(self._settings)
+        self._model_store: Final = registry or ModelStore(self._settings)
         self._now: Final = now
         self._player_of: Final = player_of
         self._analyses: Final[list[Analysis]] = []
@@ -71,7 +70,7 @@ class ModelPerformanceEvaluator:
         Raises:
             ModelError: there is no champion yet.
         """
-        champion = self._shelf.champion()
+        champion = self._model_store.champion()
         if champion is None:
             raise ModelError(
                 "there is no champion yet", where="champion", remedy="Train a model first: ouroboros train."
@@ -96,7 +95,7 @@ class ModelPerformanceEvaluator:
 
     def get_evaluation_history(self, model_id: str | None = None) -> list[EvaluationResult]:
         """Return the evaluations kept, oldest first; of one model, or of all."""
-        return list(self._shelf.evaluations(model_id))
+        return list(self._model_store.evaluations(model_id))
 
     def note_production_check(self, model_id: str, metrics: Mapping[str, Any]) -> None:
         """Keep what `PerformanceBenchmark.validate_production_readiness` measured, for `production_ready`.
@@ -109,7 +108,7 @@ class ModelPerformanceEvaluator:
         if metrics.get("unchecked"):
             return
         how = f"{metrics['decisions']} decisions of a {metrics['server']} server, batch 1"
-        self._shelf.note_measured(
+        self._model_store.note_measured(
             model_id, {name: Measured(value=float(metrics[name]), games=0, how=how) for name in SPEED}
         )
 
@@ -193,14 +192,14 @@ class ModelPerformanceEvaluator:
                 found = measure(measurement, self._analyses)
                 model_id, name = self._name_of(me)
                 result = EvaluationResult(model_id=model_id, model_name=name, evaluated_at=self._now(), **found)
-                self._shelf.add_evaluation(result)
+                self._model_store.add_evaluation(result)
                 results.append(result)
         return results
 
     def _name_of(self, player: Player) -> tuple[str, str]:
         """Return the id and the name that results tell: of a registered model its own, of others the player's."""
         model_id = player.name.removeprefix(MODEL)
-        return model_id, next((card.name for card in self._shelf.list() if card.id == model_id), model_id)
+        return model_id, next((card.name for card in self._model_store.list() if card.id == model_id), model_id)
 
     def _player(self, player: str | Player) -> Player:
         if isinstance(player, Player):

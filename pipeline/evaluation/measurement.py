@@ -18,7 +18,7 @@ from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.game_results import GameResult, results_of
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.strategy import analyse
-from pipeline.registry.measurements import REFERENCE
+from pipeline.registry.model_store import REFERENCE
 from schemas.errors import EvaluationError
 
 ANALYSED_GAMES: Final = 400

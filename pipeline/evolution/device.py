@@ -10,6 +10,8 @@ from typing import Final
 import torch
 
 from schemas.errors import MachineError
+from schemas.network import NeuralNetworkConfig, light_network
+from schemas.settings import Settings
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -71,3 +73,10 @@ def precision(device: torch.device, *, mixed: bool) -> AbstractContextManager[ob
 def detect_anomalies() -> None:
     """Let autograd name the operation that makes a NaN, in this process from now on; slower."""
     torch.autograd.set_detect_anomaly(True)
+
+
+def settings_for_device(settings: Settings, device: str) -> Settings:
+    """The settings with the light network on a CPU, if the network was left as it comes; else the same object."""
+    if device != "cpu" or settings.neural_network != NeuralNetworkConfig():
+        return settings
+    return settings.model_copy(update={"neural_network": light_network()})

@@ -11,13 +11,13 @@ import orjson
 import torch
 
 from pipeline.engine.layout import MOVE_WORDS
-from pipeline.evolution.registry import ModelRegistry
+from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.export.onnx_export import export_onnx
-from pipeline.export.requests import real_requests
+from pipeline.export.real_positions import real_requests
 from pipeline.export.serving import ServedModel, ServerKind, rust_server, served, why_no_rust_server
 from pipeline.serve.command import model_file
 from pipeline.serve.onnx_model import OnnxModel, best_moves
-from pipeline.serve.questions import Desks, legal_moves, read_question
+from pipeline.serve.request_decoding import EncoderSessions, legal_moves, read_move_request
 from schemas.exported_model import ExportCard
 from schemas.settings import Settings, get_config
 
@@ -52,7 +52,7 @@ def measure_server(model: Path, kind: ServerKind, *, decisions: int = 1000, seed
         ModelError: the file does not keep the contract.
     """
     per_round = max(decisions // ROUNDS, 1)
-    asked = [question for question, _ in real_requests(per_round, seed)]
+    asked = [each for each, _ in real_requests(per_round, seed)]
     bodies, wanted = [orjson.dumps(request) for request in asked], _wanted_moves(OnnxModel(model), asked)
     rounds: list[list[float]] = []
     memory, answers = 0.0, list[str]()
@@ -82,10 +82,10 @@ def _ask_all(server: ServedModel, bodies: list[bytes]) -> tuple[list[str], list[
 
 
 def _wanted_moves(model: OnnxModel, requests: list[dict[str, Any]]) -> list[str]:
-    desks, moves = Desks(), []
+    sessions, moves = EncoderSessions(), []
     for request in requests:
-        question = read_question(request, len(request["board"]["snakes"]))
-        rows = desks.desk_for(question).observe(question)
+        asked = read_move_request(request, len(request["board"]["snakes"]))
+        rows = sessions.session_for(asked).observe(asked)
         moves.append(MOVE_WORDS[int(best_moves(model.look(rows).policy_logits, legal_moves(rows))[0])])
     return moves
 
@@ -160,7 +160,7 @@ class PerformanceBenchmark:
             return folder / "measured.onnx"
         if not isinstance(model, Path) and not model.endswith(".onnx"):
             registry = ModelRegistry(self._settings)
-            if any(card.id == model for card in registry.shelf.list()):
+            if any(card.id == model for card in registry.model_store.list()):
                 return self._file_of(registry.get_model(model)[0], folder)
         return model_file(str(model), self._settings)
 

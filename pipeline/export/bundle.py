@@ -19,7 +19,7 @@ from pipeline.export.benchmark import PerformanceBenchmark
 from pipeline.export.onnx_export import WEIGHTS_SUFFIX, export_onnx
 from pipeline.export.parity import POSITIONS, Parity, check_parity
 from pipeline.export.quantize import LossTest, judge_int8, quantize
-from pipeline.export.requests import golden_positions
+from pipeline.export.real_positions import golden_positions
 from pipeline.serve.command import CHAMPION_FILE
 from pipeline.serve.onnx_model import OnnxModel
 from schemas.errors import ExportError

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.engine.observe import Observations
-from pipeline.export.positions import real_positions
+from pipeline.export.real_positions import real_positions
 from pipeline.serve.onnx_model import Evaluated, OnnxModel, to_floats
 from schemas.errors import ExportError
 

@@ -22,10 +22,9 @@ from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.promotion import sequential_duels
 from pipeline.evaluation.sequential import Hypotheses, Verdict
 from pipeline.export.onnx_export import write_model
-from pipeline.export.positions import real_positions
+from pipeline.export.real_positions import real_positions
 from pipeline.serve.contract import INPUTS, read_contract
-from pipeline.serve.onnx_model import to_floats
-from pipeline.serve.onnx_policy import OnnxPolicy
+from pipeline.serve.onnx_model import OnnxPolicy, to_floats
 from schemas.errors import ExportError
 from schemas.exported_model import Int8Figures, Precision
 

@@ -10,9 +10,8 @@ from pipeline.ladder import game_rows
 from pipeline.ladder.answers import OwnSnake
 from pipeline.ladder.challenge import Wanted, ask_for_games, named
 from pipeline.ladder.client import ArenaClient
-from pipeline.ladder.opened import client_for, database_of, locked, synchronise
-from pipeline.ladder.registration import Registration, register
-from pipeline.ladder.standing import Standing
+from pipeline.ladder.source import client_for, database_of, locked, synchronise
+from pipeline.ladder.standing import Registration, Standing, register
 from pipeline.ladder.standing import standing as standing_of
 from pipeline.ladder.token import keep_token, read_token, read_token_file, required_token
 from pipeline.ladder.why import explain

@@ -1,27 +1,44 @@
 """Games that we ask the Arena for, against named snakes. The Arena plays them: nobody's server is called by us."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, insert, select, update
 
-from pipeline.ladder import challenge_rows
 from pipeline.ladder.answers import ListedGame, OwnSnake
-from pipeline.ladder.challenge_rows import CREATED, REFUSED, UNKNOWN, Challenge
 from pipeline.ladder.client import ArenaClient, Busy
 from pipeline.ladder.connection import Unreached
-from pipeline.ladder.tables import opponents
+from pipeline.ladder.tables import challenges, games, opponents
 from pipeline.registry.database import RegistryDatabase
 from schemas.errors import ArenaAwayError, ArenaError
-from schemas.outside_text import line
+from schemas.outside_text import REASON_LIMIT, line
+from schemas.times import from_text, to_text
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """Our clock and the Arena's may be apart by so much."""
 _LISTED: Final = 100
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+ASKED: Final = "asked"
+CREATED: Final = "created"
+REFUSED: Final = "refused"
+UNKNOWN: Final = "unknown"
+MOST_GAMES: Final = 20
+WINDOW: Final = timedelta(minutes=10)
+"""The Arena takes so many in so long by default, and counts those that it turns away too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A game that was asked for."""
+
+    number: int
+    asked_at: datetime
+    snake_ids: tuple[str, ...]
+    board: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +65,13 @@ def ask_for_games(
     made: list[str] = []
     for _ in range(wanted.games):
         with database.write() as connection:
-            free_at = challenge_rows.room_at(connection, now())
+            free_at = room_at(connection, now())
             if free_at is not None:
                 raise ArenaAwayError(
-                    f"{challenge_rows.MOST_GAMES} games were asked for in the last 10 minutes, {len(made)} of them now",
+                    f"{MOST_GAMES} games were asked for in the last 10 minutes, {len(made)} of them now",
                     remedy=f"Ask for the rest after {free_at:%H:%M:%S} UTC.",
                 )
-            number = challenge_rows.ask(connection, wanted.snake_ids, wanted.board, wanted.game_type, now())
+            number = ask(connection, wanted.snake_ids, wanted.board, wanted.game_type, now())
         made.append(_ask_once(client, database, wanted, number))
     return made
 
@@ -65,10 +82,10 @@ def _ask_once(client: ArenaClient, database: RegistryDatabase, wanted: Wanted, n
     except (ArenaError, ArenaAwayError) as error:
         certain = isinstance(error, ArenaError | Unreached | Busy)
         with database.write() as connection:
-            challenge_rows.answered(connection, number, REFUSED if certain else UNKNOWN, None, str(error))
+            answered(connection, number, REFUSED if certain else UNKNOWN, None, str(error))
         raise
     with database.write() as connection:
-        challenge_rows.answered(connection, number, CREATED, game.id)
+        answered(connection, number, CREATED, game.id)
     return game.id
 
 
@@ -79,7 +96,7 @@ def settle_challenges(client: ArenaClient, database: RegistryDatabase, own: Sequ
         ArenaAwayError: the lists cannot be had.
     """
     with database.read() as connection:
-        open_ones = challenge_rows.unsettled(connection)
+        open_ones = unsettled(connection)
     lists: dict[str, list[ListedGame]] = {}
     for challenge in open_ones:
         ours = next((snake.id for snake in own if snake.id in challenge.snake_ids), None)
@@ -92,7 +109,7 @@ def settle_challenges(client: ArenaClient, database: RegistryDatabase, own: Sequ
 
 
 def _settle(connection: Connection, challenge: Challenge, listed: Sequence[ListedGame]) -> None:
-    taken = challenge_rows.claimed(connection, [game.id for game in listed])
+    taken = claimed(connection, [game.id for game in listed])
     fitting = [
         game
         for game in listed
@@ -103,9 +120,9 @@ def _settle(connection: Connection, challenge: Challenge, listed: Sequence[Liste
     ]
     if fitting:
         first = min(fitting, key=lambda game: game.created_at)
-        challenge_rows.answered(connection, challenge.number, CREATED, first.id)
+        answered(connection, challenge.number, CREATED, first.id)
     else:
-        challenge_rows.answered(connection, challenge.number, REFUSED, None, "no answer came, and no game came about")
+        answered(connection, challenge.number, REFUSED, None, "no answer came, and no game came about")
 
 
 def named(connection: Connection, own: Sequence[OwnSnake], wanted: str) -> str:
@@ -130,3 +147,51 @@ def named(connection: Connection, own: Sequence[OwnSnake], wanted: str) -> str:
         )
     several = ", ".join(f"{snake_id} ({known[snake_id][1] or 'owner not known'})" for snake_id in found)
     raise ArenaError(f"{len(found)} snakes are named {line(wanted, 100)!r}", remedy=f"Give the id: {several}.")
+
+
+def ask(connection: Connection, snake_ids: Sequence[str], board: str, game_type: str, now: datetime) -> int:
+    """Write down that a game is about to be asked for; return the row's number."""
+    values = {
+        "asked_at": to_text(now),
+        "snakes_json": json.dumps(list(snake_ids)),
+        "board": board,
+        "game_type": game_type,
+        "state": ASKED,
+        "reason": "",
+    }
+    made = connection.execute(insert(challenges).values(values))
+    assert made.inserted_primary_key is not None
+    return int(made.inserted_primary_key[0])
+
+
+def answered(connection: Connection, number: int, state: str, game_id: str | None, reason: str = "") -> None:
+    """Write down what came of it; its game is known as a challenge from then on."""
+    values = {"state": state, "game_id": game_id, "reason": line(reason, REASON_LIMIT)}
+    connection.execute(update(challenges).where(challenges.c.id == number).values(**values))
+    if game_id is not None:
+        connection.execute(update(games).where(games.c.game_id == game_id).values(challenged=True))
+
+
+def unsettled(connection: Connection) -> list[Challenge]:
+    """Return those of which it is not known whether a game came about, the oldest first."""
+    query = select(challenges).where(challenges.c.state.in_([ASKED, UNKNOWN])).order_by(challenges.c.id).limit(100)
+    return [
+        Challenge(row["id"], from_text(row["asked_at"]), tuple(json.loads(row["snakes_json"])), row["board"])
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def claimed(connection: Connection, game_ids: Sequence[str]) -> set[str]:
+    """Return which of these games belong to a challenge already."""
+    query = select(challenges.c.game_id).where(challenges.c.game_id.in_(list(game_ids)))
+    return {game_id for game_id in connection.execute(query).scalars() if game_id is not None}
+
+
+def room_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next game may be asked for; None: now."""
+    since = to_text(now - WINDOW)
+    recent = select(challenges.c.asked_at).where(challenges.c.asked_at > since).order_by(challenges.c.asked_at.desc())
+    if connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one() < MOST_GAMES:
+        return None
+    decisive = connection.execute(recent.limit(1).offset(MOST_GAMES - 1)).scalar_one()
+    return from_text(decisive) + WINDOW

@@ -24,8 +24,7 @@ from pipeline.ladder.answers import (
     OwnSnake,
     Rankings,
 )
-from pipeline.ladder.connection import Connection, Cut, Reply, TooLarge, Unreached
-from pipeline.ladder.remembered import RememberedAnswers
+from pipeline.ladder.connection import Connection, Cut, RememberedAnswers, Reply, TooLarge, Unreached
 from schemas.errors import ArenaAwayError, ArenaError
 from schemas.outside_text import line
 from schemas.settings import describe

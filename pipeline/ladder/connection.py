@@ -5,15 +5,19 @@ connections, TLS, lengths that are held to. Deadlines are ours: a socket's timeo
 look-up of a name has one. So a call runs in a thread of its own, which is left to itself once the time is up.
 """
 
+import base64
+import hashlib
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from pydantic import ValidationError
 from urllib3.exceptions import (
     HTTPError,
     IncompleteRead,
@@ -24,12 +28,16 @@ from urllib3.exceptions import (
     TimeoutError,
 )
 
+from schemas.base import Frozen
 from schemas.errors import ArenaAwayError
+from schemas.files import write_atomic
 from schemas.outside_text import error_line, line
 
 _CHUNK_BYTES: Final = 64 << 10
 _MOST_HOPS: Final = 3
 _AGENT: Final = "ouroboros (a Battlesnake trainer; https://docs.battlesnake.com)"
+_MOST: Final = 64
+_MOST_BYTES: Final = 1 << 20
 
 
 class Cut(ArenaAwayError):
@@ -215,3 +223,70 @@ class Connection:
 def _how_cut(error: ProtocolError) -> str:
     found = (part for part in (error, *error.args) if isinstance(part, IncompleteRead))
     return next((f"its answer was cut after {cut.partial:,} bytes" for cut in found), "it closed the connection")
+
+
+class _Kept(Frozen):
+    etag: str = ""
+    last_modified: str = ""
+    body_base64: str
+
+
+class _AnswersFile(Frozen):
+    whose: str
+    """Of the address and the token: another one's answers are not ours."""
+    answers: dict[str, _Kept]
+
+
+@dataclass(slots=True)
+class RememberedAnswers:
+    """Answers by path, in a file of the Arena's folder; a file that cannot be read is as none."""
+
+    path: Path
+    whose: str
+    _answers: dict[str, _Kept] = field(default_factory=dict)
+    _changed: bool = False
+
+    @classmethod
+    def of(cls, folder: Path, base_url: str, token: str) -> "RememberedAnswers":
+        """Read what is remembered of this server for this token."""
+        whose = hashlib.sha256(f"{base_url}\n{token}".encode()).hexdigest()
+        path = folder / "answers.json"
+        try:
+            kept = _AnswersFile.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return cls(path, whose)
+        return cls(path, whose, dict(kept.answers) if kept.whose == whose else {})
+
+    def validators(self, path: str) -> Mapping[str, str]:
+        """Return the headers that ask only for what is new."""
+        kept = self._answers.get(path)
+        if kept is None:
+            return {}
+        marks = {"If-None-Match": kept.etag, "If-Modified-Since": kept.last_modified}
+        return {name: value for name, value in marks.items() if value}
+
+    def body(self, path: str) -> bytes:
+        """Return the answer as it came last; empty where none is remembered."""
+        kept = self._answers.get(path)
+        return base64.b64decode(kept.body_base64) if kept else b""
+
+    def keep(self, path: str, reply: Reply) -> None:
+        """Remember an answer, if the server gave it a mark."""
+        etag, modified = reply.headers.get("etag", ""), reply.headers.get("last-modified", "")
+        before = self._answers.pop(path, None)
+        if (etag or modified) and len(reply.body) <= _MOST_BYTES:
+            text = base64.b64encode(reply.body).decode()
+            self._answers[path] = _Kept(etag=etag, last_modified=modified, body_base64=text)
+        self._changed = self._changed or before != self._answers.get(path)
+        for oldest in list(self._answers)[:-_MOST]:
+            del self._answers[oldest]
+
+    def save(self) -> None:
+        """Write what changed.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if self._changed:
+            write_atomic(self.path, _AnswersFile(whose=self.whose, answers=self._answers).model_dump_json())
+            self._changed = False

@@ -18,8 +18,7 @@ from schemas.times import duration
 
 if TYPE_CHECKING:
     from pipeline.ladder.actions import Challenged
-    from pipeline.ladder.registration import Registration
-    from pipeline.ladder.standing import Standing
+    from pipeline.ladder.standing import Registration, Standing
 
 PLAIN_WIDTH: Final = 180
 """Columns where the output is no terminal: nothing should be cut."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.snakes.workshop import Workshop
+from pipeline.snake_builder import SnakeBuilder
 from pipeline.tuner.snake_source import BUNDLED, bundled_files, digest, working_copy
 from schemas.errors import MachineError, SnakeError
 from schemas.ladder import MoveThought
@@ -112,8 +112,8 @@ def _build(folder: Path, binary: Path) -> None:
             if time.time() - stale.stat().st_mtime > 2 * _LIMIT_S:  # of a build that was killed
                 shutil.rmtree(stale, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
-            shop = Workshop(BUNDLED, Path(scratch), _CONFIG, _BUILD, _LIMIT_S, weights_at_start=False)
-            built = shop.build("our snake", None, lambda: False)
+            builder = SnakeBuilder(BUNDLED, Path(scratch), _CONFIG, _BUILD, _LIMIT_S, weights_at_start=False)
+            built = builder.build("our snake", None, lambda: False)
             for older in folder.glob("snake-*"):
                 older.unlink(missing_ok=True)
             built.binary.rename(binary)

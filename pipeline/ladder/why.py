@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
-from pipeline.ladder.boards import AskedTurn, asked_turns
 from pipeline.ladder.game_files import Place, read_line
+from pipeline.ladder.reading import AskedTurn, asked_turns
 from pipeline.ladder.thinker import Thinker, our_thinker
 from schemas.errors import DataError
 from schemas.game import GameLog

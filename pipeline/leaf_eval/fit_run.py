@@ -4,16 +4,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.leaf_eval.dataset import Dataset, Positions
-from pipeline.leaf_eval.fitting import FitSettings, fit, scale_of
-from pipeline.leaf_eval.measures import Comparison, Measured, compare
-from pipeline.leaf_eval.network import LeafEval, Network
+from pipeline.leaf_eval.fitting import FitSettings, Scale, fit, scale_of, targets
+from pipeline.leaf_eval.network import POINT_SHIFT, LeafEval, Legend, Network, rows_of
 from schemas.errors import DataError
 
 SIDE: Final = 11
 """The board of the stored games."""
 _LEAST_POSITIONS: Final = 1000
 _DUEL, _CROWD = "duels", "more than two snakes"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of one evaluation on held-out positions: correlation of its chance to win with the outcome, and cross-entropy."""
+
+    positions: int
+    correlation: float
+    cross_entropy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The snake's own evaluation, and that with the network."""
+
+    own: Measured
+    learned: Measured
+
+
+def compare(held_out: Positions, legend: Legend, network: Network, hand_share: float, scale: Scale) -> Comparison:
+    """Measure both on positions of games that nothing was fitted to."""
+    held_out = held_out.played
+    learned = hand_share * held_out.own + network.evaluate(rows_of(held_out.shown, legend)) / 2**POINT_SHIFT
+    return Comparison(_measured(held_out.own, held_out, scale), _measured(learned.astype(np.float32), held_out, scale))
+
+
+def _measured(points: NDArray[np.float32], held_out: Positions, scale: Scale) -> Measured:
+    logits = scale.logits(points, held_out.living)
+    outcome = targets(held_out, scale, 1.0)
+    chances = 1 / (1 + np.exp(-logits.clip(-60, 60)))
+    together = float(np.corrcoef(chances, outcome)[0, 1]) if len(points) > 1 and np.ptp(outcome) else 0.0
+    return Measured(len(points), together, float(np.mean(np.logaddexp(0, logits) - outcome * logits)))
 
 
 @dataclass(frozen=True, slots=True)

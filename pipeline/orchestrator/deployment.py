@@ -12,14 +12,13 @@ from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.production import judge_games, judge_step
 from pipeline.evaluation.promotion import duels_under
+from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.evolution.policy import TorchPolicy
-from pipeline.evolution.registry import ModelRegistry
 from pipeline.export.benchmark import PerformanceBenchmark
-from pipeline.export.load_champion import load_champion_model
-from pipeline.export.onnx_export import WEIGHTS_SUFFIX, export_onnx
+from pipeline.export.onnx_export import WEIGHTS_SUFFIX, export_onnx, load_champion_model
 from pipeline.export.parity import check_parity
-from pipeline.phases.seeds import seed_for
-from pipeline.registry.champions import succession
+from pipeline.phases.context import seed_for
+from pipeline.registry.transactions import succession
 from pipeline.serve.contract import read_contract
 from schemas.errors import ExportError, ModelError
 from schemas.exported_model import ExportCard
@@ -84,9 +83,9 @@ def deploy(
         ModelError: no such model.
         MachineError, SnakeError: as `export_model`.
     """
-    shelf = registry.shelf
-    steps = [event for event in shelf.events(model_id) if event.model_id == model_id and event.kind in _CROWNING]
-    reasons = judge_games(shelf.card(model_id), settings.tournament) + judge_step(steps[-1] if steps else None)
+    model_store = registry.model_store
+    steps = [event for event in model_store.events(model_id) if event.model_id == model_id and event.kind in _CROWNING]
+    reasons = judge_games(model_store.card(model_id), settings.tournament) + judge_step(steps[-1] if steps else None)
     if not reasons:
         reasons = _worse_than_deployed(registry, settings.tournament, model_id, path, tell)
     if reasons:
@@ -100,7 +99,7 @@ def _worse_than_deployed(
     """Let it play the model in production, unless that one is in the line of champions that led to it: then their
     tests have been."""
     before = exported_model(path)
-    if before is None or before in succession(registry.shelf.events()):
+    if before is None or before in succession(registry.model_store.events()):
         return []
     seed = seed_for(0, model_id, before)
     mine = from_policy(TorchPolicy(registry.get_model(model_id)[0], model_id))
@@ -143,7 +142,7 @@ def export_model(
     network, _ = registry.get_model(model_id)
     with tempfile.TemporaryDirectory(prefix="ouroboros-export-") as name:
         draft = Path(name) / path.name
-        export_onnx(network, draft, card=export_card(registry.shelf.card(model_id)), optimize=optimize)
+        export_onnx(network, draft, card=export_card(registry.model_store.card(model_id)), optimize=optimize)
         parity = check_parity(network, draft)
         error = max(parity.logits_error, parity.value_error)
         tell(f"  parity with torch on {parity.positions:,} positions: largest error {error:.1e}")
@@ -163,7 +162,7 @@ def _measured(
     registry: ModelRegistry, settings: Settings, model_id: str, draft: Path, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     _, metrics = PerformanceBenchmark(settings).validate_production_readiness(draft)
-    ModelPerformanceEvaluator(settings, registry=registry.shelf).note_production_check(model_id, metrics)
+    ModelPerformanceEvaluator(settings, registry=registry.model_store).note_production_check(model_id, metrics)
     tell(
         f"  served by {metrics['server']}: p50 {metrics['inference_time_p50_ms']:.2f} ms,"
         f" p99 {metrics['inference_time_ms']:.2f} ms, {metrics['memory_usage_mb']:.0f} MB"
@@ -198,7 +197,7 @@ def champion_of(registry: ModelRegistry) -> ModelCard:
     Raises:
         ModelError: there is none.
     """
-    champion = registry.shelf.champion()
+    champion = registry.model_store.champion()
     if champion is None:
         raise ModelError("there is no champion yet", where="champion", remedy="Train a model first: ouroboros train.")
     return champion

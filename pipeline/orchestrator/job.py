@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
 from pipeline.orchestrator.training_run import Ended
-from pipeline.time_budget import time_budget_s
+from pipeline.stopping import time_budget_s
 from schemas.execution import JobContext, Outcome, RunRequest, RunResult
 
 

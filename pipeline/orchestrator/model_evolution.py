@@ -20,11 +20,9 @@ from pipeline.export.benchmark import PerformanceBenchmark
 from pipeline.export.bundle import BundleOptions, write_bundle
 from pipeline.export.quantize import LossTest
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, deploy, export_card, export_model
-from pipeline.orchestrator.model_workshop import ModelWorkshop
-from pipeline.orchestrator.time_plan import phase_budget_s
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.seeds import seed_for
-from pipeline.phases.work import PhaseWork
+from pipeline.orchestrator.model_lifecycle import ModelLifecycle
+from pipeline.orchestrator.plan import phase_budget_s
+from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
 from schemas.errors import ModelError, SettingsError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings, describe, get_config
@@ -63,10 +61,10 @@ class ModelEvolutionSystem:
         self.settings = settings or get_config()
         self.seed = secrets.randbits(63) if seed is None else seed
         self._now, self._echo = now, echo
-        self._workshop = ModelWorkshop(self.settings, device, now, echo)
-        self.settings = self._workshop.settings
-        self.registry = self._workshop.registry
-        self.data_manager = SelfPlayDataManager(self.settings, players=self._workshop.player, seed=self.seed)
+        self._lifecycle = ModelLifecycle(self.settings, device, now, echo)
+        self.settings = self._lifecycle.settings
+        self.registry = self._lifecycle.registry
+        self.data_manager = SelfPlayDataManager(self.settings, players=self._lifecycle.player, seed=self.seed)
         self._bootstrap: Network | None = None
         self._calls = 0
         self._last: PhaseResult | None = None
@@ -136,7 +134,7 @@ class ModelEvolutionSystem:
             updates = self.settings.self_play.updates_per_cycle
             improved = self._train(TrainingPhase.SELF_PLAY, improved, None, updates, {})
             players = [_seat("improved", improved), _seat("base", base)]
-            pairing = run_tournament(players, config, self._next_seed(), threads=self._workshop.threads).pairings[0]
+            pairing = run_tournament(players, config, self._next_seed(), threads=self._lifecycle.threads).pairings[0]
             interval = f"[{pairing.low:.3f}, {pairing.high:.3f}]"
             self._echo(f"cycle {cycle + 1}: {pairing.score:.3f} {interval} against the base")
             self._gain = pairing.score - 0.5
@@ -158,7 +156,7 @@ class ModelEvolutionSystem:
             config = config.model_copy(update={"games_per_matchup": games_per_matchup})
         players = [self._player(name, model) for name, model in models.items()]
         seed = config.seed if config.seed is not None else self._next_seed()
-        return run_tournament(players, config, seed, snakes, threads=self._workshop.threads)
+        return run_tournament(players, config, seed, snakes, threads=self._lifecycle.threads)
 
     def run_manual_tournament(
         self, models: Mapping[str, Model | Player], games: int = 100, *, verbose: bool = False
@@ -223,14 +221,14 @@ class ModelEvolutionSystem:
     def get_evolution_status(self) -> dict[str, Any]:
         """What there is: champion and its numbers, models by status, phases in the champion's lineage, and how the
         last call of this object went."""
-        champion = self.registry.shelf.champion()
-        models = self.registry.shelf.list()
+        champion = self.registry.model_store.champion()
+        models = self.registry.model_store.list()
         return {
             "champion": champion.id if champion else None,
             "champion_win_rate": champion.win_rate.model_dump() if champion and champion.win_rate else None,
-            "champion_phases": [card.training_phase for card in reversed(self._workshop.champion_lineage())],
+            "champion_phases": [card.training_phase for card in reversed(self._lifecycle.champion_lineage())],
             "models": dict(Counter(card.status.value for card in models)),
-            "device": str(self._workshop.device),
+            "device": str(self._lifecycle.device),
             "last_phase": self._last.summary if self._last else None,
             "last_numbers": dict(self._last.numbers) if self._last else {},
             "last_gain": self._gain,
@@ -251,9 +249,9 @@ class ModelEvolutionSystem:
         self._calls += 1
         configuration = TrainingConfiguration(target_phases=[phase.value], save_checkpoints=False)
         folder = self.settings.pipeline_dir / "by_hand" / f"{phase.value}-{self._calls}"
-        result = self._workshop.train_from(
+        result = self._lifecycle.train_from(
             base,
-            PhaseWork(
+            PhaseContext(
                 name=phase.value,
                 phase=config,
                 settings=self.settings,
@@ -266,7 +264,7 @@ class ModelEvolutionSystem:
                 budget_s=self._budget_s(phase, wanted),
                 report=lambda _done, details, _numbers: _log.debug("%s", details),
                 stop=lambda: False,
-                champion=self._workshop.champion_id,
+                champion=self._lifecycle.champion_id,
                 now=self._now,
                 tell=self._echo,
             ),
@@ -283,7 +281,7 @@ class ModelEvolutionSystem:
         return phase_budget_s(TrainingConfiguration().max_training_time_hours * 3600, rest, phases)
 
     def _player(self, name: str, model: Model | Player) -> Player:
-        player = self._workshop.player(model) if isinstance(model, str) else model
+        player = self._lifecycle.player(model) if isinstance(model, str) else model
         return replace(player, name=name) if isinstance(player, Player) else _seat(name, player)
 
     def _network(self, model: Model) -> Network:

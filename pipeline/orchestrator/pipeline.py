@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline import console, folder_lock
 from pipeline.evolution.device import detect_anomalies
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
-from pipeline.orchestrator.model_workshop import ModelWorkshop
+from pipeline.orchestrator.model_lifecycle import ModelLifecycle
 from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import Plan, plan_phases
 from pipeline.orchestrator.progress import Progress, machine_use, read_state
@@ -106,7 +106,7 @@ class SelfPlayTrainingPipeline:
         listeners = (self._told, *([config.progress_callback] if config and config.progress_callback else []))
         progress = self._progress = Progress(self.folder, self._now, listeners)
         progress.change(status=PipelineStatus.INITIALIZING)
-        record, workshop = self._begin(config, tell)
+        record, lifecycle = self._begin(config, tell)
         if record.configuration.enable_monitoring:
             self._monitor.start()
             stack.callback(self._monitor.stop)
@@ -114,10 +114,10 @@ class SelfPlayTrainingPipeline:
 
         def conclude() -> None:
             if record.configuration.export_onnx:
-                self._deploy(workshop, progress, tell)
+                self._deploy(lifecycle, progress, tell)
             self._prune(record.run_id)
 
-        run = TrainingRun(record, workshop.settings, folder, workshop, progress, stopping, self._now, tell, conclude)
+        run = TrainingRun(record, lifecycle.settings, folder, lifecycle, progress, stopping, self._now, tell, conclude)
         summary = run.go()
         if config is not None and config.notification_callback is not None:
             config.notification_callback(summary)
@@ -125,26 +125,26 @@ class SelfPlayTrainingPipeline:
 
     def _begin(
         self, config: TrainingConfiguration | None, tell: Callable[[str], None]
-    ) -> tuple[RunRecord, ModelWorkshop]:
+    ) -> tuple[RunRecord, ModelLifecycle]:
         """The unfinished run, if it is the one asked for; else a new one. And what does its work."""
         left = load_run(self.folder)
         if left is not None and not left.finished and (config is None or _same(left.configuration, config)):
             phase = left.next_phase()
             tell(f"✓ Resumed run {left.run_id}: {phase.name if phase else 'all phases done'}, seed {left.seed}")
-            return left, self._workshop(left.configuration, tell)
+            return left, self._lifecycle(left.configuration, tell)
         if left is not None and not left.finished:
             tell(f"Run {left.run_id} was not finished and is given up: another configuration is asked for.")
         config = config or TrainingConfiguration()
-        workshop = self._workshop(config, tell)
+        lifecycle = self._lifecycle(config, tell)
         plan = plan_phases(
-            config, self.config.training_phases, workshop.settings.neural_network, workshop.champion_lineage()
+            config, self.config.training_phases, lifecycle.settings.neural_network, lifecycle.champion_lineage()
         )
         for line in plan.left_out:
             tell(f"Left out: {line}")
         record = self._new_run(config, plan)
         record.save(self.folder)
         tell(f"Run {record.run_id}: {', '.join(plan.phases)} from {plan.base_model or 'nothing'}, seed {record.seed}")
-        return record, workshop
+        return record, lifecycle
 
     def _new_run(self, config: TrainingConfiguration, plan: Plan) -> RunRecord:
         now = self._now()
@@ -157,20 +157,20 @@ class SelfPlayTrainingPipeline:
             base_model=plan.base_model,
         )
 
-    def _workshop(self, config: TrainingConfiguration, tell: Callable[[str], None]) -> ModelWorkshop:
-        workshop = ModelWorkshop(self.config, config.device.value, self._now, tell)
-        if workshop.settings is not self.config:
+    def _lifecycle(self, config: TrainingConfiguration, tell: Callable[[str], None]) -> ModelLifecycle:
+        lifecycle = ModelLifecycle(self.config, config.device.value, self._now, tell)
+        if lifecycle.settings is not self.config:
             tell("No GPU and no network configured: the light network is built.")
-        return workshop
+        return lifecycle
 
-    def _deploy(self, workshop: ModelWorkshop, progress: Progress, tell: Callable[[str], None]) -> None:
+    def _deploy(self, lifecycle: ModelLifecycle, progress: Progress, tell: Callable[[str], None]) -> None:
         """Export the champion, unless the file is the champion already or a check of production says no."""
-        path, champion = self.production_file, workshop.champion_id()
+        path, champion = self.production_file, lifecycle.champion_id()
         if champion is None or exported_model(path) == champion:
             return
         progress.change(status=PipelineStatus.DEPLOYING, operation_details="exporting the champion")
         try:
-            exported = deploy(workshop.registry, workshop.settings, champion, path, tell)
+            exported = deploy(lifecycle.registry, lifecycle.settings, champion, path, tell)
         except ExportError as error:
             tell(f"✗ Not exported, what is in production stays: {error}")
             progress.change(operation_details="the champion is not exported", last_error=str(error))
@@ -224,8 +224,8 @@ class SelfPlayTrainingPipeline:
             return False
         if record is None:
             return False
-        workshop = ModelWorkshop(self.config, "cpu", self._now, self._echo)
-        for line in workshop.repair(self.folder / record.run_id):
+        lifecycle = ModelLifecycle(self.config, "cpu", self._now, self._echo)
+        for line in lifecycle.repair(self.folder / record.run_id):
             self._echo(line)
         if record.finished:
             return False
@@ -257,8 +257,8 @@ class SelfPlayTrainingPipeline:
             phase = record.next_phase() if record else None
             if record is None or phase is None:
                 raise StateError("there is no unfinished run", where=str(self.folder))
-            workshop = ModelWorkshop(self.config, "cpu", self._now, self._echo)
-            done = workshop.roll_back_checkpoint(self.folder / record.run_id / phase.name)
+            lifecycle = ModelLifecycle(self.config, "cpu", self._now, self._echo)
+            done = lifecycle.roll_back_checkpoint(self.folder / record.run_id / phase.name)
             self._echo(done)
             return done
 

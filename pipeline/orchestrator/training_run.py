@@ -13,12 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from pipeline.orchestrator.phase_runner import PhaseRunner
+from pipeline.orchestrator.plan import phase_budget_s, training_budget_s
 from pipeline.orchestrator.progress import Progress
 from pipeline.orchestrator.run_record import PhaseRecord, RunRecord
-from pipeline.orchestrator.time_plan import phase_budget_s, training_budget_s
-from pipeline.orchestrator.workshop import Workshop
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.work import PhaseWork
+from pipeline.phases.context import PhaseContext, PhaseResult
 from pipeline.stopping import Stopping
 from schemas.errors import ModelError, NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.model import ModelCard, PipelineState, PipelineStatus
@@ -61,7 +60,7 @@ class TrainingRun:
 
     Args:
         folder: the run's own: its record is in the pipeline's folder above, its phases' checkpoints below.
-        workshop: trains phases, registers and judges what they make.
+        runner: trains phases, registers and judges what they make.
         tell: told every message, for a person.
         conclude: what remains to be done at an end, other than by request, before the run counts as finished.
     """
@@ -71,7 +70,7 @@ class TrainingRun:
         record: RunRecord,
         settings: Settings,
         folder: Path,
-        workshop: Workshop,
+        runner: PhaseRunner,
         progress: Progress,
         stopping: Stopping,
         now: Callable[[], datetime],
@@ -79,7 +78,7 @@ class TrainingRun:
         conclude: Callable[[], None] = lambda: None,
     ) -> None:
         self.record, self._conclude = record, conclude
-        self._settings, self._folder, self._workshop = settings, folder, workshop
+        self._settings, self._folder, self._runner = settings, folder, runner
         self._progress, self._stopping, self._now, self._tell = progress, stopping, now, tell
         self._limit_s = record.configuration.max_training_time_hours * 3600
         self._clock = time.monotonic()
@@ -99,7 +98,7 @@ class TrainingRun:
             progress_percentage=100 * self.record.progress,
             **self._totals(),
         )
-        self._tell_champion(self._workshop.champion())
+        self._tell_champion(self._runner.champion())
         try:
             ended, finished = self._phases()
         except StoppedError:
@@ -140,7 +139,7 @@ class TrainingRun:
         """The phase to do. A model to go on from that cannot be used any more is set aside first: the phase that made
         it makes it again (from its checkpoints that takes no time); without one, the champion takes its place."""
         while (base := self.record.latest_model()) is not None:
-            reason = self._workshop.why_unusable(base)
+            reason = self._runner.why_unusable(base)
             if reason is None:
                 break
             self._tell(f"⚠ {base} is set aside: {reason}")
@@ -148,7 +147,7 @@ class TrainingRun:
             for name in makers:
                 self._change_phase(name, done=False, model_id=None)
             if not makers:
-                self.record = self.record.model_copy(update={"base_model": self._workshop.champion_id()})
+                self.record = self.record.model_copy(update={"base_model": self._runner.champion_id()})
         return self.record.next_phase()
 
     def _interrupted(self) -> Ended:
@@ -166,13 +165,13 @@ class TrainingRun:
             current_model=base,
         )
         if phase.model_id is not None:  # an earlier part of the run was ended while it was judged
-            self._judge(phase.name, self._workshop.card(phase.model_id))
+            self._judge(phase.name, self._runner.card(phase.model_id))
             return True
-        result = self._workshop.train(self._work(phase, base, self._training_s(phase, budget_s)))
+        result = self._runner.train(self._context(phase, base, self._training_s(phase, budget_s)))
         self._count(phase.name, result)
         if result.stopped:
             return False
-        card = self._workshop.register(result, self.record, phase.name)
+        card = self._runner.register(result, self.record, phase.name)
         self._change_phase(phase.name, model_id=card.id)
         self._judge(phase.name, card)
         return True
@@ -197,7 +196,7 @@ class TrainingRun:
 
     def _judge(self, name: str, card: ModelCard) -> None:
         self._progress.change(status=PipelineStatus.EVALUATING, operation_details=f"judging what {name} made")
-        champion = self._workshop.judge(card, self.record, self._stopping_now, self._judging_s(name))
+        champion = self._runner.judge(card, self.record, self._stopping_now, self._judging_s(name))
         trained = self.record.models_trained + 1
         changes = {"models_trained": trained, "consecutive_failures": 0, "last_error": None}
         self.record = self.record.model_copy(update=changes)
@@ -251,10 +250,10 @@ class TrainingRun:
                 remedy="`attempt_recovery()` looks at what is left, `resume_training()` goes on from there.",
             ) from error
         if configuration.rollback_on_failure:
-            self._tell(self._workshop.roll_back_checkpoint(self._phase_folder(phase.name)))
+            self._tell(self._runner.roll_back_checkpoint(self._phase_folder(phase.name)))
 
-    def _work(self, phase: PhaseRecord, base: str | None, budget_s: float) -> PhaseWork:
-        return PhaseWork(
+    def _context(self, phase: PhaseRecord, base: str | None, budget_s: float) -> PhaseContext:
+        return PhaseContext(
             name=phase.name,
             phase=self._settings.training_phases[phase.name],
             settings=self._settings,
@@ -262,7 +261,7 @@ class TrainingRun:
             folder=self._phase_folder(phase.name),
             run_id=self.record.run_id,
             run_started_at=self.record.started_at,
-            champion=self._workshop.champion_id,
+            champion=self._runner.champion_id,
             base_model=base,
             seed=self.record.seed,
             budget_s=budget_s,

@@ -20,11 +20,8 @@ from pipeline.evolution.lasting_learner import FOLDER, LastingLearner, MemoryOnl
 from pipeline.evolution.networks import Network
 from pipeline.evolution.self_play import Counts, Life, SelfPlayReport, improve
 from pipeline.evolution.training_state import Weights, load_weights, weights_of
-from pipeline.phases.curves import Curves
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.seeds import seed_for
-from pipeline.phases.work import PhaseWork
-from pipeline.time_budget import judging_budget_s
+from pipeline.phases.context import PhaseContext, PhaseResult, TrainingMetrics, seed_for
+from pipeline.stopping import judging_budget_s
 from schemas.base import Frozen
 from schemas.errors import ModelError, OutOfTimeError
 from schemas.files import write_atomic
@@ -60,7 +57,7 @@ class Judging:
     """Writes down that the learner took over the weights of this model."""
 
 
-def continuous(work: PhaseWork, network: Network, device: torch.device, judging: Judging) -> PhaseResult:
+def continuous(context: PhaseContext, network: Network, device: torch.device, judging: Judging) -> PhaseResult:
     """Do cycles until their number, games or time are used up.
 
     Args:
@@ -72,50 +69,50 @@ def continuous(work: PhaseWork, network: Network, device: torch.device, judging:
         TrainingError: the loss was lost for good.
         NothingLearnedError: not one update was made.
     """
-    learner = _open(work, network)
-    return _Cycles(work, learner, device, judging).go(network)
+    learner = _open(context, network)
+    return _Cycles(context, learner, device, judging).go(network)
 
 
-def learner_folder(work: PhaseWork) -> Path:
+def learner_folder(context: PhaseContext) -> Path:
     """Where the learner lives; no run's own."""
-    return work.settings.pipeline_dir / FOLDER
+    return context.settings.pipeline_dir / FOLDER
 
 
-def _open(work: PhaseWork, network: Network) -> LastingLearner:
+def _open(context: PhaseContext, network: Network) -> LastingLearner:
     """The learner of this state folder. One that does not fit the network, or that is to be forgotten
     (`force_retrain`), is set aside under its own name."""
-    if not work.configuration.save_checkpoints:
+    if not context.configuration.save_checkpoints:
         return LastingLearner(MemoryOnly())
-    folder = learner_folder(work)
-    keep = work.settings.training_optimization.keep_checkpoints
-    learner = LastingLearner(CheckpointFolder(folder / "checkpoints", keep, work.tell))
+    folder = learner_folder(context)
+    keep = context.settings.training_optimization.keep_checkpoints
+    learner = LastingLearner(CheckpointFolder(folder / "checkpoints", keep, context.tell))
     reason, story = learner.why_unfit(network), learner.story()
-    if reason is None and work.configuration.force_retrain and story is not None and story.born_in != work.run_id:
+    if reason is None and context.configuration.force_retrain and story is not None and story.born_in != context.run_id:
         reason = "force_retrain asks for a new one"
     if reason is not None:
-        aside = folder.with_name(f"{FOLDER}-{work.now():%Y%m%d-%H%M%S}")
+        aside = folder.with_name(f"{FOLDER}-{context.now():%Y%m%d-%H%M%S}")
         folder.rename(aside)
-        work.tell(f"The learner is set aside as {aside.name}: {reason}.")
+        context.tell(f"The learner is set aside as {aside.name}: {reason}.")
     return learner
 
 
 class _Cycles:
     """The cycles of one run."""
 
-    def __init__(self, work: PhaseWork, learner: LastingLearner, device: torch.device, judging: Judging) -> None:
-        self._work, self._learner, self._device, self._judging = work, learner, device, judging
-        self._done = _read(work.folder)
+    def __init__(self, context: PhaseContext, learner: LastingLearner, device: torch.device, judging: Judging) -> None:
+        self._context, self._learner, self._device, self._judging = context, learner, device, judging
+        self._done = _read(context.folder)
         self._began = time.monotonic()
         self._cycle_s = 0.0
         """What the last cycle took, its judging included."""
 
     def go(self, first: Network) -> PhaseResult:
         """See `continuous`."""
-        work, last, stopped = self._work, None, False
+        context, last, stopped = self._context, None, False
         network, champion = self._beginning(first)
-        while self._done.next < work.phase.max_epochs and self._done.games < work.phase.games_required:
-            share = work.settings.tournament.judging_share
-            learn_s = (work.budget_s - (time.monotonic() - self._began)) * (1 - share)
+        while self._done.next < context.phase.max_epochs and self._done.games < context.phase.games_required:
+            share = context.settings.tournament.judging_share
+            learn_s = (context.budget_s - (time.monotonic() - self._began)) * (1 - share)
             if learn_s <= 0:
                 break
             begun_at = time.monotonic()
@@ -133,8 +130,8 @@ class _Cycles:
             network, champion = last.network, self._champion(last.network)
         if self._done.next == 0 and not stopped:
             raise OutOfTimeError(
-                f"the time for {work.name} was used up before its first cycle",
-                where=f"{work.budget_s:.1f} s",
+                f"the time for {context.name} was used up before its first cycle",
+                where=f"{context.budget_s:.1f} s",
                 remedy="Give the run more hours, or the phase a larger time_share.",
             )
         return self._result(network, last, stopped=stopped)
@@ -148,7 +145,7 @@ class _Cycles:
 
     def _champion(self, network: Network) -> tuple[str, Weights] | None:
         """The champion, if it is built as the learner is."""
-        model_id = self._work.champion()
+        model_id = self._context.champion()
         if model_id is None:
             return None
         champion = self._judging.load(model_id)
@@ -156,37 +153,37 @@ class _Cycles:
 
     def _cycle(self, network: Network, champion: tuple[str, Weights] | None, learn_s: float) -> PhaseResult:
         """One cycle of self-play; its length is `updates_per_cycle`."""
-        work, number = self._work, self._done.next
+        context, number = self._context, self._done.next
         begun = self._begin()
         story = self._learner.story() or Story(
             network=configuration_of(network),
-            born_from=champion[0] if champion else work.base_model,
-            born_in=work.run_id,
+            born_from=champion[0] if champion else context.base_model,
+            born_in=context.run_id,
         )
         life = Life(
-            begun, begun.updates + work.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
+            begun, begun.updates + context.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
         )
         begins, ends = self._progress(number)
-        with Curves(work, work.folder, begins, ends) as told:
+        with TrainingMetrics(context, context.folder, begins, ends) as told:
             played = improve(
                 network,
-                work.phase,
-                work.settings,
-                seed=seed_for(work.seed, work.name, "life"),
+                context.phase,
+                context.settings,
+                seed=seed_for(context.seed, context.name, "life"),
                 checkpoints=self._learner.checkpoints,
                 report=told,
-                stop=work.stop,
+                stop=context.stop,
                 time_budget_s=learn_s,
                 life=life,
-                tell=work.tell,
+                tell=context.tell,
             )
         return self._made(network, number, played)
 
     def _progress(self, number: int) -> tuple[float, float]:
         """The phase's progress (0..1) as a cycle begins and, as far as can be told, as it ends: by the number of cycles
         or by time, whichever is farther."""
-        spent_s, whole_s = time.monotonic() - self._began, max(self._work.budget_s, 1e-9)
-        most = self._work.phase.max_epochs
+        spent_s, whole_s = time.monotonic() - self._began, max(self._context.budget_s, 1e-9)
+        most = self._context.phase.max_epochs
         begins = min(1.0, max(number / most, spent_s / whole_s))
         return begins, min(1.0, max((number + 1) / most, begins + self._cycle_s / whole_s))
 
@@ -206,20 +203,20 @@ class _Cycles:
             games_learned=played.games,
             positions_learned=played.decisions,
             data_sources=(DataSource.CONTINUOUS.value,),
-            seed=seed_for(self._work.seed, self._work.name, "life"),
+            seed=seed_for(self._context.seed, self._context.name, "life"),
             stopped=played.stopped,
             numbers=played.numbers,
         )
 
     def _judge(self, made: PhaseResult, budget_s: float) -> None:
         """Have a cycle judged, and count it."""
-        work, done, name = self._work, self._done, f"cycle {self._done.next + 1}"
+        context, done, name = self._context, self._done, f"cycle {self._done.next + 1}"
         story = self._learner.story()
         assert story is not None
         card = self._judging.judge(made, name, story.model or story.born_from, budget_s)
         promoted = card.status is ModelStatus.CHAMPION
-        story = self._learner.judged(f"{work.run_id} {name}", card.id, promoted=promoted)
-        work.tell(
+        story = self._learner.judged(f"{context.run_id} {name}", card.id, promoted=promoted)
+        context.tell(
             f"✓ {made.summary}: promoted" if promoted else f"{made.summary}: not promoted ({story.refused} in a row)"
         )
         returned = self._return(story)
@@ -232,17 +229,17 @@ class _Cycles:
 
     def _return(self, story: Story) -> bool:
         """Let the learner take over the champion's weights, if it was refused so often and that is wished."""
-        most, champion = self._work.settings.self_play.return_to_champion_after, self._work.champion()
+        most, champion = self._context.settings.self_play.return_to_champion_after, self._context.champion()
         if most is None or story.refused < most or champion is None or story.model is None:
             return False
         reason = f"{story.refused} cycles in a row were refused, and return_to_champion_after is {most}"
         self._judging.note_return(champion, Returned(learner=story.model, refused=story.refused, reason=reason))
         self._learner.return_to(champion, weights_of(self._judging.load(champion)))
-        self._work.tell(f"The learner goes on from champion {champion}: {reason}.")
+        self._context.tell(f"The learner goes on from champion {champion}: {reason}.")
         return True
 
     def _result(self, network: Network, last: PhaseResult | None, *, stopped: bool) -> PhaseResult:
-        done, work, story = self._done, self._work, self._learner.story()
+        done, context, story = self._done, self._context, self._learner.story()
         return PhaseResult(
             network=network,
             summary=f"{done.next} cycles, {done.promoted} promoted, {done.returned} times back to the champion",
@@ -250,15 +247,15 @@ class _Cycles:
             games_learned=done.games,
             positions_learned=done.decisions,
             data_sources=(DataSource.CONTINUOUS.value,),
-            seed=seed_for(work.seed, work.name, "life"),
+            seed=seed_for(context.seed, context.name, "life"),
             stopped=stopped,
             numbers=last.numbers if last else {},
-            judged_as=(story.model if story else None) or work.base_model,
+            judged_as=(story.model if story else None) or context.base_model,
         )
 
     def _keep(self, done: Cycles) -> None:
         self._done = done
-        write_atomic(self._work.folder / CYCLES_FILE, done.model_dump_json(indent=2) + "\n")
+        write_atomic(self._context.folder / CYCLES_FILE, done.model_dump_json(indent=2) + "\n")
 
 
 def _read(folder: Path) -> Cycles:

@@ -4,15 +4,12 @@ import torch
 
 from pipeline.evolution.networks import Network
 from pipeline.evolution.self_play import improve
-from pipeline.phases.curves import Curves
-from pipeline.phases.lesson import checkpoints_of
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.seeds import seed_for
-from pipeline.phases.work import PhaseWork
+from pipeline.phases.context import PhaseContext, PhaseResult, TrainingMetrics, seed_for
+from pipeline.phases.fit_phase import checkpoints_of
 from schemas.phases import DataSource
 
 
-def self_play(work: PhaseWork, network: Network, device: torch.device) -> PhaseResult:
+def self_play(context: PhaseContext, network: Network, device: torch.device) -> PhaseResult:
     """Improve `network` in place; see `evolution.self_play.improve`.
 
     Raises:
@@ -20,17 +17,17 @@ def self_play(work: PhaseWork, network: Network, device: torch.device) -> PhaseR
         NothingLearnedError: not one update was made.
         ModelError: the checkpoint belongs to other settings.
     """
-    seed = seed_for(work.seed, work.name)
-    with Curves(work, work.folder) as told:
+    seed = seed_for(context.seed, context.name)
+    with TrainingMetrics(context, context.folder) as told:
         played = improve(
             network.to(device),
-            work.phase,
-            work.settings,
+            context.phase,
+            context.settings,
             seed=seed,
-            checkpoints=checkpoints_of(work, work.folder),
+            checkpoints=checkpoints_of(context, context.folder),
             report=told,
-            stop=work.stop,
-            time_budget_s=work.budget_s,
+            stop=context.stop,
+            time_budget_s=context.budget_s,
         )
     return PhaseResult(
         network=network,

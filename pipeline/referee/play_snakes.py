@@ -10,8 +10,7 @@ from threading import Event
 from pipeline.referee.endpoint import shown_url
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
-from pipeline.snakes.abandoned import Abandoned
-from pipeline.snakes.workshop import BuiltSnake, Workshop, filled, split_command
+from pipeline.snake_builder import BuiltSnake, Cancelled, SnakeBuilder, filled, split_command
 from schemas.errors import BadInputError
 from schemas.outside_text import NAME_LIMIT, line
 
@@ -75,10 +74,10 @@ def started(
         for index, (folder, name, build, run) in enumerate(zip(folders, names, builds, runs, strict=True)):
             place = Path(scratch) / str(index)
             place.mkdir()
-            shop = Workshop(folder, place, CONFIG_FILE, build, BUILD_TIMEOUT_S, weights_at_start=False)
+            builder = SnakeBuilder(folder, place, CONFIG_FILE, build, BUILD_TIMEOUT_S, weights_at_start=False)
             try:
-                built = shop.build(name, None, stop.is_set)
-            except Abandoned:
+                built = builder.build(name, None, stop.is_set)
+            except Cancelled:
                 raise KeyboardInterrupt from None
             snakes.append(SnakeProcess(name, _command(run, built), place / "snake.log", stop=stop.is_set))
         with running_snakes(snakes):

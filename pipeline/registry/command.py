@@ -1,21 +1,28 @@
 """`ouroboros models`: the registry from the command line."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from schemas.errors import ModelError
-from schemas.model import ByHand, ModelStatus
+from schemas.model import ByHand, Measured, ModelCard, ModelEvent, ModelStatus
 from schemas.settings import get_config
 
 if TYPE_CHECKING:
-    from pipeline.registry.shelf import ModelShelf
+    from pipeline.registry.model_store import ModelStore
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _REASON = click.option("--reason", default="", help="Why; kept with the step.")
+PLAIN_WIDTH = 180
+"""Columns where the output is no terminal: a file or another program reads it, and nothing should be cut."""
+_COLOURS = {ModelStatus.CHAMPION: "green", ModelStatus.CANDIDATE: "cyan", ModelStatus.REJECTED: "yellow"}
 
 
 def _formatted(command: _Command) -> _Command:
@@ -56,9 +63,8 @@ def list_models(
 
     Example: ouroboros models list --status champion
     """
-    from pipeline.registry.listing import print_models
 
-    found = _shelf().list(status=ModelStatus(status) if status else None, name=name, training_phase=phase)
+    found = _model_store().list(status=ModelStatus(status) if status else None, name=name, training_phase=phase)
     if as_json:
         for card in reversed(found):
             click.echo(card.model_dump_json())
@@ -74,14 +80,13 @@ def show(model_id: str, as_json: bool) -> None:
 
     Example: ouroboros models show MODEL
     """
-    from pipeline.registry.listing import print_model
 
-    shelf = _shelf()
-    card = shelf.card(_whole_id(shelf, model_id))
+    model_store = _model_store()
+    card = model_store.card(_whole_id(model_store, model_id))
     if as_json:
         click.echo(card.model_dump_json())
         return
-    print_model(card, shelf.lineage(card.id)[1:], shelf.events(card.id))
+    print_model(card, model_store.lineage(card.id)[1:], model_store.events(card.id))
 
 
 @models.command("promote")
@@ -92,8 +97,8 @@ def promote(model_id: str, reason: str) -> None:
 
     Example: ouroboros models promote MODEL --reason "it won at home"
     """
-    shelf = _shelf()
-    card = shelf.promote(_whole_id(shelf, model_id), _by_hand(reason), datetime.now(UTC))
+    model_store = _model_store()
+    card = model_store.promote(_whole_id(model_store, model_id), _by_hand(reason), datetime.now(UTC))
     click.echo(f"{card.id} is the champion.")
 
 
@@ -104,7 +109,7 @@ def rollback(reason: str) -> None:
 
     Example: ouroboros models rollback --reason "it loses on the ladder"
     """
-    card = _shelf().roll_back(datetime.now(UTC), _by_hand(reason))
+    card = _model_store().roll_back(datetime.now(UTC), _by_hand(reason))
     click.echo(f"{card.id} is the champion again.")
 
 
@@ -116,8 +121,8 @@ def retire(model_id: str, reason: str) -> None:
 
     Example: ouroboros models retire MODEL
     """
-    shelf = _shelf()
-    card = shelf.retire(_whole_id(shelf, model_id), datetime.now(UTC), _by_hand(reason))
+    model_store = _model_store()
+    card = model_store.retire(_whole_id(model_store, model_id), datetime.now(UTC), _by_hand(reason))
     click.echo(f"{card.id} is retired.")
 
 
@@ -127,7 +132,7 @@ def verify() -> None:
 
     Example: ouroboros models verify
     """
-    found = _shelf().verify(datetime.now(UTC))
+    found = _model_store().verify(datetime.now(UTC))
     for file in found.orphans_removed:
         click.echo(f"removed {file}: no model has it")
     for model_id, damage in found.damaged.items():
@@ -137,27 +142,109 @@ def verify() -> None:
         raise click.exceptions.Exit(ModelError.exit_code)
 
 
-def _shelf() -> "ModelShelf":
-    from pipeline.registry.shelf import ModelShelf  # the list of all commands must not load SQLAlchemy and numpy
+def _model_store() -> "ModelStore":
+    from pipeline.registry.model_store import ModelStore  # the list of all commands must not load SQLAlchemy and numpy
 
-    return ModelShelf(get_config(), create=False)
+    return ModelStore(get_config(), create=False)
 
 
 def _by_hand(reason: str) -> ByHand:
     return ByHand(asked_by=getpass.getuser(), reason=reason)
 
 
-def _whole_id(shelf: "ModelShelf", given: str) -> str:
+def _whole_id(model_store: "ModelStore", given: str) -> str:
     """The id that begins so; `champion` is the champion's.
 
     Raises:
         ModelError: none does, or several.
     """
-    champion = shelf.champion()
+    champion = model_store.champion()
     if given == "champion" and champion is not None:
         return champion.id
-    fitting = [card.id for card in shelf.list() if card.id.startswith(given)]
+    fitting = [card.id for card in model_store.list() if card.id.startswith(given)]
     if given in fitting or len(fitting) == 1:
         return given if given in fitting else fitting[0]
     what = f"{len(fitting)} models begin so" if fitting else "no such model"
     raise ModelError(what, where=given, remedy="`ouroboros models list` shows them.")
+
+
+def print_models(cards: Sequence[ModelCard]) -> None:
+    """A table, or words where there are none."""
+    console = _console()
+    if not cards:
+        console.print("No models (a training run registers them).")
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("id", no_wrap=True)
+    for title in ("status", "phase", "architecture", "made", "win rate against the heuristic", "size"):
+        table.add_column(title, overflow="fold")
+    for card in cards:
+        words = [card.training_phase, card.architecture, _when(card.created_at), _number(card.win_rate)]
+        words.append(f"{card.size_bytes / 2**20:.1f} MiB")
+        table.add_row(Text(card.id), _status(card), *map(Text, words))
+    console.print(table)
+
+
+def print_model(card: ModelCard, ancestors: Sequence[ModelCard], events: Sequence[ModelEvent]) -> None:
+    """All of a card, its ancestors, and its steps in the history of champions."""
+    console = _console()
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, told in _facts(card, ancestors):
+        facts.add_row(name, told if isinstance(told, Text) else Text(told))
+    console.print(facts)
+    if card.measured or card.claimed:
+        numbers = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for title in ("metric", "value", "games", "seed", "how"):
+            numbers.add_column(title, overflow="fold")
+        for name, measured in sorted(card.measured.items()):
+            seed = "-" if measured.seed is None else str(measured.seed)
+            numbers.add_row(name, _interval(measured), f"{measured.games:,}", seed, Text(measured.how))
+        for name, value in sorted(card.claimed.items()):
+            numbers.add_row(name, f"{value:g}", "-", "-", "claimed at registration, with nothing behind it")
+        console.print(numbers)
+    for event in events:
+        other = f", before: {event.previous_id}" if event.previous_id else ""
+        console.print(Text(f"{_when(event.at)}  {event.kind.value}  {event.model_id}{other}  {event.evidence or ''}"))
+
+
+def _facts(card: ModelCard, ancestors: Sequence[ModelCard]) -> list[tuple[str, str | Text]]:
+    return [
+        ("id", card.id),
+        ("name, version", f"{card.name}, {card.version}"),
+        ("status", _status(card)),
+        ("phase", card.training_phase),
+        ("network", f"{card.architecture}, {card.parameters:,} numbers, frame {card.frame}"),
+        ("learned from", f"{card.games_learned:,} games, {card.positions_learned:,} positions"),
+        ("made", f"{_when(card.created_at)}, seed {'-' if card.seed is None else card.seed}, {card.code_revision}"),
+        ("weights", f"{card.weights_file}, {card.size_bytes:,} bytes, SHA-256 {card.sha256}"),
+        ("encoder", card.encoder_id),
+        ("from", " <- ".join(ancestor.id for ancestor in ancestors) or "nothing: it began with random weights"),
+        *([("notes", card.notes)] if card.notes else []),
+    ]
+
+
+def _status(card: ModelCard) -> Text:
+    if card.damage is not None:
+        return Text(f"{card.status.value}, damaged: {card.damage}", style="red")
+    return Text(card.status.value, style=_COLOURS.get(card.status, ""))
+
+
+def _number(measured: Measured | None) -> str:
+    return "not measured" if measured is None else f"{_interval(measured)} / {measured.games:,} games"
+
+
+def _interval(measured: Measured) -> str:
+    if measured.low is None or measured.high is None:
+        return f"{measured.value:.4g}"
+    return f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+
+
+def _when(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console

@@ -13,10 +13,10 @@ import orjson
 import uvloop
 
 from pipeline.engine.layout import MOVE_WORDS
-from pipeline.serve.deciding import MARGIN_MS, Decider, warming_request
 from pipeline.serve.game_log import GamesInHand
 from pipeline.serve.http import Call, Connections, Reply, error_reply
 from pipeline.serve.onnx_model import OnnxModel
+from pipeline.serve.policy import MARGIN_MS, PolicyWithFallback, warming_request
 from pipeline.serve.shadow import Shadow
 from schemas.errors import MachineError
 from schemas.game import GameLog
@@ -46,7 +46,7 @@ class SnakeServer:
         Raises:
             OSError: a folder cannot be made.
         """
-        self._decider: Final = Decider(model, margin_ms)
+        self._decider: Final = PolicyWithFallback(model, margin_ms)
         self._decider.warm_up(warming_request())
         self._games: Final = games
         self._complain: Final = complain

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline import console, folder_lock
 from pipeline.console import Tell
-from pipeline.snakes.abandoned import Abandoned
+from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner import config_tree, ledger, reporting
 from pipeline.tuner.backends import Backend
@@ -157,7 +157,7 @@ class ContinuousTrainer:
                 return self._nothing_left(state, tell)
             try:
                 tuning, reason = self._run(source, book, files, disk, state, tell)
-            except Abandoned:  # a stop while the snake was built for the first time
+            except Cancelled:  # a stop while the snake was built for the first time
                 return self._nothing_done(state)
             self._write_page(book, state.campaign, tell)
             return self._summary(reason, before, tuning.state)

@@ -5,8 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.stopping import Stopping
-from pipeline.time_budget import time_budget_s
+from pipeline.stopping import Stopping, time_budget_s
 from pipeline.tuner import ledger, reporting
 from pipeline.tuner.continuous import ContinuousTrainer, TrainingSummary, with_changes
 from pipeline.tuner.ledger import Ledger

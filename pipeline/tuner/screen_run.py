@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline import folder_lock
-from pipeline.snakes.abandoned import Abandoned
+from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner import ledger, weights
 from pipeline.tuner.backends import Backend
@@ -98,7 +98,7 @@ def run_screen(
         book = stack.enter_context(closing(Ledger(folder / ledger.NAME)))
         try:
             opened = (backend or _on_all_machines(tell))(settings, source, lambda: stopping.requested)
-        except Abandoned:
+        except Cancelled:
             return None
         stack.callback(opened.close)
         tell(f"{len(setup.rules)} weights. {opened.notice}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite3 import DatabaseError, connect
 
 from pipeline import folder_lock
-from pipeline.snakes.abandoned import Abandoned
+from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions, SourceKind
@@ -215,7 +215,7 @@ def _opened(
     else:
         try:
             opened = choose(settings, source, lambda: stopping.requested, folder)
-        except Abandoned:
+        except Cancelled:
             return None
     others = [who.participant.text for who in cup.entrants if who.participant.source is SourceKind.FOLDER]
     return spread(opened, settings, source, tell, others)

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from arena_stand_in import MOST_LISTED, TOKEN, StandIn, World
 
-from pipeline.ladder.opened import database_of, synchronise
+from pipeline.ladder.source import database_of, synchronise
 from schemas.ladder import ArenaSettings
 from schemas.settings import Settings
 

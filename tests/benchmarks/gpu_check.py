@@ -34,7 +34,7 @@ from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.evolution.tensors import to_floats
 from pipeline.export.onnx_export import export_onnx
-from pipeline.export.positions import real_positions
+from pipeline.export.real_positions import real_positions
 from schemas.exported_model import ExportCard
 from schemas.network import light_network
 from schemas.phases import DataSource, TrainingPhaseConfig

@@ -16,7 +16,7 @@ from pipeline.referee.match import play_match
 from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import paired_schedule
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
-from pipeline.snakes.toolchain import build_environment
+from pipeline.snake_builder import build_environment
 
 GO_SNAKE = Path(__file__).parents[2] / "deploy" / "go-snake"
 

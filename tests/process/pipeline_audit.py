@@ -12,7 +12,7 @@ from tiny_pipeline import TEACHER_GAMES, settings_for
 from pipeline.data.store import GameStore
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.orchestrator.run_record import RunRecord, load_run
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from schemas.model import ModelStatus, PipelineState, PipelineStatus
 from schemas.phases import DataSource
 from schemas.times import from_text
@@ -35,21 +35,23 @@ def audit(home: Path) -> None:
     assert state.status is PipelineStatus.COMPLETED
     assert state.phases_completed == PHASES
     assert (state.total_games_processed, state.total_models_trained) == (record.games, record.models_trained)
-    assert state.champion_model == ModelShelf(settings).champion().id
+    assert state.champion_model == ModelStore(settings).champion().id
 
 
 def _audit_models(home: Path, record: RunRecord) -> None:
     """One model for each phase, each judged once, one champion, every file whole."""
     settings = settings_for(home)
-    shelf = ModelShelf(settings)
-    cards = shelf.list()
+    model_store = ModelStore(settings)
+    cards = model_store.list()
     assert sorted(card.training_phase for card in cards) == sorted(PHASES)
     assert {phase.model_id for phase in record.phases} == {card.id for card in cards}
     assert sum(card.status is ModelStatus.CHAMPION for card in cards) == 1
     assert all(card.status is not ModelStatus.CANDIDATE for card in cards)
-    found = shelf.verify(from_text("2100-01-01T00:00:00Z"))
+    found = model_store.verify(from_text("2100-01-01T00:00:00Z"))
     assert not found.damaged, found
-    decisions = Counter(event.model_id for event in shelf.events() if event.kind.value in ("promoted", "rejected"))
+    decisions = Counter(
+        event.model_id for event in model_store.events() if event.kind.value in ("promoted", "rejected")
+    )
     assert decisions == {card.id: 1 for card in cards}
     rows = _rows(home, "SELECT model_id, opponent, snakes, games FROM evaluations")
     assert len({row[:3] for row in rows}) == len(rows)

@@ -18,9 +18,8 @@ import torch
 
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.networks import Network, build_network
+from pipeline.phases.context import PhaseContext, PhaseResult
 from pipeline.phases.continuous import Judging, continuous, learner_folder
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.work import PhaseWork
 from schemas.model import ModelCard, ModelStatus, Returned
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
@@ -51,7 +50,7 @@ def first_network() -> Network:
     return build_network(Settings(**SETTINGS).neural_network)
 
 
-def work_of(home: Path, run: str, **changed: Any) -> PhaseWork:
+def work_of(home: Path, run: str, **changed: Any) -> PhaseContext:
     settings = Settings(home=home, **SETTINGS)
     phase = TrainingPhaseConfig(
         data_source=DataSource.CONTINUOUS, max_epochs=CYCLES_PER_RUN, games_required=10**6, batch_size=16,
@@ -63,7 +62,7 @@ def work_of(home: Path, run: str, **changed: Any) -> PhaseWork:
         "base_model": "base", "seed": 7, "budget_s": 6000.0, "report": lambda *_: None, "stop": lambda: False,
         "champion": lambda: "base", "now": lambda: NOON, "tell": lambda _line: None,
     }  # fmt: skip
-    return PhaseWork(**known | changed)
+    return PhaseContext(**known | changed)
 
 
 class Court:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from go_programs import REPOSITORY
 
-from pipeline.snakes.toolchain import build_environment
+from pipeline.snake_builder import build_environment
 
 SOURCE = REPOSITORY / "tests" / "support" / "foreign-snake"
 SETTINGS = "settings/tuning.yaml"

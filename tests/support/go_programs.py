@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from pipeline.snakes.toolchain import build_environment
+from pipeline.snake_builder import build_environment
 
 REPOSITORY = Path(__file__).parents[2]
 

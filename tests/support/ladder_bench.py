@@ -9,9 +9,8 @@ from arena_stand_in import TOKEN, StandIn, World
 from sqlalchemy.engine import Connection as Rows
 
 from pipeline.ladder.client import ArenaClient
-from pipeline.ladder.connection import Connection
-from pipeline.ladder.opened import database_of
-from pipeline.ladder.remembered import RememberedAnswers
+from pipeline.ladder.connection import Connection, RememberedAnswers
+from pipeline.ladder.source import database_of
 from pipeline.ladder.sync import Sync
 from pipeline.ladder.tables import games
 from pipeline.registry.database import RegistryDatabase

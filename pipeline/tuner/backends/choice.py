@@ -24,7 +24,7 @@ def choose(
     Raises:
         SnakeError: `backend` asks for one that the snake does not allow, or the snake does not build.
         MachineError: no toolchain, no disk.
-        Abandoned: `abandon` became true meanwhile.
+        Cancelled: `abandon` became true meanwhile.
     """
     folder, tuner = scratch or settings.tuner_dir, settings.tuner
     for stale in folder.glob("scratch_*"):  # of a tuner that was killed; the folder's lock is ours

@@ -29,7 +29,7 @@ from pipeline.referee.match import default_games_at_once
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
 from pipeline.referee.schedule import ScheduledGame
-from pipeline.snakes.abandoned import Abandoned
+from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.players import Players, RunningSnake
 from pipeline.tuner.jobs import GameResult, JobFailure
@@ -133,7 +133,7 @@ class HttpBackend:
                 continue
             try:
                 self._ready(entry)
-            except Abandoned:
+            except Cancelled:
                 continue
             except MachineError as error:
                 self._ended.put(error)

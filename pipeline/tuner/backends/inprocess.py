@@ -13,8 +13,7 @@ from time import monotonic
 from typing import Any
 
 from pipeline.referee.conditions import MatchConditions
-from pipeline.snakes.go_replaces import links_arena
-from pipeline.snakes.workshop import Workshop
+from pipeline.snake_builder import SnakeBuilder, links_arena
 from pipeline.tuner.backends import Backend, GameOrder, Played
 from pipeline.tuner.backends.arena_link import ArenaLink, Hello, Message, open_link
 from pipeline.tuner.backends.players import played_text, scratch_folder
@@ -188,7 +187,7 @@ def open_inprocess(
     Raises:
         SnakeError: it does not build.
         MachineError: no toolchain, no disk.
-        Abandoned: `abandon` became true meanwhile.
+        Cancelled: `abandon` became true meanwhile.
     """
     if not links_arena(source):
         return "the snake does not import ouroboros-arena (deploy/go-snake/arena/README.md says how)"
@@ -196,8 +195,8 @@ def open_inprocess(
     try:
         # One build serves all weights: they are sent as texts.
         command, timeout_s = settings.build_command, settings.build_timeout_s
-        workshop = Workshop(source, scratch, settings.config_file, command, timeout_s, weights_at_start=False)
-        built = workshop.build("the snake", None, abandon)
+        builder = SnakeBuilder(source, scratch, settings.config_file, command, timeout_s, weights_at_start=False)
+        built = builder.build("the snake", None, abandon)
         opened = open_link(built.binary, built.folder, scratch / "arena.log")
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)

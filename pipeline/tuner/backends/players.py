@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess
-from pipeline.snakes.workshop import BuiltSnake, Workshop, filled, split_command
+from pipeline.snake_builder import BuiltSnake, SnakeBuilder, filled, split_command
 from pipeline.tuner import weights
 from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
 from schemas.errors import MachineError, SettingsError, SnakeError
@@ -55,7 +55,7 @@ class Players:
     abandon: Callable[[], bool]
     _running: dict[tuple[SourceKind, str], RunningSnake] = field(default_factory=dict)
     _ends: dict[tuple[SourceKind, str], int] = field(default_factory=dict)
-    _workshops: dict[str, Workshop] = field(default_factory=dict)
+    _builders: dict[str, SnakeBuilder] = field(default_factory=dict)
     _count: int = 0
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Players:
         Raises:
             SnakeError: it does not build, start or answer, or it ends by itself time and again; in its own words.
             MachineError: no toolchain, no disk.
-            Abandoned: `abandon` became true meanwhile.
+            Cancelled: `abandon` became true meanwhile.
         """
         text = played_text(who, conditions)
         key = who.source, text
@@ -116,12 +116,12 @@ class Players:
             return RunningSnake(text, None, lambda: None)
         self._count += 1
         if source is SourceKind.FOLDER:
-            return self._start(self._workshop(Path(text)), f"opponent {Path(text).name}", None)
-        return self._start(self._workshop(self.source), f"snake {self._count}", text)
+            return self._start(self._builder(Path(text)), f"opponent {Path(text).name}", None)
+        return self._start(self._builder(self.source), f"snake {self._count}", text)
 
-    def _workshop(self, source: Path) -> Workshop:
-        if str(source) not in self._workshops:
-            self._workshops[str(source)] = Workshop(
+    def _builder(self, source: Path) -> SnakeBuilder:
+        if str(source) not in self._builders:
+            self._builders[str(source)] = SnakeBuilder(
                 source,
                 Path(tempfile.mkdtemp(dir=self._scratch)),
                 self.settings.config_file,
@@ -129,10 +129,10 @@ class Players:
                 self.settings.build_timeout_s,
                 weights_at_start=any(CONFIG_PLACE in word for word in self._words),
             )
-        return self._workshops[str(source)]
+        return self._builders[str(source)]
 
-    def _start(self, workshop: Workshop, name: str, config: str | None) -> RunningSnake:
-        built = workshop.build(name, config, self.abandon)
+    def _start(self, builder: SnakeBuilder, name: str, config: str | None) -> RunningSnake:
+        built = builder.build(name, config, self.abandon)
         process = SnakeProcess(
             name,
             SnakeCommand(self._words_for(built), cwd=built.folder, settings_file=built.config),
@@ -143,12 +143,12 @@ class Players:
         try:
             process.start()
         except BaseException:
-            workshop.release(built)
+            builder.release(built)
             raise
 
         def release() -> None:
             process.stop()
-            workshop.release(built)
+            builder.release(built)
 
         return RunningSnake(process.quickest_url, process, release)
 

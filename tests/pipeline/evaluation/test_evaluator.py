@@ -16,7 +16,7 @@ from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
 from pipeline.evaluation.game_results import GameResult
 from pipeline.evaluation.production import judge_production
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from runner.store.engine import Store
 from schemas.errors import EvaluationError, ModelError, StoppedError
 from schemas.model import ByHand, EvaluationResult, ModelCard, ModelDraft
@@ -50,7 +50,7 @@ def model(settings: Settings) -> ModelCard:
     draft = ModelDraft(name="first", architecture="CNN_Simple", training_phase="bootstrap",
                        network=NeuralNetworkConfig(conv_channels=8, conv_blocks=1), encoder_id=ENCODER_ID,
                        created_at=NOW)  # fmt: skip
-    return ModelShelf(settings).put(draft, {"w": np.ones(3, np.float32)})
+    return ModelStore(settings).put(draft, {"w": np.ones(3, np.float32)})
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_measurement_is_kept_and_told_again(
     assert evaluator.get_evaluation_history() == [duel, crowd]
     assert evaluator.get_evaluation_history("another") == []
 
-    ModelShelf(settings).promote(model.id, ByHand(asked_by="test"), NOW)
+    ModelStore(settings).promote(model.id, ByHand(asked_by="test"), NOW)
     told = evaluator.get_champion_performance()
     assert (told["win_rate"], told["win_rate_games"], told["win_rate_seed"]) == (duel.win_rate, 20, 5)
     assert told["strategic_score"] == duel.strategic_score
@@ -112,17 +112,17 @@ def test_a_seed_that_nobody_gave_is_drawn_and_told(evaluator: ModelPerformanceEv
 def test_production_is_judged_by_what_was_measured(
     evaluator: ModelPerformanceEvaluator, settings: Settings, model: ModelCard
 ) -> None:
-    shelf, metrics = ModelShelf(settings), {"decisions": 100, "server": "rust"}
+    model_store, metrics = ModelStore(settings), {"decisions": 100, "server": "rust"}
     rate = {"model_id": model.id, "model_name": "first", "evaluated_at": NOW, "opponent": "heuristic:strong",
             "snakes": 2, "games": 100, "draws": 0, "seed": 1, "conditions": "as ever", "how": "by hand"}  # fmt: skip
-    shelf.add_evaluation(EvaluationResult(**rate, wins=70, losses=30, win_rate=0.7, low=0.6, high=0.78))
-    shelf.promote(model.id, ByHand(asked_by="test"), NOW)
+    model_store.add_evaluation(EvaluationResult(**rate, wins=70, losses=30, win_rate=0.7, low=0.6, high=0.78))
+    model_store.promote(model.id, ByHand(asked_by="test"), NOW)
     evaluator.note_production_check(model.id, metrics | {"inference_time_ms": 2.5, "memory_usage_mb": 30.0})
     told = evaluator.get_champion_performance()
     assert (told["production_ready"], told["production_reasons"]) == (True, [])
     assert (told["inference_time_ms"], told["memory_usage_mb"]) == (2.5, 30.0)
     evaluator.note_production_check(model.id, metrics | {"inference_time_ms": 12.5, "memory_usage_mb": 30.0})
-    ready, reasons = judge_production(shelf.card(model.id), settings.tournament)
+    ready, reasons = judge_production(model_store.card(model.id), settings.tournament)
     assert not ready
     assert reasons == ["inference_time_ms is 12.50, more than 10 (100 decisions of a rust server, batch 1)"]
 
@@ -169,9 +169,9 @@ def test_two_are_compared(evaluator: ModelPerformanceEvaluator, model: ModelCard
 
 def test_a_network_from_the_registry_plays(settings: Settings) -> None:
     torch = pytest.importorskip("torch")
+    from pipeline.evolution.model_registry import ModelRegistry
     from pipeline.evolution.networks import build_network
     from pipeline.evolution.policy import TorchPolicy
-    from pipeline.evolution.registry import ModelRegistry
 
     torch.set_num_threads(1)
     torch.manual_seed(1)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.evolution.checkpoint import CheckpointFolder, TrainingState
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.training_state import TrainingState
 from schemas.errors import MachineError, ModelError
 
 

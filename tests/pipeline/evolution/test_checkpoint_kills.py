@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from pipeline.evolution.checkpoint import CheckpointFolder, TrainingState
+from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.training_state import TrainingState
 
 TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir", "shutil.rmtree"}
 SAVES = 3

@@ -11,8 +11,9 @@ from work_together import Dies, Refuses, Sums
 
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.distributed import processes_for, run_together
+from pipeline.evolution.fit_progress import FitReport
 from pipeline.evolution.networks import Network
-from pipeline.evolution.supervised import FitReport, fit
+from pipeline.evolution.supervised import fit
 from schemas.errors import DataError, MachineError, TrainingError
 from schemas.network import NeuralNetworkConfig
 from schemas.phases import TrainingPhaseConfig

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from migrations.upgrade import upgrade
+from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.evolution.networks import build_network
-from pipeline.evolution.registry import ModelRegistry
 from runner.store.engine import Store
 from schemas.errors import ModelError
 from schemas.model import Measured, ModelStatus
@@ -81,7 +81,7 @@ def test_the_guides_numbers_are_claims_and_its_print_works(registry):
     told = [f"Model: {info['name']}, Win Rate: {info['performance_metrics']['win_rate']:.3f}" for info in models]
     assert told == ["Model: advanced_v2.1, Win Rate: nan"]
     assert math.isnan(models[0]["performance_metrics"]["win_rate"])
-    assert registry.shelf.card(model_id).win_rate is None
+    assert registry.model_store.card(model_id).win_rate is None
 
 
 def test_a_measured_number_is_told(registry):
@@ -90,7 +90,7 @@ def test_a_measured_number_is_told(registry):
     (info,) = registry.list_models()
     assert info["performance_metrics"] == {"win_rate": 0.73}
     assert info["claimed"] == {"elo": 3}
-    assert registry.shelf.card(model_id).win_rate == measured
+    assert registry.model_store.card(model_id).win_rate == measured
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_a_network_that_diverged_is_refused(registry):
 def test_weights_of_another_version_of_the_network_are_refused(registry):
     model = network()
     model_id = registry.register_model(model, GUIDE)
-    card, weights = registry.shelf.get(model_id)
+    card, weights = registry.model_store.get(model_id)
     # Not just the first: a file keeps its tensors in no fixed order, and counters of batches may be missing.
     weights.pop(min(name for name in weights if name.endswith("weight")))
-    other = registry.shelf.put(card.model_copy(update={"name": "older"}), weights)
+    other = registry.model_store.put(card.model_copy(update={"name": "older"}), weights)
     with pytest.raises(ModelError, match=r"do not fit the network of the card: .*Missing key"):
         registry.get_model(other.id)
 
@@ -139,7 +139,7 @@ def test_promoting_rolling_back_retiring(registry):
     first, second = (registry.register_model(network(), GUIDE | {"name": name}) for name in ("one", "two"))
     registry.promote(first)
     registry.promote(second)
-    assert registry.shelf.champion().id == second
+    assert registry.model_store.champion().id == second
     assert registry.roll_back() == first
     registry.retire(second)
     assert [info["status"] for info in registry.list_models()] == ["champion", "retired"]

@@ -15,10 +15,11 @@ from small_networks import small_network
 from pipeline.data.positions import Positions
 from pipeline.evolution import fitting
 from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.fit_progress import FitEnd, FitReport
 from pipeline.evolution.learner import Learner, make_optimizer
 from pipeline.evolution.losses import Losses
 from pipeline.evolution.networks import Heads, Network
-from pipeline.evolution.supervised import FitEnd, FitReport, fit
+from pipeline.evolution.supervised import fit
 from pipeline.evolution.training_state import TrainingState
 from schemas.errors import DataError, OutOfTimeError, TrainingError
 from schemas.phases import TrainingPhaseConfig

@@ -13,9 +13,10 @@ from small_networks import small_network
 
 from pipeline.data.positions import Positions
 from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.fit_progress import FitReport
 from pipeline.evolution.learner import Learner, Plan, Step
 from pipeline.evolution.networks import Network
-from pipeline.evolution.supervised import FitReport, fit
+from pipeline.evolution.supervised import fit
 from schemas.phases import TrainingPhaseConfig
 from schemas.training import TrainingOptimizationConfig
 

@@ -19,7 +19,7 @@ from pipeline.export.bundle import (
 from pipeline.export.quantize import LossTest, judge_int8, quantize
 from pipeline.serve.contract import read_contract
 from pipeline.serve.onnx_model import OnnxModel
-from pipeline.serve.questions import Desks, legal_moves, read_question
+from pipeline.serve.request_decoding import EncoderSessions, legal_moves, read_move_request
 from schemas.errors import ExportError
 from schemas.exported_model import Precision, ProductionCard
 
@@ -70,12 +70,12 @@ def test_a_bundle_is_whole(bundle):
 def test_golden_positions_are_what_the_model_says(bundle):
     folder, _ = bundle
     head, *lines = golden_lines(folder)
-    model, desks = OnnxModel(folder / "champion.onnx"), Desks()
+    model, sessions = OnnxModel(folder / "champion.onnx"), EncoderSessions()
     assert head["model_id"] == "small-1"
     assert len(lines) == 12
     for line in lines:
-        question = read_question(line, line["seats"])
-        rows = desks.desk_for(question).observe(question)
+        asked = read_move_request(line, line["seats"])
+        rows = sessions.session_for(asked).observe(asked)
         golden, said = line["golden"], model.look(rows)
         assert np.allclose(said.policy_logits[0], golden["logits"], atol=1e-6)
         legal = legal_moves(rows)[0]
@@ -91,10 +91,10 @@ def test_the_int8_form_says_so_and_was_judged_by_games(bundle):
     assert card.int8.games >= 2
     assert card.int8.low <= card.int8.win_rate <= card.int8.high
     exact, rough = (OnnxModel(folder / name) for name in ("champion.onnx", INT8_FILE))
-    rows = Desks()
+    rows = EncoderSessions()
     line = golden_lines(folder)[1]
-    question = read_question(line, line["seats"])
-    seen = rows.desk_for(question).observe(question)
+    asked = read_move_request(line, line["seats"])
+    seen = rows.session_for(asked).observe(asked)
     error = np.abs(exact.look(seen).policy_logits - rough.look(seen).policy_logits).max()
     assert 0 < error < 0.2
 

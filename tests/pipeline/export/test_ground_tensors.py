@@ -8,7 +8,7 @@ import torch
 from pipeline.evolution.networks import build_network
 from pipeline.evolution.territory_features import GROUND_TENSORS, territory_features
 from pipeline.export.onnx_export import export_onnx
-from pipeline.export.positions import real_positions
+from pipeline.export.real_positions import real_positions
 from pipeline.serve.onnx_model import to_floats
 from schemas.exported_model import ExportCard
 from schemas.network import ArchitectureType, NeuralNetworkConfig

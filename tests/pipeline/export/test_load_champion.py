@@ -8,8 +8,7 @@ import safetensors.torch
 import torch
 
 from pipeline.evolution.networks import build_network
-from pipeline.export.load_champion import load_champion_model
-from pipeline.export.onnx_export import example_inputs, export_onnx
+from pipeline.export.onnx_export import example_inputs, export_onnx, load_champion_model
 from pipeline.export.parity import check_parity
 from schemas.errors import ModelError
 from schemas.exported_model import ExportCard

@@ -13,10 +13,9 @@ from torch import nn
 from pipeline.engine.planes import CHANNELS, ENCODER_ID
 from pipeline.export.onnx_export import SIMPLE_OPS, describe, example_inputs, export_onnx
 from pipeline.export.parity import check_parity
-from pipeline.export.positions import real_positions
+from pipeline.export.real_positions import real_positions
 from pipeline.serve.contract import CONTEXT_NAMES, FEATURE_NAMES, read_contract
-from pipeline.serve.onnx_model import OnnxModel, to_floats
-from pipeline.serve.onnx_policy import OnnxPolicy
+from pipeline.serve.onnx_model import OnnxModel, OnnxPolicy, to_floats
 from schemas.errors import ExportError, ModelError
 
 

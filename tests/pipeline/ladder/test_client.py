@@ -8,8 +8,7 @@ from arena_stand_in import OURS, RIVAL, TOKEN, Handler, cut, drip, flood, no_jso
 from ladder_bench import Bench
 
 from pipeline.ladder.client import ArenaClient, Busy, TokenRefused
-from pipeline.ladder.connection import Connection, Unreached
-from pipeline.ladder.remembered import RememberedAnswers
+from pipeline.ladder.connection import Connection, RememberedAnswers, Unreached
 from schemas.errors import ArenaAwayError, ArenaError, OuroborosError
 
 Act = Callable[[Handler], bool]

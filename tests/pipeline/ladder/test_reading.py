@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.rebuild import tape_of
 from pipeline.ladder.answers import ListedGame
-from pipeline.ladder.boards import asked_turns, move_between
-from pipeline.ladder.reading import LadderGame, read_ladder_game
+from pipeline.ladder.reading import LadderGame, asked_turns, move_between, read_ladder_game
 from schemas.game import GameOutcome
 
 OWNERS = {OURS: "alice"}

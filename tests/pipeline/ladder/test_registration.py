@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation.intervals import wilson
-from pipeline.ladder.registration import LEAST_GAMES, Result, bands_of
+from pipeline.ladder.standing import LEAST_GAMES, Result, bands_of
 
 RESULTS = st.lists(
     st.builds(

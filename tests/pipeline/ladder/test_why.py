@@ -10,8 +10,7 @@ from sqlalchemy import select
 
 from pipeline.ladder import actions, thinker
 from pipeline.ladder.answers import ListedGame
-from pipeline.ladder.boards import asked_turns
-from pipeline.ladder.reading import read_ladder_game
+from pipeline.ladder.reading import asked_turns, read_ladder_game
 from pipeline.ladder.tables import games
 from pipeline.ladder.thinker import Thinker
 from pipeline.tuner.snake_source import BUNDLED

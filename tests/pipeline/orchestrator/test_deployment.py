@@ -9,7 +9,7 @@ import torch
 from small_networks import small_network
 
 from pipeline.evaluation.production import judge_games, judge_step
-from pipeline.evolution.registry import ModelRegistry
+from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.export.benchmark import PerformanceBenchmark, ServedFigures
 from pipeline.export.serving import RUST_VARIABLE, ServerKind
 from pipeline.orchestrator import deployment
@@ -78,13 +78,13 @@ def champion(registry: ModelRegistry, seed: int, win_rate: float | None = 0.8) -
 
 
 def put(registry: ModelRegistry, model_id: str, told: list[str] | None = None) -> tuple[Path, tuple[str, ...]]:
-    path = registry.shelf.folder / "production" / "champion.onnx"
+    path = registry.model_store.folder / "production" / "champion.onnx"
     exported = deploy(registry, registry_settings(registry), model_id, path, (told if told is not None else []).append)
     return path, exported.unchecked
 
 
 def registry_settings(registry: ModelRegistry) -> Settings:
-    return Settings(home=registry.shelf.folder.parent, tournament=TournamentConfig(remeasure_games=8))
+    return Settings(home=registry.model_store.folder.parent, tournament=TournamentConfig(remeasure_games=8))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_where_the_rust_server_is_not_built_no_other_ones_memory_stands_for_it(
     assert exported_model(path) == model
     assert len(unchecked) == 1 and "the Rust server is not built" in unchecked[0]
     assert any("not checked here" in line for line in told)
-    assert "memory_usage_mb" not in registry.shelf.card(model).measured
+    assert "memory_usage_mb" not in registry.model_store.card(model).measured
     ready, metrics = PerformanceBenchmark(registry_settings(registry)).validate_production_readiness(Path(path))
     assert (ready, metrics["reasons"], metrics["server"]) == (False, [], "python"), "not measured is not ready"
     served["same_moves"] = 0.5
@@ -136,7 +136,7 @@ def test_what_stands_there_and_was_never_beaten_has_to_be_played(
     registry: ModelRegistry, served: dict[str, float], monkeypatch: pytest.MonkeyPatch, score: float, goes: bool
 ) -> None:
     path, _ = put(registry, before := champion(registry, 1))
-    registry.shelf.set_aside_champion(NOON, ByHand(asked_by="a test"))  # out of the line of champions
+    registry.model_store.set_aside_champion(NOON, ByHand(asked_by="a test"))  # out of the line of champions
     after = champion(registry, 2)
     played: list[int] = []
 
@@ -165,4 +165,4 @@ def test_who_became_first_champion_untested_goes_nowhere() -> None:
 
 def test_a_win_rate_that_was_only_claimed_is_none(registry: ModelRegistry) -> None:
     model = registry.register_model(small_network(3), {"name": "c", "performance_metrics": {"win_rate": 0.9}})
-    assert judge_games(registry.shelf.card(model), TournamentConfig())
+    assert judge_games(registry.model_store.card(model), TournamentConfig())

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.orchestrator.plan import plan_phases
-from pipeline.orchestrator.time_plan import phase_budget_s
+from pipeline.orchestrator.plan import phase_budget_s, plan_phases
 from schemas.errors import SettingsError
 from schemas.model import ModelCard, ModelStatus
 from schemas.network import NeuralNetworkConfig

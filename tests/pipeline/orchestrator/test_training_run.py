@@ -8,7 +8,7 @@ import pytest
 from pipeline.orchestrator.progress import Progress, read_state
 from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, TrainingRun
-from pipeline.phases.result import PhaseResult
+from pipeline.phases.context import PhaseResult
 from pipeline.stopping import Stopping
 from schemas.errors import NothingLearnedError, OutOfTimeError, StateError, StoppedError, TrainingError
 from schemas.model import Measured, ModelCard, ModelStatus, PipelineStatus
@@ -28,7 +28,7 @@ def card(model_id: str) -> ModelCard:
 
 
 class Bench:
-    """A workshop that trains nothing; `does` says what each phase comes to, call by call."""
+    """A phase runner that trains nothing; `does` says what each phase comes to, call by call."""
 
     def __init__(self, does=None):
         self.does = does or {}

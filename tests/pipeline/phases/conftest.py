@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.phases.work import PhaseWork
+from pipeline.phases.context import PhaseContext
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
@@ -27,7 +27,7 @@ def work(tmp_path):
                 attention_heads=1,
             ),
         )  # fmt: skip
-        return PhaseWork(
+        return PhaseContext(
             name=name,
             phase=TrainingPhaseConfig(**{"max_epochs": 1, "batch_size": 16, **phase}),
             settings=settings,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.phases.seeds import seed_for
+from pipeline.phases.context import seed_for
 
 NAMES = st.lists(st.one_of(st.integers(), st.sampled_from(["bootstrap", "hybrid", "round"])), max_size=3)
 

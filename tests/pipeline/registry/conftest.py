@@ -1,4 +1,4 @@
-"""A shelf in a state folder of its own, and models to put on it."""
+"""A model_store in a state folder of its own, and models to put on it."""
 
 import shutil
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 
 from migrations.upgrade import upgrade
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from runner.store.engine import Store
 from schemas.model import ModelCard, ModelDraft
 from schemas.network import NeuralNetworkConfig
@@ -47,8 +47,8 @@ def settings(database_kind: str, tmp_path: Path, empty_database: Path, request: 
 
 
 @pytest.fixture
-def shelf(settings: Settings) -> ModelShelf:
-    return ModelShelf(settings)
+def model_store(settings: Settings) -> ModelStore:
+    return ModelStore(settings)
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def draft() -> Callable[..., ModelDraft]:
 
 
 @pytest.fixture
-def put(shelf: ModelShelf, draft: Callable[..., ModelDraft]) -> Callable[..., ModelCard]:
+def put(model_store: ModelStore, draft: Callable[..., ModelDraft]) -> Callable[..., ModelCard]:
     """Registers a small model; another `number`, another model."""
 
     def one(name: str = "first", number: float = 0.0, **more: object) -> ModelCard:
-        return shelf.put(draft(name, **more), {"layer": np.full(3, number, np.float32)})
+        return model_store.put(draft(name, **more), {"layer": np.full(3, number, np.float32)})
 
     return one

@@ -40,12 +40,12 @@ def test_a_folder_where_nothing_ran_is_left_alone(said, tmp_path, monkeypatch):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_promoting_rolling_back_and_retiring_by_hand(said, put, shelf):
+def test_promoting_rolling_back_and_retiring_by_hand(said, put, model_store):
     old, new = put("old"), put("new", 1.0)
     assert said("promote", "old") == f"{old.id} is the champion.\n"
     said("promote", new.id, "--reason", "a hunch")
-    assert shelf.champion().id == new.id
-    assert shelf.events(new.id)[-1].evidence["reason"] == "a hunch"
+    assert model_store.champion().id == new.id
+    assert model_store.events(new.id)[-1].evidence["reason"] == "a hunch"
     assert "cannot be retired" in said("retire", "champion", code=2)
     assert said("rollback") == f"{old.id} is the champion again.\n"
     assert said("retire", "new") == f"{new.id} is retired.\n"
@@ -60,7 +60,7 @@ def test_an_id_that_fits_none_or_several(said, put):
     assert "no such model" in said("show", "other", code=2)
 
 
-def test_lists_and_details_tell_numbers_with_the_games_behind_them(said, put, shelf):
+def test_lists_and_details_tell_numbers_with_the_games_behind_them(said, put, model_store):
     parent = put("parent")
     measured = {"win_rate": {"value": 0.5625, "low": 0.51, "high": 0.61, "games": 2000, "seed": 5, "how": "duels"}}
     card = put("child", parent_id=parent.id, measured=measured, claimed={"strategic_score": 87.5})
@@ -83,10 +83,10 @@ def test_what_looks_like_markup_is_shown_as_it_is(said, put):
     assert "[bold]y[/bold]" in said("show", "red")
 
 
-def test_verify_names_the_damaged_one_and_ends_with_2(said, put, shelf):
+def test_verify_names_the_damaged_one_and_ends_with_2(said, put, model_store):
     card = put()
     put("good", 1.0)
-    (shelf.folder / card.weights_file).write_bytes(b"torn")
+    (model_store.folder / card.weights_file).write_bytes(b"torn")
     told = said("verify", code=2)
     assert f"damaged: {card.id}: its 4 bytes are not those that were registered" in told
     assert "1 models are sound, 1 damaged" in told

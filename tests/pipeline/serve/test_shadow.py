@@ -8,11 +8,10 @@ import pytest
 from battlesnake_requests import ME, OTHER, request, snake
 
 from pipeline.serve import shadow as shadow_module
-from pipeline.serve.deciding import Decision
 from pipeline.serve.onnx_model import OnnxModel
-from pipeline.serve.questions import Desks, read_question
-from pipeline.serve.shadow import Shadow
-from pipeline.serve.shadow_report import agreement, report_shadows
+from pipeline.serve.policy import Decision
+from pipeline.serve.request_decoding import EncoderSessions, read_move_request
+from pipeline.serve.shadow import Shadow, agreement, report_shadows
 from schemas.errors import DataError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,9 +31,9 @@ class HeldModel(OnnxModel):
 
 
 def decision_on(model, asked, move):
-    question = read_question(asked, 2)
-    rows = Desks().desk_for(question).observe(question)
-    return Decision(move, question, rows, model.look(rows))
+    asked = read_move_request(asked, 2)
+    rows = EncoderSessions().session_for(asked).observe(asked)
+    return Decision(move, asked, rows, model.look(rows))
 
 
 def start(challenger, folder):

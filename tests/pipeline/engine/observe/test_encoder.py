@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.engine.encode import DEAD_ROW, FOLLOW_FACING
 from pipeline.engine.game import Game
-from pipeline.engine.observe import DEAD_ROW, FOLLOW_FACING, Observations, Observer, allocate_observations
+from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import (
     CHANNELS,
     CONTEXT,

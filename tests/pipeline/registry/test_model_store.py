@@ -16,26 +16,26 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.registry import weight_files
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from schemas.errors import DatabaseBusyError, MachineError, ModelError, StateError
 from schemas.model import EvaluationResult, Measured, ModelStatus
 from schemas.service import StorageSettings
 from schemas.settings import Settings
 
 
-def test_a_model_comes_back_as_it_was_put(shelf, draft, now):
+def test_a_model_comes_back_as_it_was_put(model_store, draft, now):
     weights = {
         "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1),
         "norm.seen": np.array(7),
         "half": np.ones((2, 0), np.float16),
     }
     told = draft("advanced v2.1", seed=2**62, games_learned=10, notes="é", claimed={"win_rate": 0.73})
-    card = shelf.put(told, weights)
-    found, back = shelf.get(card.id)
+    card = model_store.put(told, weights)
+    found, back = model_store.get(card.id)
     assert found == card
     assert card.model_dump(include=set(type(told).model_fields)) == told.model_dump()
     assert (card.version, card.status, card.damage) == (1, ModelStatus.CANDIDATE, None)
-    assert (card.parameters, card.size_bytes) == (25, (shelf.folder / card.weights_file).stat().st_size)
+    assert (card.parameters, card.size_bytes) == (25, (model_store.folder / card.weights_file).stat().st_size)
     assert {name: (array.dtype, array.shape) for name, array in back.items()} == {
         name: (array.dtype, array.shape) for name, array in weights.items()
     }
@@ -69,45 +69,45 @@ def test_any_weights_come_back_from_their_file_and_make_the_same_file_again(tmp_
     assert {name: array.tobytes() for name, array in back.items()} == {n: a.tobytes() for n, a in weights.items()}
 
 
-def test_the_file_tells_by_itself_what_it_is(shelf, put):
+def test_the_file_tells_by_itself_what_it_is(model_store, put):
     card = put()
-    with safetensors.safe_open(shelf.folder / card.weights_file, "np") as file:
+    with safetensors.safe_open(model_store.folder / card.weights_file, "np") as file:
         about = json.loads(file.metadata()["ouroboros"])
     assert about["encoder_id"] == card.encoder_id
     assert about["network"]["conv_channels"] == 8
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a b/c", "...", "Ünï", "x" * 100, "champion"])
-def test_ids_are_safe_as_file_names(shelf, put, name):
+def test_ids_are_safe_as_file_names(model_store, put, name):
     card = put(name)
-    assert (shelf.folder / card.weights_file).resolve().parent == shelf.folder.resolve()
+    assert (model_store.folder / card.weights_file).resolve().parent == model_store.folder.resolve()
     assert not card.weights_file.startswith(".")
-    assert shelf.card(card.id).name == name
+    assert model_store.card(card.id).name == name
 
 
-def test_the_same_weights_again_are_the_same_model(shelf, put, now):
+def test_the_same_weights_again_are_the_same_model(model_store, put, now):
     card = put(seed=1)
     assert put(seed=2, created_at=now + timedelta(days=1)) == card
-    assert len(shelf.list()) == 1
+    assert len(model_store.list()) == 1
     assert put(number=1.0).version == 2
     assert put("other").version == 1
 
 
-def test_what_cannot_be_registered_leaves_nothing(shelf, draft):
+def test_what_cannot_be_registered_leaves_nothing(model_store, draft):
     for weights in ({}, {"a": np.array([1.0, np.nan])}, {"a": np.array([np.inf], np.float32)}):
         with pytest.raises(ModelError):
-            shelf.put(draft(), weights)
+            model_store.put(draft(), weights)
     with pytest.raises(ModelError, match="no such model"):
-        shelf.put(draft(parent_id="nobody"), {"a": np.ones(1)})
-    assert shelf.list() == []
-    assert not shelf.folder.exists()
+        model_store.put(draft(parent_id="nobody"), {"a": np.ones(1)})
+    assert model_store.list() == []
+    assert not model_store.folder.exists()
 
 
-def test_a_folder_that_takes_no_file_is_told(shelf, draft):
-    shelf.folder.write_text("no folder")
+def test_a_folder_that_takes_no_file_is_told(model_store, draft):
+    model_store.folder.write_text("no folder")
     with pytest.raises(MachineError, match="cannot write the weights"):
-        shelf.put(draft(), {"a": np.ones(1)})
-    assert shelf.list() == []
+        model_store.put(draft(), {"a": np.ones(1)})
+    assert model_store.list() == []
 
 
 def flip(path: Path) -> None:
@@ -125,90 +125,90 @@ def flip(path: Path) -> None:
         (Path.unlink, "it is gone"),
     ],
 )
-def test_a_damaged_file_is_refused_and_marked(shelf, put, now, harm, told):
+def test_a_damaged_file_is_refused_and_marked(model_store, put, now, harm, told):
     card = put()
-    path = shelf.folder / card.weights_file
+    path = model_store.folder / card.weights_file
     whole = path.read_bytes()
     harm(path)
     with pytest.raises(ModelError, match=told) as caught:
-        shelf.get(card.id)
+        model_store.get(card.id)
     assert caught.value.where == str(path)
     assert "ouroboros models rollback" in caught.value.remedy
-    assert told in shelf.card(card.id).damage
+    assert told in model_store.card(card.id).damage
     with pytest.raises(ModelError, match=told):
-        shelf.promote(card.id, Measured(value=1, games=0, how="test"), now)
+        model_store.promote(card.id, Measured(value=1, games=0, how="test"), now)
     path.write_bytes(whole)
-    assert shelf.get(card.id)[0] == shelf.card(card.id) == card
+    assert model_store.get(card.id)[0] == model_store.card(card.id) == card
 
 
-def test_putting_a_model_again_repairs_its_file(shelf, put):
+def test_putting_a_model_again_repairs_its_file(model_store, put):
     card = put()
-    (shelf.folder / card.weights_file).unlink()
+    (model_store.folder / card.weights_file).unlink()
     with pytest.raises(ModelError, match="it is gone"):
-        shelf.get(card.id)
-    assert put() == card == shelf.get(card.id)[0]
+        model_store.get(card.id)
+    assert put() == card == model_store.get(card.id)[0]
 
 
-def test_a_model_of_another_encoder_is_refused(shelf, put, now):
+def test_a_model_of_another_encoder_is_refused(model_store, put, now):
     card = put(encoder_id="ouroboros-0-deadbeef")
     with pytest.raises(ModelError, match="encoder ouroboros-0-deadbeef; this version's is ouroboros-1-"):
-        shelf.get(card.id)
+        model_store.get(card.id)
     with pytest.raises(ModelError, match="deadbeef"):
-        shelf.promote(card.id, Measured(value=1, games=0, how="test"), now)
-    assert shelf.card(card.id).damage is None
+        model_store.promote(card.id, Measured(value=1, games=0, how="test"), now)
+    assert model_store.card(card.id).damage is None
 
 
-def test_an_unknown_model_is_told(shelf):
-    for ask in (shelf.get, shelf.card, shelf.lineage):
+def test_an_unknown_model_is_told(model_store):
+    for ask in (model_store.get, model_store.card, model_store.lineage):
         with pytest.raises(ModelError, match=r"no such model \(nobody\)"):
             ask("nobody")
 
 
-def test_listing_by_what_is_given(shelf, put, now):
+def test_listing_by_what_is_given(model_store, put, now):
     first = put("a", created_at=now - timedelta(days=2))
     second = put("a", 1.0, training_phase="hybrid", parent_id=first.id, created_at=now - timedelta(days=1))
     third = put("b", 2.0, architecture="CNN_Attention_Residual", parent_id=second.id)
-    assert shelf.list() == [first, second, third]
-    assert shelf.list(name="a") == [first, second]
-    assert shelf.list(training_phase="hybrid", name="a") == [second]
-    assert shelf.list(architecture="CNN_Simple", status=ModelStatus.RETIRED) == []
-    assert shelf.lineage(third.id) == [third, second, first]
+    assert model_store.list() == [first, second, third]
+    assert model_store.list(name="a") == [first, second]
+    assert model_store.list(training_phase="hybrid", name="a") == [second]
+    assert model_store.list(architecture="CNN_Simple", status=ModelStatus.RETIRED) == []
+    assert model_store.lineage(third.id) == [third, second, first]
 
 
 @pytest.mark.sqlite_files
-def test_a_row_that_cannot_be_read_hides_no_other(shelf, settings, put, now, caplog):
+def test_a_row_that_cannot_be_read_hides_no_other(model_store, settings, put, now, caplog):
     bad, good = put("bad"), put("good")
     with closing(sqlite3.connect(settings.home / "automation_tracking.db")) as plain, plain:
         plain.execute("UPDATE models SET card_json = '{}' WHERE id = ?", (bad.id,))
     plain.close()
-    assert shelf.list() == [good]
+    assert model_store.list() == [good]
     assert bad.id in caplog.text
-    found = shelf.verify(now)
+    found = model_store.verify(now)
     assert list(found.sound) == [good.id]
     assert "cannot be read" in found.damaged[bad.id]
 
 
-def test_verify_marks_unmarks_and_removes_old_orphans(shelf, put, now):
+def test_verify_marks_unmarks_and_removes_old_orphans(model_store, put, now):
     sound, gone = put("sound"), put("gone")
-    path = shelf.folder / gone.weights_file
+    path = model_store.folder / gone.weights_file
     kept = path.read_bytes()
     path.unlink()
     for name, age_h in (("old.safetensors", 2), (".old.safetensors.1f.tmp", 2), ("new.safetensors", 0.5)):
-        (shelf.folder / name).write_bytes(b"half")
+        (model_store.folder / name).write_bytes(b"half")
         instant_s = (now - timedelta(hours=age_h)).timestamp()
-        os.utime(shelf.folder / name, (instant_s, instant_s))
-    (shelf.folder / "notes.txt").touch()
-    os.utime(shelf.folder / "notes.txt", (0, 0))
-    found = shelf.verify(now)
+        os.utime(model_store.folder / name, (instant_s, instant_s))
+    (model_store.folder / "notes.txt").touch()
+    os.utime(model_store.folder / "notes.txt", (0, 0))
+    found = model_store.verify(now)
     assert (list(found.sound), dict(found.damaged)) == ([sound.id], {gone.id: "it is gone"})
     assert list(found.orphans_removed) == [".old.safetensors.1f.tmp", "old.safetensors"]
-    assert sorted(entry.name for entry in shelf.folder.iterdir()) == sorted(
+    assert sorted(entry.name for entry in model_store.folder.iterdir()) == sorted(
         ["new.safetensors", "notes.txt", sound.weights_file]
     )
-    assert shelf.card(gone.id).damage == "it is gone"
+    assert model_store.card(gone.id).damage == "it is gone"
     path.write_bytes(kept)
-    assert shelf.verify(now).damaged == {}
-    assert shelf.card(gone.id).damage is None
+    assert model_store.verify(now).damaged == {}
+    assert model_store.card(gone.id).damage is None
 
 
 def evaluation(model_id: str, **more: object) -> EvaluationResult:
@@ -221,23 +221,23 @@ def evaluation(model_id: str, **more: object) -> EvaluationResult:
     return EvaluationResult.model_validate(known | more)
 
 
-def test_evaluations_are_kept_once_and_measure_the_card(shelf, put):
+def test_evaluations_are_kept_once_and_measure_the_card(model_store, put):
     card = put(claimed={"win_rate": 0.99})
     first, four = evaluation(card.id), evaluation(card.id, snakes=4, opponent="heuristic:strong", win_rate=0.4)
-    assert [shelf.add_evaluation(result) for result in (first, first, four)] == [True, False, True]
-    assert shelf.add_evaluation(evaluation("heuristic:greedy"))
-    measured = shelf.card(card.id).measured
-    assert shelf.card(card.id).win_rate == measured["win_rate"]
+    assert [model_store.add_evaluation(result) for result in (first, first, four)] == [True, False, True]
+    assert model_store.add_evaluation(evaluation("heuristic:greedy"))
+    measured = model_store.card(card.id).measured
+    assert model_store.card(card.id).win_rate == measured["win_rate"]
     assert (measured["win_rate"].value, measured["win_rate"].games, measured["win_rate"].seed) == (0.56, 200, 9)
     assert (measured["win_rate"].low, measured["win_rate"].high) == (0.49, 0.63)
     assert measured["win_rate/heuristic:strong/4"].value == 0.4
     assert measured["inference_time_ms"].value == 2.5
     assert measured["strategic_score"].value == 61.5
-    assert shelf.evaluations(card.id) == [first, four]
-    assert len(shelf.evaluations()) == 3
+    assert model_store.evaluations(card.id) == [first, four]
+    assert len(model_store.evaluations()) == 3
     later = evaluation(card.id, seed=10, win_rate=0.5, evaluated_at="2026-11-22T12:00:00Z")
-    assert shelf.add_evaluation(later)
-    assert shelf.card(card.id).win_rate.value == 0.5
+    assert model_store.add_evaluation(later)
+    assert model_store.card(card.id).win_rate.value == 0.5
 
 
 def test_a_claim_measures_nothing(put):
@@ -247,9 +247,9 @@ def test_a_claim_measures_nothing(put):
 
 
 @pytest.mark.sqlite_files
-def test_another_writer_is_waited_for_and_then_told(settings, shelf, put):
+def test_another_writer_is_waited_for_and_then_told(settings, model_store, put):
     card = put()
-    impatient = ModelShelf(settings.model_copy(update={"storage": StorageSettings(busy_timeout_s=0.05)}))
+    impatient = ModelStore(settings.model_copy(update={"storage": StorageSettings(busy_timeout_s=0.05)}))
     holder = sqlite3.connect(settings.home / "automation_tracking.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseBusyError, match="held by another process"):
@@ -263,10 +263,10 @@ def test_another_writer_is_waited_for_and_then_told(settings, shelf, put):
 def test_a_fresh_state_folder_gets_its_database(tmp_path, draft):
     settings = Settings(home=tmp_path / "new")
     with pytest.raises(StateError, match="nothing has run here yet"):
-        ModelShelf(settings, create=False)
+        ModelStore(settings, create=False)
     assert not settings.home.exists()
-    card = ModelShelf(settings).put(draft(), {"a": np.ones(2)})
-    assert ModelShelf(settings, create=False).card(card.id) == card
+    card = ModelStore(settings).put(draft(), {"a": np.ones(2)})
+    assert ModelStore(settings, create=False).card(card.id) == card
 
 
 @pytest.mark.sqlite_files
@@ -283,4 +283,4 @@ def test_a_database_that_is_not_ours_is_refused(settings, harm, told):
         plain.executescript(harm)
     plain.close()
     with pytest.raises(StateError, match=told):
-        ModelShelf(settings)
+        ModelStore(settings)

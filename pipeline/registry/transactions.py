@@ -1,21 +1,23 @@
 """What is read and written within one transaction: a model's row, and the steps of the history of champions."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from pipeline.registry.rows import card_of, card_row, draft_of, event_of
 from pipeline.registry.tables import model_events, models
 from schemas.base import Frozen
 from schemas.errors import ModelError
-from schemas.model import ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
-from schemas.times import to_text
+from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
+from schemas.settings import describe
+from schemas.times import from_text, to_text
 
 Passing = Callable[[str], None]
 IS_CHAMPION = models.c.status == ModelStatus.CHAMPION.value
+_OF_THE_REGISTRY = ("id", "version", "status", "weights_file", "sha256", "size_bytes", "parameters", "damage")
 
 
 def find_card(connection: Connection, model_id: str) -> ModelCard | None:
@@ -146,3 +148,81 @@ def words(evidence: Frozen | None, **more: Any) -> str:
     """Evidence as it is kept."""
     told = {} if evidence is None else {"kind": type(evidence).__name__} | evidence.model_dump(mode="json")
     return json.dumps(told | more)
+
+
+def card_row(card: ModelCard) -> dict[str, Any]:
+    """The columns of a card's row."""
+    return {
+        **{name: getattr(card, name) for name in _OF_THE_REGISTRY},
+        **{name: getattr(card, name) for name in ("name", "architecture", "training_phase", "parent_id", "encoder_id")},
+        "status": card.status.value,
+        "created_at": to_text(card.created_at),
+        "code_revision": card.code_revision,
+        "seed": card.seed,
+        "card_json": draft_of(card).model_dump_json(),
+    }
+
+
+def draft_of(card: ModelCard) -> ModelDraft:
+    """The part of a card that its trainer told."""
+    return ModelDraft.model_validate(card.model_dump(exclude=set(_OF_THE_REGISTRY)))
+
+
+def card_of(row: Row[Any]) -> ModelCard:
+    """The card of a row.
+
+    Raises:
+        ModelError: the row holds none (written by hand, or by another version).
+    """
+    try:
+        draft = ModelDraft.model_validate_json(row.card_json)
+        registered = {name: getattr(row, name) for name in _OF_THE_REGISTRY}
+        return ModelCard.model_validate(draft.model_dump() | registered)
+    except ValidationError as error:
+        raise ModelError(
+            f"the model's row cannot be read: {describe(error)}",
+            where=f"models, id {row.id}",
+            remedy="Restore the database from a backup.",
+        ) from error
+
+
+def event_of(row: Row[Any]) -> ModelEvent:
+    """One step in the history of champions."""
+    return ModelEvent(
+        id=row.id,
+        kind=ModelEventKind(row.kind),
+        model_id=row.model_id,
+        previous_id=row.previous_id,
+        at=from_text(row.at),
+        evidence=json.loads(row.evidence_json),
+    )
+
+
+def evaluation_row(result: EvaluationResult) -> dict[str, Any]:
+    """The columns of an evaluation's row."""
+    names = ("model_id", "opponent", "snakes", "games", "wins", "draws", "losses", "win_rate", "low", "high", "seed")
+    return {
+        **{name: getattr(result, name) for name in (*names, "conditions")},
+        "evaluated_at": to_text(result.evaluated_at),
+        "evaluation_json": result.model_dump_json(),
+    }
+
+
+def succession(events: Iterable[ModelEvent]) -> list[str]:
+    """Ids of the champions that lead to the present one, which is last; the one before it is where a roll-back goes.
+
+    A roll-back takes those off that came after its target; who was retired by hand is gone back to no more.
+
+    Args:
+        events: all of them, oldest first.
+    """
+    line: list[str] = []
+    for event in events:
+        if event.kind is ModelEventKind.PROMOTED:
+            line.append(event.model_id)
+        elif event.kind is ModelEventKind.ROLLED_BACK:
+            while line and line[-1] != event.model_id:
+                line.pop()
+        elif event.kind is ModelEventKind.RETIRED:
+            line = [model_id for model_id in line if model_id != event.model_id]
+    return [model_id for place, model_id in enumerate(line) if place == 0 or line[place - 1] != model_id]

@@ -1,4 +1,4 @@
-"""`ModelWorkshop`: trains phases, registers what they make, measures it, and decides who is champion."""
+"""`ModelLifecycle`: trains phases, registers what they make, measures it, and decides who is champion."""
 
 import copy
 import math
@@ -18,22 +18,18 @@ from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
 from pipeline.evaluation.first_champion import consider_first
 from pipeline.evaluation.promotion import consider
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.device import choose_device, prepare_cpu
+from pipeline.evolution.device import choose_device, prepare_cpu, settings_for_device
 from pipeline.evolution.lasting_learner import FOLDER as LEARNER_FOLDER
+from pipeline.evolution.model_registry import ModelRegistry, code_revision, weights_of
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
-from pipeline.evolution.registry import ModelRegistry, weights_of
-from pipeline.orchestrator.device_defaults import suited
 from pipeline.orchestrator.run_record import RunRecord
 from pipeline.phases.bootstrap import bootstrap
+from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
 from pipeline.phases.continuous import CYCLES_FILE, Judging, continuous
 from pipeline.phases.hybrid import hybrid
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.seeds import seed_for
 from pipeline.phases.self_play import self_play
-from pipeline.phases.work import PhaseWork
-from pipeline.registry.code_revision import code_revision
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from schemas.errors import ModelError, SettingsError
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned, SetAside
 from schemas.phases import DataSource, refuse_idle_knobs
@@ -60,7 +56,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Trial:
+class JudgingOrder:
     """How a candidate is judged: since when its run tests challengers, for what gain, from what seed, and within how
     many seconds."""
 
@@ -83,8 +79,8 @@ class _Deadline:
         return lambda: time.monotonic() - self._began >= share * self._budget_s
 
 
-class ModelWorkshop:
-    """Does for a run what `Workshop` promises, with torch, the registry and real games.
+class ModelLifecycle:
+    """Does for a run what `PhaseRunner` promises, with torch, the registry and real games.
 
     Args:
         settings: of the run; where they name no network, the one that suits the device is built.
@@ -99,65 +95,66 @@ class ModelWorkshop:
         self, settings: Settings, device: str, now: Callable[[], datetime], tell: Callable[[str], None]
     ) -> None:
         self.device = choose_device(device)
-        self.settings = settings = suited(settings, self.device.type)
+        self.settings = settings = settings_for_device(settings, self.device.type)
         self._now, self._tell = now, tell
         self._floor = _floor_of(settings.tournament)
         self.registry = ModelRegistry(settings, now=now)
-        self.shelf: ModelShelf = self.registry.shelf
+        self.model_store: ModelStore = self.registry.model_store
         self.threads = prepare_cpu(settings.training_optimization.threads)
-        self.evaluator = ModelPerformanceEvaluator(settings, registry=self.shelf, now=now, player_of=self.player)
+        self.evaluator = ModelPerformanceEvaluator(settings, registry=self.model_store, now=now, player_of=self.player)
 
-    def train(self, work: PhaseWork) -> PhaseResult:
-        """See `Workshop.train`: what kind of phase it is follows from its data source."""
-        return self.train_from(self._start(work), work)
+    def train(self, context: PhaseContext) -> PhaseResult:
+        """See `PhaseRunner.train`: what kind of phase it is follows from its data source."""
+        return self.train_from(self._start(context), context)
 
-    def train_from(self, base: Network | None, work: PhaseWork) -> PhaseResult:
+    def train_from(self, base: Network | None, context: PhaseContext) -> PhaseResult:
         """Do a phase from a copy of `base`, which stays as it is; None: from nothing.
 
         Raises:
             SettingsError: the phase sets what does nothing in it.
         """
-        refuse_idle_knobs(work.name, work.phase)
-        network = copy.deepcopy(base) if base is not None else self._start(work)
-        source = work.phase.data_source
+        refuse_idle_knobs(context.name, context.phase)
+        network = copy.deepcopy(base) if base is not None else self._start(context)
+        source = context.phase.data_source
         if source is DataSource.HEURISTIC_SUPERVISION:
-            return bootstrap(work, network, self.device)
+            return bootstrap(context, network, self.device)
         if source is DataSource.MIXED:
-            return hybrid(work, network, self.device)
+            return hybrid(context, network, self.device)
         if source is DataSource.SELF_PLAY:
-            return self_play(work, network, self.device)
+            return self_play(context, network, self.device)
 
         def judged(result: PhaseResult, name: str, parent: str | None, budget_s: float) -> ModelCard:
-            card = self._register(result, Origin(work.run_id, f"{work.name} {name}", work.name, parent))
-            self._judge(card, Trial(work.run_id, work.run_started_at, work.configuration.min_improvement_threshold,
-                                    seed_for(work.seed, work.name, name, "trial"), work.stop, budget_s))  # fmt: skip
+            card = self._register(result, Origin(context.run_id, f"{context.name} {name}", context.name, parent))
+            seed = seed_for(context.seed, context.name, name, "trial")
+            gain, since = context.configuration.min_improvement_threshold, context.run_started_at
+            self._judge(card, JudgingOrder(context.run_id, since, gain, seed, context.stop, budget_s))
             return self.card(card.id)
 
         judging = Judging(judged, lambda model: self.registry.get_model(model)[0], self._note_return)
-        return continuous(work, network, self.device, judging)
+        return continuous(context, network, self.device, judging)
 
     def _note_return(self, model_id: str, evidence: Returned) -> None:
         """Write down a return to the champion, once, whatever was killed when."""
-        told = [e for e in self.shelf.events(model_id) if e.kind is ModelEventKind.RETURNED_TO]
+        told = [e for e in self.model_store.events(model_id) if e.kind is ModelEventKind.RETURNED_TO]
         if not any(event.evidence.get("learner") == evidence.learner for event in told):
-            self.shelf.note_return(model_id, evidence, self._now())
+            self.model_store.note_return(model_id, evidence, self._now())
 
-    def _start(self, work: PhaseWork) -> Network:
+    def _start(self, context: PhaseContext) -> Network:
         """The network a phase begins with: its base model's, or a new one whose weights follow from the seed."""
-        if work.base_model is not None:
-            return self.registry.get_model(work.base_model)[0]
-        torch.manual_seed(seed_for(work.seed, "network"))
+        if context.base_model is not None:
+            return self.registry.get_model(context.base_model)[0]
+        torch.manual_seed(seed_for(context.seed, "network"))
         return build_network(self.settings.neural_network)
 
     def register(self, result: PhaseResult, run: RunRecord, phase: str) -> ModelCard:
-        """See `Workshop.register`."""
+        """See `PhaseRunner.register`."""
         if result.judged_as is not None:
-            return self.shelf.card(result.judged_as)
+            return self.model_store.card(result.judged_as)
         return self._register(result, Origin(run.run_id, phase, phase, run.latest_model()))
 
     def _register(self, result: PhaseResult, origin: Origin) -> ModelCard:
         network, name = result.network, f"{origin.run_id} {origin.name}"
-        for card in self.shelf.list(name=name):
+        for card in self.model_store.list(name=name):
             if card.damage is None:  # registered before a kill; what was trained since then does not count
                 return card
         draft = ModelDraft(
@@ -178,46 +175,46 @@ class ModelWorkshop:
             data_sources=list(result.data_sources),
             notes=result.summary,
         )
-        return self.shelf.put(draft, weights_of(network))
+        return self.model_store.put(draft, weights_of(network))
 
     def judge(
         self, card: ModelCard, run: RunRecord, stop: Callable[[], bool], budget_s: float = math.inf
     ) -> ModelCard | None:
-        """See `Workshop.judge`."""
+        """See `PhaseRunner.judge`."""
         gain = run.configuration.min_improvement_threshold
         seed = seed_for(run.seed, card.training_phase, "trial")
-        self._judge(card, Trial(run.run_id, run.started_at, gain, seed, stop, budget_s))
-        return self.shelf.champion()
+        self._judge(card, JudgingOrder(run.run_id, run.started_at, gain, seed, stop, budget_s))
+        return self.model_store.champion()
 
-    def _judge(self, card: ModelCard, trial: Trial) -> None:
+    def _judge(self, card: ModelCard, order: JudgingOrder) -> None:
         """Measure the candidate by fresh games, then let it challenge the champion; decided once, it stays so.
 
         Its games are kept as they end (`run/judging`), so that a judgement that was interrupted goes on game by game.
         """
         if card.status is not ModelStatus.CANDIDATE:
             return
-        player, deadline = self.player(card.id), _Deadline(trial.budget_s)
-        journal = GameJournal(self.settings.pipeline_dir / trial.run_id / "judging" / f"{card.id}.jsonl")
-        measured = self._measure(player, card.id, trial, journal, deadline)
+        player, deadline = self.player(card.id), _Deadline(order.budget_s)
+        journal = GameJournal(self.settings.pipeline_dir / order.run_id / "judging" / f"{card.id}.jsonl")
+        measured = self._measure(player, card.id, order, journal, deadline)
         champion = self.champion()
-        decision = self._decide(player, champion, measured[DUEL], trial, journal, deadline)
+        decision = self._decide(player, champion, measured[DUEL], order, journal, deadline)
         self._tell(f"  {decision.outcome.value}: {decision.reason}")
         if decision.promoted:
-            self.shelf.promote(card.id, decision, self._now(), instead_of=champion.id if champion else "")
+            self.model_store.promote(card.id, decision, self._now(), instead_of=champion.id if champion else "")
             self._tell(f"✓ {card.id} is the {'champion' if champion else 'first champion'}")
         else:
-            self.shelf.reject(card.id, decision, self._now())
+            self.model_store.reject(card.id, decision, self._now())
 
     def _measure(
-        self, player: Player, model_id: str, trial: Trial, journal: GameJournal, deadline: _Deadline
+        self, player: Player, model_id: str, order: JudgingOrder, journal: GameJournal, deadline: _Deadline
     ) -> dict[int, EvaluationResult]:
         """Its games with the strong heuristic, by the number of snakes; what was measured before a kill stays."""
-        seed = seed_for(trial.seed, "measure")
-        known = {found.snakes: found for found in self.shelf.evaluations(model_id) if found.seed == seed}
+        seed = seed_for(order.seed, "measure")
+        known = {found.snakes: found for found in self.model_store.evaluations(model_id) if found.seed == seed}
         for snakes, share in ((DUEL, 1 / 6), (CROWD, 1 / 3)):
             if snakes not in known:
                 known[snakes] = self.evaluator.evaluate(
-                    player, seats=(snakes,), seed=seed, threads=self.threads, stop=trial.stop, play=journal.play,
+                    player, seats=(snakes,), seed=seed, threads=self.threads, stop=order.stop, play=journal.play,
                     enough=deadline.over(share),
                 )[0]  # fmt: skip
             result = known[snakes]
@@ -228,12 +225,12 @@ class ModelWorkshop:
         return known
 
     def _decide(
-        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, trial: Trial,
+        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, order: JudgingOrder,
         journal: GameJournal, deadline: _Deadline,
     ) -> PromotionDecision | FirstModel:  # fmt: skip
         """Let the candidate challenge the champion; where there is none, the floor."""
-        config = self.settings.tournament.model_copy(update={"minimum_improvement": max(trial.gain, SMALLEST_GAIN)})
-        number, seed, threads, stop = self._tests_since(trial.since) + 1, trial.seed, self.threads, trial.stop
+        config = self.settings.tournament.model_copy(update={"minimum_improvement": max(order.gain, SMALLEST_GAIN)})
+        number, seed, threads, stop = self._tests_since(order.since) + 1, order.seed, self.threads, order.stop
         enough = deadline.over(2 / 3)
         if champion is None:
             return consider_first(
@@ -256,7 +253,7 @@ class ModelWorkshop:
         if name.startswith(HEURISTIC):
             return heuristic(name.removeprefix(HEURISTIC))
         if name == "champion":
-            champion = self.shelf.champion()
+            champion = self.model_store.champion()
             if champion is None:
                 raise ModelError("there is no champion yet", where="champion", remedy="Train a model first.")
             name = champion.id
@@ -265,11 +262,11 @@ class ModelWorkshop:
         return from_policy(TorchPolicy(network, MODEL + model_id))
 
     def card(self, model_id: str) -> ModelCard:
-        """See `Workshop.card`."""
-        return self.shelf.card(model_id)
+        """See `PhaseRunner.card`."""
+        return self.model_store.card(model_id)
 
     def why_unusable(self, model_id: str) -> str | None:
-        """See `Workshop.why_unusable`."""
+        """See `PhaseRunner.why_unusable`."""
         try:
             self.registry.get_model(model_id)
         except ModelError as error:
@@ -277,13 +274,13 @@ class ModelWorkshop:
         return None
 
     def champion(self) -> ModelCard | None:
-        """See `Workshop.champion`."""
-        while (model_id := self.shelf.champion_id()) is not None:
+        """See `PhaseRunner.champion`."""
+        while (model_id := self.model_store.champion_id()) is not None:
             reason = self.why_unusable(model_id)
             if reason is None:
-                return self.shelf.card(model_id)
+                return self.model_store.card(model_id)
             self._tell(f"⚠ Champion {model_id} is set aside: {reason}")
-            self.shelf.set_aside_champion(self._now(), SetAside(set_aside=model_id, reason=reason))
+            self.model_store.set_aside_champion(self._now(), SetAside(set_aside=model_id, reason=reason))
         return None
 
     def champion_id(self) -> str | None:
@@ -297,14 +294,16 @@ class ModelWorkshop:
         if champion is None:
             return []
         try:
-            return self.shelf.lineage(champion.id)
+            return self.model_store.lineage(champion.id)
         except ModelError as error:
             self._tell(f"⚠ What the champion came from cannot be read: {error}")
             return [champion]
 
     def _pool(self, champion: ModelCard) -> list[Player]:
         """The frozen pool: heuristics and the latest champions before this one that can be used."""
-        past = [event.previous_id for event in self.shelf.events() if event.previous_id not in (None, champion.id)]
+        past = [
+            event.previous_id for event in self.model_store.events() if event.previous_id not in (None, champion.id)
+        ]
         pool = [heuristic(name) for name in POOL]
         for model_id in dict.fromkeys(reversed([model_id for model_id in past if model_id])):
             if len(pool) == len(POOL) + PAST_CHAMPIONS:
@@ -319,10 +318,10 @@ class ModelWorkshop:
     def _tests_since(self, moment: datetime) -> int:
         """Challengers tested since then: the run's error rate is shared out among them by number."""
         tested = (ModelEventKind.PROMOTED, ModelEventKind.REJECTED)
-        return sum(event.kind in tested and event.at >= moment for event in self.shelf.events())
+        return sum(event.kind in tested and event.at >= moment for event in self.model_store.events())
 
     def roll_back_checkpoint(self, folder: Path) -> str:
-        """See `Workshop.roll_back_checkpoint`: the newest checkpoint of the phase's latest part is dropped."""
+        """See `PhaseRunner.roll_back_checkpoint`: the newest checkpoint of the phase's latest part is dropped."""
         parts = sorted(folder.rglob("checkpoints"), key=lambda path: path.stat().st_mtime)
         if (folder / CYCLES_FILE).exists():  # cycles are parts of a life, which lies in no run's folder
             folder = self.settings.pipeline_dir / LEARNER_FOLDER
@@ -345,9 +344,9 @@ class ModelWorkshop:
         life = run_folder.parent / LEARNER_FOLDER
         for path in (*sorted(run_folder.rglob("checkpoints")), *sorted(life.glob("checkpoints"))):
             CheckpointFolder(path, self.settings.training_optimization.keep_checkpoints, told.append).latest()
-        found = self.shelf.verify(self._now())
+        found = self.model_store.verify(self._now())
         told += [f"model {model_id} is damaged: {reason}" for model_id, reason in found.damaged.items()]
-        before = self.shelf.champion_id()
+        before = self.model_store.champion_id()
         champion = self.champion_id()
         if champion != before:
             told.append(f"rolled back to champion {champion}" if champion else "there is no champion left")

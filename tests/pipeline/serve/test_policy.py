@@ -7,14 +7,14 @@ import pytest
 from battlesnake_requests import ME, OTHER, request, snake
 from made_model import make_model, prefers
 
-from pipeline.serve.deciding import Decider
 from pipeline.serve.onnx_model import OnnxModel
+from pipeline.serve.policy import PolicyWithFallback
 
 RIGHT, HEURISTIC = 3, None
 
 
 def decide(model, asked, seats=2):
-    decider = Decider(model)
+    decider = PolicyWithFallback(model)
 
     async def run():
         return await decider.decide(asked, seats, asyncio.get_running_loop().time())
@@ -72,7 +72,7 @@ class StuckModel(OnnxModel):
 
 def test_a_network_that_is_too_slow_is_not_waited_for(model_file):
     stuck = StuckModel(model_file)
-    decider = Decider(stuck, margin_ms=100)
+    decider = PolicyWithFallback(stuck, margin_ms=100)
 
     async def run():
         now = asyncio.get_running_loop().time()

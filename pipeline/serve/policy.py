@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline.engine.layout import MOVE_WORDS, UP
 from pipeline.engine.observe import Observations, allocate_observations
-from pipeline.serve.last_resort import any_safe_move
 from pipeline.serve.onnx_model import Evaluated, OnnxModel, best_moves
-from pipeline.serve.questions import Desks, Question, legal_moves, read_question
+from pipeline.serve.request_decoding import EncoderSessions, MoveRequest, legal_moves, read_move_request
 from schemas.errors import GameStateError
 
 MARGIN_MS: Final = 100
 """What of a game's time-out is kept for the way to the game server and back."""
 _WARM_ROUNDS: Final = 20
+_STEPS: Final = ((0, 1), (0, -1), (-1, 0), (1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Decision:
     """A move, 0..3, and where it came from."""
 
     move: int
-    question: Question | None
+    asked: MoveRequest | None
     """None: the engine cannot hold the position."""
     rows: Observations | None
     """What the network was shown; None where the board does not fit it."""
@@ -34,13 +35,13 @@ class Decision:
     """Why the network's move was not taken."""
 
 
-class Decider:
+class PolicyWithFallback:
     """Decides for one server: positions are read on the loop's thread, the network runs on one of its own."""
 
     def __init__(self, model: OnnxModel, margin_ms: int = MARGIN_MS) -> None:
         self._model: Final = model
         self._margin_s: Final = margin_ms / 1000
-        self._desks: Final = Desks()
+        self._sessions: Final = EncoderSessions()
         self._thinker: Final = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     async def decide(self, request: Mapping[str, Any], seats: int, arrived_s: float) -> Decision:
@@ -50,26 +51,26 @@ class Decider:
             KeyError, TypeError, AttributeError: a field is missing or of another kind.
         """
         try:
-            question = read_question(request, seats)
-            rows = self._desks.desk_for(question).observe(question) if question.fits else None
+            asked = read_move_request(request, seats)
+            rows = self._sessions.session_for(asked).observe(asked) if asked.fits else None
         except GameStateError as error:
-            return Decision(any_safe_move(request), None, None, None, str(error))
-        why_not = self._unknown(question)
+            return Decision(fallback_move(request), None, None, None, str(error))
+        why_not = self._unknown(asked)
         if rows is None or why_not:
-            return self._play_heuristic(question, rows, why_not)
+            return self._play_heuristic(asked, rows, why_not)
         try:
-            async with asyncio.timeout_at(arrived_s + self._budget_s(question.timeout_ms)):
+            async with asyncio.timeout_at(arrived_s + self._budget_s(asked.timeout_ms)):
                 said = await asyncio.wrap_future(self._thinker.submit(self._model.look, rows))
         except TimeoutError:
-            return self._play_heuristic(question, rows, "the network did not answer in time")
-        return Decision(int(best_moves(said.policy_logits, legal_moves(rows))[0]), question, rows, said)
+            return self._play_heuristic(asked, rows, "the network did not answer in time")
+        return Decision(int(best_moves(said.policy_logits, legal_moves(rows))[0]), asked, rows, said)
 
     def warm_up(self, request: Mapping[str, Any]) -> None:
         """Load or compile everything that `decide` runs through, so that the first game need not wait for it."""
-        question = read_question(request, 2)
-        desk = self._desks.desk_for(question)
-        rows = desk.observe(question)
-        desk.heuristic_move(question)
+        asked = read_move_request(request, 2)
+        session = self._sessions.session_for(asked)
+        rows = session.observe(asked)
+        session.heuristic_move(asked)
         best_moves(self._model.look(rows).policy_logits, legal_moves(rows))
         for _ in range(_WARM_ROUNDS):
             self._thinker.submit(self._model.look, allocate_observations(1)).result()
@@ -78,19 +79,19 @@ class Decider:
         """End the network's thread once it is through with what it does."""
         self._thinker.shutdown(cancel_futures=True)
 
-    def _unknown(self, question: Question) -> str:
+    def _unknown(self, asked: MoveRequest) -> str:
         known = self._model.contract
-        if not question.fits:
-            return f"a board of {question.state.width}x{question.state.height} does not fit the network"
-        if question.ruleset not in known.rulesets:
-            return f"the network was not trained for the ruleset {question.ruleset!r}"
-        if question.seats > known.most_snakes:
-            return f"the network was trained for at most {known.most_snakes} snakes, not {question.seats}"
+        if not asked.fits:
+            return f"a board of {asked.state.width}x{asked.state.height} does not fit the network"
+        if asked.ruleset not in known.rulesets:
+            return f"the network was not trained for the ruleset {asked.ruleset!r}"
+        if asked.seats > known.most_snakes:
+            return f"the network was trained for at most {known.most_snakes} snakes, not {asked.seats}"
         return ""
 
-    def _play_heuristic(self, question: Question, rows: Observations | None, why_not: str) -> Decision:
-        move = self._desks.desk_for(question).heuristic_move(question)
-        return Decision(move, question, rows, None, why_not)
+    def _play_heuristic(self, asked: MoveRequest, rows: Observations | None, why_not: str) -> Decision:
+        move = self._sessions.session_for(asked).heuristic_move(asked)
+        return Decision(move, asked, rows, None, why_not)
 
     def _budget_s(self, timeout_ms: int) -> float:
         """Time for the network: the time-out less the margin, but half of it where the margin is more."""
@@ -109,3 +110,28 @@ def warming_request() -> dict[str, Any]:
 def logits_of(said: Evaluated | None) -> list[float] | None:
     """Return a single row's logits as plain numbers."""
     return None if said is None else [float(x) for x in np.asarray(said.policy_logits[0])]
+
+
+def fallback_move(request: Mapping[str, Any]) -> int:
+    """Return the move to the free neighbour with the most free neighbours of its own, the first of equals.
+
+    Free is what is on the board and in no body, tails counted as staying; up if nothing is free.
+
+    Raises:
+        KeyError, TypeError: a field is missing or of another kind.
+    """
+    board = request["board"]
+    width, height = int(board["width"]), int(board["height"])
+    taken = {(c["x"], c["y"]) for snake in board["snakes"] for c in snake["body"]}
+    head = request["you"]["body"][0]
+
+    def free(x: int, y: int) -> bool:
+        return 0 <= x < width and 0 <= y < height and (x, y) not in taken
+
+    best, most = UP, -1
+    for move in range(len(MOVE_WORDS)):
+        x, y = head["x"] + _STEPS[move][0], head["y"] + _STEPS[move][1]
+        exits = sum(free(x + dx, y + dy) for dx, dy in _STEPS)
+        if free(x, y) and exits > most:
+            best, most = move, exits
+    return best

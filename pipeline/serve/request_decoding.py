@@ -23,12 +23,12 @@ from schemas.errors import GameStateError
 
 _OPEN: Final = [slot.name for slot in FEATURES].index("open_up")
 _DEAD: Final = "snake-collision"
-_MOST_DESKS: Final = 16
+_MOST_SESSIONS: Final = 16
 _STANDARD: Final = "standard"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class MoveRequest:
     """One snake's position, checked, as the engine can hold it."""
 
     game_id: str
@@ -51,7 +51,7 @@ class Question:
         return max(self.state.width, self.state.height) <= FRAME
 
 
-def read_question(request: Mapping[str, Any], seats: int) -> Question:
+def read_move_request(request: Mapping[str, Any], seats: int) -> MoveRequest:
     """Return what a /move request asks. `seats`: how many snakes began the game, which a request does not tell.
 
     The dead, whom a request leaves out too, are put behind the living: they are nowhere on the board.
@@ -81,7 +81,7 @@ def read_question(request: Mapping[str, Any], seats: int) -> Question:
         "snakes": snakes + dead,
     }
     limits = MAPS.get(game.get("map") or _STANDARD, MAPS[_STANDARD])
-    return Question(
+    return MoveRequest(
         game_id=game["id"],
         turn=request["turn"],
         timeout_ms=game.get("timeout") or 500,
@@ -104,21 +104,21 @@ def _settings(given: Mapping[str, Any]) -> RuleSettings:
     )
 
 
-class Desk:
+class EncoderSession:
     """The memory for positions of one kind of board, used again for each: use it from one thread."""
 
-    def __init__(self, question: Question) -> None:
-        """Make a desk for boards like this question's (width, height, wrapped)."""
-        size = (question.state.width, question.state.height)
+    def __init__(self, asked: MoveRequest) -> None:
+        """Make a session for boards like this request's (width, height, wrapped)."""
+        size = (asked.state.width, asked.state.height)
         self._records: Final = layout.allocate(1, *size, layout.MAX_SNAKES, corpses=False)
         self._kinds: Final = np.full((1, layout.MAX_SNAKES), CALLER, np.uint8)
         self._moves: Final = np.zeros((1, layout.MAX_SNAKES), np.uint8)
         self._mind: Final = make_mind()
         self._game: Final = np.zeros(1, np.int64)
-        self._load(question)
-        self._observer: Final = Observer(self._records) if question.fits else None
+        self._load(asked)
+        self._observer: Final = Observer(self._records) if asked.fits else None
 
-    def observe(self, question: Question) -> Observations:
+    def observe(self, asked: MoveRequest) -> Observations:
         """Return the position as one new uint8 row, seen as the board lies.
 
         Raises:
@@ -126,42 +126,42 @@ class Desk:
         """
         if self._observer is None:
             raise GameStateError(f"the board does not fit {FRAME}x{FRAME}", where="board.width, board.height")
-        self._load(question)
+        self._load(asked)
         rows = allocate_observations(1)
-        self._observer.observe(self._game, np.array([question.seat], np.int64), rows)
+        self._observer.observe(self._game, np.array([asked.seat], np.int64), rows)
         return rows
 
-    def heuristic_move(self, question: Question) -> int:
+    def heuristic_move(self, asked: MoveRequest) -> int:
         """Return the move of the player `strong`."""
-        self._load(question)
+        self._load(asked)
         self._kinds[:] = CALLER
-        self._kinds[0, question.seat] = STRONG
+        self._kinds[0, asked.seat] = STRONG
         choose_moves(self._mind, *self._records[:3], 0, self._kinds, self._moves)
-        return int(self._moves[0, question.seat])
+        return int(self._moves[0, asked.seat])
 
-    def _load(self, question: Question) -> None:
-        state = question.state
+    def _load(self, asked: MoveRequest) -> None:
+        state = asked.state
         size = (state.width, state.height, len(state.snakes))
-        write_header(self._records, 0, size, question.rules, question.map_number, question.settings)
+        write_header(self._records, 0, size, asked.rules, asked.map_number, asked.settings)
         load_state(self._records, 0, state)
 
 
-class Desks:
-    """A desk for every kind of board met of late; use it from one thread."""
+class EncoderSessions:
+    """A session for every kind of board met of late; use it from one thread."""
 
     def __init__(self) -> None:
-        self._desks: Final[OrderedDict[tuple[int, int, int], Desk]] = OrderedDict()
+        self._sessions: Final[OrderedDict[tuple[int, int, int], EncoderSession]] = OrderedDict()
 
-    def desk_for(self, question: Question) -> Desk:
-        """Return the desk for this question's board, making it if need be."""
-        key = (question.state.width, question.state.height, question.rules & layout.WRAPPED)
-        desk = self._desks.get(key)
-        if desk is None:
-            desk = self._desks[key] = Desk(question)
-            if len(self._desks) > _MOST_DESKS:
-                self._desks.popitem(last=False)
-        self._desks.move_to_end(key)
-        return desk
+    def session_for(self, asked: MoveRequest) -> EncoderSession:
+        """Return the session for this request's board, making it if need be."""
+        key = (asked.state.width, asked.state.height, asked.rules & layout.WRAPPED)
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = EncoderSession(asked)
+            if len(self._sessions) > _MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        self._sessions.move_to_end(key)
+        return session
 
 
 def legal_moves(rows: Observations) -> NDArray[np.bool_]:

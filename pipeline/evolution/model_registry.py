@@ -1,8 +1,12 @@
-"""`ModelRegistry`: the operations guide's door to the shelf of models, for networks instead of arrays."""
+"""`ModelRegistry`: the operations guide's door to the model store, for networks instead of arrays."""
 
 import math
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +17,13 @@ from torch import nn
 
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evolution.networks import Network, build_network
-from pipeline.registry.code_revision import code_revision
-from pipeline.registry.shelf import ModelShelf
+from pipeline.registry.model_store import ModelStore
 from schemas.base import Frozen
 from schemas.errors import ModelError
 from schemas.model import ByHand, Measured, ModelCard, ModelDraft, ModelStatus
 from schemas.settings import Settings, describe, get_config
+
+_GIT_LIMIT_S = 10
 
 
 def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
@@ -46,7 +51,7 @@ def network_of(card: ModelCard, weights: Mapping[str, NDArray[Any]]) -> Network:
 
 
 class ModelRegistry:
-    """Registered models as networks; `shelf` knows everything else of them.
+    """Registered models as networks; `model_store` knows everything else of them.
 
     Args:
         settings: None: `get_config()`.
@@ -59,7 +64,7 @@ class ModelRegistry:
     def __init__(
         self, settings: Settings | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self.shelf = ModelShelf(settings or get_config())
+        self.model_store = ModelStore(settings or get_config())
         self._now = now
 
     def register_model(self, model: nn.Module, model_info: Mapping[str, Any]) -> str:
@@ -81,7 +86,7 @@ class ModelRegistry:
                 remedy="Register a network of pipeline.evolution.networks.build_network (unwrapped: `ddp.module`).",
             )
         draft = self._draft(model, dict(model_info))
-        return self.shelf.put(draft, weights_of(model)).id
+        return self.model_store.put(draft, weights_of(model)).id
 
     def get_model(self, model_id: str) -> tuple[Network, dict[str, Any]]:
         """A network, on the CPU and ready to play, and what is known of it, as in `list_models`.
@@ -89,7 +94,7 @@ class ModelRegistry:
         Raises:
             ModelError: no such model, its file is damaged, or it was made for another encoder.
         """
-        card, weights = self.shelf.get(model_id)
+        card, weights = self.model_store.get(model_id)
         return network_of(card, weights), info_of(card)
 
     def list_models(self, status: ModelStatus | None = None) -> list[dict[str, Any]]:
@@ -99,15 +104,15 @@ class ModelRegistry:
         there: NaN for a model that was never measured. Claimed numbers stand in `claimed`; intervals and games behind
         the measured ones in `measured`.
         """
-        return [info_of(card) for card in self.shelf.list(status=status)]
+        return [info_of(card) for card in self.model_store.list(status=status)]
 
     def promote(self, model_id: str, evidence: Frozen | None = None) -> None:
         """Make a model the champion.
 
         Raises:
-            ModelError: as `ModelShelf.promote`.
+            ModelError: as `ModelStore.promote`.
         """
-        self.shelf.promote(model_id, evidence or ByHand(asked_by="ModelRegistry"), self._now())
+        self.model_store.promote(model_id, evidence or ByHand(asked_by="ModelRegistry"), self._now())
 
     def roll_back(self, evidence: Frozen | None = None) -> str:
         """Make the champion before the present one champion again; its id.
@@ -115,7 +120,7 @@ class ModelRegistry:
         Raises:
             ModelError: there is none.
         """
-        return self.shelf.roll_back(self._now(), evidence or ByHand(asked_by="ModelRegistry")).id
+        return self.model_store.roll_back(self._now(), evidence or ByHand(asked_by="ModelRegistry")).id
 
     def retire(self, model_id: str, evidence: Frozen | None = None) -> None:
         """Take a model out of service.
@@ -123,7 +128,7 @@ class ModelRegistry:
         Raises:
             ModelError: no such model, or it is the champion.
         """
-        self.shelf.retire(model_id, self._now(), evidence or ByHand(asked_by="ModelRegistry"))
+        self.model_store.retire(model_id, self._now(), evidence or ByHand(asked_by="ModelRegistry"))
 
     def lineage(self, model_id: str) -> Sequence[ModelCard]:
         """The model, its parent, and so on to the first.
@@ -131,7 +136,7 @@ class ModelRegistry:
         Raises:
             ModelError: no such model.
         """
-        return self.shelf.lineage(model_id)
+        return self.model_store.lineage(model_id)
 
     def _draft(self, network: Network, told: dict[str, Any]) -> ModelDraft:
         metrics = told.pop("performance_metrics", {})
@@ -165,3 +170,27 @@ def info_of(card: ModelCard) -> dict[str, Any]:
     """A card as the operations guide reads it; see `ModelRegistry.list_models`."""
     metrics = {"win_rate": math.nan} | {name: measured.value for name, measured in card.measured.items()}
     return card.model_dump(mode="json") | {"performance_metrics": metrics}
+
+
+@cache
+def code_revision() -> str:
+    """The version, and in a git checkout the commit, with `+` where tracked files differ: `0.2.0 ab12cd34ef56+`."""
+    try:
+        released = version("ouroboros")
+    except PackageNotFoundError:
+        released = "not installed"
+    # Installed below somebody else's checkout (a virtual environment in it), we are not what is committed there.
+    commit = _git("ls-files", __file__) and _git("rev-parse", "--short=12", "HEAD")
+    if not commit:
+        return released
+    return f"{released} {commit}{'+' if _git('status', '--porcelain', '--untracked-files=no') else ''}"
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the folder of this file; empty outside of a checkout, or without git."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_GIT_LIMIT_S)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

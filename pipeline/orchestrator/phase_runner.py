@@ -1,19 +1,18 @@
-"""What a run needs done, as its driver sees it: `ModelEvolutionSystem` does it, tests put something small there."""
+"""What a run needs done, as its driver sees it: `ModelLifecycle` does it, tests put something small there."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.orchestrator.run_record import RunRecord
-from pipeline.phases.result import PhaseResult
-from pipeline.phases.work import PhaseWork
+from pipeline.phases.context import PhaseContext, PhaseResult
 from schemas.model import ModelCard
 
 
-class Workshop(Protocol):
+class PhaseRunner(Protocol):
     """Trains, registers, judges."""
 
-    def train(self, work: PhaseWork) -> PhaseResult:
+    def train(self, context: PhaseContext) -> PhaseResult:
         """Do a phase, or go on with it.
 
         Raises:

@@ -13,9 +13,9 @@ from small_networks import small_network
 from pipeline.arena import journal
 from pipeline.arena.player import Player, heuristic
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.evolution.registry import weights_of
+from pipeline.evolution.model_registry import weights_of
 from pipeline.orchestrator.model_evolution import ModelEvolutionSystem
-from pipeline.orchestrator.model_workshop import POOL, ModelWorkshop
+from pipeline.orchestrator.model_lifecycle import POOL, ModelLifecycle
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
 from pipeline.orchestrator.run_record import RunRecord
 from schemas.errors import ModelError, SettingsError, StoppedError
@@ -29,7 +29,7 @@ RUN = RunRecord(run_id="run_1", seed=7, started_at=NOON, configuration=TrainingC
 
 
 class Bench:
-    """A workshop, and models for it."""
+    """A lifecycle, and models for it."""
 
     def __init__(self, home: Path, **tournament: object) -> None:
         judged = TournamentConfig(remeasure_games=8, max_promotion_games=256, games_per_matchup=8)
@@ -39,8 +39,8 @@ class Bench:
             tournament=judged.model_copy(update=tournament),
             training_optimization=TrainingOptimizationConfig(threads=1),
         )
-        self.workshop = ModelWorkshop(settings, "cpu", lambda: NOON, self.told.append)
-        self.shelf = self.workshop.shelf
+        self.lifecycle = ModelLifecycle(settings, "cpu", lambda: NOON, self.told.append)
+        self.model_store = self.lifecycle.model_store
 
     def put(self, seed: int, **more: object) -> ModelCard:
         network = small_network(seed)
@@ -48,13 +48,13 @@ class Bench:
             "name": f"m{seed}", "architecture": "CNN_Simple", "training_phase": "bootstrap", "network": network.config,
             "frame": network.frame, "encoder_id": ENCODER_ID, "created_at": NOON,
         }  # fmt: skip
-        return self.shelf.put(ModelDraft.model_validate(known | more), weights_of(network))
+        return self.model_store.put(ModelDraft.model_validate(known | more), weights_of(network))
 
     def crown(self, seed: int) -> ModelCard:
-        return self.shelf.promote(self.put(seed).id, ByHand(asked_by="a test"), NOON)
+        return self.model_store.promote(self.put(seed).id, ByHand(asked_by="a test"), NOON)
 
     def spoil(self, card: ModelCard) -> None:
-        (self.shelf.folder / card.weights_file).write_bytes(b"nothing of ours")
+        (self.model_store.folder / card.weights_file).write_bytes(b"nothing of ours")
 
 
 @pytest.fixture
@@ -66,17 +66,19 @@ def bench(tmp_path: Path, empty_database: Path) -> Bench:
 
 def test_an_untrained_network_never_becomes_the_first_champion(bench: Bench) -> None:
     card = bench.put(1)
-    assert bench.workshop.judge(card, RUN, lambda: False) is None
-    assert bench.shelf.champion() is None
-    assert bench.shelf.card(card.id).status is ModelStatus.REJECTED
-    (event,) = bench.shelf.events()
+    assert bench.lifecycle.judge(card, RUN, lambda: False) is None
+    assert bench.model_store.champion() is None
+    assert bench.model_store.card(card.id).status is ModelStatus.REJECTED
+    (event,) = bench.model_store.events()
     assert (event.kind, event.evidence["kind"]) == (ModelEventKind.REJECTED, "FirstModel")
     assert event.evidence["floor"] == "heuristic:voronoi"
     assert event.evidence["duels"]["log_likelihood_ratio"] <= event.evidence["duels"]["lower"]
     assert event.evidence["games"] > 0 and event.evidence["measured"]["games"] == 8
     assert any("no champion; not better" in line for line in bench.told), bench.told
-    bench.workshop.judge(bench.shelf.card(card.id), RUN, lambda: False)  # told of it again, it decides nothing anew
-    assert len(bench.shelf.events()) == 1
+    bench.lifecycle.judge(
+        bench.model_store.card(card.id), RUN, lambda: False
+    )  # told of it again, it decides nothing anew
+    assert len(bench.model_store.events()) == 1
 
 
 def test_what_beats_the_floor_is_the_first_champion(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +87,10 @@ def test_what_beats_the_floor_is_the_first_champion(bench: Bench, monkeypatch: p
     def player(name: str) -> Player:  # no network of a test is that strong: the strong heuristic sits in its seat
         return Player(f"model:{name}", kind=heuristic("strong").kind)
 
-    monkeypatch.setattr(bench.workshop, "player", player)
-    champion = bench.workshop.judge(card, RUN, lambda: False)
+    monkeypatch.setattr(bench.lifecycle, "player", player)
+    champion = bench.lifecycle.judge(card, RUN, lambda: False)
     assert champion is not None and champion.id == card.id
-    (event,) = bench.shelf.events()
+    (event,) = bench.model_store.events()
     assert (event.kind, event.evidence["promoted"]) == (ModelEventKind.PROMOTED, True)
     assert event.evidence["duels"]["score"]["low"] > 0.5
 
@@ -103,22 +105,22 @@ def test_the_floor_must_be_a_heuristic_and_is_looked_at_before_anything_is_train
 def test_a_damaged_champion_makes_way_for_the_one_before_with_the_reason_in_a_row(bench: Bench) -> None:
     first, second = bench.crown(1), bench.crown(2)
     bench.spoil(second)
-    champion = bench.workshop.champion()
+    champion = bench.lifecycle.champion()
     assert champion is not None and champion.id == first.id
-    event = bench.shelf.events()[-1]
+    event = bench.model_store.events()[-1]
     assert (event.kind, event.model_id, event.previous_id) == (ModelEventKind.ROLLED_BACK, first.id, second.id)
     assert event.evidence["set_aside"] == second.id and "bytes are not those" in str(event.evidence["reason"])
     assert sum("is set aside" in line for line in bench.told) == 1
-    assert [card.id for card in bench.workshop.champion_lineage()] == [first.id]
+    assert [card.id for card in bench.lifecycle.champion_lineage()] == [first.id]
 
 
 def test_with_no_sound_champion_left_there_is_none_and_the_floor_counts_again(bench: Bench) -> None:
     only = bench.crown(1)
     bench.spoil(only)
-    assert bench.workshop.champion() is None
-    assert bench.shelf.card(only.id).status is ModelStatus.RETIRED
-    assert bench.shelf.events()[-1].kind is ModelEventKind.RETIRED
-    assert bench.workshop.judge(bench.put(2), RUN, lambda: False) is None
+    assert bench.lifecycle.champion() is None
+    assert bench.model_store.card(only.id).status is ModelStatus.RETIRED
+    assert bench.model_store.events()[-1].kind is ModelEventKind.RETIRED
+    assert bench.lifecycle.judge(bench.put(2), RUN, lambda: False) is None
 
 
 def test_a_champion_whose_row_cannot_be_read_is_set_aside_too(bench: Bench, tmp_path: Path) -> None:
@@ -126,14 +128,14 @@ def test_a_champion_whose_row_cannot_be_read_is_set_aside_too(bench: Bench, tmp_
     with sqlite3.connect(tmp_path / "automation_tracking.db") as connection:
         connection.execute("UPDATE models SET card_json = '{' WHERE id = ?", (second.id,))
     connection.close()
-    champion = bench.workshop.champion()
+    champion = bench.lifecycle.champion()
     assert champion is not None and champion.id == first.id
 
 
 def test_past_champions_that_cannot_be_used_are_left_out_of_the_pool(bench: Bench) -> None:
     cards = [bench.crown(seed) for seed in (1, 2, 3)]
     bench.spoil(cards[0])
-    pool = bench.workshop._pool(cards[2])
+    pool = bench.lifecycle._pool(cards[2])
     assert [player.name for player in pool] == [*(f"heuristic:{name}" for name in POOL), f"model:{cards[1].id}"]
     assert any("left out of the pool" in line for line in bench.told)
 
@@ -141,8 +143,8 @@ def test_past_champions_that_cannot_be_used_are_left_out_of_the_pool(bench: Benc
 def test_a_first_champion_is_not_put_over_one_that_came_meanwhile(bench: Bench) -> None:
     card, other = bench.put(1), bench.crown(2)
     with pytest.raises(ModelError, match="no longer nobody"):
-        bench.shelf.promote(card.id, ByHand(asked_by="x"), NOON, instead_of="")
-    assert bench.shelf.champion_id() == other.id
+        bench.model_store.promote(card.id, ByHand(asked_by="x"), NOON, instead_of="")
+    assert bench.model_store.champion_id() == other.id
 
 
 def test_judging_that_has_no_time_plays_the_least_and_promotes_nobody(
@@ -153,17 +155,17 @@ def test_judging_that_has_no_time_plays_the_least_and_promotes_nobody(
     def player(name: str) -> Player:
         return Player(f"model:{name}", kind=heuristic("strong").kind)
 
-    monkeypatch.setattr(bench.workshop, "player", player)
-    bench.workshop.settings.tournament.remeasure_games = 4000
-    bench.workshop.settings.tournament.max_promotion_games = 100_000
-    bench.workshop.settings.tournament.minimum_improvement = 0.001
+    monkeypatch.setattr(bench.lifecycle, "player", player)
+    bench.lifecycle.settings.tournament.remeasure_games = 4000
+    bench.lifecycle.settings.tournament.max_promotion_games = 100_000
+    bench.lifecycle.settings.tournament.minimum_improvement = 0.001
     run = RUN.model_copy(update={"configuration": TrainingConfiguration(min_improvement_threshold=0.001)})
-    assert bench.workshop.judge(card, run, lambda: False, 0.0) is None
-    (event,) = bench.shelf.events()
+    assert bench.lifecycle.judge(card, run, lambda: False, 0.0) is None
+    (event,) = bench.model_store.events()
     assert (event.kind, event.evidence["outcome"]) == (ModelEventKind.REJECTED, "undecided")
     assert "that time and settings allow" in str(event.evidence["reason"])
     assert event.evidence["games"] == 128, "one look"
-    assert {found.snakes: found.games for found in bench.shelf.evaluations(card.id)} == {2: 128, 4: 256}
+    assert {found.snakes: found.games for found in bench.model_store.evaluations(card.id)} == {2: 128, 4: 256}
 
 
 def test_a_judgement_that_was_stopped_goes_on_game_by_game_and_measures_nothing_twice(
@@ -181,15 +183,15 @@ def test_a_judgement_that_was_stopped_goes_on_game_by_game_and_measures_nothing_
     for turns in (20, 60, 100):
         looks = itertools.count()
         with pytest.raises(StoppedError):
-            bench.workshop.judge(card, RUN, lambda looks=looks, turns=turns: next(looks) >= turns)
-    assert bench.shelf.card(card.id).status is ModelStatus.CANDIDATE
-    bench.workshop.judge(card, RUN, lambda: False)
-    (event,) = bench.shelf.events()
-    files = list(bench.workshop.settings.pipeline_dir.rglob("judging/*.jsonl"))
+            bench.lifecycle.judge(card, RUN, lambda looks=looks, turns=turns: next(looks) >= turns)
+    assert bench.model_store.card(card.id).status is ModelStatus.CANDIDATE
+    bench.lifecycle.judge(card, RUN, lambda: False)
+    (event,) = bench.model_store.events()
+    files = list(bench.lifecycle.settings.pipeline_dir.rglob("judging/*.jsonl"))
     assert [file.stem for file in files] == [card.id]
     assert len(files[0].read_text().splitlines()) == 8 + 8 + event.evidence["games"], "each game once"
     assert sum(played) < 8 + 8 + event.evidence["games"], "what ended before a stop was not asked for again"
-    measured = [(found.opponent, found.snakes) for found in bench.shelf.evaluations(card.id)]
+    measured = [(found.opponent, found.snakes) for found in bench.model_store.evaluations(card.id)]
     assert len(measured) == len(set(measured)) == 2
 
 
@@ -197,24 +199,26 @@ def test_a_return_to_the_champion_is_a_row_once(bench: Bench) -> None:
     champion = bench.crown(1)
     evidence = Returned(learner="m2", refused=3, reason="3 cycles in a row were refused")
     for _ in range(2):
-        bench.workshop._note_return(champion.id, evidence)
-    told = [event for event in bench.shelf.events(champion.id) if event.kind is ModelEventKind.RETURNED_TO]
+        bench.lifecycle._note_return(champion.id, evidence)
+    told = [event for event in bench.model_store.events(champion.id) if event.kind is ModelEventKind.RETURNED_TO]
     assert [event.evidence["reason"] for event in told] == ["3 cycles in a row were refused"]
-    assert bench.shelf.champion_id() == champion.id
+    assert bench.model_store.champion_id() == champion.id
 
 
 def test_by_hand_the_same_network_is_built_as_by_the_pipeline(bench: Bench, tmp_path: Path) -> None:
     for asked in (NeuralNetworkConfig(), NeuralNetworkConfig(conv_channels=32)):
-        settings = bench.workshop.settings.model_copy(update={"neural_network": asked})
+        settings = bench.lifecycle.settings.model_copy(update={"neural_network": asked})
         by_hand = ModelEvolutionSystem(settings, device="cpu", seed=1)
-        pipeline = SelfPlayTrainingPipeline(settings)._workshop(TrainingConfiguration(device="cpu"), lambda _line: None)
+        pipeline = SelfPlayTrainingPipeline(settings)._lifecycle(
+            TrainingConfiguration(device="cpu"), lambda _line: None
+        )
         built = by_hand.settings.neural_network
         assert built == pipeline.settings.neural_network
         assert built == (light_network() if asked == NeuralNetworkConfig() else asked)
 
 
 def test_by_hand_a_phase_without_a_length_takes_what_a_run_would_give_it(bench: Bench) -> None:
-    by_hand = ModelEvolutionSystem(bench.workshop.settings, device="cpu", seed=1)
+    by_hand = ModelEvolutionSystem(bench.lifecycle.settings, device="cpu", seed=1)
     shares = {name: phase.time_share for name, phase in by_hand.settings.training_phases.items()}
     budget_s = by_hand._budget_s(TrainingPhase.SELF_PLAY, {})
     assert budget_s == pytest.approx(12 * 3600 * shares["self_play"] / sum(shares.values()))

@@ -1,4 +1,4 @@
-"""`ModelShelf`: registered models, their weights, their champion and what was measured of them. No torch."""
+"""`ModelStore`: registered models, their weights, their champion and what was measured of them. No torch."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -10,23 +10,23 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.registry import steps, weight_files
-from pipeline.registry.champions import succession
+from pipeline.registry import transactions, weight_files
 from pipeline.registry.database import RegistryDatabase
-from pipeline.registry.measurements import measured_by
-from pipeline.registry.rows import card_of, evaluation_row
 from pipeline.registry.tables import evaluations, models
+from pipeline.registry.transactions import card_of, evaluation_row, succession
 from schemas.base import Frozen
 from schemas.errors import ModelError
 from schemas.model import EvaluationResult, Measured, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import Settings
 
 _log = logging.getLogger(__name__)
+REFERENCE = "heuristic:strong"
+"""The opponent in whose duels a model's `win_rate` is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What `ModelShelf.verify` found."""
+    """What `ModelStore.verify` found."""
 
     sound: Sequence[str]
     damaged: Mapping[str, str]
@@ -35,7 +35,7 @@ class Verified:
     """Files that no row names, left by a kill."""
 
 
-class ModelShelf:
+class ModelStore:
     """Models as rows of the history's database and weights in the models folder. Several processes may use one.
 
     Every change is one transaction; a kill at any moment leaves at most a weights file without a row, which the same
@@ -79,7 +79,7 @@ class ModelShelf:
         self._passing("file written")
         with self._database.write() as connection:
             registered = {"id": model_id, "sha256": sha256, "size_bytes": len(content)}
-            card = steps.enter(connection, draft, file, registered | {"parameters": _size(weights)})
+            card = transactions.enter(connection, draft, file, registered | {"parameters": _size(weights)})
             self._passing("row written")
             if not (self.folder / file).exists():  # we slept for an hour, and it was taken for an orphan
                 raise ModelError("its file was removed meanwhile", where=model_id, remedy="Register it again.")
@@ -113,7 +113,7 @@ class ModelShelf:
             ModelError: no such model.
         """
         with self._database.read() as connection:
-            return steps.card(connection, model_id)
+            return transactions.card(connection, model_id)
 
     def list(
         self,
@@ -141,7 +141,7 @@ class ModelShelf:
     def champion(self) -> ModelCard | None:
         """The champion; None: no model was promoted yet."""
         with self._database.read() as connection:
-            row = connection.execute(select(models).where(steps.IS_CHAMPION)).one_or_none()
+            row = connection.execute(select(models).where(transactions.IS_CHAMPION)).one_or_none()
         return None if row is None else card_of(row)
 
     def promote(self, model_id: str, evidence: Frozen, now: datetime, *, instead_of: str | None = None) -> ModelCard:
@@ -159,7 +159,7 @@ class ModelShelf:
         """
         self._refuse_unusable(self.card(model_id))
         with self._database.write() as connection:
-            before = steps.champion_id(connection)
+            before = transactions.champion_id(connection)
             if instead_of is not None and before not in (instead_of or None, model_id):
                 raise ModelError(
                     f"the champion is {before} by now, no longer {instead_of or 'nobody'}",
@@ -167,9 +167,9 @@ class ModelShelf:
                     remedy="Test the model against the present champion.",
                 )
             if before != model_id:
-                words = steps.words(evidence)
-                steps.crown(connection, model_id, ModelEventKind.PROMOTED, words, now, self._passing)
-            card = steps.card(connection, model_id)
+                words = transactions.words(evidence)
+                transactions.crown(connection, model_id, ModelEventKind.PROMOTED, words, now, self._passing)
+            card = transactions.card(connection, model_id)
         self._passing("committed")
         return card
 
@@ -181,19 +181,19 @@ class ModelShelf:
         """
         passed_over: dict[str, str] = {}
         with self._database.write() as connection:
-            present = steps.champion_id(connection)
-            for model_id in reversed(succession(steps.events(connection))[:-1]):
-                card = steps.card(connection, model_id)
+            present = transactions.champion_id(connection)
+            for model_id in reversed(succession(transactions.events(connection))[:-1]):
+                card = transactions.card(connection, model_id)
                 damage = self._damage_of(card)
                 if damage is not None:
-                    steps.note_damage(connection, model_id, damage)
+                    transactions.note_damage(connection, model_id, damage)
                     passed_over[model_id] = f"its weights are damaged: {damage}"
                 elif card.encoder_id != ENCODER_ID:
                     passed_over[model_id] = f"it was trained on the planes of encoder {card.encoder_id}"
                 else:
-                    words = steps.words(evidence, **({"passed_over": passed_over} if passed_over else {}))
-                    steps.crown(connection, model_id, ModelEventKind.ROLLED_BACK, words, now, self._passing)
-                    return steps.card(connection, model_id)
+                    words = transactions.words(evidence, **({"passed_over": passed_over} if passed_over else {}))
+                    transactions.crown(connection, model_id, ModelEventKind.ROLLED_BACK, words, now, self._passing)
+                    return transactions.card(connection, model_id)
         told = "".join(f" Passed over {model_id}: {why}." for model_id, why in passed_over.items())
         raise ModelError(
             f"there is no champion before {present or 'the first'} to go back to",
@@ -208,12 +208,12 @@ class ModelShelf:
             self.roll_back(now, evidence)
         except ModelError:
             with self._database.write() as connection:
-                steps.dethrone(connection, steps.words(evidence), now)
+                transactions.dethrone(connection, transactions.words(evidence), now)
 
     def champion_id(self) -> str | None:
         """The champion's id, whatever its row holds besides; None: there is none."""
         with self._database.read() as connection:
-            return steps.champion_id(connection)
+            return transactions.champion_id(connection)
 
     def retire(self, model_id: str, now: datetime, evidence: Frozen | None = None) -> ModelCard:
         """Take a model out of service: no roll-back goes to it any more. Its files stay.
@@ -238,8 +238,8 @@ class ModelShelf:
             ModelError: no such model.
         """
         with self._database.write() as connection:
-            steps.card(connection, model_id)
-            steps.tell(connection, ModelEventKind.RETURNED_TO, model_id, None, steps.words(evidence), now)
+            transactions.card(connection, model_id)
+            transactions.tell(connection, ModelEventKind.RETURNED_TO, model_id, None, transactions.words(evidence), now)
 
     def lineage(self, model_id: str) -> Sequence[ModelCard]:
         """The model, its parent, and so on to the first.
@@ -251,7 +251,7 @@ class ModelShelf:
         with self._database.read() as connection:
             following: str | None = model_id
             while following is not None and following not in {card.id for card in line}:
-                line.append(steps.card(connection, following))
+                line.append(transactions.card(connection, following))
                 following = line[-1].parent_id
         return line
 
@@ -259,7 +259,9 @@ class ModelShelf:
         """The history of champions, oldest first; of one model, or of all."""
         with self._database.read() as connection:
             return [
-                event for event in steps.events(connection) if model_id in (None, event.model_id, event.previous_id)
+                event
+                for event in transactions.events(connection)
+                if model_id in (None, event.model_id, event.previous_id)
             ]
 
     def add_evaluation(self, result: EvaluationResult) -> bool:
@@ -270,10 +272,10 @@ class ModelShelf:
                     connection.execute(insert(evaluations).values(evaluation_row(result)))
             except IntegrityError:
                 return False
-            card = steps.find_card(connection, result.model_id)
+            card = transactions.find_card(connection, result.model_id)
             if card is not None:
                 measured = card.measured | measured_by(result)
-                steps.change_draft(connection, card.model_copy(update={"measured": measured}))
+                transactions.change_draft(connection, card.model_copy(update={"measured": measured}))
         return True
 
     def note_measured(self, model_id: str, measured: Mapping[str, Measured]) -> ModelCard:
@@ -283,9 +285,9 @@ class ModelShelf:
             ModelError: no such model.
         """
         with self._database.write() as connection:
-            card = steps.card(connection, model_id)
+            card = transactions.card(connection, model_id)
             changed = card.model_copy(update={"measured": card.measured | dict(measured)})
-            steps.change_draft(connection, changed)
+            transactions.change_draft(connection, changed)
             return changed
 
     def evaluations(self, model_id: str | None = None) -> Sequence[EvaluationResult]:
@@ -318,8 +320,8 @@ class ModelShelf:
 
     def _leave(self, model_id: str, kind: ModelEventKind, evidence: Frozen | None, now: datetime) -> ModelCard:
         with self._database.write() as connection:
-            card = steps.card(connection, model_id)
-            return steps.leave(connection, card, kind, steps.words(evidence), now)
+            card = transactions.card(connection, model_id)
+            return transactions.leave(connection, card, kind, transactions.words(evidence), now)
 
     def _damage_of(self, card: ModelCard) -> str | None:
         return weight_files.damage_of(self.folder / card.weights_file, card.sha256)
@@ -334,7 +336,7 @@ class ModelShelf:
 
     def _note_damage(self, model_id: str, damage: str | None) -> None:
         with self._database.write() as connection:
-            steps.note_damage(connection, model_id, damage)
+            transactions.note_damage(connection, model_id, damage)
 
     def _damaged(self, card: ModelCard, damage: str) -> ModelError:
         return ModelError(
@@ -364,3 +366,21 @@ def _of_another_encoder(card: ModelCard) -> ModelError:
         where=card.id,
         remedy="Train it anew, or use the version that trained it.",
     )
+
+
+def measured_by(result: EvaluationResult) -> dict[str, Measured]:
+    """By metric: `win_rate/OPPONENT/SNAKES`, for duels with the reference also `win_rate`, and the result's others."""
+    how = f"{result.how}; {result.conditions}; against {result.opponent}, {result.snakes} snakes"
+    rate = Measured(
+        value=result.win_rate, low=result.low, high=result.high, games=result.games, seed=result.seed, how=how
+    )
+    values = dict(result.metrics)
+    if result.strategic_score is not None:
+        values["strategic_score"] = result.strategic_score
+    found = {
+        name: Measured(value=value, games=result.games, seed=result.seed, how=how) for name, value in values.items()
+    }
+    found[f"win_rate/{result.opponent}/{result.snakes}"] = rate
+    if (result.opponent, result.snakes) == (REFERENCE, 2):
+        found["win_rate"] = rate
+    return found

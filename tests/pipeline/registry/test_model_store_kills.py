@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.registry.champions import succession
+from pipeline.registry.transactions import succession
 from schemas.model import ModelEventKind, ModelStatus
 
 pytestmark = pytest.mark.sqlite_files
 
-VICTIM = Path(__file__).with_name("shelf_victim.py")
+VICTIM = Path(__file__).with_name("model_store_victim.py")
 PROMOTED, ROLLED_BACK = ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK
 
 
@@ -24,14 +24,15 @@ def live(settings, draft, point: str, visit: int = 1) -> int:
     return done.returncode
 
 
-def contradictions(shelf) -> list[str]:
+def contradictions(model_store) -> list[str]:
     """What must never be seen: a row without its file, a champion that the history does not tell."""
-    cards = {card.id: card for card in shelf.list()}
+    cards = {card.id: card for card in model_store.list()}
     found = [
-        f"{model_id}: {damage}" for model_id, damage in shelf.verify(datetime(2020, 1, 1, tzinfo=UTC)).damaged.items()
+        f"{model_id}: {damage}"
+        for model_id, damage in model_store.verify(datetime(2020, 1, 1, tzinfo=UTC)).damaged.items()
     ]
     champion = [model_id for model_id, card in cards.items() if card.status is ModelStatus.CHAMPION]
-    events = shelf.events()
+    events = model_store.events()
     if champion != succession(events)[-1:]:
         found.append(f"champions {champion}, history {[(event.kind, event.model_id) for event in events]}")
     return found
@@ -49,17 +50,19 @@ def contradictions(shelf) -> list[str]:
         ("event written", 2),
     ],
 )
-def test_killed_and_done_again(settings, shelf, draft, point, visit):
+def test_killed_and_done_again(settings, model_store, draft, point, visit):
     assert live(settings, draft, point, visit) == -signal.SIGKILL
-    assert contradictions(shelf) == []
+    assert contradictions(model_store) == []
     assert live(settings, draft, "never") == 0
-    assert contradictions(shelf) == []
-    assert [(event.kind, event.model_id.split("-")[0]) for event in shelf.events()] == [
+    assert contradictions(model_store) == []
+    assert [(event.kind, event.model_id.split("-")[0]) for event in model_store.events()] == [
         (PROMOTED, "old"),
         (PROMOTED, "new"),
         (ROLLED_BACK, "old"),
     ]
-    assert shelf.champion().name == "old"
-    shelf.verify(datetime.now(UTC) + timedelta(hours=2))
-    assert sorted(entry.name for entry in shelf.folder.iterdir()) == sorted(card.weights_file for card in shelf.list())
-    assert len(shelf.list()) == 2
+    assert model_store.champion().name == "old"
+    model_store.verify(datetime.now(UTC) + timedelta(hours=2))
+    assert sorted(entry.name for entry in model_store.folder.iterdir()) == sorted(
+        card.weights_file for card in model_store.list()
+    )
+    assert len(model_store.list()) == 2
