@@ -30,6 +30,12 @@ import (
 //go:embed config.yaml
 var embedded []byte
 
+//go:embed leaf.eval
+var embeddedEval []byte
+
+// noEval as -eval's value: the snake's own evaluation alone.
+const noEval = "none"
+
 // Exit codes: 2 for what the user can mend (flags, weights, port), 1 for a failure while serving.
 const (
 	exitFailed = 1
@@ -47,7 +53,7 @@ type options struct {
 }
 
 func main() {
-	arena.MainOnBoards(inprocess.Load)
+	arena.MainOnBoards(inprocess.Loader(shippedEval))
 	os.Exit(run(os.Args[1:]))
 }
 
@@ -118,7 +124,7 @@ func parse(args []string) (options, error) {
 		"folder to append finished games to; the environment's OUROBOROS_GAMES_DIR is the default, empty keeps none")
 	flags.IntVar(&opt.think, "think", 0, "no server: say of each /move request on stdin, one a line, what comes of each move, "+
 		"within so many positions a move")
-	flags.StringVar(&opt.eval, "eval", "", "file of a learned leaf evaluation, which then helps the snake's own")
+	flags.StringVar(&opt.eval, "eval", "", "file of a learned leaf evaluation, which helps the snake's own, instead of the one built in; "+noEval+": none")
 	flags.IntVar(&opt.selfPlay.Games, "self-play", 0, "no server: play so many games against itself and write each as a line of JSON")
 	flags.Int64Var(&opt.selfPlay.First, "seed", 1, "of the first game of -self-play; the others follow")
 	flags.IntVar(&opt.selfPlay.Seats, "seats", 2, "snakes in each game of -self-play")
@@ -142,15 +148,27 @@ func parse(args []string) (options, error) {
 	return opt, nil
 }
 
-// learnedFrom reads the learned evaluation; without one, or where it cannot be used, the snake plays by its own.
+// learnedFrom reads the learned evaluation; with noEval, or where it cannot be used, the snake plays by its own.
 func learnedFrom(file string, complain *log.Logger) *leafeval.Evaluation {
-	if file == "" {
+	switch file {
+	case "":
+		return shippedEval()
+	case noEval:
 		return nil
 	}
 	learned, err := leafeval.ReadFile(file)
 	if err != nil {
 		complain.Printf("%v; playing by the snake's own evaluation", err)
 		return nil
+	}
+	return learned
+}
+
+// shippedEval is the learned evaluation that is built in.
+func shippedEval() *leafeval.Evaluation {
+	learned, err := leafeval.Parse(embeddedEval)
+	if err != nil {
+		panic("the leaf evaluation built in " + err.Error()) // a build with a damaged file: its tests fail
 	}
 	return learned
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -199,5 +200,16 @@ func TestListensOnASocketToo(t *testing.T) {
 	}
 	if _, err := os.Stat(socket); !os.IsNotExist(err) {
 		t.Errorf("the socket stays: %v", err)
+	}
+}
+
+func TestLearnedEvaluationIsBuiltInUnlessToldOtherwise(t *testing.T) {
+	var told strings.Builder
+	complain := log.New(&told, "", 0)
+	if learnedFrom("", complain) == nil || learnedFrom(noEval, complain) != nil || told.Len() > 0 {
+		t.Fatalf("the built-in one, or none, is not what was asked for; told: %q", told.String())
+	}
+	if learnedFrom("missing.eval", complain) != nil || !strings.Contains(told.String(), "missing.eval") {
+		t.Fatalf("a file that is not there was not named: %q", told.String())
 	}
 }

@@ -343,19 +343,18 @@ def test_requests_it_cannot_use_are_refused_and_the_server_goes_on(snake: Path) 
         assert post(url, "/move", asked.request)["move"] in MOVES
 
 
-@pytest.mark.parametrize("learned", [False, True], ids=["own", "with_leaf_eval"])
+@pytest.mark.parametrize("evaluation", [["none"], []], ids=["own", "with_leaf_eval"])
 def test_the_search_finds_the_go_snakes_moves_with_its_weights(
-    snake: Path, go_snake: Path, tmp_path: Path, learned: bool
+    snake: Path, go_snake: Path, tmp_path: Path, evaluation: list[str]
 ) -> None:
     config = (GO_SNAKE / "config.yaml").read_text()
     for key, value in {"duel_budget": 300, "crowd_budget": 200, "time_share": 0.0}.items():
         config = re.sub(rf"  {key}: [\d.]+", f"  {key}: {value}", config)
     (tmp_path / "config.yaml").write_text(config)
     asked = [one for one in played(CASES, 40, seed=43) if len(one.request["board"]["snakes"]) > 1]
-    leaf_eval = [GO_SNAKE / "leaf.eval"] if learned else []
-    ours = ["--weights", tmp_path / "config.yaml", *(part for file in leaf_eval for part in ("--eval", file))]
+    ours = ["--weights", tmp_path / "config.yaml", *(part for value in evaluation for part in ("--eval", value))]
     answers = run(snake, "search", *map(str, ours), lines=[one.to_line() for one in asked])
-    theirs_by = (part for file in leaf_eval for part in ("-eval", file))
+    theirs_by = (part for value in evaluation for part in ("-eval", value))
     with serving(go_snake, "-config", tmp_path / "config.yaml", *theirs_by) as url:
         theirs = [post(url, "/move", one.request)["move"] for one in asked]
     same = [answer["move"] == move for answer, move in zip(answers, theirs, strict=True)]
@@ -378,7 +377,7 @@ def test_a_damaged_leaf_evaluation_is_named_and_the_search_goes_on_without(snake
         "holds; playing by the snake's own evaluation\n"
     )
     assert told.returncode == 0
-    assert [json.loads(told.stdout)] == run(snake, "search", "--positions", "300", lines=[line])
+    assert [json.loads(told.stdout)] == run(snake, "search", "--positions", "300", "--eval", "none", lines=[line])
 
 
 def test_a_board_too_large_for_the_search_gets_a_safe_move(snake: Path) -> None:

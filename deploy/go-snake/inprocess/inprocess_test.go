@@ -8,6 +8,8 @@ import (
 
 	"ouroboros-arena"
 	"ouroboros-arena/board"
+
+	"ouroboros-snake/leafeval"
 )
 
 func position(timeout time.Duration) *arena.Position {
@@ -35,7 +37,7 @@ func load(t *testing.T, changes map[string]string) arena.BoardSnake {
 		}
 		text = line.ReplaceAll(text, []byte("${1} "+value))
 	}
-	snake, err := Load(text)
+	snake, err := Loader(func() *leafeval.Evaluation { return nil })(text)
 	if err != nil {
 		t.Fatal(err)
 	}

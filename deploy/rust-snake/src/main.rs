@@ -37,7 +37,7 @@ use snake_engine::weights::Weights;
 
 use crate::gamelog::GameLog;
 use crate::network::Network;
-use crate::options::{Command, HELP, Options};
+use crate::options::{Command, Eval, HELP, Options};
 use crate::pace::Pace;
 use crate::roster::Roster;
 use crate::server::Server;
@@ -91,7 +91,12 @@ fn thinking(options: &Options) -> Result<Thinking, String> {
             .and_then(|text| text.parse())
             .map_err(|why| format!("weights {}: {why}", file.display()))?,
     };
-    let learned = options.eval.as_deref().and_then(learned).map(Arc::new);
+    let learned = match &options.eval {
+        Eval::BuiltIn => Some(LeafEval::shipped()),
+        Eval::None => None,
+        Eval::File(file) => learned(file),
+    };
+    let learned = learned.map(Arc::new);
     Ok(Thinking { weights, learned, positions: options.positions, bounded: options.weights.is_some() })
 }
 

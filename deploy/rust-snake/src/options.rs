@@ -28,7 +28,7 @@ Usage: rust-snake [--port N] [--model FILE] [...]     answer games until SIGTERM
   --positions N      positions searched at most; the same request then gets the same move whenever time suffices [none]
   --weights FILE     a config.yaml of the Go snake: evaluation, budgets, depths, time_share, threads [the built-in
                      evaluation, and as deep as the time allows on one thread]
-  --eval FILE        a learned leaf evaluation, which then helps the weights' own [none]
+  --eval FILE        a learned leaf evaluation, which helps the weights' own; none: the weights' own alone [the built-in]
   --port N           0 takes a free one, which the ready line names [PORT, 8000]
   --host ADDRESS     [0.0.0.0]
   --games-dir DIR    append each finished game to a file in DIR [OUROBOROS_GAMES_DIR, none]
@@ -50,6 +50,20 @@ pub enum Command {
     Health,
 }
 
+/// The learned leaf evaluation that helps the weights' own.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Eval {
+    BuiltIn,
+    None,
+    File(PathBuf),
+}
+
+impl Eval {
+    fn named(value: OsString) -> Self {
+        if value == "none" { Self::None } else { Self::File(value.into()) }
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug)]
 pub struct Options {
@@ -66,8 +80,8 @@ pub struct Options {
     pub positions: Option<u64>,
     /// None: the built-in ones.
     pub weights: Option<PathBuf>,
-    /// A learned leaf evaluation.
-    pub eval: Option<PathBuf>,
+    /// The learned leaf evaluation.
+    pub eval: Eval,
     pub verbose: bool,
     pub floats: bool,
     pub decisions: usize,
@@ -92,7 +106,7 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, St
         time_share: None,
         positions: None,
         weights: None,
-        eval: None,
+        eval: Eval::BuiltIn,
         verbose: false,
         floats: false,
         decisions: 2000,
@@ -127,7 +141,7 @@ fn parse(parser: &mut Parser, options: &mut Options) -> Result<(), lexopt::Error
             Arg::Long("time-share") => options.time_share = Some(share(&parser.value()?.string()?)?),
             Arg::Long("positions") => options.positions = Some(parser.value()?.parse::<u64>()?.max(1)),
             Arg::Long("weights") => options.weights = Some(PathBuf::from(parser.value()?)),
-            Arg::Long("eval") => options.eval = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("eval") => options.eval = Eval::named(parser.value()?),
             Arg::Long("verbose") => options.verbose = true,
             Arg::Long("floats") if options.command == Command::Encode => options.floats = true,
             Arg::Long("decisions") if options.command == Command::Bench => {

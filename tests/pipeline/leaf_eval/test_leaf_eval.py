@@ -120,7 +120,7 @@ def test_a_damaged_file_is_named_and_the_snake_plays_on(thinker: Thinker, tmp_pa
     damaged = tmp_path / "leaf.eval"
     damaged.write_bytes(content)
     command = [str(thinker.binary), "-self-play", "1", "-positions", "20"]
-    own = subprocess.run(command, capture_output=True, text=True, check=True)
+    own = subprocess.run([*command, "-eval", "none"], capture_output=True, text=True, check=True)
     told = subprocess.run([*command, "-eval", str(damaged)], capture_output=True, text=True, check=True)
     assert told.stderr == (
         f"ouroboros-snake: {damaged} is a damaged leaf evaluation: its checksum is not that of what it holds; "
@@ -130,6 +130,8 @@ def test_a_damaged_file_is_named_and_the_snake_plays_on(thinker: Thinker, tmp_pa
     sound = subprocess.run([*command, "-eval", str(BUNDLED / "leaf.eval")], capture_output=True, text=True, check=True)
     assert sound.stderr == ""
     assert sound.stdout != own.stdout
+    built_in = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert built_in.stdout == sound.stdout
 
 
 def test_stored_games_that_cannot_be_read_are_refused(thinker: Thinker, store: StoredGames, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// The file that both snakes are built with.
+const SHIPPED: &[u8] = include_bytes!("../../../go-snake/leaf.eval");
+
 /// Numbers that a position is shown as, and how many values each takes; the Go snake's legend.
 pub const LEGEND: [(&str, usize); 41] = [
     ("my_room", 61),
@@ -142,6 +145,15 @@ impl Network {
 }
 
 impl LeafEval {
+    /// The evaluation that both snakes are built with.
+    ///
+    /// # Panics
+    /// Never: it is compiled in, and a test reads it.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse(SHIPPED).expect("the evaluation that is compiled in can be read")
+    }
+
     /// Reads the content of a file.
     ///
     /// # Errors
@@ -193,10 +205,7 @@ fn crc32(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FEATURES, HEAD, LANES, LeafEval, ROWS, SIZE, crc32};
-
-    /// The Go snake's own file.
-    const SHIPPED: &[u8] = include_bytes!("../../../go-snake/leaf.eval");
+    use super::{FEATURES, HEAD, LANES, LeafEval, ROWS, SHIPPED, SIZE, crc32};
 
     fn sealed(mut data: Vec<u8>) -> Vec<u8> {
         let end = data.len() - 4;
