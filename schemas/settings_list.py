@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from schemas.meanings import describe
 from schemas.settings import Settings
 
 _BOUNDS = {"gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}", "pattern": "matches {}"}
@@ -55,6 +56,7 @@ def list_settings(under: str = "") -> list[SettingRow]:
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[SettingRow]:
+    describe(model)
     for name, field in model.model_fields.items():
         inner = _inner_model(field.annotation)
         if inner is None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from pipeline.arena.arena import Finished
 
@@ -72,7 +72,7 @@ def sign_test(
     """Return the p-value of "neither is better", by the exact sign test over the blocks that are not even.
 
     Both players having sat in every seat of each block, an even match makes scores above and below one half equally
-    likely, whatever their distribution (McNemar's exact test where a block is a pair of games; SciPy's `binomtest`).
+    likely, whatever their distribution (McNemar's exact test where a block is a pair of games).
 
     Args:
         block_scores: [blocks], mean score of each, even at 0.5.
@@ -81,4 +81,6 @@ def sign_test(
     above, below = int((block_scores > 0.5).sum()), int((block_scores < 0.5).sum())
     if above + below == 0:
         return 1.0
-    return float(binomtest(above, above + below, 0.5, alternative=alternative).pvalue)
+    if alternative == "two-sided":  # symmetric: both tails are as large
+        return min(1.0, 2 * float(bdtr(min(above, below), above + below, 0.5)))
+    return float(bdtr(above if alternative == "less" else below, above + below, 0.5))

@@ -14,7 +14,7 @@ _Word = Annotated[NameText, Field(min_length=1, max_length=32)]
 class Answer(BaseModel):
     """Immutable."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class OwnSnake(Answer):

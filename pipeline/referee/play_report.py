@@ -8,8 +8,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import binomtest
 
+from pipeline.evaluation.intervals import wilson
 from pipeline.referee.paired_score import CONFIDENCE, PairedScore, paired_score
 from pipeline.referee.result import ContestantTally, MatchResult
 
@@ -134,8 +134,8 @@ def win_rate_text(tally: ContestantTally) -> str:
     """Return wins per game with the 95 % Wilson interval, which takes games as independent."""
     if tally.seats == 0:
         return "-"
-    interval = binomtest(tally.wins, tally.seats).proportion_ci(CONFIDENCE, "wilson")
-    return f"{tally.wins / tally.seats:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+    low, high = wilson(tally.wins, tally.seats, CONFIDENCE)
+    return f"{tally.wins / tally.seats:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _counts(counts: Mapping[Word, int], skip: str | None = None) -> str:

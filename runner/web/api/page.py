@@ -6,6 +6,8 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.response import Template
 
+from schemas.meanings import describe_all
+
 _METHODS = ("get", "put", "post", "delete")
 
 
@@ -35,7 +37,7 @@ class Operation:
 @get("/api/docs", include_in_schema=False, sync_to_thread=True)
 def docs(request: Request[Any, Any, Any]) -> Template:
     """Every operation, its parameters and answers."""
-    document: dict[str, Any] = request.app.openapi_schema.to_schema()
+    document = _document(request)
     found = [
         _operation(method, path, item[method])
         for path, item in document["paths"].items()
@@ -48,7 +50,13 @@ def docs(request: Request[Any, Any, Any]) -> Template:
 @get("/api/v1/openapi.json", include_in_schema=False, sync_to_thread=True)
 def document(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """OpenAPI 3.1, for programs."""
-    return Response(request.app.openapi_schema.to_schema(), media_type="application/vnd.oai.openapi+json")
+    return Response(_document(request), media_type="application/vnd.oai.openapi+json")
+
+
+def _document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """OpenAPI 3.1, each field with its meaning; written when it is first asked for."""
+    describe_all()
+    return request.app.openapi_schema.to_schema()
 
 
 def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:

@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import CensoredData, ecdf
 
 from pipeline.arena.arena import Finished, play_matches
 from pipeline.arena.player import from_policy, heuristic
@@ -12,7 +15,7 @@ from pipeline.engine.game import Game
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.engine.symmetry import MOVE_TO
 from pipeline.evaluation import strategy_scan as scanned
-from pipeline.evaluation.strategy import analyse
+from pipeline.evaluation.strategy import analyse, survival
 from pipeline.evaluation.strategy_scan import (
     COUNTS,
     PRESSED,
@@ -189,3 +192,15 @@ def test_the_policy_is_asked(duels: Finished, eater: Any) -> None:
     report = analyse(games, 0, eater, seed=3)
     assert report.parts["symmetry"] == report.metrics["symmetry_agreement"] < 1
     assert "symmetry" not in analyse(games, 0).parts
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=40))
+def test_survival_is_kaplan_and_meiers(seats: list[tuple[int, bool]]) -> None:
+    ends, died = np.array([end for end, _ in seats], np.float64), np.array([died for _, died in seats])
+    asked = np.arange(0, 70, 3)
+    found = survival(np.where(died, ends, 0), ends, asked)
+    if not died.any():
+        assert found.tolist() == [1] * len(asked)
+        return
+    right = ecdf(CensoredData(uncensored=ends[died], right=ends[~died])).sf.evaluate(asked)
+    np.testing.assert_allclose(found, right, atol=1e-12)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from pipeline.arena.arena import Finished
 from pipeline.arena.player import heuristic
@@ -58,6 +59,11 @@ def test_the_sign_test_is_exact() -> None:
     assert sign_test(np.array([1.0] * 5 + [0.5] * 20)) == pytest.approx(2 / 32)
     assert sign_test(np.array([0.0] * 5), "less") == pytest.approx(1 / 32)
     assert sign_test(np.array([0.5, 0.5])) == 1
+    for better, worse in ((0, 1), (3, 3), (7, 12), (900, 801)):
+        scores = np.array([1.0] * better + [0.0] * worse)
+        for wanted in ("two-sided", "less", "greater"):
+            right = binomtest(better, better + worse, 0.5, alternative=wanted).pvalue
+            assert sign_test(scores, wanted) == pytest.approx(right)
 
 
 def test_blocks_of_four_get_an_interval_no_narrower_than_independent_games() -> None:

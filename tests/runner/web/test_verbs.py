@@ -56,6 +56,11 @@ def test_every_verb_is_there_or_said_to_be_the_terminals(reading: Served) -> Non
     assert named == verbs
 
 
+def test_the_document_says_what_fields_mean(reading: Served) -> None:
+    fields = reading.get("/api/v1/openapi.json").json["components"]["schemas"]["ResourceUsage"]["properties"]
+    assert fields["mean_cpu_percent"]["description"] == "100 is one core."
+
+
 def test_the_page_of_the_interface_needs_nothing_from_elsewhere(reading: Served) -> None:
     page = reading.get("/api/docs", accept="text/html").body.decode()
     for place in OVER_REST.values():
