@@ -10,7 +10,7 @@ _HOMES = {
     "pipeline.tuner.continuous": "ContinuousTrainer",
     "pipeline.data.manager": "SelfPlayDataManager",
     "pipeline.data.buffer": "ExperienceReplayBuffer",
-    "pipeline.data.collector": "BattlesnakeDataCollector",
+    "pipeline.data.heuristic_games": "BattlesnakeDataCollector",
     "pipeline.evaluation.evaluator": "ModelPerformanceEvaluator",
     "pipeline.evolution.model_registry": "ModelRegistry",
     "pipeline.export.benchmark": "PerformanceBenchmark",

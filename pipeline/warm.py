@@ -21,9 +21,8 @@ from pipeline.engine.players.kinds import STRONG
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.environment.vector import VectorEnvironment
 from pipeline.evaluation.strategy import analyse
-from pipeline.evolution.batches import Reader
+from pipeline.evolution.batches import BatchReader, to_floats
 from pipeline.evolution.networks import build_network
-from pipeline.evolution.tensors import to_floats
 from schemas.network import light_network
 from schemas.phases import DataSource
 
@@ -57,7 +56,7 @@ def warm_networks() -> None:
     )
     games = games_from(finished, ["heuristic:voronoi"], DataSource.SELF_PLAY.value, datetime.now(UTC))
     positions = positions_of(games)
-    Reader(positions).read(np.zeros(2, np.int64), np.ones(2, np.uint8))
+    BatchReader(positions).read(np.zeros(2, np.int64), np.ones(2, np.uint8))
     with torch.inference_mode():
         network(*to_floats(positions.rows(slice(2))))
 

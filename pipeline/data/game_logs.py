@@ -12,7 +12,7 @@ from typing import BinaryIO
 import orjson
 
 from pipeline.data.importers.documents import Unreadable, in_words
-from pipeline.data.importers.imported_game import ImportedGame, to_game_log
+from pipeline.data.importers.frames import ImportedGame, to_game_log
 from pipeline.data.importers.reading import ReadGame, games_in
 from schemas.errors import BadInputError
 from schemas.files import fsync_folder

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.board_drawing import DrawnBoard, DrawnSnake
-from pipeline.data.boards import boards_of
 from pipeline.data.game_logs import game_id_of
 from pipeline.data.importers.documents import Unreadable
-from pipeline.data.importers.frames import SeenBoard, SeenSnake
-from pipeline.data.importers.imported_game import ImportedGame
+from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
 from schemas.errors import BadInputError
-from schemas.game import GAME_LOG_SUFFIX, GameLog, GameOutcome
+from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogSnake, GameOutcome
 
 if TYPE_CHECKING:
     from pipeline.data.stored_game import StoredGame
@@ -190,3 +188,33 @@ def _snake(game: ShownGame, seen: SeenSnake | None, snake_id: str, name: str, tu
 
 def _cells(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def boards_of(snakes: Sequence[GameLogSnake], frames: Sequence[GameLogFrame]) -> Iterator[SeenBoard]:
+    """Yield the board of every frame, in their order.
+
+    Raises:
+        ValueError: a snake appears in the middle of the game without its body.
+    """
+    bodies: dict[int, list[int]] = {}
+    food: list[int] = []
+    hazards: list[int] = []
+    for frame in frames:
+        told = dict(frame.b or ())
+        bodies = {entry[0]: _body(frame.t, entry, told, bodies) for entry in frame.s}
+        food = food if frame.f is None else frame.f
+        hazards = hazards if frame.z is None else frame.z
+        seen = [SeenSnake(snakes[at].id, snakes[at].name, health, bodies[at]) for at, health, *_ in frame.s]
+        yield SeenBoard(frame.t, seen, food, hazards)
+
+
+def _body(
+    turn: int, entry: tuple[int, int, int, int, int], told: dict[int, list[int]], before: dict[int, list[int]]
+) -> list[int]:
+    at, _, length, x, y = entry
+    if at in told:
+        return told[at]
+    if at not in before:
+        raise ValueError(f"turn {turn} shows a snake without its body")
+    moved = [x, y, *before[at][:-2]]
+    return moved + moved[-2:] * (length - len(moved) // 2)

@@ -1,26 +1,31 @@
-"""Games of the built-in heuristics, for imitation: a teacher in every game, opponents varied, duels and crowds."""
+"""Games of the built-in heuristics: for imitation (a teacher in every game, opponents varied), and of any setting."""
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import zip_longest
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arena.arena import play_matches
 from pipeline.arena.player import HEURISTIC, heuristic
-from pipeline.data.collected import CollectedGames
 from pipeline.data.game_making import LearnedSeats, games_from
+from pipeline.data.stored_game import CollectedGames
 from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.match import Conditions, fresh_seeds
-from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings
+from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, read_settings
 from schemas.errors import DataError
-from schemas.self_play import OpponentShare
+from schemas.phases import DataSource
+from schemas.self_play import OpponentShare, SelfPlaySettings
 
 GAMES_AT_ONCE = 256
 _ROUND = 2 * GAMES_AT_ONCE
 CROWD = 4
+_KNOWN: Final = ("width", "height", "snakes", "ruleset", "map", "settings", "timeout")
 
 
 @dataclass(frozen=True)
@@ -121,3 +126,55 @@ def _seatings(mix: HeuristicMix, seats: int, count: int, chance: np.random.Gener
         seatings = np.zeros((count, seats), np.int64)
     seatings[np.arange(count), chance.integers(0, seats, count)] = 0
     return seatings.astype(np.uint8)
+
+
+class BattlesnakeDataCollector:
+    """Lets the teacher and varied opponents play."""
+
+    def __init__(self, teacher: str = "strong", seed: int | None = None) -> None:
+        """Take who plays in every game; `seed` None: a fresh one is drawn. Every game stores its own."""
+        self.teacher: Final = teacher
+        self.seed: Final = secrets.randbits(63) if seed is None else seed
+        self._calls = 0
+
+    def collect_batch_games(
+        self,
+        num_games: int,
+        game_config: Mapping[str, Any] | None = None,
+        parallel_processes: int | None = None,
+        now: datetime | None = None,
+    ) -> CollectedGames:
+        """Play `num_games` games; hand the result to `SelfPlayDataManager.import_external_games` to store it.
+
+        Args:
+            game_config: width, height (11), ruleset, map ("standard"), settings (the rules' own names), snakes (left
+                out: duels and four-player games by turns), timeout (ms a move, checked to be positive; the built-in
+                players think for microseconds and cannot overstep it).
+            parallel_processes: threads; None: one per core.
+
+        Raises:
+            DataError: an unknown field, or a time-out that is none.
+            GameStateError: a game that cannot be set up so.
+        """
+        config = dict(game_config or {})
+        unknown = sorted(set(config) - set(_KNOWN))
+        if unknown:
+            raise DataError(f"unknown {', '.join(unknown)}", where="game_config", remedy=f"Known: {', '.join(_KNOWN)}.")
+        if not config.get("timeout", 1) > 0:
+            raise DataError(f"a time-out of {config['timeout']} ms", where="game_config.timeout")
+        mix = HeuristicMix(
+            self.teacher,
+            SelfPlaySettings().heuristics,
+            seats=config.get("snakes"),
+            width=config.get("width", 11),
+            height=config.get("height", 11),
+            ruleset=config.get("ruleset", "standard"),
+            map_id=config.get("map", "standard"),
+            settings=read_settings(config.get("settings"), CLI_DEFAULTS),
+        )
+        self._calls += 1
+        seed = self.seed + self._calls
+        source, moment = DataSource.HEURISTIC_SUPERVISION.value, now or datetime.now(UTC)
+        threads = parallel_processes or os.cpu_count() or 1
+        rounds = list(play_mix(mix, num_games, source, seed, moment, threads=threads))
+        return CollectedGames([game for r in rounds for game in r.games], unstored=sum(r.unstored for r in rounds))

@@ -10,13 +10,12 @@ from typing import Any, Final, Protocol
 from pipeline.arena.arena import play_matches
 from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.arena.seating import every_seating, seatings_of
-from pipeline.data.collected import CollectedGames, ImportedGames, RefusedGame
 from pipeline.data.external_games import stored_games, stored_log
 from pipeline.data.game_making import games_from
 from pipeline.data.heuristic_games import HeuristicMix, play_mix
-from pipeline.data.report import data_statistics, quality_analysis
+from pipeline.data.quality import data_statistics, quality_analysis
 from pipeline.data.store import GameStore
-from pipeline.data.stored_game import StoredGame
+from pipeline.data.stored_game import CollectedGames, ImportedGames, RefusedGame, StoredGame
 from pipeline.engine.planes import FRAME
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from schemas.errors import DataError

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.replay import HORIZON, Asked, Made, encode_games
+from pipeline.data.position_encoding import HORIZON, Asked, Made, encode_games
 from pipeline.data.scan import pack, workspace
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine import layout
@@ -28,6 +28,7 @@ __all__ = ["HORIZON", "Positions", "Seats", "join", "positions_of"]
 Seats = Literal["all", "winner", "learn"]
 """Whose positions: every snake's, the sole survivor's, or those of the games' `seats_to_learn`."""
 _UNUSED: Final = -1
+_SCALE = 2**64
 
 
 class _Arrays(NamedTuple):
@@ -198,3 +199,45 @@ def _check(games: Sequence[StoredGame], frame: int) -> None:
                 where=f"game {game.game_id}",
                 remedy="Leave it out, or ask for a larger frame.",
             )
+
+
+def held_back(game_ids: Sequence[str], validation_split: float) -> NDArray[np.bool_]:
+    """Return which games validate, bool[G]: about `validation_split` (0..1) of them.
+
+    The side follows from the game's id alone, whatever other games there are, and a larger share holds back all that a
+    smaller one does: games that a later round or phase reads again stay where they were, so that nothing once trained
+    on ever validates. Only where all would be on one side does one go to the other: of so few games that this
+    happens, the one whose id is nearest.
+    """
+    places = np.array([int(game_id[:16], 16) for game_id in game_ids], np.uint64)
+    held = places < np.uint64(min(int(validation_split * _SCALE), _SCALE - 1))
+    if len(places) > 1 and held.all():
+        held[places.argmax()] = False
+    elif len(places) > 1 and not held.any():
+        held[places.argmin()] = True
+    return held
+
+
+def split_by_game(
+    positions: Positions, game_ids: Sequence[str], validation_split: float
+) -> tuple[Positions, Positions]:
+    """Return (training, validation), each game's positions on the side of its id.
+
+    Positions of one game resemble each other: were they on both sides, the validation would praise remembering.
+
+    Args:
+        game_ids: of the games that `positions.game` counts.
+
+    Raises:
+        DataError: the positions come from fewer than two games.
+    """
+    present = np.unique(positions.game)
+    if len(present) < 2:
+        raise DataError(
+            f"positions of {len(present)} game(s) cannot be divided into training and validation",
+            remedy="Collect more games first.",
+        )
+    held = np.zeros(len(game_ids), np.bool_)
+    held[present] = held_back([game_ids[game] for game in present], validation_split)
+    validates = held[positions.game]
+    return positions.rows(~validates), positions.rows(validates)

@@ -1,10 +1,10 @@
 """One measurement: a player against one opponent, every seed from every seat, with what its games tell of its play."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pipeline.arena.arena import Finished, join_finished, play_matches
 from pipeline.arena.player import Player
 from pipeline.arena.seating import alone_among, every_seating
+from pipeline.engine.layout import CAUSE_WORDS
 from pipeline.engine.players.match import Conditions
+from pipeline.engine.settings import CLI_DEFAULTS
+from pipeline.engine.tape_reading import TapeReader
 from pipeline.evaluation.block_scores import count_blocks
-from pipeline.evaluation.conditions_text import conditions_text
-from pipeline.evaluation.game_results import GameResult, results_of
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.strategy import analyse
 from pipeline.registry.model_store import REFERENCE
@@ -28,7 +29,64 @@ LEAST_SEEDS: Final = 64
 """Seeds that are played between two looks at the clock."""
 Play = Callable[..., Finished]
 """`play_matches`, or a journal that plays only what it does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class GameResult:
+    """One finished game, seen from the judged player's seat.
+
+    players, ranks, causes, deaths, lengths: seat by seat; ranks: 1 = best, shared by those who died on one turn;
+    causes: "" = alive; deaths: the turn, 0 = alive. share: of the first place, 1 alone, 1/k of k. tape: the whole game.
+    """
+
+    seed: int
+    seat: int
+    players: tuple[str, ...]
+    turns: int
+    share: float
+    ranks: tuple[int, ...]
+    causes: tuple[str, ...]
+    deaths: tuple[int, ...]
+    lengths: tuple[int, ...]
+    cut_off: bool
+    tape: bytes
+
+    @property
+    def won(self) -> bool:
+        """Whether the player was the sole winner."""
+        return self.share == 1
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Yield the board before the first turn and after each, snakes called s0, s1, ... by seat."""
+        return TapeReader(self.tape).states()
+
+
 Analysis = Callable[[list[GameResult]], Mapping[str, float]]
+
+
+def results_of(finished: Finished, names: tuple[str, ...], player: int) -> list[GameResult]:
+    """Return the games of `player` (an index as in `finished.seatings`, `names` by the same), from its first seat.
+
+    The games must have kept their tapes.
+    """
+    shares, cut_off = finished.shares, finished.cut_off
+    return [
+        GameResult(
+            seed=int(finished.seeds[game]),
+            seat=finished.seatings[game].tolist().index(player),
+            players=tuple(names[index] for index in finished.seatings[game].tolist()),
+            turns=int(finished.turns[game]),
+            share=float(shares[game, finished.seatings[game].tolist().index(player)]),
+            ranks=tuple(finished.ranks[game].tolist()),
+            causes=tuple(CAUSE_WORDS[cause] for cause in finished.causes[game].tolist()),
+            deaths=tuple(finished.deaths[game].tolist()),
+            lengths=tuple(finished.lengths[game].tolist()),
+            cut_off=bool(cut_off[game]),
+            tape=finished.tapes[game],
+        )
+        for game in range(len(finished.seeds))
+        if player in finished.seatings[game]
+    ]
 
 
 @dataclass(frozen=True)
@@ -151,3 +209,16 @@ def _numbers_of(function: Analysis, games: list[GameResult], known: Mapping[str,
                 remedy="Give finite numbers, by names that are not metrics already.",
             )
     return {key: float(value) for key, value in found.items()}
+
+
+def conditions_text(conditions: Conditions) -> str:
+    """Return e.g. `11x11 standard, 2 snakes, map standard, at most 3000 turns`; settings that are not the CLI's."""
+    other = [
+        f", {name} {value}"
+        for name, value in conditions.settings._asdict().items()
+        if value != getattr(CLI_DEFAULTS, name)
+    ]
+    return (
+        f"{conditions.width}x{conditions.height} {conditions.ruleset}, {conditions.snakes} snakes,"
+        f" map {conditions.map_id}, at most {conditions.most_turns} turns{''.join(other)}"
+    )

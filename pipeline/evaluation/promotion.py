@@ -26,13 +26,12 @@ from pipeline.arena.player import Player
 from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks, sign_test
-from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.evaluation.measurement import Play
+from pipeline.evaluation.measurement import Play, conditions_text
 from pipeline.evaluation.sequential import PENTANOMIAL, Hypotheses, SequentialTest, Verdict
 from schemas.errors import SettingsError
-from schemas.model import Measured
-from schemas.promotion import PoolComparison, PromotionDecision, PromotionOutcome, SequentialEvidence
+from schemas.model import EvaluationResult, Measured
+from schemas.promotion import FirstModel, PoolComparison, PromotionDecision, PromotionOutcome, SequentialEvidence
 from schemas.training import TournamentConfig
 
 LOOK_EVERY_PAIRS: Final = 64
@@ -93,7 +92,7 @@ def sequential_duels(
     return test, seen
 
 
-def consider(
+def decide_promotion(
     challenger: Player,
     champion: Player,
     pool: Sequence[Player],
@@ -126,7 +125,7 @@ def consider(
     """
     conditions = replace(conditions or Conditions(), snakes=2)
     duel = duels_under(conditions, threads, stop, play)
-    trial = Trial(challenger, champion, config, seed, duel, report or (lambda _line: None), enough)
+    trial = ChallengerTest(challenger, champion, config, seed, duel, report or (lambda _line: None), enough)
     return trial.decide(number, pool, conditions_text(conditions))
 
 
@@ -144,7 +143,7 @@ def duels_under(
 
 
 @dataclass
-class Trial:
+class ChallengerTest:
     """One challenger's test, by whatever plays its duels."""
 
     challenger: Player
@@ -157,7 +156,7 @@ class Trial:
     games: int = 0
 
     def decide(self, number: int, pool: Sequence[Player], conditions: str) -> PromotionDecision:
-        """Play and decide, as `consider` says; `conditions` is what the record tells of them."""
+        """Play and decide, as `decide_promotion` says; `conditions` is what the record tells of them."""
         outcome, duels = self.against_champion(number)
         compared: list[PoolComparison] = []
         others = [player for player in pool if player.name not in (self.challenger.name, self.champion.name)]
@@ -279,3 +278,66 @@ def reason_of(
         PromotionOutcome.NOT_BETTER: f"not better by {duels.better_mean - duels.null_mean:g}: {score}",
         PromotionOutcome.UNDECIDED: f"not proven within the games that time and settings allow: {score}",
     }[outcome]
+
+
+def decide_first_champion(
+    challenger: Player,
+    floor: Player | None,
+    measured: EvaluationResult,
+    config: TournamentConfig,
+    *,
+    number: int,
+    seed: int,
+    conditions: Conditions | None = None,
+    threads: int = 1,
+    stop: Callable[[], bool] | None = None,
+    report: Callable[[str], None] | None = None,
+    play: Play = play_matches,
+    enough: Callable[[], bool] = lambda: False,
+) -> FirstModel:
+    """Test a model that has no champion to challenge, and decide.
+
+    The test is that of promotions (`promotion.py`, step 1) with the floor in the champion's place, at the same shared
+    error rate: that a model which is not better than the floor passes happens at most as often as `promotion_alpha`,
+    however many try.
+
+    Args:
+        floor: None: whoever comes is taken.
+        measured: what else is known of the model, for the record.
+        number: which challenger of the run this is, from 1.
+        seed: of all games.
+        conditions: of the duels; default the official CLI's.
+        play, enough: as for `decide_promotion`.
+
+    Raises:
+        GameStateError, StoppedError: as `play_matches`.
+        SettingsError: `minimum_improvement` is 0.
+    """
+    conditions = replace(conditions or Conditions(), snakes=2)
+    told = conditions_text(conditions)
+    if floor is None:
+        return FirstModel(
+            promoted=True,
+            outcome=PromotionOutcome.PROMOTED,
+            reason="there was no champion to test against, and the settings ask for no floor",
+            measured=measured,
+            floor=None,
+            number=number,
+            seed=seed,
+            conditions=told,
+        )
+    duel = duels_under(conditions, threads, stop, play)
+    trial = ChallengerTest(challenger, floor, config, seed, duel, report or (lambda _line: None), enough)
+    outcome, duels = trial.against_champion(number)
+    return FirstModel(
+        promoted=outcome is PromotionOutcome.PROMOTED,
+        outcome=outcome,
+        reason=f"there was no champion; {reason_of(outcome, duels, [], floor.name)}",
+        measured=measured,
+        floor=floor.name,
+        number=number,
+        seed=seed,
+        conditions=told,
+        duels=duels,
+        games=trial.games,
+    )

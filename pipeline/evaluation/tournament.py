@@ -12,8 +12,8 @@ from pipeline.arena.player import Player
 from pipeline.arena.seating import every_seating
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import BlockScores, count_blocks, sign_test
-from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_blocks
+from pipeline.evaluation.measurement import conditions_text
 from pipeline.evaluation.ratings import Ratings, orders_of, rate_duels, rate_orders
 from schemas.training import TournamentConfig
 

@@ -1,6 +1,6 @@
-"""Batches of stored positions: rows gathered, turned and mirrored in one compiled pass, then scaled to floats."""
+"""Batches of stored positions as tensors: rows gathered, turned and mirrored in one compiled pass, scaled to floats."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -9,15 +9,53 @@ from torch import Tensor
 
 from pipeline.data.positions import Positions
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.planes import CHANNELS, CONTEXT, FEATURES
+from pipeline.engine.planes import CHANNELS, CONTEXT, CONTEXT_SCALES, FEATURE_SCALES, FEATURES, PLANE_SCALES
 from pipeline.engine.symmetry import MOVE_TO, SWAPS_AXES, SYMMETRIES, cell_map
 from pipeline.evolution.networks import SURVIVAL_HORIZONS
-from pipeline.evolution.tensors import Floats, to_floats
 
 Bytes = NDArray[np.uint8]
 _WAYS: Final = ("up", "down", "left", "right")
 _MINE: Final = 1
 _BOARD: Final = CHANNELS.index("board")
+
+
+class Rows(Protocol):
+    """Whatever has uint8 planes [M, 12, H, W], features [M, 32] and context [M, 16]: observations, positions."""
+
+    @property
+    def planes(self) -> NDArray[Any]:
+        """The board."""
+
+    @property
+    def features(self) -> NDArray[Any]:
+        """The snake."""
+
+    @property
+    def context(self) -> NDArray[Any]:
+        """The game."""
+
+
+class Floats(NamedTuple):
+    """The inputs of a network, in its order: board_state [N, 12, H, W], snake_features [N, 32], game_context [N, 16],
+    float32. The board's channels lie last in memory, which convolutions on a CPU like best."""
+
+    board_state: Tensor
+    snake_features: Tensor
+    game_context: Tensor
+
+
+def to_floats(rows: Rows, device: torch.device | str = "cpu") -> Floats:
+    """Scale uint8 rows by the encoder's table.
+
+    Each number is the byte times its slot's scale, one float32 product: the same bits as the engine's float form.
+    """
+    board = torch.from_numpy(rows.planes).to(device).contiguous(memory_format=torch.channels_last)
+    scaled = board.float() * torch.from_numpy(PLANE_SCALES).to(device)[None, :, None, None]
+    return Floats(
+        scaled,
+        torch.from_numpy(rows.features).to(device).float() * torch.from_numpy(FEATURE_SCALES).to(device),
+        torch.from_numpy(rows.context).to(device).float() * torch.from_numpy(CONTEXT_SCALES).to(device),
+    )
 
 
 def _feature_map() -> Bytes:
@@ -83,7 +121,7 @@ class _Moved(NamedTuple):
     territory: Bytes
 
 
-class Reader:
+class BatchReader:
     """Turns rows of `positions` into batches. Rows whose move is not legal teach everything but the policy.
 
     Args:

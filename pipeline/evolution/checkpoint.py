@@ -20,8 +20,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from pipeline.evolution.random_states import RandomStates
-from pipeline.evolution.training_state import OptimizerState, TrainingState
+from pipeline.evolution.training_state import OptimizerState, RandomStates, TrainingState
 from schemas.errors import MachineError, ModelError
 from schemas.files import fsync_folder
 

@@ -1,4 +1,4 @@
-"""On what a network computes: the device, its threads, its precision."""
+"""On what a network computes: the device, its threads, its precision, and the network that suits it."""
 
 import contextlib
 import ctypes

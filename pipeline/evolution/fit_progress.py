@@ -1,18 +1,51 @@
-"""How far a supervised training has come, and what came of it."""
+"""How far a supervised training has come, its learning rate (a straight rise, then half a cosine), and what came of it."""
 
 import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from pydantic import BaseModel, Field
 
-from pipeline.evolution.losses import Losses, Sums
-from pipeline.evolution.lr_schedule import LrSchedule
+from pipeline.evolution.supervised_step import Losses, Sums
 from schemas.base import Frozen
 
 _SMOOTHING: Final = 0.98
 _EXPLODED: Final = 4.0
 _SLACK: Final = 1.0
+WARM_UP_SHARE: Final = 0.05
+WARM_UP_STEPS: Final = 500
+"""The rise lasts a share of the run, and never longer than this: Adam's moments begin empty."""
+LAST_SHARE: Final = 0.05
+"""Of the learning rate, what is left at the end (Loshchilov & Hutter 2017, SGDR, without restarts)."""
+
+
+@dataclass(frozen=True)
+class LrSchedule:
+    """The learning rate as a function of the optimizer's steps.
+
+    peak: the configured rate. planned: steps the run will have; a run that ends by the clock plans anew as it learns
+    its own speed. scale: halved whenever the loss was lost.
+    """
+
+    peak: float
+    planned: int
+    scale: float = 1.0
+
+    def rate(self, step: int) -> float:
+        """The rate of step `step`, counted from 0."""
+        rise = max(1, min(WARM_UP_STEPS, round(self.planned * WARM_UP_SHARE)))
+        if step < rise:
+            return self.scale * self.peak * (step + 1) / rise
+        done = min(1.0, (step - rise) / max(1, self.planned - rise))
+        return self.scale * self.peak * (LAST_SHARE + (1 - LAST_SHARE) * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def for_clock(self, steps: int, elapsed_s: float, budget_s: float, most: int, begun: int) -> Self:
+        """The pace of a run that has made `steps` steps, from `begun` on in `elapsed_s` of its `budget_s` seconds."""
+        if steps <= begun or elapsed_s <= 0:
+            return self
+        left = max(0.0, budget_s - elapsed_s)
+        return replace(self, planned=max(steps, min(most, steps + round(left * (steps - begun) / elapsed_s))))
 
 
 class FitEnd(StrEnum):
@@ -62,7 +95,7 @@ class FitReport(NamedTuple):
         return None if self.best_epoch is None else next(r for r in self.history if r.epoch == self.best_epoch)
 
 
-class Progress(BaseModel):
+class FitProgress(BaseModel):
     """Where a training stands; together with weights and moments all that a resumed one needs."""
 
     fingerprint: str
@@ -88,7 +121,7 @@ class Progress(BaseModel):
     ended: FitEnd | None = None
 
     def lr_schedule(self, peak: float) -> LrSchedule:
-        """The learning rate's course."""
+        """The learning rate's stage."""
         return LrSchedule(peak, self.pace_planned, self.pace_scale)
 
     def is_lost(self, loss: float) -> bool:

@@ -1,4 +1,4 @@
-"""Who sits opposite: the learner itself, its past selves, past champions and built-in players, drawn for every game.
+"""Who sits opposite, drawn for every game, and at which point of the curriculum: itself, past selves, champions, heuristics.
 
 Opponents are drawn by how hard they are (prioritised fictitious self-play: Vinyals et al. 2019, "Grandmaster level in
 StarCraft II using multi-agent reinforcement learning", `f_hard`): the weight of one that the learner scores x against
@@ -17,7 +17,8 @@ from torch import Tensor
 
 from pipeline.engine.players.kinds import kind_of, name_of
 from pipeline.evolution.training_state import Weights
-from schemas.self_play import OpponentShare
+from schemas.phases import TrainingPhaseConfig
+from schemas.self_play import OpponentShare, SelfPlaySettings
 
 LEARNER: Final = 255
 RESIDENTS: Final = (254, 253)
@@ -29,16 +30,19 @@ _PRIOR_GAMES: Final = 8.0
 _MEMORY_GAMES: Final = 400.0
 """Games with an opponent after which the older half of them counts for little."""
 _PAST, _CHAMPION, _HEURISTIC = "past", "champion", "heuristic"
+WARM_UP_UPDATES: Final = 10
+LAST_RATE: Final = 0.1
+"""Of the learning rate, what is left at the end of a phase."""
 
 
-class Shares(NamedTuple):
+class OpponentShares(NamedTuple):
     """How often a game's opponents are built-in players, and frozen networks; the rest plays against itself."""
 
     heuristics: float
     frozen: float
 
 
-class Record(NamedTuple):
+class OpponentRecord(NamedTuple):
     """Games with one opponent, fading, and the learner's score in them."""
 
     games: float = 0.0
@@ -49,10 +53,10 @@ class Record(NamedTuple):
         """0..1, drawn towards a half while few games are known."""
         return (self.score + _PRIOR_GAMES / 2) / (self.games + _PRIOR_GAMES)
 
-    def plus(self, games: float, score: float) -> "Record":
+    def plus(self, games: float, score: float) -> "OpponentRecord":
         """With new games; the older ones fade."""
         kept = min(1.0, max(0.0, _MEMORY_GAMES - games) / max(self.games, 1e-9))
-        return Record(self.games * kept + games, self.score * kept + score)
+        return OpponentRecord(self.games * kept + games, self.score * kept + score)
 
 
 def hardness(score: float) -> float:
@@ -79,7 +83,7 @@ class League:
         self._shares: Final = np.array([share.weight for share in heuristics], np.float64)
         self._past_room, self._champion_room = past_selves, champions
         self._frozen: dict[str, Weights] = {}
-        self.records: dict[str, Record] = {}
+        self.records: dict[str, OpponentRecord] = {}
         self.residents: list[str | None] = [None] * len(RESIDENTS)
         self.tables = 0
         """Counts the changes at the table."""
@@ -115,7 +119,7 @@ class League:
         """A frozen network's weights."""
         return self._frozen[name]
 
-    def change_table(self, generator: np.random.Generator) -> int | None:
+    def change_residents(self, generator: np.random.Generator) -> int | None:
         """Let another frozen network take one of the residents' places, drawn by hardness; return which place, None
         while there is nobody."""
         if not self._frozen:
@@ -131,9 +135,9 @@ class League:
         """`tables` as it stood after this resident's place was last given to somebody."""
         return max(0, self.tables - (self.tables - 1 - place) % len(RESIDENTS))
 
-    def record_of(self, name: str) -> Record:
+    def record_of(self, name: str) -> OpponentRecord:
         """How the learner does against an opponent."""
-        return self.records.get(name, Record())
+        return self.records.get(name, OpponentRecord())
 
     def note(self, faced: NDArray[np.float64]) -> None:
         """Add what was seen of each opponent: float64[256, 2], by its mark the games and the learner's score."""
@@ -142,13 +146,15 @@ class League:
             if name is not None:
                 self.records[name] = self.record_of(name).plus(*faced[mark].tolist())
 
-    def matchmake(self, games: int, seats: int, shares: Shares, generator: np.random.Generator) -> NDArray[np.uint8]:
+    def matchmake(
+        self, games: int, seats: int, shares: OpponentShares, generator: np.random.Generator
+    ) -> NDArray[np.uint8]:
         """Return who plays, uint8[games, seats]: LEARNER, one of RESIDENTS or a player kind.
 
         The learner has at least one seat of each game, at any place. In a game with built-in opponents each other
         seat draws its own, by its weight and its hardness; in a game with frozen networks all others are one of them.
         """
-        cast = np.full((games, seats), LEARNER, np.uint8)
+        seated = np.full((games, seats), LEARNER, np.uint8)
         lot = generator.random(games)
         others = generator.integers(1, seats, (games, 1)) if seats > 1 else np.zeros((games, 1), np.int64)
         places = generator.permuted(np.tile(np.arange(seats), (games, 1)), axis=1)
@@ -159,13 +165,13 @@ class League:
             # Half of the crowded games have heuristics in all other seats, the rest also more of the learner.
             full = generator.random((games, 1)) < 0.5
             heuristic &= full | (places <= others)
-            cast[heuristic] = kinds[heuristic]
+            seated[heuristic] = kinds[heuristic]
         there = np.array([mark for mark, name in zip(RESIDENTS, self.residents, strict=True) if name], np.uint8)
         if len(there):
             who = np.repeat(generator.choice(there, (games, 1)), seats, 1)
-            seated = frozen[:, None] & (places > 0)
-            cast[seated] = who[seated]
-        return cast
+            theirs = frozen[:, None] & (places > 0)
+            seated[theirs] = who[theirs]
+        return seated
 
     def _kind_chances(self) -> NDArray[np.float64]:
         hard = [hardness(self.record_of(f"{_HEURISTIC}:{name_of(kind)}").mean) for kind in self._kinds.tolist()]
@@ -211,7 +217,7 @@ class League:
         self._frozen = found
         records, residents, tables = counters["records"], counters["residents"], counters["tables"]
         assert isinstance(records, dict) and isinstance(residents, list) and isinstance(tables, int)
-        self.records = {name: Record(*_floats(record)) for name, record in records.items()}
+        self.records = {name: OpponentRecord(*_floats(record)) for name, record in records.items()}
         self.residents = [None if name is None else str(name) for name in residents]
         self.tables = tables
 
@@ -232,3 +238,41 @@ def _texts(value: JsonValue) -> list[str]:
 def _floats(value: JsonValue) -> list[float]:
     assert isinstance(value, list)
     return [float(str(item)) for item in value]
+
+
+class CurriculumStage(NamedTuple):
+    """What holds for one update: the teacher's part of its weight, the share of four-player games, who sits opposite,
+    and the learning rate's factor."""
+
+    teacher: float
+    crowd: float
+    shares: OpponentShares
+    rate: float
+
+
+def phase_curriculum(phase: TrainingPhaseConfig, settings: SelfPlaySettings, done: float) -> CurriculumStage:
+    """The course of a phase that has an end, `done` (0..1) of it being over: the rate falls in a straight line."""
+    return _stage(phase, settings, done, 1 - (1 - LAST_RATE) * done)
+
+
+def continual_curriculum(phase: TrainingPhaseConfig, settings: SelfPlaySettings, updates: int) -> CurriculumStage:
+    """The course of a learner that lives for ever, after so many updates of its life: the curriculum comes to its end
+    once and stays there, the rate stays what it is."""
+    return _stage(phase, settings, min(1.0, updates / settings.curriculum_updates), 1.0)
+
+
+def warm_up(updates: int) -> float:
+    """The factor of the rate while Adam's moments are young: rises to 1 over a learner's first updates."""
+    return min(1.0, (updates + 1) / WARM_UP_UPDATES)
+
+
+def _stage(phase: TrainingPhaseConfig, settings: SelfPlaySettings, done: float, rate: float) -> CurriculumStage:
+    last = phase.heuristic_mix_ratio if phase.heuristic_mix_ratio_end is None else phase.heuristic_mix_ratio_end
+    heuristics = phase.heuristic_mix_ratio + (last - phase.heuristic_mix_ratio) * done
+    ramp = (done - settings.crowd_from) / (1 - settings.crowd_from) if settings.crowd_from < 1 else 0.0
+    return CurriculumStage(
+        teacher=max(0.0, 1 - done / settings.teacher_until) if settings.teacher is not None else 0.0,
+        crowd=settings.crowd_share * min(1.0, 2 * max(0.0, ramp)),
+        shares=OpponentShares(heuristics, (1 - heuristics) * settings.past_self_share),
+        rate=rate,
+    )

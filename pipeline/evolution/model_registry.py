@@ -26,7 +26,7 @@ from schemas.settings import Settings, describe, get_config
 _GIT_LIMIT_S = 10
 
 
-def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:
     """Copies of all arrays of a network's state, by name, in the computer's memory."""
     return {name: np.array(tensor.detach().cpu().numpy()) for name, tensor in network.state_dict().items()}
 
@@ -86,7 +86,7 @@ class ModelRegistry:
                 remedy="Register a network of pipeline.evolution.networks.build_network (unwrapped: `ddp.module`).",
             )
         draft = self._draft(model, dict(model_info))
-        return self.model_store.put(draft, weights_of(model)).id
+        return self.model_store.put(draft, arrays_of(model)).id
 
     def get_model(self, model_id: str) -> tuple[Network, dict[str, Any]]:
         """A network, on the CPU and ready to play, and what is known of it, as in `list_models`.

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.engine.observe import Observations
+from pipeline.evolution.batches import to_floats
 from pipeline.evolution.networks import Network
-from pipeline.evolution.tensors import to_floats
 
 _ROWS: Final = 64
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.buffer import ExperienceBatch
+from pipeline.evolution.batches import to_floats
 from pipeline.evolution.networks import Network
 from pipeline.evolution.rollout import UNTAUGHT, Samples
-from pipeline.evolution.tensors import to_floats
 from schemas.self_play import SelfPlaySettings
 
 

@@ -20,14 +20,12 @@ from torch import Tensor
 
 from pipeline.data.buffer import ExperienceBatch
 from pipeline.engine.players.kinds import kind_of
-from pipeline.evolution.curriculum import Course, phase_course, warm_up
-from pipeline.evolution.expert_replay import ExpertReplay
-from pipeline.evolution.league import RESIDENTS, League
-from pipeline.evolution.learner import make_optimizer
+from pipeline.evolution.expert_replay import ExpertReplay, run_all
+from pipeline.evolution.league import RESIDENTS, CurriculumStage, League, phase_curriculum, warm_up
 from pipeline.evolution.networks import Network, build_network
-from pipeline.evolution.parallel import run_all
 from pipeline.evolution.ppo_loss import LossWeights, PpoStats, Taught, ppo_loss, replay_loss
-from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples, Teaching
+from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples, TeacherTargets
+from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from schemas.errors import NothingLearnedError
 from schemas.phases import TrainingPhaseConfig
@@ -108,7 +106,7 @@ class PpoTrainer:
 
     def _begin_games(self, seats: int) -> list[RolloutWorker]:
         games = max(1, self._settings.environments * DUEL // seats // self.threads)
-        shares = phase_course(self._phase, self._settings, 0.0).shares
+        shares = phase_curriculum(self._phase, self._settings, 0.0).shares
         return [
             RolloutWorker(
                 games, seats, self.league, shares, self._settings, int(seed), self._ensure_running,
@@ -129,7 +127,7 @@ class PpoTrainer:
 
     # ── an update ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def update(self, course: Course) -> tuple[PpoStats, RolloutStats]:
+    def update(self, stage: CurriculumStage) -> tuple[PpoStats, RolloutStats]:
         """Play a stretch of games and learn from it.
 
         Raises:
@@ -137,18 +135,18 @@ class PpoTrainer:
             FloatingPointError: a loss or gradient was not finite.
             NothingLearnedError: the stretch is too short for one batch.
         """
-        self._change_table()
-        samples, seen = self._play(course)
+        self._change_residents()
+        samples, seen = self._play(stage)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._phase.learning_rate * self.scale * course.rate * warm_up(self.updates)
-        weights = LossWeights.of(self._settings, self._settings.teacher_weight * course.teacher)
+            group["lr"] = self._phase.learning_rate * self.scale * stage.rate * warm_up(self.updates)
+        weights = LossWeights.of(self._settings, self._settings.teacher_weight * stage.teacher)
         learned = self._learn(samples, weights)
         self._conclude(samples, seen, learned)
         return learned.stats, seen
 
-    def _change_table(self) -> None:
+    def _change_residents(self) -> None:
         if self.updates % self._settings.table_every_updates == 0 or None in self.league.residents:
-            place = self.league.change_table(self._generator)
+            place = self.league.change_residents(self._generator)
             if place is not None:
                 self._seat(place)
 
@@ -158,26 +156,26 @@ class PpoTrainer:
             for residents in self._residents:
                 load_weights(residents[place], self.league.weights_of(name))
 
-    def _play(self, course: Course) -> tuple[Samples, RolloutStats]:
-        workers = self._rollouts[CROWD if self._generator.random() < course.crowd else DUEL]
+    def _play(self, stage: CurriculumStage) -> tuple[Samples, RolloutStats]:
+        workers = self._rollouts[CROWD if self._generator.random() < stage.crowd else DUEL]
         there = [name is not None for name in self.league.residents]
 
         def collect(index: int) -> tuple[Samples, RolloutStats]:
-            workers[index].shares = course.shares
+            workers[index].shares = stage.shares
             replica = index % len(self._replicas)
             residents = [who if sits else None for who, sits in zip(self._residents[replica], there, strict=True)]
             turns = self._settings.rollout_turns
-            return workers[index].collect(self._replicas[replica], residents, turns, self._teaching(course))
+            return workers[index].collect(self._replicas[replica], residents, turns, self._teaching(stage))
 
         parts, seen = zip(*run_all(self._workers, collect, range(len(workers))), strict=True)
         samples = Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         return samples, functools.reduce(RolloutStats.plus, seen)
 
-    def _teaching(self, course: Course) -> Teaching:
+    def _teaching(self, stage: CurriculumStage) -> TeacherTargets:
         settings = self._settings
-        teacher = kind_of(settings.teacher) if settings.teacher is not None and course.teacher > 0 else None
+        teacher = kind_of(settings.teacher) if settings.teacher is not None and stage.teacher > 0 else None
         expert = kind_of(settings.expert) if settings.expert is not None and settings.expert_weight > 0 else None
-        return Teaching(teacher, settings.teacher_share, expert, settings.expert_share)
+        return TeacherTargets(teacher, settings.teacher_share, expert, settings.expert_share)
 
     def _learn(self, samples: Samples, weights: LossWeights) -> _Learned:
         """Go over the samples up to `update_epochs` times in batches; of what lasts it changes the weights alone."""

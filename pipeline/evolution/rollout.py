@@ -15,10 +15,10 @@ from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import MOVE_FROM, MOVE_TO
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.league import LEARNER, RESIDENTS, League, Shares
+from pipeline.evolution.batches import to_floats
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import draw_moves
-from pipeline.evolution.tensors import to_floats
 from schemas.self_play import SelfPlaySettings
 
 UNTAUGHT: Final = 255
@@ -95,7 +95,7 @@ class _Turn(NamedTuple):
     expert: NDArray[np.bool_]
 
 
-class Teaching(NamedTuple):
+class TeacherTargets(NamedTuple):
     """Which kinds label the learner's positions (None: nobody), each in which share of the games; where both are asked
     it is the expert's move that counts."""
 
@@ -113,7 +113,7 @@ class RolloutWorker:
         games: int,
         snakes: int,
         league: League,
-        shares: Shares,
+        shares: OpponentShares,
         settings: SelfPlaySettings,
         seed: int,
         ensure_running: Callable[[], None] = lambda: None,
@@ -136,12 +136,12 @@ class RolloutWorker:
         )
         self._mind: Final = make_mind()
         self._environment.reset(int(self.generator.integers(2**62)))
-        self._cast: Final = league.matchmake(games, snakes, shares, self.generator)
+        self._seated: Final = league.matchmake(games, snakes, shares, self.generator)
         self._begun_at: Final = np.full(games, league.tables, np.int64)
         self._entropy = 0.0
 
     def collect(
-        self, network: Network, residents: Sequence[Network | None], turns: int, teaching: Teaching
+        self, network: Network, residents: Sequence[Network | None], turns: int, targets: TeacherTargets
     ) -> tuple[Samples, RolloutStats]:
         """Play `turns` turns of every game; return the learner's decisions and what ended.
 
@@ -151,7 +151,7 @@ class RolloutWorker:
         Raises:
             StoppedError: by `ensure_running`, in the middle: only a state kept before is whole.
         """
-        shape = (turns, *self._cast.shape)
+        shape = (turns, *self._seated.shape)
         values, rewards = np.zeros((turns + 1, *shape[1:]), np.float32), np.zeros(shape, np.float32)
         acts, ends = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         played: list[_Turn] = []
@@ -159,9 +159,9 @@ class RolloutWorker:
         self._entropy = 0.0
         for turn in range(turns):
             self._ensure_running()
-            mine = self._environment.living & (self._cast == LEARNER)
+            mine = self._environment.living & (self._seated == LEARNER)
             acts[turn] = mine
-            played.append(self._decide(network, mine, values[turn], teaching))
+            played.append(self._decide(network, mine, values[turn], targets))
             self._move_others([resident or network for resident in residents], played[-1])
             stats = stats.plus(self._step(network, rewards[turn], ends[turn]))
         self._value_standing(network, values[turns])
@@ -170,7 +170,7 @@ class RolloutWorker:
         return self._gather(played, values, rewards, acts, ends), stats
 
     def _decide(
-        self, network: Network, mine: NDArray[np.bool_], values: NDArray[np.float32], teaching: Teaching
+        self, network: Network, mine: NDArray[np.bool_], values: NDArray[np.float32], targets: TeacherTargets
     ) -> _Turn:
         environment, where = self._environment, np.flatnonzero(mine)
         observations = _rows(environment, where)
@@ -182,17 +182,17 @@ class RolloutWorker:
         self._entropy -= float((chances * np.where(masks, log_policy, 0)).sum())
         log_chances = log_policy[np.arange(len(where)), moves]
         symmetries = observations.symmetries
-        taught, expert = self._teach(mine, where, symmetries, teaching)
+        taught, expert = self._teach(mine, where, symmetries, targets)
         return _Turn(where, observations[:3], symmetries, masks, moves, log_chances, taught, expert)
 
     def _teach(
-        self, mine: NDArray[np.bool_], where: NDArray[np.int64], symmetries: NDArray[np.uint8], teaching: Teaching
+        self, mine: NDArray[np.bool_], where: NDArray[np.int64], symmetries: NDArray[np.uint8], targets: TeacherTargets
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return the labels of these rows, as the rows see the board, and which are the expert's."""
         labels, expert = np.full(mine.shape, UNTAUGHT, np.uint8), np.zeros(mine.shape, np.bool_)
-        searched = self._labelled(mine, teaching.expert, teaching.expert_share)
-        taught = self._labelled(mine, teaching.teacher, teaching.share) & ~searched
-        for kind, asked in ((teaching.teacher, taught), (teaching.expert, searched)):
+        searched = self._labelled(mine, targets.expert, targets.expert_share)
+        taught = self._labelled(mine, targets.teacher, targets.share) & ~searched
+        for kind, asked in ((targets.teacher, taught), (targets.expert, searched)):
             if asked.any():
                 kinds = np.where(asked, np.uint8(kind or 0), np.uint8(CALLER))
                 choose_in_batch(self._mind, *self._environment.batch.records[:3], kinds, labels)
@@ -211,13 +211,13 @@ class RolloutWorker:
         environment, actions = self._environment, self._environment.batch.actions
         actions.reshape(-1)[turn.where] = MOVE_FROM[turn.symmetries, turn.moves]
         for mark, resident in zip(RESIDENTS, residents, strict=True):
-            where = np.flatnonzero(environment.living & (self._cast == mark))
+            where = np.flatnonzero(environment.living & (self._seated == mark))
             if len(where):
                 seen = _rows(environment, where)
                 log_policy, _ = judge(resident, seen, environment.masks.reshape(-1, 4)[where])
                 moves = draw_moves(log_policy, self.generator.random(len(where), np.float32))
                 actions.reshape(-1)[where] = MOVE_FROM[seen.symmetries, moves]
-        kinds = np.where(self._cast < RESIDENTS[-1], self._cast, np.uint8(CALLER))
+        kinds = np.where(self._seated < RESIDENTS[-1], self._seated, np.uint8(CALLER))
         choose_in_batch(self._mind, *environment.batch.records[:3], kinds, actions)
 
     def _step(self, network: Network, rewards: NDArray[np.float32], ends: NDArray[np.bool_]) -> RolloutStats:
@@ -238,38 +238,42 @@ class RolloutWorker:
         slots = outcomes.slot
         if not len(slots):
             return stats
-        cast = self._cast[slots]
-        learner = cast == LEARNER
-        others = np.where(learner, 0, cast).max(1)
+        seated = self._seated[slots]
+        learner = seated == LEARNER
+        others = np.where(learner, 0, seated).max(1)
         marks = np.repeat(np.where(learner.all(1), LEARNER, others), learner.sum(1))
         first = (outcomes.rank == 1) & learner
         alone = ((outcomes.rank == 1).sum(1) == 1)[:, None]
-        turns = np.broadcast_to(outcomes.turns[:, None], cast.shape)
+        turns = np.broadcast_to(outcomes.turns[:, None], seated.shape)
         counts = np.stack([learner, first & alone, first & ~alone, np.where(learner, turns, 0)], 2)[learner]
         np.add.at(stats.met, marks, counts)
         np.add.at(stats.deaths, outcomes.cause[learner], 1)
-        self._score(cast, outcomes.rank, self._begun_at[slots], stats.faced)
-        self._cast[slots] = self._league.matchmake(len(slots), cast.shape[1], self.shares, self.generator)
+        self._score(seated, outcomes.rank, self._begun_at[slots], stats.faced)
+        self._seated[slots] = self._league.matchmake(len(slots), seated.shape[1], self.shares, self.generator)
         self._begun_at[slots] = self._league.tables
         return stats._replace(games=len(slots), cut=int(self._environment.truncated.sum()))
 
     def _score(
-        self, cast: NDArray[np.uint8], ranks: NDArray[np.int32], begun_at: NDArray[np.int64], faced: NDArray[np.float64]
+        self,
+        seated: NDArray[np.uint8],
+        ranks: NDArray[np.int32],
+        begun_at: NDArray[np.int64],
+        faced: NDArray[np.float64],
     ) -> None:
         """Add every pair of a learner's seat and another's: the better rank scores 1, the same 1/2. A game that began
         before the last change at its resident's place was not played out by one opponent, and tells nothing."""
-        for mine in range(cast.shape[1]):
-            for other in range(cast.shape[1]):
-                pairs = (cast[:, mine] == LEARNER) & (cast[:, other] != LEARNER)
+        for mine in range(seated.shape[1]):
+            for other in range(seated.shape[1]):
+                pairs = (seated[:, mine] == LEARNER) & (seated[:, other] != LEARNER)
                 for place, mark in enumerate(RESIDENTS):
-                    pairs &= (cast[:, other] != mark) | (begun_at >= self._league.last_change(place))
+                    pairs &= (seated[:, other] != mark) | (begun_at >= self._league.last_change(place))
                 score = np.sign(ranks[:, other] - ranks[:, mine]) / 2 + 0.5
-                counts = np.stack([np.ones(len(cast)), score], 1)[pairs]
-                np.add.at(faced, cast[pairs, other], counts)
+                counts = np.stack([np.ones(len(seated)), score], 1)[pairs]
+                np.add.at(faced, seated[pairs, other], counts)
 
     def _value_standing(self, network: Network, values: NDArray[np.float32]) -> None:
         """Value the positions after the stretch's last turn."""
-        where = np.flatnonzero(self._environment.living & (self._cast == LEARNER))
+        where = np.flatnonzero(self._environment.living & (self._seated == LEARNER))
         masks = self._environment.masks.reshape(-1, 4)[where]
         _, values.reshape(-1)[where] = judge(network, _rows(self._environment, where), masks)
 
@@ -277,7 +281,7 @@ class RolloutWorker:
         """The games and who plays them; with the generator's state all that the next stretch depends on."""
         words, cells, longs, _ = self._environment.batch.records
         views = self._environment.views
-        games: dict[str, NDArray[np.generic]] = {"words": words, "cells": cells, "longs": longs, "cast": self._cast}
+        games: dict[str, NDArray[np.generic]] = {"words": words, "cells": cells, "longs": longs, "cast": self._seated}
         return games | {"begun_at": self._begun_at, "views": views}
 
     def fits(self, arrays: Mapping[str, NDArray[np.generic]]) -> bool:
@@ -291,7 +295,7 @@ class RolloutWorker:
         Raises:
             GameStateError: games that the rules never leave.
         """
-        self._cast[:], self._begun_at[:] = arrays["cast"], arrays["begun_at"]
+        self._seated[:], self._begun_at[:] = arrays["cast"], arrays["begun_at"]
         self._environment.views[:] = arrays["views"]
         self._environment.batch.load_records(*(arrays[name] for name in ("words", "cells", "longs")))
         self._environment.look_again()

@@ -20,8 +20,7 @@ from pydantic import JsonValue
 
 from pipeline.engine.layout import HEAD_COLLISION
 from pipeline.engine.players.kinds import KINDS
-from pipeline.evolution.curriculum import Course, life_course, phase_course
-from pipeline.evolution.league import LEARNER, RESIDENTS
+from pipeline.evolution.league import LEARNER, RESIDENTS, CurriculumStage, continual_curriculum, phase_curriculum
 from pipeline.evolution.networks import Network
 from pipeline.evolution.ppo_loss import PpoStats
 from pipeline.evolution.ppo_trainer import PpoTrainer
@@ -64,7 +63,7 @@ class Life:
     begun: Counts
     until: int
     """Updates of the life at which the part ends."""
-    story: Mapping[str, JsonValue]
+    history: Mapping[str, JsonValue]
     """Words that go with the learner into every checkpoint."""
     champion: tuple[str, Weights] | None = None
     """Welcome in the league: its id and weights."""
@@ -121,11 +120,11 @@ class _Clock:
         by_games = trainer.games / self._phase.games_required
         return min(1.0, max(trainer.updates / self._phase.max_epochs, by_games, by_time))
 
-    def course(self, trainer: PpoTrainer) -> Course:
+    def course(self, trainer: PpoTrainer) -> CurriculumStage:
         """What the next update is like."""
         if self._life is not None:
-            return life_course(self._phase, self._settings.self_play, trainer.updates)
-        return phase_course(self._phase, self._settings.self_play, self.done(trainer))
+            return continual_curriculum(self._phase, self._settings.self_play, trainer.updates)
+        return phase_curriculum(self._phase, self._settings.self_play, self.done(trainer))
 
 
 def improve(
@@ -170,7 +169,7 @@ def improve(
     former = (network.low_precision, network.recompute, network.pack_leaves)
     with PpoTrainer(network, phase, settings, seed, ensure_running) as trainer:
         interval_s = settings.training_optimization.checkpoint_interval_s
-        session = _Session(trainer, clock, checkpoints, interval_s, {} if life is None else dict(life.story))
+        session = _Session(trainer, clock, checkpoints, interval_s, {} if life is None else dict(life.history))
         if state is not None:
             session.resume(state, tell)
         if life is not None and life.champion is not None and trainer.league.welcome(*life.champion):
@@ -206,10 +205,10 @@ class _Session:
         clock: _Clock,
         checkpoints: Checkpoints | None,
         interval_s: float,
-        story: dict[str, JsonValue],
+        history: dict[str, JsonValue],
     ) -> None:
         self._trainer, self._clock, self._checkpoints, self._interval_s = trainer, clock, checkpoints, interval_s
-        self._story = story
+        self._history = history
         self._saved_at = 0.0
         self.setbacks = 0
         self.interrupted = False
@@ -252,7 +251,11 @@ class _Session:
         return f"update {trainer.updates}, {trainer.games} games, {trainer.decisions} positions"
 
     def _capture(self, *, whole: bool) -> TrainingState:
-        counters: dict[str, JsonValue] = {"spent_s": self._clock.spent_s, "setbacks": self.setbacks, LIFE: self._story}
+        counters: dict[str, JsonValue] = {
+            "spent_s": self._clock.spent_s,
+            "setbacks": self.setbacks,
+            LIFE: self._history,
+        }
         return self._trainer.capture(counters, whole=whole)
 
     def _save(self) -> None:

@@ -1,4 +1,4 @@
-"""Learning from positions whose right answers are known: `fit`."""
+"""Learning from positions whose right answers are known: the dataset, and `fit`, in one process or several."""
 
 import hashlib
 import shutil
@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pipeline.data.positions import Positions
+from pipeline.evolution.batches import BatchReader
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
-from pipeline.evolution.dist_context import DistContext
-from pipeline.evolution.distributed import Channel, processes_for, run_together
+from pipeline.evolution.dist_context import Channel, DistContext, processes_for, run_together
 from pipeline.evolution.fit_progress import FitEnd, FitReport
-from pipeline.evolution.fitting import Orders
-from pipeline.evolution.lesson import Lesson, train
 from pipeline.evolution.networks import Network
+from pipeline.evolution.supervised_step import SupervisedLearner
+from pipeline.evolution.supervised_trainer import SupervisedTrainer, TrainingHooks
 from pipeline.evolution.tensorboard_log import Report, TensorboardLog
 from pipeline.evolution.training_state import load_weights, weights_of
 from schemas.errors import DataError, TrainingError
@@ -28,6 +29,89 @@ from schemas.phases import TrainingPhaseConfig
 from schemas.training import TrainingOptimizationConfig
 
 __all__ = ["FitEnd", "FitReport", "fit"]
+_SAMPLE: Final = 4096
+
+
+@dataclass(frozen=True)
+class SupervisedDataset:
+    """All that decides what a training comes to, the network's weights at its beginning aside."""
+
+    training: Positions
+    validation: Positions
+    weights: NDArray[np.float32] | None
+    phase: TrainingPhaseConfig
+    optimization: TrainingOptimizationConfig
+    seed: int
+
+    def fingerprint(self, processes: int) -> str:
+        """Differs where a checkpoint of the one training must not be resumed as the other.
+
+        Rates, limits and patience are left out: whoever changes those in the middle wants to go on from there.
+        """
+        digest = hashlib.sha256()
+        for positions in (self.training, self.validation):
+            digest.update(f"{len(positions)}|".encode())
+            some = np.linspace(0, len(positions) - 1, min(len(positions), _SAMPLE)).astype(np.int64)
+            for array in positions.rows(some):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        if self.weights is not None:
+            digest.update(self.weights.tobytes())
+        phase = self.phase
+        words = (self.seed, phase.batch_size, phase.gradient_accumulation_steps, phase.data_augmentation, processes)
+        digest.update(repr(words).encode())
+        return digest.hexdigest()
+
+    def store(self, folder: Path) -> None:
+        """Write the rows into `folder`, for `open` in another process."""
+        for part, positions in (("training", self.training), ("validation", self.validation)):
+            for name, array in positions._asdict().items():
+                np.save(folder / f"{part}-{name}.npy", array, allow_pickle=False)
+        if self.weights is not None:
+            np.save(folder / "weights.npy", self.weights, allow_pickle=False)
+
+    @classmethod
+    def open(
+        cls, folder: Path, phase: TrainingPhaseConfig, optimization: TrainingOptimizationConfig, seed: int
+    ) -> Self:
+        """The rows that `store` wrote, mapped into memory that all processes share."""
+
+        def mapped(name: str) -> Any:
+            return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+        training = Positions(*(mapped(f"training-{name}") for name in Positions._fields))
+        validation = Positions(*(mapped(f"validation-{name}") for name in Positions._fields))
+        weights = mapped("weights").astype(np.float32) if (folder / "weights.npy").exists() else None
+        return cls(training, validation, weights, phase, optimization, seed)
+
+
+def train(
+    network: Network, dataset: SupervisedDataset, hooks: TrainingHooks, device: torch.device, world: DistContext
+) -> FitReport:
+    """Train as one process of `world`, on `device`; see `supervised.fit`."""
+    network.to(device)
+    network.to(memory_format=torch.channels_last)
+    network.train()
+    network.recompute = dataset.phase.gradient_checkpointing
+    network.pack_leaves = device.type == "cpu"
+    learner = SupervisedLearner(
+        network,
+        BatchReader(dataset.training, dataset.weights, device),
+        BatchReader(dataset.validation, None, device),
+        dataset.phase,
+        dataset.optimization,
+        seed=dataset.seed,
+        device=device,
+        world=world,
+    )
+    trainer = SupervisedTrainer(
+        learner, len(dataset.training), len(dataset.validation), dataset.phase, dataset.optimization, hooks,
+        seed=dataset.seed, fingerprint=dataset.fingerprint(world.size), device=device, world=world,
+    )  # fmt: skip
+    try:
+        return trainer.run()
+    finally:
+        network.recompute = network.pack_leaves = False
+        network.eval()
 
 
 def fit(
@@ -75,12 +159,12 @@ def fit(
             raise DataError(
                 f"{len(positions)} positions for {name} are too few", where=name, remedy="Collect more games first."
             )
-    lesson = Lesson(training, validation, weights, phase, optimization, seed)
-    orders = Orders(report, stop, time_budget_s, checkpoints, curves)
+    dataset = SupervisedDataset(training, validation, weights, phase, optimization, seed)
+    hooks = TrainingHooks(report, stop, time_budget_s, checkpoints, curves)
     if processes == 1:
         prepare_cpu(optimization.threads)
-        return train(network, lesson, orders, device, DistContext())
-    return _train_together(network, lesson, orders, device, processes)
+        return train(network, dataset, hooks, device, DistContext())
+    return _train_together(network, dataset, hooks, device, processes)
 
 
 @dataclass(frozen=True)
@@ -104,9 +188,9 @@ class _Share:
         if self.checkpoints is not None:
             checkpoints = CheckpointFolder(*self.checkpoints, tell=channel.send)
         curves = TensorboardLog(self.curves) if self.curves is not None and world.leads else None
-        lesson = Lesson.open(self.folder, self.phase, self.optimization, self.seed)
-        orders = Orders(report, channel.asked_to_stop, self.time_budget_s, checkpoints, curves)
-        made = train(self.network, lesson, orders, device, world)
+        dataset = SupervisedDataset.open(self.folder, self.phase, self.optimization, self.seed)
+        hooks = TrainingHooks(report, channel.asked_to_stop, self.time_budget_s, checkpoints, curves)
+        made = train(self.network, dataset, hooks, device, world)
         if curves is not None:
             curves.close()
         learned = {name: weight.numpy() for name, weight in weights_of(self.network).items()}
@@ -133,24 +217,24 @@ class _Learned:
 
 
 def _train_together(
-    network: Network, lesson: Lesson, orders: Orders, device: torch.device, processes: int
+    network: Network, dataset: SupervisedDataset, hooks: TrainingHooks, device: torch.device, processes: int
 ) -> FitReport:
-    checkpoints, curves = orders.checkpoints, orders.curves
+    checkpoints, curves = hooks.checkpoints, hooks.curves
 
     def listen(message: object) -> None:
         if isinstance(message, _Told):
-            orders.report(message.done, message.details, message.numbers)
+            hooks.report(message.done, message.details, message.numbers)
         elif checkpoints is not None:
             checkpoints.tell(str(message))
 
     with _scratch(checkpoints) as folder:
-        lesson.store(folder)
+        dataset.store(folder)
         share = _Share(
-            network.cpu(), folder, lesson.phase, lesson.optimization, lesson.seed, orders.time_budget_s,
+            network.cpu(), folder, dataset.phase, dataset.optimization, dataset.seed, hooks.time_budget_s,
             None if checkpoints is None else (checkpoints.path, checkpoints.keep),
             None if curves is None else curves.folder,
         )  # fmt: skip
-        learned = run_together(share, processes, device, lesson.optimization, listen=listen, stop=orders.stop)
+        learned = run_together(share, processes, device, dataset.optimization, listen=listen, stop=hooks.stop)
     assert isinstance(learned, _Learned)
     load_weights(network, {name: torch.from_numpy(array) for name, array in learned.weights.items()})
     return learned.report
@@ -164,10 +248,10 @@ def _scratch(checkpoints: CheckpointFolder | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
-    lesson = checkpoints.path / ".lesson"
-    shutil.rmtree(lesson, ignore_errors=True)
-    lesson.mkdir(parents=True)
+    dataset = checkpoints.path / ".dataset"
+    shutil.rmtree(dataset, ignore_errors=True)
+    dataset.mkdir(parents=True)
     try:
-        yield lesson
+        yield dataset
     finally:
-        shutil.rmtree(lesson, ignore_errors=True)
+        shutil.rmtree(dataset, ignore_errors=True)

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.data.importers.arena_details import describe_arena_game
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, in_words, lowered
-from pipeline.data.importers.engine_frames import read_frames_game
-from pipeline.data.importers.imported_game import to_game_log
+from pipeline.data.importers.engine_frames import describe_arena_game, read_frames_game
+from pipeline.data.importers.frames import to_game_log
 from pipeline.ladder.answers import ListedGame
 from schemas.game import GameLog, GameLogFrame
 from schemas.outside_text import NAME_LIMIT, line

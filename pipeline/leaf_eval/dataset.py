@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from pipeline.data.splitting import held_back
+from pipeline.data.positions import held_back
 from pipeline.ladder.thinker import Thinker
 from pipeline.leaf_eval.games import StoredGames
 from pipeline.leaf_eval.network import Legend, legend_of

@@ -8,9 +8,8 @@ from typing import Any
 
 from pipeline.arena.player import from_policy
 from pipeline.engine.players.match import Conditions, fresh_seeds
-from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
+from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_games, judge_step
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.evaluation.production import judge_games, judge_step
 from pipeline.evaluation.promotion import duels_under
 from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.evolution.policy import TorchPolicy

@@ -15,12 +15,11 @@ from pipeline.arena.journal import GameJournal
 from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
-from pipeline.evaluation.first_champion import consider_first
-from pipeline.evaluation.promotion import consider
+from pipeline.evaluation.promotion import decide_first_champion, decide_promotion
 from pipeline.evolution.checkpoint import CheckpointFolder
+from pipeline.evolution.continual_learner import FOLDER as LEARNER_FOLDER
 from pipeline.evolution.device import choose_device, prepare_cpu, settings_for_device
-from pipeline.evolution.lasting_learner import FOLDER as LEARNER_FOLDER
-from pipeline.evolution.model_registry import ModelRegistry, code_revision, weights_of
+from pipeline.evolution.model_registry import ModelRegistry, arrays_of, code_revision
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.orchestrator.run_record import RunRecord
@@ -175,7 +174,7 @@ class ModelLifecycle:
             data_sources=list(result.data_sources),
             notes=result.summary,
         )
-        return self.model_store.put(draft, weights_of(network))
+        return self.model_store.put(draft, arrays_of(network))
 
     def judge(
         self, card: ModelCard, run: RunRecord, stop: Callable[[], bool], budget_s: float = math.inf
@@ -233,12 +232,12 @@ class ModelLifecycle:
         number, seed, threads, stop = self._tests_since(order.since) + 1, order.seed, self.threads, order.stop
         enough = deadline.over(2 / 3)
         if champion is None:
-            return consider_first(
+            return decide_first_champion(
                 player, self._floor, measured, config, number=number, seed=seed, threads=threads, stop=stop,
                 play=journal.play, enough=enough,
             )  # fmt: skip
         against, pool = self.player(champion.id), self._pool(champion)
-        return consider(
+        return decide_promotion(
             player, against, pool, config, number=number, seed=seed, threads=threads, stop=stop, play=journal.play,
             enough=enough,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from schemas.training import TrainingConfiguration
 
 @dataclass(frozen=True)
 class PhaseContext:
-    """One phase's orders.
+    """One phase's hooks.
 
     `folder` is its own: checkpoints, curves. Given the same orders again after a kill it goes on where its checkpoints
     say, to the same end.

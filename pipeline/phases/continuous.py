@@ -16,7 +16,7 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.lasting_learner import FOLDER, LastingLearner, MemoryOnly, Story, configuration_of
+from pipeline.evolution.continual_learner import FOLDER, ContinualLearner, LearnerHistory, MemoryOnly, configuration_of
 from pipeline.evolution.networks import Network
 from pipeline.evolution.self_play import Counts, Life, SelfPlayReport, improve
 from pipeline.evolution.training_state import Weights, load_weights, weights_of
@@ -78,16 +78,21 @@ def learner_folder(context: PhaseContext) -> Path:
     return context.settings.pipeline_dir / FOLDER
 
 
-def _open(context: PhaseContext, network: Network) -> LastingLearner:
+def _open(context: PhaseContext, network: Network) -> ContinualLearner:
     """The learner of this state folder. One that does not fit the network, or that is to be forgotten
     (`force_retrain`), is set aside under its own name."""
     if not context.configuration.save_checkpoints:
-        return LastingLearner(MemoryOnly())
+        return ContinualLearner(MemoryOnly())
     folder = learner_folder(context)
     keep = context.settings.training_optimization.keep_checkpoints
-    learner = LastingLearner(CheckpointFolder(folder / "checkpoints", keep, context.tell))
-    reason, story = learner.why_unfit(network), learner.story()
-    if reason is None and context.configuration.force_retrain and story is not None and story.born_in != context.run_id:
+    learner = ContinualLearner(CheckpointFolder(folder / "checkpoints", keep, context.tell))
+    reason, history = learner.why_unfit(network), learner.history()
+    if (
+        reason is None
+        and context.configuration.force_retrain
+        and history is not None
+        and history.born_in != context.run_id
+    ):
         reason = "force_retrain asks for a new one"
     if reason is not None:
         aside = folder.with_name(f"{FOLDER}-{context.now():%Y%m%d-%H%M%S}")
@@ -99,7 +104,9 @@ def _open(context: PhaseContext, network: Network) -> LastingLearner:
 class _Cycles:
     """The cycles of one run."""
 
-    def __init__(self, context: PhaseContext, learner: LastingLearner, device: torch.device, judging: Judging) -> None:
+    def __init__(
+        self, context: PhaseContext, learner: ContinualLearner, device: torch.device, judging: Judging
+    ) -> None:
         self._context, self._learner, self._device, self._judging = context, learner, device, judging
         self._done = _read(context.folder)
         self._began = time.monotonic()
@@ -139,7 +146,7 @@ class _Cycles:
     def _beginning(self, first: Network) -> tuple[Network, tuple[str, Weights] | None]:
         """The network whose weights a new learner begins with, and the champion for the league."""
         champion = self._champion(first)
-        if champion is not None and self._learner.story() is None:
+        if champion is not None and self._learner.history() is None:
             load_weights(first, champion[1])
         return first.to(self._device), champion
 
@@ -155,13 +162,16 @@ class _Cycles:
         """One cycle of self-play; its length is `updates_per_cycle`."""
         context, number = self._context, self._done.next
         begun = self._begin()
-        story = self._learner.story() or Story(
+        history = self._learner.history() or LearnerHistory(
             network=configuration_of(network),
             born_from=champion[0] if champion else context.base_model,
             born_in=context.run_id,
         )
         life = Life(
-            begun, begun.updates + context.settings.self_play.updates_per_cycle, story.model_dump(mode="json"), champion
+            begun,
+            begun.updates + context.settings.self_play.updates_per_cycle,
+            history.model_dump(mode="json"),
+            champion,
         )
         begins, ends = self._progress(number)
         with TrainingMetrics(context, context.folder, begins, ends) as told:
@@ -211,15 +221,15 @@ class _Cycles:
     def _judge(self, made: PhaseResult, budget_s: float) -> None:
         """Have a cycle judged, and count it."""
         context, done, name = self._context, self._done, f"cycle {self._done.next + 1}"
-        story = self._learner.story()
-        assert story is not None
-        card = self._judging.judge(made, name, story.model or story.born_from, budget_s)
+        history = self._learner.history()
+        assert history is not None
+        card = self._judging.judge(made, name, history.model or history.born_from, budget_s)
         promoted = card.status is ModelStatus.CHAMPION
-        story = self._learner.judged(f"{context.run_id} {name}", card.id, promoted=promoted)
+        history = self._learner.judged(f"{context.run_id} {name}", card.id, promoted=promoted)
         context.tell(
-            f"✓ {made.summary}: promoted" if promoted else f"{made.summary}: not promoted ({story.refused} in a row)"
+            f"✓ {made.summary}: promoted" if promoted else f"{made.summary}: not promoted ({history.refused} in a row)"
         )
-        returned = self._return(story)
+        returned = self._return(history)
         changes = {
             "next": done.next + 1, "begun": None, "promoted": done.promoted + promoted,
             "returned": done.returned + returned, "games": done.games + made.games,
@@ -227,19 +237,19 @@ class _Cycles:
         }  # fmt: skip
         self._keep(done.model_copy(update=changes))
 
-    def _return(self, story: Story) -> bool:
+    def _return(self, history: LearnerHistory) -> bool:
         """Let the learner take over the champion's weights, if it was refused so often and that is wished."""
         most, champion = self._context.settings.self_play.return_to_champion_after, self._context.champion()
-        if most is None or story.refused < most or champion is None or story.model is None:
+        if most is None or history.refused < most or champion is None or history.model is None:
             return False
-        reason = f"{story.refused} cycles in a row were refused, and return_to_champion_after is {most}"
-        self._judging.note_return(champion, Returned(learner=story.model, refused=story.refused, reason=reason))
+        reason = f"{history.refused} cycles in a row were refused, and return_to_champion_after is {most}"
+        self._judging.note_return(champion, Returned(learner=history.model, refused=history.refused, reason=reason))
         self._learner.return_to(champion, weights_of(self._judging.load(champion)))
         self._context.tell(f"The learner goes on from champion {champion}: {reason}.")
         return True
 
     def _result(self, network: Network, last: PhaseResult | None, *, stopped: bool) -> PhaseResult:
-        done, context, story = self._done, self._context, self._learner.story()
+        done, context, history = self._done, self._context, self._learner.history()
         return PhaseResult(
             network=network,
             summary=f"{done.next} cycles, {done.promoted} promoted, {done.returned} times back to the champion",
@@ -250,7 +260,7 @@ class _Cycles:
             seed=seed_for(context.seed, context.name, "life"),
             stopped=stopped,
             numbers=last.numbers if last else {},
-            judged_as=(story.model if story else None) or context.base_model,
+            judged_as=(history.model if history else None) or context.base_model,
         )
 
     def _keep(self, done: Cycles) -> None:

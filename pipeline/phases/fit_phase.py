@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.data.positions import Positions, Seats, positions_of
-from pipeline.data.splitting import split_by_game
+from pipeline.data.positions import Positions, Seats, positions_of, split_by_game
 from pipeline.data.stored_game import StoredGame
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.fit_progress import FitReport

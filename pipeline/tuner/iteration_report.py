@@ -1,6 +1,6 @@
 """What people are told: the rule of acceptance at the start, a line an iteration, win rates in words."""
 
-from pipeline.evaluation.power import chance_of_higher_mean, power_of_fixed_games
+from pipeline.evaluation.intervals import chance_of_higher_mean, power_of_fixed_games
 from pipeline.tuner.setup import Setup
 from schemas.tuning import AcceptRule
 from schemas.tuning_run import CandidateDecision, IterationFacts, MeasuredRate

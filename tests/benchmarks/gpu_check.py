@@ -26,13 +26,13 @@ from pipeline.arena.player import from_policy, heuristic
 from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks
-from pipeline.evolution.curriculum import phase_course
+from pipeline.evolution.batches import to_floats
 from pipeline.evolution.device import choose_device, prepare_cpu
+from pipeline.evolution.league import phase_curriculum
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
-from pipeline.evolution.tensors import to_floats
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.real_positions import real_positions
 from schemas.exported_model import ExportCard
@@ -88,19 +88,19 @@ def _trainer(network: Network, settings: Settings) -> Iterator[tuple[PpoTrainer,
 def _throughput(network: Network, settings: Settings, device: torch.device) -> dict[str, Any]:
     """One update after a first that compiles and warms up: its two halves apart, and profiled where there is a GPU."""
     with _trainer(network, settings) as (trainer, phase):
-        course = phase_course(phase, settings.self_play, 0.5)
-        trainer.update(course)
+        stage = phase_curriculum(phase, settings.self_play, 0.5)
+        trainer.update(stage)
         _wait(device)
         began, cpu = time.perf_counter(), time.process_time()
-        samples, _ = trainer._play(course)
+        samples, _ = trainer._play(stage)
         _wait(device)
         acted = time.perf_counter()
-        weights = LossWeights.of(settings.self_play, course.teacher)
+        weights = LossWeights.of(settings.self_play, stage.teacher)
         trainer._learn(samples, weights)
         _wait(device)
         ended, positions = time.perf_counter(), len(samples.moves)
         steps = max(1, positions * settings.self_play.update_epochs // phase.batch_size)
-        kernels, busy = _kernels(lambda: trainer.update(course), device, steps)
+        kernels, busy = _kernels(lambda: trainer.update(stage), device, steps)
     return {
         "positions_per_s_acting": round(positions / (acted - began)),
         "positions_per_s_training": round(positions / (ended - acted)),
@@ -129,7 +129,7 @@ def _curve(network: Network, settings: Settings, device: torch.device, seconds: 
     before, updates, began = _score(network, games), 0, time.perf_counter()
     with _trainer(network, settings) as (trainer, phase):
         while (spent := time.perf_counter() - began) < seconds or not updates:
-            trainer.update(phase_course(phase, settings.self_play, min(1.0, spent / seconds)))
+            trainer.update(phase_curriculum(phase, settings.self_play, min(1.0, spent / seconds)))
             updates += 1
         decisions = trainer.decisions
     scores = {"score_against_strong_before": before, "score_against_strong_after": _score(network, games)}

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.positions import Positions
-from pipeline.data.splitting import split_by_game
+from pipeline.data.positions import Positions, split_by_game
 from pipeline.data.stored_game import game_id_of
 from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.planes import FEATURES

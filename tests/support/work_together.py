@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.evolution.dist_context import DistContext
-from pipeline.evolution.distributed import Channel
+from pipeline.evolution.dist_context import Channel, DistContext
 from schemas.errors import DataError
 
 

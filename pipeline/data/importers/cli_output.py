@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words, lowered
-from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake, latency_of, shout_of
-from pipeline.data.importers.imported_game import ImportedGame, Verdict
+from pipeline.data.importers.frames import (
+    FrameReader,
+    ImportedGame,
+    SeenBoard,
+    SeenSnake,
+    Verdict,
+    latency_of,
+    shout_of,
+)
 from schemas.game import GameLogSettings
 
 

@@ -7,14 +7,22 @@ stay in the frames, with their `Death`; the ruleset's numbers are strings.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words
-from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake, latency_of, shout_of
-from pipeline.data.importers.imported_game import ImportedGame
+from pipeline.data.importers.frames import FrameReader, ImportedGame, SeenBoard, SeenSnake, latency_of, shout_of
 from schemas.game import GameLogSettings
 
 _ENDED = ("complete", "finished")
+_KINDS: Final = {
+    "standard": ("standard", "standard"),
+    "royale": ("royale", "royale"),
+    "constrictor": ("constrictor", "empty"),
+    "snail": ("standard", "snail_mode"),
+    "snail mode": ("standard", "snail_mode"),
+    "solo": ("solo", "standard"),
+}
+"""Name of the kind, in lower case -> ruleset and map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +162,33 @@ def _tell_deaths(frame: dict[str, Any], boards: FrameReader) -> None:
 
 def _cells(points: Sequence[dict[str, int]] | None) -> list[int]:
     return [number for point in points or () for number in (point["x"], point["y"])]
+
+
+def is_arena_game(tree: Any) -> bool:
+    """Return whether this is such a game, with its frames or without (keys in lower case)."""
+    return isinstance(tree, dict) and {"id", "status", "board", "game_type"} <= tree.keys()
+
+
+def describe_arena_game(tree: Any) -> GameDescription:
+    """Return what it tells of the game.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: a field is missing, or not what it must be.
+    """
+    kind = tree["game_type"].lower()
+    if kind not in _KINDS:
+        raise ValueError(f"game_type {tree['game_type']!r} is none of {', '.join(_KINDS)}")
+    width, height = (int(side) for side in tree["board"].split("x"))
+    names = [snake["name"] for snake in tree["snakes"] if snake["id"] == tree.get("winner")]
+    ruleset, map_id = _KINDS[kind]
+    return GameDescription(
+        game_id=tree["id"],
+        width=width,
+        height=height,
+        ruleset=ruleset,
+        map_id=map_id,
+        source="arena",
+        settings=GameLogSettings(),
+        status=tree["status"],
+        winner=names[0] if names else "",
+    )

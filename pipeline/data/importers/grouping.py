@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from pipeline.data.importers.arena_details import describe_arena_game, is_arena_game
 from pipeline.data.importers.cli_output import is_cli_game, is_cli_result, is_cli_turn
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, Unreadable, at, in_words, lowered
-from pipeline.data.importers.engine_frames import GameDescription, describe_game
+from pipeline.data.importers.engine_frames import GameDescription, describe_arena_game, describe_game, is_arena_game
 from schemas.game import GAME_LOG_FORMAT
 
 _OUR_LOG = GAME_LOG_FORMAT.rpartition("/")[0]

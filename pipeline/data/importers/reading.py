@@ -9,8 +9,8 @@ from typing import Final
 from pipeline.data.importers.cli_output import read_cli_game
 from pipeline.data.importers.documents import Unreadable, at, documents, in_words, unpacked
 from pipeline.data.importers.engine_frames import read_frames_game
+from pipeline.data.importers.frames import ImportedGame
 from pipeline.data.importers.grouping import CliLines, FrameParts, Group, LogLine, groups_of
-from pipeline.data.importers.imported_game import ImportedGame
 from schemas.errors import BadInputError
 from schemas.game import GameLog
 

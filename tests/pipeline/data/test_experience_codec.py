@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pipeline.data.experience_codec import MOST_BOARDS, decode, encode, find_boards, most_code_bytes
+from pipeline.data.experience_rows import MOST_BOARDS, decode, encode, find_boards, most_code_bytes
 from pipeline.data.positions import positions_of
 from pipeline.data.stored_game import StoredGame
 

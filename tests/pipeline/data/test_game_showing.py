@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline.data.command import game
 from pipeline.data.external_games import stored_games
-from pipeline.data.game_command import game
 from pipeline.data.game_logs import import_games
 from pipeline.data.store import GameStore
 from pipeline.data.stored_game import StoredGame

@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.arena.player import Player, from_policy, heuristic
-from pipeline.data.collector import BattlesnakeDataCollector
-from pipeline.data.heuristic_games import HeuristicMix
+from pipeline.data.heuristic_games import BattlesnakeDataCollector, HeuristicMix
 from pipeline.data.manager import SelfPlayDataManager
-from pipeline.data.positions import positions_of
-from pipeline.data.splitting import held_back, split_by_game
+from pipeline.data.positions import held_back, positions_of, split_by_game
 from pipeline.data.stored_game import StoredGame, game_id_of
 from pipeline.engine.players.kinds import kind_of
 from schemas.errors import BadInputError, DataError, StoppedError

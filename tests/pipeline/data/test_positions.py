@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.data.position_encoding import HORIZON
 from pipeline.data.positions import join, positions_of
-from pipeline.data.replay import HORIZON
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine import layout
 from pipeline.engine.observe import Observer, allocate_observations

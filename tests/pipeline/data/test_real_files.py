@@ -14,14 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.collected import RefusedGame
 from pipeline.data.external_games import stored_games
 from pipeline.data.game_logs import import_games
 from pipeline.data.importers.documents import Unreadable
-from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
-from pipeline.data.importers.imported_game import ImportedGame, to_game_log
+from pipeline.data.importers.frames import FrameReader, ImportedGame, SeenBoard, SeenSnake, to_game_log
 from pipeline.data.importers.reading import games_in
-from pipeline.data.stored_game import StoredGame
+from pipeline.data.stored_game import RefusedGame, StoredGame
 from schemas.game import GameLog, GameLogFrame, GameOutcome
 
 GOLDEN = Path(__file__).parents[2] / "golden"

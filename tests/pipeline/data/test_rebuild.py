@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.data.collected import RefusedGame
-from pipeline.data.external_games import stored_games, stored_log
+from pipeline.data.external_games import stored_games, stored_log, tape_of
 from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
-from pipeline.data.rebuild import tape_of
-from pipeline.data.stored_game import StoredGame
+from pipeline.data.stored_game import RefusedGame, StoredGame
 from pipeline.engine.tape_reading import TapeReader
 from schemas.errors import DataError
 from schemas.game import GameLog, GameLogSettings, GameOutcome

@@ -13,9 +13,8 @@ import pytest
 from migrations.upgrade import upgrade
 from pipeline.arena.player import Player, from_policy
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.evaluation.evaluator import ModelPerformanceEvaluator
-from pipeline.evaluation.game_results import GameResult
-from pipeline.evaluation.production import judge_production
+from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_production
+from pipeline.evaluation.measurement import GameResult
 from pipeline.registry.model_store import ModelStore
 from runner.store.engine import Store
 from schemas.errors import EvaluationError, ModelError, StoppedError

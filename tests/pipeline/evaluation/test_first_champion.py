@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.arena.player import Player, heuristic
-from pipeline.evaluation.first_champion import consider_first
+from pipeline.evaluation.promotion import decide_first_champion
 from schemas.model import EvaluationResult
 from schemas.promotion import FirstModel, PromotionOutcome
 from schemas.training import TournamentConfig
@@ -18,7 +18,7 @@ CONFIG = TournamentConfig(max_promotion_games=512, minimum_improvement=0.05)
 
 
 def decide(challenger: str, floor: Player | None) -> FirstModel:
-    return consider_first(heuristic(challenger), floor, MEASURED, CONFIG, number=1, seed=5)
+    return decide_first_champion(heuristic(challenger), floor, MEASURED, CONFIG, number=1, seed=5)
 
 
 def test_the_default_floor_is_voronoi() -> None:

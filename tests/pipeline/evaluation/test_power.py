@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.power import chance_of_higher_mean, power_of_fixed_games
+from pipeline.evaluation.intervals import chance_of_higher_mean, power_of_fixed_games
 
 
 def test_the_textbook_sample_size_gives_the_textbook_power() -> None:

@@ -15,7 +15,7 @@ from pipeline.engine.game import Game
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.engine.symmetry import MOVE_TO
 from pipeline.evaluation import strategy_scan as scanned
-from pipeline.evaluation.strategy import analyse, survival
+from pipeline.evaluation.strategy import analyse, consistency, survival
 from pipeline.evaluation.strategy_scan import (
     COUNTS,
     PRESSED,
@@ -29,7 +29,6 @@ from pipeline.evaluation.strategy_scan import (
     look_ahead,
     share_ground,
 )
-from pipeline.evaluation.symmetry_check import consistency
 from schemas.errors import DataError
 
 UP, DOWN, LEFT, RIGHT = range(4)

@@ -8,8 +8,8 @@ from pipeline.arena.arena import Finished
 from pipeline.arena.player import heuristic
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks, sign_test
-from pipeline.evaluation.conditions_text import conditions_text
 from pipeline.evaluation.intervals import measure_blocks, wilson
+from pipeline.evaluation.measurement import conditions_text
 from pipeline.evaluation.tournament import TournamentResult, run_tournament, tables_of
 from schemas.training import TournamentConfig
 

@@ -10,7 +10,7 @@ from pipeline.engine.observe import allocate_observations
 from pipeline.engine.planes import PLANE_SCALES
 from pipeline.engine.symmetry import MOVE_TO, SYMMETRIES, cell_map
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.batches import Reader
+from pipeline.evolution.batches import BatchReader
 from pipeline.evolution.networks import SURVIVAL_HORIZONS
 
 
@@ -31,7 +31,7 @@ def test_a_transformed_row_is_what_the_encoder_writes_through_that_symmetry(
     base = changed(
         played_positions(len(games)), planes=seen[0].planes, features=seen[0].features, context=seen[0].context
     )
-    reader = Reader(base)
+    reader = BatchReader(base)
     for symmetry, rows in enumerate(seen):
         moved = reader._gather(np.arange(len(games)), np.full(len(games), symmetry, np.uint8))
         assert (moved.planes == rows.planes).all()
@@ -41,7 +41,7 @@ def test_a_transformed_row_is_what_the_encoder_writes_through_that_symmetry(
 
 def test_moves_masks_and_territory_turn_along() -> None:
     positions = played_positions(40)
-    reader = Reader(positions)
+    reader = BatchReader(positions)
     rows = np.array([7, 3, 3, 20])
     symmetries = np.array([5, 0, 2, 7], np.uint8)
     targets = reader.read(rows, symmetries).targets
@@ -57,7 +57,7 @@ def test_moves_masks_and_territory_turn_along() -> None:
 
 def test_floats_are_the_bytes_times_their_scales_with_channels_last() -> None:
     positions = played_positions(8)
-    board = Reader(positions).read(np.arange(8)).inputs.board_state
+    board = BatchReader(positions).read(np.arange(8)).inputs.board_state
     assert (board.numpy() == positions.planes * PLANE_SCALES[None, :, None, None]).all()
     assert board.is_contiguous(memory_format=torch.channels_last)
 
@@ -69,7 +69,7 @@ def test_survival_is_told_as_far_as_the_game_went() -> None:
         survived=np.array([first - 1, first, first + 1, first, first - 1], np.uint16),
         died=np.array([True, True, True, False, False]),
     )
-    targets = Reader(positions).read(np.arange(5)).targets
+    targets = BatchReader(positions).read(np.arange(5)).targets
     # Dead before, dead on that very turn, dead one later; the game ended on that turn, or before it.
     assert targets.survived[:, 0].tolist() == [0, 0, 1, 1, 0]
     assert targets.told[:, 0].tolist() == [1, 1, 1, 1, 0]
@@ -83,7 +83,7 @@ def test_illegal_moves_teach_no_policy() -> None:
     masks[2, 1] = False
     positions = changed(positions, masks=masks, moves=np.array([0, 1, 1, 3, 4, 255], np.uint8))
     weights = np.array([1, 2, 3, 4, 5, 6], np.float32)
-    targets = Reader(positions, weights).read(np.arange(6)).targets
+    targets = BatchReader(positions, weights).read(np.arange(6)).targets
     assert targets.policy_weights.tolist() == [1, 2, 0, 4, 0, 0]
     assert targets.weights.tolist() == weights.tolist()
 
@@ -92,4 +92,4 @@ def test_the_board_alone_has_territory() -> None:
     world = VectorEnvironment(2, GameSpec(7, 5, snakes=2))
     world.reset(1)
     positions = changed(played_positions(4), planes=world.planes.reshape(4, 12, 11, 11).copy())
-    assert Reader(positions).read(np.arange(4)).targets.on_board.sum(1).tolist() == [35] * 4
+    assert BatchReader(positions).read(np.arange(4)).targets.on_board.sum(1).tolist() == [35] * 4

@@ -10,7 +10,7 @@ from small_networks import small_network
 from work_together import Dies, Refuses, Sums
 
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.distributed import processes_for, run_together
+from pipeline.evolution.dist_context import processes_for, run_together
 from pipeline.evolution.fit_progress import FitReport
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised import fit
@@ -56,7 +56,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     for name, weight in network.state_dict().items():
         if name not in IDLE:
             assert torch.allclose(weight, shared.state_dict()[name], atol=1e-5), name
-    assert not (tmp_path / "c" / ".lesson").exists()
+    assert not (tmp_path / "c" / ".dataset").exists()
     state = CheckpointFolder(tmp_path / "c").latest()
     assert state is not None and state.counters["kind"] == "supervised"
 

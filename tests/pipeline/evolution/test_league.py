@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pipeline.engine.players.kinds import STRONG, VORONOI
-from pipeline.evolution.league import LEARNER, RESIDENTS, League, Record, Shares, hardness
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentRecord, OpponentShares, hardness
 from schemas.self_play import OpponentShare
 
 _OPPONENTS = [OpponentShare(kind="strong", weight=3), OpponentShare(kind="voronoi", weight=1)]
@@ -24,22 +24,22 @@ def _faced(**scores: tuple[int, float]) -> np.ndarray[tuple[int, int], np.dtype[
 def test_shares_and_weights_are_kept_in_duels() -> None:
     league = League(_OPPONENTS, 2, 0)
     league.remember(1, _weights(1))
-    league.change_table(np.random.default_rng(0))
-    cast = league.matchmake(20_000, 2, Shares(0.5, 0.3), np.random.default_rng(0))
-    assert ((cast == LEARNER).sum(1) >= 1).all()
-    opponents = cast[(cast == LEARNER).sum(1) == 1]
+    league.change_residents(np.random.default_rng(0))
+    seated = league.matchmake(20_000, 2, OpponentShares(0.5, 0.3), np.random.default_rng(0))
+    assert ((seated == LEARNER).sum(1) >= 1).all()
+    opponents = seated[(seated == LEARNER).sum(1) == 1]
     heuristics = np.isin(opponents, [STRONG, VORONOI]).sum()
-    assert abs(heuristics / len(cast) - 0.5) < 0.02
-    assert abs((opponents == RESIDENTS[0]).sum() / len(cast) - 0.3) < 0.02
+    assert abs(heuristics / len(seated) - 0.5) < 0.02
+    assert abs((opponents == RESIDENTS[0]).sum() / len(seated) - 0.3) < 0.02
     assert abs((opponents == STRONG).sum() / heuristics - 0.75) < 0.02
-    assert abs((cast[:, 0] != LEARNER).mean() - 0.4) < 0.02, "opponents sit at either place"
+    assert abs((seated[:, 0] != LEARNER).mean() - 0.4) < 0.02, "opponents sit at either place"
 
 
 def test_the_hardest_opponents_come_oftenest_and_none_is_forgotten() -> None:
     league = League(_OPPONENTS, 0, 0)
     league.note(_faced(strong=(400, 360.0), voronoi=(400, 40.0)))
-    cast = league.matchmake(40_000, 2, Shares(1.0, 0.0), np.random.default_rng(0))
-    seen = [(cast == kind).sum() / len(cast) for kind in (STRONG, VORONOI)]
+    seated = league.matchmake(40_000, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
+    seen = [(seated == kind).sum() / len(seated) for kind in (STRONG, VORONOI)]
     hard = [
         3 * hardness(league.record_of("heuristic:strong").mean),
         hardness(league.record_of("heuristic:voronoi").mean),
@@ -49,7 +49,7 @@ def test_the_hardest_opponents_come_oftenest_and_none_is_forgotten() -> None:
 
 
 def test_a_record_fades_so_that_what_was_hard_once_is_not_hard_for_ever() -> None:
-    record = Record()
+    record = OpponentRecord()
     for _ in range(40):
         record = record.plus(100, 0.0)
     assert record.mean < 0.02
@@ -64,7 +64,7 @@ def test_frozen_networks_are_drawn_by_hardness_and_their_games_are_theirs() -> N
     league.remember(10, _weights(1))
     assert league.welcome("m1", _weights(2))
     assert not league.welcome("m1", _weights(3)), "it is here already"
-    seats = [league.change_table(np.random.default_rng(seed)) for seed in range(2)]
+    seats = [league.change_residents(np.random.default_rng(seed)) for seed in range(2)]
     assert seats == [0, 1]
     assert (league.last_change(0), league.last_change(1)) == (1, 2)
     league.residents = ["champion:m1", "past:10"]
@@ -72,7 +72,7 @@ def test_frozen_networks_are_drawn_by_hardness_and_their_games_are_theirs() -> N
     assert league.record_of("champion:m1").mean < 0.1 < 0.9 < league.record_of("past:10").mean
     drawn = []
     for seed in range(400):
-        place = league.change_table(np.random.default_rng(seed))
+        place = league.change_residents(np.random.default_rng(seed))
         drawn.append(league.residents[place or 0])
     assert drawn.count("champion:m1") > 10 * drawn.count("past:10") > 0
 
@@ -85,16 +85,16 @@ def test_of_champions_the_newest_stay() -> None:
 
 
 def test_crowds_meet_one_two_and_three_heuristics() -> None:
-    cast = League(_OPPONENTS, 0, 0).matchmake(2000, 4, Shares(1.0, 0.0), np.random.default_rng(1))
-    others = (cast != LEARNER).sum(1)
+    seated = League(_OPPONENTS, 0, 0).matchmake(2000, 4, OpponentShares(1.0, 0.0), np.random.default_rng(1))
+    others = (seated != LEARNER).sum(1)
     assert set(others.tolist()) == {1, 2, 3}
     assert (others == 3).mean() > 0.5
 
 
 def test_without_frozen_networks_their_games_are_the_learner_s_own() -> None:
     league = League(_OPPONENTS, 4, 4)
-    assert league.change_table(np.random.default_rng(0)) is None
-    assert (league.matchmake(100, 2, Shares(0.0, 1.0), np.random.default_rng(1)) == LEARNER).all()
+    assert league.change_residents(np.random.default_rng(0)) is None
+    assert (league.matchmake(100, 2, OpponentShares(0.0, 1.0), np.random.default_rng(1)) == LEARNER).all()
 
 
 def test_snapshots_stay_spread_over_the_life_and_the_newest_stays() -> None:
@@ -115,7 +115,7 @@ def test_a_snapshot_is_a_copy_and_the_league_comes_back_whole() -> None:
     league.remember(3, weights)
     weights["a"].fill_(9)
     league.welcome("m", weights)
-    league.change_table(np.random.default_rng(0))
+    league.change_residents(np.random.default_rng(0))
     league.note(_faced(strong=(10, 4.0), first=(10, 1.0)))
     other = League(_OPPONENTS, 4, 4)
     other.restore(league.to_arrays(), league.counters())

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.evolution import losses
+from pipeline.evolution import supervised_step
 from pipeline.evolution.batches import Targets
-from pipeline.evolution.losses import Divisors, Losses, loss_sums, total
 from pipeline.evolution.networks import Heads
+from pipeline.evolution.supervised_step import Divisors, Losses, loss_sums, total
 
 HORIZONS = 2
 CELLS = 3
@@ -80,9 +80,9 @@ def test_the_total_weighs_the_parts_as_documented() -> None:
     assert mean.total == pytest.approx(total(sums, divisors).item())
     assert mean.total == pytest.approx(
         mean.policy
-        + losses.VALUE_WEIGHT * mean.value
-        + losses.SURVIVAL_WEIGHT * mean.survival
-        + losses.TERRITORY_WEIGHT * mean.territory
+        + supervised_step.VALUE_WEIGHT * mean.value
+        + supervised_step.SURVIVAL_WEIGHT * mean.survival
+        + supervised_step.TERRITORY_WEIGHT * mean.territory
     )
     assert mean.accuracy == 1 and mean.value == 1
 

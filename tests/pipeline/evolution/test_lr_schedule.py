@@ -1,8 +1,8 @@
-"""The learning rate's course."""
+"""The learning rate's stage."""
 
 import pytest
 
-from pipeline.evolution.lr_schedule import LAST_SHARE, WARM_UP_STEPS, LrSchedule
+from pipeline.evolution.fit_progress import LAST_SHARE, WARM_UP_STEPS, LrSchedule
 
 
 def test_it_rises_straight_and_falls_as_a_cosine() -> None:

@@ -6,8 +6,8 @@ from played_positions import played_positions
 from torch import Tensor
 
 from pipeline.engine.planes import CHANNELS, CONTEXT, FEATURES
+from pipeline.evolution.batches import to_floats
 from pipeline.evolution.networks import SURVIVAL_HORIZONS, Network, build_network
-from pipeline.evolution.tensors import to_floats
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 

@@ -13,13 +13,12 @@ import torch
 from pipeline.engine.observe import Observations
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.curriculum import phase_course
-from pipeline.evolution.league import League, Shares
+from pipeline.evolution.league import League, OpponentShares, phase_curriculum
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy, draw_moves
 from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
-from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, Teaching, generalised_advantages
+from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, TeacherTargets, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
 from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
@@ -51,8 +50,8 @@ def _self_play(**changed: object) -> SelfPlaySettings:
 def _samples(turns: int = 12, share: float = 1.0, seats: int = 2, *, augmented: bool = False) -> Samples:
     network, settings = _network(), _self_play()
     league = League(settings.heuristics, 0, 0)
-    worker = RolloutWorker(6, seats, league, Shares(0.5, 0.0), settings, 5, augmented=augmented)
-    return worker.collect(network, [None, None], turns, Teaching(VORONOI, share))[0]
+    worker = RolloutWorker(6, seats, league, OpponentShares(0.5, 0.0), settings, 5, augmented=augmented)
+    return worker.collect(network, [None, None], turns, TeacherTargets(VORONOI, share))[0]
 
 
 @pytest.mark.parametrize("seats", [2, 4])
@@ -175,7 +174,7 @@ def test_the_expert_s_labels_are_kept_and_drawn_again_by_how_far_off_the_learner
     )
     with PpoTrainer(_network(), _phase(), settings, 3, lambda: None) as trainer:
         for done in (0.0, 0.2, 0.4, 0.6):
-            stats, _ = trainer.update(phase_course(_phase(), settings.self_play, done))
+            stats, _ = trainer.update(phase_curriculum(_phase(), settings.self_play, done))
         assert stats.replayed > 0
         kept, buffer = len(trainer._replay), trainer._replay._buffer
         assert kept > 4 * 8
@@ -257,7 +256,7 @@ def test_a_stop_that_one_thread_hears_first_ends_no_update_under_another_thread_
     settings = Settings(self_play=_self_play(), training_optimization=optimization)
     with PpoTrainer(_network(), _phase(), settings, 3, ensure_running) as trainer:
         with pytest.raises(StoppedError):
-            trainer.update(phase_course(_phase(), settings.self_play, 0.0))
+            trainer.update(phase_curriculum(_phase(), settings.self_play, 0.0))
         assert heard_late.is_set(), "no thread is at work any more"
         over.set()
 

@@ -13,13 +13,12 @@ from played_positions import changed, played_lesson
 from small_networks import small_network
 
 from pipeline.data.positions import Positions
-from pipeline.evolution import fitting
+from pipeline.evolution import supervised_trainer
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.fit_progress import FitEnd, FitReport
-from pipeline.evolution.learner import Learner, make_optimizer
-from pipeline.evolution.losses import Losses
 from pipeline.evolution.networks import Heads, Network
 from pipeline.evolution.supervised import fit
+from pipeline.evolution.supervised_step import Losses, SupervisedLearner, make_optimizer
 from pipeline.evolution.training_state import TrainingState
 from schemas.errors import DataError, OutOfTimeError, TrainingError
 from schemas.phases import TrainingPhaseConfig
@@ -186,13 +185,13 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(
 ) -> None:
     totals = iter([3.0, 2.0, 2.5, 2.0, 1.0])  # as good as the best is not better
     weights: list[dict[str, torch.Tensor]] = []
-    original = Learner.validation_losses
+    original = SupervisedLearner.validation_losses
 
-    def pretended(self: Learner, sums: list[float]) -> Losses:
+    def pretended(self: SupervisedLearner, sums: list[float]) -> Losses:
         weights.append({name: tensor.clone() for name, tensor in self.network.state_dict().items()})
         return original(self, sums).model_copy(update={"total": next(totals)})
 
-    monkeypatch.setattr(Learner, "validation_losses", pretended)
+    monkeypatch.setattr(SupervisedLearner, "validation_losses", pretended)
     network = small_network()
     made = learn(network, rows, max_epochs=9, early_stopping_patience=2)
     assert made.ended is FitEnd.PATIENCE and len(made.history) == 4
@@ -240,7 +239,9 @@ def test_a_checkpoint_of_other_rows_is_not_resumed(
 
 def test_the_clock_ends_it_with_a_whole_result(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = itertools.count()
-    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: next(looks) / 100))  # each look: 10 ms
+    monkeypatch.setattr(
+        supervised_trainer, "time", SimpleNamespace(monotonic=lambda: next(looks) / 100)
+    )  # each look: 10 ms
     made = learn(small_network(), rows, max_epochs=10_000, early_stopping_patience=10_000, time_budget_s=5)
     assert made.ended is FitEnd.TIME and made.best is not None
     assert len(rows[0]) < made.samples < 10_000 * len(rows[0])

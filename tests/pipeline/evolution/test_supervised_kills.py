@@ -14,9 +14,9 @@ from small_networks import small_network
 from pipeline.data.positions import Positions
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.fit_progress import FitReport
-from pipeline.evolution.learner import Learner, Plan, Step
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised import fit
+from pipeline.evolution.supervised_step import StepResult, StepRows, SupervisedLearner
 from schemas.phases import TrainingPhaseConfig
 from schemas.training import TrainingOptimizationConfig
 
@@ -81,13 +81,13 @@ def test_kills_at_random_steps_change_no_bit(
 def test_a_setback_after_a_kill_goes_back_to_where_the_undisturbed_run_would(
     rows: tuple[Positions, Positions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = Learner.step
+    step = SupervisedLearner.step
 
-    def spoilt(learner: Learner, plan: Plan, number: int, rate: float) -> Step:
-        made = step(learner, plan, number, rate)
+    def spoilt(learner: SupervisedLearner, taken_rows: StepRows, number: int, rate: float) -> StepResult:
+        made = step(learner, taken_rows, number, rate)
         return made._replace(taken=False) if number == 10 and rate > 0.004 else made
 
-    monkeypatch.setattr(Learner, "step", spoilt)
+    monkeypatch.setattr(SupervisedLearner, "step", spoilt)
     whole, network = learn(rows, tmp_path / "whole", 60, lambda: False)
     assert whole.setbacks == 1
     child = os.fork()

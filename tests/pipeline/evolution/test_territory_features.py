@@ -11,7 +11,7 @@ from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.engine.players.mind import make_mind
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.tensors import to_floats
+from pipeline.evolution.batches import to_floats
 from pipeline.evolution.territory_features import REPLIES, territory_features, territory_features_by_tensors
 
 

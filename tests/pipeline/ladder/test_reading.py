@@ -10,7 +10,7 @@ from arena_stand_in import OURS, RECORDED, recorded_game
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.rebuild import tape_of
+from pipeline.data.external_games import tape_of
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.reading import LadderGame, asked_turns, move_between, read_ladder_game
 from schemas.game import GameOutcome

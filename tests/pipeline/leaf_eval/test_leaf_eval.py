@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from go_programs import build_go_snake
 
-from pipeline.data.splitting import held_back
+from pipeline.data.positions import held_back
 from pipeline.ladder.thinker import Thinker
 from pipeline.leaf_eval.dataset import HELD_BACK, Dataset, game_id, parse_shown, read_dataset
 from pipeline.leaf_eval.fit_run import fit_evaluation, measure_evaluation

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_networks import small_network
 
-from pipeline.evaluation.production import judge_games, judge_step
+from pipeline.evaluation.evaluator import judge_games, judge_step
 from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.export.benchmark import PerformanceBenchmark, ServedFigures
 from pipeline.export.serving import RUST_VARIABLE, ServerKind

@@ -13,7 +13,7 @@ from small_networks import small_network
 from pipeline.arena import journal
 from pipeline.arena.player import Player, heuristic
 from pipeline.engine.planes import ENCODER_ID
-from pipeline.evolution.model_registry import weights_of
+from pipeline.evolution.model_registry import arrays_of
 from pipeline.orchestrator.model_evolution import ModelEvolutionSystem
 from pipeline.orchestrator.model_lifecycle import POOL, ModelLifecycle
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
@@ -48,7 +48,7 @@ class Bench:
             "name": f"m{seed}", "architecture": "CNN_Simple", "training_phase": "bootstrap", "network": network.config,
             "frame": network.frame, "encoder_id": ENCODER_ID, "created_at": NOON,
         }  # fmt: skip
-        return self.model_store.put(ModelDraft.model_validate(known | more), weights_of(network))
+        return self.model_store.put(ModelDraft.model_validate(known | more), arrays_of(network))
 
     def crown(self, seed: int) -> ModelCard:
         return self.model_store.promote(self.put(seed).id, ByHand(asked_by="a test"), NOON)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from battlesnake_requests import ME, OTHER, request
 
-from pipeline.data.rebuild import tape_of
+from pipeline.data.external_games import tape_of
 from pipeline.engine.players.kinds import HUNGRY
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.environment.serve_player import PlayerServer

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lived_in import GOLDEN, HOSTILE_ID
+from pipeline.data.importers.imported_game import ImportedGame, to_game_log
 from served_site import Served, served, wait_for
 from tuning_bench import Bench
 
 from migrations.upgrade import upgrade
-from pipeline.data.importers.imported_game import ImportedGame, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend

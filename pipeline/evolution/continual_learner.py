@@ -1,8 +1,8 @@
-"""The learner that lives for ever, on disk: one folder of checkpoints, which cycles, runs and restarts go on from.
+"""The continual learner on disk: one folder of checkpoints, which cycles, runs and restarts go on from.
 
 A checkpoint holds all of it: weights and running averages, the optimizer's moments, the league with its records, every
-source of chance, the games in play, the expert's positions, and its story: where it comes from, what it made last, and
-how often in a row that was refused. Whatever changes the story writes the next checkpoint, whole.
+source of chance, the games in play, the expert's positions, and its history: where it comes from, what it made last,
+and how often in a row that was refused. Whatever changes the history writes the next checkpoint, whole.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from schemas.base import Frozen
 FOLDER: Final = "learner"
 
 
-class Story(Frozen):
+class LearnerHistory(Frozen):
     """What is known of a learner beside what it is."""
 
     network: dict[str, JsonValue]
@@ -54,16 +54,16 @@ class MemoryOnly:
         return self._newest
 
 
-class LastingLearner:
+class ContinualLearner:
     """One learner's life between the stretches in which it learns."""
 
     def __init__(self, checkpoints: Checkpoints) -> None:
         self.checkpoints: Final = checkpoints
 
-    def story(self) -> Story | None:
+    def history(self) -> LearnerHistory | None:
         """What is known of it; None: there is none yet."""
         state = self.checkpoints.latest()
-        return None if state is None else _story(state)
+        return None if state is None else _history(state)
 
     def counts(self) -> Counts:
         """How far it has come."""
@@ -74,42 +74,42 @@ class LastingLearner:
 
     def why_unfit(self, network: Network) -> str | None:
         """Why it cannot go on as such a network; None: it can, or there is none yet."""
-        story = self.story()
-        if story is None or story.network == configuration_of(network):
+        history = self.history()
+        if history is None or history.network == configuration_of(network):
             return None
         return "it is of another network than the one that is configured"
 
-    def judged(self, cycle: str, model_id: str, *, promoted: bool) -> Story:
+    def judged(self, cycle: str, model_id: str, *, promoted: bool) -> LearnerHistory:
         """Note what became of a cycle, once, whatever was killed when."""
-        state, story = self._present()
-        if story.judged == cycle:
-            return story
-        refused = 0 if promoted else story.refused + 1
-        return self._tell(state, story.model_copy(update={"judged": cycle, "model": model_id, "refused": refused}))
+        state, history = self._present()
+        if history.judged == cycle:
+            return history
+        refused = 0 if promoted else history.refused + 1
+        return self._tell(state, history.model_copy(update={"judged": cycle, "model": model_id, "refused": refused}))
 
-    def return_to(self, model_id: str, weights: Mapping[str, Tensor]) -> Story:
+    def return_to(self, model_id: str, weights: Mapping[str, Tensor]) -> LearnerHistory:
         """Take over a model's weights, with moments that begin anew; league, counts and chance go on."""
-        state, story = self._present()
+        state, history = self._present()
         groups = state.optimizer.groups if state.optimizer else []
         state = replace(state, network=dict(weights), optimizer=OptimizerState({}, groups))
-        changed = {"model": model_id, "refused": 0, "returned": story.returned + 1}
-        return self._tell(state, story.model_copy(update=changed))
+        changed = {"model": model_id, "refused": 0, "returned": history.returned + 1}
+        return self._tell(state, history.model_copy(update=changed))
 
-    def _present(self) -> tuple[TrainingState, Story]:
+    def _present(self) -> tuple[TrainingState, LearnerHistory]:
         state = self.checkpoints.latest()
         assert state is not None
-        return state, _story(state)
+        return state, _history(state)
 
-    def _tell(self, state: TrainingState, story: Story) -> Story:
-        counters = {**state.counters, LIFE: story.model_dump(mode="json")}
+    def _tell(self, state: TrainingState, history: LearnerHistory) -> LearnerHistory:
+        counters = {**state.counters, LIFE: history.model_dump(mode="json")}
         self.checkpoints.save(replace(state, counters=counters))
-        return story
+        return history
 
 
 def configuration_of(network: Network) -> dict[str, JsonValue]:
-    """What a network is built by, as a story tells it."""
+    """What a network is built by, as a history tells it."""
     return network.config.model_dump(mode="json") | {"frame": network.frame}
 
 
-def _story(state: TrainingState) -> Story:
-    return Story.model_validate(state.counters[LIFE])
+def _history(state: TrainingState) -> LearnerHistory:
+    return LearnerHistory.model_validate(state.counters[LIFE])

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.dist_context import DistContext
-from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitReport, Progress
-from pipeline.evolution.learner import Learner, Plan
-from pipeline.evolution.losses import Divisors, Losses, total_of
+from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitProgress, FitReport
+from pipeline.evolution.supervised_step import Divisors, Losses, StepRows, SupervisedLearner, total_of
 from pipeline.evolution.tensorboard_log import Eta, Report, TensorboardLog
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from schemas.errors import NothingLearnedError, OutOfTimeError, TrainingError
@@ -33,7 +32,7 @@ _GO, _STOP, _TIME_UP = 0.0, 1.0, 2.0
 _log = logging.getLogger("ouroboros.fit")
 
 
-class Orders(NamedTuple):
+class TrainingHooks(NamedTuple):
     """Who watches a training and when it is to end. Only the first of several processes asks them."""
 
     report: Report
@@ -48,20 +47,20 @@ class _Good(NamedTuple):
 
     weights: dict[str, Tensor]
     optimizer: OptimizerState
-    progress: Progress
+    progress: FitProgress
 
 
-class Fitting:
+class SupervisedTrainer:
     """One training, in one process of one or several."""
 
     def __init__(
         self,
-        learner: Learner,
+        learner: SupervisedLearner,
         rows: int,
         validation_rows: int,
         phase: TrainingPhaseConfig,
         optimization: TrainingOptimizationConfig,
-        orders: Orders,
+        hooks: TrainingHooks,
         *,
         seed: int,
         fingerprint: str,
@@ -69,11 +68,11 @@ class Fitting:
         world: DistContext,
     ) -> None:
         self._learner, self._rows, self._validation_rows = learner, rows, validation_rows
-        self._phase, self._optimization, self._orders = phase, optimization, orders
+        self._phase, self._optimization, self._hooks = phase, optimization, hooks
         self._seed, self._device, self._world = seed, device, world
         self._per_step: Final = phase.batch_size * phase.gradient_accumulation_steps
         self._epoch_steps: Final = self._steps_of(rows)
-        self._progress = Progress(fingerprint=fingerprint, pace_planned=self._epoch_steps * phase.max_epochs)
+        self._progress = FitProgress(fingerprint=fingerprint, pace_planned=self._epoch_steps * phase.max_epochs)
         self._best: dict[str, Tensor] = {}
         self._good: _Good
         self._begun = self._saved = self._reported = time.monotonic()
@@ -93,9 +92,9 @@ class Fitting:
         self._resumed = self._resume()
         if not self._resumed:
             self._remember()
-        if self._orders.curves is not None and self._world.leads:
+        if self._hooks.curves is not None and self._world.leads:
             history = self._progress.history
-            self._orders.curves.begin(history[-1].steps + 1 if history else 0)
+            self._hooks.curves.begin(history[-1].steps + 1 if history else 0)
         self._samples_before, self._steps_before = self._progress.samples, self._progress.steps
         finished_before = self._progress.ended is not None
         while self._progress.ended is None:
@@ -140,12 +139,12 @@ class Fitting:
         self._close_epoch(self._learner.validation_losses(sums))
         return ended
 
-    def _step(self, order: Plan) -> bool:
+    def _step(self, order: StepRows) -> bool:
         """Make one step; False when the loss was lost."""
         progress = self._progress
         part = slice(progress.step * self._per_step, min((progress.step + 1) * self._per_step, self._usable))
         rate = progress.lr_schedule(self._phase.learning_rate).rate(progress.steps)
-        made = self._learner.step(Plan(order.rows[part], order.symmetries[part]), progress.steps, rate)
+        made = self._learner.step(StepRows(order.rows[part], order.symmetries[part]), progress.steps, rate)
         if progress.is_lost(total_of(made.sums, made.divisors)) or not made.taken:
             return False
         progress.sums = [a + b for a, b in zip(progress.sums, made.sums, strict=True)]
@@ -165,13 +164,13 @@ class Fitting:
     def _steps_of(self, rows: int) -> int:
         return -(-self._usable // self._per_step)
 
-    def _order(self, epoch: int) -> Plan:
+    def _order(self, epoch: int) -> StepRows:
         """The epoch's order of rows and their symmetries: they follow from seed and epoch alone."""
         chance = np.random.default_rng((self._seed, _ORDER_STREAM, epoch))
         rows = chance.permutation(self._rows)
         if not self._phase.data_augmentation:
-            return Plan(rows, np.zeros(self._rows, np.uint8))
-        return Plan(rows, chance.integers(0, 8, self._rows, dtype=np.uint8))
+            return StepRows(rows, np.zeros(self._rows, np.uint8))
+        return StepRows(rows, chance.integers(0, 8, self._rows, dtype=np.uint8))
 
     def _validate(self) -> list[float] | None:
         """The losses added up over all held-back rows; None when a stop was asked for meanwhile."""
@@ -206,7 +205,7 @@ class Fitting:
     def _nothing_learned(self, ended: FitEnd | None) -> NothingLearnedError:
         if ended is FitEnd.TIME:
             return OutOfTimeError(
-                f"the time for supervised training was used up before its first step ({self._orders.time_budget_s:.1f}"
+                f"the time for supervised training was used up before its first step ({self._hooks.time_budget_s:.1f}"
                 " s were left for it)",
                 where="time_budget_s",
                 remedy="Give the run more hours, or the phase a larger time_share or fewer games to play first.",
@@ -229,8 +228,8 @@ class Fitting:
         """Whether to go on; what the first process finds out, all do."""
         said = _GO
         if self._world.leads:
-            budget = self._orders.time_budget_s
-            if self._orders.stop():
+            budget = self._hooks.time_budget_s
+            if self._hooks.stop():
                 said = _STOP
             elif budget is not None and time.monotonic() - self._begun + self._validation_s >= budget:
                 said = _TIME_UP
@@ -249,7 +248,7 @@ class Fitting:
 
     def _plan_anew(self) -> None:
         """A run that the clock will end learns from its speed how many steps its learning rate has to fall in."""
-        budget, progress = self._orders.time_budget_s, self._progress
+        budget, progress = self._hooks.time_budget_s, self._progress
         if budget is None:
             return
         elapsed = self._world.add([time.monotonic() - self._begun if self._world.leads else 0.0], self._device)[0]
@@ -261,7 +260,7 @@ class Fitting:
         if not self._world.leads:
             return
         self._reported = now = time.monotonic()
-        progress, elapsed, budget = self._progress, now - self._begun, self._orders.time_budget_s
+        progress, elapsed, budget = self._progress, now - self._begun, self._hooks.time_budget_s
         done = progress.steps / max(1, self._epoch_steps * self._phase.max_epochs)
         if budget:
             done = max(done, min(1.0, elapsed / budget))
@@ -280,15 +279,15 @@ class Fitting:
         if progress.history:
             last = progress.history[-1].validation
             numbers |= {"validation_loss": last.total, "validation_accuracy": last.accuracy}
-        self._orders.report(min(1.0, done), what, numbers)
+        self._hooks.report(min(1.0, done), what, numbers)
 
     def _write_down(self, record: EpochRecord) -> None:
-        if self._orders.curves is None or not self._world.leads:
+        if self._hooks.curves is None or not self._world.leads:
             return
         numbers = {"learning_rate": record.rate}
         for name, losses in (("training", record.training), ("validation", record.validation)):
             numbers |= {f"{name}/{key}": value for key, value in losses.model_dump().items()}
-        self._orders.curves.write(record.steps, numbers)
+        self._hooks.curves.write(record.steps, numbers)
 
     # ── states ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,7 +317,7 @@ class Fitting:
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        if self._orders.checkpoints is None or not self._world.leads:
+        if self._hooks.checkpoints is None or not self._world.leads:
             return
         counters: dict[str, JsonValue] = {
             "kind": KIND,
@@ -329,13 +328,13 @@ class Fitting:
         arrays |= {f"good/{name}": tensor for name, tensor in self._good.weights.items()}
         arrays |= {f"moments/{name}": tensor for name, tensor in self._good.optimizer.moments.items()}
         learner = self._learner
-        self._orders.checkpoints.save(
+        self._hooks.checkpoints.save(
             TrainingState.capture(learner.network, learner.optimizer, counters=counters, arrays=arrays)
         )
 
     def _resume(self) -> bool:
         """Go on from the newest checkpoint, if there is one and it is of this training."""
-        checkpoints = self._orders.checkpoints
+        checkpoints = self._hooks.checkpoints
         if checkpoints is None:
             return False
         found = checkpoints.newest() if self._world.leads else None
@@ -343,7 +342,7 @@ class Fitting:
         if not name:
             return False
         state = found[1] if found else checkpoints.load(name)
-        progress = Progress.model_validate(state.counters["progress"]) if state.counters["kind"] == KIND else None
+        progress = FitProgress.model_validate(state.counters["progress"]) if state.counters["kind"] == KIND else None
         if progress is None or progress.fingerprint != self._progress.fingerprint:
             if self._world.leads:
                 _log.warning("⚠ The checkpoint %s is of another training: starting afresh.", checkpoints.path / name)
@@ -351,15 +350,15 @@ class Fitting:
         self._take_up(state, progress)
         return True
 
-    def _take_up(self, state: TrainingState, progress: Progress) -> None:
+    def _take_up(self, state: TrainingState, progress: FitProgress) -> None:
         learner = self._learner
         groups = learner.optimizer.state_dict()["param_groups"]  # settings that were changed meanwhile count
         load_weights(learner.network, state.network)
         moments = state.optimizer.moments if state.optimizer else {}
         OptimizerState(moments, groups).restore(learner.optimizer)
-        if self._orders.time_budget_s is None:
+        if self._hooks.time_budget_s is None:
             progress.pace_planned = self._epoch_steps * self._phase.max_epochs
-        good = Progress.model_validate(state.counters["good"])
+        good = FitProgress.model_validate(state.counters["good"])
         self._good = _Good(state.arrays_under("good"), OptimizerState(state.arrays_under("moments"), groups), good)
         self._progress, self._best = progress, state.arrays_under("best")
 
