@@ -1,4 +1,4 @@
-"""How far a supervised training has come, its learning rate (a straight rise, then half a cosine), and what came of it."""
+"""How far a supervised training has come, its learning rate (a rise, then half a cosine), and what came of it."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Who sits opposite, drawn for every game, and at which point of the curriculum: itself, past selves, champions, heuristics.
+"""Who sits opposite in every game, and when in the curriculum: itself, past selves, past champions, heuristics.
 
 Opponents are drawn by how hard they are (prioritised fictitious self-play: Vinyals et al. 2019, "Grandmaster level in
 StarCraft II using multi-agent reinforcement learning", `f_hard`): the weight of one that the learner scores x against

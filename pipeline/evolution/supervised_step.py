@@ -1,4 +1,4 @@
-"""One step of supervised learning: its losses (policy, value, two auxiliary tasks), the optimizer, and a look at the validation."""
+"""One step of supervised learning: losses of policy, value and two auxiliary tasks, the optimizer, the validation."""
 
 import math
 import time
