@@ -11,17 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from math import nan
-from typing import Any, Protocol
+from typing import Any
 
-from pipeline.cluster.dispatch import HERE, Dispatch, Key
-from pipeline.cluster.trial import Trial, judged, once_more
-from pipeline.cluster.words import (
+from pipeline.cluster.dispatch import HERE, CrossCheck, Dispatch, Key, judged, once_more
+from pipeline.cluster.messages import (
     Alive,
     Drop,
-    Ended,
+    GamesEnded,
     Guest,
     Joined,
     Left,
+    Link,
     Send,
     SentGame,
     Silent,
@@ -35,34 +35,8 @@ LOOK_S = 10.0
 AHEAD = 4
 """A node may have so many times the games that it plays at once: it plays on while its answers travel."""
 TEXTS_KNOWN = 512
-"""Weights that a node is taken to have: half of those that it keeps (`table.TEXTS_KEPT`)."""
+"""Weights that a node is taken to have: half of those that it keeps (`node_backend.TEXTS_KEPT`)."""
 _POLL_S = 0.05
-
-
-class Link(Protocol):
-    """A bridge, as far as this room cares."""
-
-    def send(self, message: object) -> None:
-        """Say something."""
-        ...
-
-    def receive(self, timeout_s: float) -> list[Any]:
-        """What it said."""
-        ...
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        ...
-
-    def last_words(self) -> str:
-        """Why, perhaps."""
-        ...
-
-    def close(self) -> None:
-        """End it."""
-        ...
-
 
 Reach = Callable[[], Link | None]
 """Makes a link to the cluster; None: there is no head."""
@@ -72,7 +46,7 @@ Reach = Callable[[], Link | None]
 class _Node:
     name: str
     same_cpu: bool
-    trial: Trial | None
+    check: CrossCheck | None
     """None: it is trusted."""
 
 
@@ -104,7 +78,7 @@ class ClusterBackend:
         self._known_texts: dict[str, OrderedDict[str, None]] = {}
         """By node, the weights that it has, the last used last."""
         self._again: dict[str, Key] = {}
-        """Games that are played here once more for a trial, by the name of their job."""
+        """Games that are played here once more for a cross-check, by the name of their job."""
         self._orders: dict[Key, GameOrder] = {}
         self._ended: list[Played] = []
         self._refused: dict[str, str] = {}
@@ -164,8 +138,8 @@ class ClusterBackend:
         if self._link is not None:
             self._link.send(Drop(job_id))
         for node in self._nodes.values():
-            if node.trial is not None:
-                node.trial.forget(job_id)
+            if node.check is not None:
+                node.check.forget(job_id)
                 self._put_on_trial(node)
         self._orders = {key: order for key, order in self._orders.items() if key[0] != job_id}
         self._ended = [played for played in self._ended if played.job_id != job_id]
@@ -203,7 +177,7 @@ class ClusterBackend:
                 self._gone(node)
 
     def _obey(self, message: Any) -> None:
-        if isinstance(message, Ended):
+        if isinstance(message, GamesEnded):
             for played in message.games:
                 self._played_there(message.node, played)
         elif isinstance(message, Joined):
@@ -218,7 +192,7 @@ class ClusterBackend:
             self._tell(f"⚠ {message.trouble}")
 
     def _joined(self, message: Joined) -> None:
-        self._nodes[message.node] = _Node(message.name, message.same_cpu, Trial())
+        self._nodes[message.node] = _Node(message.name, message.same_cpu, CrossCheck())
         self._known_texts[message.node] = OrderedDict()
         self._refused.pop(message.node, None)
         self._dispatch.join(message.node, message.cores, AHEAD * message.capacity, takes=message.takes)
@@ -314,39 +288,39 @@ class ClusterBackend:
             return
         result = played.result if node.same_cpu else replace(played.result, move_ms=(nan,) * len(played.result.move_ms))
         played = Played(*key, result)
-        if node.trial is None:
+        if node.check is None:
             self._count(name, played)
             return
-        node.trial.held.append(played)
-        if len(node.trial.held) == 1:
+        node.check.held.append(played)
+        if len(node.check.held) == 1:
             self._put_on_trial(node)
 
     def _put_on_trial(self, node: _Node) -> None:
         """Let this machine play the first game that the node has an answer to, if nobody else did already."""
-        while node.trial is not None and node.trial.key is not None:
-            if node.trial.asked == node.trial.key:
+        while node.check is not None and node.check.key is not None:
+            if node.check.asked == node.check.key:
                 return
-            node.trial.asked = node.trial.key
-            if self._dispatch.only_here(node.trial.key):
+            node.check.asked = node.check.key
+            if self._dispatch.only_here(node.check.key):
                 return
-            node.trial.held.pop(0)  # it has ended, or is on another node's trial
+            node.check.held.pop(0)  # it has ended, or is on another node's check
 
     def _judge(self, key: Key, here: GameResult | JobFailure) -> None:
         for name, node in list(self._nodes.items()):
-            if node.trial is None or node.trial.key != key:
+            if node.check is None or node.check.key != key:
                 continue
             if isinstance(here, JobFailure) or any(here.failures):
-                node.trial.held.pop(0)
-                node.trial.here = node.trial.asked = None
+                node.check.held.pop(0)
+                node.check.here = node.check.asked = None
                 self._put_on_trial(node)
                 continue
-            verdict = judged(node.trial, here)
+            verdict = judged(node.check, here)
             if verdict.again and key in self._orders:
                 order = once_more(self._orders[key])
                 self._again[order.job.id] = key
                 self._local.begin([order])
             elif verdict.trusted:
-                held, node.trial = node.trial.held[1:], None
+                held, node.check = node.check.held[1:], None
                 for played in held:
                     self._count(name, played)
             elif verdict.trusted is False:
@@ -361,5 +335,5 @@ class ClusterBackend:
         key = played.job_id, played.number
         if self._dispatch.ended(name, key, self._now()) is not None:
             self._ended.append(played)
-            if not any(node.trial is not None and node.trial.key == key for node in self._nodes.values()):
+            if not any(node.check is not None and node.check.key == key for node in self._nodes.values()):
                 self._orders.pop(key, None)

@@ -12,8 +12,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from pipeline.cluster.head import Head
-from pipeline.cluster.words import Begin
+from pipeline.cluster.messages import Begin
+from pipeline.cluster.node import Head
 from schemas.cluster import ray_variables
 
 QUIET_S = 30.0

@@ -12,8 +12,8 @@ from typing import Any
 
 import ray
 
-from pipeline.cluster.hand import Hand
-from pipeline.cluster.words import Alive, Begin, Drop, Send
+from pipeline.cluster.messages import Alive, Begin, Drop, Send
+from pipeline.cluster.node_client import NodeClient
 
 LOOK_S = 2.0
 """How often it is looked who is there."""
@@ -29,7 +29,7 @@ class _Carrier:
     def __init__(self, begin: Begin, connection: Connection) -> None:
         self._begin, self._connection = begin, connection
         self._own = ray.get_runtime_context().get_node_id()
-        self._hands: dict[str, Hand] = {}
+        self._clients: dict[str, NodeClient] = {}
         self._bench: dict[str, float] = {}
         self._looked_s = self._told_s = -LOOK_S
 
@@ -46,25 +46,25 @@ class _Carrier:
             self._connection.send(Alive())
 
     def _obey(self, message: Any) -> None:
-        if isinstance(message, Send) and message.node in self._hands:
-            self._hands[message.node].give(message.games, message.texts)
+        if isinstance(message, Send) and message.node in self._clients:
+            self._clients[message.node].give(message.games, message.texts)
         elif isinstance(message, Drop):
-            for hand in self._hands.values():
-                hand.drop(message.job_id)
+            for client in self._clients.values():
+                client.drop(message.job_id)
 
     def _look(self, now_s: float) -> None:
         present = {node["NodeID"]: node for node in present_nodes() if node["NodeID"] != self._own}
-        for gone in [name for name in self._hands if name not in present]:
-            self._hands[gone].leave("its machine or its network is gone")
-            del self._hands[gone]
+        for gone in [name for name in self._clients if name not in present]:
+            self._clients[gone].leave("its machine or its network is gone")
+            del self._clients[gone]
         for node, facts in present.items():
-            if node not in self._hands and self._bench.get(node, now_s) <= now_s:
-                hand = Hand(node, name_of(facts), self._begin, self._connection.send)
-                hand.hire(now_s)
-                self._hands[node] = hand
+            if node not in self._clients and self._bench.get(node, now_s) <= now_s:
+                client = NodeClient(node, name_of(facts), self._begin, self._connection.send)
+                client.hire(now_s)
+                self._clients[node] = client
 
     def _carry(self) -> None:
-        calls = {hand.call: hand for hand in self._hands.values()}
+        calls = {client.call: client for client in self._clients.values()}
         if not calls:
             time.sleep(TURN_S)
             return
@@ -74,11 +74,11 @@ class _Carrier:
         now_s = time.monotonic()
         for call in ended:
             calls[call].take(now_s)
-        for hand in self._hands.values():
-            if not hand.left:
-                hand.look(now_s)
-        for node in [node for node, hand in self._hands.items() if hand.left]:
-            del self._hands[node]
+        for client in self._clients.values():
+            if not client.left:
+                client.look(now_s)
+        for node in [node for node, client in self._clients.items() if client.left]:
+            del self._clients[node]
             self._bench[node] = now_s + BENCH_S
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 
-from pipeline.tuner.backends import GameOrder
+from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.jobs import GameResult
 
 Key = tuple[str, int]
 """Job and number of the game in it."""
@@ -229,3 +230,60 @@ class Dispatch:
 def key_of(order: GameOrder) -> Key:
     """What an order is known by."""
     return order.job.id, order.number
+
+
+@dataclass
+class CrossCheck:
+    """One node's."""
+
+    held: list[Played] = field(default_factory=list)
+    """Its answers, until they may count; the first of them is the one to be checked."""
+    here: GameResult | None = None
+    """What this machine played of it; set while it plays it once more."""
+    asked: Key | None = None
+    """The game that this machine was asked to play for it."""
+
+    @property
+    def key(self) -> Key | None:
+        """The game to be checked."""
+        return (self.held[0].job_id, self.held[0].number) if self.held else None
+
+    @property
+    def theirs(self) -> str:
+        """The transcript of the game to be checked."""
+        result = self.held[0].result
+        assert isinstance(result, GameResult)
+        return result.transcript
+
+    def forget(self, job_id: str) -> None:
+        """Nobody wants this job's games."""
+        if self.key is not None and self.key[0] == job_id:
+            self.here = None
+        self.held = [played for played in self.held if played.job_id != job_id]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What came of a cross-check."""
+
+    trusted: bool | None
+    """None: not known yet."""
+    again: bool = False
+    """This machine is to play the game once more."""
+
+
+def judged(check: CrossCheck, here: GameResult) -> CheckResult:
+    """This machine has played the game to be checked."""
+    if check.here is not None:
+        return CheckResult(trusted=here.transcript != check.here.transcript)
+    if here.transcript == check.theirs:
+        return CheckResult(trusted=True)
+    check.here = here
+    return CheckResult(trusted=None, again=True)
+
+
+def once_more(order: GameOrder) -> GameOrder:
+    """The same game under a name of its own, which no job has."""
+    job = order.job
+    seed, rotation = job.games[order.number]
+    return GameOrder(type(job)(f"{job.id}#again", job.kind, job.participants, rotation, (seed,), job.conditions), 0)

@@ -32,7 +32,7 @@ Play = Callable[..., Finished]
 
 
 @dataclass(frozen=True, slots=True)
-class GameResult:
+class AnalysedGame:
     """One finished game, seen from the judged player's seat.
 
     players, ranks, causes, deaths, lengths: seat by seat; ranks: 1 = best, shared by those who died on one turn;
@@ -61,17 +61,17 @@ class GameResult:
         return TapeReader(self.tape).states()
 
 
-Analysis = Callable[[list[GameResult]], Mapping[str, float]]
+Analysis = Callable[[list[AnalysedGame]], Mapping[str, float]]
 
 
-def results_of(finished: Finished, names: tuple[str, ...], player: int) -> list[GameResult]:
+def results_of(finished: Finished, names: tuple[str, ...], player: int) -> list[AnalysedGame]:
     """Return the games of `player` (an index as in `finished.seatings`, `names` by the same), from its first seat.
 
     The games must have kept their tapes.
     """
     shares, cut_off = finished.shares, finished.cut_off
     return [
-        GameResult(
+        AnalysedGame(
             seed=int(finished.seeds[game]),
             seat=finished.seatings[game].tolist().index(player),
             players=tuple(names[index] for index in finished.seatings[game].tolist()),
@@ -192,7 +192,7 @@ def _elo(rate: float) -> float | None:
     return 400 * math.log10(rate / (1 - rate)) if 0 < rate < 1 else None
 
 
-def _numbers_of(function: Analysis, games: list[GameResult], known: Mapping[str, float]) -> dict[str, float]:
+def _numbers_of(function: Analysis, games: list[AnalysedGame], known: Mapping[str, float]) -> dict[str, float]:
     name = getattr(function, "__name__", repr(function))
     found = function(games)
     if not isinstance(found, Mapping):

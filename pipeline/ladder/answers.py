@@ -11,13 +11,13 @@ _Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._
 _Word = Annotated[NameText, Field(min_length=1, max_length=32)]
 
 
-class Answer(BaseModel):
+class ArenaAnswer(BaseModel):
     """Immutable."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class OwnSnake(Answer):
+class OwnSnake(ArenaAnswer):
     """A snake of ours, as it is registered."""
 
     id: _Id
@@ -26,14 +26,14 @@ class OwnSnake(Answer):
     is_public: bool = False
 
 
-class SnakeInGame(Answer):
+class SnakeInGame(ArenaAnswer):
     """A registered snake that takes part; its frames bear another id."""
 
     id: _Id
     name: NameText
 
 
-class ListedGame(Answer):
+class ListedGame(ArenaAnswer):
     """A game as lists show it."""
 
     id: _Id
@@ -56,7 +56,7 @@ class ListedGame(Answer):
         return self.status == "failed"
 
 
-class GameStatus(Answer):
+class GameStatus(ArenaAnswer):
     """How far a game is."""
 
     id: _Id
@@ -64,7 +64,7 @@ class GameStatus(Answer):
     updated_at: AwareDatetime
 
 
-class Leaderboard(Answer):
+class Leaderboard(ArenaAnswer):
     """A ladder."""
 
     id: _Id
@@ -76,7 +76,7 @@ def _scores(value: object) -> object:
     return {} if value is None else value
 
 
-class RankingEntry(Answer):
+class RankingEntry(ArenaAnswer):
     """A snake's place on a ladder."""
 
     rank: int = Field(ge=0)
@@ -89,7 +89,7 @@ class RankingEntry(Answer):
     scores: Annotated[dict[str, float], BeforeValidator(_scores)] = Field(default_factory=dict)
 
 
-class Rankings(Answer):
+class Rankings(ArenaAnswer):
     """A ladder's table."""
 
     leaderboard_id: _Id
@@ -100,14 +100,14 @@ class Rankings(Answer):
     """Snakes with fewer than `min_games` games: not ranked yet."""
 
 
-class CreatedGame(Answer):
+class CreatedGame(ArenaAnswer):
     """A game that we asked for."""
 
     id: _Id
     status: _Word
 
 
-class FramesPage(Answer):
+class FramesPage(ArenaAnswer):
     """A hundred frames at most; a shorter page is the last."""
 
     count: int = Field(ge=0)

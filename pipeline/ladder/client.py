@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.ladder.answers import (
-    Answer,
+    ArenaAnswer,
     CreatedGame,
     FramesPage,
     GameStatus,
@@ -24,7 +24,7 @@ from pipeline.ladder.answers import (
     OwnSnake,
     Rankings,
 )
-from pipeline.ladder.connection import Connection, Cut, RememberedAnswers, Reply, TooLarge, Unreached
+from pipeline.ladder.connection import ArenaConnection, ArenaReply, Cut, RememberedAnswers, TooLarge, Unreached
 from schemas.errors import ArenaAwayError, ArenaError
 from schemas.outside_text import line
 from schemas.settings import describe
@@ -37,7 +37,7 @@ _LIST_BYTES: Final = 16 << 20
 _GAME_BYTES: Final = 32 << 20
 _SAID: Final = 300
 """Characters of the server's own words in a message."""
-_Model = TypeVar("_Model", bound=Answer)
+_Model = TypeVar("_Model", bound=ArenaAnswer)
 
 
 class TokenRefused(ArenaError):
@@ -57,7 +57,7 @@ class ArenaClient:
         remembered: answers that the server may confirm instead of sending them again.
     """
 
-    connection: Connection
+    connection: ArenaConnection
     until_s: float
     remembered: RememberedAnswers
     odd: list[str] = field(default_factory=list)
@@ -156,7 +156,7 @@ class ArenaClient:
 
     def _patiently(
         self, method: str, path: str, body: bytes, extra: Mapping[str, str], most_bytes: int, *, repeatable: bool
-    ) -> Reply:
+    ) -> ArenaReply:
         """Ask, and ask again where that may help: 429 and 5xx, answers that were cut, no connection."""
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
@@ -185,7 +185,7 @@ class ArenaClient:
         self.connection.pause(pause_s)
         return True
 
-    def _refuse(self, reply: Reply, what: str) -> None:
+    def _refuse(self, reply: ArenaReply, what: str) -> None:
         if reply.status in {200, 201}:
             return
         said = _words(reply)
@@ -244,7 +244,7 @@ class ArenaClient:
         return good
 
 
-def _pause_s(reply: Reply, otherwise: float) -> float:
+def _pause_s(reply: ArenaReply, otherwise: float) -> float:
     """What `Retry-After` asks for: seconds, or a moment of the server's own clock."""
     asked = reply.headers.get("retry-after", "").strip()
     if asked.isdigit():
@@ -256,7 +256,7 @@ def _pause_s(reply: Reply, otherwise: float) -> float:
     return max(gap.total_seconds(), 0.0)
 
 
-def _words(reply: Reply) -> str:
+def _words(reply: ArenaReply) -> str:
     """What the server says in plain text; a web page is not repeated."""
     text = reply.body.strip()
     return "" if not text or text[:1] == b"<" else f": {line(text[: 4 * _SAID], _SAID)}"

@@ -53,7 +53,7 @@ class Unreached(ArenaAwayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ArenaReply:
     """An answer, whatever its status. Names of headers are in lower case."""
 
     status: int
@@ -70,7 +70,7 @@ class Traffic:
 
 
 @dataclass(slots=True)
-class Connection:
+class ArenaConnection:
     """Calls to the server at `base_url`.
 
     Args:
@@ -92,7 +92,7 @@ class Connection:
 
     def call(
         self, method: str, path: str, body: bytes = b"", extra: Mapping[str, str] | None = None, *, most_bytes: int
-    ) -> Reply:
+    ) -> ArenaReply:
         """Ask once. Redirects within the server are followed for GET; no other host ever sees the token.
 
         Args:
@@ -131,8 +131,10 @@ class Connection:
         onward = there.path.removeprefix(here.path) + (f"?{there.query}" if there.query else "")
         return onward or "/"
 
-    def _within_limit(self, method: str, path: str, body: bytes, extra: Mapping[str, str], most_bytes: int) -> Reply:
-        found: list[Reply | Exception] = []
+    def _within_limit(
+        self, method: str, path: str, body: bytes, extra: Mapping[str, str], most_bytes: int
+    ) -> ArenaReply:
+        found: list[ArenaReply | Exception] = []
 
         def work() -> None:
             try:
@@ -147,12 +149,12 @@ class Connection:
         if not found:
             self._pool = None  # its connection is still at the old answer
             raise self._away(f"it has not answered within {self.call_limit_s:g} s")
-        if isinstance(found[0], Reply):
+        if isinstance(found[0], ArenaReply):
             return found[0]
         self._pool = None
         raise self._in_words(found[0])
 
-    def _ask(self, method: str, path: str, body: bytes, extra: Mapping[str, str], most_bytes: int) -> Reply:
+    def _ask(self, method: str, path: str, body: bytes, extra: Mapping[str, str], most_bytes: int) -> ArenaReply:
         pool = self._pool = self._pool or self._opened()
         response = pool.urlopen(
             method,
@@ -172,7 +174,9 @@ class Connection:
                 raise TooLarge("")
         self.traffic.bytes_read += len(data)
         response.release_conn()
-        return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(data))
+        return ArenaReply(
+            response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(data)
+        )
 
     def _opened(self) -> urllib3.HTTPConnectionPool:
         parts = urlsplit(self.base_url)
@@ -270,7 +274,7 @@ class RememberedAnswers:
         kept = self._answers.get(path)
         return base64.b64decode(kept.body_base64) if kept else b""
 
-    def keep(self, path: str, reply: Reply) -> None:
+    def keep(self, path: str, reply: ArenaReply) -> None:
         """Remember an answer, if the server gave it a mark."""
         etag, modified = reply.headers.get("etag", ""), reply.headers.get("last-modified", "")
         before = self._answers.pop(path, None)

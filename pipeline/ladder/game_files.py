@@ -23,7 +23,7 @@ PREFIX: Final = "arena-"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """Where a game's line stands."""
 
     file: str
@@ -31,7 +31,7 @@ class Place:
     length_bytes: int
 
 
-def append(games_dir: Path, now: datetime, logs: Sequence[GameLog]) -> list[Place]:
+def append(games_dir: Path, now: datetime, logs: Sequence[GameLog]) -> list[FilePlace]:
     """Append games to the day's file, on disk when this returns. Only one process does so at a time.
 
     Raises:
@@ -56,7 +56,7 @@ def append(games_dir: Path, now: datetime, logs: Sequence[GameLog]) -> list[Plac
             f"games of the Arena cannot be written: {error.strerror}", where=str(path), remedy="Free some space."
         ) from error
     ends = list(itertools.accumulate((len(line) for line in lines), initial=offset))
-    return [Place(path.name, start, len(line)) for start, line in zip(ends, lines, strict=False)]
+    return [FilePlace(path.name, start, len(line)) for start, line in zip(ends, lines, strict=False)]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -65,7 +65,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def lines_without_row(games_dir: Path, known_to: Mapping[str, int]) -> Iterator[tuple[Place, GameLog]]:
+def lines_without_row(games_dir: Path, known_to: Mapping[str, int]) -> Iterator[tuple[FilePlace, GameLog]]:
     """Yield the games that stand behind what the rows know, and cut off half a line at a file's end.
 
     Args:
@@ -84,13 +84,13 @@ def lines_without_row(games_dir: Path, known_to: Mapping[str, int]) -> Iterator[
                         break
                     log = _game_of(line)
                     if log is not None:
-                        yield Place(path.name, offset, len(line)), log
+                        yield FilePlace(path.name, offset, len(line)), log
                     offset += len(line)
         except OSError as error:
             raise MachineError(f"games of the Arena cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def lines_of_others(games_dir: Path, wanted: Collection[str], since: datetime) -> Iterator[tuple[Place, GameLog]]:
+def lines_of_others(games_dir: Path, wanted: Collection[str], since: datetime) -> Iterator[tuple[FilePlace, GameLog]]:
     """Yield these games as our deployed snake itself wrote them into the games folder.
 
     Args:
@@ -105,13 +105,13 @@ def lines_of_others(games_dir: Path, wanted: Collection[str], since: datetime) -
                 for line in handle:
                     log = _game_of(line) if game_id_of(line) in wanted else None
                     if log is not None and not log.imported_from:
-                        yield Place(path.name, offset, len(line)), log
+                        yield FilePlace(path.name, offset, len(line)), log
                     offset += len(line)
         except OSError:
             continue  # rotated away, or not ours to read: the Arena has the game too
 
 
-def read_line(games_dir: Path, place: Place) -> GameLog:
+def read_line(games_dir: Path, place: FilePlace) -> GameLog:
     """Return the game that stands there.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, func, insert, select, tuple_, update
 
 from pipeline.ladder.answers import ListedGame, SnakeInGame
-from pipeline.ladder.game_files import Place
+from pipeline.ladder.game_files import FilePlace
 from pipeline.ladder.reading import CHALLENGE, LadderGame
 from pipeline.ladder.tables import challenges, games, opponents, results
 from schemas.game import GameLog, GameOutcome
@@ -118,7 +118,7 @@ def known_to(connection: Connection) -> dict[str, int]:
     return {file: int(found) for file, found in connection.execute(query)}
 
 
-def keep(connection: Connection, game: LadderGame, place: Place, now: datetime) -> bool:
+def keep(connection: Connection, game: LadderGame, place: FilePlace, now: datetime) -> bool:
     """Write down where a game stands, and what follows from it. False: it was kept already; nothing is changed."""
     game_id = game.log.game_id
     row = connection.execute(select(games).where(games.c.game_id == game_id)).mappings().first()
@@ -152,7 +152,7 @@ def note_read(connection: Connection, game: LadderGame) -> None:
     connection.execute(update(games).where(games.c.game_id == game.log.game_id).values(**values))
 
 
-def adopt(connection: Connection, log: GameLog, place: Place, now: datetime) -> bool:
+def adopt(connection: Connection, log: GameLog, place: FilePlace, now: datetime) -> bool:
     """Keep a game whose line a killed process left without its row's knowing. False: it was kept already."""
     row = connection.execute(select(games).where(games.c.game_id == log.game_id)).mappings().first()
     if row is None:

@@ -24,7 +24,7 @@ LEAST_GAMES: Final = 25
 MOST_BANDS: Final = 5
 
 
-class Place(Frozen):
+class LadderPlace(Frozen):
     """Where a snake of ours stands on a ladder."""
 
     leaderboard: str
@@ -42,7 +42,7 @@ class Place(Frozen):
     """Its rating seven days ago; None: not known."""
 
 
-class Record(Frozen):
+class RatingRecord(Frozen):
     """What a snake of ours scored lately, and what it is held to."""
 
     snake_id: str
@@ -70,8 +70,8 @@ class BeatenBy(Frozen):
 class Standing(Frozen):
     """All of it."""
 
-    places: list[Place]
-    records: list[Record]
+    places: list[LadderPlace]
+    records: list[RatingRecord]
     beaten_by: list[BeatenBy]
     """Those that won most against us come first."""
     lost_unexplained: int
@@ -95,7 +95,7 @@ def standing(connection: Connection, now: datetime) -> Standing:
     )
 
 
-def _places(connection: Connection, now: datetime) -> list[Place]:
+def _places(connection: Connection, now: datetime) -> list[LadderPlace]:
     newest_of_each = select(func.max(ratings.c.id)).group_by(ratings.c.leaderboard_id, ratings.c.snake_id)
     query = select(ratings).where(ratings.c.id.in_(newest_of_each))
     rows = connection.execute(query.order_by(ratings.c.leaderboard_name, ratings.c.rating.desc())).mappings().all()
@@ -104,7 +104,7 @@ def _places(connection: Connection, now: datetime) -> list[Place]:
         same = (ratings.c.leaderboard_id == row["leaderboard_id"]) & (ratings.c.snake_id == row["snake_id"])
         before = select(ratings.c.rating).where(same & (ratings.c.at <= to_text(now - _WEEK)))
         found.append(
-            Place(
+            LadderPlace(
                 leaderboard=row["leaderboard_name"],
                 snake_id=row["snake_id"],
                 snake=row["snake_name"],
@@ -120,7 +120,7 @@ def _places(connection: Connection, now: datetime) -> list[Place]:
     return found
 
 
-def _records(connection: Connection) -> list[Record]:
+def _records(connection: Connection) -> list[RatingRecord]:
     named = select(results.c.snake_id, func.max(results.c.snake_name).label("name")).group_by(results.c.snake_id)
     found = []
     for snake_id, name in connection.execute(named.order_by("name")).all():
@@ -128,7 +128,7 @@ def _records(connection: Connection) -> list[Record]:
         rows = connection.execute(query).mappings().all()
         held = newest(connection, snake_id)
         found.append(
-            Record(
+            RatingRecord(
                 snake_id=snake_id,
                 snake=name,
                 games=len(rows),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
-from pipeline.ladder.game_files import Place, read_line
+from pipeline.ladder.game_files import FilePlace, read_line
 from pipeline.ladder.reading import AskedTurn, asked_turns
 from pipeline.ladder.thinker import Thinker, our_thinker
 from schemas.errors import DataError
@@ -26,7 +26,7 @@ def explain(settings: Settings, row: RowMapping, turns: int, now: datetime) -> G
         SnakeError: our snake cannot be asked.
         DataError: the game's boards have gaps.
     """
-    log = read_line(settings.games_dir, Place(row["file"], row["offset_bytes"], row["length_bytes"]))
+    log = read_line(settings.games_dir, FilePlace(row["file"], row["offset_bytes"], row["length_bytes"]))
     thinker = our_thinker(settings)
     return think_over(log, row, thinker, settings.arena.explain_budget, turns, now)
 

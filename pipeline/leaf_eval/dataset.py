@@ -1,4 +1,4 @@
-"""Positions to fit to: stored games, replayed by the snake, which shows what its evaluation sees in them."""
+"""ShownPositions to fit to: stored games, replayed by the snake, which shows what its evaluation sees in them."""
 
 import hashlib
 import subprocess
@@ -24,8 +24,8 @@ _LIMIT_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Positions:
-    """Positions as one living snake sees them; N rows in each array, those of a game together."""
+class ShownPositions:
+    """ShownPositions as one living snake sees them; N rows in each array, those of a game together."""
 
     game: NDArray[np.int32]
     """Which game, a number into the games' ids."""
@@ -47,22 +47,22 @@ class Positions:
         return len(self.game)
 
     @property
-    def played(self) -> "Positions":
+    def played(self) -> "ShownPositions":
         """Those of the games themselves."""
         return self.where(self.outcome >= 0)
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Positions":
+    def where(self, chosen: NDArray[np.bool_]) -> "ShownPositions":
         """Those for which `chosen`, bool[N], holds."""
-        return Positions(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return ShownPositions(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Positions to learn from and positions to measure on, of different games."""
+    """ShownPositions to learn from and positions to measure on, of different games."""
 
     legend: Legend
-    training: Positions
-    held_out: Positions
+    training: ShownPositions
+    held_out: ShownPositions
     games: int
 
 
@@ -115,7 +115,7 @@ def _shown(thinker: Thinker, evaluation: Path | None, content: bytes) -> bytes:
     return done.stdout
 
 
-def parse_shown(output: bytes) -> tuple[Legend, Positions]:
+def parse_shown(output: bytes) -> tuple[Legend, ShownPositions]:
     """Read what `-show-games` writes: a line of JSON, then rows of int32, little-endian.
 
     Raises:
@@ -132,7 +132,7 @@ def parse_shown(output: bytes) -> tuple[Legend, Positions]:
     if shown.shape[1] != len(legend.values) or (shown < 0).any() or (shown >= np.array(legend.values)).any():
         raise SnakeError("our snake shows numbers that its legend does not have")
     numbers = rows[:, :_HEAD].T
-    return legend, Positions(
+    return legend, ShownPositions(
         game=numbers[0].copy(),
         living=numbers[1].copy(),
         outcome=np.where(numbers[2] < 0, -1, numbers[2] / 1000).astype(np.float32),

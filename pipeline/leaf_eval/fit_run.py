@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.leaf_eval.dataset import Dataset, Positions
+from pipeline.leaf_eval.dataset import Dataset, ShownPositions
 from pipeline.leaf_eval.fitting import FitSettings, Scale, fit, scale_of, targets
-from pipeline.leaf_eval.network import POINT_SHIFT, LeafEval, Legend, Network, rows_of
+from pipeline.leaf_eval.network import POINT_SHIFT, LeafEval, LeafNetwork, Legend, rows_of
 from schemas.errors import DataError
 
 SIDE: Final = 11
@@ -19,7 +19,7 @@ _DUEL, _CROWD = "duels", "more than two snakes"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LeafMeasure:
     """Of one evaluation on held-out positions: correlation of its chance to win with the outcome, and cross-entropy."""
 
     positions: int
@@ -31,23 +31,25 @@ class Measured:
 class Comparison:
     """The snake's own evaluation, and that with the network."""
 
-    own: Measured
-    learned: Measured
+    own: LeafMeasure
+    learned: LeafMeasure
 
 
-def compare(held_out: Positions, legend: Legend, network: Network, hand_share: float, scale: Scale) -> Comparison:
+def compare(
+    held_out: ShownPositions, legend: Legend, network: LeafNetwork, hand_share: float, scale: Scale
+) -> Comparison:
     """Measure both on positions of games that nothing was fitted to."""
     held_out = held_out.played
     learned = hand_share * held_out.own + network.evaluate(rows_of(held_out.shown, legend)) / 2**POINT_SHIFT
     return Comparison(_measured(held_out.own, held_out, scale), _measured(learned.astype(np.float32), held_out, scale))
 
 
-def _measured(points: NDArray[np.float32], held_out: Positions, scale: Scale) -> Measured:
+def _measured(points: NDArray[np.float32], held_out: ShownPositions, scale: Scale) -> LeafMeasure:
     logits = scale.logits(points, held_out.living)
     outcome = targets(held_out, scale, 1.0)
     chances = 1 / (1 + np.exp(-logits.clip(-60, 60)))
     together = float(np.corrcoef(chances, outcome)[0, 1]) if len(points) > 1 and np.ptp(outcome) else 0.0
-    return Measured(len(points), together, float(np.mean(np.logaddexp(0, logits) - outcome * logits)))
+    return LeafMeasure(len(points), together, float(np.mean(np.logaddexp(0, logits) - outcome * logits)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Fitted:
         return "\n".join(rows)
 
 
-def _figures(own: Measured, learned: Measured) -> str:
+def _figures(own: LeafMeasure, learned: LeafMeasure) -> str:
     losses = f"cross-entropy {own.cross_entropy:.4f} and {learned.cross_entropy:.4f}"
     return f"{own.correlation:8.3f} {learned.correlation:8.3f}   {losses}"
 
@@ -82,7 +84,9 @@ def fit_evaluation(dataset: Dataset, settings: FitSettings, tell: Callable[[str]
     return measure_evaluation(LeafEval(dataset.legend, settings.hand_share, SIDE, SIDE, duel, crowd), dataset)
 
 
-def _fit_part(kind: str, dataset: Dataset, settings: FitSettings, share: float, tell: Callable[[str], None]) -> Network:
+def _fit_part(
+    kind: str, dataset: Dataset, settings: FitSettings, share: float, tell: Callable[[str], None]
+) -> LeafNetwork:
     training = _part(dataset.training, kind)
     if len(training) < _LEAST_POSITIONS:
         raise DataError(
@@ -112,5 +116,5 @@ def measure_evaluation(evaluation: LeafEval, dataset: Dataset) -> Fitted:
     return Fitted(evaluation, *measured)
 
 
-def _part(positions: Positions, kind: str) -> Positions:
+def _part(positions: ShownPositions, kind: str) -> ShownPositions:
     return positions.where((positions.living == 2) == (kind == _DUEL))

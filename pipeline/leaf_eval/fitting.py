@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from pipeline.engine.compile_cache import compiled
-from pipeline.leaf_eval.dataset import Positions
+from pipeline.leaf_eval.dataset import ShownPositions
 from pipeline.leaf_eval.network import (
     ACTIVATION_ONE,
     LANES,
     POINT_SHIFT,
     ROW_LIMIT,
+    LeafNetwork,
     Legend,
-    Network,
     rows_of,
 )
 
@@ -58,7 +58,7 @@ class Scale:
         return points / self.temperature + self.offsets[living]
 
 
-def scale_of(positions: Positions) -> Scale:
+def scale_of(positions: ShownPositions) -> Scale:
     """Fit the chances that the snake's own evaluation stands for, to the games played."""
     positions = positions.played
     own, outcome = positions.own.astype(np.float64) / 100, positions.outcome.astype(np.float64)
@@ -134,8 +134,13 @@ class _Adam:
 
 
 def fit(
-    positions: Positions, legend: Legend, scale: Scale, settings: FitSettings, share: float, tell: Callable[[str], None]
-) -> Network:
+    positions: ShownPositions,
+    legend: Legend,
+    scale: Scale,
+    settings: FitSettings,
+    share: float,
+    tell: Callable[[str], None],
+) -> LeafNetwork:
     """Fit a network that, added to `hand_share` of the snake's own evaluation, foretells the target.
 
     The target mixes the outcome with the chance that the search's value stands for; positions where no search was made,
@@ -178,17 +183,17 @@ def fit(
     return quantised(table.values, bias.values, share * output.values)
 
 
-def targets(positions: Positions, scale: Scale, outcome_share: float) -> NDArray[np.float32]:
+def targets(positions: ShownPositions, scale: Scale, outcome_share: float) -> NDArray[np.float32]:
     """What is to be foretold, float32[N] in 0..1."""
     searched = _sigmoid(scale.logits(positions.value, positions.living))
     share = np.where(positions.outcome < 0, 0.0, outcome_share)
     return (share * positions.outcome + (1 - share) * searched).astype(np.float32)
 
 
-def quantised(table: NDArray[np.float32], bias: NDArray[np.float32], output: NDArray[np.float32]) -> Network:
+def quantised(table: NDArray[np.float32], bias: NDArray[np.float32], output: NDArray[np.float32]) -> LeafNetwork:
     """The network in whole numbers."""
     most = np.iinfo(np.int16).max
-    return Network(
+    return LeafNetwork(
         np.rint(table * ACTIVATION_ONE).clip(-ROW_LIMIT, ROW_LIMIT).astype(np.int16),
         np.rint(bias * ACTIVATION_ONE).clip(-most, most).astype(np.int16),
         np.rint(output / _POINTS).clip(-most, most).astype(np.int16),

@@ -22,7 +22,7 @@ _GAP: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GamePlan:
     """How games are played.
 
     `seats`: snakes in each. `positions`: budget of every move. `stray`: share of moves that are any open one, so that
@@ -35,8 +35,8 @@ class Plan:
     batch: int
 
 
-DUELS: Final = Plan(seats=2, positions=400, stray=0.04, batch=50)
-CROWDS: Final = Plan(seats=4, positions=250, stray=0.04, batch=50)
+DUELS: Final = GamePlan(seats=2, positions=400, stray=0.04, batch=50)
+CROWDS: Final = GamePlan(seats=4, positions=250, stray=0.04, batch=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class StoredGames:
         parts = [file.stem.split(_GAP) for file in self.folder.glob(f"{seats}{_GAP}*.jsonl")]
         return max((int(first) + int(count) for _, first, count in parts), default=1)
 
-    def add(self, plan: Plan, first: int, content: bytes) -> None:
+    def add(self, plan: GamePlan, first: int, content: bytes) -> None:
         """Store the games of the seeds from `first` on, one a line."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomic(self.folder / f"{plan.seats}{_GAP}{first:09d}{_GAP}{plan.batch}.jsonl", content)
@@ -66,7 +66,7 @@ def play_games(
     games: int,
     stopping: Stopping,
     tell: Callable[[str], None],
-    plans: Sequence[Plan] = (DUELS, CROWDS),
+    plans: Sequence[GamePlan] = (DUELS, CROWDS),
 ) -> int:
     """Play and store about `games` more games by the plans in turn; return how many came of it.
 
@@ -88,7 +88,7 @@ def play_games(
     return played
 
 
-def _play_batch(store: StoredGames, thinker: Thinker, plan: Plan, first: int, stopping: Stopping) -> int:
+def _play_batch(store: StoredGames, thinker: Thinker, plan: GamePlan, first: int, stopping: Stopping) -> int:
     if stopping.requested:
         return 0
     command = [str(thinker.binary), "-config", str(thinker.weights), "-self-play", str(plan.batch), "-seed", str(first)]

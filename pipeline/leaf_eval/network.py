@@ -53,7 +53,7 @@ class Legend:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class LeafNetwork:
     """One network: table int16[rows, LANES] within `ROW_LIMIT`, bias int16[LANES], output int16[LANES]."""
 
     table: NDArray[np.int16]
@@ -79,8 +79,8 @@ class LeafEval:
     hand_share: float
     width: int
     height: int
-    duel: Network
-    crowd: Network
+    duel: LeafNetwork
+    crowd: LeafNetwork
 
     def to_bytes(self) -> bytes:
         """The file's content; little-endian, the CRC-32 of all before it at its end."""
@@ -133,8 +133,8 @@ def load(path: Path, legend: Legend) -> LeafEval:
     return LeafEval(legend, share / HAND_ONE, width, height, duel, crowd)
 
 
-def _network(block: NDArray[np.int16]) -> Network:
-    return Network(block[:-2], block[-2], block[-1])
+def _network(block: NDArray[np.int16]) -> LeafNetwork:
+    return LeafNetwork(block[:-2], block[-2], block[-1])
 
 
 def rows_of(shown: NDArray[np.uint8], legend: Legend) -> NDArray[np.int32]:

@@ -14,8 +14,8 @@ from pipeline.evolution.device import detect_anomalies
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
 from pipeline.orchestrator.model_lifecycle import ModelLifecycle
 from pipeline.orchestrator.monitor import Monitor
-from pipeline.orchestrator.plan import Plan, plan_phases
-from pipeline.orchestrator.progress import Progress, machine_use, read_state
+from pipeline.orchestrator.plan import PhasePlan, plan_phases
+from pipeline.orchestrator.progress import RunProgress, machine_use, read_state
 from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
 from pipeline.stopping import Stopping
@@ -59,7 +59,7 @@ class SelfPlayTrainingPipeline:
         self._told, self._echo, self._now = report, echo, now
         self._training = threading.Event()
         self._emergency = threading.Event()
-        self._progress: Progress | None = None
+        self._progress: RunProgress | None = None
         self._monitor = Monitor(self._sample)
 
     @property
@@ -104,7 +104,7 @@ class SelfPlayTrainingPipeline:
         stopping = Stopping(lambda: self._asked() or self._emergency.is_set(), self._budget_s)
         stack.enter_context(stopping.on_signals())
         listeners = (self._told, *([config.progress_callback] if config and config.progress_callback else []))
-        progress = self._progress = Progress(self.folder, self._now, listeners)
+        progress = self._progress = RunProgress(self.folder, self._now, listeners)
         progress.change(status=PipelineStatus.INITIALIZING)
         record, lifecycle = self._begin(config, tell)
         if record.configuration.enable_monitoring:
@@ -146,7 +146,7 @@ class SelfPlayTrainingPipeline:
         tell(f"Run {record.run_id}: {', '.join(plan.phases)} from {plan.base_model or 'nothing'}, seed {record.seed}")
         return record, lifecycle
 
-    def _new_run(self, config: TrainingConfiguration, plan: Plan) -> RunRecord:
+    def _new_run(self, config: TrainingConfiguration, plan: PhasePlan) -> RunRecord:
         now = self._now()
         return RunRecord(
             run_id=f"run_{now:%Y%m%d_%H%M%S}_{secrets.token_hex(2)}",
@@ -163,7 +163,7 @@ class SelfPlayTrainingPipeline:
             tell("No GPU and no network configured: the light network is built.")
         return lifecycle
 
-    def _deploy(self, lifecycle: ModelLifecycle, progress: Progress, tell: Callable[[str], None]) -> None:
+    def _deploy(self, lifecycle: ModelLifecycle, progress: RunProgress, tell: Callable[[str], None]) -> None:
         """Export the champion, unless the file is the champion already or a check of production says no."""
         path, champion = self.production_file, lifecycle.champion_id()
         if champion is None or exported_model(path) == champion:
@@ -197,7 +197,7 @@ class SelfPlayTrainingPipeline:
         """Sample CPU, memory and disk into the state, also while no run goes on."""
         if self._progress is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._progress = Progress(self.folder, self._now, (self._told,))
+            self._progress = RunProgress(self.folder, self._now, (self._told,))
             self._progress.state = read_state(self.folder)
         self._monitor.start()
 

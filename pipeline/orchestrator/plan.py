@@ -14,7 +14,7 @@ _ONCE = (*_SUPERVISED, DataSource.SELF_PLAY)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PhasePlan:
     """Phases in order, the registered model they start from (None: nothing), and what was left out, in words."""
 
     phases: tuple[str, ...]
@@ -27,7 +27,7 @@ def plan_phases(
     phases: dict[str, TrainingPhaseConfig],
     network: NeuralNetworkConfig,
     lineage: Sequence[ModelCard],
-) -> Plan:
+) -> PhasePlan:
     """Decide what a new run does.
 
     Phases that the champion has behind it are not repeated, unless `force_retrain` asks for it or the network to build
@@ -68,7 +68,7 @@ def plan_phases(
             where="target_phases",
             remedy="Name another phase, or set force_retrain.",
         )
-    return Plan(tuple(chosen), champion.id if continues and champion else None, tuple(left_out))
+    return PhasePlan(tuple(chosen), champion.id if continues and champion else None, tuple(left_out))
 
 
 def _goes_on(configuration: TrainingConfiguration, phases: dict[str, TrainingPhaseConfig]) -> bool:

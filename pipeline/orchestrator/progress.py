@@ -20,7 +20,7 @@ _WRITE_EVERY_S = 1.0
 _log = logging.getLogger("ouroboros.pipeline")
 
 
-class Progress:
+class RunProgress:
     """Keeps the `PipelineState`, writes it at most once a second (at once when the status or phase changes), and
     tells it to whoever asked.
 

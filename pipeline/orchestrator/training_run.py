@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.orchestrator.phase_runner import PhaseRunner
 from pipeline.orchestrator.plan import phase_budget_s, training_budget_s
-from pipeline.orchestrator.progress import Progress
+from pipeline.orchestrator.progress import RunProgress
 from pipeline.orchestrator.run_record import PhaseRecord, RunRecord
 from pipeline.phases.context import PhaseContext, PhaseResult
 from pipeline.stopping import Stopping
@@ -71,7 +71,7 @@ class TrainingRun:
         settings: Settings,
         folder: Path,
         runner: PhaseRunner,
-        progress: Progress,
+        progress: RunProgress,
         stopping: Stopping,
         now: Callable[[], datetime],
         tell: Callable[[str], None],

@@ -24,7 +24,7 @@ class Call(NamedTuple):
     """When its last byte was read, on the loop's clock."""
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """What is answered; `then` runs once the answer is on its way."""
 
     status: int
@@ -32,12 +32,12 @@ class Reply(NamedTuple):
     then: Callable[[], None] | None = None
 
 
-Handler = Callable[[Call], Awaitable[Reply]]
+Handler = Callable[[Call], Awaitable[HttpReply]]
 
 
-def error_reply(status: int, why: str) -> Reply:
+def error_reply(status: int, why: str) -> HttpReply:
     """Return a reply that says what was wrong."""
-    return Reply(status, orjson.dumps({"error": why}))
+    return HttpReply(status, orjson.dumps({"error": why}))
 
 
 class Connections:
@@ -46,12 +46,12 @@ class Connections:
     def __init__(self, handler: Handler, complain: Callable[[str], None]) -> None:
         self.handler = handler
         self.complain: Final = complain
-        self.open: Final[set[Connection]] = set()
+        self.open: Final[set[HttpConnection]] = set()
         self.closing = False
 
-    def protocol(self) -> "Connection":
+    def protocol(self) -> "HttpConnection":
         """Return the protocol of a new connection, for `loop.create_server`."""
-        return Connection(self)
+        return HttpConnection(self)
 
     async def finish(self, grace_s: float) -> None:
         """Close idle connections, and the others once their requests are answered, for at most `grace_s`."""
@@ -65,14 +65,14 @@ class Connections:
             connection.abort()
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One client's connection."""
 
     def __init__(self, server: Connections) -> None:
         self._server: Final = server
         self._parser: Final[Any] = httptools.HttpRequestParser(self)
         self._loop: Final = asyncio.get_running_loop()
-        self._waiting: Final[deque[Call | Reply]] = deque()
+        self._waiting: Final[deque[Call | HttpReply]] = deque()
         self._transport: asyncio.Transport | None = None
         self._path, self._body, self._keep, self._refused = "", bytearray(), True, False
         self.task: asyncio.Task[None] | None = None
@@ -142,12 +142,12 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _refuse(self, reply: Reply) -> None:
+    def _refuse(self, reply: HttpReply) -> None:
         if not self._refused:
             self._keep, self._refused = False, True
             self._put(reply)
 
-    def _put(self, item: Call | Reply) -> None:
+    def _put(self, item: Call | HttpReply) -> None:
         self._waiting.append(item)
         if self.task is None:
             self.task = self._loop.create_task(self._answer_all())
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         try:
             while self._waiting:
                 item = self._waiting.popleft()
-                reply = item if isinstance(item, Reply) else await self._reply_to(item)
+                reply = item if isinstance(item, HttpReply) else await self._reply_to(item)
                 last = not self._waiting and (not self._keep or self._server.closing)
                 self._write(reply, last)
                 if reply.then is not None:
@@ -164,14 +164,14 @@ class Connection(asyncio.Protocol):
         finally:
             self.task = None
 
-    async def _reply_to(self, call: Call) -> Reply:
+    async def _reply_to(self, call: Call) -> HttpReply:
         try:
             return await self._server.handler(call)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the other games
             self._server.complain(f"{call.method} {call.path} failed: {type(error).__name__}: {error}")
             return error_reply(500, "this server could not answer; its log says why")
 
-    def _write(self, reply: Reply, last: bool) -> None:
+    def _write(self, reply: HttpReply, last: bool) -> None:
         if self._transport is None:
             return
         head = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n" % (

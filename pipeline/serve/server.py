@@ -14,7 +14,7 @@ import uvloop
 
 from pipeline.engine.layout import MOVE_WORDS
 from pipeline.serve.game_log import GamesInHand
-from pipeline.serve.http import Call, Connections, Reply, error_reply
+from pipeline.serve.http import Call, Connections, HttpReply, error_reply
 from pipeline.serve.onnx_model import OnnxModel
 from pipeline.serve.policy import MARGIN_MS, PolicyWithFallback, warming_request
 from pipeline.serve.shadow import Shadow
@@ -23,7 +23,7 @@ from schemas.game import GameLog
 
 GRACE_S: Final = 0.8
 """For requests under way at the end; the referee kills a second after its TERM."""
-_ACCEPTED: Final = Reply(200, b"{}")
+_ACCEPTED: Final = HttpReply(200, b"{}")
 _LOOK: Final = {"color": "#2a5d8f", "head": "smart-caterpillar", "tail": "curled"}
 
 
@@ -52,7 +52,7 @@ class SnakeServer:
         self._complain: Final = complain
         self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="games")
         self._connections: Final = Connections(self._handle, complain)
-        self._about: Final = Reply(200, orjson.dumps(_identity(model)))
+        self._about: Final = HttpReply(200, orjson.dumps(_identity(model)))
         self._moves: Final = [orjson.dumps({"move": word}) for word in MOVE_WORDS]
         self._shadow = None
         if challenger is not None and shadow_folder is not None:
@@ -88,7 +88,7 @@ class SnakeServer:
         if self._shadow is not None:
             self._complain(self._shadow.close(GRACE_S / 2))
 
-    async def _handle(self, call: Call) -> Reply:
+    async def _handle(self, call: Call) -> HttpReply:
         if call.method == "GET" and call.path == "/":
             return self._about
         act = {"/move": self._move, "/start": self._start, "/end": self._end}.get(call.path)
@@ -99,11 +99,11 @@ class SnakeServer:
         except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             return error_reply(400, f"no request of the API: {type(error).__name__}: {error}")
 
-    async def _start(self, request: dict[str, Any], _: float) -> Reply:
+    async def _start(self, request: dict[str, Any], _: float) -> HttpReply:
         self._games.find(request)
         return _ACCEPTED
 
-    async def _move(self, request: dict[str, Any], arrived_s: float) -> Reply:
+    async def _move(self, request: dict[str, Any], arrived_s: float) -> HttpReply:
         seats = self._games.find(request).seats
         decision = await self._decider.decide(request, seats, arrived_s)
 
@@ -112,9 +112,9 @@ class SnakeServer:
             if self._shadow is not None:
                 self._shadow.offer(decision)
 
-        return Reply(200, self._moves[decision.move], afterwards)
+        return HttpReply(200, self._moves[decision.move], afterwards)
 
-    async def _end(self, request: dict[str, Any], _: float) -> Reply:
+    async def _end(self, request: dict[str, Any], _: float) -> HttpReply:
         log = self._games.end(request)
         if log is not None:
             self._writer.submit(self._write, log)

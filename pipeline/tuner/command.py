@@ -86,14 +86,14 @@ def report(run: str | None) -> None:
 
     Example: ouroboros tune report
     """
-    from pipeline.tuner import reporting
-    from pipeline.tuner.applying import opened_run
+    from pipeline.tuner.report import from_ledger
     from pipeline.tuner.report.terminal import text_report
+    from pipeline.tuner.weights_on_disk import opened_run
 
     folder, now = get_config().tuner_dir, datetime.now(UTC)
     with opened_run(folder, run) as (book, name):
-        page = reporting.write(book, name, folder, now)
-        click.echo(text_report(reporting.report_of(book, name, now)) + f"\n{page}")
+        page = from_ledger.write(book, name, folder, now)
+        click.echo(text_report(from_ledger.report_of(book, name, now)) + f"\n{page}")
 
 
 @tune.command("apply")
@@ -104,9 +104,9 @@ def apply(run: str | None, member: str | None) -> None:
 
     Example: ouroboros tune apply
     """
-    from pipeline.tuner import applying
+    from pipeline.tuner import weights_on_disk
 
-    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.BEST, member))
+    click.echo(weights_on_disk.put_back(get_config().tuner_dir, run, weights_on_disk.Which.BEST, member))
 
 
 @tune.command("revert")
@@ -116,9 +116,9 @@ def revert(run: str | None) -> None:
 
     Example: ouroboros tune revert
     """
-    from pipeline.tuner import applying
+    from pipeline.tuner import weights_on_disk
 
-    click.echo(applying.put_back(get_config().tuner_dir, run, applying.Which.FIRST))
+    click.echo(weights_on_disk.put_back(get_config().tuner_dir, run, weights_on_disk.Which.FIRST))
 
 
 @tune.command("verify")
@@ -128,8 +128,8 @@ def verify_run(run: str | None) -> None:
 
     Example: ouroboros tune verify
     """
-    from pipeline.tuner.applying import opened_run
     from pipeline.tuner.verify import verify
+    from pipeline.tuner.weights_on_disk import opened_run
 
     with opened_run(get_config().tuner_dir, run) as (book, name):
         found = verify(book, name)
@@ -160,3 +160,30 @@ def screen(*, seeds: int, snake_dir: Path | None) -> None:
 def _say(message: str) -> None:
     click.echo(message)
     sys.stdout.flush()
+
+
+@click.command("tournament", context_settings={"show_default": True})
+@click.argument("snakes", nargs=-1, required=True, metavar="SNAKE...")
+@click.option("--format", "form", type=click.Choice(["round-robin", "gauntlet", "swiss"]), default="round-robin")
+@click.option("--games", type=click.IntRange(2), default=100, help="Games of each pairing.")
+@click.option("--seats", type=click.IntRange(2, 4), default=2, help="Snakes in a game; more than 2: round-robin.")
+@click.option("--rounds", type=click.IntRange(1), help="Of a Swiss tournament.  [default: by the number of snakes]")
+@click.option("--seed", type=click.IntRange(0, 2**62), default=1, help="Of boards and food.")
+def tournament(*, snakes: tuple[str, ...], form: str, games: int, seats: int, rounds: int | None, seed: int) -> None:
+    """Rate snakes by games: folders, URLs of running snakes (such as `ouroboros serve`'s), or weights files for the
+    snake that is tuned. A gauntlet is the first one against all others. Stopped, the same command goes on.
+
+    Example: ouroboros tournament automation/go-snake http://127.0.0.1:8000 --games 200
+    """
+    from pipeline.tuner.tournament_run import Format, TournamentRequest, run_tournament
+
+    request = TournamentRequest(snakes, Format(form), games, seats, rounds, seed)
+    table = run_tournament(get_config(), request, click.echo)
+    if table is None:
+        click.echo("Stopped before the first pairing was played.")
+        return
+    click.echo(table.cross_table())
+    for row in table.standings:
+        if row.failures:
+            click.echo(f"{row.name} failed to answer in {row.failures} of {row.games} games.")
+    click.echo(f"{table.games:,} games; Elo around the field's mean, with 95 % intervals.")

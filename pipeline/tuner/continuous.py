@@ -16,16 +16,16 @@ from pipeline import console, folder_lock
 from pipeline.console import Tell
 from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
-from pipeline.tuner import config_tree, ledger, reporting
+from pipeline.tuner import custom_search, ledger
 from pipeline.tuner.backends import Backend
+from pipeline.tuner.custom_search import random_changes
 from pipeline.tuner.guide_files import GuideFiles
-from pipeline.tuner.iteration_report import promise
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.noise import NoiseWatch
-from pipeline.tuner.opening import Opening
-from pipeline.tuner.own_search import random_changes
-from pipeline.tuner.progress import Progress
+from pipeline.tuner.progress import TuningProgress, promise
+from pipeline.tuner.report import from_ledger
 from pipeline.tuner.run import EndReason, LedgerRecords, TuningRun, finish_interrupted
+from pipeline.tuner.run_opener import RunOpener
 from pipeline.tuner.scheduler import Scheduler
 from pipeline.tuner.setup import Setup, make_setup
 from pipeline.tuner.setup import restored as restored_setup
@@ -148,7 +148,7 @@ class ContinuousTrainer:
             book = Ledger(folder / ledger.NAME)
             stack.callback(book.close)
             files, disk = GuideFiles(folder, tell), WeightsOnDisk(source.weights_file, folder)
-            state = Opening(folder, book, disk, files, tuner.seed, self._strategy, tell, self._now).open()
+            state = RunOpener(folder, book, disk, files, tuner.seed, self._strategy, tell, self._now).open()
             before = state
             finish_interrupted(book, state, disk, files, tell)
             measured = state.promoted is None
@@ -178,7 +178,7 @@ class ContinuousTrainer:
         tell(promise(setup))
         tuning = Tuning(_former_setup(book, state, setup), state, self._perturbed)
         with self._counted_backend(source, book, state.campaign, tell) as backend:
-            self._progress = Progress(self._report, self._now, lambda: self._share_done(tuning.state), tell)
+            self._progress = TuningProgress(self._report, self._now, lambda: self._share_done(tuning.state), tell)
             noise = NoiseWatch(tell)
             records = LedgerRecords(book, state.campaign)
             watching = [self._progress.count, noise.see]
@@ -196,7 +196,7 @@ class ContinuousTrainer:
     def _write_page(self, book: Ledger, run: str, tell: Tell) -> None:
         """The report's page; a disk that is too full for it ends no run."""
         try:
-            tell(f"Report: {reporting.write(book, run, self.settings.tuner_dir, self._now())}")
+            tell(f"Report: {from_ledger.write(book, run, self.settings.tuner_dir, self._now())}")
         except MachineError as error:
             tell(f"⚠ {error}")
 
@@ -214,14 +214,14 @@ class ContinuousTrainer:
         """
         tuner = self.settings.tuner
         changes = random_changes(
-            config_tree.values_in(config, self.rules),
+            custom_search.values_in(config, self.rules),
             self.rules,
             self.random,
             magnitude,
             tuner.weights_per_candidate_min,
             tuner.weights_per_candidate_max,
         )
-        return config_tree.with_changes(config, changes)
+        return custom_search.with_changes(config, changes)
 
     @property
     def _strategy(self) -> str:
@@ -235,8 +235,8 @@ class ContinuousTrainer:
 
     def _perturbed(self, best: WeightFile, random: Random) -> dict[str, WeightValue]:
         self.random = random
-        tree = self.random_perturbation(config_tree.nested(best), magnitude=self.settings.tuner.perturbation)
-        return config_tree.changes_in(tree, best, self.rules)
+        tree = self.random_perturbation(custom_search.nested(best), magnitude=self.settings.tuner.perturbation)
+        return custom_search.changes_in(tree, best, self.rules)
 
     @contextmanager
     def _counted_backend(self, source: SnakeSource, book: Ledger, run: str, tell: Tell) -> Iterator[Backend]:
@@ -310,9 +310,9 @@ def _chosen_backend(settings: Settings, source: SnakeSource, abandon: Callable[[
 
 
 def _on_all_machines(local: Backend, settings: Settings, source: SnakeSource, tell: Tell) -> Backend:
-    from pipeline.cluster.spread import spread  # as late as `choose`, which it stands on
+    from pipeline.cluster.all_machines import on_all_machines  # as late as `choose`, which it stands on
 
-    return spread(local, settings, source, tell, [*settings.tuner.opponents, *settings.tuner.pool])
+    return on_all_machines(local, settings, source, tell, [*settings.tuner.opponents, *settings.tuner.pool])
 
 
 def _cpu_seconds() -> float:

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.objectives import Aim, estimates, not_dominated, spread
-from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from schemas.tuning_run import FrontMember, TuningPhase, TuningState
 

@@ -12,11 +12,10 @@ from typing import Any
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner import gate as rules_of_gate
 from pipeline.tuner.contest import Contest, SeedScore
+from pipeline.tuner.faults import fails_too_often
 from pipeline.tuner.gate import GateDecision, GateVerdict, Outcome
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
-from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
-from pipeline.tuner.sides import fails_too_often
 from pipeline.tuner.space import differences
 from pipeline.tuner.weights import WeightFile, parse
 from schemas.tuning import AcceptRule
@@ -41,7 +40,7 @@ _DECISIONS = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateConclusion:
     """The gate's last word."""
 
     decision: CandidateDecision
@@ -72,7 +71,7 @@ def ahead(setup: Setup, state: TuningState) -> list[Contest]:
 
 def counted(
     setup: Setup, state: TuningState, contests: Sequence[Contest], results: Mapping[str, MatchResult]
-) -> tuple[TuningState, Verdict | None]:
+) -> tuple[TuningState, GateConclusion | None]:
     """Count what was due; a verdict, or None: play on."""
     gate = _open(state)
     games = sum(len(result.games) for result in results.values())
@@ -96,14 +95,14 @@ def counted(
     passed = decision.verdict is GateVerdict.PROMOTED
     if fails_too_often(gate.failed_games, gate.games):
         reason = f"it failed to answer in {gate.failed_games} of {gate.games} games"
-        return state.model_copy(update={"gate": gate}), Verdict(
+        return state.model_copy(update={"gate": gate}), GateConclusion(
             CandidateDecision.FAILED, decision.gain, decision.ratio, reason
         )
     if passed and setup.pool and setup.settings.accept is AcceptRule.SPRT:
         gate = gate.model_copy(update={"against_pool": True})
         return state.model_copy(update={"gate": gate}), None
     state = state.model_copy(update={"gate": gate})
-    return state, None if decision.verdict is None else Verdict(
+    return state, None if decision.verdict is None else GateConclusion(
         _DECISIONS[decision.verdict], decision.gain, decision.ratio
     )
 
@@ -118,7 +117,7 @@ def decide(setup: Setup, gate: OpenGate) -> GateDecision:
 
 
 def closed(
-    setup: Setup, state: TuningState, champion: WeightFile, verdict: Verdict
+    setup: Setup, state: TuningState, champion: WeightFile, verdict: GateConclusion
 ) -> tuple[TuningState, dict[str, Any]]:
     """The state after the verdict, and what the ledger notes of it."""
     gate = _open(state)
@@ -149,7 +148,7 @@ def closed(
 
 
 def _facts(
-    setup: Setup, state: TuningState, champion: WeightFile, candidate: WeightFile, verdict: Verdict
+    setup: Setup, state: TuningState, champion: WeightFile, candidate: WeightFile, verdict: GateConclusion
 ) -> IterationFacts:
     gate = _open(state)
     rate = measure_blocks([min(max(score, 0.0), 1.0) for score in gate.own], 2)
@@ -190,7 +189,7 @@ def _facts(
 
 def _pool_verdict(
     setup: Setup, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, MatchResult]
-) -> Verdict:
+) -> GateConclusion:
     pairs: dict[str, list[tuple[float, float]]] = {}
     for (name, _), contest in zip(setup.pool, contests, strict=True):
         scores: list[SeedScore] = contest.scores(results, candidate_first=True)
@@ -201,7 +200,7 @@ def _pool_verdict(
     assert verdict is not None, "the pool is played only after a promotion"
     worse = [f"{each.opponent or 'all together'} {each.difference:+.1%}" for each in comparisons if each.worse]
     reason = f"worse against the pool: {', '.join(worse)}" if worse else ""
-    return Verdict(_DECISIONS[verdict], decision.gain, decision.ratio, reason)
+    return GateConclusion(_DECISIONS[verdict], decision.gain, decision.ratio, reason)
 
 
 def _block(setup: Setup, state: TuningState, gate: OpenGate, start: int) -> Contest:

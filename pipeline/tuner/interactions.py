@@ -6,14 +6,22 @@ alone, which are taken for nothing. Each row of the design is the champion with 
 plays the champion on the same seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import NormalDist, fmean, variance
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.tuner.contest import Contest
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.setup import Setup
+from pipeline.tuner.space import Space
+from pipeline.tuner.weights import WeightFile
+from schemas.tuning_run import TuningState
 
 MOST_WEIGHTS = 8
 LEVEL = 0.05
@@ -25,6 +33,13 @@ _GENERATORS: dict[int, tuple[int, tuple[tuple[int, ...], ...]]] = {
     8: (6, ((0, 1, 2, 3), (0, 1, 4, 5))),
 }
 """Weights -> how many vary freely, and of which of those each further one is the product."""
+WEIGHTS = 6
+SEEDS = 4
+"""Boards of each row."""
+REACH = 0.3
+"""Share of a weight's size by which it is set up and down."""
+_SERIAL = 1 << 20
+"""Boards of their own among the screen's."""
 
 
 def design(weights: int) -> NDArray[np.int8]:
@@ -76,3 +91,65 @@ def interactions(names: Sequence[str], scores: Sequence[Sequence[float]]) -> tup
         if abs(effect) > limit * max(error, 1e-9):
             found.append(Interaction(names[first], names[second], effect, error))
     return tuple(sorted(found, key=lambda entry: -abs(entry.effect)))
+
+
+def due_after(promotions: int) -> bool:
+    """Whether it is asked after so many promotions: 1, 4, 16, ..."""
+    return promotions > 0 and promotions & (promotions - 1) == 0 and promotions.bit_length() % 2 == 1
+
+
+def places(space: Space, reference: WeightFile, champion: WeightFile) -> list[int]:
+    """The coordinates that are crossed; fewer than two where there are no more numbers."""
+    moved = np.abs(space.point(champion.values) - space.point(reference.values)) / np.array(space.sizes)
+    numbers = [place for place, levels in enumerate(space.levels) if not levels]
+    return sorted(sorted(numbers, key=lambda place: -moved[place])[:WEIGHTS])
+
+
+def contests(
+    setup: Setup, state: TuningState, space: Space, reference: WeightFile, champion: WeightFile
+) -> list[Contest]:
+    """One for each row of the design."""
+    crossed = places(space, reference, champion)
+    here, shift = space.point(champion.values), REACH * np.array(space.sizes)[crossed]
+    seeds = pair_seeds(state.seed, Stage.SCREEN, state.chapter, _SERIAL + state.accepted, SEEDS)
+    found = []
+    for number, row in enumerate(design(len(crossed))):
+        point = here.copy()
+        point[crossed] = np.clip(here[crossed] + row * shift, 0.0, 1.0)
+        found.append(
+            Contest(
+                name=f"{state.chapter}/crossing/{state.accepted}/{number}",
+                kind=JobKind.SCREEN,
+                first=Participant(SourceKind.WEIGHTS, space.file(point, champion).text),
+                second=Participant(SourceKind.WEIGHTS, champion.text),
+                seeds=seeds,
+                conditions=setup.probe,
+                objective=setup.settings.objective,
+                opponents=setup.opponents,
+            )
+        )
+    return found
+
+
+def crossed(
+    space: Space, reference: WeightFile, champion: WeightFile, played: list[Contest], results: Mapping[str, MatchResult]
+) -> dict[str, Any]:
+    """What the ledger notes: the weights, and the pairs that matter."""
+    names = [space.names[place] for place in places(space, reference, champion)]
+    rows = [[score.gain for score in contest.scores(results, candidate_first=False)] for contest in played]
+    found = interactions(names, rows)
+    return {"weights": names, "found": [[each.first, each.second, each.effect, each.error] for each in found]}
+
+
+def interactions_in(body: Mapping[str, Any]) -> tuple[Interaction, ...]:
+    """The pairs that a step of the ledger notes."""
+    return tuple(Interaction(*row) for row in body["found"])
+
+
+def words(body: Mapping[str, Any]) -> str:
+    """For people."""
+    asked = f"Which of {', '.join(body['weights'])} matter together"
+    if not body["found"]:
+        return f"{asked}: no pair beyond chance."
+    pairs = (f"{one} with {other} ({effect:+.1%} ± {1.96 * error:.1%})" for one, other, effect, error in body["found"])
+    return f"{asked}: {', '.join(pairs)}."

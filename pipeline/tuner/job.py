@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.stopping import Stopping, time_budget_s
-from pipeline.tuner import ledger, reporting
+from pipeline.tuner import ledger
 from pipeline.tuner.continuous import ContinuousTrainer, TrainingSummary, with_changes
 from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.report import from_ledger
 from pipeline.tuner.report.picture import png
 from pipeline.tuner.run import EndReason
 from schemas.errors import (
@@ -62,7 +63,7 @@ def _leave_picture(folder: Path, summary: TrainingSummary, run_dir: Path) -> Non
     """For the mail; a run that went well does not fail for want of it."""
     try:
         with closing(Ledger(folder / ledger.NAME, read_only=True)) as book:
-            picture = png(reporting.report_of(book, summary.tuning.campaign, datetime.now(UTC)))
+            picture = png(from_ledger.report_of(book, summary.tuning.campaign, datetime.now(UTC)))
         if picture is not None:
             write_atomic(run_dir / PICTURE_NAME, picture)
     except (OuroborosError, OSError) as error:

@@ -7,8 +7,7 @@ from typing import Any
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner.contest import Contest, SeedScore
 from pipeline.tuner.gate import MeasuredGain, Outcome, measured_gain
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
-from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from schemas.tuning import Objective
 from schemas.tuning_run import MeasuredRate, TuningState

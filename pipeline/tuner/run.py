@@ -11,12 +11,12 @@ from enum import StrEnum
 
 from pipeline.console import Tell
 from pipeline.stopping import Stopping
-from pipeline.tuner import crossing, fronts, iteration_report, screening
+from pipeline.tuner import fronts, interactions, progress, screen
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
 from pipeline.tuner.ledger import Ledger, Step
 from pipeline.tuner.noise import NoiseWatch
-from pipeline.tuner.progress import Progress
+from pipeline.tuner.progress import TuningProgress
 from pipeline.tuner.scheduler import Scheduler
 from pipeline.tuner.tuning import Tuning
 from pipeline.tuner.weights import hash_of
@@ -87,7 +87,7 @@ class TuningRun:
         disk: WeightsOnDisk,
         files: GuideFiles,
         stopping: Stopping,
-        progress: Progress,
+        progress: TuningProgress,
         noise: NoiseWatch,
         tell: Tell,
         now: Callable[[], datetime],
@@ -168,13 +168,13 @@ class TuningRun:
             self._tell(fronts.words(step.body))
             self._save_checkpoint()
         if step.kind == "crossed" and "found" in step.body:
-            self._tell(crossing.words(step.body))
+            self._tell(interactions.words(step.body))
         if step.kind == "screened":
-            self._tell(screening.words(step.body))
+            self._tell(screen.words(step.body))
         if step.kind == "measured" and "best" in step.body and "record" not in step.body:
             best = self._state.best
             itself = not self._tuning.setup.opponents and self._state.champion == self._state.reference
-            self._tell("The snake plays." if itself else f"Win rate {iteration_report.words(best)}.")
+            self._tell("The snake plays." if itself else f"Win rate {progress.words(best)}.")
 
     def _skipped(self, step: Step) -> str:
         what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"} | {
@@ -200,7 +200,7 @@ class TuningRun:
         self._iteration_begun_at = now
         self._files.append(IterationRecord(**facts.model_dump(), timestamp=to_text(now), duration_s=duration_s))
         self._passing("line_appended")
-        self._tell(iteration_report.line(facts))
+        self._tell(progress.line(facts))
         self._unsaved += 1
         if facts.decision is CandidateDecision.ACCEPTED or self._unsaved >= self._interval:
             self._save_checkpoint()

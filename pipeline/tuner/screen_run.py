@@ -17,7 +17,7 @@ from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner import ledger, weights
 from pipeline.tuner.backends import Backend
-from pipeline.tuner.jobs import MatchResult, Participant, SourceKind
+from pipeline.tuner.jobs import MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
@@ -28,11 +28,10 @@ from pipeline.tuner.screen import (
     Variant,
     WeightEffect,
     dead_weights,
+    far_variants,
     plan_screen,
     read_screen,
 )
-from pipeline.tuner.screening import far_variants
-from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import make_setup
 from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.weights import WeightFile
@@ -181,7 +180,7 @@ def _keep(folder: Path, champion: WeightFile, seed: int, seeds: int, effects: tu
 
 
 def _on_all_machines(tell: Callable[[str], None]) -> Callable[[Settings, SnakeSource, Callable[[], bool]], Backend]:
-    from pipeline.cluster.spread import spread
+    from pipeline.cluster.all_machines import on_all_machines
     from pipeline.tuner.backends.choice import choose  # the referee brings numba, which `--help` must not cost
 
-    return lambda settings, source, abandon: spread(choose(settings, source, abandon), settings, source, tell)
+    return lambda settings, source, abandon: on_all_machines(choose(settings, source, abandon), settings, source, tell)

@@ -7,12 +7,11 @@ import numpy as np
 
 from pipeline.tuner import weights
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind
+from pipeline.tuner.custom_search import OwnSearch
+from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.objectives import estimates
 from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
 from pipeline.tuner.optimise.build import strategy
-from pipeline.tuner.own_search import OwnSearch
-from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import WeightFile

@@ -125,7 +125,7 @@ def _job(tournament: Tournament, table: tuple[int, ...]) -> MatchJob:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SnakeStanding:
     """One entrant: Elo around the field's mean, and the share of the points of its games."""
 
     name: str
@@ -141,7 +141,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Pairing:
+class SnakePairing:
     """How two did in the games that both played: one row in the database."""
 
     first: str
@@ -154,11 +154,11 @@ class Pairing:
 
 
 @dataclass(frozen=True)
-class Table:
+class CrossTable:
     """A tournament's results; standings best first, each pair once that has met."""
 
-    standings: tuple[Standing, ...]
-    pairings: tuple[Pairing, ...]
+    standings: tuple[SnakeStanding, ...]
+    pairings: tuple[SnakePairing, ...]
     games: int
 
     def cross_table(self) -> str:
@@ -179,7 +179,7 @@ def _cell(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name).replace("|", "\\|")
 
 
-def table_of(tournament: Tournament, results: Mapping[str, MatchResult], rating_seed: int) -> Table:
+def table_of(tournament: Tournament, results: Mapping[str, MatchResult], rating_seed: int) -> CrossTable:
     """Cross-table and ratings of what has been played so far.
 
     Args:
@@ -197,13 +197,13 @@ def table_of(tournament: Tournament, results: Mapping[str, MatchResult], rating_
     for number, name in enumerate(names):
         share, low, high, count, failures = _share(number, games)
         elo = (float(ratings.elo[number]), float(ratings.low[number]), float(ratings.high[number]))
-        standings.append(Standing(name, *elo, share, low, high, count, failures))
+        standings.append(SnakeStanding(name, *elo, share, low, high, count, failures))
     pairings = [
         pairing
         for first, second in combinations(range(len(names)), 2)
         if (pairing := _pairing(first, second, names, games)) is not None
     ]
-    return Table(tuple(sorted(standings, key=lambda row: (-row.elo, row.name))), tuple(pairings), len(games))
+    return CrossTable(tuple(sorted(standings, key=lambda row: (-row.elo, row.name))), tuple(pairings), len(games))
 
 
 _Played = tuple[tuple[int, ...], GameResult]
@@ -269,7 +269,7 @@ def _share(number: int, games: Sequence[_Played]) -> tuple[float, float, float, 
     return measured.win_rate, measured.low, measured.high, count, failures
 
 
-def _pairing(first: int, second: int, names: Sequence[str], games: Sequence[_Played]) -> Pairing | None:
+def _pairing(first: int, second: int, names: Sequence[str], games: Sequence[_Played]) -> SnakePairing | None:
     by_seed: dict[int, list[float]] = {}
     for table, game in games:
         if first in table and second in table:
@@ -280,4 +280,4 @@ def _pairing(first: int, second: int, names: Sequence[str], games: Sequence[_Pla
     if not count:
         return None
     measured = measure_blocks([sum(scores) / len(scores) for scores in by_seed.values()], count / len(by_seed))
-    return Pairing(names[first], names[second], measured.win_rate, measured.low, measured.high, count)
+    return SnakePairing(names[first], names[second], measured.win_rate, measured.low, measured.high, count)

@@ -18,14 +18,13 @@ from pipeline import folder_lock
 from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
-from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions, SourceKind
+from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions, SourceKind, Stage, pair_seeds
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
-from pipeline.tuner.seeds import Stage, pair_seeds
 from pipeline.tuner.setup import participant, referee_conditions
 from pipeline.tuner.snake_source import SnakeSource, snake_source
-from pipeline.tuner.tournament import Entrant, Table, Tournament, gauntlet, round_robin, swiss_round, table_of
+from pipeline.tuner.tournament import CrossTable, Entrant, Tournament, gauntlet, round_robin, swiss_round, table_of
 from schemas.errors import SettingsError, SnakeError, StateError
 from schemas.files import write_atomic
 from schemas.settings import Settings
@@ -86,7 +85,7 @@ def run_tournament(
     *,
     stopping: Stopping | None = None,
     backend: Callable[[Settings, SnakeSource, Path], Backend] | None = None,
-) -> Table | None:
+) -> CrossTable | None:
     """Play what is missing; the table, or None where a stop came before the first game.
 
     Raises:
@@ -183,7 +182,7 @@ def _note_request(folder: Path, name: str, request: TournamentRequest) -> None:
     write_atomic(folder / f"{name}.json", json.dumps(tree, indent=2) + "\n")
 
 
-def _keep_pairings(path: Path, name: str, table: Table) -> None:
+def _keep_pairings(path: Path, name: str, table: CrossTable) -> None:
     rows = [(name, row.first, row.second, row.score, row.low, row.high, row.games) for row in table.pairings]
     try:
         with closing(connect(path, timeout=10.0)) as database, database:
@@ -206,7 +205,7 @@ def _opened(
     source = snake_source(settings)
     if backend is not None:
         return backend(settings, source, folder)
-    from pipeline.cluster.spread import spread
+    from pipeline.cluster.all_machines import on_all_machines
     from pipeline.tuner.backends.choice import choose  # brings numba, which `ouroboros --help` must not cost
     from pipeline.tuner.backends.http import HttpBackend
 
@@ -218,4 +217,4 @@ def _opened(
         except Cancelled:
             return None
     others = [who.participant.text for who in cup.entrants if who.participant.source is SourceKind.FOLDER]
-    return spread(opened, settings, source, tell, others)
+    return on_all_machines(opened, settings, source, tell, others)

@@ -13,27 +13,24 @@ Questions that are open meanwhile keep their games, and spare cores.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from pipeline.tuner import crossing, fronts, gating, measuring, screening, searching, weights
+from pipeline.tuner import fronts, gating, interactions, measuring, screen, searching, weights
 from pipeline.tuner.contest import Contest
+from pipeline.tuner.faults import EMPTY_CANDIDATES, count_sides, require_playable, require_sound
 from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult
 from pipeline.tuner.ledger import Step
 from pipeline.tuner.optimise import Point
 from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.scheduler import JobOutcome
-from pipeline.tuner.screen import ScreenPlan
 from pipeline.tuner.setup import Setup
-from pipeline.tuner.sides import count_sides, require_sound
 from pipeline.tuner.space import Space
+from pipeline.tuner.wanted_games import WantedGames
 from pipeline.tuner.weights import hash_of
-from schemas.errors import SnakeError
-from schemas.tuning_run import CandidateDecision, OpenGate, OpenQuestion, TuningPhase, TuningState
-
-EMPTY_CANDIDATES = 20
-"""So often in a row a strategy may propose no change at all."""
+from schemas.tuning_run import CandidateDecision, OpenGate, TuningPhase, TuningState
 
 
 class Tuning:
@@ -55,8 +52,7 @@ class Tuning:
         self.champion = weights.parse(state.champion, state.snake)
         self.reference = weights.parse(state.reference, state.snake)
         self.space = Space(self.reference, self.setup.rules, frozenset(state.inert))
-        self._contests: dict[int, Contest] = {}
-        self._plan: ScreenPlan | None = None
+        self._wanted = WantedGames(self.setup, self.space, self.reference, self.champion)
         self._optimiser = searching.optimiser_of(self.setup, state, self.space, self._drawn)
 
     def _drawn(self, number: int) -> Point:
@@ -66,47 +62,11 @@ class Tuning:
 
     def jobs(self) -> list[MatchJob]:
         """The games wanted now, those that the next step needs first."""
-        spare = [job for contest in self._spare_contests() for job in contest.jobs]
-        return list({job.id: job for job in [*self._due_jobs(), *spare]}.values())
+        return self._wanted.jobs(self.state)
 
     def due(self) -> tuple[str, ...]:
         """The jobs whose results the next step needs."""
-        return tuple(job.id for job in self._due_jobs())
-
-    def _due_jobs(self) -> list[MatchJob]:
-        if self.state.phase is TuningPhase.SCREEN:
-            return list(self._screen_plan().jobs)
-        return [job for contest in self._due_contests() for job in contest.jobs]
-
-    def _screen_plan(self) -> ScreenPlan:
-        if self._plan is None:
-            self._plan = screening.plan(self.setup, self.state, self.champion)
-        return self._plan
-
-    def _due_contests(self) -> list[Contest]:
-        state, setup = self.state, self.setup
-        phases: dict[TuningPhase, Callable[[], list[Contest]]] = {
-            TuningPhase.BASELINE: lambda: [measuring.baseline(setup, state)],
-            TuningPhase.SCREEN: list,
-            TuningPhase.SEARCH: lambda: [self._question(question) for question in state.questions[:1]],
-            TuningPhase.GATE: lambda: gating.due(setup, state),
-            TuningPhase.MEASURE: lambda: measuring.contests(setup, state),
-            TuningPhase.CROSSING: lambda: crossing.contests(setup, state, self.space, self.reference, self.champion),
-            TuningPhase.FRONT: lambda: fronts.contests(setup, state),
-        }
-        return phases[state.phase]()
-
-    def _spare_contests(self) -> list[Contest]:
-        ahead = gating.ahead(self.setup, self.state) if self.state.phase is TuningPhase.GATE else []
-        return [*ahead, *map(self._question, self.state.questions)]
-
-    def _question(self, question: OpenQuestion) -> Contest:
-        """The games of a question; made once, as long as it is open."""
-        if question.id not in self._contests:
-            open_ids = {each.id for each in self.state.questions}
-            self._contests = {number: made for number, made in self._contests.items() if number in open_ids}
-            self._contests[question.id] = searching.contest_of(question, self.setup, self.state, self.space)
-        return self._contests[question.id]
+        return tuple(job.id for job in self._wanted.due_jobs(self.state))
 
     # Steps
 
@@ -118,7 +78,7 @@ class Tuning:
         """
         if self.state.phase is TuningPhase.SCREEN:
             return self._screened(outcomes)
-        contests = self._due_contests()
+        contests = self._wanted.due_contests(self.state)
         jobs = {job.id: job for contest in contests for job in contest.jobs}
         failure = next((found for job in jobs if isinstance(found := outcomes[job], JobFailure)), None)
         results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
@@ -138,13 +98,13 @@ class Tuning:
 
     def _screened(self, outcomes: Mapping[str, JobOutcome]) -> Step:
         """Jobs that could not be played only make a weight's effect unknown."""
-        plan = self._screen_plan()
+        plan = self._wanted.screen_plan(self.state)
         jobs = {job.id: job for job in plan.jobs}
         results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
         self._failure = None
         self._count(jobs, results)
-        inert, body = screening.screened(plan, results, self.setup, self.state)
-        self._plan = None
+        inert, body = screen.screened(plan, results, self.setup, self.state)
+        self._wanted.screened()
         self._update(screen_due=False, screens=self.state.screens + 1, phase=TuningPhase.SEARCH)
         drops: tuple[str, ...] = ()
         if inert != self.state.inert:
@@ -160,23 +120,8 @@ class Tuning:
             SnakeError: the champion or an opponent cannot be played at all, too many jobs in a row cannot, or the
                 strategy has no change to propose.
         """
-        state = self.state
-        require_sound(state)
-        failure = self._failure
-        if failure is not None and self._failed_at_start:
-            raise SnakeError(failure.what, where=failure.where, remedy=failure.remedy)
-        if failure is not None and state.failures >= self.setup.max_failures:
-            raise SnakeError(
-                f"{state.failures} matches in a row could not be played; the last one: {failure.what}",
-                where=failure.where,
-                remedy=failure.remedy,
-            )
-        if state.empty >= EMPTY_CANDIDATES:
-            raise SnakeError(
-                f"the search found no change of any weight in {EMPTY_CANDIDATES} attempts",
-                where=state.snake,
-                remedy="Look at the bounds and steps of the weight specification.",
-            )
+        require_sound(self.state)
+        require_playable(self.state, self._failure, self.setup.max_failures, at_start=self._failed_at_start)
 
     def _take(
         self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
@@ -223,7 +168,7 @@ class Tuning:
     ) -> tuple[str, dict[str, object]]:
         body: dict[str, object] = {}
         if failure is None:
-            body = crossing.crossed(self.space, self.reference, self.champion, list(contests), results)
+            body = interactions.crossed(self.space, self.reference, self.champion, list(contests), results)
         self._update(crossing_due=False)
         self._search_on()
         return "crossed", body
@@ -282,8 +227,11 @@ class Tuning:
         self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
         if promoted:
             self.champion = weights.parse(self.state.champion, self.state.snake)
-            crosses = self.setup.settings.interactions and crossing.due_after(self.state.accepted)
-            self._update(crossing_due=crosses and len(crossing.places(self.space, self.reference, self.champion)) > 1)
+            self._wanted = replace(self._wanted, champion=self.champion)
+            crosses = self.setup.settings.interactions and interactions.due_after(self.state.accepted)
+            self._update(
+                crossing_due=crosses and len(interactions.places(self.space, self.reference, self.champion)) > 1
+            )
         self._optimiser.judged(point, promoted, verdict.gain)
         if not promoted:
             self._search_on()
@@ -309,6 +257,7 @@ class Tuning:
     def started(self, setup: Setup) -> Step:
         """A start of the program with these settings; a change of what the optimiser stands on begins a chapter."""
         before, self.setup = self.setup, setup
+        self._wanted = replace(self._wanted, setup=setup)
         stands_on = [
             (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe, each.aims)
             for each in (before, setup)

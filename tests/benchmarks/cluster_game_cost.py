@@ -20,7 +20,7 @@ from backend_contract import play
 from tuning_bench import CONFIG, strength
 
 from pipeline.cluster.backend import ClusterBackend
-from pipeline.cluster.words import Ended, Joined
+from pipeline.cluster.messages import GamesEnded, Joined
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import GameResult, JobKind, MatchJob, Participant, PlayConditions, SourceKind
@@ -54,7 +54,7 @@ class Wire:
     def send(self, message: Any) -> None:
         sent = _travelled(message)
         answers = tuple(Played(game.job_id, game.number, self._results[game.number]) for game in sent.games)
-        self._inbox.append(_travelled(Ended("n", answers)))
+        self._inbox.append(_travelled(GamesEnded("n", answers)))
 
     def receive(self, timeout_s: float) -> list[Any]:
         found, self._inbox = self._inbox, []

@@ -22,7 +22,7 @@ from backend_contract import play
 from cluster_world import World, job, until
 
 from pipeline.cluster.backend import ClusterBackend
-from pipeline.cluster.words import Ended
+from pipeline.cluster.messages import GamesEnded
 from pipeline.tuner.backends import GameOrder
 from schemas.cluster import ray_variables, token_path
 
@@ -74,7 +74,7 @@ def _count_exchanges(backend: ClusterBackend) -> list[int]:
 
     def counting(timeout_s: float) -> list:
         found = receive(timeout_s)
-        count[0] += sum(isinstance(message, Ended) for message in found)
+        count[0] += sum(isinstance(message, GamesEnded) for message in found)
         return found
 
     backend._link.receive = counting
@@ -96,8 +96,8 @@ def ask_often(address: str, host: str) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from pipeline.cluster.bridge_child import connect, present_nodes
-    from pipeline.cluster.player import PLAYER
-    from pipeline.cluster.words import Request
+    from pipeline.cluster.messages import Request
+    from pipeline.cluster.node_actor import PLAYER
 
     connect(address, host)
     node = next(each["NodeID"] for each in present_nodes() if each["NodeManagerAddress"] != host)

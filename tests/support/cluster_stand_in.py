@@ -6,8 +6,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.cluster.table import Table
-from pipeline.cluster.words import Answer, Drop, Ended, Joined, Left, Request, Send, SentGame, Silent, Willing
+from pipeline.cluster.messages import (
+    Drop,
+    GamesEnded,
+    Joined,
+    Left,
+    Request,
+    RequestAnswer,
+    Send,
+    SentGame,
+    Silent,
+    Willing,
+)
+from pipeline.cluster.node_backend import NodeBackend
 from pipeline.tuner.backends import Backend, Played
 from schemas.cluster import NodeAnswer
 from schemas.machine import GuardDecision
@@ -21,7 +32,7 @@ class StandInNode:
     """One node: `mute` it, let it `repeat` itself, `alter` what it says."""
 
     name: str
-    table: Table
+    table: NodeBackend
     decision: list[GuardDecision]
     mute: bool = False
     repeat: bool = False
@@ -34,7 +45,7 @@ class StandInNode:
     texts: dict[str, str] = field(default_factory=dict)
     drops: list[str] = field(default_factory=list)
 
-    def exchange(self) -> Answer:
+    def exchange(self) -> RequestAnswer:
         """What its player would be asked."""
         request = Request(self.seen, tuple(self.games), tuple(self.drops), tuple(self.texts.items()))
         self.games, self.texts, self.drops = [], {}, []
@@ -57,7 +68,7 @@ class StandInLink:
     ) -> StandInNode:
         """A machine more."""
         decision = [YES]
-        table = Table(folder / name, lambda: NodeAnswer(decision=decision[0], said_at_s=0, cores=cores))
+        table = NodeBackend(folder / name, lambda: NodeAnswer(decision=decision[0], said_at_s=0, cores=cores))
         table._backend = backend
         node = self.nodes[name] = StandInNode(name, table, decision)
         self.said.append(Joined(name, name, cores, capacity, same_cpu, True))
@@ -101,7 +112,7 @@ class StandInLink:
             fresh = [(number, played) for number, played in answer.answers if number > node.seen]
             if fresh:
                 node.seen = fresh[-1][0]
-                ended = Ended(node.name, tuple(node.alter(played) for _, played in fresh))
+                ended = GamesEnded(node.name, tuple(node.alter(played) for _, played in fresh))
                 found += [ended, ended] if node.repeat else [ended]
         return found
 

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from go_programs import REPOSITORY
 
-from pipeline.cluster.spread import spread
+from pipeline.cluster.all_machines import on_all_machines
 from pipeline.referee import MatchConditions
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.backends.inprocess import open_inprocess
@@ -179,7 +179,7 @@ class World:
     def backend(self, folder: Path) -> Iterator[Backend]:
         """This machine's snake, and every node's."""
         self.told.clear()
-        opened = spread(here(folder), self.head.settings, snake(), self.told.append)
+        opened = on_all_machines(here(folder), self.head.settings, snake(), self.told.append)
         try:
             yield opened
         finally:

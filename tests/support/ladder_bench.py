@@ -9,7 +9,7 @@ from arena_stand_in import TOKEN, StandIn, World
 from sqlalchemy.engine import Connection as Rows
 
 from pipeline.ladder.client import ArenaClient
-from pipeline.ladder.connection import Connection, RememberedAnswers
+from pipeline.ladder.connection import ArenaConnection, RememberedAnswers
 from pipeline.ladder.source import database_of
 from pipeline.ladder.sync import Sync
 from pipeline.ladder.tables import games
@@ -54,7 +54,7 @@ class Bench:
         self.clock = Clock()
 
     def client(self, token: str = TOKEN, call_limit_s: float = 30, until_s: float = 1000) -> ArenaClient:
-        connection = Connection(
+        connection = ArenaConnection(
             self.server.url, token, call_limit_s, 1e6, pause=self.clock.pause, monotonic_s=self.clock.monotonic_s
         )
         return ArenaClient(connection, self.clock.seconds + until_s, RememberedAnswers(self.home / "a.json", "us"))

@@ -10,10 +10,10 @@ from typing import Any
 from pipeline.data.importers.documents import FIELD_ERRORS, Document, at, in_words, lowered
 from pipeline.data.importers.frames import (
     FrameReader,
+    GameEnding,
     ImportedGame,
     SeenBoard,
     SeenSnake,
-    Verdict,
     latency_of,
     shout_of,
 )
@@ -65,7 +65,7 @@ def _unfinished(first: Document, turns: Sequence[Document]) -> str:
     return at(first.where, f"the game has not ended: no line tells its winner or a draw{last}")
 
 
-def _game(head: Any, board: Any, boards: FrameReader, verdict: Verdict | None) -> ImportedGame:
+def _game(head: Any, board: Any, boards: FrameReader, verdict: GameEnding | None) -> ImportedGame:
     rules = head["ruleset"].get("settings") or {}
     named = ("foodSpawnChance", "minimumFood", "hazardDamagePerTurn")
     told = {name: rules[name] for name in named if name in rules}
@@ -85,7 +85,7 @@ def _game(head: Any, board: Any, boards: FrameReader, verdict: Verdict | None) -
     )
 
 
-def _verdict(line: Document, boards: FrameReader) -> Verdict | None:
+def _verdict(line: Document, boards: FrameReader) -> GameEnding | None:
     """The result line's word; None where it tells nothing, as in games of one snake."""
     told = lowered(line.tree)
     winner, draw = told.get("winnerid") or told.get("winnername"), told.get("isdraw") or False
@@ -99,11 +99,11 @@ def _verdict(line: Document, boards: FrameReader) -> Verdict | None:
     if draw and len(living) == 1:
         raise ValueError(f"{line.where} tells of a draw, but {living[0].id!r} alone lives on the last board")
     if draw:
-        return Verdict(None)
+        return GameEnding(None)
     named = [snake.id for snake in living if snake.id == winner] or [s.id for s in living if s.name == winner]
     if len(named) != 1:
         raise ValueError(f"{line.where} names {winner!r} the winner, who does not live on the last board")
-    return Verdict(named[0])
+    return GameEnding(named[0])
 
 
 def _board(line: dict[str, Any]) -> SeenBoard:

@@ -112,7 +112,7 @@ def shout_of(snake: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GameEnding:
     """How a file says that its game ended."""
 
     winner_id: str | None
@@ -132,7 +132,7 @@ class ImportedGame:
     width: int
     height: int
     boards: FrameReader
-    verdict: Verdict | None = None
+    verdict: GameEnding | None = None
     """None: as its last board shows."""
 
     @property

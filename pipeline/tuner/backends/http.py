@@ -31,7 +31,7 @@ from pipeline.referee.protocol import Identity
 from pipeline.referee.schedule import ScheduledGame
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import GameOrder, Played
-from pipeline.tuner.backends.players import Players, RunningSnake
+from pipeline.tuner.backends.running_snakes import RunningSnake, SnakePool
 from pipeline.tuner.jobs import GameResult, JobFailure
 from schemas.errors import MachineError, OuroborosError
 from schemas.tuning import TunerSettings
@@ -51,7 +51,7 @@ class HttpBackend:
     """See the module's text.
 
     Args:
-        source, run_command: see `Players`.
+        source, run_command: see `SnakePool`.
         folder: an existing folder for scratch copies.
         why: why games go over HTTP, for the notice.
     """
@@ -62,7 +62,7 @@ class HttpBackend:
         self.capacity = settings.parallel_games or default_games_at_once()
         self.notice = f"Games are played over HTTP, {self.capacity} at once{f': {why}' if why else ''}."
         self._closing = False
-        self._players = Players(source, folder, settings, run_command, lambda: self._closing)
+        self._players = SnakePool(source, folder, settings, run_command, lambda: self._closing)
         self._ended: SimpleQueue[Played | BaseException] = SimpleQueue()
         self._to_start: SimpleQueue[_Order | None] = SimpleQueue()
         self._lock = threading.Lock()

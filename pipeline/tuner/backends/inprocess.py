@@ -16,7 +16,7 @@ from pipeline.referee.conditions import MatchConditions
 from pipeline.snake_builder import SnakeBuilder, links_arena
 from pipeline.tuner.backends import Backend, GameOrder, Played
 from pipeline.tuner.backends.arena_link import ArenaLink, Hello, Message, open_link
-from pipeline.tuner.backends.players import played_text, scratch_folder
+from pipeline.tuner.backends.running_snakes import played_text, scratch_folder
 from pipeline.tuner.jobs import GameResult, JobFailure, SourceKind
 from schemas.errors import SnakeError
 from schemas.tuning import TunerSettings

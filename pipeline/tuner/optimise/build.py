@@ -8,10 +8,9 @@ from typing import Any
 from pipeline.tuner.optimise import Optimiser, Problem
 from pipeline.tuner.optimise.auto import Auto
 from pipeline.tuner.optimise.front import FrontSearch
-from pipeline.tuner.optimise.momentum import MomentumSearch
 from pipeline.tuner.optimise.optuna_search import CmaEs, GaussianProcess, Nsga2, Tpe
 from pipeline.tuner.optimise.racing import Raced
-from pipeline.tuner.optimise.random_search import RandomSearch
+from pipeline.tuner.optimise.random_search import MomentumSearch, RandomSearch
 from schemas.errors import SettingsError
 
 

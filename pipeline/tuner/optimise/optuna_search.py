@@ -11,15 +11,14 @@ sampler of its own, seeded by the trial's number: all else that it knows stands 
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log10
+from dataclasses import asdict, dataclass, field
+from math import log10, sqrt
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from pipeline.tuner.optimise import Answer, Point, Problem, Question
 from pipeline.tuner.optimise.optuna_trials import OptunaTrials
-from pipeline.tuner.optimise.shortlist import Shortlist
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 from schemas.errors import SettingsError
 
@@ -29,6 +28,10 @@ CONTENDER_PAIRS = 4
 """Times a trial's seeds, that a contender for the gate plays."""
 _TRIAL = "trial"
 _CONTENDER = "contender"
+SINGLES = 2
+PAIR_DEVIATION = 0.35
+WORTH_BY = 0.5
+"""Standard errors over one half from which the best contender is worth the gate's games."""
 
 
 @dataclass(frozen=True)
@@ -177,3 +180,73 @@ def _elo(scores: Sequence[float]) -> float:
     games = 2 * len(scores)
     won = 2 * sum(scores)
     return 400 * log10((won + 0.5) / (games - won + 0.5))
+
+
+@dataclass
+class Contender:
+    """A point and what its further games said."""
+
+    point: list[float]
+    question: int
+    total: float = 0.0
+    pairs: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Score against the champion in the further games."""
+        return self.total / self.pairs if self.pairs else 0.0
+
+
+@dataclass
+class Shortlist:
+    """Contenders under way, given up after so many trials in all."""
+
+    given_up_at: int
+    contenders: list[Contender] = field(default_factory=list)
+    waiting: list[list[float]] = field(default_factory=list)
+    """Points that have not been asked for yet."""
+
+    @classmethod
+    def of(cls, points: list[Point], values: list[float], given_up_at: int) -> Self:
+        """Choose from trials."""
+        best = sorted(range(len(points)), key=lambda trial: (-values[trial], trial))
+        quarter = best[: max(2, len(best) // 4)]
+        mean = np.mean([points[trial] for trial in quarter], axis=0)
+        return cls(given_up_at, [], [mean.tolist()] + [points[trial].tolist() for trial in best[:SINGLES]])
+
+    def asked(self, question: int) -> Point:
+        """The next point, now asked for as this question."""
+        point = self.waiting.pop(0)
+        self.contenders.append(Contender(point, question))
+        return np.array(point, dtype=np.float64)
+
+    def note(self, question: int, scores: tuple[float, ...]) -> None:
+        """Count a contender's games."""
+        for contender in self.contenders:
+            if contender.question == question:
+                contender.total += sum(scores)
+                contender.pairs += len(scores)
+
+    def done(self, trials: int, unanswered: set[int]) -> bool:
+        """Whether nothing is waited for any longer."""
+        heard = not self.waiting and not any(entry.question in unanswered for entry in self.contenders)
+        return heard or trials >= self.given_up_at
+
+    def best(self) -> Point | None:
+        """The contender worth the gate's games."""
+        played = [contender for contender in self.contenders if contender.pairs]
+        if not played:
+            return None
+        best = max(played, key=lambda contender: contender.mean)
+        worth = best.mean > 0.5 + WORTH_BY * PAIR_DEVIATION / sqrt(best.pairs)
+        return np.array(best.point, dtype=np.float64) if worth else None
+
+    def state(self) -> dict[str, Any]:
+        """For `restore`."""
+        return asdict(self)
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Self:
+        """The shortlist that `state` came from."""
+        contenders = [Contender(**entry) for entry in state["contenders"]]
+        return cls(state["given_up_at"], contenders, state["waiting"])

@@ -171,7 +171,7 @@ def test_a_desk_in_use_gets_nothing_until_its_guards_agree(bench: Bench) -> None
 
 
 def _willing(name, decision):
-    from pipeline.cluster.words import Willing
+    from pipeline.cluster.messages import Willing
 
     return Willing(name, decision.allowed, decision.reason)
 
@@ -213,7 +213,7 @@ def test_milliseconds_of_another_processor_are_not_told(tmp_path: Path) -> None:
 
 def test_a_run_of_weeks_sends_weights_once_while_they_are_used_and_keeps_few(bench: Bench, monkeypatch) -> None:
     monkeypatch.setattr("pipeline.cluster.backend.TEXTS_KNOWN", 4)
-    monkeypatch.setattr("pipeline.cluster.table.TEXTS_KEPT", 8)
+    monkeypatch.setattr("pipeline.cluster.node_backend.TEXTS_KEPT", 8)
     node = bench.node("n", cores=4)
     for number in range(30):
         candidate = CONFIG.replace("strength: 0.0", f"strength: {number / 100}")

@@ -14,7 +14,7 @@ from migrations.upgrade import upgrade
 from pipeline.arena.player import Player, from_policy
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_production
-from pipeline.evaluation.measurement import GameResult
+from pipeline.evaluation.measurement import AnalysedGame
 from pipeline.registry.model_store import ModelStore
 from runner.store.engine import Store
 from schemas.errors import EvaluationError, ModelError, StoppedError
@@ -129,9 +129,9 @@ def test_production_is_judged_by_what_was_measured(
 def test_custom_analyses_see_the_games_and_join_the_metrics(
     evaluator: ModelPerformanceEvaluator, model: ModelCard
 ) -> None:
-    seen: list[GameResult] = []
+    seen: list[AnalysedGame] = []
 
-    def last_boards(games: list[GameResult]) -> dict[str, float]:
+    def last_boards(games: list[AnalysedGame]) -> dict[str, float]:
         seen.extend(games)
         return {"mean_turns": float(np.mean([game.turns for game in games]))}
 

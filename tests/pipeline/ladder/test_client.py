@@ -8,7 +8,7 @@ from arena_stand_in import OURS, RIVAL, TOKEN, Handler, cut, drip, flood, no_jso
 from ladder_bench import Bench
 
 from pipeline.ladder.client import ArenaClient, Busy, TokenRefused
-from pipeline.ladder.connection import Connection, RememberedAnswers, Unreached
+from pipeline.ladder.connection import ArenaConnection, RememberedAnswers, Unreached
 from schemas.errors import ArenaAwayError, ArenaError, OuroborosError
 
 Act = Callable[[Handler], bool]
@@ -97,7 +97,7 @@ def test_redirects_within_the_server_are_followed(bench: Bench) -> None:
 
 def test_nobody_there_no_name_and_no_certificate(tmp_path: Path, bench: Bench) -> None:
     def asked_at(url: str) -> str:
-        connection = Connection(url, TOKEN, 20, 1e6, pause=lambda _s: None)
+        connection = ArenaConnection(url, TOKEN, 20, 1e6, pause=lambda _s: None)
         client = ArenaClient(connection, connection.monotonic_s() - 1, RememberedAnswers(tmp_path / "a", ""))
         with pytest.raises(Unreached) as caught:
             client.snakes()

@@ -335,7 +335,7 @@ def test_a_kill_at_each_point_loses_nothing_and_doubles_nothing(
     assert sorted(row["score"] for row in all_of(bench, results)) == [0, 0, 1, 1]
     assert {row["name"]: row["games"] for row in all_of(bench, opponents)} == {"Rival": 2, "Third": 2}
     for row in all_of(bench, games):
-        kept = game_files.Place(row["file"], row["offset_bytes"], row["length_bytes"])
+        kept = game_files.FilePlace(row["file"], row["offset_bytes"], row["length_bytes"])
         assert game_files.read_line(bench.settings.games_dir, kept).game_id == row["game_id"]
 
 

@@ -15,13 +15,13 @@ from pipeline.ladder.thinker import Thinker
 from pipeline.leaf_eval.dataset import HELD_BACK, Dataset, game_id, parse_shown, read_dataset
 from pipeline.leaf_eval.fit_run import fit_evaluation, measure_evaluation
 from pipeline.leaf_eval.fitting import FitSettings, Scale, quantised, targets
-from pipeline.leaf_eval.games import Plan, StoredGames, play_games
-from pipeline.leaf_eval.network import LANES, LeafEval, Legend, Network, load, rows_of
+from pipeline.leaf_eval.games import GamePlan, StoredGames, play_games
+from pipeline.leaf_eval.network import LANES, LeafEval, LeafNetwork, Legend, load, rows_of
 from pipeline.stopping import Stopping
 from pipeline.tuner.snake_source import BUNDLED
 from schemas.errors import DataError, ModelError, SnakeError
 
-PLANS = (Plan(2, 20, 0.1, 12), Plan(4, 22, 0.1, 6))
+PLANS = (GamePlan(2, 20, 0.1, 12), GamePlan(4, 22, 0.1, 6))
 
 
 def ignore(_: str) -> None:
@@ -155,7 +155,9 @@ LEGEND = Legend(("a", "b"), (2, 3))
 def small(seed: int = 1) -> LeafEval:
     rng = np.random.default_rng(seed)
     shapes = ((5, LANES), LANES, LANES)
-    duel, crowd = (Network(*(rng.integers(-780, 781, shape).astype(np.int16) for shape in shapes)) for _ in range(2))
+    duel, crowd = (
+        LeafNetwork(*(rng.integers(-780, 781, shape).astype(np.int16) for shape in shapes)) for _ in range(2)
+    )
     return LeafEval(LEGEND, 1.0, 11, 11, duel, crowd)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.orchestrator.progress import Progress, read_state
+from pipeline.orchestrator.progress import RunProgress, read_state
 from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, TrainingRun
 from pipeline.phases.context import PhaseResult
@@ -89,7 +89,7 @@ def make(
         run_id="run_1", seed=7, started_at=NOON, configuration=asked,
         phases=[PhaseRecord(name="bootstrap"), PhaseRecord(name="hybrid")],
     )  # fmt: skip
-    progress = Progress(folder, lambda: NOON, (heard,))
+    progress = RunProgress(folder, lambda: NOON, (heard,))
     return TrainingRun(
         record, Settings(home=tmp_path), folder / "run_1", bench, progress, stopping or Stopping(), lambda: NOON,
         tell, conclude,

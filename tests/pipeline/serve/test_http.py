@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pipeline.serve.http import MOST_BYTES, Connections, Reply, error_reply
+from pipeline.serve.http import MOST_BYTES, Connections, HttpReply, error_reply
 
 
 def post(path, body, *headers):
@@ -40,7 +40,7 @@ def converse(handler, talk, complaints=None):
 
 
 async def echo(call):
-    return Reply(200, json.dumps([call.method, call.path, len(call.body)]).encode())
+    return HttpReply(200, json.dumps([call.method, call.path, len(call.body)]).encode())
 
 
 def test_requests_of_one_connection_are_answered_in_order():
@@ -109,7 +109,7 @@ def test_the_end_waits_for_the_request_under_way_and_closes_idle_connections():
         async def slow(call):
             begun.set()
             await release.wait()
-            return Reply(200, b'"late"')
+            return HttpReply(200, b'"late"')
 
         connections.handler = slow
         idle = await asyncio.open_connection(*writer.get_extra_info("peername"))
@@ -134,7 +134,7 @@ def test_a_client_that_went_away_is_no_fault():
         async def slow(call):
             begun.set()
             await release.wait()
-            return Reply(200, b"{}")
+            return HttpReply(200, b"{}")
 
         connections.handler = slow
         writer.write(post("/move", b""))

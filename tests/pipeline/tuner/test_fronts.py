@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tuning_bench import Bench
 
-from pipeline.tuner import applying
+from pipeline.tuner import weights_on_disk
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.continuous import with_changes
 from pipeline.tuner.jobs import GameResult, JobKind, MatchResult, Participant, PlayConditions, SourceKind
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.objectives import aims_of, dominates, estimates, not_dominated
+from pipeline.tuner.report.from_ledger import report_of
 from pipeline.tuner.report.page import html_report
 from pipeline.tuner.report.terminal import text_report
-from pipeline.tuner.reporting import report_of
 from pipeline.tuner.verify import verify
 from schemas.errors import SettingsError, StateError
 from schemas.tuning import Objective, TunerSettings, Wanted
@@ -57,11 +57,11 @@ def test_strength_is_weighed_against_time(bench: Bench) -> None:
     assert "Front: " in bench.words
 
     chosen = next(member for member in state.front if member.values["move time"] == points[-1][0])
-    said = applying.put_back(bench.state, None, applying.Which.BEST, chosen.name)
+    said = weights_on_disk.put_back(bench.state, None, weights_on_disk.Which.BEST, chosen.name)
     assert f"holds member {chosen.name} of the front" in said
     assert bench.config.read_text() == chosen.text
     with pytest.raises(StateError, match=r"no member '99'.*Members: "):
-        applying.put_back(bench.state, None, applying.Which.BEST, "99")
+        weights_on_disk.put_back(bench.state, None, weights_on_disk.Which.BEST, "99")
 
 
 def test_a_front_that_was_stopped_goes_on_as_one_that_was_not(

@@ -18,9 +18,9 @@ from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.continuous import ContinuousTrainer
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob
 from pipeline.tuner.ledger import Ledger
-from pipeline.tuner.progress import Progress
+from pipeline.tuner.progress import TuningProgress
+from pipeline.tuner.report.from_ledger import report_of
 from pipeline.tuner.report.page import html_report
-from pipeline.tuner.reporting import report_of
 from pipeline.tuner.run import EndReason
 from pipeline.tuner.verify import verify
 from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
@@ -541,7 +541,7 @@ def test_weights_that_matter_together_are_named_after_a_promotion(bench: Bench) 
 def test_a_long_run_says_how_far_it_is(bench: Bench) -> None:
     said: list[str] = []
     summary = bench.trainer(Climber, max_iterations=1).train()
-    progress = Progress(lambda _state: None, bench.clock, lambda: 0.0, said.append, say_every_s=0.0)
+    progress = TuningProgress(lambda _state: None, bench.clock, lambda: 0.0, said.append, say_every_s=0.0)
     question = OpenQuestion(id=1234, first=(0.5,), second=(0.5,), pairs=4, base="")
     progress.enter(summary.tuning.model_copy(update={"questions": (question,), "strategy": "spsa"}))
     assert said == ["… iteration 2, spsa, question 1234; 0 games in this run, 0.0 a second"]

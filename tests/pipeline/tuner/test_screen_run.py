@@ -10,10 +10,9 @@ from pipeline.stopping import Stopping
 from pipeline.tuner import weights
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.ledger import Ledger
-from pipeline.tuner.reporting import report_of
-from pipeline.tuner.screen import EffectKind, WeightEffect, dead_weights, summary
+from pipeline.tuner.report.from_ledger import report_of
+from pipeline.tuner.screen import EffectKind, WeightEffect, dead_weights, far_variants, summary
 from pipeline.tuner.screen_run import run_screen
-from pipeline.tuner.screening import far_variants
 from pipeline.tuner.weight_rules import specify
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings

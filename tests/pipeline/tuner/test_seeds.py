@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tuner.seeds import Stage, pair_seeds
+from pipeline.tuner.jobs import Stage, pair_seeds
 
 PLACES = st.tuples(st.sampled_from(list(Stage)), st.integers(0, 2**16 - 1), st.integers(0, 2**24 - 1))
 

@@ -10,7 +10,7 @@ from tuning_bench import Bench, strength
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import JobFailure, MatchJob
-from pipeline.tuner.tournament import Table
+from pipeline.tuner.tournament import CrossTable
 from pipeline.tuner.tournament_run import Format, TournamentRequest, run_tournament
 from schemas.errors import SettingsError, SnakeError
 from schemas.settings import Settings
@@ -29,7 +29,7 @@ def weights_files(bench: Bench, count: int) -> tuple[str, ...]:
 
 def play(
     bench: Bench, request: TournamentRequest, backend: SimulatedBackend | None = None, stopping: Stopping | None = None
-) -> Table | None:
+) -> CrossTable | None:
     settings = Settings(home=bench.home, tuner=TunerSettings(snake_dir=bench.snake))
     bench.backend = backend or SimulatedBackend(strength)
     opened = bench.backend

@@ -9,8 +9,7 @@ from simulated_hill import Climb, Hill
 
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.optimise import Answer, Problem
-from pipeline.tuner.optimise.reach import PROBED_LOSS_ELO, ReachProbe
-from pipeline.tuner.optimise.spsa import PROBE_BUNDLE, Spsa
+from pipeline.tuner.optimise.spsa import PROBE_BUNDLE, PROBED_LOSS_ELO, ReachProbe, Spsa
 
 
 def test_the_two_points_mirror_each_other_about_one_middle_in_every_weight() -> None:

@@ -6,7 +6,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from pipeline.tuner import crossing, screening, weights
+from pipeline.tuner import interactions, screen, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import Ledger, StoredStep
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
@@ -80,7 +80,7 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
         gates=_gates(book, run, setup.gate_rules, records),
         elo=_elo(records),
         weights=_rows(state, setup, _effects(book, run, state)),
-        interactions=crossing.interactions_in(last_crossing) if last_crossing else (),
+        interactions=interactions.interactions_in(last_crossing) if last_crossing else (),
         crossed=tuple(last_crossing["weights"]) if last_crossing else (),
         carry_over=_carried(setup, records),
         aims=tuple(AimRow(aim.name, aim.meaning, aim.sign) for aim in setup.aims),
@@ -202,7 +202,7 @@ def _elo_of(rate: float) -> float:
 
 def _effects(book: Ledger, run: str, state: TuningState) -> Mapping[str, WeightEffect | KeptEffect]:
     """By weight: what the run's own screens found, else what the last `tune screen` did."""
-    own = {each.weight: each for step in book.steps(run, "screened") for each in screening.effects_in(step.body)}
+    own = {each.weight: each for step in book.steps(run, "screened") for each in screen.effects_in(step.body)}
     return own or kept_effects(book.folder, frozenset(weights.parse(state.champion, state.snake).weights))
 
 

@@ -11,19 +11,19 @@ import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline.cluster.player import PLAYER
-from pipeline.cluster.words import (
-    Answer,
+from pipeline.cluster.messages import (
     Begin,
-    Ended,
+    GamesEnded,
     Introduction,
     Joined,
     Left,
     Request,
+    RequestAnswer,
     SentGame,
     Silent,
     Willing,
 )
+from pipeline.cluster.node_actor import PLAYER
 from schemas.cluster import NodeIdentity
 
 HIRE_S = 60.0
@@ -39,7 +39,7 @@ Emit = Callable[[object], None]
 
 
 @dataclass
-class Hand:
+class NodeClient:
     """See the module's text.
 
     Args:
@@ -59,7 +59,7 @@ class Hand:
     _since_s: float = 0.0
     _limit_s: float = HIRE_S
     _identity: NodeIdentity | None = None
-    _parcels: list[Any] = field(default_factory=list)
+    _packages: list[Any] = field(default_factory=list)
     _ready: bool = False
     _silent: bool = False
     _broken_s: float | None = None
@@ -137,18 +137,18 @@ class Hand:
         if refusal:
             self.leave(refusal)
             return
-        digests = tuple(parcel.digest for parcel in self.begin.parcels)
+        digests = tuple(package.digest for package in self.begin.packages)
         self._start("missing", self._player.missing.remote(digests), now_s, HIRE_S)
 
     def _after_missing(self, found: tuple[str, ...], now_s: float) -> None:
-        self._parcels = [parcel for parcel in self.begin.parcels if parcel.digest in found]
+        self._packages = [package for package in self.begin.packages if package.digest in found]
         self._after_keep("", now_s)
 
     def _after_keep(self, trouble: str, now_s: float) -> None:
         if trouble:
             self.leave(trouble)
-        elif self._parcels:
-            self._start("keep", self._player.keep.remote(self._parcels.pop()), now_s, HIRE_S)
+        elif self._packages:
+            self._start("keep", self._player.keep.remote(self._packages.pop()), now_s, HIRE_S)
         else:
             limit_s = self.begin.opening.tuner.build_timeout_s + HIRE_S
             self._start("open", self._player.open.remote(self.begin.opening), now_s, limit_s)
@@ -165,11 +165,11 @@ class Hand:
             self.emit(Willing(self.node, False, found.says.decision.reason))
         self._exchange(now_s)
 
-    def _after_exchange(self, found: Answer, now_s: float) -> None:
+    def _after_exchange(self, found: RequestAnswer, now_s: float) -> None:
         fresh = [(number, played) for number, played in found.answers if number > self._seen]
         if fresh:
             self._seen = fresh[-1][0]
-            self.emit(Ended(self.node, tuple(played for _, played in fresh)))
+            self.emit(GamesEnded(self.node, tuple(played for _, played in fresh)))
         if found.trouble:
             self.leave(found.trouble)
             return

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tuning_bench import CONFIG, strength
 
-from pipeline.cluster.node_folder import mark_playing, node_says
-from pipeline.cluster.table import Table, own_scratch
-from pipeline.cluster.words import Guest, Parcel, Request, SentGame
+from pipeline.cluster.messages import Guest, Request, SentGame, SnakePackage
+from pipeline.cluster.node import mark_playing, node_says
+from pipeline.cluster.node_backend import NodeBackend, own_scratch
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import PlayConditions, SourceKind
 from schemas.cluster import ANSWER_NAME, NodeAnswer, NodeIdentity
@@ -24,20 +24,20 @@ def sent(number: int, job: str = "j#odd name", digest: str = DIGEST) -> SentGame
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Table:
-    made = Table(tmp_path, lambda: YES)
+def table(tmp_path: Path) -> NodeBackend:
+    made = NodeBackend(tmp_path, lambda: YES)
     made._backend = SimulatedBackend(strength, capacity=2)
     return made
 
 
-def asked(table: Table, request: Request, times: int = 20):
+def asked(table: NodeBackend, request: Request, times: int = 20):
     answers = [table.exchange(request)]
     for _ in range(times):
         answers.append(table.exchange(Request(request.seen)))
     return answers[-1]
 
 
-def test_a_call_that_is_made_twice_plays_once(table: Table) -> None:
+def test_a_call_that_is_made_twice_plays_once(table: NodeBackend) -> None:
     request = Request(0, tuple(map(sent, range(6))), texts=((DIGEST, CONFIG),), wait_s=0.0)
     for _ in range(5):
         table.exchange(request)
@@ -47,7 +47,7 @@ def test_a_call_that_is_made_twice_plays_once(table: Table) -> None:
     assert table._backend.games == 6
 
 
-def test_answers_are_kept_until_they_have_arrived(table: Table) -> None:
+def test_answers_are_kept_until_they_have_arrived(table: NodeBackend) -> None:
     first = asked(table, Request(0, tuple(map(sent, range(4))), texts=((DIGEST, CONFIG),)))
     again = table.exchange(Request(0))
     assert again.answers == first.answers
@@ -57,7 +57,7 @@ def test_answers_are_kept_until_they_have_arrived(table: Table) -> None:
     assert not table.busy
 
 
-def test_a_dropped_job_is_not_played_on(table: Table) -> None:
+def test_a_dropped_job_is_not_played_on(table: NodeBackend) -> None:
     table.exchange(Request(0, tuple(map(sent, range(8))), texts=((DIGEST, CONFIG),)))
     before = table._backend.games
     answer = asked(table, Request(1000, drops=("j#odd name",)))
@@ -65,7 +65,7 @@ def test_a_dropped_job_is_not_played_on(table: Table) -> None:
     assert table._backend.games == before
 
 
-def test_weights_that_never_arrived_are_a_trouble_of_the_node(table: Table) -> None:
+def test_weights_that_never_arrived_are_a_trouble_of_the_node(table: NodeBackend) -> None:
     answer = table.exchange(Request(0, (sent(0, digest="e" * 32),)))
     assert "weights did not arrive" in answer.trouble
     assert not table.busy
@@ -79,22 +79,22 @@ def test_a_game_at_a_time_is_begun_as_the_backend_wants_them(tmp_path: Path) -> 
             super().begin(orders)
             Counted.most = max(Counted.most, len(self._under_way))
 
-    table = Table(tmp_path, lambda: YES)
+    table = NodeBackend(tmp_path, lambda: YES)
     table._backend = Counted(strength, capacity=3)
     asked(table, Request(0, tuple(map(sent, range(40))), texts=((DIGEST, CONFIG),)))
     assert Counted.most == 3
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../out", ""])
-def test_a_parcel_that_would_write_elsewhere_is_refused(table: Table, tmp_path: Path, name: str) -> None:
-    from pipeline.cluster.parcels import _digest
+def test_a_parcel_that_would_write_elsewhere_is_refused(table: NodeBackend, tmp_path: Path, name: str) -> None:
+    from pipeline.cluster.snake_packages import _digest
     from schemas.errors import SnakeError
 
     files = ((name, b"x", False),)
     with pytest.raises(SnakeError, match="outside its folder"):
-        table.keep(Parcel(_digest(list(files)), files))
+        table.keep(SnakePackage(_digest(list(files)), files))
     with pytest.raises(SnakeError, match="damaged"):
-        table.keep(Parcel("0" * 64, files))
+        table.keep(SnakePackage("0" * 64, files))
     assert not (tmp_path / "out").exists()
 
 
@@ -145,7 +145,7 @@ def test_what_killed_players_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_node_without_our_process_says_what_to_do(monkeypatch) -> None:
-    from pipeline.cluster.node_folder import node_folder
+    from pipeline.cluster.node import node_folder
 
     monkeypatch.delenv("OUROBOROS_CLUSTER_NODE", raising=False)
     with pytest.raises(MachineError, match="ouroboros cluster join"):

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from pipeline.cluster.words import Parcel
+from pipeline.cluster.messages import SnakePackage
 from pipeline.snake_builder import ARENA_MODULE, NOT_COPIED, SnakeBuilder
 from schemas.errors import MachineError, SnakeError
 from schemas.tuning import TunerSettings
@@ -20,7 +20,7 @@ KEPT = 8
 _LEADS_OUT = re.compile(r"(?m)^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.\./\S*|/\S+)")
 
 
-def pack(folder: Path) -> Parcel:
+def pack(folder: Path) -> SnakePackage:
     """A snake's folder, without what a build would leave behind.
 
     Raises:
@@ -43,27 +43,27 @@ def pack(folder: Path) -> Parcel:
             files.append((path.relative_to(folder).as_posix(), content, os.access(path, os.X_OK)))
     except OSError as error:
         raise MachineError(f"the snake's folder cannot be read: {error.strerror}", where=str(folder)) from error
-    return Parcel(_digest(files), tuple(files))
+    return SnakePackage(_digest(files), tuple(files))
 
 
-def unpacked(parcel: Parcel, store: Path) -> Path:
+def unpacked(package: SnakePackage, store: Path) -> Path:
     """The folder of this snake on this node, made if it is missing.
 
     Raises:
-        SnakeError: the parcel is not what it says, or would write outside its folder.
+        SnakeError: the package is not what it says, or would write outside its folder.
         MachineError: no disk.
     """
-    place = store / parcel.digest
+    place = store / package.digest
     if place.is_dir():
         os.utime(place)
         return place
-    if _digest(list(parcel.files)) != parcel.digest:
-        raise SnakeError("a snake arrived damaged", where=parcel.digest[:12])
+    if _digest(list(package.files)) != package.digest:
+        raise SnakeError("a snake arrived damaged", where=package.digest[:12])
     try:
         store.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=".arriving.", dir=store))
         try:
-            for name, content, runs in parcel.files:
+            for name, content, runs in package.files:
                 target = fresh / _inside(name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)

@@ -7,9 +7,9 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline.cluster import player
+from pipeline.cluster import node_actor
 from pipeline.cluster.bridge_child import connect, name_of, present_nodes
-from pipeline.cluster.identity import own_identity
+from pipeline.cluster.node import own_identity
 from schemas.cluster import ClusterReport, NodeAnswer, NodeIdentity, NodeReport, NodeState
 from schemas.errors import BadInputError
 
@@ -21,7 +21,7 @@ def census(address: str, host: str, _name: str) -> ClusterReport:
     """Every node that the head knows to live."""
     connect(address, host)
     present = present_nodes()
-    calls = {node["NodeID"]: _on(node, player.LOOK) for node in present}
+    calls = {node["NodeID"]: _on(node, node_actor.LOOK) for node in present}
     deadline = time.monotonic() + ANSWER_S
     return ClusterReport(nodes=tuple(_report(node, calls[node["NodeID"]], deadline) for node in present))
 
@@ -41,7 +41,7 @@ def drain(address: str, host: str, name: str) -> ClusterReport:
     if _is_head(node):
         raise BadInputError("that is the head", where=name, remedy="`ouroboros cluster stop` ends it.")
     try:
-        ray.get(_on(node, player.DRAIN), timeout=ANSWER_S)
+        ray.get(_on(node, node_actor.DRAIN), timeout=ANSWER_S)
     except RayError as error:
         raise BadInputError("the node does not answer", where=name, remedy="Stop it on its own machine.") from error
     return ClusterReport()

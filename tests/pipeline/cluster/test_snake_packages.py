@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster.parcels import KEPT, built, pack, unpacked
+from pipeline.cluster.snake_packages import KEPT, built, pack, unpacked
 from schemas.errors import SnakeError
 from schemas.tuning import TunerSettings
 
@@ -26,12 +26,12 @@ def snake(tmp_path: Path) -> Path:
 
 
 def test_a_snake_arrives_as_it_left(snake: Path, tmp_path: Path) -> None:
-    parcel = pack(snake)
-    place = unpacked(parcel, tmp_path / "store")
-    assert pack(place) == parcel
+    package = pack(snake)
+    place = unpacked(package, tmp_path / "store")
+    assert pack(place) == package
     assert (place / "deep" / "code.txt").read_bytes() == b"\0\xff"
     assert (place / "build.sh").stat().st_mode & 0o111
-    assert unpacked(parcel, tmp_path / "store") == place
+    assert unpacked(package, tmp_path / "store") == place
 
 
 def test_what_a_build_or_git_left_is_not_the_snake(snake: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_module_that_leads_out_of_its_folder_cannot_travel(snake: Path) -> Non
 
 
 def test_a_folder_that_is_too_large_is_told(snake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.cluster.parcels.MOST_BYTES", 1000)
+    monkeypatch.setattr("pipeline.cluster.snake_packages.MOST_BYTES", 1000)
     (snake / "big").write_bytes(b"x" * 2000)
     with pytest.raises(SnakeError, match="too much to send"):
         pack(snake)

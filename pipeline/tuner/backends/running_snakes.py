@@ -34,7 +34,7 @@ class RunningSnake:
 
 
 @dataclass
-class Players:
+class SnakePool:
     """Not thread-safe: used by one thread, but for `RunningSnake.users`, which its callers guard.
 
     Args:

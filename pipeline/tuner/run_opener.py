@@ -44,7 +44,7 @@ class _Known(BaseModel):
 
 
 @dataclass
-class Opening:
+class RunOpener:
     """Finds or begins the run.
 
     Args:

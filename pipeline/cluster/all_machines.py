@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.cluster.backend import ClusterBackend, Link
+from pipeline.cluster.backend import ClusterBackend
 from pipeline.cluster.bridge import Bridge
-from pipeline.cluster.head import find_head
-from pipeline.cluster.identity import own_identity
-from pipeline.cluster.parcels import pack
-from pipeline.cluster.words import Begin, Opening, Parcel
+from pipeline.cluster.messages import Begin, Link, OpenGames, SnakePackage
+from pipeline.cluster.node import find_head, own_identity
+from pipeline.cluster.snake_packages import pack
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.snake_source import SnakeSource
 from schemas.cluster import cluster_dir
@@ -18,7 +17,7 @@ from schemas.settings import Settings
 from schemas.tuning import Wanted
 
 
-def spread(
+def on_all_machines(
     local: Backend,
     settings: Settings,
     source: SnakeSource,
@@ -40,10 +39,10 @@ def spread(
         if head is None or (main := packing.main()) is None:
             return None
         tuner = settings.tuner.model_copy(update={"snake_dir": None, "weight_spec": None, "parallel_games": None})
-        opening = Opening(main.digest, tuner, source.run_command)
-        parcels = (main, *packing.others.values())
+        opening = OpenGames(main.digest, tuner, source.run_command)
+        packages = (main, *packing.others.values())
         log = cluster_dir(settings.home) / f"bridge-{os.getpid()}.log"
-        return Bridge(head, Begin(opening, parcels, own_identity(), milliseconds), log)
+        return Bridge(head, Begin(opening, packages, own_identity(), milliseconds), log)
 
     return ClusterBackend(local, reach, packing.digest, tell)
 
@@ -53,25 +52,27 @@ class _Packing:
 
     def __init__(self, main: Path, others: list[str], tell: Callable[[str], None]) -> None:
         self._folder, self._names, self._tell = main, others, tell
-        self._main: Parcel | None = None
+        self._main: SnakePackage | None = None
         self._packed = False
-        self.others: dict[str, Parcel] = {}
+        self.others: dict[str, SnakePackage] = {}
 
-    def main(self) -> Parcel | None:
+    def main(self) -> SnakePackage | None:
         """The snake that is tuned; None: it cannot travel."""
         if not self._packed:
             self._packed = True
             self._main = self._pack(self._folder)
             packed = {name: self._pack(Path(name)) for name in self._names}
-            self.others = {str(Path(name).resolve()): parcel for name, parcel in packed.items() if parcel is not None}
+            self.others = {
+                str(Path(name).resolve()): package for name, package in packed.items() if package is not None
+            }
         return self._main
 
     def digest(self, folder: str) -> str | None:
         """By which the nodes know this folder."""
-        parcel = self.others.get(folder)
-        return parcel.digest if parcel else None
+        package = self.others.get(folder)
+        return package.digest if package else None
 
-    def _pack(self, folder: Path) -> Parcel | None:
+    def _pack(self, folder: Path) -> SnakePackage | None:
         try:
             return pack(folder)
         except OuroborosError as error:

@@ -7,14 +7,16 @@ that its share of games with a failure lies over the limit.
 from collections.abc import Mapping, Sequence
 
 from pipeline.evaluation.intervals import wilson
-from pipeline.tuner.jobs import GameResult, JobKind, MatchJob
-from schemas.errors import EvaluationError
+from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob
+from schemas.errors import EvaluationError, SnakeError
 from schemas.tuning_run import TuningState
 
 FAILURE_LIMIT = 0.01
 """Share of a side's games in which it may fail to answer."""
 CONFIDENCE = 0.98
 """Of the interval whose lower end must lie over the limit."""
+EMPTY_CANDIDATES = 20
+"""So often in a row a strategy may propose no change at all."""
 _SIDES = {
     JobKind.PROBE: ("explorer", "explorer"),
     JobKind.GATE: ("candidate", "champion"),
@@ -70,6 +72,34 @@ def require_sound(state: TuningState) -> None:
         remedy="If the snake is only slow, raise timeout_ms or play fewer games at once (parallel_games); its log in "
         "the scratch folder says more. What was decided stays.",
     )
+
+
+def require_playable(state: TuningState, failure: JobFailure | None, max_failures: int, *, at_start: bool) -> None:
+    """Refuse to go on where nothing can be played, or nothing is there to be tried.
+
+    Args:
+        failure: of the step just taken; None: its games were played.
+        max_failures: jobs in a row that may fail.
+        at_start: the failure was of the run's first measurement.
+
+    Raises:
+        SnakeError: the champion or an opponent cannot be played at all, too many jobs in a row cannot, or the strategy
+            has no change to propose.
+    """
+    if failure is not None and at_start:
+        raise SnakeError(failure.what, where=failure.where, remedy=failure.remedy)
+    if failure is not None and state.failures >= max_failures:
+        raise SnakeError(
+            f"{state.failures} matches in a row could not be played; the last one: {failure.what}",
+            where=failure.where,
+            remedy=failure.remedy,
+        )
+    if state.empty >= EMPTY_CANDIDATES:
+        raise SnakeError(
+            f"the search found no change of any weight in {EMPTY_CANDIDATES} attempts",
+            where=state.snake,
+            remedy="Look at the bounds and steps of the weight specification.",
+        )
 
 
 def words(failures: Mapping[str, int], games: Mapping[str, int]) -> str:

@@ -16,8 +16,8 @@ from pipeline.tuner import continuous, job
 from pipeline.tuner.command import tune
 from pipeline.tuner.gate import GateVerdict
 from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.report.from_ledger import report_of
 from pipeline.tuner.report.picture import figure, png
-from pipeline.tuner.reporting import report_of
 from schemas.automation import TriggerType
 from schemas.errors import OuroborosError
 from schemas.execution import PICTURE_NAME, Outcome, RunRequest

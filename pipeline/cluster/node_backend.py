@@ -8,8 +8,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.cluster import parcels
-from pipeline.cluster.words import Answer, Guest, Opening, Parcel, Request, SentGame
+from pipeline.cluster import snake_packages
+from pipeline.cluster.messages import Guest, OpenGames, Request, RequestAnswer, SentGame, SnakePackage
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import Backend, GameOrder, Played
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, SourceKind
@@ -23,7 +23,7 @@ GATHER_S = 0.1
 """Answers are gathered for so long: a call costs more than a game's bytes."""
 
 
-class Table:
+class NodeBackend:
     """See the module's text.
 
     Args:
@@ -49,15 +49,15 @@ class Table:
         """Which of these snakes are not here."""
         return tuple(digest for digest in digests if not (self._store / digest).is_dir())
 
-    def keep(self, parcel: Parcel) -> None:
+    def keep(self, package: SnakePackage) -> None:
         """Take a snake's source.
 
         Raises:
-            SnakeError, MachineError: see `parcels.unpacked`.
+            SnakeError, MachineError: see `snake_packages.unpacked`.
         """
-        parcels.unpacked(parcel, self._store)
+        snake_packages.unpacked(package, self._store)
 
-    def open(self, opening: Opening) -> tuple[int, str]:
+    def open(self, opening: OpenGames) -> tuple[int, str]:
         """Build the snake and open a backend; its capacity and notice.
 
         Raises:
@@ -65,17 +65,17 @@ class Table:
             MachineError: it is not here; no toolchain, no disk.
         """
         if self._backend is None:
-            place = self._store / opening.parcel
+            place = self._store / opening.package
             if not place.is_dir():
-                raise MachineError("the snake did not arrive", where=opening.parcel[:12])
+                raise MachineError("the snake did not arrive", where=opening.package[:12])
             self._backend = open_backend(place, opening, own_scratch(self._folder / "scratch"))
         return self._backend.capacity, self._backend.notice
 
-    def exchange(self, request: Request) -> Answer:
+    def exchange(self, request: Request) -> RequestAnswer:
         """Take games, give answers; the second call with the same content does nothing more than the first."""
         says = self._says()
         if self._backend is None:
-            return Answer(says, trouble="no snake was opened here")
+            return RequestAnswer(says, trouble="no snake was opened here")
         while self._kept and self._kept[0][0] <= request.seen:
             _, played = self._kept.popleft()
             self._told.discard((played.job_id, played.number))
@@ -88,8 +88,8 @@ class Table:
         except MachineError as error:
             self._open.clear()
             self._waiting.clear()
-            return Answer(says, tuple(self._kept), trouble=str(error))
-        return Answer(says, tuple(self._kept))
+            return RequestAnswer(says, tuple(self._kept), trouble=str(error))
+        return RequestAnswer(says, tuple(self._kept))
 
     @property
     def busy(self) -> bool:
@@ -191,22 +191,22 @@ def own_scratch(parent: Path) -> Path:
     return own
 
 
-def open_backend(place: Path, opening: Opening, scratch: Path) -> Backend:
+def open_backend(place: Path, opening: OpenGames, scratch: Path) -> Backend:
     """The fastest backend that the snake allows, with a program that is built once for all runs of this node.
 
     Raises:
-        SnakeError, MachineError: see `parcels.built`.
+        SnakeError, MachineError: see `snake_packages.built`.
     """
     from pipeline.tuner.backends.http import HttpBackend
     from pipeline.tuner.backends.inprocess import open_inprocess
-    from pipeline.tuner.backends.players import CONFIG_PLACE
+    from pipeline.tuner.backends.running_snakes import CONFIG_PLACE
     from schemas.tuning import BackendChoice
 
     tuner, run_command = opening.tuner, opening.run_command
     folder, ready = place, tuner
     try:
         if tuner.build_command:
-            folder, ready = parcels.built(place, tuner, lambda: False), _without_build(tuner)
+            folder, ready = snake_packages.built(place, tuner, lambda: False), _without_build(tuner)
     except Cancelled:  # pragma: no cover - nobody abandons it
         raise MachineError("the build was given up") from None
 

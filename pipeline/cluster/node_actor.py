@@ -1,24 +1,23 @@
-"""The actor on a node: one table for each run that plays here. Imported by Ray's workers on the node."""
+"""The actor on a node: one backend for each run that plays here. Imported by Ray's workers on the node."""
 
 from collections.abc import Callable
 from typing import Any
 
 import ray
 
-from pipeline.cluster.identity import own_identity
-from pipeline.cluster.node_folder import ask_to_drain, mark_playing, node_folder, node_says
-from pipeline.cluster.table import Table
-from pipeline.cluster.words import Answer, Introduction, Opening, Parcel, Request
+from pipeline.cluster.messages import Introduction, OpenGames, Request, RequestAnswer, SnakePackage
+from pipeline.cluster.node import ask_to_drain, mark_playing, node_folder, node_says, own_identity
+from pipeline.cluster.node_backend import NodeBackend
 from schemas.cluster import NodeAnswer, NodeIdentity
 from schemas.errors import OuroborosError
 
 
-class Player:
+class NodeActor:
     """See the module's text. Errors of ours come back as what they say: a node may know other classes than we."""
 
     def __init__(self) -> None:
         self._folder = node_folder()
-        self._table = Table(self._folder, lambda: node_says(self._folder))
+        self._backend = NodeBackend(self._folder, lambda: node_says(self._folder))
 
     def identity(self) -> NodeIdentity:
         """What this node is."""
@@ -26,32 +25,32 @@ class Player:
 
     def missing(self, digests: tuple[str, ...]) -> tuple[str, ...]:
         """Which of these snakes this node has not."""
-        return self._table.missing(digests)
+        return self._backend.missing(digests)
 
-    def keep(self, parcel: Parcel) -> str:
+    def keep(self, package: SnakePackage) -> str:
         """Take a snake; what is wrong, else nothing."""
-        return _told(lambda: self._table.keep(parcel))
+        return _told(lambda: self._backend.keep(package))
 
-    def open(self, opening: Opening) -> Introduction | str:
+    def open(self, opening: OpenGames) -> Introduction | str:
         """Build the snake and introduce oneself, or say what is wrong."""
         try:
-            capacity, notice = self._table.open(opening)
+            capacity, notice = self._backend.open(opening)
         except OuroborosError as error:
             return str(error)
         return Introduction(own_identity(), node_says(self._folder), capacity, notice)
 
-    def exchange(self, request: Request) -> Answer:
-        """See `Table.exchange`."""
-        answer = self._table.exchange(request)
-        mark_playing(self._folder, self._table.busy)
+    def exchange(self, request: Request) -> RequestAnswer:
+        """See `NodeBackend.exchange`."""
+        answer = self._backend.exchange(request)
+        mark_playing(self._folder, self._backend.busy)
         return answer
 
     def close(self) -> None:
         """End the snakes; the actor itself is killed by whoever made it."""
-        self._table.close()
+        self._backend.close()
 
 
-PLAYER: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Player)
+PLAYER: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(NodeActor)
 
 
 def look() -> tuple[NodeIdentity, NodeAnswer]:

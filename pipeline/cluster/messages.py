@@ -1,6 +1,7 @@
 """What travels between a run, its bridge and the players on the nodes. All of it goes by value."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pipeline.tuner.backends import Played
 from pipeline.tuner.jobs import PlayConditions, SourceKind
@@ -29,7 +30,7 @@ class SentGame:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class SnakePackage:
     """A snake's source: names relative to its folder, contents, and which files may be executed."""
 
     digest: str
@@ -37,10 +38,10 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenGames:
     """What a player must know before its first game. The snake itself follows where it is not there yet."""
 
-    parcel: str
+    package: str
     """Digest of the snake that is tuned."""
     tuner: TunerSettings
     run_command: str
@@ -63,7 +64,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RequestAnswer:
     """What a player says.
 
     Args:
@@ -93,8 +94,8 @@ class Introduction:
 class Begin:
     """The first word: who plays, and against whose identity nodes are held."""
 
-    opening: Opening
-    parcels: tuple[Parcel, ...]
+    opening: OpenGames
+    packages: tuple[SnakePackage, ...]
     identity: NodeIdentity
     milliseconds: bool
 
@@ -155,7 +156,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class GamesEnded:
     """Games that a node played."""
 
     node: str
@@ -168,3 +169,28 @@ class Alive:
 
     trouble: str = ""
     """Why it has no cluster at the moment."""
+
+
+class Link(Protocol):
+    """A bridge, as far as this room cares."""
+
+    def send(self, message: object) -> None:
+        """Say something."""
+        ...
+
+    def receive(self, timeout_s: float) -> list[Any]:
+        """What it said."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        ...
+
+    def last_words(self) -> str:
+        """Why, perhaps."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
