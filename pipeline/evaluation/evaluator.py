@@ -12,7 +12,8 @@ from pipeline.arena.player import HEURISTIC, Player, heuristic
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.measurement import Analysis, Measurement, Play, measure
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
-from pipeline.registry.model_store import REFERENCE, ModelStore
+from pipeline.registry.model_store import ModelStore
+from pipeline.registry.transactions import REFERENCE
 from schemas.errors import ModelError
 from schemas.model import EvaluationResult, Measured, ModelCard, ModelEvent, ModelEventKind
 from schemas.promotion import FirstModel

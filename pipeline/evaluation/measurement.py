@@ -19,7 +19,7 @@ from pipeline.engine.tape_reading import TapeReader
 from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.strategy import analyse
-from pipeline.registry.model_store import REFERENCE
+from pipeline.registry.transactions import REFERENCE
 from schemas.errors import EvaluationError
 
 ANALYSED_GAMES: Final = 400

@@ -9,9 +9,12 @@ from typing import Final
 
 import torch
 
+from pipeline.evolution.networks import Network, build_network
+from pipeline.evolution.training_state import load_weights
 from schemas.errors import MachineError
 from schemas.network import NeuralNetworkConfig, light_network
 from schemas.settings import Settings
+from schemas.training import TrainingOptimizationConfig
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -80,3 +83,27 @@ def settings_for_device(settings: Settings, device: str) -> Settings:
     if device != "cpu" or settings.neural_network != NeuralNetworkConfig():
         return settings
     return settings.model_copy(update={"neural_network": light_network()})
+
+
+def replica_devices(network: Network) -> list[torch.device]:
+    """Where the replicas of a network compute, its own device first."""
+    own = next(network.parameters()).device
+    if own.type != "cuda" or not network.config.use_multi_gpu:
+        return [own]
+    others = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return [own, *(device for device in others if device.index != (own.index or 0))]
+
+
+def replica_of(network: Network, device: torch.device) -> Network:
+    made = build_network(network.config, network.frame).to(device).eval()
+    made.low_precision, made.recompute, made.pack_leaves = (
+        network.low_precision, network.recompute, network.pack_leaves,
+    )  # fmt: skip
+    load_weights(made, network.state_dict())
+    return made
+
+
+def low_precision(device: torch.device, optimization: TrainingOptimizationConfig) -> bool:
+    if not optimization.use_mixed_precision:
+        return False
+    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()

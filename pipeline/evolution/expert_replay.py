@@ -1,8 +1,7 @@
 """The expert's labels, kept to be learned from again: what a search finds out is dear, a step on it is not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from pipeline.data.buffer import ExperienceBatch, ExperienceReplayBuffer
 from pipeline.data.positions import Positions, allocate_positions
 from pipeline.evolution.rollout import Samples
 from schemas.training import DataSettings
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 class ExpertReplay:
@@ -73,15 +69,3 @@ def _positions(samples: Samples) -> Positions:
         array[:] = 0
     known = {name: getattr(samples, name) for name in ("planes", "features", "context", "masks")}
     return made._replace(**known, moves=samples.taught, outcome=samples.returns)
-
-
-def run_all(workers: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """What `work` returns for each item, computed side by side.
-
-    Raises whatever the first item that failed raised, but only once every other one has ended too: `Executor.map` hands
-    an error on while the rest still works, and a caller that then goes back to a state kept before would have it
-    changed under its hands.
-    """
-    begun = [workers.submit(work, item) for item in items]
-    wait(begun)
-    return [each.result() for each in begun]

@@ -1,14 +1,18 @@
 """How far a supervised training has come, its learning rate (a rise, then half a cosine), and what came of it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
 from pydantic import BaseModel, Field
 
+from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.supervised_step import Losses, Sums
+from pipeline.evolution.tensorboard_log import Report, TensorboardLog
 from schemas.base import Frozen
+from schemas.errors import NothingLearnedError, OutOfTimeError
 
 _SMOOTHING: Final = 0.98
 _EXPLODED: Final = 4.0
@@ -18,6 +22,16 @@ WARM_UP_STEPS: Final = 500
 """The rise lasts a share of the run, and never longer than this: Adam's moments begin empty."""
 LAST_SHARE: Final = 0.05
 """Of the learning rate, what is left at the end (Loshchilov & Hutter 2017, SGDR, without restarts)."""
+
+
+class TrainingHooks(NamedTuple):
+    """Who watches a training and when it is to end. Only the first of several processes asks them."""
+
+    report: Report
+    stop: Callable[[], bool]
+    time_budget_s: float | None
+    checkpoints: CheckpointFolder | None
+    curves: TensorboardLog | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,13 @@ class EpochRecord(Frozen):
     rate: float
     training: Losses
     validation: Losses
+
+    def curves(self) -> dict[str, float]:
+        """What TensorBoard is told of the epoch: its losses by part, and the learning rate."""
+        numbers = {"learning_rate": self.rate}
+        for name, losses in (("training", self.training), ("validation", self.validation)):
+            numbers |= {f"{name}/{key}": value for key, value in losses.model_dump().items()}
+        return numbers
 
 
 class FitReport(NamedTuple):
@@ -135,6 +156,14 @@ class FitProgress(BaseModel):
         self.lowest = self.smoothed if self.lowest is None else min(self.lowest, self.smoothed)
         return self.smoothed > _EXPLODED * self.lowest + _SLACK
 
+    def losses(self) -> dict[str, float]:
+        """The losses of now, as far as they are known: the training's, smoothed, and the last validation's."""
+        numbers = {} if self.smoothed is None else {"training_loss": self.smoothed}
+        if self.history:
+            last = self.history[-1].validation
+            numbers |= {"validation_loss": last.total, "validation_accuracy": last.accuracy}
+        return numbers
+
     def close_epoch(self, record: EpochRecord) -> bool:
         """Take note of a finished epoch and begin the next; True when it is the best so far."""
         self.history.append(record)
@@ -146,3 +175,26 @@ class FitProgress(BaseModel):
         self.epoch, self.step = self.epoch + 1, 0
         self.sums, self.policy_weight, self.row_weight = [0.0] * len(Sums._fields), 0.0, 0.0
         return better
+
+
+def nothing_learned(
+    ended: FitEnd | None, budget_s: float | None, rows: int, batch_size: int, processes: int
+) -> NothingLearnedError:
+    """The error for a training that came to its end without one step.
+
+    Args:
+        ended: TIME: for want of time; else: for want of positions.
+        budget_s: seconds that were left for it.
+        rows: positions to learn from.
+    """
+    if ended is FitEnd.TIME:
+        return OutOfTimeError(
+            f"the time for supervised training was used up before its first step ({budget_s:.1f} s were left for it)",
+            where="time_budget_s",
+            remedy="Give the run more hours, or the phase a larger time_share or fewer games to play first.",
+        )
+    return NothingLearnedError(
+        f"supervised training made no step: its {rows} positions make no batch for {processes} process(es)",
+        where=f"batch_size {batch_size}",
+        remedy="Collect more games first.",
+    )

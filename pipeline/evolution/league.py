@@ -276,3 +276,13 @@ def _stage(phase: TrainingPhaseConfig, settings: SelfPlaySettings, done: float, 
         shares=OpponentShares(heuristics, (1 - heuristics) * settings.past_self_share),
         rate=rate,
     )
+
+
+class TeacherTargets(NamedTuple):
+    """Which kinds label the learner's positions (None: nobody), each in which share of the games; where both are asked
+    it is the expert's move that counts."""
+
+    teacher: int | None = None
+    share: float = 0.0
+    expert: int | None = None
+    expert_share: float = 0.0

@@ -27,7 +27,8 @@ from pipeline.evolution.blocks import (
     TokenAttention,
     spread_matrix,
 )
-from pipeline.evolution.territory_features import TOLD, TerritoryFeatures, territory_features
+from pipeline.evolution.territory_features import territory_features
+from pipeline.evolution.territory_tensors import TOLD, TerritoryFeatures
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 

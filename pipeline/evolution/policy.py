@@ -75,3 +75,17 @@ def draw_moves(legal: NDArray[np.floating[Any]], draws: NDArray[np.float32]) -> 
     # Counting strictly smaller sums never picks a move of weight 0: its sum equals that of the move before it.
     passed = cumulative <= draws[:, None].astype(np.float64) * cumulative[:, 3:]
     return np.asarray(passed.sum(1).clip(max=3), np.uint8)
+
+
+def judge(
+    network: Network, observations: Observations, masks: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the log chances of the moves, float32[M, 4] (-inf where illegal), and values, float32[M]."""
+    if not len(masks):
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        logits, value = network(*to_floats(observations, device))
+        masked = logits.masked_fill(~torch.from_numpy(masks).to(device), -torch.inf)
+        log_policy = torch.log_softmax(masked, 1)
+    return log_policy.cpu().numpy(), value[:, 0].cpu().numpy()

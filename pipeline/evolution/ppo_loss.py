@@ -7,9 +7,13 @@ stronger, slower player, the first hours of trial and error are saved. An expert
 (expert iteration: Anthony, Tian, Barber 2017), from the positions at hand and from those kept (`expert_replay.py`).
 """
 
-from typing import NamedTuple, Self
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import NamedTuple, Self, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,6 +22,9 @@ from pipeline.evolution.batches import to_floats
 from pipeline.evolution.networks import Network
 from pipeline.evolution.rollout import UNTAUGHT, Samples
 from schemas.self_play import SelfPlaySettings
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class LossWeights(NamedTuple):
@@ -83,13 +90,13 @@ def ppo_loss(network: Network, samples: Samples, weights: LossWeights, taught: T
     policy = -torch.minimum(ratio * advantages, clipped * advantages).sum()
     value_loss = functional.mse_loss(value[:, 0], torch.from_numpy(samples.returns).to(device), reduction="sum")
     entropy = -(log_policy.exp() * log_policy).sum()
-    lesson, agreement = _labels(log_policy, masks, samples, weights, taught)
-    total = weights.policy * policy + weights.value * value_loss - weights.entropy * entropy + lesson
+    imitation, agreement = _labels(log_policy, masks, samples, weights, taught)
+    total = weights.policy * policy + weights.value * value_loss - weights.entropy * entropy + imitation
     with torch.no_grad():
         kl = (ratio - 1 - moved).sum()
         far = ((ratio - 1).abs() > weights.clip_range).sum()
         none = torch.zeros_like(kl)
-        parts = torch.stack([total, policy, value_loss, entropy, lesson, agreement, kl, far.float(), none])
+        parts = torch.stack([total, policy, value_loss, entropy, imitation, agreement, kl, far.float(), none])
     return total, parts.detach().cpu()
 
 
@@ -103,9 +110,9 @@ def _labels(
     # A label may be a move that is masked; nothing can be learned from it.
     known = (labels != UNTAUGHT) & masks.gather(1, there)[:, 0]
     counts = torch.where(expert, weights.expert * taught.expert, weights.teacher * taught.teacher)
-    lesson = -(log_policy.gather(1, there)[:, 0] * known * counts).sum()
+    imitation = -(log_policy.gather(1, there)[:, 0] * known * counts).sum()
     agreement = ((log_policy.argmax(1) == labels) & known).sum() * taught.either
-    return lesson, agreement
+    return imitation, agreement
 
 
 def replay_loss(network: Network, drawn: ExperienceBatch) -> tuple[Tensor, Tensor]:
@@ -118,3 +125,48 @@ def replay_loss(network: Network, drawn: ExperienceBatch) -> tuple[Tensor, Tenso
     log_policy = torch.log_softmax(logits.masked_fill(~masks, -1e9), 1)
     each = -log_policy.gather(1, moves[:, None])[:, 0]
     return (each * torch.from_numpy(drawn.weights).to(device)).sum(), each.detach().cpu()
+
+
+def run_all(workers: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """What `work` returns for each item, computed side by side.
+
+    Raises whatever the first item that failed raised, but only once every other one has ended too: `Executor.map` hands
+    an error on while the rest still works, and a caller that then goes back to a state kept before would have it
+    changed under its hands.
+    """
+    begun = [workers.submit(work, item) for item in items]
+    wait(begun)
+    return [each.result() for each in begun]
+
+
+class BatchPart(NamedTuple):
+    """One thread's part of a batch: rows of the samples, and of the positions drawn for it."""
+
+    rows: NDArray[np.int64]
+    drawn: ExperienceBatch | None
+    replica: Network
+
+
+def batch_gradients(
+    step: BatchPart, samples: Samples, weights: LossWeights, taught: Taught, rows: int, kept: int
+) -> tuple[Sequence[Tensor], Tensor, NDArray[np.float32]]:
+    """A part's gradients and means, of a batch of `rows` samples and `kept` replayed positions."""
+    parameters = [weight for weight in step.replica.parameters() if weight.requires_grad]
+    total, parts = ppo_loss(step.replica, samples.rows(step.rows), weights, taught)
+    total, parts, errors = total / rows, parts / rows, np.zeros(0, np.float32)
+    if step.drawn is not None and len(step.drawn.weights):
+        replayed, each = replay_loss(step.replica, step.drawn)
+        total = total + weights.expert * replayed / kept
+        parts[PpoStats._fields.index("replayed")] = float(each.sum()) / kept
+        errors = each.numpy()
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True, materialize_grads=True)
+    return gradients, parts, errors
+
+
+def split_drawn(drawn: ExperienceBatch | None, parts: int) -> list[ExperienceBatch | None]:
+    if drawn is None:
+        return [None] * parts
+    shares = np.array_split(np.arange(len(drawn.weights)), parts)
+    return [
+        ExperienceBatch(drawn.positions.rows(s), drawn.indices[s], drawn.weights[s], drawn.quality[s]) for s in shares
+    ]

@@ -20,17 +20,25 @@ from torch import Tensor
 
 from pipeline.data.buffer import ExperienceBatch
 from pipeline.engine.players.kinds import kind_of
-from pipeline.evolution.expert_replay import ExpertReplay, run_all
-from pipeline.evolution.league import RESIDENTS, CurriculumStage, League, phase_curriculum, warm_up
-from pipeline.evolution.networks import Network, build_network
-from pipeline.evolution.ppo_loss import LossWeights, PpoStats, Taught, ppo_loss, replay_loss
-from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples, TeacherTargets
+from pipeline.evolution.device import low_precision, replica_devices, replica_of
+from pipeline.evolution.expert_replay import ExpertReplay
+from pipeline.evolution.league import RESIDENTS, CurriculumStage, League, TeacherTargets, phase_curriculum, warm_up
+from pipeline.evolution.networks import Network
+from pipeline.evolution.ppo_loss import (
+    BatchPart,
+    LossWeights,
+    PpoStats,
+    Taught,
+    batch_gradients,
+    run_all,
+    split_drawn,
+)
+from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples
 from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from schemas.errors import NothingLearnedError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
-from schemas.training import TrainingOptimizationConfig
 
 DUEL: Final = 2
 CROWD: Final = 4
@@ -45,14 +53,6 @@ class _Learned(NamedTuple):
     stats: PpoStats
     drawn: list[ExperienceBatch]
     errors: list[NDArray[np.float32]]
-
-
-class _Step(NamedTuple):
-    """One thread's part of a batch: rows of the samples, and of the positions drawn for it."""
-
-    rows: NDArray[np.int64]
-    drawn: ExperienceBatch | None
-    replica: Network
 
 
 class PpoTrainer:
@@ -82,11 +82,11 @@ class PpoTrainer:
         self._optimization: Final = settings.training_optimization
         self.network: Final = network.eval()
         network.recompute = phase.gradient_checkpointing
-        devices = devices or _devices(network)
-        network.low_precision = _low_precision(devices[0], self._optimization)
+        devices = devices or replica_devices(network)
+        network.low_precision = low_precision(devices[0], self._optimization)
         network.pack_leaves = devices[0].type == "cpu"  # on a GPU finding the open ones costs more than the closed ones
-        self._replicas: Final = [network, *(_like(network, device) for device in devices[1:])]
-        self._residents: Final = [[_like(network, device) for _ in RESIDENTS] for device in devices]
+        self._replicas: Final = [network, *(replica_of(network, device) for device in devices[1:])]
+        self._residents: Final = [[replica_of(network, device) for _ in RESIDENTS] for device in devices]
         self.threads: Final = self._optimization.threads or len(os.sched_getaffinity(0))
         self._parts: Final = self.threads if devices[0].type == "cpu" else len(devices)
         self._workers: Final = ThreadPoolExecutor(
@@ -214,13 +214,15 @@ class PpoTrainer:
         """Make one step of the optimizer; return the batch's mean of each of `PpoStats`."""
         parts = self._parts * self._phase.gradient_accumulation_steps
         steps = [
-            _Step(share, drawn, self._replicas[part % len(self._replicas)])
+            BatchPart(share, drawn, self._replicas[part % len(self._replicas)])
             for part, (share, drawn) in enumerate(
-                zip(np.array_split(rows, parts), _split(replayed, parts), strict=True)
+                zip(np.array_split(rows, parts), split_drawn(replayed, parts), strict=True)
             )
         ]
         kept = 0 if replayed is None else len(replayed.weights)
-        done = run_all(self._workers, lambda step: _gradients(step, samples, weights, taught, len(rows), kept), steps)
+        done = run_all(
+            self._workers, lambda step: batch_gradients(step, samples, weights, taught, len(rows), kept), steps
+        )
         device = self._parameters[0].device
         for index, parameter in enumerate(self._parameters):
             parameter.grad = sum((part[0][index].to(device) for part in done[1:]), done[0][0][index].to(device))
@@ -329,31 +331,6 @@ class PpoTrainer:
         return True
 
 
-def _gradients(
-    step: _Step, samples: Samples, weights: LossWeights, taught: Taught, rows: int, kept: int
-) -> tuple[Sequence[Tensor], Tensor, NDArray[np.float32]]:
-    """A part's gradients and means, of a batch of `rows` samples and `kept` replayed positions."""
-    parameters = [weight for weight in step.replica.parameters() if weight.requires_grad]
-    total, parts = ppo_loss(step.replica, samples.rows(step.rows), weights, taught)
-    total, parts, errors = total / rows, parts / rows, np.zeros(0, np.float32)
-    if step.drawn is not None and len(step.drawn.weights):
-        replayed, each = replay_loss(step.replica, step.drawn)
-        total = total + weights.expert * replayed / kept
-        parts[PpoStats._fields.index("replayed")] = float(each.sum()) / kept
-        errors = each.numpy()
-    gradients = torch.autograd.grad(total, parameters, allow_unused=True, materialize_grads=True)
-    return gradients, parts, errors
-
-
-def _split(drawn: ExperienceBatch | None, parts: int) -> list[ExperienceBatch | None]:
-    if drawn is None:
-        return [None] * parts
-    shares = np.array_split(np.arange(len(drawn.weights)), parts)
-    return [
-        ExperienceBatch(drawn.positions.rows(s), drawn.indices[s], drawn.weights[s], drawn.quality[s]) for s in shares
-    ]
-
-
 def _too_few(count: int, size: int) -> NothingLearnedError:
     return NothingLearnedError(
         f"an update of self-play has nothing to learn from: {count} positions were played, a batch of {size} takes more"
@@ -361,30 +338,6 @@ def _too_few(count: int, size: int) -> NothingLearnedError:
         where="self_play.environments, self_play.rollout_turns, batch_size, gradient_accumulation_steps",
         remedy="Play more at once, or lower the phase's batch_size.",
     )
-
-
-def _devices(network: Network) -> list[torch.device]:
-    """Where the replicas of a network compute, its own device first."""
-    own = next(network.parameters()).device
-    if own.type != "cuda" or not network.config.use_multi_gpu:
-        return [own]
-    others = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
-    return [own, *(device for device in others if device.index != (own.index or 0))]
-
-
-def _like(network: Network, device: torch.device) -> Network:
-    made = build_network(network.config, network.frame).to(device).eval()
-    made.low_precision, made.recompute, made.pack_leaves = (
-        network.low_precision, network.recompute, network.pack_leaves,
-    )  # fmt: skip
-    load_weights(made, network.state_dict())
-    return made
-
-
-def _low_precision(device: torch.device, optimization: TrainingOptimizationConfig) -> bool:
-    if not optimization.use_mixed_precision:
-        return False
-    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
 
 
 def _normalised(advantages: NDArray[np.float32]) -> NDArray[np.float32]:

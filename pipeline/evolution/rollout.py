@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
@@ -15,10 +14,9 @@ from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import MOVE_FROM, MOVE_TO
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.batches import to_floats
-from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares, TeacherTargets
 from pipeline.evolution.networks import Network
-from pipeline.evolution.policy import draw_moves
+from pipeline.evolution.policy import draw_moves, judge
 from schemas.self_play import SelfPlaySettings
 
 UNTAUGHT: Final = 255
@@ -93,16 +91,6 @@ class _Turn(NamedTuple):
     log_chances: NDArray[np.float32]
     taught: NDArray[np.uint8]
     expert: NDArray[np.bool_]
-
-
-class TeacherTargets(NamedTuple):
-    """Which kinds label the learner's positions (None: nobody), each in which share of the games; where both are asked
-    it is the expert's move that counts."""
-
-    teacher: int | None = None
-    share: float = 0.0
-    expert: int | None = None
-    expert_share: float = 0.0
 
 
 class RolloutWorker:
@@ -332,20 +320,6 @@ def _rows(environment: VectorEnvironment, where: NDArray[np.int64]) -> Observati
     features = environment.features.reshape(-1, environment.features.shape[2])
     context = environment.context.reshape(-1, environment.context.shape[2])
     return Observations(planes[where], features[where], context[where], environment.symmetries.reshape(-1)[where])
-
-
-def judge(
-    network: Network, observations: Observations, masks: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the log chances of the moves, float32[M, 4] (-inf where illegal), and values, float32[M]."""
-    if not len(masks):
-        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        logits, value = network(*to_floats(observations, device))
-        masked = logits.masked_fill(~torch.from_numpy(masks).to(device), -torch.inf)
-        log_policy = torch.log_softmax(masked, 1)
-    return log_policy.cpu().numpy(), value[:, 0].cpu().numpy()
 
 
 def generalised_advantages(

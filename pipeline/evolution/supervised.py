@@ -18,10 +18,10 @@ from pipeline.evolution.batches import BatchReader
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
 from pipeline.evolution.dist_context import Channel, DistContext, processes_for, run_together
-from pipeline.evolution.fit_progress import FitEnd, FitReport
+from pipeline.evolution.fit_progress import FitEnd, FitReport, TrainingHooks
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised_step import SupervisedLearner
-from pipeline.evolution.supervised_trainer import SupervisedTrainer, TrainingHooks
+from pipeline.evolution.supervised_trainer import SupervisedTrainer
 from pipeline.evolution.tensorboard_log import Report, TensorboardLog
 from pipeline.evolution.training_state import load_weights, weights_of
 from schemas.errors import DataError, TrainingError

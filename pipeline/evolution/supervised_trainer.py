@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,13 +10,12 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.dist_context import DistContext
-from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitProgress, FitReport
+from pipeline.evolution.fit_progress import EpochRecord, FitEnd, FitProgress, FitReport, TrainingHooks, nothing_learned
 from pipeline.evolution.supervised_step import Divisors, Losses, StepRows, SupervisedLearner, total_of
-from pipeline.evolution.tensorboard_log import Eta, Report, TensorboardLog
+from pipeline.evolution.tensorboard_log import Eta
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
-from schemas.errors import NothingLearnedError, OutOfTimeError, TrainingError
+from schemas.errors import TrainingError
 from schemas.phases import TrainingPhaseConfig
 from schemas.training import TrainingOptimizationConfig
 
@@ -30,16 +28,6 @@ _ORDER_STREAM: Final = 0x0DE5
 _REPORT_S: Final = 1.0
 _GO, _STOP, _TIME_UP = 0.0, 1.0, 2.0
 _log = logging.getLogger("ouroboros.fit")
-
-
-class TrainingHooks(NamedTuple):
-    """Who watches a training and when it is to end. Only the first of several processes asks them."""
-
-    report: Report
-    stop: Callable[[], bool]
-    time_budget_s: float | None
-    checkpoints: CheckpointFolder | None
-    curves: TensorboardLog | None
 
 
 class _Good(NamedTuple):
@@ -103,7 +91,8 @@ class SupervisedTrainer:
                 self._save()
                 return self._close(ended)
             if self._progress.steps == 0 and (ended is FitEnd.TIME or self._epoch_steps == 0):  # else: gone back to 0
-                raise self._nothing_learned(ended)
+                budget_s, batch = self._hooks.time_budget_s, self._phase.batch_size
+                raise nothing_learned(ended, budget_s, self._rows, batch, self._world.size)
             self._progress.ended = ended or self._end()
             if self._progress.ended is None:
                 self._remember()
@@ -202,21 +191,6 @@ class SupervisedTrainer:
         self._write_down(record)
         self._tell(f"epoch {record.epoch + 1}: validation loss {validation.total:.4f}")
 
-    def _nothing_learned(self, ended: FitEnd | None) -> NothingLearnedError:
-        if ended is FitEnd.TIME:
-            return OutOfTimeError(
-                f"the time for supervised training was used up before its first step ({self._hooks.time_budget_s:.1f}"
-                " s were left for it)",
-                where="time_budget_s",
-                remedy="Give the run more hours, or the phase a larger time_share or fewer games to play first.",
-            )
-        return NothingLearnedError(
-            f"supervised training made no step: its {self._rows} positions make no batch for"
-            f" {self._world.size} process(es)",
-            where=f"batch_size {self._phase.batch_size}",
-            remedy="Collect more games first.",
-        )
-
     def _end(self) -> FitEnd | None:
         if self._progress.epoch >= self._phase.max_epochs:
             return FitEnd.EPOCHS
@@ -274,20 +248,12 @@ class SupervisedTrainer:
         }
         if eta_s is not None:
             numbers["eta_s"] = eta_s
-        if progress.smoothed is not None:
-            numbers["training_loss"] = progress.smoothed
-        if progress.history:
-            last = progress.history[-1].validation
-            numbers |= {"validation_loss": last.total, "validation_accuracy": last.accuracy}
-        self._hooks.report(min(1.0, done), what, numbers)
+        self._hooks.report(min(1.0, done), what, numbers | progress.losses())
 
     def _write_down(self, record: EpochRecord) -> None:
         if self._hooks.curves is None or not self._world.leads:
             return
-        numbers = {"learning_rate": record.rate}
-        for name, losses in (("training", record.training), ("validation", record.validation)):
-            numbers |= {f"{name}/{key}": value for key, value in losses.model_dump().items()}
-        self._hooks.curves.write(record.steps, numbers)
+        self._hooks.curves.write(record.steps, record.curves())
 
     # ── states ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,7 +17,7 @@ import torch
 from pipeline.engine.layout import MOVE_WORDS
 from pipeline.engine.planes import CHANNELS, ENCODER_ID
 from pipeline.evolution.networks import Network, build_network
-from pipeline.evolution.territory_features import GROUND_TENSORS
+from pipeline.evolution.territory_tensors import GROUND_TENSORS
 from pipeline.serve.contract import CONTEXT_NAMES, FEATURE_NAMES, INPUTS, OUTPUTS, read_contract
 from schemas.errors import ExportError, ModelError
 from schemas.exported_model import ExportCard, ExportedModel

@@ -5,7 +5,6 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pipeline.evolution.device import choose_device, prepare_cpu, settings_for_d
 from pipeline.evolution.model_registry import ModelRegistry, arrays_of, code_revision
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
+from pipeline.orchestrator.phase_runner import JudgingOrder, Origin
 from pipeline.orchestrator.run_record import RunRecord
 from pipeline.phases.bootstrap import bootstrap
 from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
@@ -42,29 +42,6 @@ PAST_CHAMPIONS = 3
 SMALLEST_GAIN = 0.005
 """No number of games finds a gain of nothing: a threshold below this counts as this."""
 MODEL = "model:"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a model comes from."""
-
-    run_id: str
-    name: str
-    phase: str
-    parent: str | None
-
-
-@dataclass(frozen=True)
-class JudgingOrder:
-    """How a candidate is judged: since when its run tests challengers, for what gain, from what seed, and within how
-    many seconds."""
-
-    run_id: str
-    since: datetime
-    gain: float
-    seed: int
-    stop: Callable[[], bool]
-    budget_s: float
 
 
 class _Deadline:

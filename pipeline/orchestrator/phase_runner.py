@@ -1,6 +1,8 @@
 """What a run needs done, as its driver sees it: `ModelLifecycle` does it, tests put something small there."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -57,3 +59,26 @@ class PhaseRunner(Protocol):
     def roll_back_checkpoint(self, folder: Path) -> str:
         """Make the checkpoint before the last the one to go on from; return what was done, in words."""
         ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from."""
+
+    run_id: str
+    name: str
+    phase: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class JudgingOrder:
+    """How a candidate is judged: since when its run tests challengers, for what gain, from what seed, and within how
+    many seconds."""
+
+    run_id: str
+    since: datetime
+    gain: float
+    seed: int
+    stop: Callable[[], bool]
+    budget_s: float

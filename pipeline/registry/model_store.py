@@ -13,15 +13,13 @@ from pipeline.engine.planes import ENCODER_ID
 from pipeline.registry import transactions, weight_files
 from pipeline.registry.database import RegistryDatabase
 from pipeline.registry.tables import evaluations, models
-from pipeline.registry.transactions import card_of, evaluation_row, succession
+from pipeline.registry.transactions import card_of, damaged_weights, evaluation_row, measured_by, of_another_encoder
 from schemas.base import Frozen
 from schemas.errors import ModelError
 from schemas.model import EvaluationResult, Measured, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import Settings
 
 _log = logging.getLogger(__name__)
-REFERENCE = "heuristic:strong"
-"""The opponent in whose duels a model's `win_rate` is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class ModelStore:
             MachineError: the file cannot be written.
         """
         content = weight_files.content_of(draft, weights)
-        sha256 = weight_files.sha256_of(content)
+        sha256, parameters = weight_files.sha256_of(content), sum(int(array.size) for array in weights.values())
         model_id = weight_files.id_of(draft.name, sha256)
         if draft.parent_id is not None:
             self.card(draft.parent_id)
@@ -78,8 +76,8 @@ class ModelStore:
         weight_files.write(self.folder, file, content)
         self._passing("file written")
         with self._database.write() as connection:
-            registered = {"id": model_id, "sha256": sha256, "size_bytes": len(content)}
-            card = transactions.enter(connection, draft, file, registered | {"parameters": _size(weights)})
+            registered = {"id": model_id, "sha256": sha256, "size_bytes": len(content), "parameters": parameters}
+            card = transactions.enter(connection, draft, file, registered)
             self._passing("row written")
             if not (self.folder / file).exists():  # we slept for an hour, and it was taken for an orphan
                 raise ModelError("its file was removed meanwhile", where=model_id, remedy="Register it again.")
@@ -98,12 +96,12 @@ class ModelStore:
         weights = weight_files.load(self.folder / card.weights_file, card.sha256)
         if isinstance(weights, str):
             self._note_damage(model_id, weights)
-            raise self._damaged(card, weights)
+            raise damaged_weights(card, self.folder, weights)
         if card.damage is not None:
             self._note_damage(model_id, None)
             card = card.model_copy(update={"damage": None})
         if card.encoder_id != ENCODER_ID:
-            raise _of_another_encoder(card)
+            raise of_another_encoder(card)
         return card, weights
 
     def card(self, model_id: str) -> ModelCard:
@@ -182,7 +180,7 @@ class ModelStore:
         passed_over: dict[str, str] = {}
         with self._database.write() as connection:
             present = transactions.champion_id(connection)
-            for model_id in reversed(succession(transactions.events(connection))[:-1]):
+            for model_id in reversed(transactions.succession(transactions.events(connection))[:-1]):
                 card = transactions.card(connection, model_id)
                 damage = self._damage_of(card)
                 if damage is not None:
@@ -330,21 +328,13 @@ class ModelStore:
         damage = self._damage_of(card)
         if damage is not None:
             self._note_damage(card.id, damage)
-            raise self._damaged(card, damage)
+            raise damaged_weights(card, self.folder, damage)
         if card.encoder_id != ENCODER_ID:
-            raise _of_another_encoder(card)
+            raise of_another_encoder(card)
 
     def _note_damage(self, model_id: str, damage: str | None) -> None:
         with self._database.write() as connection:
             transactions.note_damage(connection, model_id, damage)
-
-    def _damaged(self, card: ModelCard, damage: str) -> ModelError:
-        return ModelError(
-            f"the weights of {card.id} are damaged: {damage}",
-            where=str(self.folder / card.weights_file),
-            remedy="Put the file back from a backup (`ouroboros models verify` looks again), or use another model; "
-            "for the champion: `ouroboros models rollback`.",
-        )
 
     def _remove_orphans(self, before: datetime) -> Sequence[str]:
         # Under the writer's lock: nobody can give a row to a file between our look and its removal.
@@ -354,33 +344,3 @@ class ModelStore:
             for path in lost:
                 path.unlink(missing_ok=True)
         return [path.name for path in lost]
-
-
-def _size(weights: Mapping[str, np.ndarray]) -> int:
-    return sum(int(array.size) for array in weights.values())
-
-
-def _of_another_encoder(card: ModelCard) -> ModelError:
-    return ModelError(
-        f"{card.id} was trained on the planes of encoder {card.encoder_id}; this version's is {ENCODER_ID}",
-        where=card.id,
-        remedy="Train it anew, or use the version that trained it.",
-    )
-
-
-def measured_by(result: EvaluationResult) -> dict[str, Measured]:
-    """By metric: `win_rate/OPPONENT/SNAKES`, for duels with the reference also `win_rate`, and the result's others."""
-    how = f"{result.how}; {result.conditions}; against {result.opponent}, {result.snakes} snakes"
-    rate = Measured(
-        value=result.win_rate, low=result.low, high=result.high, games=result.games, seed=result.seed, how=how
-    )
-    values = dict(result.metrics)
-    if result.strategic_score is not None:
-        values["strategic_score"] = result.strategic_score
-    found = {
-        name: Measured(value=value, games=result.games, seed=result.seed, how=how) for name, value in values.items()
-    }
-    found[f"win_rate/{result.opponent}/{result.snakes}"] = rate
-    if (result.opponent, result.snakes) == (REFERENCE, 2):
-        found["win_rate"] = rate
-    return found

@@ -3,21 +3,25 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from pipeline.engine.planes import ENCODER_ID
 from pipeline.registry.tables import model_events, models
 from schemas.base import Frozen
 from schemas.errors import ModelError
-from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
+from schemas.model import EvaluationResult, Measured, ModelCard, ModelDraft, ModelEvent, ModelEventKind, ModelStatus
 from schemas.settings import describe
 from schemas.times import from_text, to_text
 
 Passing = Callable[[str], None]
 IS_CHAMPION = models.c.status == ModelStatus.CHAMPION.value
 _OF_THE_REGISTRY = ("id", "version", "status", "weights_file", "sha256", "size_bytes", "parameters", "damage")
+REFERENCE = "heuristic:strong"
+"""The opponent in whose duels a model's `win_rate` is measured."""
 
 
 def find_card(connection: Connection, model_id: str) -> ModelCard | None:
@@ -226,3 +230,40 @@ def succession(events: Iterable[ModelEvent]) -> list[str]:
         elif event.kind is ModelEventKind.RETIRED:
             line = [model_id for model_id in line if model_id != event.model_id]
     return [model_id for place, model_id in enumerate(line) if place == 0 or line[place - 1] != model_id]
+
+
+def measured_by(result: EvaluationResult) -> dict[str, Measured]:
+    """By metric: `win_rate/OPPONENT/SNAKES`, for duels with the reference also `win_rate`, and the result's others."""
+    how = f"{result.how}; {result.conditions}; against {result.opponent}, {result.snakes} snakes"
+    rate = Measured(
+        value=result.win_rate, low=result.low, high=result.high, games=result.games, seed=result.seed, how=how
+    )
+    values = dict(result.metrics)
+    if result.strategic_score is not None:
+        values["strategic_score"] = result.strategic_score
+    found = {
+        name: Measured(value=value, games=result.games, seed=result.seed, how=how) for name, value in values.items()
+    }
+    found[f"win_rate/{result.opponent}/{result.snakes}"] = rate
+    if (result.opponent, result.snakes) == (REFERENCE, 2):
+        found["win_rate"] = rate
+    return found
+
+
+def of_another_encoder(card: ModelCard) -> ModelError:
+    """The error for a model that sees other planes than this version makes."""
+    return ModelError(
+        f"{card.id} was trained on the planes of encoder {card.encoder_id}; this version's is {ENCODER_ID}",
+        where=card.id,
+        remedy="Train it anew, or use the version that trained it.",
+    )
+
+
+def damaged_weights(card: ModelCard, folder: Path, damage: str) -> ModelError:
+    """The error for a model whose file in `folder` is not what its row says; `damage` says how."""
+    return ModelError(
+        f"the weights of {card.id} are damaged: {damage}",
+        where=str(folder / card.weights_file),
+        remedy="Put the file back from a backup (`ouroboros models verify` looks again), or use another model; "
+        "for the champion: `ouroboros models rollback`.",
+    )

@@ -13,12 +13,12 @@ import torch
 from pipeline.engine.observe import Observations
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.league import League, OpponentShares, phase_curriculum
+from pipeline.evolution.league import League, OpponentShares, TeacherTargets, phase_curriculum
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy, draw_moves
 from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
-from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, TeacherTargets, generalised_advantages
+from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
 from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.network import ArchitectureType, NeuralNetworkConfig

@@ -12,7 +12,8 @@ from pipeline.engine.players.kinds import VORONOI
 from pipeline.engine.players.mind import make_mind
 from pipeline.environment.vector import VectorEnvironment
 from pipeline.evolution.batches import to_floats
-from pipeline.evolution.territory_features import REPLIES, territory_features, territory_features_by_tensors
+from pipeline.evolution.territory_features import territory_features
+from pipeline.evolution.territory_tensors import REPLIES, territory_features_by_tensors
 
 
 def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:

@@ -6,7 +6,8 @@ import onnxruntime
 import torch
 
 from pipeline.evolution.networks import build_network
-from pipeline.evolution.territory_features import GROUND_TENSORS, territory_features
+from pipeline.evolution.territory_features import territory_features
+from pipeline.evolution.territory_tensors import GROUND_TENSORS
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.real_positions import real_positions
 from pipeline.serve.onnx_model import to_floats
