@@ -39,7 +39,7 @@ def test_the_tuner_facade_loads_neither_torch_nor_numba() -> None:
 
 
 def test_a_run_on_many_machines_loads_no_ray() -> None:
-    assert "ray" not in modules_after("from pipeline.cluster.all_machines import spread")
+    assert "ray" not in modules_after("from pipeline.cluster.all_machines import on_all_machines")
 
 
 def test_the_schemas_stand_on_pydantic_alone() -> None:
