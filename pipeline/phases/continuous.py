@@ -1,7 +1,7 @@
 """Continuous learning: one learner that lives for ever, judged after every cycle of so many updates.
 
 It begins with the champion's weights and goes on, in this run and in all that follow, from where it stands
-(`lasting_learner.py`). After each cycle what it is by then is registered and tested against the champion. Promoted or
+(`continual_learner.py`). After each cycle what it is by then is registered and tested against the champion. Promoted or
 not, it goes on: small gains add up until they can be proven. The champion sits in its league. Only where the settings
 ask for it (`return_to_champion_after`) does a learner that was refused so often in a row take over the champion's
 weights, and a row of the model's history says so.

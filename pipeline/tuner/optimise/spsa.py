@@ -6,7 +6,7 @@ Transactions on Automatic Control 37 (1992), as Fishtest tunes engines with it: 
 by the share that it won. Everything even in the distance cancels between the two.
 
 - Reach: how far apart the two lie decides how much a game says. Probes calibrate it, at first in a bundle, later one in
-  `PROBE_EVERY` questions (`reach.py`).
+  `PROBE_EVERY` questions.
 - Rate: on a hill that is quadratic in Elo the noise of the games keeps the point at an expected loss of
   `dimensions * rate / (32 k pairs)` Elo below the top, whatever the curvatures (k: expected score per Elo near a tie).
   The first rate makes that `FIRST_NOISE_ELO`; it falls as the climb goes on (Robbins and Monro).
