@@ -132,9 +132,9 @@ def fit(
 ) -> FitReport:
     """Train `network` on `training` until it no longer gets better on `validation`; it keeps its best weights.
 
-    AdamW, a rate that rises and falls (`fit_progress.py`), losses as `supervised_step.py` says. Without a time budget the outcome
-    follows from the arguments alone, on a CPU bit for bit, however often the run was killed and resumed; with one, the
-    learning rate's course depends on how fast this machine is.
+    AdamW, a rate that rises and falls (`fit_progress.py`), losses as `supervised_step.py` says. Without a time budget
+    the outcome follows from the arguments alone, on a CPU bit for bit, however often the run was killed and resumed;
+    with one, the learning rate's course depends on how fast this machine is.
 
     Args:
         network: changed in place, moved to `device`; with several processes the others have copies.

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lived_in import GOLDEN, HOSTILE_ID
-from pipeline.data.importers.imported_game import ImportedGame, to_game_log
-from pipeline.tuner.reporting import report_of
 from served_site import Served, served, wait_for
 from tuning_bench import Bench
 
 from migrations.upgrade import upgrade
+from pipeline.data.importers.frames import ImportedGame, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.ledger import Ledger
+from pipeline.tuner.report.from_ledger import report_of
 from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
 from runner.web.read import board, replay_files
