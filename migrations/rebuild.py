@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from migrations.room import need_of, refuse_without_room
-from runner.store.bases import STATE_BASE, USAGE_BASE
-from runner.store.columns import changes, to_microseconds
+from runner.store.columns import STATE_BASE, USAGE_BASE, changes, to_microseconds
 from runner.store.engine import Store
-from runner.store.faults import typed_faults
+from runner.store.statements import typed_faults
 from schemas.database import UpgradeProgress
 from schemas.errors import DatabaseBusyError, StateError
 from schemas.files import fsync_folder

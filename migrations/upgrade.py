@@ -40,7 +40,7 @@ def upgrade(
         if stored_revision(store) == HEAD:
             return UpgradeReport(before=before if backup else HEAD, after=HEAD, backup=backup)
     store.create_file()
-    with store.restructure() as connection:
+    with store.migration_transaction() as connection:
         before = revision_of(connection, store.where)  # again, under the lock: another process may have been quicker
         if before == HEAD:
             return UpgradeReport(before=before, after=HEAD)
@@ -86,7 +86,7 @@ def _make_empty(path: Path) -> None:
     new = Store(sqlite_url(path), 5)
     try:
         new.create_file()
-        with new.restructure() as connection:
+        with new.migration_transaction() as connection:
             _apply(connection, TO)
         new.checkpoint()
     finally:

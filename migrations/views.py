@@ -6,7 +6,7 @@ are put together from the base and what a row has of its own. A value that is no
 stands, so that one bad row does not end a query of all.
 """
 
-from runner.store.bases import STATE_BASE, USAGE_BASE, letters
+from runner.store.columns import STATE_BASE, USAGE_BASE, letters
 
 
 def _sqlite_time(column: str) -> str:

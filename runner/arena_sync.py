@@ -16,7 +16,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from runner.flow.runtime import Runtime
-from runner.notify import compose
+from runner.notify import messages
 from runner.store import heartbeat
 from schemas.ladder import SyncReport
 from schemas.outside_text import REASON_LIMIT, line, to_json
@@ -31,7 +31,7 @@ OFF_LOOK_S = 60.0
 EXPLAIN_LIMIT_S = 900.0
 """On top of a synchronisation's own limit: for what our snake thinks of lost games, and for building it."""
 HUNG_AFTER_S = 6 * 3600.0
-_COMMAND = (sys.executable, "-P", "-m", "runner.arena_child")
+_COMMAND = (sys.executable, "-P", "-m", "runner.arena_sync_process")
 _SAID_BYTES = 4000
 _log = logging.getLogger("ouroboros.arena")
 
@@ -114,7 +114,7 @@ class ArenaSync:
         with self._runtime.store.write() as session:
             heartbeat.loop_error(session, LOOP, report.trouble, now)
             if report.token_refused:
-                message = compose.alert(
+                message = messages.alert(
                     subject="the Arena refuses the token",
                     detail=report.trouble,
                     advice="Make a new one on the Arena's settings page, and `ouroboros arena login`.",
@@ -122,7 +122,7 @@ class ArenaSync:
                     settings=self._runtime.settings.notifications,
                     now=now,
                 )
-                self._runtime.outbound.put(session, message, now)
+                self._runtime.notifier.put(session, message, now)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -6,12 +6,12 @@ import threading
 from types import FrameType
 from typing import Any
 
-from runner import bookkeeping, lead, overview
+from runner import leader, schedule_service, status
 from runner.clock import Clock, SystemClock
-from runner.flow.asking import ask
-from runner.flow.requests import NoArguments, PauseArguments, Verb
+from runner.flow.command_arguments import NoArguments, PauseArguments, Verb
+from runner.flow.enqueue import enqueue_run
 from runner.guards.gpu import GpuProbe
-from runner.notify.custom_channel import NotificationSystem
+from runner.notify.channels import NotificationSystem
 from runner.service import Service
 from runner.store import commands, triggers
 from runner.store.engine import Store
@@ -61,7 +61,7 @@ class AutomatedTrainingRunner:
             ScheduleError: its cron line or time zone cannot be used, or never fires.
         """
         with self._store.write() as session:
-            bookkeeping.save_schedule(session, schedule, self._clock.now())
+            schedule_service.save_schedule(session, schedule, self._clock.now())
 
     def remove_schedule(self, name: str) -> None:
         """Take a schedule out of service: what waits of it is cancelled; its history stays.
@@ -70,7 +70,7 @@ class AutomatedTrainingRunner:
             ScheduleError: no such schedule.
         """
         with self._store.write() as session:
-            bookkeeping.remove_schedule(session, name, self._clock.now())
+            schedule_service.remove_schedule(session, name, self._clock.now())
 
     def add_trigger(self, trigger: TriggerCondition) -> None:
         """Save a trigger; one of the same name is replaced.
@@ -78,7 +78,7 @@ class AutomatedTrainingRunner:
         Raises:
             ScheduleError: its condition does not exist, or does not take its parameters.
         """
-        bookkeeping.save_trigger(self._store, trigger, self._clock.now())
+        schedule_service.save_trigger(self._store, trigger, self._clock.now())
 
     def remove_trigger(self, name: str) -> None:
         """Take a trigger out of service; its history stays.
@@ -139,7 +139,7 @@ class AutomatedTrainingRunner:
     def get_runner_status(self) -> dict[str, Any]:
         """status, running, paused, schedules, triggers, recent_executions (10), current_execution (None while nothing
         runs), queued, statistics."""
-        return overview.as_dictionary(overview.look(self._store, self.settings.home))
+        return status.as_dictionary(status.look(self._store, self.settings.home))
 
     def enable_debug_logging(self) -> None:
         """Log everything from now on."""
@@ -161,7 +161,7 @@ class AutomatedTrainingRunner:
         """Queue a run of `schedule` under `name` at once: the guide's way to force an execution."""
         now = self._clock.now()
         with self._store.write() as session:
-            ask(
+            enqueue_run(
                 session,
                 schedule.model_copy(update={"name": name}),
                 TriggerType.MANUAL,
@@ -180,7 +180,7 @@ class AutomatedTrainingRunner:
             self._service.daemon.wake.set()
         deadline_s = self._clock.monotonic_s() + START_WAIT_S
         waiter = threading.Event()
-        while lead.is_served(self.settings.home, self._store) and self._clock.monotonic_s() < deadline_s:
+        while leader.is_served(self.settings.home, self._store) and self._clock.monotonic_s() < deadline_s:
             with self._store.read() as session:
                 command = commands.get(session, number)
             if command is not None and command.handled_at is not None:
@@ -210,7 +210,7 @@ class AutomatedTrainingRunner:
                 self.settings, self._clock, self._gpu, self._notification_system, seed_defaults=False
             ) as service:
                 with service.store.write() as session:
-                    bookkeeping.seed_triggers(session, self._clock.now())
+                    schedule_service.seed_triggers(session, self._clock.now())
                 self._service = service
                 service.daemon.on_turn = lambda _status: ready.set()
                 service.run()

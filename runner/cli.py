@@ -20,12 +20,12 @@ from schemas.outside_text import ERROR_LIMIT, line, passage
 
 COMMAND_GROUP = "ouroboros.commands"
 _OWN = {
-    "init": "runner.commands.init:init",
+    "init": "runner.commands.database:init",
     "up": "runner.commands.up:up",
     "status": "runner.commands.status:status",
     "top": "runner.commands.top:top",
     "completion": "runner.commands.completion:completion",
-    "history": "runner.commands.history:history",
+    "history": "runner.commands.status:history",
     "schedules": "runner.commands.schedules:schedules",
     "triggers": "runner.commands.triggers:triggers",
     "trigger": "runner.commands.control:trigger",
@@ -33,9 +33,9 @@ _OWN = {
     "resume": "runner.commands.control:resume",
     "stop": "runner.commands.control:stop",
     "cancel": "runner.commands.control:cancel",
-    "why": "runner.commands.explanations:why",
-    "next": "runner.commands.explanations:next_fires",
-    "explain": "runner.commands.explanations:explain",
+    "why": "runner.commands.why:why",
+    "next": "runner.commands.why:next_fires",
+    "explain": "runner.commands.why:explain",
     "notify": "runner.commands.notify:notify",
     "db": "runner.commands.database:database",
     "doctor": "runner.commands.doctor:doctor",
@@ -127,13 +127,13 @@ def _check_encoding(arguments: list[str]) -> None:
 
 
 def _unforeseen(error: Exception, arguments: list[str]) -> int:
-    from runner import unforeseen
+    from runner import crash_report
 
-    told = unforeseen.refused_by_system(error, arguments)
+    told = crash_report.refused_by_system(error, arguments)
     if isinstance(error, ModuleNotFoundError):
-        told = unforeseen.missing_package(error, arguments[0] if arguments else "")
+        told = crash_report.missing_package(error, arguments[0] if arguments else "")
     if told is not None:
         click.echo(f"error: {told}", err=True)
         return told.exit_code
-    click.echo(unforeseen.report(error, arguments, datetime.now(UTC)), err=True)
+    click.echo(crash_report.report(error, arguments, datetime.now(UTC)), err=True)
     return 1

@@ -1,4 +1,5 @@
-"""The one place that asks the clocks, so that a test can give the daemon others, and what a look at them shows.
+"""The one place that asks the clocks, so that a test can give the daemon others; what a look at them shows; and the
+sleep that other threads and signal handlers end.
 
 The wall clock may be wrong: set ahead or back by hand or by NTP. The kernel has two that never step: one counts while
 the machine sleeps (CLOCK_BOOTTIME, `elapsed_s`), one does not (CLOCK_MONOTONIC, `monotonic_s`); their difference is how
@@ -8,6 +9,7 @@ long it has slept. Where the wall clock moved by more or less than time passed, 
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 SMALLEST_STEP_S = 2.0
@@ -96,3 +98,27 @@ def change(before: ClockReading, after: ClockReading) -> ClockChange | None:
         slept_s=slept_s if slept_s >= SHORTEST_SLEEP_S else 0.0,
     )
     return seen if seen.step_s or seen.slept_s else None
+
+
+class WakeEvent:
+    """Like `threading.Event`, but `set` may be called in a signal handler.
+
+    `Event.set` takes a lock, which the very code that the signal interrupted may hold: the handler would wait for ever.
+    `SimpleQueue.put` is documented as reentrant.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Wake the sleeper, or the next one who would go to sleep. Never waits."""
+        self._calls.put(None)
+
+    def sleep(self, timeout_s: float) -> None:
+        """Until `set` is called, or was called since the last sleep; at most `timeout_s`."""
+        try:
+            self._calls.get(timeout=max(0.0, timeout_s))
+            while True:
+                self._calls.get_nowait()
+        except Empty:
+            return

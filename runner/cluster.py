@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,14 +30,15 @@ from schemas.cluster import (
     ray_variables,
     token_path,
 )
-from schemas.errors import BadInputError, MachineError, StateError
+from schemas.errors import BadInputError, MachineError, OuroborosError, StateError
 from schemas.files import write_atomic
-from schemas.outside_text import REASON_LIMIT, line
+from schemas.outside_text import REASON_LIMIT, error_line, line, to_json
 from schemas.settings import Settings, get_config
 
 _TOKEN_BYTES = 32
 _ANYWHERE = "192.0.2.1"
 """An address that is nobody's (RFC 5737): the way to it is the way to everybody."""
+GROUP = "ouroboros.cluster"
 
 
 class DistributedTrainingRunner:
@@ -191,7 +193,7 @@ def ask(settings: Settings, question: str, name: str = "") -> ClusterReport:
     limit_s = settings.cluster.start_timeout_s
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "runner.cluster_child", question, note.head, note.host, name],
+            [sys.executable, "-P", "-m", "runner.cluster", question, note.head, note.host, name],
             env={**os.environ, **ray_variables(token_path(settings.home))},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -271,3 +273,31 @@ def _require_ray() -> None:
         raise MachineError(
             "ray is not installed", where="ouroboros cluster", remedy="Install it: pip install 'ouroboros[cluster]'."
         )
+
+
+def main() -> None:
+    """The other process, `python -m runner.cluster QUESTION HEAD HOST NAME`: ask the cluster, print a `ClusterReport`.
+
+    What speaks Ray is an entry point of group `ouroboros.cluster`: this package never imports it, and what hangs in it
+    is ended with this process. Whatever libraries print goes to standard error.
+    """
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
+    question, *arguments = sys.argv[1:]
+    os.write(answer_to, to_json(_report(question, arguments)).encode())
+    os._exit(0)  # Ray's threads may wait for a head that has gone
+
+
+def _report(question: str, arguments: list[str]) -> ClusterReport:
+    try:
+        (point,) = entry_points(group=GROUP, name=question)
+        report: ClusterReport = point.load()(*arguments)
+    except OuroborosError as error:
+        return ClusterReport(trouble=line(str(error), REASON_LIMIT))
+    except Exception as error:  # noqa: BLE001 - the command tells of it
+        return ClusterReport(trouble=error_line(error))
+    return report
+
+
+if __name__ == "__main__":
+    main()

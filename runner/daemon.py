@@ -15,26 +15,25 @@ from importlib.metadata import version
 
 from sqlalchemy.orm import Session
 
+from runner.clock import WakeEvent
 from runner.flow.check_triggers import CheckTriggers
 from runner.flow.error_reporter import ErrorReporter
-from runner.flow.expire import ExpireWaiting
-from runner.flow.fire import FireSchedules
+from runner.flow.fire import ExpireWaiting, FireSchedules
 from runner.flow.follow_clock import FollowClock
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
 from runner.flow.runtime import Runtime
 from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
-from runner.lead import Lead, LeadState
+from runner.leader import LeaderLock, LeaderState
 from runner.liveness import LoopProgress
-from runner.notify import compose
+from runner.notify import messages
 from runner.periodic import PeriodicWork
 from runner.store import heartbeat
 from runner.store.heartbeat import DaemonRecord
-from runner.wake import Wake
 from runner.worker.identity import boot_id
 from schemas.automation import RunnerStatus
-from schemas.errors import DatabaseAwayError, LeadLostError, StateError, TransientStateError
+from schemas.errors import DatabaseAwayError, LeadershipLostError, StateError, TransientStateError
 
 HEARTBEAT_INTERVAL_S = 15.0
 """How often the daemon writes that it lives, when nothing else happens."""
@@ -80,7 +79,7 @@ class Daemon:
     steps: Steps
     periodic: PeriodicWork | None = None
     """Work beside the loop, which it supervises."""
-    wake: Wake = field(default_factory=Wake)
+    wake: WakeEvent = field(default_factory=WakeEvent)
     on_turn: Callable[[RunnerStatus], None] = lambda _status: None
     """Called after each turn: the progress line."""
     on_step: Callable[[], None] = lambda: None
@@ -127,9 +126,9 @@ class Daemon:
         self.runtime.reach("start.taken_over")
         if before is not None and not before.stopped_cleanly:
             settings = self.runtime.settings.notifications
-            message = compose.recovered_from_crash(before.heartbeat_at, lines, settings, now)
+            message = messages.recovered_from_crash(before.heartbeat_at, lines, settings, now)
             with self.runtime.store.write() as session:
-                self.runtime.outbound.put(session, message, now)
+                self.runtime.notifier.put(session, message, now)
         for line in lines:
             _log.info("Taken over: %s", line)
         return before
@@ -144,7 +143,7 @@ class Daemon:
             self.progress.enter(name)
             try:
                 step(now)
-            except LeadLostError as lost:
+            except LeadershipLostError as lost:
                 self._lose(lost)
                 return
             except DatabaseAwayError as away:  # one sentence for all steps, said by the next turn
@@ -178,7 +177,7 @@ class Daemon:
             remedy="The daemon ends once its runs have saved; stop it before you touch its files.",
         )
         _log.critical("%s", self.lost)
-        message = compose.alert(
+        message = messages.alert(
             subject="the database is gone from under the daemon",
             detail=f"{self.runtime.store.where} was {trouble}. The daemon stops: its history would be lost.",
             advice="A copy of all that it knew is laid beside the old place; the log and `ouroboros up` name it.",
@@ -187,10 +186,10 @@ class Daemon:
             now=now,
         )
         with suppress(StateError), self.runtime.store.write() as session:
-            self.runtime.outbound.put(session, message, now)
+            self.runtime.notifier.put(session, message, now)
         self.request_stop()
 
-    def _lead_alone(self, session: Session, lead: Lead) -> None:
+    def _lead_alone(self, session: Session, lead: LeaderLock) -> None:
         """From now on whatever this process still writes once another daemon leads is refused."""
         me = heartbeat.get(session)
         assert me is not None, "its row was written a moment ago"
@@ -202,19 +201,19 @@ class Daemon:
         try:
             with self.runtime.store.write():
                 return True
-        except LeadLostError:
+        except LeadershipLostError:
             return False
 
     def _leads(self, now: datetime) -> bool:
         """Whether this turn may start anything. With the server away, the runs under way are watched all the same."""
         lead = self.runtime.lead
-        if lead is None or lead.state is LeadState.HELD:
+        if lead is None or lead.state is LeaderState.HELD:
             if self._away:
                 _log.warning("The database is back, and this daemon leads it")
                 self._away, self._last_beat_s = "", float("-inf")
             return True
-        if lead.state is LeadState.LOST:
-            self._lose(LeadLostError("another daemon leads this database", where=self.runtime.store.where))
+        if lead.state is LeaderState.LOST:
+            self._lose(LeadershipLostError("another daemon leads this database", where=self.runtime.store.where))
             return False
         self._status = RunnerStatus.ERROR
         if not self._away:
@@ -226,7 +225,7 @@ class Daemon:
         self.on_step()
         return False
 
-    def _lose(self, lost: LeadLostError) -> None:
+    def _lose(self, lost: LeadershipLostError) -> None:
         """Nothing more is written or started. Runs are left to the new leader, who adopts them, if it is on this
         machine; else it counts them as lost, and they end."""
         if self.lost is not None:
@@ -275,7 +274,9 @@ class Daemon:
         return self._status
 
     def _drained(self) -> bool:
-        nobodys = isinstance(self.lost, LeadLostError) or bool(self._away)  # the next leader accounts for the runs
+        nobodys = isinstance(self.lost, LeadershipLostError) or bool(
+            self._away
+        )  # the next leader accounts for the runs
         leave = self.runtime.settings.scheduler.on_shutdown == "leave" or nobodys
         return self._stopping and (leave or not self.steps.watch.runs)
 
@@ -300,7 +301,7 @@ class Daemon:
                 return
             with self.runtime.store.write() as session:
                 heartbeat.beat(session, status, now)
-        except LeadLostError as lost:
+        except LeadershipLostError as lost:
             self._lose(lost)
             return
         except StateError as error:

@@ -4,9 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.flow.runtime import Runtime
-from runner.notify import compose
+from runner.notify import messages
 from runner.store import heartbeat
-from runner.triggers.game_count import count_new_games
+from runner.triggers.games_folder import count_new_games
 from schemas.outside_text import REASON_LIMIT, line
 
 LOOP = "games"
@@ -44,7 +44,7 @@ class GameCounter:
         """A row, and a message a day at most."""
         files = "; ".join(unreadable)
         text = line(f"games are not counted while their files cannot be read: {files}", REASON_LIMIT)
-        message = compose.alert(
+        message = messages.alert(
             subject="production games cannot be read",
             detail=text,
             advice="Let the daemon's user read them; what they hold is counted then.",
@@ -54,4 +54,4 @@ class GameCounter:
         )
         with self._runtime.store.write() as session:
             heartbeat.loop_error(session, LOOP, text, now)
-            self._runtime.outbound.put(session, message, now)
+            self._runtime.notifier.put(session, message, now)

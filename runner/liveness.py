@@ -1,4 +1,4 @@
-"""Whether the loop turns: how long there was no sign of life, and in which step it stands."""
+"""Whether the loop turns: how long there was no sign of life, in which step it stands, and how that is said."""
 
 import logging
 import sys
@@ -9,19 +9,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner.flow.runtime import Runtime
-from runner.notify import compose
-from runner.silence import SILENT_AFTER_S
+from runner.notify import messages
+from runner.notify.channels import DeliveryError
 from runner.store import heartbeat
 from schemas.errors import StateError
 from schemas.message import Message
+from schemas.outside_text import error_line, line
 from schemas.times import duration
 
+SILENT_AFTER_S = 60.0
+"""Longer than a locked database may hold up a step for nothing: from here on it is told."""
 LOOK_S = 5.0
 STANDS_AFTER_S = 15.0
 """A step that takes longer is named in the daemon's row; the loop's heartbeat is due as often."""
 LEAVE_AFTER_S = 120.0
 """A daemon that was asked to stop and stands for so long ends without its loop; the next start settles its runs."""
 _log = logging.getLogger("ouroboros.liveness")
+PING_TIMEOUT_S = 10
+_HEARTBEAT_URL = "notifications.heartbeat_url"
+
+
+def silence(heartbeat_at: datetime, step: str, now: datetime) -> str:
+    """No sign of life for how long, and in which step it stands, in words; "" where it gave one lately."""
+    silent = now - heartbeat_at
+    if silent.total_seconds() < SILENT_AFTER_S:
+        return ""
+    stands = f"; it stands in the step {step}" if step else ""
+    return f"no sign of life for {duration(silent)}{stands}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,7 @@ class LoopProgress:
         return None if inside is None else Standing(inside[0], self._monotonic_s() - inside[1])
 
 
-class LoopWatch:
+class LoopWatchdog:
     """One `turn` looks at the loop from outside."""
 
     def __init__(self, runtime: Runtime, progress: LoopProgress, is_stopping: Callable[[], bool]) -> None:
@@ -94,7 +108,7 @@ class LoopWatch:
             with self._runtime.store.write() as session:
                 heartbeat.stands(session, standing.step, since)
                 if silent:
-                    self._runtime.outbound.put(session, self._alert(standing, since, now), now)
+                    self._runtime.notifier.put(session, self._alert(standing, since, now), now)
         except StateError as error:
             _log.warning("That the step %s stands cannot be written down yet: %s", standing.step, error)
             return
@@ -103,7 +117,7 @@ class LoopWatch:
             self._told = standing.step
 
     def _alert(self, standing: Standing, since: datetime, now: datetime) -> Message:
-        return compose.alert(
+        return messages.alert(
             subject="the daemon lives and does nothing",
             detail=f"It has stood in the step {standing.step} for {duration(now - since)}. Nothing fires meanwhile.",
             advice="Its log shows the line where it stands; under systemd the watchdog restarts it.",
@@ -115,3 +129,33 @@ class LoopWatch:
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._progress.thread_id or 0)
         return "".join(traceback.format_stack(frame)) if frame is not None else "(its thread is gone)"
+
+
+def ping_heartbeat_url(url: str) -> None:
+    """Fetch `notifications.heartbeat_url` once: where it falls silent, others notice (healthchecks.io and its like).
+    Whoever knows the URL can keep us silent, so it is named by its setting alone.
+
+    Raises:
+        DeliveryError: it cannot be reached or does not answer 2xx.
+    """
+    import http.client  # here, as few daemons need Python's HTTP client
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    try:
+        if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+            raise DeliveryError("the heartbeat URL is neither http nor https", where=_HEARTBEAT_URL)
+        with urllib.request.urlopen(url, timeout=PING_TIMEOUT_S):  # noqa: S310 - the scheme was checked above
+            pass
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too, with a connection of its own
+        raise DeliveryError(f"the heartbeat URL answers {error.code}", where=_HEARTBEAT_URL) from error
+    except urllib.error.URLError as error:
+        reason = f"the heartbeat URL cannot be reached: {line(str(error.reason))}"
+        raise DeliveryError(reason, where=_HEARTBEAT_URL) from error
+    except (http.client.InvalidURL, ValueError) as error:
+        raise DeliveryError("the heartbeat URL is none", where=_HEARTBEAT_URL, remedy="Correct it.") from error
+    except (http.client.HTTPException, OSError) as error:
+        reason = f"the heartbeat URL cannot be reached: {error_line(error)}"
+        raise DeliveryError(reason, where=_HEARTBEAT_URL) from error

@@ -7,14 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner import bookkeeping
+from runner import schedule_service
 from runner.arena_sync import HUNG_AFTER_S, ArenaSync
 from runner.arena_sync import LOOP as ARENA
-from runner.clock import Clock, SystemClock
+from runner.clock import Clock, SystemClock, WakeEvent
 from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
-from runner.flow.expire import ExpireWaiting
-from runner.flow.fire import FireSchedules
+from runner.flow.fire import ExpireWaiting, FireSchedules
 from runner.flow.follow_clock import FollowClock
 from runner.flow.launch import LaunchRuns
 from runner.flow.process_commands import ProcessCommands
@@ -22,19 +21,16 @@ from runner.flow.runtime import Runtime
 from runner.flow.take_trigger_files import TakeTriggerFiles
 from runner.flow.watch import WatchRuns
 from runner.game_counter import LOOP, GameCounter
+from runner.guards.allowed_hours import parse_hours
 from runner.guards.gpu import GpuProbe
-from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
-from runner.lead import LeadState
-from runner.liveness import LoopWatch
+from runner.leader import LeaderState
+from runner.liveness import LoopWatchdog, ping_heartbeat_url
 from runner.logs import start_logging, stop_logging
 from runner.maintenance import LOOP as HOUSEKEEPING
 from runner.maintenance import Maintenance, NightlyBackup
-from runner.notify.channels import configured
-from runner.notify.custom_channel import CustomChannel, NotificationSystem
-from runner.notify.delivery import Channel, DeliveryError
-from runner.notify.dispatcher import Dispatcher
-from runner.notify.outbound import Outbound
+from runner.notify.channels import Channel, CustomChannel, DeliveryError, NotificationSystem, configured
+from runner.notify.dispatcher import Dispatcher, Notifier
 from runner.periodic import PeriodicWork
 from runner.state_folder import held, make_folders
 from runner.store import heartbeat, triggers
@@ -42,11 +38,10 @@ from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
-from runner.triggers.watch import TriggerFileWatcher
-from runner.wake import Wake
+from runner.triggers.folder_watcher import TriggerFileWatcher
 from runner.worker.launch import Launcher
 from schemas.database import UpgradeProgress, UpgradeReport
-from schemas.errors import LeadLostError, SettingsError, StateError, TransientStateError
+from schemas.errors import LeadershipLostError, SettingsError, StateError, TransientStateError
 from schemas.settings import Settings
 
 OUTBOX_POLL_S = 10.0
@@ -135,12 +130,12 @@ class Service:
             self._arena.close()  # what it was at is gone on with by the next daemon; nothing waits for it here
             left = self.periodic.stop(THREAD_END_S)
             if MAIL not in left and not isinstance(
-                self.daemon.lost, LeadLostError
+                self.daemon.lost, LeadershipLostError
             ):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
         finally:
             self.periodic.stop(THREAD_END_S)
-        if isinstance(self.daemon.lost, LeadLostError):
+        if isinstance(self.daemon.lost, LeadershipLostError):
             raise self.daemon.lost
         if self.daemon.lost is not None:
             raise self._rescued(self.daemon.lost)
@@ -163,7 +158,7 @@ class Service:
     def use_notification_system(self, system: NotificationSystem) -> None:
         """Tell the user's own object instead of the configured channels, from now on."""
         self._custom = system
-        self._outbound.use([CustomChannel(system)], self.settings.notifications)
+        self._notifier.use([CustomChannel(system)], self.settings.notifications)
 
     def reload(self, settings: Settings) -> list[str]:
         """Take new settings, and return the names of those changed ones that wait for a restart.
@@ -178,9 +173,9 @@ class Service:
             raise SettingsError("home and database cannot change while the daemon runs", remedy="Restart it for that.")
         _check(settings)
         if self._custom is None:
-            self._outbound.use(configured(settings.notifications), settings.notifications)
+            self._notifier.use(configured(settings.notifications), settings.notifications)
         else:
-            self._outbound.use([CustomChannel(self._custom)], settings.notifications)
+            self._notifier.use([CustomChannel(self._custom)], settings.notifications)
         self._launcher.use(settings.workers)
         self.probe.use(settings.guards)
         self.dispatcher.retry_waiting()
@@ -199,18 +194,18 @@ class Service:
         if self._seed_defaults:
             with self.store.write() as session:
                 limit = self.settings.scheduler.max_queue_length
-                bookkeeping.seed(session, self._clock.now(), limit, first_run=self._first_run)
+                schedule_service.seed(session, self._clock.now(), limit, first_run=self._first_run)
 
     def _assemble(self) -> None:
         notifications = self.settings.notifications
         channels: list[Channel] = [CustomChannel(self._custom)] if self._custom else configured(notifications)
-        self._outbound = Outbound(channels, notifications)
-        self.runtime = Runtime(self.settings, self.store, self._clock, self._outbound, self.lead)
+        self._notifier = Notifier(channels, notifications)
+        self.runtime = Runtime(self.settings, self.store, self._clock, self._notifier, self.lead)
         self.probe = Probe(self.settings.guards, self._written_folders(), self._gpu)
         self.probe.start()
         self._stack.callback(self.probe.close)
         launcher = self._launcher = Launcher(self.settings.workers, self.probe.gpu.use_of)
-        wake = Wake()
+        wake = WakeEvent()
         watch = WatchRuns(self.runtime, launcher)
         self._stack.callback(watch.leave)
         steps = Steps(
@@ -224,10 +219,10 @@ class Service:
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),
         )
         self._stack.callback(steps.triggers.close)
-        self.dispatcher = Dispatcher(self.store, self._outbound, self.runtime.reach)
+        self.dispatcher = Dispatcher(self.store, self._notifier, self.runtime.reach)
         self.periodic = PeriodicWork(self._clock, self.store)
         self.daemon = Daemon(self.runtime, steps, self.periodic, wake)
-        self.loop_watch = LoopWatch(self.runtime, self.daemon.progress, lambda: self.daemon.stopping)
+        self.loop_watch = LoopWatchdog(self.runtime, self.daemon.progress, lambda: self.daemon.stopping)
         self._add_periodic_work()
         watcher = TriggerFileWatcher(self.settings.triggers_dir, wake.set, self._trigger_files())
         watcher.start()
@@ -262,13 +257,13 @@ class Service:
         self._stack.callback(self._arena.close)
         self.periodic.add(ARENA, self._while_leading(self._arena.turn), HUNG_AFTER_S)
         self.periodic.add("backup", self._while_leading(NightlyBackup(self.runtime).turn), 3600)
-        self.periodic.add("dead-man", self._ping, 120)
+        self.periodic.add("heartbeat URL", self._ping, 120)
 
     def _while_leading(self, turn: Callable[[], float]) -> Callable[[], float]:
         """A turn that is put off while it is not clear who leads the database."""
 
         def put_off_or_turn() -> float:
-            if self.lead is not None and self.lead.state is not LeadState.HELD:
+            if self.lead is not None and self.lead.state is not LeaderState.HELD:
                 return NOT_LEADING_LOOK_S
             return turn()
 
@@ -285,16 +280,14 @@ class Service:
 
     def _ping(self) -> float:
         settings = self.settings.notifications
-        if settings.dead_man_url:
-            from runner.notify.dead_man import ping  # and with it Python's HTTP client, which few daemons need
-
+        if settings.heartbeat_url:
             try:
-                ping(settings.dead_man_url)
+                ping_heartbeat_url(settings.heartbeat_url)
             except DeliveryError as error:
                 with self.store.write() as session:
-                    heartbeat.loop_error(session, "dead-man", str(error), self._clock.now())
-                return min(60.0, settings.dead_man_interval_s)
-        return settings.dead_man_interval_s
+                    heartbeat.loop_error(session, "heartbeat URL", str(error), self._clock.now())
+                return min(60.0, settings.heartbeat_interval_s)
+        return settings.heartbeat_interval_s
 
 
 class _Telling:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-from runner.lead import Lead
+from runner.leader import LeaderLock
 from runner.single_instance import SingleInstanceLock, lock_of, refuse_second_name
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision, upgrade
@@ -16,11 +16,11 @@ from schemas.settings import Settings
 @contextmanager
 def held(
     settings: Settings, store: Store, now: datetime, stand_by: Callable[[str], None] | None = None
-) -> Iterator[Lead | None]:
+) -> Iterator[LeaderLock | None]:
     """No other daemon serves this folder or this database meanwhile; two folders may name one database.
 
     Args:
-        stand_by: as `Lead`'s: for a database on a server, whose lead can be waited for.
+        stand_by: as `LeaderLock`'s: for a database on a server, whose lead can be waited for.
 
     Returns:
         The lead of a server's database; None for a file.
@@ -36,7 +36,7 @@ def held(
             stack.enter_context(SingleInstanceLock(database_lock, home, "database", now))
             undo_unfinished(store.path)
             refuse_second_name(store.path)
-        yield stack.enter_context(Lead(store, stand_by)) if store.path is None else None
+        yield stack.enter_context(LeaderLock(store, stand_by)) if store.path is None else None
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def held_target(settings: Settings, target: Store, now: datetime) -> Iterator[No
     """
     with ExitStack() as stack:
         if target.path is None:
-            stack.enter_context(Lead(target, None))
+            stack.enter_context(LeaderLock(target, None))
         else:
             lock = lock_of(settings.home, target.path)
             stack.enter_context(SingleInstanceLock(lock, settings.home, "database", now))

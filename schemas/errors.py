@@ -54,7 +54,7 @@ class DatabaseAwayError(TransientStateError):
     """The database's server does not answer, or ended the connection; it may be back later."""
 
 
-class LeadLostError(TransientStateError):
+class LeadershipLostError(TransientStateError):
     """Another daemon leads this database now: whatever this one still wanted to write or start is not its to do."""
 
 

@@ -3,8 +3,9 @@
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.base import Frozen
 from schemas.outside_text import EmailAddress, line
@@ -65,6 +66,9 @@ class SmtpSettings(Frozen):
         return parseaddr(self.sender)[1]
 
 
+_NEW_NAMES = {"dead_man_url": "heartbeat_url", "dead_man_interval_s": "heartbeat_interval_s"}
+
+
 class NotificationSettings(Frozen):
     """All that leaves the machine."""
 
@@ -73,10 +77,10 @@ class NotificationSettings(Frozen):
     """Told of everything, besides each schedule's own addresses."""
     channel_urls_file: Path | None = None
     """One Apprise URL a line (they hold secrets, so they stand in a file); also OUROBOROS_CHANNEL_URLS."""
-    dead_man_url: str = ""
-    """Fetched every `dead_man_interval_s` while the daemon is well, so that silence is noticed elsewhere."""
-    dead_man_interval_s: float = Field(default=300, gt=0)
-    """How often `dead_man_url` is asked for."""
+    heartbeat_url: str = ""
+    """Fetched every `heartbeat_interval_s` while the daemon is well, so that silence is noticed elsewhere."""
+    heartbeat_interval_s: float = Field(default=300, gt=0)
+    """How often `heartbeat_url` is asked for."""
     dashboard_url: str = ""
     """Base of the links to a run; empty: the run's folder is named instead."""
     digest_hours: float = Field(default=0, ge=0)
@@ -93,3 +97,11 @@ class NotificationSettings(Frozen):
     give_up_after_hours: float = Field(default=72, gt=0)
     """A message that could not be delivered for so long is marked failed, and stays in the outbox. One that waits for
     the settings to be mended is never given up."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_before_0_2(cls, values: Any) -> Any:
+        """Settings files of 0.1 call the heartbeat URL a dead man's; both names at once are refused as unknown."""
+        if not isinstance(values, dict):
+            return values
+        return {key if _NEW_NAMES.get(key, key) in values else _NEW_NAMES[key]: value for key, value in values.items()}

@@ -3,6 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+_MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3600, 86_400, 7 * 86_400
+_YEAR_S = 31_556_952
+"""The mean one of the Gregorian calendar: 365.2425 days."""
+
 
 def to_text(instant: datetime) -> str:
     """`2026-11-21T20:30:00.000000Z`: fixed width, so that text order is time order, and SQLite reads it too.
@@ -25,11 +29,6 @@ def from_text(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"instant {text!r} carries no UTC offset")
     return instant.astimezone(UTC)
-
-
-_MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3600, 86_400, 7 * 86_400
-_YEAR_S = 31_556_952
-"""The mean one of the Gregorian calendar: 365.2425 days."""
 
 
 def wall_time(instant: datetime, timezone: str = "UTC", *, to: str = "seconds") -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from runner.commands.formats import emit, formatted
-from runner.commands.tables import Column, console, listing
+from runner.commands.output import Column, console, emit, formatted, listing
 from schemas.cluster import TOKEN_VARIABLE, ClusterSettings, NodeNote, NodeReport, NodeState, token_path
 from schemas.errors import BadInputError
 from schemas.outside_text import line

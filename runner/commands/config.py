@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from runner.commands.formats import emit, formatted
-from runner.commands.tables import Column, console, listing
+from runner.commands.output import Column, console, emit, formatted, listing
 from schemas.settings import Settings, get_config
 
 _COLUMNS = (

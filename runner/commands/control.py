@@ -2,10 +2,9 @@
 
 import click
 
-from runner.commands.asking import ask
+from runner.commands.client import ask, opened
 from runner.commands.completion import names
-from runner.commands.opening import opened
-from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.store import schedules, triggers
 from schemas.errors import ScheduleError
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
-from runner.commands.formats import emit, formatted
-from runner.commands.opening import opened
-from runner.commands.tables import Column, console, listing
+from runner.commands.client import opened
+from runner.commands.output import Column, console, emit, formatted, listing
 from runner.store import tokens
 from runner.store.states import TokenScope
 from schemas.automation import NAME_PATTERN

@@ -1,4 +1,4 @@
-"""`ouroboros db`: check, backup, restore, move, export, prune."""
+"""`ouroboros init` and `ouroboros db`: make the state folder; check, backup, restore, move, export, prune."""
 
 import sys
 import time
@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from runner.clock import SystemClock
-from runner.commands.opening import opened
+from runner.commands.client import opened
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
-from runner.notify.outbound import Outbound
-from runner.state_folder import held, held_target
-from runner.store import administration, backup, move
+from runner.notify.dispatcher import Notifier
+from runner.state_folder import held, held_target, prepare
+from runner.store import administration, backup, move, schedules
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision, upgrade
@@ -142,7 +142,7 @@ def prune() -> None:
     """
     with opened() as (settings, store):
         clock = SystemClock()
-        runtime = Runtime(settings, store, clock, Outbound([], settings.notifications))
+        runtime = Runtime(settings, store, clock, Notifier([], settings.notifications))
         cleaned = Maintenance(runtime).clean_up(clock.now())
     click.echo(f"{cleaned.rows:,} rows and {cleaned.run_folders:,} run folders removed")
     if cleaned.unremovable:
@@ -151,3 +151,28 @@ def prune() -> None:
             where="; ".join(cleaned.unremovable[:3]),
             remedy="Run it as the user whom the daemon runs as.",
         )
+
+
+@click.command()
+def init() -> None:
+    """Make the state folder and its database, so that schedules and triggers can be added before the first `up`.
+
+    Harmless where they are there already. The default schedules come with the first `up`, unless a schedule was added
+    before it: then yours stand alone, and no run is started by itself.
+
+    Example: ouroboros init
+    """
+    settings = get_config()
+    store = Store(settings.database_url, settings.storage.busy_timeout_s)
+    try:
+        report = prepare(settings, store, datetime.now(UTC))
+        with store.read() as session:
+            known = schedules.count_active(session)
+    finally:
+        store.close()
+    if report.before == report.after:
+        click.echo(f"{settings.home.absolute()} is ready already: {known} schedules in {store.where}.")
+        return
+    done = "Made" if report.before is None else f"Upgraded from {report.before} (backup: {report.backup}):"
+    click.echo(f"{done} {settings.home.absolute()}, history in {store.where}.")
+    click.echo("Next: `ouroboros schedules add`, then `ouroboros up`.")

@@ -14,26 +14,28 @@ from pathlib import Path
 
 import click
 
-from runner import lead
-from runner.commands.arena_check import check_arena
-from runner.commands.formats import formatted
+from runner import leader
+from runner.commands.output import formatted
+from runner.guards.allowed_hours import parse_hours
 from runner.guards.gpu_process import GpuProcess
-from runner.guards.hours import parse_hours
 from runner.guards.probe import Probe
 from runner.guards.torch_import import LIMIT_S
-from runner.notify.delivery import DeliveryError
+from runner.liveness import silence
+from runner.notify.channels import DeliveryError
 from runner.notify.smtp import SmtpChannel
-from runner.silence import silence
-from runner.store import administration, heartbeat, outbox
+from runner.store import administration, heartbeat, ladder, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
-from runner.triggers.trigger_files import left_alone
+from runner.triggers.trigger_files import ignored_files
 from runner.worker.jobs import check_job, installed_workers
-from runner.worker.tree import sees_own_processes
+from runner.worker.process_tree import sees_own_processes
 from schemas.database import HEAD, way_back
-from schemas.errors import MachineError, OuroborosError, SilentDaemonError
+from schemas.errors import MachineError, OuroborosError, SettingsError, SilentDaemonError
+from schemas.ladder import TOKEN_VARIABLE
 from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
+from schemas.secrets import arena_token_path, has_arena_token
 from schemas.settings import Settings, get_config
+from schemas.times import duration
 
 _LEFT_ALONE_SHOWN = 10
 CHECK_LIMIT_S = 60.0
@@ -179,7 +181,7 @@ def _settings(settings: Settings) -> str:
 def _triggers_folder(settings: Settings) -> str:
     """What lies there and is not taken is told, and is no fault of the machine's."""
     try:
-        found = left_alone(settings.triggers_dir, datetime.now(UTC))
+        found = ignored_files(settings.triggers_dir, datetime.now(UTC))
     except OSError as error:
         raise MachineError(
             f"the triggers folder cannot be read: {error.strerror}",
@@ -215,9 +217,9 @@ def _database(settings: Settings) -> str:
 def _daemon(settings: Settings) -> str:
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
-        if not lead.is_served(settings.home, store):
+        if not leader.is_served(settings.home, store):
             return "none is running"
-        stand_by = lead.leader_and_stand_bys(store)[1]
+        stand_by = leader.leader_and_stand_bys(store)[1]
         with store.read() as session:
             row = heartbeat.get(session)
             loops = heartbeat.loops(session)
@@ -268,3 +270,40 @@ def _undelivered(settings: Settings) -> str:
     if not trouble.waiting + trouble.failed:
         return ""
     return f" {trouble.waiting} messages wait and {trouble.failed} were given up: `ouroboros notify waiting`, `retry`."
+
+
+def check_arena(settings: Settings) -> str:
+    """Look at the token's file (not into it) and at the newest synchronisation; the Arena is not asked.
+
+    Raises:
+        SettingsError: others may read the token.
+        MachineError: the newest synchronisation ended early.
+    """
+    if not has_arena_token(settings):
+        return "not asked: there is no token (`ouroboros arena login`)"
+    path = arena_token_path(settings)
+    if not os.environ.get(TOKEN_VARIABLE) and path.stat().st_mode & 0o077:
+        raise SettingsError("others may read the Arena's token", where=str(path), remedy=f"chmod 600 {path}")
+    every = settings.arena.sync_minutes
+    often = f"every {every:g} minutes" if every else "never by itself (arena.sync_minutes is 0)"
+    last = _last_sync(settings)
+    if last is None:
+        return f"asked {often}; not yet"
+    ago = duration(datetime.now(UTC) - last.ended_at)
+    if last.trouble:
+        raise MachineError(f"the Arena: {ago} ago: {last.trouble}", where=settings.arena.base_url)
+    return f"{settings.arena.base_url} asked {often}, last {ago} ago: {last.games} games fetched, {last.waiting} wait"
+
+
+def _last_sync(settings: Settings) -> ladder.LastSync | None:
+    """None too where the database cannot tell, which is told by its own check."""
+    store = Store(settings.database_url, settings.storage.busy_timeout_s)
+    try:
+        if stored_revision(store) != HEAD:
+            return None
+        with store.read() as session:
+            return ladder.last_sync(session)
+    except OuroborosError:
+        return None
+    finally:
+        store.close()

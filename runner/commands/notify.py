@@ -6,13 +6,11 @@ from typing import Any
 
 import click
 
-from runner import lead
-from runner.commands.formats import emit, formatted
-from runner.commands.opening import opened
-from runner.commands.tables import Column, console, listing, say
-from runner.notify import compose
-from runner.notify.channels import configured
-from runner.notify.delivery import Channel
+from runner import leader
+from runner.commands.client import opened
+from runner.commands.output import Column, console, emit, formatted, listing, say
+from runner.notify import messages
+from runner.notify.channels import Channel, configured
 from runner.store import outbox
 from runner.store.outbox import OutboxRecord
 from runner.store.states import OutboxState
@@ -49,7 +47,7 @@ def test(addresses: tuple[str, ...]) -> None:
     """
     settings = get_config().notifications
     now = datetime.now(UTC)
-    message = compose.test_message(addresses, settings, now)
+    message = messages.test_message(addresses, settings, now)
     deliveries = _deliveries(message, settings)
     failed = 0
     for channel, each in deliveries:
@@ -144,7 +142,7 @@ def retry() -> None:
     now = datetime.now(UTC)
     with opened() as (settings, store), store.write() as session:
         again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)
-        alive = lead.is_served(settings.home, store)
+        alive = leader.is_served(settings.home, store)
     if not again:
         click.echo("Nothing waits that could not be delivered.")
         return

@@ -9,7 +9,7 @@ from typing import Self
 from rich.live import Live
 from rich.text import Text
 
-from runner.commands.tables import console, win_rate
+from runner.commands.output import console, win_rate
 from runner.store.history import ExecutionRecord
 from schemas.automation import RunnerStatus
 from schemas.execution import Decision, QueuedRun

@@ -7,13 +7,10 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from runner import bookkeeping, overview
+from runner import schedule_service, status
+from runner.commands.client import opened, read_definition
 from runner.commands.completion import names
-from runner.commands.formats import emit, formatted
-from runner.commands.opening import opened
-from runner.commands.reading import text_of
-from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
-from runner.commands.tables import console, listing, when
+from runner.commands.output import SCHEDULE_COLUMNS, console, emit, formatted, listing, schedule_row, when
 from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
@@ -45,7 +42,7 @@ def list_all(as_json: bool) -> None:
     with opened() as (_, store), store.read() as session:
         records = rows.list_active(session)
     if as_json:
-        emit([overview.schedule_as_dictionary(item) for item in records])
+        emit([status.schedule_as_dictionary(item) for item in records])
         return
     console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in records)))
 
@@ -79,9 +76,13 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
     """
     now = datetime.now(UTC)
     with opened() as (_, store):
-        schedule = _from_file(file) if file is not None else _from_options(name, cron, fields)
+        schedule = (
+            read_definition(TrainingSchedule, file, "schedule")
+            if file is not None
+            else _from_options(name, cron, fields)
+        )
         with store.write() as session:
-            coming = bookkeeping.save_schedule(session, schedule, now)
+            coming = schedule_service.save_schedule(session, schedule, now)
     if warning := seconds_first_warning(schedule.cron_expression, schedule.timezone, schedule.name):
         click.echo(warning)
     click.echo(f"Saved {schedule.name}. It fires next at:")
@@ -124,16 +125,8 @@ def remove(name: str) -> None:
     Example: ouroboros schedules remove nightly
     """
     with opened() as (_, store), store.write() as session:
-        bookkeeping.remove_schedule(session, name, datetime.now(UTC))
+        schedule_service.remove_schedule(session, name, datetime.now(UTC))
     click.echo(f"{name} is removed, and what waited of it is cancelled; its history stays.")
-
-
-def _from_file(file: Path) -> TrainingSchedule:
-    text = text_of(file)
-    try:
-        return TrainingSchedule.model_validate_json(text)
-    except ValidationError as error:
-        raise ScheduleError(f"not a schedule: {describe(error)}", where=str(file)) from error
 
 
 def _from_options(name: str | None, cron: str | None, fields: tuple[str, ...]) -> TrainingSchedule:

@@ -1,17 +1,26 @@
-"""`ouroboros status`: what the daemon does, what comes next, what ran last."""
+"""`ouroboros status` and `ouroboros history`: what the daemon does, what comes next, what ran."""
 
+import json
 import socket
 from datetime import UTC, datetime
 
 import click
 from rich.markup import escape
 
-from runner import overview
-from runner.commands.formats import emit, formatted
-from runner.commands.opening import opened
-from runner.commands.schedule_rows import SCHEDULE_COLUMNS, schedule_row
-from runner.commands.tables import console, executions, listing, when, win_rate
-from runner.overview import Overview
+from runner.commands.client import opened
+from runner.commands.output import (
+    SCHEDULE_COLUMNS,
+    console,
+    emit,
+    executions,
+    formatted,
+    listing,
+    schedule_row,
+    when,
+    win_rate,
+)
+from runner.status import StatusReport, as_dictionary, execution_as_dictionary, look
+from runner.store import history as rows
 from runner.store.heartbeat import DaemonRecord
 from schemas.outside_text import line
 
@@ -26,9 +35,9 @@ def status(as_json: bool, check: bool) -> None:
     """
     now = datetime.now(UTC)
     with opened() as (settings, store):
-        seen = overview.look(store, settings.home, None if as_json else now)
+        seen = look(store, settings.home, None if as_json else now)
     if as_json:
-        emit(overview.as_dictionary(seen))
+        emit(as_dictionary(seen))
     elif check:
         console.print(headline(seen, now))
     else:
@@ -37,7 +46,7 @@ def status(as_json: bool, check: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print(seen: Overview, now: datetime) -> None:
+def _print(seen: StatusReport, now: datetime) -> None:
     console.print(headline(seen, now))
     if seen.mail.waiting + seen.mail.failed:
         console.print(
@@ -78,7 +87,7 @@ def _print(seen: Overview, now: datetime) -> None:
     )
 
 
-def headline(seen: Overview, now: datetime) -> str:
+def headline(seen: StatusReport, now: datetime) -> str:
     """What the daemon does, in one line of markup."""
     if seen.daemon is None or not seen.alive:
         return "[red]No daemon is running.[/] `ouroboros up` starts one."
@@ -95,3 +104,21 @@ def _who(daemon: DaemonRecord) -> str:
     """Its process, and its machine where that is not this one."""
     elsewhere = f" on {escape(line(daemon.host))}" if daemon.host != socket.gethostname() else ""
     return f"{daemon.pid}{elsewhere}"
+
+
+@click.command()
+@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
+@click.option("--schedule", "schedule_name", help="Only the runs of this schedule.")
+@formatted
+def history(limit: int, schedule_name: str | None, as_json: bool) -> None:
+    """List the latest executions, newest first; as JSON, one a line.
+
+    Example: ouroboros history -n 50 --schedule nightly
+    """
+    with opened() as (_, store), store.read() as session:
+        records = rows.recent(session, limit, schedule_name)
+    if as_json:
+        for record in records:
+            click.echo(json.dumps(execution_as_dictionary(record)))
+        return
+    console.print(executions(records, datetime.now(UTC)))

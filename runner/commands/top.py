@@ -13,13 +13,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner import bookkeeping, overview
-from runner.commands.opening import opened
+from runner import schedule_service, status
+from runner.commands.client import opened
+from runner.commands.output import Column, console, executions, listing, when, win_rate
 from runner.commands.status import headline
-from runner.commands.tables import Column, console, executions, listing, when, win_rate
 from runner.guards.gauges import Gauge, gauges_of
 from runner.guards.probe import Probe
-from runner.overview import Overview
+from runner.status import StatusReport
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
 from schemas.machine import ResourceRequirements
@@ -55,7 +55,7 @@ def top(interval_s: float, once: bool) -> None:
 
 def _screen(settings: Settings, store: Store, probe: Probe, height: int) -> RenderableType:
     now = datetime.now(UTC)
-    seen = overview.look(store, settings.home, now)
+    seen = status.look(store, settings.home, now)
     parts: list[RenderableType] = [Text.from_markup(headline(seen, now)), _machine(seen, probe, now)]
     parts += [Text.from_markup(f"[yellow]{escape(line(words))}[/]") for words in seen.clock]
     parts += [_run(record, now) for record in seen.current]
@@ -73,9 +73,9 @@ def _screen(settings: Settings, store: Store, probe: Probe, height: int) -> Rend
     return Group(*parts)
 
 
-def _machine(seen: Overview, probe: Probe, now: datetime) -> RenderableType:
+def _machine(seen: StatusReport, probe: Probe, now: datetime) -> RenderableType:
     """The guards' figures against the limits of what starts next, as the first page shows them."""
-    fires = bookkeeping.coming_fires(seen.schedules, now, 1)
+    fires = schedule_service.coming_fires(seen.schedules, now, 1)
     name = seen.queued[0].schedule_name if seen.queued else fires[0][1] if fires else ""
     found = (item.readable for item in seen.schedules if item.name == name)
     schedule = next((item for item in found if item is not None), None)
@@ -116,7 +116,7 @@ def _run(record: ExecutionRecord, now: datetime) -> RenderableType:
     return Group(words, grid)
 
 
-def _waiting(seen: Overview) -> Iterator[RenderableType]:
+def _waiting(seen: StatusReport) -> Iterator[RenderableType]:
     for run in seen.queued[:_QUEUE_SHOWN]:
         words = Text("waits ", style="yellow")
         words.append(f"{run.schedule_name}: {line(run.reason) or 'for its turn'}", style="default")
@@ -125,8 +125,8 @@ def _waiting(seen: Overview) -> Iterator[RenderableType]:
         yield Text(f"... and {seen.queue_depth - _QUEUE_SHOWN:,} more wait")
 
 
-def _coming(seen: Overview, now: datetime) -> RenderableType:
-    fires = bookkeeping.coming_fires(seen.schedules, now, _FIRES_SHOWN)
+def _coming(seen: StatusReport, now: datetime) -> RenderableType:
+    fires = schedule_service.coming_fires(seen.schedules, now, _FIRES_SHOWN)
     zones = {item.name: item.readable.timezone for item in seen.schedules if item.readable is not None}
     rows = ([name, when(at, now, zones[name])] for at, name in fires)
     return listing((Column("next", whole=True), Column("when, by its own clock", whole=True)), rows)

@@ -4,19 +4,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
-from runner import bookkeeping, overview
+from runner import schedule_service, status
+from runner.commands.client import opened, read_definition
 from runner.commands.completion import names
-from runner.commands.formats import emit, formatted
-from runner.commands.opening import opened
-from runner.commands.reading import text_of
-from runner.commands.tables import Column, console, listing, soon
+from runner.commands.output import Column, console, emit, formatted, listing, soon
 from runner.store import triggers as rows
 from runner.store.triggers import TriggerRecord
 from schemas.automation import TriggerCondition
 from schemas.errors import ScheduleError
-from schemas.settings import describe
+from schemas.outside_text import REASON_LIMIT, line
 
 
 @click.group(invoke_without_command=True)
@@ -43,7 +40,7 @@ def list_all(as_json: bool) -> None:
         records, unreadable = rows.look_up(session)
     if as_json:
         bad = [{"name": item.name, "enabled": item.enabled, "problem": item.problem} for item in unreadable]
-        emit([*(overview.trigger_as_dictionary(item) for item in records), *bad])
+        emit([*(status.trigger_as_dictionary(item) for item in records), *bad])
         return
     broken = [[item.name, "", "unreadable", "", "", "", item.problem] for item in unreadable]
     console.print(listing(_COLUMNS, [*(_row(item, now) for item in records), *broken]))
@@ -70,13 +67,9 @@ def add(file: Path) -> None:
 
     Example: ouroboros triggers add trigger.json
     """
-    text = text_of(file)
-    try:
-        trigger = TriggerCondition.model_validate_json(text)
-    except ValidationError as error:
-        raise ScheduleError(f"not a trigger: {describe(error)}", where=str(file)) from error
+    trigger = read_definition(TriggerCondition, file, "trigger")
     with opened() as (_, store):
-        bookkeeping.save_trigger(store, trigger, datetime.now(UTC))
+        schedule_service.save_trigger(store, trigger, datetime.now(UTC))
     click.echo(f"Saved {trigger.name}; it is looked at every {trigger.check_interval_s:g} s.")
 
 
@@ -89,7 +82,7 @@ def pause(name: str, note: str) -> None:
     Example: ouroboros triggers pause high_data_availability
     """
     with opened() as (_, store), store.write() as session:
-        rows.pause(session, name, note, datetime.now(UTC))
+        rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
     click.echo(f"{name} is paused.")
 
 

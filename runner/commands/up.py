@@ -12,18 +12,18 @@ from types import FrameType
 import click
 from rich.markup import escape
 
-from runner.bookkeeping import coming_fires
+from runner.commands.output import when
 from runner.commands.progress import ProgressLine, say
-from runner.commands.tables import when
 from runner.dashboard import DashboardProcess, url_of
 from runner.flow.runtime import Runtime
-from runner.memory import give_back, share_one_heap
+from runner.maintenance import give_back, share_one_heap
+from runner.schedule_service import coming_fires
 from runner.service import Service
 from runner.store import clock_changes, queue, schedules, triggers
 from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
-from schemas.errors import DatabaseAwayError, LeadLostError, SettingsError
+from schemas.errors import DatabaseAwayError, LeadershipLostError, SettingsError
 from schemas.outside_text import line
 from schemas.settings import get_config
 
@@ -48,7 +48,7 @@ def up(first_run: bool, web: bool | None) -> None:
         while True:
             try:
                 _serve(notifier, first_run=first_run, web=web)
-            except (LeadLostError, DatabaseAwayError) as lost:
+            except (LeadershipLostError, DatabaseAwayError) as lost:
                 say(f"[yellow]{escape(line(str(lost)))}[/]")
             else:
                 return

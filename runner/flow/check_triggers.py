@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from runner.flow.asking import ask, schedule_for
+from runner.flow.enqueue import enqueue_run, schedule_for
 from runner.flow.runtime import Runtime
-from runner.notify import compose
-from runner.store import drops, triggers
+from runner.notify import messages
+from runner.store import trigger_files, triggers
 from runner.store.triggers import TriggerRecord, UnreadableTrigger
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
@@ -119,7 +119,7 @@ class CheckTriggers:
         """Record the trigger files that an earlier daemon had claimed when it was killed, as their trigger's runs."""
         with self._runtime.store.read() as session:
             manual = [record for record in triggers.list_active(session) if _is_manual(record)]
-            known = drops.claimed_paths(session)
+            known = trigger_files.claimed_paths(session)
         for record in manual:
             try:
                 self._take_over_file(record, known, now)
@@ -138,7 +138,7 @@ class CheckTriggers:
         self._evaluator.close()
 
     def _stop(self, broken: UnreadableTrigger, now: datetime) -> None:
-        message = compose.alert(
+        message = messages.alert(
             subject=f"trigger {broken.name} is disabled",
             detail=broken.problem,
             advice="Save it anew with `ouroboros triggers add`. The others go on.",
@@ -148,7 +148,7 @@ class CheckTriggers:
         )
         with self._runtime.store.write() as session:
             triggers.stop(session, broken.name, broken.problem, now)
-            self._runtime.outbound.put(session, message, now)
+            self._runtime.notifier.put(session, message, now)
         _log.error("Trigger %s is disabled: %s", broken.name, broken.problem)
 
     def _look_at(self, record: TriggerRecord, now: datetime) -> None:
@@ -225,7 +225,7 @@ class CheckTriggers:
 
     def _keep_error(self, evaluation: Evaluation, now: datetime) -> None:
         name, settings = evaluation.trigger.name, self._runtime.settings.notifications
-        message = compose.alert(
+        message = messages.alert(
             subject=f"trigger {name} cannot be looked at",
             detail=evaluation.error,
             advice="Mend its condition; until then it does not fire. It is looked at again at its interval.",
@@ -235,7 +235,7 @@ class CheckTriggers:
         )
         with self._runtime.store.write() as session:
             triggers.checked(session, name, f"could not look: {evaluation.error}", now)
-            self._runtime.outbound.put(session, message, now)
+            self._runtime.notifier.put(session, message, now)
         _log.warning("Trigger %s: %s", name, evaluation.error)
 
     def _fire(self, evaluation: Evaluation, now: datetime) -> None:
@@ -280,8 +280,8 @@ class CheckTriggers:
         reason = f"{firing.why}; {problem}" if problem else firing.why
         triggers.checked(session, trigger.name, reason, now, cursor_json=firing.cursor, fired=fired)
         if trigger.trigger_type is TriggerType.PERFORMANCE_DRIVEN and fired:
-            message = compose.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
-            self._runtime.outbound.put(session, message, now)
+            message = messages.degraded(trigger.name, reason, self._runtime.settings.notifications, now)
+            self._runtime.notifier.put(session, message, now)
         return reason, problem
 
     def _record(
@@ -290,7 +290,7 @@ class CheckTriggers:
         """Queue the run, and the trigger file's row with it; why there is none, or ""."""
         number = None
         if file is not None:
-            number = drops.claim(session, file.original_name, file.path, file.sha256, file.received_at)
+            number = trigger_files.claim(session, file.original_name, file.path, file.sha256, file.received_at)
         problem = file.problem if file is not None else ""
         if not problem:
             try:
@@ -299,10 +299,10 @@ class CheckTriggers:
                 problem = str(error)
             else:
                 if number is not None:
-                    drops.mark_queued(session, number, occurrence_id)
+                    trigger_files.mark_queued(session, number, occurrence_id)
                 return ""
         if number is not None:
-            drops.mark_rejected(session, number, problem)
+            trigger_files.mark_rejected(session, number, problem)
         return problem
 
     def _ask(
@@ -319,7 +319,7 @@ class CheckTriggers:
             priority = priority if request.priority is None else request.priority
             kind = TriggerType.EMERGENCY if request.emergency else kind
             reason = request.note or reason
-        recorded = ask(
+        recorded = enqueue_run(
             session,
             schedule,
             kind,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.flow.runtime import Runtime
-from runner.notify import compose
+from runner.notify import messages
 from runner.store import heartbeat
 from schemas.errors import StateError
 from schemas.outside_text import error_line
@@ -67,7 +67,7 @@ class ErrorReporter:
                 for name, untold in self._untold.items():
                     record = heartbeat.loop_restarted if untold.restarted else heartbeat.loop_error
                     record(session, name, untold.text, untold.since)
-                    message = compose.alert(
+                    message = messages.alert(
                         subject=f"trouble with the daemon's {name}",
                         detail=untold.text,
                         advice="It goes on by itself; `ouroboros doctor` looks for the cause.",
@@ -75,7 +75,7 @@ class ErrorReporter:
                         settings=settings,
                         now=untold.since,
                     )
-                    self._runtime.outbound.put(session, message, untold.since)
+                    self._runtime.notifier.put(session, message, untold.since)
         except StateError as unwritable:
             _log.warning("What went wrong cannot be recorded yet: %s", unwritable)
             return

@@ -1,4 +1,6 @@
-"""Turn due schedules into occurrences: one row for everything that fell due, whatever becomes of it.
+"""Turn due schedules into occurrences: one row for everything that fell due, whatever becomes of it. Before that, what
+still waits past its start deadline is missed: a new occurrence must not be folded into one that is missed in the same
+turn.
 
 The way of a cron fire is four files: this one, `schedule.catch_up` (what is due, and how), `store.queue` (its row) and
 `flow.launch` (the guards, and the start).
@@ -17,16 +19,17 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from runner.flow.runtime import Runtime
-from runner.notify import compose
+from runner.notify import messages
 from runner.schedule import catch_up, overlap
-from runner.schedule.jitter import start_delay_s
+from runner.schedule.fires import start_delay_s
 from runner.schedule.overlap import OverlapAction
-from runner.store import queue, schedules
+from runner.store import decisions, queue, schedules
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import ActiveOccurrences
 from runner.store.schedules import Account, ComingSchedule, DueSchedule, PreparedFire
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
+from schemas.execution import Decision, DecisionKind
 from schemas.outside_text import error_line
 
 SCHEDULES_PER_TRANSACTION = 1000
@@ -38,6 +41,31 @@ LEAD = timedelta(seconds=15)
 PREPARED_PER_TURN = 1000
 """Fires worked out in one turn of the loop: some fifty milliseconds."""
 _log = logging.getLogger("ouroboros.fire")
+
+
+class ExpireWaiting:
+    """One turn ends everything that is past its deadline, and tells of it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __call__(self, now: datetime) -> None:
+        """End what is too late at `now`."""
+        if self._runtime.idle.nothing_new:
+            return
+        with self._runtime.store.read() as session:
+            deadline = queue.next_start_deadline(session)
+        if deadline is None or deadline >= now:
+            return
+        settings = self._runtime.settings.notifications
+        with self._runtime.store.write() as session:
+            for run in queue.expire(session, now):
+                reason = run.reason or "it was never its turn"
+                decision = Decision(kind=DecisionKind.MISS, code="start_deadline", reason=reason)
+                decisions.record(session, run.occurrence_id, run.schedule_name, decision, now)
+                self._runtime.notifier.put(session, messages.run_missed(run, reason, settings, now), now)
+            self._runtime.reach("expire.recording")
+        self._runtime.reach("expire.recorded")
 
 
 class FireSchedules:
@@ -89,7 +117,7 @@ class FireSchedules:
         last: schedules.Version | None = None
         while not self._prepared.empty:
             with self._runtime.store.write() as session:
-                due = schedules.due_plainly(session, last, now, PREPARED_PER_TRANSACTION)
+                due = schedules.due_unblocked(session, last, now, PREPARED_PER_TRANSACTION)
                 fires = self._prepared.take(due, now)
                 if not fires or queue.depth(session) + len(fires) > limit:
                     break
@@ -111,7 +139,7 @@ class FireSchedules:
         problem = error_line(error)
         _log.error("Schedule %s is disabled: %s", name, problem, exc_info=error)
         schedules.stop(session, name, problem, now)
-        message = compose.alert(
+        message = messages.alert(
             subject=f"schedule {name} is disabled",
             detail=f"What is due of it cannot be worked out: {problem}",
             advice="Save it anew: `ouroboros schedules show`, `schedules add`. The others go on.",
@@ -119,7 +147,7 @@ class FireSchedules:
             settings=self._runtime.settings.notifications,
             now=now,
         )
-        self._runtime.outbound.put(session, message, now)
+        self._runtime.notifier.put(session, message, now)
 
 
 def _account(due: DueSchedule, busy: ActiveOccurrences, now: datetime) -> Account:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from runner.clock import SMALLEST_STEP_S, ClockChange, ClockReading, change, read
 from runner.flow.runtime import Runtime
-from runner.notify import compose
+from runner.notify import messages
 from runner.schedule.fires import next_fire
 from runner.store import clock_changes, schedules
 from runner.store.schedules import Account
@@ -131,7 +131,7 @@ class FollowClock:
         return len(accounts)
 
     def _tell(self, session: Session, detail: str, now: datetime) -> None:
-        message = compose.alert(
+        message = messages.alert(
             subject="the machine's clock changed",
             detail=detail,
             advice="Nothing is to be done if that was meant; else look at the machine's time service (`timedatectl`).",
@@ -139,7 +139,7 @@ class FollowClock:
             settings=self._runtime.settings.notifications,
             now=now,
         )
-        self._runtime.outbound.put(session, message, now)
+        self._runtime.notifier.put(session, message, now)
 
 
 def _words(seen: ClockChange) -> str:

@@ -2,7 +2,7 @@
 
 The order of a launch is what makes it crash-safe: the intent is committed first (occurrence running, execution
 starting), then the run folder and the process are made, then the process is known by name. Whoever recovers from a
-kill between two of these finds an execution that is `starting` and settles or adopts it through its folder.
+kill between two of these finds an execution that is `starting` and finishes or adopts it through its folder.
 """
 
 import logging
@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
 from runner.guards import rules
-from runner.guards.choice import WorkerChoice
 from runner.guards.probe import Probe
-from runner.notify import compose
+from runner.guards.worker_choice import WorkerChoice
+from runner.notify import messages
 from runner.store import decisions, heartbeat, history, queue, schedules
 from runner.store.history import ExecutionRecord
 from runner.worker.jobs import installed_workers
@@ -214,7 +214,7 @@ class LaunchRuns:
             handle = self._launcher.launch(request, execution.run_dir, self._runtime.clock.monotonic_s())
         except (WorkerError, OSError) as error:
             # The intent stands in the history: whatever kept the worker from starting, it ends there as a failed run.
-            self._watch.settle_unlaunched(execution, run.schedule, str(error), now)
+            self._watch.finish_unlaunched(execution, run.schedule, str(error), now)
             return
         self._runtime.reach("launch.spawned")
         self._watch.add(execution, run.schedule, handle)
@@ -242,8 +242,8 @@ class LaunchRuns:
         settings = self._runtime.settings.notifications
         if now - run.scheduled_for < timedelta(hours=settings.deferral_alert_hours):
             return
-        message = compose.run_deferred(run.occurrence_id, run.schedule, run.scheduled_for, wait.reason, settings, now)
-        self._runtime.outbound.put(session, message, now)
+        message = messages.run_deferred(run.occurrence_id, run.schedule, run.scheduled_for, wait.reason, settings, now)
+        self._runtime.notifier.put(session, message, now)
 
     def _forget_all_but(self, waiting: Sequence[QueuedRun]) -> None:
         known = {run.occurrence_id for run in waiting}

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from runner.flow.asking import ask, schedule_for
-from runner.flow.define import DEFINING, Deeds, carry_out
-from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+from runner.flow.definition_commands import DEFINING, Handlers, carry_out
+from runner.flow.enqueue import enqueue_run, schedule_for
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
 from runner.store import commands, heartbeat, queue, schedules, triggers
@@ -26,7 +26,7 @@ class ProcessCommands:
         self._runtime = runtime
         self._watch = watch
         self._stop = stop
-        self._deeds: Deeds = {
+        self._handlers: Handlers = {
             Verb.TRIGGER: (TriggerArguments, self._trigger),
             Verb.PAUSE: (PauseArguments, self._pause),
             Verb.RESUME: (NoArguments, self._resume),
@@ -45,7 +45,7 @@ class ProcessCommands:
         stopping = False
         with self._runtime.store.write() as session:
             for command in commands.pending(session, COMMANDS_PER_TICK):
-                ok, answer = carry_out(self._deeds, session, command, now)
+                ok, answer = carry_out(self._handlers, session, command, now)
                 commands.answer(session, command.command_id, ok, answer, now)
                 _log.info("%s, asked by %s: %s", command.verb, command.requested_by, answer)
                 stopping = stopping or (ok and command.verb == Verb.STOP)
@@ -59,10 +59,10 @@ class ProcessCommands:
         kind = TriggerType.EMERGENCY if asked.emergency else TriggerType.MANUAL
         note = asked.note or "asked for by hand"
         if (known := schedules.get(session, asked.name)) is not None:
-            recorded = ask(session, known.schedule, kind, now, limit, note=note)
+            recorded = enqueue_run(session, known.schedule, kind, now, limit, note=note)
         elif (trigger := triggers.get(session, asked.name)) is not None:
             schedule = schedule_for(session, trigger.condition)
-            recorded = ask(session, schedule, kind, now, limit, trigger_name=asked.name, note=note)
+            recorded = enqueue_run(session, schedule, kind, now, limit, trigger_name=asked.name, note=note)
         else:
             raise BadInputError(
                 "no schedule or trigger of that name",

@@ -13,11 +13,11 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from runner.flow.asking import NO_CRON, ask
+from runner.flow.enqueue import NO_CRON, enqueue_run
 from runner.flow.runtime import Runtime
-from runner.store import drops, schedules
-from runner.store.states import DropState
-from runner.triggers.trigger_files import ClaimedFile, LeftAlone, archive, reject, scan, unrecorded
+from runner.store import schedules, trigger_files
+from runner.store.states import TriggerFileState
+from runner.triggers.trigger_files import ClaimedFile, IgnoredFile, archive, reject, scan, unrecorded
 from schemas.automation import FileRequest, TrainingSchedule, TriggerType
 from schemas.errors import ScheduleError, StateError
 from schemas.outside_text import REASON_LIMIT, error_line, line
@@ -51,7 +51,7 @@ class TakeTriggerFiles:
         if not self._recovered:
             self._recover(folder)
         found = scan(folder, now, FILES_PER_TURN)
-        self._tell_of(found.left_alone)
+        self._tell_of(found.ignored_files)
         self.patience_s = 0.0 if found.more else UNSETTLED_LOOK_S if found.unsettled else float("inf")
         self._runtime.reach("drop.claimed")
         self._claimed += found.claimed
@@ -64,15 +64,15 @@ class TakeTriggerFiles:
     def _recover(self, folder: Path) -> None:
         """What an earlier daemon was killed over: claimed without a row, or rejected without being moved."""
         with self._runtime.store.read() as session:
-            known = drops.claimed_paths(session)
-            left = drops.in_state(session, DropState.REJECTED)
+            known = trigger_files.claimed_paths(session)
+            left = trigger_files.in_state(session, TriggerFileState.REJECTED)
         self._claimed += unrecorded(folder, known)
         self._to_reject = {file.claimed_path: file.reason for file in left if file.claimed_path.exists()}
         self._recovered = True
 
-    def _tell_of(self, left_alone: Sequence[LeftAlone]) -> None:
+    def _tell_of(self, ignored_files: Sequence[IgnoredFile]) -> None:
         """Once each, for as long as this daemon lives; `doctor` lists them at any time."""
-        for item in left_alone:
+        for item in ignored_files:
             self._say_once(f"Left alone in the triggers folder: {item}")
 
     def _say_once(self, text: str) -> None:
@@ -107,12 +107,12 @@ class TakeTriggerFiles:
             _log.exception("The trigger file %s", file.path)
             problem = f"it cannot be recorded: {error_line(error)}"
         with session.begin_nested():
-            number = drops.claim(session, file.original_name, file.path, file.sha256, file.received_at)
-            drops.mark_rejected(session, number, problem)
+            number = trigger_files.claim(session, file.original_name, file.path, file.sha256, file.received_at)
+            trigger_files.mark_rejected(session, number, problem)
         return problem
 
     def _record_one(self, session: Session, file: ClaimedFile, now: datetime) -> str:
-        number = drops.claim(session, file.original_name, file.path, file.sha256, file.received_at)
+        number = trigger_files.claim(session, file.original_name, file.path, file.sha256, file.received_at)
         problem = file.problem
         if file.request is not None:
             try:
@@ -120,14 +120,14 @@ class TakeTriggerFiles:
             except ScheduleError as error:
                 problem = line(str(error), REASON_LIMIT)
             else:
-                drops.mark_queued(session, number, occurrence_id)
+                trigger_files.mark_queued(session, number, occurrence_id)
                 return ""
-        drops.mark_rejected(session, number, problem)
+        trigger_files.mark_rejected(session, number, problem)
         return problem
 
     def _ask(self, session: Session, request: FileRequest, name: str, now: datetime) -> int:
         schedule = _schedule_of(session, request)
-        recorded = ask(
+        recorded = enqueue_run(
             session,
             schedule.model_copy(update={"training_config": request.training_over(schedule.training_config)}),
             TriggerType.EMERGENCY if request.emergency else TriggerType.MANUAL,
@@ -151,14 +151,14 @@ class TakeTriggerFiles:
         if self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
-            finished = drops.finished(session, FILES_PER_TURN)
+            finished = trigger_files.finished(session, FILES_PER_TURN)
         told = [(file.drop_id, self._archived(file.claimed_path, outcome)) for file, outcome in finished]
         done = [(drop_id, outcome) for drop_id, outcome in told if outcome]
         if done:
             self._runtime.reach("drop.archived")
             with self._runtime.store.write() as session:
                 for drop_id, outcome in done:
-                    drops.mark_archived(session, drop_id, outcome)
+                    trigger_files.mark_archived(session, drop_id, outcome)
 
     def _archived(self, path: Path, outcome: str) -> str:
         """Move the file on and return what its row is to say; "": it could not be moved, and is tried again."""

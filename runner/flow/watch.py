@@ -1,8 +1,4 @@
-"""Watch the runs: keep their progress, stop those that must end, settle those that have ended.
-
-A run is settled in one transaction with its retry, its decision and its messages, so that a kill at any moment
-leaves either an unsettled run, which the next daemon finds in the history, or a settled one with all that follows.
-"""
+"""Watch the runs: keep their progress, stop those that must end, finish those that have ended (`finish`)."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -11,23 +7,20 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from runner import settle
-from runner.flow.asking import NO_CRON
+from runner.flow.enqueue import NO_CRON
+from runner.flow.finish import FinishRun
 from runner.flow.runtime import Runtime
-from runner.notify import compose
-from runner.store import decisions, history, occurrences, queue
+from runner.outcome import RunFacts
+from runner.store import history, occurrences, queue
 from runner.store.history import ExecutionRecord
 from runner.worker.launch import Launcher, WorkerHandle
 from runner.worker.observation import Observation, Phase
-from runner.worker.orphans import Orphans
-from runner.worker.rundir import RunDir
-from runner.worker.sampling import lifetime_s
+from runner.worker.process_tree import Orphans
+from runner.worker.resource_usage import lifetime_s
 from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
 from schemas.automation import TrainingSchedule
 from schemas.errors import OuroborosError
-from schemas.execution import Decision, DecisionKind, ExecutionResult
 from schemas.model import PipelineState
-from schemas.outside_text import REASON_LIMIT, passage
 
 PROGRESS_INTERVAL_S = 5.0
 """The history takes a run's state this often; the run folder has it four times a second."""
@@ -73,6 +66,7 @@ class WatchRuns:
     def __init__(self, runtime: Runtime, launcher: Launcher) -> None:
         self._runtime = runtime
         self._launcher = launcher
+        self._finish = FinishRun(runtime)
         self._runs: dict[int, WatchedRun] = {}
         self._undecided: dict[int, UndecidedRun] = {}
         self._orphans = Orphans()
@@ -92,7 +86,7 @@ class WatchRuns:
         return [*runs, *(run.execution for number, run in self._undecided.items() if number not in self._runs)]
 
     def take_over(self, now: datetime, machine_gone: str = "") -> list[str]:
-        """Account for every run that an earlier daemon left unfinished: adopt it, or settle it. Says what was done.
+        """Account for every run that an earlier daemon left unfinished: adopt it, or finish it. Says what was done.
         What it interrupted in good order gets its time to start again.
 
         Args:
@@ -109,7 +103,7 @@ class WatchRuns:
                 self._undecided[record.execution_id] = UndecidedRun(record, schedule, machine_gone=machine_gone)
                 said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {error}")
         with self._runtime.store.write() as session:
-            queue.give_time(session, now)
+            queue.renew_start_deadlines(session, now)
         return said
 
     def add(self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle) -> None:
@@ -167,25 +161,23 @@ class WatchRuns:
             self._launcher.kill(run.handle, StopReason.CANCEL)
         self.leave()
 
-    def settle_unlaunched(
+    def finish_unlaunched(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, problem: str, now: datetime
     ) -> None:
-        """Settle a run whose worker could not be started; where that cannot be written down now, at a later turn.
+        """Finish a run whose worker could not be started; where that cannot be written down now, at a later turn.
 
         Raises:
             StateError: it was left to a later turn.
         """
         run = UndecidedRun(execution, schedule, problem)
         self._undecided[execution.execution_id] = run
-        self._settle_unlaunched(run, now)
+        self._finish_unlaunched(run, now)
         del self._undecided[execution.execution_id]
 
-    def _settle_unlaunched(self, run: UndecidedRun, now: datetime) -> None:
+    def _finish_unlaunched(self, run: UndecidedRun, now: datetime) -> None:
         execution = run.execution
-        facts = settle.RunFacts(
-            run.schedule, execution.scheduled_for, execution.attempt, launch_problem=run.launch_problem
-        )
-        self._settle(execution, run.schedule, self._launcher.inspect(execution.run_dir), facts, now)
+        facts = RunFacts(run.schedule, execution.scheduled_for, execution.attempt, launch_problem=run.launch_problem)
+        self._finish(execution, run.schedule, self._launcher.inspect(execution.run_dir), facts, now)
 
     def _look_at(self, execution_id: int, now: datetime) -> None:
         run = self._runs[execution_id]
@@ -196,7 +188,7 @@ class WatchRuns:
             run = self._runs[execution_id] = self._made_known(run)
             self._runs[execution_id] = self._keep_progress(run, now)
             return
-        self._settle(run.execution, run.schedule, seen, self._facts(run), now)
+        self._finish(run.execution, run.schedule, seen, self._facts(run), now)
         self._launcher.release(run.handle)
         del self._runs[execution_id]
 
@@ -204,39 +196,39 @@ class WatchRuns:
         execution, schedule = run.execution, run.schedule
         label = f"run {execution.execution_id} of {execution.schedule_name}"
         if run.launch_problem:
-            self._settle_unlaunched(run, now)
+            self._finish_unlaunched(run, now)
             return f"{label} could not be started"
         if run.machine_gone and not execution.run_dir.exists():
-            self._settle_out_of_sight(run, now)
+            self._finish_out_of_sight(run, now)
             return f"{label} was on {run.machine_gone}, out of sight; it is counted as lost there"
         clock_s = self._runtime.clock.monotonic_s()
         found = self._launcher.recover(execution.run_dir, clock_s)
         if found.handle is not None:
             self._adopt(execution, schedule, found.handle, clock_s)
             return f"{label} goes on, adopted"
-        facts = settle.RunFacts(
+        facts = RunFacts(
             schedule,
             execution.scheduled_for,
             execution.attempt,
             never_began=found.never_began,
             last_state=execution.state,
         )
-        self._settle(execution, schedule, found.seen, facts, now)
+        self._finish(execution, schedule, found.seen, facts, now)
         if found.never_began:
             return f"{label} had not begun; it is queued again"
-        return f"{label} had ended meanwhile; it is settled from its folder"
+        return f"{label} had ended meanwhile; its folder tells how"
 
-    def _settle_out_of_sight(self, run: UndecidedRun, now: datetime) -> None:
+    def _finish_out_of_sight(self, run: UndecidedRun, now: datetime) -> None:
         """Nobody here can tell what became of it, or end it; whatever it still brings is not taken."""
         execution = run.execution
-        facts = settle.RunFacts(
+        facts = RunFacts(
             run.schedule,
             execution.scheduled_for,
             execution.attempt,
             machine_gone=run.machine_gone,
             last_state=execution.state,
         )
-        self._settle(execution, run.schedule, Observation(phase=Phase.GONE), facts, now)
+        self._finish(execution, run.schedule, Observation(phase=Phase.GONE), facts, now)
 
     def _adopt(
         self, execution: ExecutionRecord, schedule: TrainingSchedule, handle: WorkerHandle, clock_s: float
@@ -296,8 +288,8 @@ class WatchRuns:
         if step is not StopStep.NOTHING:
             _log.info("Ending %s: %s (%s)", handle.run_dir.path.name, step.value, reason.value)
 
-    def _facts(self, run: WatchedRun) -> settle.RunFacts:
-        return settle.RunFacts(
+    def _facts(self, run: WatchedRun) -> RunFacts:
+        return RunFacts(
             run.schedule,
             run.execution.scheduled_for,
             run.execution.attempt,
@@ -305,92 +297,11 @@ class WatchRuns:
             last_state=run.state,
         )
 
-    def _settle(
-        self,
-        execution: ExecutionRecord,
-        schedule: TrainingSchedule,
-        seen: Observation,
-        facts: settle.RunFacts,
-        now: datetime,
-    ) -> None:
-        settlement = settle.settle(facts, seen, now)
-        result = _result(execution, settlement, seen, now)
-        self._runtime.reach("run.observed")
-        with self._runtime.store.write() as session:
-            if history.settle(session, result):
-                _follow_up(session, execution, settlement, now)
-                self._tell(session, result, schedule, seen, now)
-            self._runtime.reach("run.settling")
-        self._runtime.reach("run.settled")
-        _log.info(
-            "Run %s of %s: %s. %s",
-            execution.execution_id,
-            execution.schedule_name,
-            result.outcome.value,
-            result.error_message or "",
-        )
-
-    def _tell(
-        self, session: Session, result: ExecutionResult, schedule: TrainingSchedule, seen: Observation, now: datetime
-    ) -> None:
-        settings = self._runtime.settings.notifications
-        points = history.win_rates(session, schedule.name, PLOT_POINTS)
-        before = history.known_before(session, result.execution_id, result.worker)
-        message = compose.run_ended(result, schedule, points, settings, before)
-        if message is not None:
-            self._runtime.outbound.put(session, message, now)
-        if seen.result is not None and seen.result.stagnated:
-            self._runtime.outbound.put(session, compose.run_stagnated(result, schedule, settings), now)
-
 
 def _schedule_of(session: Session, execution: ExecutionRecord) -> TrainingSchedule:
     schedule = occurrences.definition(session, execution.occurrence_id)
     if schedule is not None:
         return schedule
-    # Its row was damaged. The run is settled all the same, by the defaults, and not retried.
+    # Its row was damaged. It is finished all the same, by the defaults, and not retried.
     _log.error("The schedule recorded with run %s cannot be read", execution.execution_id)
     return TrainingSchedule(name=execution.schedule_name, cron_expression=NO_CRON, retry_on_failure=False)
-
-
-def _result(
-    execution: ExecutionRecord, settlement: settle.Settlement, seen: Observation, now: datetime
-) -> ExecutionResult:
-    following = settlement.following
-    added = seen.result.added if seen.result is not None and settlement.success else ""
-    # What it was at last is over; what came of it is what the history tells.
-    state = settlement.state.model_copy(update={"operation_details": passage(added, REASON_LIMIT)} if added else {})
-    return ExecutionResult(
-        execution_id=execution.execution_id,
-        schedule_name=execution.schedule_name,
-        trigger_type=execution.trigger_type,
-        scheduled_for=execution.scheduled_for,
-        started_at=execution.started_at,
-        completed_at=now,
-        attempt=execution.attempt,
-        worker=execution.worker,
-        outcome=settlement.outcome,
-        success=settlement.success,
-        state=state,
-        added=added,
-        usage=seen.usage,
-        failure=settlement.failure,
-        will_retry_at=following.at if isinstance(following, settle.Retry) else None,
-        run_dir=execution.run_dir,
-        log_tail=RunDir(execution.run_dir).log_tail(compose.LOG_LINES),
-    )
-
-
-def _follow_up(session: Session, execution: ExecutionRecord, settlement: settle.Settlement, now: datetime) -> None:
-    """The occurrence goes back to the queue or ends, and the decision is a row."""
-    following = settlement.following
-    if isinstance(following, settle.Retry):
-        queue.retry(session, execution.occurrence_id, following.at, following.reason, following.attempt)
-        decision = Decision(kind=DecisionKind.RETRY, code=settlement.outcome.value, reason=following.reason)
-    else:
-        reason = following.reason if following else ""
-        failure = settlement.failure.message if settlement.failure else ""
-        queue.finish(session, execution.occurrence_id, settlement.outcome, failure or reason, now)
-        if following is None:
-            return
-        decision = Decision(kind=DecisionKind.GIVE_UP, code=settlement.outcome.value, reason=reason)
-    decisions.record(session, execution.occurrence_id, execution.schedule_name, decision, now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner.guards.visible import VARIABLE, Device, Visible, visible_devices
+from runner.guards.cuda_visible import VARIABLE, Device, Visible, visible_devices
 from schemas.machine import GpuFinding, GpuState, GpuUse
 from schemas.outside_text import line
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 
 from runner.guards.cgroup import CgroupLimits, read_limits
-from runner.guards.choice import WorkerChoice, choose_worker, wants_torch
 from runner.guards.cpu import CpuMeter
 from runner.guards.disk import Disks
 from runner.guards.gpu import GpuProbe
 from runner.guards.gpu_process import GpuProcess
-from runner.guards.look import PATIENCE_S, Look
+from runner.guards.timed_reading import PATIENCE_S, TimedReading
 from runner.guards.torch_import import NOT_ASKED, TorchImport
+from runner.guards.worker_choice import WorkerChoice, choose_worker, wants_torch
 from schemas.automation import AUTO_WORKER
 from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceSnapshot, Unmeasured
 from schemas.outside_text import error_line
@@ -68,11 +68,11 @@ class Probe:
         self._limits = limits
         self._cpu = CpuMeter(settings.cpu_window_s, settings.cpu_sample_interval_s, limits=limits)
         disks = Disks(folders)
-        self._memory = Look("memory", self._read_memory, patience_s=patience_s)
-        self._disk = Look("disk", disks.fullest, lambda: f"the file system of {disks.at}", patience_s)
-        self._load = Look("load", _load_per_core, patience_s=patience_s)
-        self._battery = Look("battery", _battery, patience_s=patience_s)
-        self._heat = Look("temperature", _hottest, patience_s=patience_s)
+        self._memory = TimedReading("memory", self._read_memory, patience_s=patience_s)
+        self._disk = TimedReading("disk", disks.fullest, lambda: f"the file system of {disks.at}", patience_s)
+        self._load = TimedReading("load", _load_per_core, patience_s=patience_s)
+        self._battery = TimedReading("battery", _battery, patience_s=patience_s)
+        self._heat = TimedReading("temperature", _hottest, patience_s=patience_s)
 
     def use(self, settings: GuardSettings) -> None:
         """Take new settings."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner.guards.hours import parse_hours
+from runner.guards.allowed_hours import parse_hours
 from schemas.machine import GpuFinding, GuardDecision, GuardSettings, ResourceRequirements, ResourceSnapshot
 
 _NO_LIMIT_PERCENT = 100.0

@@ -1,1 +1,3 @@
-"""Telling people: compose a message, keep it in the outbox, deliver it at least once."""
+"""Telling people: `messages` says what, `Notifier` keeps it in the outbox in the transaction of what it tells,
+`Dispatcher` delivers it at least once through the `channels`. A delivery that fails is a `DeliveryError`, in its row.
+"""

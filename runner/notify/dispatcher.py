@@ -1,4 +1,5 @@
-"""Deliver what the outbox holds: at least once, within the rate limit, the rest gathered into digests.
+"""Both ends of the outbox: a message becomes one row for each channel, and for each address of the e-mail channel, in
+the transaction of what it tells; what is due is delivered at least once, within the rate limit, the rest in digests.
 
 What needs somebody goes first: where the limit has room for some only, it is the completions that wait.
 
@@ -11,14 +12,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from runner.notify import compose
-from runner.notify.delivery import DeliveryError, SettingsDeliveryError, SettingsForAddressError
-from runner.notify.outbound import Outbound
+from sqlalchemy.orm import Session
+
+from runner.notify import messages
+from runner.notify.channels import Channel, DeliveryError, SettingsDeliveryError, SettingsForAddressError
 from runner.store import outbox
 from runner.store.engine import Store
 from runner.store.outbox import OutboxRecord
+from runner.store.states import OutboxState
 from schemas.errors import OuroborosError
 from schemas.message import EMAIL_CHANNEL, Message, MessageKind, message_id
+from schemas.notification import NotificationSettings
 from schemas.outside_text import REASON_LIMIT, error_line, line
 
 BATCH = 50
@@ -30,6 +34,41 @@ SHORTEST_DIGEST = timedelta(hours=1)
 DOWN_AFTER = 3
 """So many temporary failures of a channel in one call, and it is left alone until the next."""
 _log = logging.getLogger("ouroboros.dispatcher")
+
+
+class Notifier:
+    """Knows the channels by name. Replacing them (`use`) takes effect from the next message on."""
+
+    def __init__(self, channels: Sequence[Channel], settings: NotificationSettings) -> None:
+        self._channels = {channel.name: channel for channel in channels}
+        self._settings = settings
+
+    def use(self, channels: Sequence[Channel], settings: NotificationSettings) -> None:
+        """Replace channels and settings."""
+        self._channels = {channel.name: channel for channel in channels}
+        self._settings = settings
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of that name; None once it is no longer configured."""
+        return self._channels.get(name)
+
+    @property
+    def settings(self) -> NotificationSettings:
+        """How often and to whom."""
+        return self._settings
+
+    def put(self, session: Session, message: Message, now: datetime) -> None:
+        """Put the message in for every channel and address; one that was put in before is not put in again."""
+        gathered = self._settings.digest_hours > 0 and not message.urgent
+        for name in self._channels:
+            for each in message.by_address() if name == EMAIL_CHANNEL else [message.through(name)]:
+                outbox.put(
+                    session,
+                    each,
+                    execution_id=message.result.execution_id if message.result else None,
+                    not_before=now,
+                    state=OutboxState.DIGEST if gathered else OutboxState.PENDING,
+                )
 
 
 class _MayBeDown(Exception):
@@ -47,9 +86,9 @@ class _WaitsForSettings(Exception):
 class Dispatcher:
     """One call of `deliver_due` delivers all that is due now."""
 
-    def __init__(self, store: Store, outbound: Outbound, reach: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, notifier: Notifier, reach: Callable[[str], None]) -> None:
         self._store = store
-        self._outbound = outbound
+        self._notifier = notifier
         self.reach = reach
         self._unmarked: dict[int, str] = {}
         """Delivered, and not yet marked so: outbox id to Message-ID. While the database takes nothing (a full disk, a
@@ -76,7 +115,7 @@ class Dispatcher:
         self._gather(now)
         with self._store.read() as session:
             due = outbox.take_due(session, now, LOOK_AHEAD)
-            room = self._outbound.settings.max_messages_per_hour - outbox.sent_since(session, now - timedelta(hours=1))
+            room = self._notifier.settings.max_messages_per_hour - outbox.sent_since(session, now - timedelta(hours=1))
         if not due:
             return 0
         now_ones, later = self._within(due, room)
@@ -135,14 +174,14 @@ class Dispatcher:
         if problem is not None:
             self._failed(record, problem, now)
             return False
-        self._unmarked[record.outbox_id] = message_id(message.dedup_key, self._outbound.settings.smtp.sender_address)
+        self._unmarked[record.outbox_id] = message_id(message.dedup_key, self._notifier.settings.smtp.sender_address)
         self.reach("mail.sent")
         self._mark_delivered(now)
         self.reach("mail.marked")
         return True
 
     def _hand_over(self, message: Message, now: datetime) -> OuroborosError | None:
-        channel = self._outbound.channel(message.channel)
+        channel = self._notifier.channel(message.channel)
         if channel is None:
             return DeliveryError("this channel is no longer configured", where=message.channel)
         try:
@@ -164,7 +203,7 @@ class Dispatcher:
     def _failed(self, record: OutboxRecord, error: OuroborosError, now: datetime) -> None:
         """Write the failure down; raises `_MayBeDown` or `_WaitsForSettings` where the channel may be to blame, not the
         message."""
-        settings = self._outbound.settings
+        settings = self._notifier.settings
         too_old = now - record.created_at > timedelta(hours=settings.give_up_after_hours)
         permanent = isinstance(error, DeliveryError) and error.permanent
         of_settings = isinstance(error, SettingsDeliveryError)
@@ -184,14 +223,14 @@ class Dispatcher:
 
     def _gather(self, now: datetime) -> None:
         """Put a digest in for each channel, and each address, whose oldest message has waited long enough."""
-        settings = self._outbound.settings
+        settings = self._notifier.settings
         patience = max(SHORTEST_DIGEST, timedelta(hours=settings.digest_hours))
         with self._store.read() as session:
             waiting = outbox.waiting_for_digest(session, LOOK_AHEAD)
         for (name, _), mine in _by_destination(waiting).items():
             if now - mine[0].created_at < patience and len(mine) < BATCH:
                 continue
-            digest = compose.digest([record.message for record in mine], settings, now)
+            digest = messages.digest([record.message for record in mine], settings, now)
             key = f"{digest.dedup_key}-{mine[0].outbox_id}"  # several digests are made at one moment
             whole = digest.model_copy(update={"channel": name, "dedup_key": key})
             with self._store.write() as session:

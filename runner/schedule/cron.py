@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 from croniter import croniter
 from croniter.croniter import HashExpander
 
-from runner.schedule import dialect
-from runner.schedule.dialect import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY
+from runner.schedule import cron_syntax
+from runner.schedule.cron_syntax import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY
 
 LAST = 0
 """In `DaySpec.nth`: the last such weekday of the month."""
@@ -70,8 +70,8 @@ class _Field:
 
 @lru_cache(maxsize=16_384)
 def _parse(expression: str, hash_name: str) -> CronLine:
-    tokens = dialect.tokens(expression)
-    hash_id = hash_name.encode() if dialect.is_hashed(tokens) else None
+    tokens = cron_syntax.tokens(expression)
+    hash_id = hash_name.encode() if cron_syntax.is_hashed(tokens) else None
     fields = [_field(index, _settled(index, token, hash_id)) for index, token in enumerate(tokens)]
     timed = (MINUTE, HOUR, SECOND)[: 3 if len(tokens) == 6 else 2]
     return CronLine(
@@ -87,7 +87,7 @@ def _parse(expression: str, hash_name: str) -> CronLine:
             weekdays=None if tokens[WEEKDAY] in _UNRESTRICTED else fields[WEEKDAY].mask,
             nth=fields[WEEKDAY].nth,
         ),
-        follows_elapsed=any(dialect.is_interval(index, tokens[index], fields[index].mask) for index in timed),
+        follows_elapsed=any(cron_syntax.is_interval(index, tokens[index], fields[index].mask) for index in timed),
     )
 
 
@@ -102,9 +102,9 @@ def _settled(index: int, token: str, hash_id: bytes | None) -> str:
 def _field(index: int, token: str) -> _Field:
     """One field alone: no field's meaning depends on another, but for what `dialect` refuses. Cached, since thousands
     of lines share a few hundred fields."""
-    parsed = croniter(dialect.alone(index, token), 0.0)
+    parsed = croniter(cron_syntax.alone(index, token), 0.0)
     values = cast(list[int | str], parsed.expanded[index])
-    low, high = dialect.RANGES[index]
+    low, high = cron_syntax.RANGES[index]
     mask = (1 << (high + 1)) - (1 << low) if values == ["*"] else sum(1 << v for v in values if isinstance(v, int))
     nth = {
         (weekday, LAST if which == "l" else int(which))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.schedule import dialect
+from runner.schedule import cron_syntax
 from runner.schedule.cron import LAST, CronLine, DaySpec, parse
 from runner.schedule.zones import zone
 from schemas.errors import ScheduleError
@@ -27,7 +27,7 @@ def describe(expression: str, timezone: str, schedule_name: str = "") -> str:
     parts = [_times(line), _days(line.days), _months(line.months)]
     sentence = ", ".join(part for part in parts if part)
     text = f"{sentence[0].upper()}{sentence[1:]}, {timezone} time."
-    if dialect.is_hashed(line.fields):
+    if cron_syntax.is_hashed(line.fields):
         text += f" H is fixed by the schedule's name ({schedule_name or 'none given'})."
     if timezone == "UTC":
         return text
@@ -43,7 +43,7 @@ def seconds_first_warning(expression: str, timezone: str, schedule_name: str = "
     Raises:
         ScheduleError: the line or the time zone cannot be used.
     """
-    turned = dialect.seconds_first(dialect.tokens(expression))
+    turned = cron_syntax.seconds_first(cron_syntax.tokens(expression))
     if turned is None:
         return ""
     meant = describe(expression, timezone, schedule_name).partition(f", {timezone} time.")[0]
@@ -51,9 +51,9 @@ def seconds_first_warning(expression: str, timezone: str, schedule_name: str = "
         theirs = describe(" ".join(turned), timezone, schedule_name).partition(f", {timezone} time.")[0]
     except ScheduleError:  # each field makes sense, and all of them together do not
         return ""
-    weekday = turned[dialect.WEEKDAY]
+    weekday = turned[cron_syntax.WEEKDAY]
     counted = " (Sunday 0 or 7, Monday 1; Quartz counts Sunday as 1)" if any(map(str.isdigit, weekday)) else ""
-    shorter = turned[:5] if turned[dialect.SECOND] == "0" else turned
+    shorter = turned[:5] if turned[cron_syntax.SECOND] == "0" else turned
     return (
         f"Note: six fields have the seconds last here, so this is {meant[0].lower()}{meant[1:]}. If the seconds were"
         f" meant to stand first, as in Quartz and Spring, it is {theirs[0].lower()}{theirs[1:]}{counted}:"

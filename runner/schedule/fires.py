@@ -18,11 +18,13 @@ Fires strictly increase, and none lies in a gap, for there is no such instant.
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 
 from runner.schedule.cron import CronLine, parse
-from runner.schedule.walls import count_walls, next_wall
+from runner.schedule.wall_clock import count_walls, next_wall_time
 from runner.schedule.zones import Zone, zone
 from schemas.errors import ScheduleError
+from schemas.times import to_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -138,7 +140,7 @@ def _next(line: CronLine, where: Zone, after: int) -> int | None:
 def _next_fixed(line: CronLine, where: Zone, after: int) -> int | None:
     wall: int | None = after + where.stretch(after).offset
     while wall is not None:
-        wall = next_wall(line, wall)
+        wall = next_wall_time(line, wall)
         # `first_instant` never falls as the wall rises, so the first one later than `after` is the next fire.
         if wall is not None and (fire := where.first_instant(wall)) > after:
             return fire
@@ -148,13 +150,13 @@ def _next_fixed(line: CronLine, where: Zone, after: int) -> int | None:
 def _next_elapsed(line: CronLine, where: Zone, after: int) -> int | None:
     while True:
         stretch = where.stretch(after + 1)
-        wall = next_wall(line, after + stretch.offset)
+        wall = next_wall_time(line, after + stretch.offset)
         if wall is None:
             return None
         fire = wall - stretch.offset
         if stretch.shift_at_start > 0:
             # Times the wall jumped over at the start of this stretch, by the old offset.
-            skipped = next_wall(line, max(after, stretch.start - 1) + stretch.offset_before)
+            skipped = next_wall_time(line, max(after, stretch.start - 1) + stretch.offset_before)
             if skipped is not None and skipped < stretch.start + stretch.offset:
                 fire = min(fire, skipped - stretch.offset_before)
         if fire < stretch.end:
@@ -190,3 +192,14 @@ def _seconds(instant: datetime) -> int:
 
 def _instant(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def start_delay_s(schedule_name: str, scheduled_for: datetime, jitter_s: float) -> float:
+    """Seconds in [0, jitter_s) by which this occurrence is launched later; fixed by schedule and scheduled time, so
+    that a restart of the daemon does not draw anew.
+
+    Raises:
+        ValueError: `scheduled_for` is naive.
+    """
+    digest = sha256(f"{schedule_name}\n{to_text(scheduled_for)}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48 * jitter_s

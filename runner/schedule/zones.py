@@ -16,7 +16,7 @@ _PROBE_S = 86_400
 _MARGIN_S = 2 * _PROBE_S
 
 
-class Stretch(NamedTuple):
+class OffsetPeriod(NamedTuple):
     """Instants [start, end) with one offset. Where a bucket ends, the neighbour's offset is the same."""
 
     start: int
@@ -44,9 +44,9 @@ class Zone:
 
     def __init__(self, info: ZoneInfo) -> None:
         self._info = info
-        self._buckets: dict[int, tuple[list[int], list[Stretch]]] = {}
+        self._buckets: dict[int, tuple[list[int], list[OffsetPeriod]]] = {}
 
-    def stretch(self, instant: int) -> Stretch:
+    def stretch(self, instant: int) -> OffsetPeriod:
         """The stretch that holds `instant`."""
         bucket = instant >> _BUCKET_BITS
         known = self._buckets.get(bucket)
@@ -66,7 +66,7 @@ class Zone:
                 return instant
             stretch = self.stretch(stretch.end)
 
-    def _look_up(self, bucket: int) -> tuple[list[int], list[Stretch]]:
+    def _look_up(self, bucket: int) -> tuple[list[int], list[OffsetPeriod]]:
         first = (bucket << _BUCKET_BITS) - _MARGIN_S
         last = ((bucket + 1) << _BUCKET_BITS) + _MARGIN_S
         edges, offsets = [first], [self._offset(first)]
@@ -78,7 +78,7 @@ class Zone:
         edges.append(last)
         around = [offsets[0], *offsets, offsets[-1]]
         stretches = [
-            Stretch(edges[index], edges[index + 1], offsets[index], around[index], around[index + 2])
+            OffsetPeriod(edges[index], edges[index + 1], offsets[index], around[index], around[index + 2])
             for index in range(len(offsets))
         ]
         return edges[:-1], stretches

@@ -1,9 +1,15 @@
 """How our words are held in columns: instants, models, enumerations and paths.
 
 What people filter and sort by is text that they can read; what only the program compares is a number, and a value that
-most rows share is left out. The views `occurrences` and `executions` show all of it as whole text."""
+most rows share is left out. The views `occurrences` and `executions` show all of it as whole text.
+
+A value left out of a row is that of a base (`STATE_BASE`, `USAGE_BASE`), and a letter stands for a long name. Rows lean
+on these for ever: they are never edited, not even when a model's defaults change. A field that a base lacks
+is simply written out in each row; a later revision of the database may bring new bases.
+"""
 
 import json
+import string
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -15,12 +21,37 @@ from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from runner.store.bases import letters
 from schemas.settings import describe
 from schemas.times import from_text, to_text
 
+STATE_BASE = (
+    '{"status":"idle","current_phase":null,"current_model":null,"champion_model":null,"phases_completed":[],'
+    '"progress_percentage":0.0,"total_training_time_hours":0.0,"total_games_processed":0,"total_models_trained":0,'
+    '"best_win_rate":0.0,"best_win_rate_low":null,"best_win_rate_high":null,"best_win_rate_games":0,'
+    '"best_model_version":null,"inference_time_ms":null,"operation_details":"","iteration":0,"games_per_second":null,'
+    '"seed":null,"last_error":null,"error_count":0,"consecutive_failures":0,"cpu_usage_percent":null,'
+    '"memory_usage_percent":null,"disk_usage_percent":null,"updated_at":null}'
+)
+"""Of `executions.pipeline_state_json`."""
+USAGE_BASE = (
+    '{"samples":0,"peak_memory_mb":0.0,"mean_cpu_percent":0.0,"peak_cpu_percent":0.0,"cpu_time_s":0.0,'
+    '"peak_processes":0,"peak_gpu_memory_mb":null,"mean_gpu_percent":null}'
+)
+"""Of `executions.resource_usage_json`."""
+
+_LONG = 10
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself only in a column declared INTEGER."""
+_ANY_DIALECT = DefaultDialect()
+"""Our types hold a value in the same way on every database."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def letters(base: str) -> dict[str, str]:
+    """The fields of a base with a long name, and the letter that stands for each in a row: such names are most of it.
+    Any other field is written out. (SQLite's parser takes a view of up to 24 of them; a base has up to 23.)"""
+    return dict(zip((name for name in json.loads(base) if len(name) >= _LONG), string.ascii_letters, strict=False))
 
 
 class Instant(TypeDecorator[datetime]):
@@ -40,12 +71,6 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """From text."""
         return None if value is None else from_text(value)
-
-
-_ANY_DIALECT = DefaultDialect()
-"""Our types hold a value in the same way on every database."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -174,7 +199,7 @@ class DefinitionText(JsonText):
             return Unreadable(f"its definition in the database cannot be read: {describe(error)}")
 
 
-class Word(TypeDecorator[Any]):
+class EnumText(TypeDecorator[Any]):
     """A `StrEnum` as its value."""
 
     impl = String(32)

@@ -22,7 +22,6 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.sql.dml import Insert, Update
 
 from runner.store.database_url import checked_url, file_of
-from runner.store.faults import typed_faults
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
 from runner.store.sqlite_connections import (
     SMALL_CACHE,
@@ -33,6 +32,7 @@ from runner.store.sqlite_connections import (
     prepare_reader,
     prepare_writer,
 )
+from runner.store.statements import typed_faults
 from schemas import postgresql
 from schemas.errors import StateError
 from schemas.files import fsync_folder
@@ -229,7 +229,7 @@ class Store:
             yield connection
 
     @contextmanager
-    def restructure(self) -> Iterator[Connection]:
+    def migration_transaction(self) -> Iterator[Connection]:
         """A write transaction for migrations: rebuilding a table must not cascade, so foreign keys are checked at
         the end instead of at each statement.
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from runner.store.tables import DaemonRow, LoopRow
 from schemas.automation import RunnerStatus
-from schemas.errors import LeadLostError
+from schemas.errors import LeadershipLostError
 
 _ONLY = 1
 _WHO_LEADS = select(DaemonRow.host, DaemonRow.pid, DaemonRow.started_at).where(DaemonRow.id == _ONLY)
@@ -73,7 +73,7 @@ def only_for(leader: DaemonRecord) -> Callable[[Session], None]:
         found = session.execute(_WHO_LEADS).one_or_none()
         if found is None or tuple(found) != (leader.host, leader.pid, leader.started_at):
             who = f"{found[0]}:{found[1]}" if found else "nobody"
-            raise LeadLostError(
+            raise LeadershipLostError(
                 f"another daemon has taken the lead of this database: {who}",
                 where=f"{leader.host}:{leader.pid}",
                 remedy="Nothing was changed.",

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.orm import Session, defer
 
 from runner.store import games
-from runner.store.columns import Word
+from runner.store.columns import EnumText
 from runner.store.engine import rows_changed
 from runner.store.states import ExecutionStatus
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
@@ -22,7 +22,7 @@ from schemas.outside_text import error_line
 
 _log = logging.getLogger("ouroboros.history")
 # A constant in the statement: SQLite chooses a partial index by constants, not by parameters.
-_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, Word(ExecutionStatus), literal_execute=True)
+_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, EnumText(ExecutionStatus), literal_execute=True)
 _CARRIED = ("best_win_rate", "best_win_rate_low", "best_win_rate_high", "best_win_rate_games", "best_model_version")
 
 
@@ -118,7 +118,7 @@ def mark_running(session: Session, execution_id: int, identity: ProcessIdentity)
 
 
 def progress(session: Session, execution_id: int, state: PipelineState, now: datetime) -> bool:
-    """Keep what the worker last told; False if the execution is settled already."""
+    """Keep what the worker last told; False if the execution has ended already."""
     row = session.get(ExecutionRow, execution_id)
     if row is None or row.completed_at is not None:
         return False
@@ -127,11 +127,11 @@ def progress(session: Session, execution_id: int, state: PipelineState, now: dat
     return True
 
 
-def settle(session: Session, result: ExecutionResult) -> bool:
+def finish(session: Session, result: ExecutionResult) -> bool:
     """Write the result, and count it for its schedule, its trigger and the totals.
 
     Returns:
-        False if the execution was settled before: then nothing is changed, and the caller must not count, mail or
+        False if the execution had ended before: then nothing is changed, and the caller must not count, mail or
         retry it a second time.
     """
     row = session.get(ExecutionRow, result.execution_id)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, func, literal, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from runner.store import definitions, history
-from runner.store.columns import Unreadable, Word, as_held, to_microseconds
+from runner.store.columns import EnumText, Unreadable, as_held, to_microseconds
 from runner.store.engine import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.states import OccurrenceState, occurrence_state
@@ -163,7 +163,7 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
     return expired
 
 
-def give_time(session: Session, now: datetime) -> int:
+def renew_start_deadlines(session: Session, now: datetime) -> int:
     """At a daemon's start: runs that the last shutdown interrupted may start as late as if they fell due now, however
     long the daemon was away. Returns how many."""
     interrupted = exists().where(
@@ -288,7 +288,7 @@ _PREPARED = (
 
 def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:
     """A state rendered into the statement: SQLite chooses partial indexes by constants, not by parameters."""
-    return literal(state, Word(OccurrenceState), literal_execute=True)
+    return literal(state, EnumText(OccurrenceState), literal_execute=True)
 
 
 _QUEUED = OccurrenceRow.state == _constant(OccurrenceState.QUEUED)

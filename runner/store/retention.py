@@ -11,8 +11,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from runner.store import definitions
 from runner.store.engine import Store, rows_changed
-from runner.store.states import DropState, OutboxState
-from runner.store.tables import Base, CommandRow, DecisionRow, DropRow, ExecutionRow, OccurrenceRow, OutboxRow
+from runner.store.states import OutboxState, TriggerFileState
+from runner.store.tables import Base, CommandRow, DecisionRow, ExecutionRow, OccurrenceRow, OutboxRow, TriggerFileRow
 from schemas.service import StorageSettings
 
 _PAGES_PER_STEP = 1000
@@ -76,11 +76,11 @@ def prune(session: Session, settings: StorageSettings, now: datetime, limit: int
         commands=_prune(session, CommandRow, CommandRow.id, limit, CommandRow.handled_at < talk),
         drops=_prune(
             session,
-            DropRow,
-            DropRow.id,
+            TriggerFileRow,
+            TriggerFileRow.id,
             limit,
-            DropRow.state.in_([DropState.ARCHIVED, DropState.REJECTED]),
-            DropRow.received_at < story,
+            TriggerFileRow.state.in_([TriggerFileState.ARCHIVED, TriggerFileState.REJECTED]),
+            TriggerFileRow.received_at < story,
         ),
         # Looking for them reads every definition: once, when nothing that refers to one is left to be removed.
         definitions=0 if occurrences else definitions.prune(session, limit),

@@ -10,7 +10,7 @@ from sqlalchemy import Text, bindparam, exists, func, literal, select, tuple_, t
 from sqlalchemy.orm import Session
 
 from runner.store import definitions, queue
-from runner.store.columns import Instant, Word
+from runner.store.columns import EnumText, Instant
 from runner.store.engine import Row, execute_prepared
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import BulkRecorded
@@ -231,14 +231,14 @@ def coming(session: Session, after: tuple[datetime, str], until: datetime, limit
     ]
 
 
-def due_plainly(session: Session, after: Version | None, now: datetime, limit: int) -> list[Version]:
+def due_unblocked(session: Session, after: Version | None, now: datetime, limit: int) -> list[Version]:
     """Of what is due, in its order from the one behind `after` on, those that are neither paused nor queued nor
     running; of each only what tells whether it is as it was: a fraction of the time that `due` takes."""
     busy = exists().where(
         OccurrenceRow.schedule_name == _TABLE.c.name,
         OccurrenceRow.state.in_(
             [
-                literal(state, Word(OccurrenceState), literal_execute=True)
+                literal(state, EnumText(OccurrenceState), literal_execute=True)
                 for state in (OccurrenceState.QUEUED, OccurrenceState.RUNNING)
             ]
         ),

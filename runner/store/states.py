@@ -43,7 +43,7 @@ class OutboxState(StrEnum):
     """Waits to be gathered into the next digest."""
 
 
-class DropState(StrEnum):
+class TriggerFileState(StrEnum):
     """What has become of a file that somebody dropped."""
 
     CLAIMED = "claimed"

@@ -23,9 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from runner.store.bases import STATE_BASE, USAGE_BASE
 from runner.store.columns import (
+    STATE_BASE,
+    USAGE_BASE,
     DefinitionText,
+    EnumText,
     Instant,
     InstantNumber,
     JsonChanges,
@@ -33,9 +35,8 @@ from runner.store.columns import (
     PathText,
     RowId,
     Unreadable,
-    Word,
 )
-from runner.store.states import DropState, ExecutionStatus, OccurrenceState, OutboxState, TokenScope
+from runner.store.states import ExecutionStatus, OccurrenceState, OutboxState, TokenScope, TriggerFileState
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.execution import DecisionKind, FailureClass, ProcessIdentity, ResourceUsage
 from schemas.message import Message
@@ -151,10 +152,10 @@ class OccurrenceRow(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    trigger_type: Mapped[TriggerType] = mapped_column(Word(TriggerType))
+    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType))
     trigger_name: Mapped[str | None] = mapped_column(_NAME)
     scheduled_for: Mapped[datetime] = mapped_column(Instant)
-    state: Mapped[OccurrenceState] = mapped_column(Word(OccurrenceState))
+    state: Mapped[OccurrenceState] = mapped_column(EnumText(OccurrenceState))
     reason: Mapped[str] = mapped_column(Text)
     coalesced_into: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
     priority: Mapped[int]
@@ -201,15 +202,15 @@ class ExecutionRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    trigger_type: Mapped[TriggerType] = mapped_column(Word(TriggerType))
+    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType))
     trigger_name: Mapped[str | None] = mapped_column(_NAME)
     scheduled_for: Mapped[datetime] = mapped_column(InstantNumber)
     started_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
     success: Mapped[bool | None]
-    status: Mapped[ExecutionStatus] = mapped_column(Word(ExecutionStatus))
+    status: Mapped[ExecutionStatus] = mapped_column(EnumText(ExecutionStatus))
     error_message: Mapped[str | None] = mapped_column(Text)
-    failure_class: Mapped[FailureClass | None] = mapped_column(Word(FailureClass))
+    failure_class: Mapped[FailureClass | None] = mapped_column(EnumText(FailureClass))
     state: Mapped[PipelineState] = mapped_column("pipeline_state_changes_json", JsonChanges(PipelineState, STATE_BASE))
     usage: Mapped[ResourceUsage | None] = mapped_column(
         "resource_usage_changes_json", JsonChanges(ResourceUsage, USAGE_BASE)
@@ -239,7 +240,7 @@ class ExecutionRow(Base):
 
 
 class TotalsRow(Base):
-    """Counters over all executions ever settled: a status needs no scan, and retention does not change them."""
+    """Counters over all executions that ended: a status needs no scan, and retention does not change them."""
 
     __tablename__ = "totals"
 
@@ -258,7 +259,7 @@ class DecisionRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    kind: Mapped[DecisionKind] = mapped_column(Word(DecisionKind))
+    kind: Mapped[DecisionKind] = mapped_column(EnumText(DecisionKind))
     code: Mapped[str] = mapped_column(_NAME)
     reason: Mapped[str] = mapped_column(Text)
     first_at: Mapped[datetime] = mapped_column(Instant)
@@ -314,7 +315,7 @@ class ApiTokenRow(Base):
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    scope: Mapped[TokenScope] = mapped_column(Word(TokenScope))
+    scope: Mapped[TokenScope] = mapped_column(EnumText(TokenScope))
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -329,7 +330,7 @@ class OutboxRow(Base):
     execution_id: Mapped[int | None] = mapped_column(ForeignKey("execution_rows.id", ondelete="SET NULL"))
     message: Mapped[Message] = mapped_column("payload_json", JsonText(Message))
     recipients: Mapped[list[str]] = mapped_column("recipients_json", JsonText(list[str]))
-    state: Mapped[OutboxState] = mapped_column(Word(OutboxState))
+    state: Mapped[OutboxState] = mapped_column(EnumText(OutboxState))
     attempts: Mapped[int]
     not_before: Mapped[datetime] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -345,7 +346,7 @@ class OutboxRow(Base):
     )
 
 
-class DropRow(Base):
+class TriggerFileRow(Base):
     """A file that somebody dropped to ask for a run."""
 
     __tablename__ = "drops"
@@ -355,7 +356,7 @@ class DropRow(Base):
     claimed_path: Mapped[Path] = mapped_column(PathText, unique=True)
     sha256: Mapped[str] = mapped_column(String(64))
     received_at: Mapped[datetime] = mapped_column(Instant)
-    state: Mapped[DropState] = mapped_column(Word(DropState))
+    state: Mapped[TriggerFileState] = mapped_column(EnumText(TriggerFileState))
     reason: Mapped[str] = mapped_column(Text)
     occurrence_id: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
 
@@ -390,7 +391,7 @@ class DaemonRow(Base):
     boot_id: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Instant)
     heartbeat_at: Mapped[datetime] = mapped_column(Instant)
-    status: Mapped[RunnerStatus] = mapped_column(Word(RunnerStatus))
+    status: Mapped[RunnerStatus] = mapped_column(EnumText(RunnerStatus))
     paused: Mapped[bool]
     paused_note: Mapped[str] = mapped_column(Text)
     stopped_cleanly: Mapped[bool]

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runner.triggers.context import ConditionContext, ConditionVerdict
-from runner.triggers.cursor_text import remembered
+from runner.triggers.context import ConditionContext, ConditionVerdict, remembered
 from runner.triggers.trigger_files import trigger_file_waits
 from schemas.automation import NAME_PATTERN
 from schemas.base import Frozen

@@ -1,22 +1,24 @@
 """Conditions by name: the built-in ones, `package.module:function`, and entry points of group `ouroboros.conditions`.
 
 A condition of the user's own is a function `(ConditionContext) -> ConditionVerdict` (or a bare bool). It runs in a
-process of its own (`evaluation`), so this process never imports it; that it exists is checked there too.
+process of its own (`condition_process`), so this process never imports it; that it exists is checked there too.
+`python -m runner.triggers.conditions` says whether the trigger on standard input may be saved.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from pydantic import ValidationError
 
-from runner.triggers import built_in, degradation, rating_drop
-from runner.triggers.asking_child import ask_whether_callable
+from runner.triggers import built_in, degradation, ladder_conditions
+from runner.triggers.condition_process import ask_whether_callable
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
 from schemas.base import Frozen
-from schemas.errors import ScheduleError
+from schemas.errors import OuroborosError, ScheduleError
 from schemas.settings import describe
 
 ENTRY_POINT_GROUP = "ouroboros.conditions"
@@ -42,7 +44,9 @@ BUILT_INS = {
     "check_resource_availability": BuiltIn(built_in.check_resource_availability, built_in.ResourceParameters),
     MANUAL_FILE: BuiltIn(built_in.check_manual_trigger_file, built_in.TriggerFileParameters),
     "check_schedule_ended": BuiltIn(built_in.check_schedule_ended, built_in.ScheduleEndedParameters),
-    "check_arena_rating_drop": BuiltIn(rating_drop.check_arena_rating_drop, rating_drop.RatingDropParameters),
+    "check_arena_rating_drop": BuiltIn(
+        ladder_conditions.check_arena_rating_drop, ladder_conditions.RatingDropParameters
+    ),
 }
 
 
@@ -94,3 +98,11 @@ def _check_parameters(trigger: TriggerCondition, known: BuiltIn) -> None:
             where=f"parameters of trigger {trigger.name}",
             remedy=f"{trigger.condition_function} takes {takes}.",
         ) from error
+
+
+if __name__ == "__main__":
+    try:
+        check_condition(TriggerCondition.model_validate_json(sys.stdin.read()))
+    except OuroborosError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)

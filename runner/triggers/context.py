@@ -1,16 +1,20 @@
-"""What a condition is given, and what it answers."""
+"""What a condition is given, what it answers, and what it remembers between two looks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from schemas.base import Frozen
 from schemas.execution import Outcome
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
 from schemas.settings import Settings
+
+Memory = TypeVar("Memory", bound=Frozen)
 
 
 class FinishedRun(Frozen):
@@ -107,3 +111,14 @@ class ConditionVerdict:
     """One plain sentence with the figures, also when it did not fire."""
     cursor: str = ""
     """JSON text kept until the next look, in the transaction that records what fired, so that nothing fires twice."""
+
+
+def remembered(model: type[Memory], cursor: str) -> Memory | None:
+    """What the last look wrote; None on the first look, and for text that this version cannot read (a trigger whose
+    condition was exchanged): the condition then begins anew."""
+    if not cursor or cursor in {"{}", "null"}:
+        return None
+    try:
+        return model.model_validate_json(cursor)
+    except ValidationError:
+        return None

@@ -18,10 +18,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runner.triggers.context import ConditionContext, ConditionVerdict
-from runner.triggers.cursor_text import remembered
+from runner.triggers.context import ConditionContext, ConditionVerdict, remembered
 from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look
-from runner.triggers.ladder_degradation import Evidence, check_ladder
+from runner.triggers.ladder_conditions import Evidence, check_ladder
 from schemas.base import Frozen
 from schemas.game import GameOutcome
 

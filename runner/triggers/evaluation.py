@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runner.triggers.asking_child import ask_child
-from runner.triggers.child_request import ChildRequest, snapshot
+from runner.triggers.condition_process import ChildRequest, ask_child, snapshot
 from runner.triggers.conditions import BUILT_INS, dotted_name
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition

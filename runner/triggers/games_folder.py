@@ -1,4 +1,5 @@
-"""Reading the finished games that arrive in the games folder, each line once, from where the last look stopped.
+"""Reading the finished games that arrive in the games folder, each line once, from where the last look stopped, and
+keeping their count in the store.
 
 A line counts when it is complete and tells of a finished game in the format of `schemas.game`; anything else complete
 is malformed and passed over; an incomplete last line waits. A file is known again by its inode, also under another
@@ -7,6 +8,7 @@ A game that the same file already told of within its last megabyte (same game, s
 """
 
 import errno
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from runner.store import games
+from runner.store.engine import Store
+from runner.store.tables import GameFileRow
 from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome
 from schemas.outside_text import line
 
@@ -23,6 +28,7 @@ CHUNK_BYTES = 16 << 20
 """A file is told of in pieces of about this size, so that a first look at years of games stays small."""
 MAX_LINE_BYTES = 32 << 20
 TAIL_BYTES = 1 << 20
+_log = logging.getLogger("ouroboros.games")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +214,44 @@ def _to_game(tree: dict[str, Any]) -> LoggedGame | None:
         ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
         imported=bool(tree.get("imported_from")),
     )
+
+
+def count_new_games(
+    store: Store, games_dir: Path, now: datetime, unreadable: Callable[[Path, OSError], None] | None = None
+) -> int:
+    """Count what has arrived in `games_dir`, piece by piece, and return the total of all games ever counted.
+
+    May be called by several threads: a piece is counted only if the file's cursor still stands where it was read from.
+    A file that cannot be read stops the count of no other; its games are counted once it can be.
+
+    Args:
+        unreadable: told of each such file; None: the log is.
+
+    Raises:
+        StateError: the database cannot be used.
+        OSError: the folder cannot be read.
+    """
+    with store.read() as session:
+        known = {path: Cursor(file.inode, file.offset_bytes) for path, file in games.counted(session).items()}
+    for news in look(games_dir.absolute(), known, unreadable or _note):
+        if not _keep(store, news, known.get(news.path), now):
+            break
+        known[news.path] = news.after
+    with store.read() as session:
+        return games.total(session)
+
+
+def _note(path: Path, error: OSError) -> None:
+    _log.debug("The games in %s cannot be read: %s", path, error.strerror)
+
+
+def _keep(store: Store, news: FileNews, expected: Cursor | None, now: datetime) -> bool:
+    """False if somebody else has moved the cursor meanwhile."""
+    with store.write() as session:
+        row = session.get(GameFileRow, news.path)
+        stands = None if row is None else Cursor(row.inode, row.offset_bytes)
+        if stands != expected:
+            return False
+        after = news.after
+        games.advance(session, news.path, after.inode, after.offset_bytes, len(news.games), now)
+        return True

@@ -8,12 +8,12 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from runner.store import ladder
-from runner.store.columns import Word
+from runner.store.columns import EnumText
 from runner.store.engine import Store
 from runner.store.states import ExecutionStatus, OccurrenceState
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun
-from runner.triggers.game_count import count_new_games
+from runner.triggers.games_folder import count_new_games
 from schemas.execution import Outcome
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 from schemas.machine import ResourceSnapshot
@@ -22,8 +22,8 @@ _PAGE = 1000
 _RECENT = 50
 _OVERDUE = 100
 # Constants in the statements: SQLite chooses partial indexes by them, not by parameters.
-_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, Word(ExecutionStatus), literal_execute=True)
-_QUEUED = OccurrenceRow.state == literal(OccurrenceState.QUEUED, Word(OccurrenceState), literal_execute=True)
+_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, EnumText(ExecutionStatus), literal_execute=True)
+_QUEUED = OccurrenceRow.state == literal(OccurrenceState.QUEUED, EnumText(OccurrenceState), literal_execute=True)
 _UNDER_WAY = ExecutionRow.completed_at.is_(None)
 
 

@@ -20,8 +20,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from runner.triggers.open_writers import open_for_writing
-from runner.triggers.trigger_file_text import MAX_BYTES, read_request
+from runner.triggers.read_trigger_file import MAX_BYTES, open_for_writing, read_request
 from schemas.automation import FileRequest
 from schemas.files import fsync_folder, write_atomic
 from schemas.outside_text import REASON_LIMIT, file_name, line, passage
@@ -59,7 +58,7 @@ class ClaimedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class IgnoredFile:
     """Something in the folder that is not taken, or not yet."""
 
     name: str
@@ -80,7 +79,7 @@ class FolderScan:
     """Files that may still be growing: look again in a moment."""
     more: bool = False
     """The limit was reached: look again at once."""
-    left_alone: tuple[LeftAlone, ...] = ()
+    ignored_files: tuple[IgnoredFile, ...] = ()
     failure: OSError | None = None
     """Why no file at all can be claimed any more (a full disk); what was claimed before stands in `claimed`."""
 
@@ -93,30 +92,30 @@ def scan(triggers_dir: Path, now: datetime, limit: int = 500) -> FolderScan:
     Raises:
         OSError: the folder cannot be read.
     """
-    names, left_alone = _entries(triggers_dir)
+    names, ignored_files = _entries(triggers_dir)
     claimed: list[ClaimedFile] = []
     unsettled = 0
     for name in names:
         if len(claimed) == limit:
-            return FolderScan(_synced(claimed, triggers_dir), unsettled, True, tuple(left_alone))
+            return FolderScan(_synced(claimed, triggers_dir), unsettled, True, tuple(ignored_files))
         path = triggers_dir / name
         growing = _growing(path, now, is_json=True)
         if growing is not None:
             unsettled += 1
-            left_alone += [LeftAlone(line(name), growing)] if growing else []
+            ignored_files += [IgnoredFile(line(name), growing)] if growing else []
             continue
         try:
             file = _claim(path, triggers_dir, now)
         except OSError as error:
             if error.errno in _OF_THE_FOLDER or not os.access(triggers_dir, os.W_OK):
-                return FolderScan(_synced(claimed, triggers_dir), unsettled, False, tuple(left_alone), error)
-            left_alone.append(LeftAlone(line(name), f"it cannot be moved into {CLAIMED}/: {error.strerror}"))
+                return FolderScan(_synced(claimed, triggers_dir), unsettled, False, tuple(ignored_files), error)
+            ignored_files.append(IgnoredFile(line(name), f"it cannot be moved into {CLAIMED}/: {error.strerror}"))
         else:
             claimed += [file] if file is not None else []
-    return FolderScan(_synced(claimed, triggers_dir), unsettled, False, tuple(left_alone))
+    return FolderScan(_synced(claimed, triggers_dir), unsettled, False, tuple(ignored_files))
 
 
-def left_alone(triggers_dir: Path, now: datetime) -> list[LeftAlone]:
+def ignored_files(triggers_dir: Path, now: datetime) -> list[IgnoredFile]:
     """What lies in the folder and is not taken, or not yet, without touching anything: for `doctor`.
 
     Raises:
@@ -124,7 +123,7 @@ def left_alone(triggers_dir: Path, now: datetime) -> list[LeftAlone]:
     """
     names, found = _entries(triggers_dir)
     growing = [(name, _growing(triggers_dir / name, now, is_json=True)) for name in names]
-    return found + [LeftAlone(line(name), why) for name, why in growing if why]
+    return found + [IgnoredFile(line(name), why) for name, why in growing if why]
 
 
 def claim_trigger_file(path: Path, triggers_dir: Path, now: datetime) -> ClaimedFile | None:
@@ -222,10 +221,10 @@ def _move_on(claimed_path: Path, to: str, suffix: str, text: str) -> Path:
     return target
 
 
-def _entries(folder: Path) -> tuple[list[str], list[LeftAlone]]:
+def _entries(folder: Path) -> tuple[list[str], list[IgnoredFile]]:
     """The names of the files to be claimed, sorted, and what is no such file."""
     names: list[str] = []
-    others: list[LeftAlone] = []
+    others: list[IgnoredFile] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -233,7 +232,7 @@ def _entries(folder: Path) -> tuple[list[str], list[LeftAlone]]:
                 if why is None:
                     names.append(entry.name)
                 elif why:
-                    others.append(LeftAlone(line(entry.name), why))
+                    others.append(IgnoredFile(line(entry.name), why))
     except FileNotFoundError:
         pass  # removed while we run: nothing can lie in it
     return sorted(names), sorted(others, key=str)

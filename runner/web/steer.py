@@ -9,7 +9,7 @@ from datetime import datetime
 
 from litestar.concurrency import sync_to_thread
 
-from runner.flow.requests import Verb
+from runner.flow.command_arguments import Verb
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.site import Site
@@ -124,6 +124,6 @@ def _digest(text: str) -> str:
 
 async def _without_daemon(site: Site) -> None:
     """A short process changes the definitions; its answer stands in the row."""
-    code, _, said = await run_module(site, "runner.flow.without_daemon")
+    code, _, said = await run_module(site, "runner.flow.definition_commands")
     if code:
         _log.warning("A change without a daemon: %s", said)

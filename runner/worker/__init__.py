@@ -1,1 +1,5 @@
-"""The process wall: `launch` stands on the daemon's side, `child` on the run's, `rundir` holds what they write."""
+"""The process wall between the daemon and a run.
+
+`Launcher` stands on the daemon's side: launch, adopt, observe, stop. `child` stands on the run's: it does the one job,
+with a `HeartbeatThread` beside it. `RunDir` is all that passes between them.
+"""

@@ -15,13 +15,12 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from runner.worker.exitcodes import WorkerExit
+from runner.worker.heartbeat import HeartbeatThread
 from runner.worker.identity import own_identity
 from runner.worker.job_errors import failure_of
 from runner.worker.jobs import resolve
-from runner.worker.pulse import Pulse
-from runner.worker.rundir import MOST_BYTES, ClaimRole, RunDir, Unreadable
-from runner.worker.tree import MARK_VARIABLE, Root, kill_all
+from runner.worker.process_tree import MARK_VARIABLE, Root, kill_all
+from runner.worker.run_folder import MOST_BYTES, ClaimRole, RunDir, Unreadable, WorkerExit
 from schemas.errors import BadInputError
 from schemas.execution import FailureClass, Outcome, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
@@ -61,7 +60,7 @@ def main(arguments: list[str]) -> int:
         return WorkerExit.NO_CLAIM
     request = run_dir.read_request()
     settings = request.settings.workers if isinstance(request, RunRequest) else WorkerSettings()
-    pulse = Pulse(run_dir, identity, settings.heartbeat_interval_s)
+    pulse = HeartbeatThread(run_dir, identity, settings.heartbeat_interval_s)
     _take_signals(pulse)  # before the first heartbeat: from here on a TERM is a request, not an end
     pulse.start()
     try:
@@ -77,7 +76,7 @@ def main(arguments: list[str]) -> int:
     return _tell(run_dir, result)
 
 
-def _result_of(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
+def _result_of(request: RunRequest | Unreadable | None, pulse: HeartbeatThread, settings: WorkerSettings) -> RunResult:
     """Do the work, and turn whatever comes out of it into a result."""
     try:
         return _work(request, pulse, settings)
@@ -92,7 +91,7 @@ def _result_of(request: RunRequest | Unreadable | None, pulse: Pulse, settings: 
         return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
 
 
-def _work(request: RunRequest | Unreadable | None, pulse: Pulse, settings: WorkerSettings) -> RunResult:
+def _work(request: RunRequest | Unreadable | None, pulse: HeartbeatThread, settings: WorkerSettings) -> RunResult:
     if not isinstance(request, RunRequest):
         problem = request.reason if request else "request.json is not there"
         raise BadInputError(f"cannot read what to do: {problem}", where=str(pulse.run_dir))
@@ -131,7 +130,7 @@ def _no_result(returned: object, worker: str) -> BadInputError:
     )
 
 
-def _take_signals(pulse: Pulse) -> None:
+def _take_signals(pulse: HeartbeatThread) -> None:
     def on_term(_number: int, _frame: FrameType | None) -> None:
         if not pulse.stop_requested():
             pulse.request_stop()

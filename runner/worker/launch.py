@@ -7,15 +7,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.worker import tree
+from runner.worker import process_tree
 from runner.worker.identity import identity_of, is_alive, own_identity
 from runner.worker.log_cap import cap_log
-from runner.worker.observation import Observation, Phase
-from runner.worker.oom import OomCount, OomKills, count_now, since
-from runner.worker.rundir import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
-from runner.worker.sampling import GpuUseOf, Reaped, Sampler, lifetime_s
+from runner.worker.observation import Observation, OomCount, OomKills, Phase, count_now, since
+from runner.worker.process_tree import MARK_VARIABLE, Root
+from runner.worker.resource_usage import GpuUseOf, Reaped, Sampler, lifetime_s
+from runner.worker.run_folder import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
 from runner.worker.stopping import StopReason
-from runner.worker.tree import MARK_VARIABLE, Root
 from schemas.errors import WorkerError
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.model import PipelineState
@@ -161,7 +160,7 @@ class Launcher:
         folder = _folder(run_dir)
         claim = folder.read_claim()
         if isinstance(claim, Claim) and claim.role is ClaimRole.WORKER:
-            tree.kill_all(Root(claim.holder, _mark(folder)))
+            process_tree.kill_all(Root(claim.holder, _mark(folder)))
 
     def observe(self, handle: WorkerHandle, monotonic_s: float) -> Observation:
         """Look at the worker; reaps it when it has ended."""
@@ -192,23 +191,23 @@ class Launcher:
             handle.run_dir.request_stop(reason)
         except OSError as error:
             _log.warning("Cannot write %s (%s); asking by TERM", handle.run_dir.stop_path, error)
-            tree.terminate(handle.root)
+            process_tree.terminate(handle.root)
 
     def terminate(self, handle: WorkerHandle, reason: StopReason) -> None:
         """TERM. To a worker that was asked softly before it means: leave the work now, clean up, and end."""
         self._note(handle, reason)
-        tree.terminate(handle.root)
+        process_tree.terminate(handle.root)
 
     def kill(self, handle: WorkerHandle, reason: StopReason) -> list[int]:
         """KILL the whole tree; process numbers not yet gone at the last look."""
         self._note(handle, reason)
-        return tree.kill_all(handle.root)
+        return process_tree.kill_all(handle.root)
 
     def release(self, handle: WorkerHandle) -> None:
         """Forget a worker: what a dead one left behind is ended, a living one goes on and can be adopted."""
         self._look_at_process(handle)
         if handle.phase is not Phase.RUNNING:
-            tree.kill_all(handle.root)
+            process_tree.kill_all(handle.root)
         self._sampler.unwatch(handle.root)
 
     def _watch(self, handle: WorkerHandle) -> WorkerHandle:

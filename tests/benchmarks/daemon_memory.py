@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "process"))
 
 from daemon_world import World, schedule
 
-from runner import bookkeeping
+from runner import schedule_service
 from runner.maintenance import Maintenance
 from runner.store import schedules
 from schemas.automation import create_default_triggers
@@ -56,7 +56,7 @@ def _prepare(world: World) -> None:
         for number in range(0, 48, 2):
             schedules.pause(session, f"every{number}", "not here", START)
     for trigger in create_default_triggers():
-        bookkeeping.save_trigger(world.store, trigger, START)
+        schedule_service.save_trigger(world.store, trigger, START)
     world.start()
 
 

@@ -27,8 +27,8 @@ from pathlib import Path
 from store_scale import HISTORY, STATS, fill
 
 from migrations.upgrade import upgrade
-from runner import overview
-from runner.flow.requests import PauseArguments, Verb
+from runner import status
+from runner.flow.command_arguments import PauseArguments, Verb
 from runner.schedule import fires
 from runner.store import commands, schedules
 from runner.store.engine import Store
@@ -174,7 +174,7 @@ def _queries(home: Path) -> None:
     times = []
     for _ in range(9):
         began = time.perf_counter()
-        overview.look(store, home, datetime.now(UTC))
+        status.look(store, home, datetime.now(UTC))
         times.append((time.perf_counter() - began) * 1000)
     store.close()
     print(f"all that `status` asks: {_listed(times, 'ms')}")

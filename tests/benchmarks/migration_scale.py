@@ -107,7 +107,7 @@ def make_old(path: Path, schedule_count: int, executions: int) -> None:
     """A database of revision 0002, filled by SQL."""
     store = Store(f"sqlite:///{path}", 60)
     store.create_file()
-    with store.restructure() as connection:
+    with store.migration_transaction() as connection:
         upgrade._apply(connection, "0002")
     store.checkpoint()
     store.close()

@@ -70,7 +70,7 @@ def run(store: Store, number: int) -> None:
                             outcome=Outcome.SUCCEEDED, success=True, state=STATE,
                             usage=ResourceUsage(samples=9, peak_memory_mb=310.5), run_dir=Path("/r"))  # fmt: skip
     with store.write() as session:
-        history.settle(session, ended)
+        history.finish(session, ended)
         queue.finish(session, occurrence, Outcome.SUCCEEDED, "", at)
 
 

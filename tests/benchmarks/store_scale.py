@@ -26,8 +26,7 @@ from sqlalchemy.orm import Session
 
 from migrations.upgrade import upgrade
 from runner.store import decisions, heartbeat, history, occurrences, queue, schedules
-from runner.store.bases import STATE_BASE, USAGE_BASE
-from runner.store.columns import changes
+from runner.store.columns import STATE_BASE, USAGE_BASE, changes
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.schedules import Account

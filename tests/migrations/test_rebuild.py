@@ -30,7 +30,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("old") / "automation_tracking.db"
     store = Store(f"sqlite:///{path}", 30)
     store.create_file()
-    with store.restructure() as connection:
+    with store.migration_transaction() as connection:
         upgrade._apply(connection, "0002")
     store.close()
     plain = sqlite3.connect(path)

@@ -109,7 +109,7 @@ def brought_to(path: Path, revision: str) -> None:
         assert upgrading._rebuild(store, "0003", 1, NOW, lambda _told: None)
         path.with_name(f"{path.name}.backup-0003-{NOW:%Y%m%dT%H%M%S.%fZ}").unlink()
     else:
-        with store.restructure() as connection:
+        with store.migration_transaction() as connection:
             upgrading._apply(connection, revision)
     store.close()
 
@@ -220,7 +220,7 @@ def test_a_migration_that_fails_leaves_the_old_database(path: Path, monkeypatch:
 def test_a_migration_that_leaves_dangling_rows_is_undone(path: Path) -> None:
     at_revision(path, "0001")
     store = opened(path)
-    with pytest.raises(StateError, match="dangling"), store.restructure() as connection:
+    with pytest.raises(StateError, match="dangling"), store.migration_transaction() as connection:
         connection.exec_driver_sql("DELETE FROM occurrences")
     with closing(sqlite3.connect(path)) as plain, plain:
         assert plain.execute("SELECT count(*) FROM occurrences").fetchone() == (1,)

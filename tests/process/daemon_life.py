@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon_world import World, die_at, schedule
 
-from runner.flow.requests import TriggerArguments, Verb
+from runner.flow.command_arguments import TriggerArguments, Verb
 from runner.store import commands, schedules
 from schemas.automation import CatchUpPolicy
 

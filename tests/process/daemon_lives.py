@@ -22,7 +22,7 @@ from daemon_world import World, schedule
 
 from runner.store import schedules
 from schemas.automation import CatchUpPolicy
-from schemas.errors import DatabaseAwayError, LeadLostError
+from schemas.errors import DatabaseAwayError, LeadershipLostError
 from schemas.files import write_atomic
 from schemas.times import from_text
 
@@ -52,7 +52,7 @@ def live(home: Path, end: datetime, *, until_killed: bool) -> None:
     while True:
         try:
             _live(home, end, until_killed=until_killed)
-        except (DatabaseAwayError, LeadLostError):
+        except (DatabaseAwayError, LeadershipLostError):
             continue
         return
 

@@ -12,7 +12,7 @@ from daemon_world import World, schedule
 
 from runner.store import schedules
 from schemas.automation import CatchUpPolicy
-from schemas.errors import DatabaseAwayError, LeadLostError
+from schemas.errors import DatabaseAwayError, LeadershipLostError
 from schemas.times import from_text
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -54,7 +54,7 @@ def main(home: Path, clock: Path) -> None:
     while True:
         try:
             lead(home, clock)
-        except (LeadLostError, DatabaseAwayError):
+        except (LeadershipLostError, DatabaseAwayError):
             say("stands by")
         else:
             say("done")

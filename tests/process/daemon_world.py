@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from migrations.upgrade import upgrade
-from runner import bookkeeping
-from runner.lead import LeadState
+from runner import schedule_service
+from runner.leader import LeaderState
 from runner.service import Service
 from runner.store import queue
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
-from schemas.errors import DatabaseAwayError, LeadLostError
+from schemas.errors import DatabaseAwayError, LeadershipLostError
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
 from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceRequirements
@@ -165,7 +165,7 @@ class World:
     def save(self, *schedules: TrainingSchedule) -> None:
         with self.store.write() as session:
             for item in schedules:
-                bookkeeping.save_schedule(session, item, self.clock.now())
+                schedule_service.save_schedule(session, item, self.clock.now())
 
     def start(self) -> None:
         self.daemon.start(self.clock.now())
@@ -173,7 +173,7 @@ class World:
     def turn(self) -> None:
         """One of the daemon's; as `ouroboros up`, what does not lead any more raises."""
         self.daemon.tick(self.clock.now())
-        if isinstance(self.daemon.lost, LeadLostError):
+        if isinstance(self.daemon.lost, LeadershipLostError):
             raise self.daemon.lost
         if not self._is_away():
             self.service.deliver()
@@ -200,7 +200,7 @@ class World:
 
     def _is_away(self) -> bool:
         lead = self.service.lead
-        return lead is not None and lead.state is not LeadState.HELD
+        return lead is not None and lead.state is not LeaderState.HELD
 
     def live_until(self, end: datetime, step: timedelta) -> None:
         """Let simulated time pass; it stands still while anything runs or could run."""

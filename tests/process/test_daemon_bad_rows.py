@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import World, schedule
 
-from runner import bookkeeping
+from runner import schedule_service
+from runner.clock import WakeEvent
 from runner.store import decisions, history, occurrences, schedules, triggers
 from runner.store.states import ExecutionStatus, OccurrenceState
-from runner.wake import Wake
 from schemas.automation import create_default_triggers
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ def test_a_schedule_that_cannot_be_used_is_disabled_and_the_others_fire(world, d
         assert bad is not None
         assert (bad.enabled, bad.next_run) == (False, None)
         assert (bad.paused_note or "").startswith("stopped by the daemon: ScheduleError")
-        coming = bookkeeping.coming_fires(schedules.list_active(session), world.clock.now(), 5)
+        coming = schedule_service.coming_fires(schedules.list_active(session), world.clock.now(), 5)
     assert {name for _, name in coming} == {"good"}
     assert sum("schedule bad is disabled" in alert for alert in alerts(world)) == 1
     world.save(schedule("bad", "0 * * * *"))
@@ -73,7 +73,7 @@ def test_a_schedule_that_cannot_be_used_is_disabled_and_the_others_fire(world, d
 def test_a_trigger_that_cannot_be_read_is_disabled_and_the_others_are_looked_at(world):
     bad, good = (create_default_triggers()[0].model_copy(update={"name": name}) for name in ("bad", "good"))
     for trigger in (bad, good):
-        bookkeeping.save_trigger(world.store, trigger, world.clock.now())
+        schedule_service.save_trigger(world.store, trigger, world.clock.now())
     damage(world, "UPDATE triggers SET definition_json = '{}' WHERE name = 'bad'")
     world.start()
     world.turn_until(lambda: looked_at(world, "good"), "a look at the good one")
@@ -82,7 +82,7 @@ def test_a_trigger_that_cannot_be_read_is_disabled_and_the_others_are_looked_at(
     assert [record.name for record in known] == ["good"]
     assert (unreadable.name, unreadable.enabled) == ("bad", False)
     assert sum("trigger bad is disabled" in alert for alert in alerts(world)) == 1
-    bookkeeping.save_trigger(world.store, bad, world.clock.now())
+    schedule_service.save_trigger(world.store, bad, world.clock.now())
     world.turn_until(lambda: looked_at(world, "bad"), "a look at the bad one, mended")
 
 
@@ -131,7 +131,7 @@ def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin
     def broken(now: datetime) -> None:
         raise RuntimeError("a bug in this step")
 
-    class Naps(Wake):
+    class Naps(WakeEvent):
         def __init__(self) -> None:
             super().__init__()
             self.seen: list[float] = []

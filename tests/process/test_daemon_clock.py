@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import World, schedule
 
-from runner import bookkeeping, cli
+from runner import cli, schedule_service
 from runner.store import clock_changes, history, occurrences, outbox, queue, schedules, triggers
 from runner.store.states import OccurrenceState
 from schemas.automation import TriggerType
@@ -58,7 +58,7 @@ def turn(world: World) -> None:
                 session, run.occurrence_id, now, worker="w", worker_reason="", seed=1, run_dir=lambda _: world.home
             )
             execution = history.get(session, number)
-            history.settle(session, ended(execution, now))
+            history.finish(session, ended(execution, now))
             queue.finish(session, run.occurrence_id, Outcome.SUCCEEDED, "", now)
 
 
@@ -116,7 +116,7 @@ def test_a_clock_that_was_a_day_ahead_for_twelve_seconds(world, capsys, monkeypa
     with world.store.read() as session:
         order = [record.execution_id for record in history.recent(session, 100)]
         assert order == sorted(order, reverse=True), "the history is sorted as it happened"
-        coming = bookkeeping.coming_fires(
+        coming = schedule_service.coming_fires(
             schedules.upcoming(session, world.clock.now(), 5),
             world.clock.now(),
             20_000,
@@ -153,7 +153,7 @@ def test_what_waits_keeps_the_time_it_had_left(world):
     """A deadline and a retry's pause are durations: a clock that is set neither ends nor prolongs them."""
     world.start()
     with world.store.write() as session:
-        waiting = bookkeeping.ask(
+        waiting = schedule_service.ask(
             session, schedule("by_hand", "", start_deadline_hours=1), TriggerType.MANUAL, world.clock.now(), 10
         )
         queue.defer(session, waiting.occurrence_id, "a retry's pause", world.clock.now() + 10 * MINUTE)
@@ -233,7 +233,7 @@ def test_why_and_next_say_that_the_clock_was_set(tmp_path, monkeypatch, capsys):
 def test_a_cooldown_and_the_hourly_limit_of_mails_do_not_wait_for_an_instant_that_a_wrong_clock_wrote(world):
     world.start()
     with world.store.write() as session:
-        bookkeeping.seed_triggers(session, START)
+        schedule_service.seed_triggers(session, START)
         (name, *_) = [record.name for record in triggers.list_active(session)]
         triggers.checked(session, name, "found", START + DAY, fired=True)
         clock_changes.bring_back(session, START + MINUTE, -DAY)

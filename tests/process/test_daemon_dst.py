@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from daemon_world import World, schedule
 
-from runner.flow.requests import PauseArguments, Verb
+from runner.flow.command_arguments import PauseArguments, Verb
 from runner.store import commands, occurrences
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "fire_times" / "new_york.json").read_text())

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import World, schedule
 
-from runner import bookkeeping
-from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
+from runner import schedule_service
+from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.store import commands, decisions, history, occurrences
 from runner.store.history import ExecutionRecord
 from runner.store.states import ExecutionStatus, OccurrenceState
@@ -232,7 +232,7 @@ def test_a_dropped_file_runs_at_once_and_is_archived_with_its_outcome(world):
 def test_the_manual_trigger_file_fires_once_per_cooldown(world):
     world.save(schedule("hourly", "0 * * * *"))
     manual = create_default_triggers()[-1].model_copy(update={"schedule": "hourly", "check_interval_s": 0.05})
-    bookkeeping.save_trigger(world.store, manual, world.clock.now())
+    schedule_service.save_trigger(world.store, manual, world.clock.now())
     file = world.daemon.steps.triggers.working_dir / manual.parameters["trigger_file"]
     world.start()
     _drop(file)
@@ -252,7 +252,7 @@ def test_a_trigger_file_claimed_by_a_killed_daemon_is_its_triggers_run(tmp_path,
     manual = create_default_triggers()[-1].model_copy(update={"schedule": "hourly"})
     with World(tmp_path / "home", START) as world:
         world.save(schedule("hourly", "0 * * * *"))
-        bookkeeping.save_trigger(world.store, manual, world.clock.now())
+        schedule_service.save_trigger(world.store, manual, world.clock.now())
         _drop(tmp_path / "trigger_training.txt")
         claimed = claim_trigger_file(
             tmp_path / "trigger_training.txt", world.service.settings.triggers_dir, world.clock.now()

@@ -7,7 +7,7 @@ from daemon_world import World, schedule
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from runner.flow.requests import TriggerArguments, Verb
+from runner.flow.command_arguments import TriggerArguments, Verb
 from runner.store import commands, occurrences
 from runner.store.engine import Store
 

@@ -30,8 +30,8 @@ POINTS = [
     ("launch.spawned", 2),
     ("launch.known", 2),
     ("run.observed", 2),
-    ("run.settling", 2),
-    ("run.settled", 2),
+    ("run.finishing", 2),
+    ("run.finished", 2),
     ("mail.taken", 2),
     ("mail.sent", 2),
     ("mail.marked", 2),
@@ -54,7 +54,7 @@ def test_killed_at(point: str, nth: int, tmp_path: Path) -> None:
     killed_and_lived_again(point, nth, tmp_path)
 
 
-@pytest.mark.parametrize("point", ["launch.intended", "run.settling"])
+@pytest.mark.parametrize("point", ["launch.intended", "run.finishing"])
 def test_killed_on_postgresql_at(
     point: str, tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from daemon_world import World, schedule, settings_for
 
-from runner.flow.requests import TriggerArguments, Verb
+from runner.flow.command_arguments import TriggerArguments, Verb
 from runner.store import commands, occurrences, queue, schedules
 from runner.store.occurrences import NewOccurrence
 from runner.store.states import OccurrenceState

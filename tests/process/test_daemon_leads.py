@@ -9,7 +9,7 @@ from daemon_world import DATABASE_VARIABLE, World, schedule, settings_for
 from runner.store import history
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
-from runner.worker.rundir import RunDir
+from runner.worker.run_folder import RunDir
 from runner.worker.stopping import StopReason
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

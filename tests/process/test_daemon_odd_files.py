@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import World, schedule
 
-from runner.store import drops
+from runner.store import trigger_files
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 
@@ -59,17 +59,17 @@ def test_odd_files_stop_no_other(world):
 
 
 def test_one_that_the_database_cannot_take_is_rejected_with_the_reason_and_stops_no_other(world, monkeypatch):
-    claim = drops.claim
+    claim = trigger_files.claim
 
     def fails(session, name, *rest):
         if name == "a.json" and not failed:
             failed.append(name)
-            session.execute(drops.select(drops.DropRow.id))
+            session.execute(trigger_files.select(trigger_files.TriggerFileRow.id))
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
         return claim(session, name, *rest)
 
     failed: list[str] = []
-    monkeypatch.setattr(drops, "claim", fails)
+    monkeypatch.setattr(trigger_files, "claim", fails)
     put(world, b"a.json", "{}")
     put(world, b"b.json", "{}")
     world.start()
@@ -85,7 +85,9 @@ def test_a_claimed_file_that_somebody_removed_stops_no_other(world):
     world.start()
     world.turn_until(lambda: len(rows(world)) == 2, "both rows")
     with world.store.read() as session:
-        path = next(file.claimed_path for file in drops.in_state(session, drops.DropState.QUEUED))
+        path = next(
+            file.claimed_path for file in trigger_files.in_state(session, trigger_files.TriggerFileState.QUEUED)
+        )
     path.unlink()
     world.clock.advance(timedelta(seconds=1))  # two asked for at one instant are a microsecond apart
     world.turn_until(lambda: {state for state, _ in rows(world).values()} == {"archived"}, "both done with")

@@ -12,7 +12,7 @@ import pytest
 from daemon_world import World
 from tiny_pipeline import settings_for
 
-from runner.flow.requests import CancelArguments, Verb
+from runner.flow.command_arguments import CancelArguments, Verb
 from runner.store import commands
 from schemas.automation import AUTO_WORKER
 from schemas.files import write_atomic

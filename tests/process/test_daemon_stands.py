@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import DEADLINE_S, LOOK_S, World
 
-from runner import cli, overview
+from runner import cli, status
 from runner.commands import doctor
 from runner.store import heartbeat, outbox
 
@@ -48,8 +48,8 @@ def alerts(world: World) -> list[str]:
     return [item.message.subject for item in due]
 
 
-def look(world: World, silent_s: float) -> overview.Overview:
-    return overview.look(world.store, world.home, row(world).heartbeat_at + timedelta(seconds=silent_s))
+def look(world: World, silent_s: float) -> status.StatusReport:
+    return status.look(world.store, world.home, row(world).heartbeat_at + timedelta(seconds=silent_s))
 
 
 def test_a_step_that_does_not_end_is_named_and_told_once(world, standing, caplog):

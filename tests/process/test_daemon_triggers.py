@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from daemon_world import World, schedule
 
-from runner import bookkeeping
+from runner import schedule_service
 from runner.flow import check_triggers
 from runner.store import occurrences, triggers
 from runner.store.engine import Store
@@ -51,7 +51,7 @@ def runs(world: World) -> list[str]:
 
 
 def test_a_file_is_noticed_within_seconds_whatever_the_interval_and_waits_out_the_cooldown_in_words(world):
-    bookkeeping.save_trigger(world.store, manual(), START)
+    schedule_service.save_trigger(world.store, manual(), START)
     world.start()
     world.turn_until(lambda: verdict(world), "a look without the file")
     drop(world)
@@ -65,7 +65,7 @@ def test_a_file_is_noticed_within_seconds_whatever_the_interval_and_waits_out_th
 
 def test_a_trigger_that_errs_costs_a_row_and_no_other_trigger(world, monkeypatch):
     for name in ("a_bad_one", "by_file"):
-        bookkeeping.save_trigger(world.store, manual(name), START)
+        schedule_service.save_trigger(world.store, manual(name), START)
     claim = check_triggers.claim_trigger_file
 
     def fails(path, folder, now):
@@ -83,7 +83,7 @@ def test_a_trigger_that_errs_costs_a_row_and_no_other_trigger(world, monkeypatch
 
 
 def test_a_file_claimed_while_the_database_takes_nothing_is_recorded_later(world, monkeypatch):
-    bookkeeping.save_trigger(world.store, manual(), START)
+    schedule_service.save_trigger(world.store, manual(), START)
     world.start()
     write, busy = Store.write, []
 

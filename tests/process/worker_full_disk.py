@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from runner.worker.launch import Launcher
-from runner.worker.rundir import RunDir
+from runner.worker.run_folder import RunDir
 from schemas.errors import WorkerError
 from schemas.execution import RunRequest
 from schemas.service import WorkerSettings

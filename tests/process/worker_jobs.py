@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from runner.worker.rundir import Heartbeat, RunDir
+from runner.worker.run_folder import Heartbeat, RunDir
 from schemas.errors import BadInputError, MachineError, SnakeError
 from schemas.execution import Outcome, RunFailure, RunResult
 from schemas.files import write_atomic

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.worker import child
 from runner.worker.identity import own_identity
-from runner.worker.rundir import ClaimRole, RunDir
+from runner.worker.run_folder import ClaimRole, RunDir
 from schemas.execution import RunRequest
 
 REVOKED = 99

@@ -15,11 +15,11 @@ from migrations.upgrade import upgrade
 from runner.arena_sync import OFF_LOOK_S, ArenaSync
 from runner.clock import SystemClock
 from runner.flow.runtime import Runtime
-from runner.notify.custom_channel import CustomChannel
-from runner.notify.outbound import Outbound
+from runner.notify.channels import CustomChannel
+from runner.notify.dispatcher import Notifier
 from runner.store import heartbeat
 from runner.store.engine import Store
-from runner.triggers.game_count import count_new_games
+from runner.triggers.games_folder import count_new_games
 from schemas.ladder import ArenaSettings
 from schemas.settings import Settings
 
@@ -39,7 +39,7 @@ def runtime(tmp_path: Path, server: StandIn) -> Iterator[Runtime]:
     settings.games_dir.mkdir(parents=True)
     store = Store(settings.database_url, 30)
     upgrade(store, 1, datetime.now(UTC))
-    yield Runtime(settings, store, SystemClock(), Outbound([CustomChannel(object())], settings.notifications))
+    yield Runtime(settings, store, SystemClock(), Notifier([CustomChannel(object())], settings.notifications))
     store.close()
 
 

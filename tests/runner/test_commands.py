@@ -15,7 +15,7 @@ from runner.clock import SystemClock
 from runner.commands import doctor
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
-from runner.notify.outbound import Outbound
+from runner.notify.dispatcher import Notifier
 from runner.store import commands, heartbeat, history, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
@@ -148,7 +148,7 @@ def test_a_run_folder_that_cannot_be_removed_holds_up_no_other(store, tmp_path, 
     assert f"{tmp_path / 'runs' / '1'}: Permission denied" in err
     with store.read() as session:
         assert [run.run_dir.name for run in history.recent(session, 10)] == ["3", "1"]
-    runtime = Runtime(get_config(), store, SystemClock(), Outbound([], Settings().notifications))
+    runtime = Runtime(get_config(), store, SystemClock(), Notifier([], Settings().notifications))
     maintenance = Maintenance(runtime)
     maintenance.turn()
     maintenance.turn()  # the first one waits
@@ -194,5 +194,5 @@ def a_run(store: Store, folder: Path, at: datetime) -> None:
             usage=ResourceUsage(samples=2, peak_memory_mb=100, peak_gpu_memory_mb=2048, mean_gpu_percent=87.5),
             run_dir=folder,
         )
-        history.settle(session, ended)
+        history.finish(session, ended)
         queue.finish(session, run.occurrence_id, Outcome.SUCCEEDED, "", at)

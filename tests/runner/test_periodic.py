@@ -12,8 +12,8 @@ from migrations.upgrade import upgrade
 from runner.clock import SystemClock
 from runner.flow.runtime import Runtime
 from runner.game_counter import GameCounter
-from runner.notify.custom_channel import CustomChannel
-from runner.notify.outbound import Outbound
+from runner.notify.channels import CustomChannel
+from runner.notify.dispatcher import Notifier
 from runner.periodic import PeriodicWork
 from runner.store import games, heartbeat, outbox
 from runner.store.engine import Store
@@ -166,8 +166,8 @@ def test_a_games_file_that_cannot_be_read_stops_no_other_and_is_told_of(store, t
             pass
 
     settings = Settings(home=tmp_path / "home")
-    outbound = Outbound([CustomChannel(Silent())], settings.notifications)
-    counter = GameCounter(Runtime(settings, store, HandClock(), outbound))
+    notifier = Notifier([CustomChannel(Silent())], settings.notifications)
+    counter = GameCounter(Runtime(settings, store, HandClock(), notifier))
     settings.games_dir.mkdir(parents=True)
     (settings.games_dir / "a.jsonl").write_text(GAME % 1)
     (settings.games_dir / "b.jsonl").write_text(GAME % 2)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from migrations.upgrade import upgrade
 from runner.flow.fire import FireSchedules
 from runner.flow.runtime import Runtime
-from runner.notify.outbound import Outbound
+from runner.notify.dispatcher import Notifier
 from runner.schedule import fires
 from runner.store import queue, schedules
 from runner.store.engine import Store
@@ -94,8 +94,8 @@ def recorded(saved: Path, tmp_path: Path) -> Iterator[Callable[..., tuple[list[t
         store = Store(f"sqlite:///{shutil.copy(saved, tmp_path / f'{len(opened)}.db')}", 30)
         opened.append(store)
         settings = Settings.model_validate({"scheduler": {"max_queue_length": queue_length}})
-        outbound = Outbound([], settings.notifications)
-        runtime = Runtime(settings, store, Hands(), outbound, reach=partial(reach, store) if reach else lambda _: None)
+        notifier = Notifier([], settings.notifications)
+        runtime = Runtime(settings, store, Hands(), notifier, reach=partial(reach, store) if reach else lambda _: None)
         step = FireSchedules(runtime)
         if ahead:
             runtime.idle.end_turn(AHEAD)
@@ -105,7 +105,7 @@ def recorded(saved: Path, tmp_path: Path) -> Iterator[Callable[..., tuple[list[t
         try:
             step(now)
         except KilledError:
-            FireSchedules(Runtime(settings, store, Hands(), outbound))(now)  # as the next daemon does
+            FireSchedules(Runtime(settings, store, Hands(), notifier))(now)  # as the next daemon does
         with store.read() as session:
             rows = session.execute(text("SELECT * FROM occurrences ORDER BY schedule_name, scheduled_for")).fetchall()
             moved = session.execute(text("SELECT name, watermark, next_run FROM schedules ORDER BY name")).fetchall()

@@ -35,7 +35,7 @@ def test_workers_guards_and_messages_are_taken_at_once(service):
     )
     assert service.reload(wanted) == []
     assert service.runtime.settings == wanted
-    assert service.runtime.outbound.settings.max_messages_per_hour == 3
+    assert service.runtime.notifier.settings.max_messages_per_hour == 3
     assert service._launcher._settings.memory_limit_gb == 3
     assert service._launcher._sampler._interval_s == 77
     assert service.probe._settings.max_celsius == 80
@@ -49,9 +49,9 @@ def test_the_users_own_notification_system_stays_and_its_settings_change(service
 
     service.use_notification_system(Own())
     service.reload(changed(service, notifications={"emails": ["a@example.com"]}))
-    assert service.runtime.outbound.settings.emails == ["a@example.com"]
-    assert service.runtime.outbound.channel("custom") is not None
-    assert service.runtime.outbound.channel("e-mail") is None
+    assert service.runtime.notifier.settings.emails == ["a@example.com"]
+    assert service.runtime.notifier.channel("custom") is not None
+    assert service.runtime.notifier.channel("e-mail") is None
 
 
 def test_what_is_read_once_is_named(service):

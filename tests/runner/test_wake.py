@@ -3,11 +3,11 @@
 import signal
 import threading
 
-from runner.wake import Wake
+from runner.clock import WakeEvent
 
 
 def test_a_call_before_the_sleep_ends_it_and_is_used_up():
-    wake = Wake()
+    wake = WakeEvent()
     wake.set()
     wake.set()
     wake.sleep(3600)
@@ -16,7 +16,7 @@ def test_a_call_before_the_sleep_ends_it_and_is_used_up():
 
 
 def test_a_sleeper_is_woken_by_another_thread_and_by_a_signal_handler():
-    wake = Wake()
+    wake = WakeEvent()
     before = signal.signal(signal.SIGUSR1, lambda number, frame: wake.set())
     try:
         threading.Timer(0.05, wake.set).start()

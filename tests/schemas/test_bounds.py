@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.notify.dead_man import ping
-from runner.notify.delivery import DeliveryError
+from runner.liveness import ping_heartbeat_url
+from runner.notify.channels import DeliveryError
 from runner.store.engine import Store
 from schemas.bounds import out_of_bounds
 from schemas.errors import SettingsError
@@ -70,8 +70,8 @@ def test_a_database_url_with_a_port_that_is_none_is_refused() -> None:
 @pytest.mark.parametrize(
     "url", ["http://[", "http://a..b/", "http://x y/", "http://\n/", "file:///etc/passwd", "http://", "http://u:p@[::/"]
 )
-def test_a_dead_man_url_of_any_kind_costs_one_ping(url: str) -> None:
-    with pytest.raises(DeliveryError, match=r"notifications\.dead_man_url") as caught:
-        ping(url)
+def test_a_heartbeat_url_of_any_kind_costs_one_ping(url: str) -> None:
+    with pytest.raises(DeliveryError, match=r"notifications\.heartbeat_url") as caught:
+        ping_heartbeat_url(url)
     assert str(caught.value).isprintable()
     assert "u:p" not in str(caught.value)

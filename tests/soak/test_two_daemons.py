@@ -17,7 +17,7 @@ from daemon_world import DATABASE_VARIABLE
 from postgresql_server import PrivateServer, private_server
 from test_daemon_server_kills import upgraded
 
-from runner.lead import leader_and_stand_bys
+from runner.leader import leader_and_stand_bys
 from runner.store.engine import Store
 from schemas.errors import StateError
 from schemas.times import from_text

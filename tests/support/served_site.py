@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 
 from migrations.upgrade import upgrade
-from runner import bookkeeping
+from runner import schedule_service
 from runner.service import Service
 from runner.store import history, queue
 from runner.store.engine import Store
@@ -150,9 +150,9 @@ def fill(home: Path, now: datetime) -> None:
     if not (home / "automation_tracking.db").exists():
         upgrade(store, 3, now)
     with store.write() as session:
-        bookkeeping.seed(session, now, 100)
+        schedule_service.seed(session, now, 100)
         schedule = TrainingSchedule(name="nightly", cron_expression="0 2 * * *")
-        bookkeeping.save_schedule(session, schedule, now)
+        schedule_service.save_schedule(session, schedule, now)
         for number, outcome in enumerate((Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED, None)):
             begun = now - timedelta(hours=8 - number)
             new = NewOccurrence(schedule, begun)
@@ -172,7 +172,7 @@ def _settle(session: Any, run_id: int, outcome: Outcome, begun: datetime) -> Non
     known = history.get(session, run_id)
     assert known is not None
     failure = RunFailure(failure_class=FailureClass.CRASH, message="it died") if outcome is Outcome.FAILED else None
-    history.settle(
+    history.finish(
         session,
         ExecutionResult(
             execution_id=run_id, schedule_name="nightly", trigger_type=known.trigger_type,

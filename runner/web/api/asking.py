@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, Response
 from litestar.params import HeaderParameter
 
-from runner.flow.requests import Verb
+from runner.flow.command_arguments import Verb
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 from runner.web.steer import Steered, steer

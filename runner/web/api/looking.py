@@ -8,9 +8,9 @@ from typing import Annotated
 from litestar import MediaType, get
 from litestar.params import Parameter
 
+from runner.liveness import silence
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
-from runner.silence import silence
 from runner.store.states import ExecutionStatus
 from runner.web.api.answers import (
     READS,
@@ -19,10 +19,10 @@ from runner.web.api.answers import (
     MailFigures,
     MailListing,
     OccurrenceStory,
-    Overview,
     QueueListing,
     RunDetails,
     RunListing,
+    StatusReport,
     Totals,
     Why,
 )
@@ -52,14 +52,14 @@ def _status_of(daemon: DaemonView | None, alive: bool, quiet: str, busy: bool) -
 
 
 @get("/status", responses=READS, sync_to_thread=True, summary="What the daemon does, what waits, what comes next")
-def status(site: Site) -> Overview:
+def status(site: Site) -> StatusReport:
     """As `ouroboros status`."""
     now, alive = site.clock(), site.daemon_lives()
     with site.history.snapshot() as rows:
         daemon, current = read_daemon(rows), runs.under_way(rows)
         queued, depth = waiting.queue(rows, QUEUE_SHOWN)
         quiet = silence(daemon.heartbeat_at, daemon.step, now) if daemon is not None and alive else ""
-        return Overview(
+        return StatusReport(
             status=_status_of(daemon, alive, quiet, bool(current)),
             running=alive,
             silence=quiet,

@@ -61,8 +61,8 @@ async def doctor(site: Site) -> list[Check]:
 def settings(site: Site) -> dict[str, Any]:
     """As `ouroboros config`; the address that is told of life, which lets anybody who knows it do so, is left out."""
     tree: dict[str, Any] = site.settings.model_dump(mode="json")
-    if tree["notifications"]["dead_man_url"]:
-        tree["notifications"]["dead_man_url"] = _HIDDEN
+    if tree["notifications"]["heartbeat_url"]:
+        tree["notifications"]["heartbeat_url"] = _HIDDEN
     return tree
 
 

@@ -3,7 +3,7 @@
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
 
-from runner.flow.requests import (
+from runner.flow.command_arguments import (
     CancelArguments,
     NamedArguments,
     ScheduleArguments,

@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import Response, get, post
 from litestar.params import Parameter
 
-from runner.flow.requests import CancelArguments, NoArguments, PauseArguments, Verb
+from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, Verb
 from runner.web.api.answers import READS, WRITES, CommandListing, Note
 from runner.web.api.asking import Asking, Key, steered
 from runner.web.api.looking import Cursor, Limit

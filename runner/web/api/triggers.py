@@ -3,7 +3,7 @@
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
 
-from runner.flow.requests import (
+from runner.flow.command_arguments import (
     NamedArguments,
     SwitchArguments,
     TriggerArguments,
@@ -46,7 +46,7 @@ async def save_trigger(
     """As `ouroboros triggers add`; one of that name is replaced."""
     if data.name != name:
         raise ProblemError(422, f"the trigger is called {data.name}, and the address says {name}")
-    code, _, problem = await run_module(site, "runner.triggers.check", given=data.model_dump_json())
+    code, _, problem = await run_module(site, "runner.triggers.conditions", given=data.model_dump_json())
     if code:
         raise ProblemError(422, problem)
     return await steered(site, request, Verb.SAVE_TRIGGER, TriggerDefinitionArguments(trigger=data), key)

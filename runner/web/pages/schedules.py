@@ -10,7 +10,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.response import Redirect, Template
 from pydantic import BaseModel, ValidationError
 
-from runner.flow.requests import ScheduleArguments, TriggerDefinitionArguments, Verb
+from runner.flow.command_arguments import ScheduleArguments, TriggerDefinitionArguments, Verb
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
 from runner.triggers.conditions import BUILT_INS, check_condition

@@ -9,7 +9,7 @@ from litestar.params import Body
 from litestar.response import Redirect, Template
 from pydantic import ValidationError
 
-from runner.flow.requests import (
+from runner.flow.command_arguments import (
     CancelArguments,
     NamedArguments,
     NoArguments,

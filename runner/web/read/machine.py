@@ -6,8 +6,8 @@ from datetime import datetime
 
 from runner.guards.gauges import Gauge, gauges_of
 from runner.guards.gpu_process import GpuProcess
-from runner.guards.look import Look
 from runner.guards.probe import Probe
+from runner.guards.timed_reading import TimedReading
 from schemas.machine import GpuFinding, GpuState, GpuUse, ResourceRequirements
 from schemas.settings import Settings
 
@@ -20,7 +20,7 @@ class _UnhurriedGpu:
 
     def __init__(self) -> None:
         self._process = GpuProcess()
-        self._look = Look("GPU", self._process.look, patience_s=_PATIENCE_S)
+        self._look = TimedReading("GPU", self._process.look, patience_s=_PATIENCE_S)
 
     def look(self, own_pids: Collection[int] = ()) -> GpuState:
         """The state now; SILENT while the driver is being asked. Our own runs count as others do."""

@@ -11,7 +11,7 @@ from ladder_bench import Bench
 
 from pipeline.ladder.token import keep_token, read_token
 from runner import cli
-from runner.commands.arena_check import check_arena
+from runner.commands.doctor import check_arena
 from schemas.errors import MachineError, SettingsError
 from schemas.ladder import TOKEN_VARIABLE, ArenaSettings
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from migrations.upgrade import upgrade
 from runner import cli, logs
-from runner.commands import tables
+from runner.commands import output
 from runner.commands.progress import ProgressLine, say
 from runner.store import history, queue
 from runner.store.engine import Store
@@ -33,7 +33,7 @@ RAW = "\x1b]0;owned\x07 \u202e \x9b2J"
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
-    monkeypatch.setattr(tables.console, "width", tables.PLAIN_WIDTH)
+    monkeypatch.setattr(output.console, "width", output.PLAIN_WIDTH)
     opened = Store(f"sqlite:///{tmp_path / 'automation_tracking.db'}", 5)
     upgrade(opened, 1, datetime.now(UTC))
     yield opened
@@ -70,9 +70,9 @@ def test_a_file_whose_name_is_no_text_is_read_all_the_same(store: Store, capsys,
 
 def test_a_note_is_kept_without_what_steers_a_terminal(store: Store, capsys) -> None:
     with store.write() as session:
-        from runner import bookkeeping
+        from runner import schedule_service
 
-        bookkeeping.save_schedule(session, NIGHTLY, datetime.now(UTC))
+        schedule_service.save_schedule(session, NIGHTLY, datetime.now(UTC))
     assert cli.run(["schedules", "pause", "nightly", "--note", RAW]) == 0
     assert cli.run(["why", "nightly"]) == 0
     out = capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_rows_of_an_older_version_are_shown_harmlessly_and_short(
             session.execute(text(statement), {"text": long, "id": number} if ":id" in statement else {"text": long})
     with capsys.disabled(), monkeypatch.context() as patch:
         shown = io.StringIO()
-        patch.setattr(tables.console, "_file", shown)
+        patch.setattr(output.console, "_file", shown)
         patch.setattr(sys, "stdout", shown)
         assert cli.run(list(command)) == 0
     out = shown.getvalue()
@@ -180,7 +180,7 @@ def test_what_looks_like_markup_in_a_state_is_shown_as_it_is(store: Store, capsy
     with store.read() as session:
         (record,) = history.recent(session, 1)
     shown = io.StringIO()
-    monkeypatch.setattr(tables.console, "_file", shown)
+    monkeypatch.setattr(output.console, "_file", shown)
     assert cli.run(["status"]) == 0
     ProgressLine().tell(record, state)
     assert shown.getvalue().count("[/x] [red]") == 2
@@ -207,7 +207,7 @@ class Gone:
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError()])
 def test_a_daemon_whose_output_nobody_takes_goes_on(monkeypatch, error):
-    monkeypatch.setattr(tables.console, "_file", Gone(error))
+    monkeypatch.setattr(output.console, "_file", Gone(error))
     with ProgressLine() as progress:
         progress.settle(RunnerStatus.MONITORING)
         progress.settle(RunnerStatus.PAUSED)

@@ -160,9 +160,9 @@ def test_settings_are_read_again_and_bad_ones_leave_the_old(serving):
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_tables_fit_the_terminal_and_lose_no_name(serving, columns, monkeypatch):
-    from runner.commands import tables
+    from runner.commands import output
 
-    monkeypatch.setattr(tables.console, "width", columns)
+    monkeypatch.setattr(output.console, "width", columns)
     for words in (("status",), ("schedules",), ("triggers",), ("history",), ("next",)):
         out = serving.say(*words).out
         assert max(map(len, out.splitlines())) <= columns, words

@@ -9,10 +9,9 @@ from click.testing import CliRunner
 
 from migrations.upgrade import upgrade
 from runner.cli import cli
-from runner.commands import tables
-from runner.notify import compose
-from runner.notify.dispatcher import Dispatcher
-from runner.notify.outbound import Outbound
+from runner.commands import output
+from runner.notify import messages
+from runner.notify.dispatcher import Dispatcher, Notifier
 from runner.notify.smtp import SmtpChannel
 from runner.store import outbox
 from runner.store.engine import Store
@@ -24,24 +23,24 @@ REASON = "Correct notifications.smtp.ca_file, or leave it out to trust the syste
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
-    monkeypatch.setattr(tables.console, "width", tables.PLAIN_WIDTH)
+    monkeypatch.setattr(output.console, "width", output.PLAIN_WIDTH)
     opened = Store(f"sqlite:///{tmp_path / 'automation_tracking.db'}", 5)
     upgrade(opened, 1, datetime.now(UTC))
     smtp = SmtpSettings(host="127.0.0.1", port=1, ca_file=tmp_path / "gone.pem")
     settings = NotificationSettings(emails=["a@example.com", "b@example.com"], smtp=smtp)
     (tmp_path / "settings.json").write_text('{"notifications": ' + settings.model_dump_json() + "}")
-    outbound = Outbound([SmtpChannel(smtp)], settings)
+    notifier = Notifier([SmtpChannel(smtp)], settings)
     now = datetime.now(UTC)
     with opened.write() as session:
-        outbound.put(session, compose.alert("the night's alert", "x", "", "k", settings, now), now)
-    assert Dispatcher(opened, outbound, lambda _point: None).deliver_due(now) == 0
+        notifier.put(session, messages.alert("the night's alert", "x", "", "k", settings, now), now)
+    assert Dispatcher(opened, notifier, lambda _point: None).deliver_due(now) == 0
     yield opened
     opened.close()
 
 
 def told(*arguments: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables.console, "_file", None)
+        patch.setattr(output.console, "_file", None)
         result = CliRunner().invoke(cli, arguments)
     return " ".join(f"{result.output} {result.exception or ''}".split())
 

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from migrations.upgrade import upgrade
-from runner import bookkeeping
+from runner import schedule_service
 from runner.cli import cli
-from runner.commands import tables
+from runner.commands import output
 from runner.schedule.describe import seconds_first_warning
 from runner.store import decisions, queue
 from runner.store.engine import Store
@@ -27,7 +27,7 @@ PLAIN = TrainingSchedule(name="plain", cron_expression="30 9 * * *")
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
-    monkeypatch.setattr(tables.console, "width", tables.PLAIN_WIDTH)
+    monkeypatch.setattr(output.console, "width", output.PLAIN_WIDTH)
     opened = Store(f"sqlite:///{tmp_path / 'automation_tracking.db'}", busy_timeout_s=30)
     upgrade(opened, keep_backups=3, now=datetime.now(UTC))
     yield opened
@@ -36,7 +36,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 def told(*arguments: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables.console, "_file", None)
+        patch.setattr(output.console, "_file", None)
         result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
@@ -55,7 +55,7 @@ def test_explain_lists_the_wall_times_that_its_sentence_names() -> None:
 def test_listings_show_each_schedule_by_its_own_clock(store: Store, command: tuple[str, ...]) -> None:
     with store.write() as session:
         for schedule in (BERLIN, KATHMANDU, PLAIN):
-            bookkeeping.save_schedule(session, schedule, datetime.now(UTC))
+            schedule_service.save_schedule(session, schedule, datetime.now(UTC))
     out = told(*command)
     for name, offset in (("berlin", r"\+0[12]:00"), ("kathmandu", r"\+05:45"), ("plain", "UTC")):
         (line, *_) = [line for line in out.splitlines() if name in line]
@@ -65,7 +65,7 @@ def test_listings_show_each_schedule_by_its_own_clock(store: Store, command: tup
 def test_why_shows_fires_and_decisions_by_the_schedules_clock(store: Store) -> None:
     now = datetime.now(UTC)
     with store.write() as session:
-        bookkeeping.save_schedule(session, KATHMANDU, now)
+        schedule_service.save_schedule(session, KATHMANDU, now)
         number = queue.record(session, NewOccurrence(KATHMANDU, now - timedelta(days=3)), now, 10).occurrence_id
         wait = Decision(kind=DecisionKind.WAIT, code="memory", reason="2.0 GiB are free")
         decisions.record(session, number, "kathmandu", wait, now)

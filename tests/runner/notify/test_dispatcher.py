@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from migrations.upgrade import upgrade
-from runner.notify import compose
-from runner.notify.custom_channel import CustomChannel
-from runner.notify.delivery import DeliveryError, PermanentDeliveryError
-from runner.notify.dispatcher import Dispatcher
-from runner.notify.outbound import Outbound
+from runner.notify import messages
+from runner.notify.channels import CustomChannel, DeliveryError, PermanentDeliveryError
+from runner.notify.dispatcher import Dispatcher, Notifier
 from runner.store import outbox
 from runner.store.engine import Store
 from schemas.errors import DatabaseBusyError
@@ -55,21 +53,21 @@ def settings() -> NotificationSettings:
 
 
 def note(key: str, settings: NotificationSettings, at: datetime = NOW) -> Message:
-    return compose.alert(f"alert {key}", "something happened", "", key, settings, at)
+    return messages.alert(f"alert {key}", "something happened", "", key, settings, at)
 
 
 def a_completion(result, schedule, settings) -> Message:
-    return compose.run_ended(result(), schedule, [], settings)
+    return messages.run_ended(result(), schedule, [], settings)
 
 
-def dispatcher_of(store, settings, *channels, reach=lambda point: None) -> tuple[Dispatcher, Outbound]:
-    outbound = Outbound(channels, settings)
-    return Dispatcher(store, outbound, reach), outbound
+def dispatcher_of(store, settings, *channels, reach=lambda point: None) -> tuple[Dispatcher, Notifier]:
+    notifier = Notifier(channels, settings)
+    return Dispatcher(store, notifier, reach), notifier
 
 
-def put(store, outbound, message, at=NOW) -> None:
+def put(store, notifier, message, at=NOW) -> None:
     with store.write() as session:
-        outbound.put(session, message, at)
+        notifier.put(session, message, at)
 
 
 def counts(store) -> outbox.OutboxCounts:
@@ -79,9 +77,9 @@ def counts(store) -> outbox.OutboxCounts:
 
 def test_each_channel_gets_its_own_row_and_delivery(store, settings):
     mail, chat = Postbox(), Postbox("slack (channel 1)")
-    dispatcher, outbound = dispatcher_of(store, settings, mail, chat)
-    put(store, outbound, note("a", settings))
-    put(store, outbound, note("a", settings))
+    dispatcher, notifier = dispatcher_of(store, settings, mail, chat)
+    put(store, notifier, note("a", settings))
+    put(store, notifier, note("a", settings))
     assert dispatcher.deliver_due(NOW) == 2
     assert dispatcher.deliver_due(NOW) == 0
     assert (len(mail.delivered), len(chat.delivered)) == (1, 1)
@@ -91,8 +89,8 @@ def test_each_channel_gets_its_own_row_and_delivery(store, settings):
 def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(store, settings):
     mail, chat = Postbox(), Postbox("chat")
     chat.error = DeliveryError("away")
-    dispatcher, outbound = dispatcher_of(store, settings, mail, chat)
-    put(store, outbound, note("a", settings))
+    dispatcher, notifier = dispatcher_of(store, settings, mail, chat)
+    put(store, notifier, note("a", settings))
     dispatcher.deliver_due(NOW)
     assert len(mail.delivered) == 1
     tries = []
@@ -112,8 +110,8 @@ def test_a_failing_channel_holds_up_no_other_and_is_tried_with_growing_delays(st
 def test_given_up_after_the_limit_but_never_removed(store, settings):
     mail = Postbox()
     mail.error = DeliveryError("away")
-    dispatcher, outbound = dispatcher_of(store, settings, mail)
-    put(store, outbound, note("a", settings))
+    dispatcher, notifier = dispatcher_of(store, settings, mail)
+    put(store, notifier, note("a", settings))
     dispatcher.deliver_due(NOW + timedelta(hours=2))
     assert counts(store) == outbox.OutboxCounts(failed=1)
 
@@ -127,9 +125,9 @@ def test_one_bad_message_never_stops_the_next(store, settings, error):
             super().deliver(message, now)
 
     mail = Choosy()
-    dispatcher, outbound = dispatcher_of(store, settings, mail)
+    dispatcher, notifier = dispatcher_of(store, settings, mail)
     for key in ("bad", "good"):
-        put(store, outbound, note(key, settings))
+        put(store, notifier, note(key, settings))
     dispatcher.deliver_due(NOW)
     assert [message.subject for message in mail.delivered] == ["alert good"]
     assert counts(store).sent == 1
@@ -144,8 +142,8 @@ def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(sto
         if reached == point:
             raise Killed
 
-    dispatcher, outbound = dispatcher_of(store, settings, mail, reach=die)
-    put(store, outbound, note("a", settings))
+    dispatcher, notifier = dispatcher_of(store, settings, mail, reach=die)
+    put(store, notifier, note("a", settings))
     with pytest.raises(Killed):
         dispatcher.deliver_due(NOW)
     after, _ = dispatcher_of(store, settings, mail)
@@ -158,9 +156,9 @@ def test_killed_before_it_is_marked_it_is_delivered_again_under_the_same_key(sto
 def test_beyond_the_rate_limit_messages_are_gathered_and_none_is_dropped(store, settings):
     strict = settings.model_copy(update={"max_messages_per_hour": 3})
     mail = Postbox()
-    dispatcher, outbound = dispatcher_of(store, strict, mail)
+    dispatcher, notifier = dispatcher_of(store, strict, mail)
     for number in range(10):
-        put(store, outbound, note(str(number), strict))
+        put(store, notifier, note(str(number), strict))
     dispatcher.deliver_due(NOW)
     assert len(mail.delivered) == 3
     assert counts(store).digest == 7
@@ -175,12 +173,12 @@ def test_beyond_the_rate_limit_messages_are_gathered_and_none_is_dropped(store, 
 def test_with_a_digest_interval_completions_wait_and_failures_do_not(store, settings, result, failed, schedule):
     calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
     mail = Postbox()
-    dispatcher, outbound = dispatcher_of(store, calm, mail)
+    dispatcher, notifier = dispatcher_of(store, calm, mail)
     start = result().completed_at
     schedule = schedule.model_copy(update={"notification_emails": []})
-    put(store, outbound, a_completion(result, schedule, calm).model_copy(update={"result": None}), start)
-    failure = compose.run_ended(failed, schedule, [], calm).model_copy(update={"result": None})
-    put(store, outbound, failure, start)
+    put(store, notifier, a_completion(result, schedule, calm).model_copy(update={"result": None}), start)
+    failure = messages.run_ended(failed, schedule, [], calm).model_copy(update={"result": None})
+    put(store, notifier, failure, start)
     dispatcher.deliver_due(start)
     assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE]
     dispatcher.deliver_due(start + timedelta(hours=5))
@@ -191,8 +189,8 @@ def test_with_a_digest_interval_completions_wait_and_failures_do_not(store, sett
 
 def test_a_channel_that_is_no_longer_configured_keeps_its_messages(store, settings):
     chat = Postbox("chat")
-    _, outbound = dispatcher_of(store, settings, chat)
-    put(store, outbound, note("a", settings))
+    _, notifier = dispatcher_of(store, settings, chat)
+    put(store, notifier, note("a", settings))
     without, _ = dispatcher_of(store, settings, Postbox())
     without.deliver_due(NOW)
     assert counts(store).pending == 1
@@ -236,8 +234,8 @@ def test_what_was_delivered_while_the_database_takes_nothing_is_not_delivered_ag
         if point == "mail.sent" and not other.in_transaction:
             other.execute("BEGIN IMMEDIATE")
 
-    dispatcher, outbound = dispatcher_of(store, settings, mail, reach=lock)
-    put(store, outbound, note("a", settings))
+    dispatcher, notifier = dispatcher_of(store, settings, mail, reach=lock)
+    put(store, notifier, note("a", settings))
     for _ in range(3):
         with pytest.raises(DatabaseBusyError):
             dispatcher.deliver_due(NOW)
@@ -261,12 +259,12 @@ def test_a_channel_that_is_down_is_tried_a_few_times_a_call_and_its_messages_all
             tries.append(message.dedup_key)
             raise DeliveryError("nobody answers")
 
-    dispatcher, outbound = dispatcher_of(store, settings, Down(), chat)
+    dispatcher, notifier = dispatcher_of(store, settings, Down(), chat)
     for key in "abcdef":
-        put(store, outbound, note(key, settings))
+        put(store, notifier, note(key, settings))
     assert dispatcher.deliver_due(NOW) == 6
     assert (len(tries), len(chat.delivered)) == (3, 6)
-    outbound.use([mail, chat], settings)
+    notifier.use([mail, chat], settings)
     assert dispatcher.deliver_due(NOW + timedelta(minutes=5)) == 6
     assert (len(mail.delivered), len(chat.delivered)) == (6, 6)
 
@@ -276,14 +274,14 @@ def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
 ):
     strict = settings.model_copy(update={"max_messages_per_hour": 2, "give_up_after_hours": 72})
     mail = Postbox()
-    dispatcher, outbound = dispatcher_of(store, strict, mail)
+    dispatcher, notifier = dispatcher_of(store, strict, mail)
     start = result().completed_at
     plain = schedule.model_copy(update={"notification_emails": []})
     for number in range(70):
-        done = compose.run_ended(result(execution_id=number), plain, [], strict)
-        put(store, outbound, done.model_copy(update={"result": None}), start)
-    failure = compose.run_ended(failed, plain, [], strict).model_copy(update={"result": None})
-    put(store, outbound, failure, start + timedelta(seconds=1))
+        done = messages.run_ended(result(execution_id=number), plain, [], strict)
+        put(store, notifier, done.model_copy(update={"result": None}), start)
+    failure = messages.run_ended(failed, plain, [], strict).model_copy(update={"result": None})
+    put(store, notifier, failure, start + timedelta(seconds=1))
     dispatcher.deliver_due(start + timedelta(seconds=2))
     assert [message.kind for message in mail.delivered] == [MessageKind.FAILURE, MessageKind.COMPLETION]
     for minutes in (61, 62, 63):
@@ -296,12 +294,12 @@ def test_where_the_limit_has_room_for_some_a_failure_passes_older_completions(
 def test_a_digest_tells_each_address_only_what_was_meant_for_it(store, settings, result, schedule):
     calm = settings.model_copy(update={"digest_hours": 6, "give_up_after_hours": 72})
     mail, chat = Postbox(), Postbox("chat")
-    dispatcher, outbound = dispatcher_of(store, calm, mail, chat)
+    dispatcher, notifier = dispatcher_of(store, calm, mail, chat)
     start = result().completed_at
     for number, address in enumerate(("ann@example.com", "bob@example.com")):
         own = schedule.model_copy(update={"notification_emails": [address]})
-        done = compose.run_ended(result(execution_id=number, schedule_name=address), own, [], calm)
-        put(store, outbound, done.model_copy(update={"result": None}), start)
+        done = messages.run_ended(result(execution_id=number, schedule_name=address), own, [], calm)
+        put(store, notifier, done.model_copy(update={"result": None}), start)
     dispatcher.deliver_due(start + timedelta(hours=6))
     told = {message.recipients[0]: [fact for _, fact in message.facts] for message in mail.delivered}
     assert {address: len(facts) for address, facts in told.items()} == {

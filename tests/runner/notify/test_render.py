@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib import pyplot
 
-from runner.notify import compose
+from runner.notify import messages
 from runner.notify.plot import draw_win_rates, figure, time_axis
 from runner.notify.render import as_email, as_text, message_id
 from schemas.message import WinRatePoint
@@ -22,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.mark.parametrize("name", ["completion", "failure"])
 def test_golden_mails(name, request, result, failed, schedule, settings):
     ended = {"completion": result(), "failure": failed}[name]
-    message = compose.run_ended(ended, schedule, [], settings)
+    message = messages.run_ended(ended, schedule, [], settings)
     mail = as_email(message, SmtpSettings(sender="ouroboros@example.com"), "desk", None, ended.completed_at)
     text = mail.get_body(("plain",)).get_content()
     html = mail.get_body(("html",)).get_content()
@@ -33,7 +33,7 @@ def test_golden_mails(name, request, result, failed, schedule, settings):
 
 
 def test_html_of_a_failure_escapes_what_the_worker_wrote(failed, schedule, settings):
-    message = compose.run_ended(failed, schedule, [], settings)
+    message = messages.run_ended(failed, schedule, [], settings)
     html = (
         as_email(message, SmtpSettings(sender="o@example.com"), "desk", None, failed.completed_at)
         .get_body(("html",))
@@ -47,7 +47,7 @@ def test_html_of_a_failure_escapes_what_the_worker_wrote(failed, schedule, setti
 def test_the_plot_is_a_drawn_png_inside_the_mail(result, schedule, settings, win_rates):
     plot = draw_win_rates(win_rates)
     assert plot.startswith(PNG)
-    message = compose.run_ended(result(), schedule, win_rates, settings)
+    message = messages.run_ended(result(), schedule, win_rates, settings)
     mail = as_email(message, SmtpSettings(sender="o@example.com"), "desk", plot, result().completed_at)
     again = email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
     (image,) = [part for part in again.walk() if part.get_content_type() == "image/png"]
@@ -56,7 +56,7 @@ def test_the_plot_is_a_drawn_png_inside_the_mail(result, schedule, settings, win
 
 
 def test_text_ends_with_the_machine_and_has_no_blank_run(result, schedule, settings):
-    text = as_text(compose.run_ended(result(), schedule, [], settings), "desk")
+    text = as_text(messages.run_ended(result(), schedule, [], settings), "desk")
     assert text.endswith("-- \nOuroboros on desk\n")
     assert "\n\n\n" not in text
 

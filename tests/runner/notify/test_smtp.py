@@ -21,15 +21,14 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from migrations.upgrade import upgrade
-from runner.notify import compose
-from runner.notify.delivery import (
+from runner.notify import messages
+from runner.notify.channels import (
     DeliveryError,
     PermanentDeliveryError,
     SettingsDeliveryError,
     SettingsForAddressError,
 )
-from runner.notify.dispatcher import Dispatcher
-from runner.notify.outbound import Outbound
+from runner.notify.dispatcher import Dispatcher, Notifier
 from runner.notify.smtp import PASSWORD_VARIABLE, PICTURE_LIMIT_BYTES, PNG_HEAD, SmtpChannel
 from runner.store import outbox
 from runner.store.engine import Store
@@ -98,11 +97,11 @@ def accepts_snake(server, session, envelope, mechanism, data) -> AuthResult:
 
 @pytest.fixture
 def message(result, schedule, settings):
-    return compose.run_ended(result(), schedule, [], settings)
+    return messages.run_ended(result(), schedule, [], settings)
 
 
 def test_a_mail_arrives_whole(plain_server, mailbox, result, schedule, settings, win_rates):
-    plotted = compose.run_ended(result(), schedule, win_rates, settings)
+    plotted = messages.run_ended(result(), schedule, win_rates, settings)
     SmtpChannel(plain_server).deliver(plotted, result().completed_at)
     (mail,) = mailbox.mails
     assert mail["To"] == "snake@example.com, boss@example.com"
@@ -129,7 +128,7 @@ def test_a_runs_own_picture_is_shown_in_its_mail(
         os.mkfifo(tmp_path / PICTURE_NAME)
     else:
         (tmp_path / PICTURE_NAME).write_bytes(content)
-    SmtpChannel(plain_server).deliver(compose.run_ended(ended, schedule, [], settings), ended.completed_at)
+    SmtpChannel(plain_server).deliver(messages.run_ended(ended, schedule, [], settings), ended.completed_at)
     (mail,) = mailbox.mails
     images = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert [part.get_content() for part in images] == ([content] if shown else [])
@@ -199,11 +198,11 @@ def test_everyone_gets_the_mail_once_also_whom_the_server_greylisted(
     store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
     upgrade(store, 1, now)
     channel = SmtpChannel(plain_server)
-    outbound = Outbound([channel], settings)
+    notifier = Notifier([channel], settings)
     with store.write() as session:
         for _ in range(2):
-            outbound.put(session, message.model_copy(update={"result": None}), now)
-    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+            notifier.put(session, message.model_copy(update={"result": None}), now)
+    dispatcher = Dispatcher(store, notifier, lambda _point: None)
     mailbox.refuse_to = {"snake@example.com": "450 greylisted"}
     assert dispatcher.deliver_due(now) == 1
     mailbox.refuse_to = {}
@@ -475,11 +474,11 @@ def test_mail_waits_for_mended_settings_and_then_all_of_it_arrives(plain_server,
     store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
     upgrade(store, 1, now)
     wrong = SmtpChannel(plain_server.model_copy(update={"security": SmtpSecurity.STARTTLS}))
-    outbound = Outbound([wrong], settings)
+    notifier = Notifier([wrong], settings)
     with store.write() as session:
         for number in range(5):
-            outbound.put(session, compose.alert(f"alert {number}", "x", "", str(number), settings, now), now)
-    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+            notifier.put(session, messages.alert(f"alert {number}", "x", "", str(number), settings, now), now)
+    dispatcher = Dispatcher(store, notifier, lambda _point: None)
     for hour in range(0, 100, 20):  # longer than give_up_after_hours
         assert dispatcher.deliver_due(now + timedelta(hours=hour)) == 0
     with store.read() as session:
@@ -489,7 +488,7 @@ def test_mail_waits_for_mended_settings_and_then_all_of_it_arrives(plain_server,
     assert "does not offer STARTTLS" in trouble.reason
     assert "notifications.smtp.security" in trouble.reason
     assert sum(tries) == 5
-    outbound.use([SmtpChannel(plain_server)], settings)
+    notifier.use([SmtpChannel(plain_server)], settings)
     assert dispatcher.deliver_due(now + timedelta(hours=80, minutes=1)) == 0, "not due yet"
     dispatcher.retry_waiting()  # as a reload of the settings does
     assert dispatcher.deliver_due(now + timedelta(hours=80, minutes=1)) == 10
@@ -501,11 +500,11 @@ def test_what_was_given_up_can_be_sent_again(plain_server, mailbox, message, set
     now = result().completed_at
     store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
     upgrade(store, 1, now)
-    outbound = Outbound([SmtpChannel(plain_server)], settings)
+    notifier = Notifier([SmtpChannel(plain_server)], settings)
     with store.write() as session:
-        outbound.put(session, message.model_copy(update={"result": None}), now)
+        notifier.put(session, message.model_copy(update={"result": None}), now)
     mailbox.answer = "554 no"
-    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+    dispatcher = Dispatcher(store, notifier, lambda _point: None)
     assert dispatcher.deliver_due(now) == 0
     mailbox.answer = "250 taken"
     with store.write() as session:
@@ -521,14 +520,14 @@ def test_a_row_that_cannot_be_read_is_given_up_and_stops_no_other(plain_server, 
     now = result().completed_at
     store = Store(f"sqlite:///{tmp_path / 'outbox.db'}", 5)
     upgrade(store, 1, now)
-    outbound = Outbound([SmtpChannel(plain_server)], settings.model_copy(update={"emails": ["boss@example.com"]}))
+    notifier = Notifier([SmtpChannel(plain_server)], settings.model_copy(update={"emails": ["boss@example.com"]}))
     with store.write() as session:
         for number in range(4):
-            message = compose.alert(f"alert {number}", "x", "", str(number), outbound.settings, now)
-            outbound.put(session, message, now)
+            message = messages.alert(f"alert {number}", "x", "", str(number), notifier.settings, now)
+            notifier.put(session, message, now)
         for outbox_id, change in enumerate(["payload_json = '{'", "created_at = 'noon'", "recipients_json = '3'"], 1):
             session.execute(text(f"UPDATE outbox SET {change} WHERE id = {outbox_id}"))
-    dispatcher = Dispatcher(store, outbound, lambda _point: None)
+    dispatcher = Dispatcher(store, notifier, lambda _point: None)
     assert dispatcher.deliver_due(now) == 1
     with store.read() as session:
         assert (outbox.counts(session).failed, outbox.counts(session).sent) == (3, 1)

@@ -1,4 +1,4 @@
-"""Chat services and the dead man's switch, against a real HTTP server on this machine."""
+"""Chat services and the heartbeat URL, against a real HTTP server on this machine."""
 
 import json
 import threading
@@ -6,10 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.notify import compose
-from runner.notify.apprise_channel import URLS_VARIABLE, channels_from
-from runner.notify.dead_man import ping
-from runner.notify.delivery import DeliveryError
+from runner.liveness import ping_heartbeat_url
+from runner.notify import messages
+from runner.notify.channels import URLS_VARIABLE, DeliveryError, channels_from
 from schemas.errors import SettingsError
 
 
@@ -58,7 +57,7 @@ def test_apprise_urls_come_from_a_file_and_deliver(listener, tmp_path, failed, s
     urls = tmp_path / "urls"
     urls.write_text(f"# chat\njson://{listener.place}/hook\n\n")
     (channel,) = channels_from(urls)
-    message = compose.run_ended(failed, schedule, [], settings)
+    message = messages.run_ended(failed, schedule, [], settings)
     channel.deliver(message, failed.completed_at)
     body = json.loads(listener.bodies[0])
     assert body["title"] == "[Ouroboros] daily: failed"
@@ -70,7 +69,7 @@ def test_a_refusing_service_is_tried_again_its_secret_untold(listener, monkeypat
     listener.status = 503
     monkeypatch.setenv(URLS_VARIABLE, f"json://user:secret@{listener.place}/hook")
     (channel,) = channels_from(None)
-    message = compose.run_ended(failed, schedule, [], settings)
+    message = messages.run_ended(failed, schedule, [], settings)
     with pytest.raises(DeliveryError) as caught:
         channel.deliver(message, failed.completed_at)
     assert not caught.value.permanent
@@ -81,21 +80,21 @@ def test_an_unknown_url_is_named_without_its_secret(monkeypatch, failed, schedul
     monkeypatch.setenv(URLS_VARIABLE, "nosuchservice://token")
     (channel,) = channels_from(None)
     with pytest.raises(SettingsError, match="channel 1"):
-        channel.deliver(compose.run_ended(failed, schedule, [], settings), failed.completed_at)
+        channel.deliver(messages.run_ended(failed, schedule, [], settings), failed.completed_at)
 
 
-def test_the_dead_mans_url_is_fetched(listener):
-    ping(f"http://{listener.place}/alive?key=1")
+def test_the_heartbeat_url_is_fetched(listener):
+    ping_heartbeat_url(f"http://{listener.place}/alive?key=1")
     assert listener.paths == ["/alive?key=1"]
 
 
-def test_a_dead_mans_url_that_fails_is_told_without_its_query(listener):
+def test_a_heartbeat_url_that_fails_is_told_without_its_query(listener):
     listener.status = 500
     with pytest.raises(DeliveryError) as caught:
-        ping(f"http://{listener.place}/alive?key=secret")
+        ping_heartbeat_url(f"http://{listener.place}/alive?key=secret")
     assert "secret" not in str(caught.value)
 
 
 def test_only_web_urls_are_fetched():
     with pytest.raises(DeliveryError, match="neither http nor https"):
-        ping("file:///etc/passwd")
+        ping_heartbeat_url("file:///etc/passwd")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.schedule.cron import parse
 from runner.schedule.fires import check, count_fires, latest, next_fire, upcoming
-from runner.schedule.walls import next_wall
+from runner.schedule.wall_clock import next_wall_time
 from schemas.errors import ScheduleError
 
 ZONES = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Kolkata", "UTC",
@@ -75,9 +75,9 @@ def test_walls_are_croniters_walls(expression: str, after: datetime) -> None:
         try:
             expected = walk.get_next(datetime)
         except ValueError:  # 30 February: croniter gives up, or runs past the year 9999
-            assert next_wall(line, wall) is None
+            assert next_wall_time(line, wall) is None
             return
-        found = next_wall(line, wall)
+        found = next_wall_time(line, wall)
         assert found is not None
         wall = found
         assert datetime.fromtimestamp(wall, UTC).replace(tzinfo=None) == expected

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runner.schedule.jitter import start_delay_s
+from runner.schedule.fires import start_delay_s
 from runner.schedule.overlap import OverlapAction, decide
 from schemas.automation import CatchUpPolicy, OverlapPolicy, TrainingSchedule
 

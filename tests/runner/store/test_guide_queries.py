@@ -107,7 +107,7 @@ def run(session: Session, at: datetime, rate: float | None, *, success: bool) ->
         state=PipelineState(best_win_rate=rate, best_win_rate_games=400),
         run_dir=Path("/r"),
     )
-    assert history.settle(session, result)
+    assert history.finish(session, result)
 
 
 @pytest.mark.sqlite_files

@@ -76,7 +76,7 @@ def test_a_run_from_start_to_result(store: Store, now: datetime) -> None:
         assert (running.status, running.identity, running.state) == (ExecutionStatus.RUNNING, IDENTITY, MEASURED)
         assert (running.completed_at, running.success, running.usage) == (None, None, None)
         result = result_of(session, execution_id, timedelta(hours=2), state=MEASURED, usage=usage)
-        assert history.settle(session, result)
+        assert history.finish(session, result)
     with store.read() as session:
         [done] = history.recent(session, 5)
         assert (done.status, done.success, done.usage) == (ExecutionStatus.SUCCEEDED, True, usage)
@@ -92,12 +92,12 @@ def test_settling_twice_counts_once(store: Store, now: datetime) -> None:
         execution_id = start(session, now, trigger_name="data")
         failure = RunFailure(failure_class=FailureClass.CRASH, message="died of signal 9")
         lost = result_of(session, execution_id, timedelta(hours=1), Outcome.LOST, failure=failure)
-        assert history.settle(session, lost)
+        assert history.finish(session, lost)
     with store.write() as session:
-        assert not history.settle(session, lost)
+        assert not history.finish(session, lost)
         assert not history.progress(session, execution_id, MEASURED, now)
         won = result_of(session, execution_id, timedelta(hours=9))
-        assert not history.settle(session, won)
+        assert not history.finish(session, won)
         record = history.get(session, execution_id)
         assert record is not None
         assert (record.status, record.failure_class) == (ExecutionStatus.LOST, FailureClass.CRASH)
@@ -117,7 +117,7 @@ def test_statistics_count_all_and_survive_a_clock_set_back(store: Store, now: da
             (timedelta(hours=-8), Outcome.SUCCEEDED),
             (timedelta(hours=6), Outcome.CANCELLED),
         ]:
-            assert history.settle(session, result_of(session, start(session, now), took, outcome))
+            assert history.finish(session, result_of(session, start(session, now), took, outcome))
         start(session, now + timedelta(days=1))
         figures = history.statistics(session)
         assert figures.total_executions == 5
@@ -138,7 +138,7 @@ def test_a_new_run_shows_the_best_rate_of_the_same_worker(store: Store, now: dat
         assert rates == [(0.0, 0), (0.61, 1000)]
         assert records[1] is not None
         assert records[1].state.status is PipelineStatus.INITIALIZING
-        history.settle(session, result_of(session, same, timedelta(hours=1), Outcome.LOST))
+        history.finish(session, result_of(session, same, timedelta(hours=1), Outcome.LOST))
         after = history.get(session, same)
         assert after is not None
         assert after.state.best_win_rate_low == 0.58
@@ -151,10 +151,10 @@ def test_new_games_are_counted_from_the_last_success(store: Store, now: datetime
         assert history.new_games_since_success(session, "nightly") is None
         won = start(session, now)
         games.advance(session, path, 1, 2000, 25, now)
-        history.settle(session, result_of(session, won, timedelta(hours=1)))
+        history.finish(session, result_of(session, won, timedelta(hours=1)))
         failed = start(session, now + timedelta(hours=2))
         games.advance(session, path, 2, 10, 1, now)
-        history.settle(session, result_of(session, failed, timedelta(hours=1), Outcome.FAILED))
+        history.finish(session, result_of(session, failed, timedelta(hours=1), Outcome.FAILED))
         assert games.total(session) == 36
         assert history.new_games_since_success(session, "nightly") == 26
 
@@ -163,7 +163,7 @@ def test_the_plot_shows_measured_points_in_time_order(store: Store, now: datetim
     with store.write() as session:
         for hours, state in enumerate([PipelineState(), MEASURED, MEASURED.model_copy(update={"best_win_rate": 0.7})]):
             execution_id = start(session, now + timedelta(hours=hours))
-            history.settle(session, result_of(session, execution_id, timedelta(minutes=5), state=state))
+            history.finish(session, result_of(session, execution_id, timedelta(minutes=5), state=state))
         start(session, now + timedelta(hours=9))
         assert [point.win_rate for point in history.win_rates(session, "nightly", 10)] == [0.61, 0.7]
         assert [point.win_rate for point in history.win_rates(session, "nightly", 1)] == [0.7]

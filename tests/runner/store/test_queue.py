@@ -205,7 +205,7 @@ def test_what_a_shutdown_interrupted_was_not_missed_either_and_a_start_gives_it_
             begin(session, number, now)
         queue.retry(session, interrupted, now, "the daemon stopped", attempt=1)
         queue.retry(session, retried, now, "crashed")
-        assert queue.give_time(session, later) == 1
+        assert queue.renew_start_deadlines(session, later) == 1
         assert [run.occurrence_id for run in queue.expire(session, later)] == [waiting, retried]
         assert [run.start_deadline for run in queue.queued(session, 9)] == [later + timedelta(hours=12)]
         queue.expire(session, later + timedelta(days=1))

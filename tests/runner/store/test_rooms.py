@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from runner.store import commands, decisions, drops, games, heartbeat, outbox, queue, triggers
+from runner.store import commands, decisions, games, heartbeat, outbox, queue, trigger_files, triggers
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.outbox import OutboxCounts
-from runner.store.states import DropState, OutboxState
+from runner.store.states import OutboxState, TriggerFileState
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.errors import ScheduleError
 from schemas.execution import Decision, DecisionKind
@@ -119,21 +119,23 @@ def test_messages_over_the_limit_are_gathered_and_none_is_lost(store: Store, now
 def test_a_drop_goes_one_way(store: Store, now: datetime) -> None:
     with store.write() as session:
         path = Path("/claimed/1")
-        drop_id = drops.claim(session, "trigger_training.txt", path, "00", now)
-        assert drops.claim(session, "trigger_training.txt", path, "00", now) == drop_id
-        bad = drops.claim(session, "x.json", Path("/claimed/2"), "11", now)
+        drop_id = trigger_files.claim(session, "trigger_training.txt", path, "00", now)
+        assert trigger_files.claim(session, "trigger_training.txt", path, "00", now) == drop_id
+        bad = trigger_files.claim(session, "x.json", Path("/claimed/2"), "11", now)
         occurrence_id = occurrence(session, now)
-        assert not drops.mark_archived(session, drop_id, "too early")
-        assert drops.mark_queued(session, drop_id, occurrence_id)
-        assert not drops.mark_queued(session, drop_id, occurrence_id)
-        assert not drops.mark_rejected(session, drop_id, "too late")
-        assert drops.mark_rejected(session, bad, "line 1: no JSON")
-        assert [drop.drop_id for drop in drops.in_state(session, DropState.QUEUED)] == [drop_id]
-        assert drops.in_state(session, DropState.CLAIMED) == []
-        (found,) = drops.in_state(session, DropState.QUEUED)
+        assert not trigger_files.mark_archived(session, drop_id, "too early")
+        assert trigger_files.mark_queued(session, drop_id, occurrence_id)
+        assert not trigger_files.mark_queued(session, drop_id, occurrence_id)
+        assert not trigger_files.mark_rejected(session, drop_id, "too late")
+        assert trigger_files.mark_rejected(session, bad, "line 1: no JSON")
+        assert [drop.drop_id for drop in trigger_files.in_state(session, TriggerFileState.QUEUED)] == [drop_id]
+        assert trigger_files.in_state(session, TriggerFileState.CLAIMED) == []
+        (found,) = trigger_files.in_state(session, TriggerFileState.QUEUED)
         assert (found.occurrence_id, found.claimed_path) == (occurrence_id, path)
-        assert drops.mark_archived(session, drop_id, "succeeded")
-        ends = [(drop.drop_id, drop.reason) for state in DropState for drop in drops.in_state(session, state)]
+        assert trigger_files.mark_archived(session, drop_id, "succeeded")
+        ends = [
+            (drop.drop_id, drop.reason) for state in TriggerFileState for drop in trigger_files.in_state(session, state)
+        ]
         assert ends == [(bad, "line 1: no JSON"), (drop_id, "succeeded")]
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
-from runner.store import administration, backup, commands, decisions, drops, history, outbox, queue, retention
+from runner.store import administration, backup, commands, decisions, history, outbox, queue, retention, trigger_files
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
@@ -56,16 +56,16 @@ def finished_run(session: Session, at: datetime) -> tuple[int, int]:
         state=PipelineState(),
         run_dir=Path("/r"),
     )
-    assert history.settle(session, result)
+    assert history.finish(session, result)
     assert queue.finish(session, occurrence_id, Outcome.SUCCEEDED, "", at)
     told = Message(kind=MessageKind.COMPLETION, dedup_key=f"run-{execution_id}", subject="", headline="", created_at=at)
     outbox.put(session, told, execution_id=execution_id)
     for record in outbox.take_due(session, at, 1):
         outbox.mark_sent(session, record.outbox_id, "<id>", at)
     commands.answer(session, commands.enqueue(session, "trigger", None, "ann", at), True, "queued", at)
-    drop_id = drops.claim(session, "x", Path(f"/claimed/{execution_id}"), "00", at)
-    drops.mark_queued(session, drop_id, occurrence_id)
-    drops.mark_archived(session, drop_id, "succeeded")
+    drop_id = trigger_files.claim(session, "x", Path(f"/claimed/{execution_id}"), "00", at)
+    trigger_files.mark_queued(session, drop_id, occurrence_id)
+    trigger_files.mark_archived(session, drop_id, "succeeded")
     return occurrence_id, execution_id
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from runner.store import games
 from runner.store.engine import Store
 from runner.triggers import games_folder
-from runner.triggers.game_count import count_new_games
-from runner.triggers.games_folder import Cursor, FileNews, look, read_game
+from runner.triggers.games_folder import Cursor, FileNews, count_new_games, look, read_game
 from schemas.game import GameLog, GameOutcome
 
 Game = Callable[..., str]
@@ -229,7 +228,7 @@ def test_two_who_count_at_once_count_each_game_once(
             assert count_new_games(store, folder, now) == 2
         return news
 
-    monkeypatch.setattr("runner.triggers.game_count.look", look_with_company)
+    monkeypatch.setattr("runner.triggers.games_folder.look", look_with_company)
     assert count_new_games(store, folder, now) == 2
     with store.read() as session:
         assert games.total(session) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.triggers import trigger_files
-from runner.triggers.trigger_file_text import read_request
+from runner.triggers.read_trigger_file import read_request
 from runner.triggers.trigger_files import archive, claim_trigger_file, finish_claims, reject, scan, unrecorded
 from schemas.automation import FileRequest
 from schemas.training import TrainingConfiguration
@@ -86,14 +86,14 @@ def test_other_names_and_kinds_are_left_alone(folder: Path, put: Put, now: datet
     found = scan(folder, now)
     assert (found.claimed, found.unsettled) == ((), 0)
     assert sorted(path.name for path in folder.iterdir()) == before
-    told = {item.name: item.why for item in found.left_alone}
+    told = {item.name: item.why for item in found.ignored_files}
     assert sorted(told) == ["elsewhere.txt", "folder.json", "link.json", "pipe.json", "readme.txt", "trigger.yaml"]
     assert [told[name].split()[1] for name in ("link.json", "folder.json", "pipe.json")] == [
         "link;",
         "folder;",
         "plain",
     ]
-    assert trigger_files.left_alone(folder, now) == list(found.left_alone), "doctor says the same"
+    assert trigger_files.ignored_files(folder, now) == list(found.ignored_files), "doctor says the same"
 
 
 def test_a_folder_that_was_removed_holds_nothing(tmp_path: Path, now: datetime) -> None:
@@ -291,7 +291,7 @@ def test_a_file_of_any_name_is_claimed_recordable_and_moved_on(folder: Path, now
     Path(os.fsdecode(path)).write_text('{"note": "me"}', encoding="utf-8")
     later = datetime.now(UTC) + timedelta(minutes=5)
     found = scan(folder, later)
-    assert found.left_alone == ()
+    assert found.ignored_files == ()
     (file,) = found.claimed
     assert file.request == FileRequest(note="me")
     for text in (file.original_name, str(file.path)):
@@ -329,7 +329,7 @@ def test_a_file_that_cannot_be_moved_stops_no_other(
     monkeypatch.setattr(Path, "rename", rename)
     found = scan(folder, now)
     assert [file.original_name for file in found.claimed] == ["b.json"]
-    assert [str(item) for item in found.left_alone] == [
+    assert [str(item) for item in found.ignored_files] == [
         "a.json: it cannot be moved into claimed/: Operation not permitted"
     ]
 
@@ -364,7 +364,7 @@ def test_a_file_held_open_by_its_writer_is_waited_for_however_long(folder: Path,
         writer.flush()
         assert take() == ()
         if name.endswith(".json"):
-            assert [str(item) for item in trigger_files.left_alone(folder, later)] == [
+            assert [str(item) for item in trigger_files.ignored_files(folder, later)] == [
                 "slow.json: a program still has it open for writing; it is taken once that closes it"
             ]
         writer.write('"whole"}')

@@ -273,10 +273,10 @@ def test_a_browser_names_its_token_once(
 
 def test_no_secret_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUROBOROS_SMTP_PASSWORD", "pass-word-1")
-    notifications = {"dead_man_url": "https://hc.example/secret-uuid"}
+    notifications = {"heartbeat_url": "https://hc.example/secret-uuid"}
     with served(home, notifications=notifications) as site:
         told = site.get("/api/v1/settings")
-        assert told.json["notifications"]["dead_man_url"] == "(set)"
+        assert told.json["notifications"]["heartbeat_url"] == "(set)"
         bodies = told.body + site.get("/api/v1/status").body + site.get("/metrics").body + site.get("/").body
     for secret in (b"secret-uuid", b"pass-word-1", b"thirty-two bytes"):
         assert secret not in bodies

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.worker.launch import Launcher
+from runner.worker.process_tree import process_table
 from runner.worker.stopping import StopReason
-from runner.worker.tree import process_table
 from schemas.automation import TriggerType
 from schemas.execution import RunRequest
 from schemas.service import WorkerSettings

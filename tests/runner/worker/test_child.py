@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from runner.worker.exitcodes import WorkerExit
 from runner.worker.observation import Phase
+from runner.worker.run_folder import WorkerExit
 from schemas.execution import FailureClass, Outcome
 from schemas.model import PipelineStatus
 from schemas.service import WorkerSettings

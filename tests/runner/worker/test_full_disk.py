@@ -8,7 +8,7 @@ import sys
 import pytest
 from left_out import OWN_MOUNTS, own_mounts
 
-from runner.worker.exitcodes import WorkerExit
+from runner.worker.run_folder import WorkerExit
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from runner.worker.exitcodes import WorkerExit
 from runner.worker.launch import Launcher
 from runner.worker.observation import Phase
+from runner.worker.run_folder import WorkerExit
 from runner.worker.stopping import StopReason, StopStep, follow, next_step, why_stop
 from schemas.execution import Outcome
 from schemas.service import SchedulerSettings, WorkerSettings

@@ -9,11 +9,10 @@ import time
 import pytest
 
 from runner.worker import launch
-from runner.worker.exitcodes import WorkerExit
 from runner.worker.identity import stat_fields
 from runner.worker.launch import Launcher
 from runner.worker.observation import Phase
-from runner.worker.rundir import ClaimRole, Heartbeat, RunDir
+from runner.worker.run_folder import ClaimRole, Heartbeat, RunDir, WorkerExit
 from runner.worker.stopping import StopReason
 from schemas.errors import WorkerError
 from schemas.execution import Outcome
@@ -97,7 +96,7 @@ def test_links_in_a_circle_are_a_worker_error(bench, request_for, tmp_path):
     [
         ("runner.worker.launch.identity_of", OSError(24, "Too many open files")),
         ("runner.worker.launch.identity_of", WorkerError("cannot tell processes apart")),
-        ("runner.worker.sampling.threading.Thread.start", RuntimeError("can't start new thread")),
+        ("runner.worker.resource_usage.threading.Thread.start", RuntimeError("can't start new thread")),
     ],
 )
 def test_a_worker_that_cannot_be_watched_is_ended_at_once(bench, request_for, tmp_path, monkeypatch, what, problem):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runner.worker.oom import count_now, since
-from runner.worker.rundir import RunDir
+from runner.worker.observation import count_now, since
+from runner.worker.run_folder import RunDir
 
 V2 = "30 24 0:26 / {root}/sys rw - cgroup2 cgroup2 rw\n"
 V1 = "31 30 0:28 / {root}/mem ro - cgroup cgroup rw,memory\n"

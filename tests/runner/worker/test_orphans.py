@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from runner.worker.tree import sees_own_processes
+from runner.worker.process_tree import sees_own_processes
 
 SCRIPT = """
 import ctypes, os, sys, time
-from runner.worker.orphans import Orphans
-from runner.worker.tree import process_table
+from runner.worker.process_tree import Orphans
+from runner.worker.process_tree import process_table
 
 assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
 
