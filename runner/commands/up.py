@@ -58,7 +58,7 @@ def _serve(notifier: ServiceNotifier, *, first_run: bool, web: bool | None) -> N
     """One daemon, from its start, or its turn to lead, to its end.
 
     Raises:
-        LeadLostError: another daemon leads the database now.
+        LeadershipLostError: another daemon leads the database now.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

@@ -23,10 +23,10 @@ from runner.notify import messages
 from runner.schedule import catch_up, overlap
 from runner.schedule.fires import start_delay_s
 from runner.schedule.overlap import OverlapAction
-from runner.store import decisions, queue, schedules
+from runner.store import decisions, due_schedules, queue, schedules
+from runner.store.due_schedules import Account, ComingSchedule, DueSchedule, PreparedFire
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import ActiveOccurrences
-from runner.store.schedules import Account, ComingSchedule, DueSchedule, PreparedFire
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.execution import Decision, DecisionKind
@@ -91,12 +91,12 @@ class FireSchedules:
 
     def _something_due(self, now: datetime) -> bool:
         with self._runtime.store.read() as session:
-            return bool(schedules.due(session, now, 1))
+            return bool(due_schedules.due(session, now, 1))
 
     def _account_for_some(self, now: datetime) -> int:
         limit = self._runtime.settings.scheduler.max_queue_length
         with self._runtime.store.write() as session:
-            due = schedules.due(session, now, SCHEDULES_PER_TRANSACTION)
+            due = due_schedules.due(session, now, SCHEDULES_PER_TRANSACTION)
             busy = queue.active(session, [item.name for item in due])
             accounts = []
             for item in due:
@@ -104,7 +104,7 @@ class FireSchedules:
                     accounts.append(_account(item, busy.get(item.name, ActiveOccurrences()), now))
                 except Exception as error:  # noqa: BLE001 - one schedule that cannot be used must not stop the others
                     self._stop(session, item.name, error, now)
-            recorded = schedules.account(session, accounts, now, limit)
+            recorded = due_schedules.account(session, accounts, now, limit)
             self._runtime.reach("fire.recording")
         self._runtime.reach("fire.recorded")
         _log.info("%s schedules due: %s occurrences recorded", len(due), recorded.created)
@@ -114,10 +114,10 @@ class FireSchedules:
         """The occurrences of what is due, was worked out beforehand and is as it was then."""
         recorded: list[PreparedFire] = []
         limit = self._runtime.settings.scheduler.max_queue_length
-        last: schedules.Version | None = None
+        last: due_schedules.Version | None = None
         while not self._prepared.empty:
             with self._runtime.store.write() as session:
-                due = schedules.due_unblocked(session, last, now, PREPARED_PER_TRANSACTION)
+                due = due_schedules.due_unblocked(session, last, now, PREPARED_PER_TRANSACTION)
                 fires = self._prepared.take(due, now)
                 if not fires or queue.depth(session) + len(fires) > limit:
                     break
@@ -133,7 +133,7 @@ class FireSchedules:
         for start in range(0, len(fires), PREPARED_PER_TRANSACTION):
             with self._runtime.store.write() as session:
                 some = fires[start : start + PREPARED_PER_TRANSACTION]
-                schedules.move_prepared(session, [fire.moved for fire in some])
+                due_schedules.move_prepared(session, [fire.moved for fire in some])
 
     def _stop(self, session: Session, name: str, error: Exception, now: datetime) -> None:
         problem = error_line(error)
@@ -223,7 +223,7 @@ class _PreparedFires:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._ready: dict[schedules.Version, _Ready] = {}
+        self._ready: dict[due_schedules.Version, _Ready] = {}
         self._last: tuple[datetime, str] | None = None
         """Up to this fire all are ready."""
         self._look_from: datetime | None = None
@@ -238,7 +238,7 @@ class _PreparedFires:
             self._last = (now, "")
             self._ready = {version: ready for version, ready in self._ready.items() if ready.until > now}
         with self._runtime.store.read() as session:
-            coming = schedules.coming(session, self._last, now + LEAD, PREPARED_PER_TURN)
+            coming = due_schedules.coming(session, self._last, now + LEAD, PREPARED_PER_TURN)
         for item in coming:
             ready = _worked_out(item)
             if ready is not None:
@@ -252,7 +252,7 @@ class _PreparedFires:
         """Nothing is ready."""
         return not self._ready
 
-    def take(self, due: list[schedules.Version], now: datetime) -> list[PreparedFire]:
+    def take(self, due: list[due_schedules.Version], now: datetime) -> list[PreparedFire]:
         """What is ready of schedules that are due: their rows are still those that it was worked out from."""
         found = [self._ready.pop(version, None) for version in due]
         return [ready.fire for ready in found if ready is not None and now < ready.until]
@@ -275,6 +275,6 @@ def _worked_out(item: ComingSchedule) -> _Ready | None:
     fire = PreparedFire(
         version=item.version,
         row=queue.prepared_row(_to_run(schedule, due, decision.reason), item.definition_id),
-        moved=schedules.prepared_move(item.version, plan.watermark, plan.next_run),
+        moved=due_schedules.prepared_move(item.version, plan.watermark, plan.next_run),
     )
     return _Ready(fire, until if plan.next_run is None else min(until, plan.next_run))

@@ -19,8 +19,8 @@ from runner.clock import SMALLEST_STEP_S, ClockChange, ClockReading, change, rea
 from runner.flow.runtime import Runtime
 from runner.notify import messages
 from runner.schedule.fires import next_fire
-from runner.store import clock_changes, schedules
-from runner.store.schedules import Account
+from runner.store import clock_changes, due_schedules, schedules
+from runner.store.due_schedules import Account
 from schemas.errors import ScheduleError
 from schemas.times import duration
 
@@ -127,7 +127,7 @@ class FollowClock:
                 _log.warning("Schedule %s: %s", name, error)
                 coming = now
             accounts.append(Account(name, (), since, coming))
-        schedules.account(session, accounts, now, 0)
+        due_schedules.account(session, accounts, now, 0)
         return len(accounts)
 
     def _tell(self, session: Session, detail: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from runner.clock import Clock
 from runner.leader import LeaderLock
 from runner.notify.dispatcher import Notifier
-from runner.store import queue, schedules
+from runner.store import due_schedules, queue
 from runner.store.engine import Store
 from schemas.errors import StateError
 from schemas.settings import Settings
@@ -90,7 +90,7 @@ class IdleCheck:
         self._next_whole = True
         with self._store.read() as session:
             found = (
-                schedules.next_due(session),
+                due_schedules.next_due(session),
                 queue.next_not_before(session, now),
                 queue.next_start_deadline(session),
             )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from runner.store.engine import rows_changed
+from runner.store.statements import rows_changed
 from runner.store.states import OccurrenceState, OutboxState
 from runner.store.tables import (
     ClockChangeRow,

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from runner.store.engine import rows_changed
+from runner.store.statements import rows_changed
 from runner.store.tables import DecisionRow
 from schemas.execution import Decision
 

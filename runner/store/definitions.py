@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from runner.store.engine import insert_or_ignore, rows_changed
+from runner.store.statements import insert_or_ignore, rows_changed
 from runner.store.tables import DefinitionRow, OccurrenceRow, ScheduleRow
 from schemas.automation import TrainingSchedule
 

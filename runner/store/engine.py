@@ -9,17 +9,14 @@ on SQLite describes for Python 3.11.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
-from sqlalchemy.sql.dml import Insert, Update
 
 from runner.store.database_url import checked_url, file_of
 from runner.store.opened_file import FileIdentity, connect_read_only, may_not_be_written
@@ -32,7 +29,7 @@ from runner.store.sqlite_connections import (
     prepare_reader,
     prepare_writer,
 )
-from runner.store.statements import typed_faults
+from runner.store.statements import foreign_key_faults, typed_faults
 from schemas import postgresql
 from schemas.errors import StateError
 from schemas.files import fsync_folder
@@ -40,7 +37,6 @@ from schemas.files import fsync_folder
 if TYPE_CHECKING:
     from runner.store.server import SnapshotWatcher
 
-Row = tuple[str | int | None, ...]
 Prepare = Callable[[sqlite3.Connection, float], None]
 _READERS = 8
 
@@ -342,58 +338,6 @@ class Store:
             writes=writes,
             **pool,
         )
-
-
-def insert_or_ignore(session: Session, table: Table) -> Insert:
-    """An INSERT that passes over rows whose unique key is taken.
-
-    Raises:
-        StateError: the database's dialect has no such statement here.
-    """
-    dialect = session.get_bind().dialect.name
-    if dialect == "sqlite":
-        return sqlite_insert(table).on_conflict_do_nothing()
-    if dialect == "postgresql":
-        # Here, because this dialect's modules cost a daemon on SQLite memory and start-up time for nothing.
-        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-
-        # Else SQLAlchemy does not ask it how many rows there were.
-        return postgresql_insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    raise StateError(f"the dialect {dialect} is not supported", remedy="Use SQLite or PostgreSQL.")
-
-
-def execute_prepared(session: Session, statement: Insert | Update, keys: Sequence[str], rows: list[Row]) -> int:
-    """One prepared statement with many rows of values that are as the database holds them, in the order of `keys`: no
-    value is looked at on the way. How many rows were touched.
-
-    Args:
-        statement: its parameters are named by `keys`, in any order.
-    """
-    connection = session.connection()
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(keys))
-    order = compiled.positiontup
-    if order is None:
-        return rows_changed(
-            connection.exec_driver_sql(str(compiled), [dict(zip(keys, row, strict=True)) for row in rows])
-        )
-    if list(order) != list(keys):
-        places = [keys.index(key) for key in order]
-        rows = [tuple(row[place] for place in places) for row in rows]
-    return rows_changed(connection.exec_driver_sql(str(compiled), rows))
-
-
-def rows_changed(result: object) -> int:
-    """How many rows an INSERT, UPDATE or DELETE touched."""
-    assert isinstance(result, CursorResult)
-    return int(result.rowcount)
-
-
-def foreign_key_faults(connection: Connection) -> list[str]:
-    """Rows that point at nothing, in words (SQLite only; other databases enforce always)."""
-    if connection.dialect.name != "sqlite":
-        return []
-    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    return [f"{table} row {rowid} points at a missing row of {parent}" for table, rowid, parent, _ in rows]
 
 
 def _session(engine: Engine) -> Session:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, defer
 
 from runner.store import games
 from runner.store.columns import EnumText
-from runner.store.engine import rows_changed
+from runner.store.statements import rows_changed
 from runner.store.states import ExecutionStatus
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
 from schemas.automation import TriggerType

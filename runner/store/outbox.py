@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from runner.store.engine import insert_or_ignore, rows_changed
+from runner.store.statements import insert_or_ignore, rows_changed
 from runner.store.states import OutboxState
 from runner.store.tables import OutboxRow
 from schemas.message import Message

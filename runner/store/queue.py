@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from runner.store import definitions, history
 from runner.store.columns import EnumText, Unreadable, as_held, to_microseconds
-from runner.store.engine import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
+from runner.store.statements import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.states import OccurrenceState, occurrence_state
 from runner.store.tables import ExecutionRow, OccurrenceRow
 from schemas.automation import TriggerType

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from runner.store import definitions
-from runner.store.engine import Store, rows_changed
+from runner.store.engine import Store
+from runner.store.statements import rows_changed
 from runner.store.states import OutboxState, TriggerFileState
 from runner.store.tables import Base, CommandRow, DecisionRow, ExecutionRow, OccurrenceRow, OutboxRow, TriggerFileRow
 from schemas.service import StorageSettings

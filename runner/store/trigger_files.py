@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from runner.store.engine import rows_changed
+from runner.store.statements import rows_changed
 from runner.store.states import TriggerFileState
 from runner.store.tables import OccurrenceRow, TriggerFileRow
 

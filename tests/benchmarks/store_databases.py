@@ -29,7 +29,7 @@ import postgresql_server
 from postgresql_server import private_server
 
 from migrations.upgrade import upgrade
-from runner.store import decisions, heartbeat, history, move, queue, schedules
+from runner.store import decisions, due_schedules, heartbeat, history, move, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from schemas.automation import TrainingSchedule
@@ -78,7 +78,7 @@ def questions() -> dict[str, Callable[[Session], object]]:
     """What is asked again and again."""
     return {
         "heartbeat": heartbeat.get,
-        "due schedules": lambda s: schedules.due(s, NOW, 500),
+        "due schedules": lambda s: due_schedules.due(s, NOW, 500),
         "head of the queue": lambda s: queue.waiting(s, NOW, 20),
         "recent 10": lambda s: history.recent(s, 10),
         "statistics": history.statistics,

@@ -25,11 +25,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from migrations.upgrade import upgrade
-from runner.store import decisions, heartbeat, history, occurrences, queue, schedules
+from runner.store import decisions, due_schedules, heartbeat, history, occurrences, queue, schedules
 from runner.store.columns import STATE_BASE, USAGE_BASE, changes
+from runner.store.due_schedules import Account
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
-from runner.store.schedules import Account
 from schemas.automation import TrainingSchedule
 from schemas.execution import ResourceUsage
 from schemas.model import PipelineState, PipelineStatus
@@ -221,10 +221,10 @@ def queries(store: Store) -> None:
         "recent(10) of one schedule": lambda s: history.recent(s, 10, name_of(7)),
         "new games since the success of one schedule": lambda s: history.new_games_since_success(s, name_of(7)),
         "unfinished": history.unfinished,
-        "next_due": schedules.next_due,
+        "next_due": due_schedules.next_due,
         "list_active (every schedule)": schedules.list_active,
         "upcoming(5)": lambda s: schedules.upcoming(s, NOW, 5),
-        "due, limit 500": lambda s: schedules.due(s, NOW, 500),
+        "due, limit 500": lambda s: due_schedules.due(s, NOW, 500),
         "queue.waiting(10)": lambda s: queue.waiting(s, NOW, 10),
         "why: occurrences and decisions": lambda s: (
             occurrences.recent(s, name_of(7), 10),
@@ -295,17 +295,17 @@ def due_at_once(store: Store, schedule_count: int) -> None:
     """Every schedule due in the same minute: looked up, then recorded with new watermarks, in one transaction."""
     watch = Stopwatch()
     with store.write() as session:
-        due = schedules.due(session, NOW, schedule_count)
+        due = due_schedules.due(session, NOW, schedule_count)
         found = watch.look()
         following = NOW + timedelta(minutes=1)
         accounts = [Account(item.name, (NewOccurrence(item.schedule, NOW),), NOW, following) for item in due]
-        recorded = schedules.account(session, accounts, NOW, ROOM)
+        recorded = due_schedules.account(session, accounts, NOW, ROOM)
         written = watch.look()
     committed = watch.look()
     assert recorded.created == len(due) == schedule_count
     print(f"{schedule_count} due at once, one transaction: look-up {found}, recording {written}, commit {committed}")
     with store.write() as session:
-        again = schedules.account(session, accounts, NOW, ROOM)
+        again = due_schedules.account(session, accounts, NOW, ROOM)
         assert again.created == 0
     report("queue.depth, all waiting", lambda: read_once(store, queue.depth))
     report("queue.waiting(10), all waiting", lambda: read_once(store, lambda s: queue.waiting(s, NOW, 10)))

@@ -22,9 +22,9 @@ LIMIT_S = 60.0
 
 LEADS = """
 import sys
-from runner.leader import Lead
+from runner.leader import LeaderLock
 from runner.store.engine import Store
-with Lead(Store(sys.argv[1], 5), lambda words: print(words, flush=True)):
+with LeaderLock(Store(sys.argv[1], 5), lambda words: print(words, flush=True)):
     print("leads", flush=True)
     sys.stdin.readline()
 """

@@ -12,8 +12,8 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 
 import runner
-from runner.store import history, queue, schedules
-from runner.store.engine import insert_or_ignore
+from runner.store import due_schedules, history, queue
+from runner.store.statements import insert_or_ignore
 from runner.store.tables import Base
 
 SQLITE_ONLY = re.compile(
@@ -84,7 +84,7 @@ class Recorder:
     ("use", "expected"),
     [
         (lambda s, now: queue.waiting(s, now, 5), "occurrence_rows.state = 'queued'"),
-        (lambda s, now: schedules.due(s, now, 5), "schedules.enabled IS true"),
+        (lambda s, now: due_schedules.due(s, now, 5), "schedules.enabled IS true"),
         (lambda s, now: history.new_games_since_success(s, "a"), "execution_rows.status = 'succeeded'"),
         (
             lambda s, now: s.execute(insert_or_ignore(s, Base.metadata.tables["occurrence_rows"])),

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from runner.store import commands, decisions, history, occurrences, outbox, queue, retention, schedules
+from runner.store import commands, decisions, due_schedules, history, occurrences, outbox, queue, retention, schedules
 from runner.store.engine import Store
 from schemas.service import StorageSettings
 
@@ -46,7 +46,7 @@ def plans_of(store: Store) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("use", "expected"),
     [
-        (lambda s: schedules.due(s, NOW, 500), ["SEARCH schedules USING INDEX ix_schedules_due (next_run<?)"]),
+        (lambda s: due_schedules.due(s, NOW, 500), ["SEARCH schedules USING INDEX ix_schedules_due (next_run<?)"]),
         (
             lambda s: schedules.upcoming(s, NOW, 5),
             [
@@ -54,7 +54,7 @@ def plans_of(store: Store) -> Iterator[list[str]]:
                 "SEARCH schedules USING INDEX ix_schedules_due (next_run>?)",
             ],
         ),
-        (schedules.next_due, ["SEARCH schedules USING INDEX ix_schedules_due (next_run>?)"]),
+        (due_schedules.next_due, ["SEARCH schedules USING INDEX ix_schedules_due (next_run>?)"]),
         (
             lambda s: queue.waiting(s, NOW, 10),
             [

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from runner.store import occurrences, queue, schedules
+from runner.store import due_schedules, occurrences, queue, schedules
+from runner.store.due_schedules import Account
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
-from runner.store.schedules import Account
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
@@ -31,12 +31,12 @@ def test_due_are_the_enabled_ones_whose_time_has_come(store: Store, now: datetim
         assert schedules.remove(session, "gone", now)
         assert not schedules.remove(session, "gone", now)
     with store.read() as session:
-        found = schedules.due(session, now, 10)
+        found = due_schedules.due(session, now, 10)
         assert [item.name for item in found] == ["overdue", "a", "b"]
         assert found[0].schedule == schedule("overdue")
         assert found[0].watermark == now - DAY
-        assert [item.name for item in schedules.due(session, now, 1)] == ["overdue"]
-        assert schedules.next_due(session) == now - DAY
+        assert [item.name for item in due_schedules.due(session, now, 1)] == ["overdue"]
+        assert due_schedules.next_due(session) == now - DAY
         assert [item.name for item in schedules.upcoming(session, now, 1)] == ["overdue", "a", "b", "later"]
         assert [item.name for item in schedules.resting(session, 9)] == ["never", "off"]
         assert schedules.count_active(session) == 6
@@ -61,9 +61,9 @@ def test_accounting_records_everything_once_and_moves_on(store: Store, now: date
         Account("b", (NewOccurrence(schedule("b"), now),), now, None),
     ]
     with store.write() as session:
-        first = schedules.account(session, accounts, now, 100)
-        again = schedules.account(session, accounts, now, 100)
-        assert schedules.account(session, [], now, 100).created == 0
+        first = due_schedules.account(session, accounts, now, 100)
+        again = due_schedules.account(session, accounts, now, 100)
+        assert due_schedules.account(session, [], now, 100).created == 0
     assert (first.created, first.already) == (3, 0)
     assert (again.created, again.already) == (0, 3)
     with store.read() as session:
@@ -86,16 +86,16 @@ def test_editing_moves_the_watermark_and_keeps_the_counters(store: Store, now: d
         assert (edited.watermark, edited.next_run, edited.schedule.priority) == (now, now + DAY, 7)
         assert edited.paused_note == "maintenance"
         assert (edited.created_at, edited.updated_at) == (now - 2 * DAY, now)
-        assert schedules.due(session, now, 5) == []
+        assert due_schedules.due(session, now, 5) == []
 
 
 def test_a_paused_schedule_stays_due_with_its_note(store: Store, now: datetime) -> None:
     with store.write() as session:
         schedules.save(session, schedule("a"), now, now)
         schedules.pause(session, "a", "GPU is lent", now)
-        assert [item.paused_note for item in schedules.due(session, now, 5)] == ["GPU is lent"]
+        assert [item.paused_note for item in due_schedules.due(session, now, 5)] == ["GPU is lent"]
         schedules.unpause(session, "a", now)
-        assert [item.paused_note for item in schedules.due(session, now, 5)] == [None]
+        assert [item.paused_note for item in due_schedules.due(session, now, 5)] == [None]
         with pytest.raises(ScheduleError, match=r"no such schedule \(b\)"):
             schedules.pause(session, "b", "", now)
 
