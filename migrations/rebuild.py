@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from migrations.room import need_of, refuse_without_room
+from migrations.disk_space import need_of, refuse_without_room
 from runner.store.columns import STATE_BASE, USAGE_BASE, changes, to_microseconds
 from runner.store.engine import Store
 from runner.store.statements import typed_faults

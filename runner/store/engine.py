@@ -1,5 +1,5 @@
-"""Opens transactions: one writer at a time, readers on a snapshot. All SQLite-only SQL of the daemon stands here;
-PostgreSQL is opened by `server.py`, by the same rules.
+"""Opens transactions: one writer at a time, readers on a snapshot. SQLite-only SQL of the daemon stands
+here and in `statements`; PostgreSQL is opened by `server.py`, by the same rules.
 
 SQLite is used in WAL mode with synchronous=FULL, so that a committed transaction survives a power cut. Python's driver
 would begin transactions late and deferred, which loses updates between processes without an error; so its own

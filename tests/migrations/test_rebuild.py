@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from migrations import rebuild, room, upgrade
+from migrations import disk_space, rebuild, upgrade
 from runner.store import administration, migrate
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
@@ -172,7 +172,7 @@ def test_what_was_moved_of_another_state_is_thrown_away(path: Path) -> None:
 def test_without_room_nothing_is_begun(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shown(path)
     usage = shutil.disk_usage(path.parent)
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda _folder: usage._replace(free=1_000_000))
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _folder: usage._replace(free=1_000_000))
     store = Store(f"sqlite:///{path}", 5)
     with pytest.raises(DatabaseFullError, match=r"needs \d+ MB of free disk; 1 MB are free"):
         upgrade.upgrade(store, 3, NOW)

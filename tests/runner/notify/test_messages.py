@@ -133,19 +133,19 @@ def test_what_the_worker_says_it_added_stands_in_the_headline(result, schedule, 
 def test_nothing_left_to_do_is_one_clear_sentence_told_once(result, schedule, settings, win_rates):
     words = "Nothing left to do: all 100 iterations were done before. Raise tuner.max_iterations."
     idle = PipelineState(status=PipelineStatus.IDLE, operation_details=words)
-    messages = [
+    told = [
         messages.run_ended(
             result(execution_id=number, state=idle, added=words), schedule, win_rates, settings, result().state
         )
         for number in (8, 9)
     ]
-    assert messages[0].subject == "daily: nothing left to do"
-    assert messages[0].headline == f"Run 8 of daily played no game. {words}"
-    assert "Best win rate" not in dict(messages[0].facts)
-    assert messages[0].win_rates == []
-    assert messages[0].dedup_key == messages[1].dedup_key
+    assert told[0].subject == "daily: nothing left to do"
+    assert told[0].headline == f"Run 8 of daily played no game. {words}"
+    assert "Best win rate" not in dict(told[0].facts)
+    assert told[0].win_rates == []
+    assert told[0].dedup_key == told[1].dedup_key
     other = result(state=idle, added=words.replace("100", "200"))
-    assert messages.run_ended(other, schedule, [], settings).dedup_key != messages[0].dedup_key
+    assert messages.run_ended(other, schedule, [], settings).dedup_key != told[0].dedup_key
 
 
 def test_durations_read_like_speech():

@@ -21,10 +21,11 @@ SQLITE_ONLY = re.compile(
 )
 ENGINE_SPECIFIC = {
     "runner/store/engine.py": "opens transactions and looks after the file",
+    "runner/store/statements.py": "foreign keys that point at nothing",
     "runner/store/sqlite_connections.py": "sets a connection up",
     "runner/store/opened_file.py": "opens an SQLite file that may not be written",
     "migrations/rebuild.py": "moves an SQLite file into a new one",
-    "migrations/room.py": "measures the SQLite file that is moved",
+    "migrations/disk_space.py": "measures the SQLite file that is moved",
     "migrations/views.py": "the views in the words of each dialect",
 }
 """All of another database's engine would be written beside these; nothing else names one."""
@@ -101,7 +102,8 @@ def test_the_hot_queries_compile_elsewhere(use: Any, expected: str) -> None:
 
 def test_a_daemon_on_sqlite_pays_for_no_other_database(tmp_path: Path) -> None:
     code = (
-        "import sys, runner.service; from runner.store.engine import Store, insert_or_ignore\n"
+        "import sys, runner.service; from runner.store.engine import Store\n"
+        "from runner.store.statements import insert_or_ignore\n"
         "from runner.store.tables import Base\n"
         f"store = Store('sqlite:///{tmp_path / 'a.db'}', 1); store.create_file()\n"
         "with store.write() as session: insert_or_ignore(session, Base.metadata.tables['outbox'])\n"
