@@ -88,7 +88,7 @@ class ExperienceReplayBuffer:
         """Take over the positions whose game is good enough; return how many those are.
 
         Args:
-            quality: of their game, or one value per position.
+            quality: of their game, 0 to 1, or one value per position, [N].
         """
         each = np.broadcast_to(np.asarray(quality, np.float64), (len(positions),))
         good = each >= self.quality_threshold

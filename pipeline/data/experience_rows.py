@@ -54,7 +54,7 @@ class ExperienceRows:
         return sum(array.nbytes for array in arrays)
 
     def slots_of_live(self) -> NDArray[np.int64]:
-        """Return the slots in use, the oldest row's first."""
+        """Return the slots in use, int64[rows], the oldest row's first."""
         return np.arange(self.total - len(self), self.total) % self.size
 
     def add(self, rows: Positions, quality: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ class ExperienceRows:
         return np.arange(first, self.total) % self.size
 
     def take(self, slots: NDArray[np.int64]) -> Positions:
-        """Return the rows in these slots."""
+        """Return the rows in these slots [M], decoded: each array of `Positions` [M, ...]."""
         made = {name: array.take(slots, 0) for name, array in self.plain.items()}
         planes = np.empty((len(slots), self._plane_bytes), np.uint8)
         territory = np.empty((len(slots), self.frame * self.frame), np.uint8)
@@ -238,7 +238,13 @@ def find_boards(planes: Bytes, boards: Bytes, known: int, which: Bytes) -> int:
 def encode_rows(
     planes: Bytes, territory: Bytes, boards: Bytes, which: Bytes, code: Bytes, lengths: NDArray[np.int32]
 ) -> int:
-    """Write the codes of all rows one after the other; return their bytes together."""
+    """Write the codes of all rows one after the other; return their bytes together.
+
+    Args:
+        planes, territory: uint8[N, ...], one row each.
+        boards: uint8[B, cells], the boards that rows share; `which` [N] says which one.
+        code: uint8, written; `lengths` int32[N], written: bytes of each row.
+    """
     at = 0
     for row in range(planes.shape[0]):
         lengths[row] = encode(planes[row], territory[row], boards[which[row]], code[at:])
@@ -251,7 +257,8 @@ def decode_rows(
     slots: NDArray[np.int64], code: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int32], boards: Bytes,
     which: Bytes, planes: Bytes, territory: Bytes,
 ) -> None:  # fmt: skip
-    """Write the rows of these slots; starts count on round the ring that `code` is."""
+    """Write the rows of these slots [M] into `planes` and `territory` [M, ...]; `starts` [capacity] count on round the
+    ring that `code` is, `lengths` [capacity] are bytes."""
     capacity = code.shape[0]
     for index in range(slots.shape[0]):
         slot = slots[index]
@@ -262,7 +269,7 @@ def decode_rows(
 def join_codes(
     slots: NDArray[np.int64], code: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int32], joined: Bytes
 ) -> None:
-    """Write the codes of these slots one after the other."""
+    """Write the codes of these slots [M] one after the other into `joined`, uint8 of their lengths' sum."""
     capacity, at = code.shape[0], 0
     for index in range(slots.shape[0]):
         slot = slots[index]

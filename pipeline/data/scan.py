@@ -150,7 +150,10 @@ def contest_now(words: Words) -> float:
 
 @compiled
 def note_openings(words: Words, longs: Longs, facing: NDArray[np.int64], seats: NDArray[np.int64]) -> None:
-    """Append the turn just played to the openings of the living; the dead have none any more."""
+    """Append the turn just played to the openings of the living; the dead have none any more.
+
+    `facing` [snakes] holds where each looked before, and is brought up to date; `seats` [snakes, D_...] is written.
+    """
     turn = longs[0, TURN]
     for snake in range(words[0, SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
@@ -165,7 +168,8 @@ def note_openings(words: Words, longs: Longs, facing: NDArray[np.int64], seats: 
 
 @compiled
 def note_deaths(words: Words, longs: Longs, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
-    """Count the avoidable among the deaths of the turn just played."""
+    """Count the avoidable among the deaths of the turn just played into `sums` [S_...]; `safe` [snakes]: the ways out
+    that each had before it."""
     for snake in range(words[0, SNAKES]):
         cause = words[0, HEADER + snake * SNAKE_WORDS + CAUSE]
         if cause != ALIVE_CAUSE and longs[0, LONGS + snake] == longs[0, TURN]:
@@ -177,7 +181,8 @@ def scan_game(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, at: int, end: int,
     scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64],
 ) -> float:  # fmt: skip
-    """Play one tape; write its sums and seats, return the sum of its contests, or REFUSED."""
+    """Play one tape, `tape[at:end]`; write its `sums` [S_...] and `seats` [snakes, D_...], return the sum of its
+    contests, each 0 to 1, or REFUSED."""
     facing, safe, contest = scratch[0], scratch[1], 0.0
     at = begin_tape(words, cells, longs, 0, tape, at, end)
     while at >= 0 and at < end:
@@ -207,7 +212,8 @@ def scan_games(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, ends: NDArray[np.int64],
     scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64], contests: NDArray[np.float64],
 ) -> int:  # fmt: skip
-    """Play all tapes; return -1, or the first game that is REFUSED."""
+    """Play all tapes, game g in `tape[ends[g]:ends[g + 1]]`; return -1, or the first game that is REFUSED. `sums`,
+    `seats` and `contests` have a row for each game."""
     for game in range(ends.shape[0] - 1):
         contests[game] = scan_game(
             words, cells, longs, corpses, moves, tape, ends[game], ends[game + 1], scratch, sums[game], seats[game]

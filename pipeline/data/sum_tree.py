@@ -17,7 +17,7 @@ Nodes = NDArray[np.float64]
 
 @compiled
 def put_leaves(nodes: Nodes, slots: NDArray[np.int64], weights: NDArray[np.float64]) -> None:
-    """Set the weights of these leaves; of a slot named twice the last weight counts."""
+    """Set the weights [M] of these leaves [M]; of a slot named twice the last weight counts."""
     leaves = nodes.shape[0] // 2
     for index in range(slots.shape[0]):
         node = leaves + slots[index]
@@ -75,7 +75,7 @@ class SumTree:
         return self._nodes.nbytes
 
     def put(self, slots: NDArray[np.int64], weights: NDArray[np.float64]) -> None:
-        """Set weights, at least 0 and finite.
+        """Set the weights [M] of these slots [M], at least 0 and finite.
 
         Raises:
             IndexError, ValueError: a slot or weight that cannot be.
@@ -87,7 +87,7 @@ class SumTree:
         put_leaves(self._nodes, slots, weights)
 
     def fill(self, weights: NDArray[np.float64]) -> None:
-        """Set the weights of the first slots, all others to 0."""
+        """Set the weights [M] of the first M slots, all others to 0."""
         self._nodes[:] = 0
         self._nodes[self._leaves : self._leaves + len(weights)] = weights
         rebuild(self._nodes)

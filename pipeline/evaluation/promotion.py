@@ -79,7 +79,7 @@ def sequential_duels(
     """Ask for pairs until the test decides or `most_pairs` are played; return the test and all scores it saw.
 
     Args:
-        pair_scores: plays the pairs first .. end - 1 and returns their mean scores.
+        pair_scores: plays the pairs first .. end - 1 and returns their mean scores, float64[end - first] of 0 to 1.
         enough: asked between two looks, the first one excepted; once it says so the test stays undecided. It must not
             go by the scores: only then the error rates hold.
     """

@@ -100,7 +100,7 @@ def room_behind(words: Words, cells: Cells, start: int, enough: int, scratch: Sc
 
 @compiled
 def share_ground(words: Words, cells: Cells, scratch: Scratch, first_to: NDArray[np.int64]) -> int:
-    """Write how many open cells each living snake reaches first; return how many anybody reaches first.
+    """Write how many open cells each living snake reaches first, [snakes]; return how many anybody reaches first.
 
     All heads walk at once over cells that are open now; a cell that two reach on the same step belongs to nobody.
     """
@@ -167,7 +167,7 @@ def look_ahead(words: Words, cells: Cells, scratch: Scratch) -> None:
 
 @compiled
 def judge_move(scratch: Scratch, snake: int, move: int, counts: NDArray[np.int64]) -> int:
-    """Count one decision; return how many open moves led to no contested cell."""
+    """Count one decision into `counts` [COUNTS], `move` 0 to 3; return how many open moves led to no contested cell."""
     tight, roomy, risky, safe, prey = 0, 0, 0, 0, 0
     length = scratch.length[snake]
     for way in range(4):
@@ -192,7 +192,7 @@ def judge_move(scratch: Scratch, snake: int, move: int, counts: NDArray[np.int64
 
 @compiled
 def note_turn(words: Words, longs: Longs, moves: Moves, scratch: Scratch, counts: NDArray[np.int64]) -> None:
-    """Count the turn just played for everybody who lived before it."""
+    """Count the turn just played for everybody who lived before it into `counts` [snakes, COUNTS]."""
     for snake in range(words[0, SNAKES]):
         if scratch.length[snake] == 0:
             continue
@@ -212,7 +212,7 @@ def count_game(
     words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, at: int, end: int,
     scratch: Scratch, first_to: NDArray[np.int64], counts: NDArray[np.int64], territory: NDArray[np.int64],
 ) -> bool:  # fmt: skip
-    """Play one tape and count it; False if it is no game's."""
+    """Play one tape, `tape[at:end]`, and count it into `counts` [snakes, COUNTS]; False if it is no game's."""
     at = begin_tape(words, cells, longs, 0, tape, at, end)
     while at >= 0 and at < end:
         owned = share_ground(words, cells, scratch, first_to)

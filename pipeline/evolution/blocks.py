@@ -22,7 +22,7 @@ class ConvUnit(nn.Module):
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Convolve."""
+        """Convolve: float [N, C, H, W] -> [N, out, H', W'], halved and rounded up with `stride` 2."""
         planes = self.norm(self.conv(planes))
         return torch.relu(planes) if self.active else planes
 
@@ -44,7 +44,7 @@ class ConvBlock(nn.Module):
                 self.second.conv.weight.mul_(0.2)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Convolve twice."""
+        """Convolve twice: float [N, C, H, W] -> the same."""
         after = self.second(self.first(planes))
         return torch.relu(planes + after if self.residual else after)
 
@@ -58,7 +58,7 @@ class PlainBlock(nn.Module):
         self.residual = residual
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Convolve once."""
+        """Convolve once: float [N, C, H, W] -> the same."""
         after: Tensor = self.unit(planes)
         return planes + after if self.residual else after
 
@@ -82,7 +82,7 @@ class TokenAttention(nn.Module):
         nn.init.zeros_(self.give.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Attend."""
+        """Attend: float [N, T, D] -> the same."""
         count, width = tokens.shape[1], tokens.shape[2]
         asked = self.ask(tokens + self.places).reshape(-1, count, 3, self.heads, width // self.heads)
         query, key, value = asked.permute(2, 0, 3, 1, 4).unbind(0)
@@ -100,7 +100,7 @@ class CellAttention(nn.Module):
         self.score = nn.Linear(width, queries)
 
     def forward(self, cells: Tensor) -> Tensor:
-        """Pool."""
+        """Pool: float [N, T, D] -> [N, queries * D]."""
         weights = torch.softmax(self.score(cells), dim=1)
         return (weights.transpose(1, 2) @ cells).flatten(1)
 

@@ -95,6 +95,7 @@ def replica_devices(network: Network) -> list[torch.device]:
 
 
 def replica_of(network: Network, device: torch.device) -> Network:
+    """A network of the same build, weights and ways of computing, on another device, ready to play (`eval`)."""
     made = build_network(network.config, network.frame).to(device).eval()
     made.low_precision, made.recompute, made.pack_leaves = (
         network.low_precision, network.recompute, network.pack_leaves,
@@ -104,6 +105,7 @@ def replica_of(network: Network, device: torch.device) -> Network:
 
 
 def low_precision(device: torch.device, optimization: TrainingOptimizationConfig) -> bool:
+    """Whether to compute in bfloat16: where the settings allow it and the device is faster in it."""
     if not optimization.use_mixed_precision:
         return False
     return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()

@@ -37,7 +37,11 @@ class ExpertReplay:
     def keep(
         self, samples: Samples, drawn: Sequence[ExperienceBatch], errors: Sequence[NDArray[np.floating[Any]]]
     ) -> None:
-        """Take in an update's new labels, and how far off the learner was on what was drawn for it."""
+        """Take in an update's new labels, and how far off the learner was on what was drawn for it.
+
+        Args:
+            errors: for each of `drawn` the cross-entropy of its rows, in nats, float[M].
+        """
         for batch, error in zip(drawn, errors, strict=True):
             self._buffer.update_priorities(batch.indices, error)
         rows = np.arange(len(samples.moves))

@@ -94,7 +94,7 @@ class League:
         return [*self._champions(), *self._past_selves()]
 
     def remember(self, update: int, weights: Mapping[str, Tensor]) -> None:
-        """Keep a copy of the learner's `weights` as it is after this many updates."""
+        """Keep a copy of the learner's `weights`, by name as in `state_dict`, as it is after this many updates."""
         if self._past_room == 0:
             return
         self._frozen[f"{_PAST}:{update}"] = _copy(weights)
@@ -106,7 +106,7 @@ class League:
             self._drop(kept[int(np.argmin(gaps))] if gaps else kept[0])
 
     def welcome(self, model_id: str, weights: Mapping[str, Tensor]) -> bool:
-        """Take a champion in, as the newest; False: it is here already."""
+        """Take a champion in, as the newest; False: it is here already. `weights`: by name as in `state_dict`."""
         name = f"{_CHAMPION}:{model_id}"
         if self._champion_room == 0 or name in self._frozen:
             return False

@@ -27,7 +27,7 @@ _GIT_LIMIT_S = 10
 
 
 def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:
-    """Copies of all arrays of a network's state, by name, in the computer's memory."""
+    """Copies of all arrays of a network's state, as in `state_dict`, of their own shapes and types, on the CPU."""
     return {name: np.array(tensor.detach().cpu().numpy()) for name, tensor in network.state_dict().items()}
 
 

@@ -166,7 +166,7 @@ class Network(nn.Module):
         return [logits, torch.tanh(self.value(summary)), *(reading.ground or ())]
 
     def evaluate(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> Heads:
-        """Return what `forward` does and the auxiliary heads."""
+        """Return what `forward` does and the auxiliary heads; takes the same three tensors, `Heads` says the shapes."""
         reading = self._read(board_state, snake_features, game_context)
         logits, summary = self._judge(reading)
         territory = self.territory(reading.cells.float())[:, :, 0]

@@ -150,7 +150,12 @@ class BatchPart(NamedTuple):
 def batch_gradients(
     step: BatchPart, samples: Samples, weights: LossWeights, taught: Taught, rows: int, kept: int
 ) -> tuple[Sequence[Tensor], Tensor, NDArray[np.float32]]:
-    """A part's gradients and means, of a batch of `rows` samples and `kept` replayed positions."""
+    """A part's share of a batch of `rows` samples and `kept` replayed positions.
+
+    Returns:
+        Gradients, one for each parameter that is trained; the part's share of the batch's means, float[PpoStats]; the
+        cross-entropy of each replayed row, in nats, float32[M].
+    """
     parameters = [weight for weight in step.replica.parameters() if weight.requires_grad]
     total, parts = ppo_loss(step.replica, samples.rows(step.rows), weights, taught)
     total, parts, errors = total / rows, parts / rows, np.zeros(0, np.float32)
@@ -164,6 +169,7 @@ def batch_gradients(
 
 
 def split_drawn(drawn: ExperienceBatch | None, parts: int) -> list[ExperienceBatch | None]:
+    """Share out the positions drawn for a batch, as evenly as they go; None: there are none."""
     if drawn is None:
         return [None] * parts
     shares = np.array_split(np.arange(len(drawn.weights)), parts)

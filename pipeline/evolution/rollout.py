@@ -40,7 +40,7 @@ class Samples(NamedTuple):
     expert: NDArray[np.bool_]
 
     def rows(self, rows: NDArray[np.int64]) -> "Samples":
-        """The samples of these numbers, copied."""
+        """The samples of these numbers [K], copied: every array [K, ...]."""
         return Samples(*(column[rows] for column in self))  # type: ignore[arg-type]  # each column keeps its type
 
 

@@ -54,7 +54,7 @@ class Divisors(NamedTuple):
 
     @classmethod
     def of(cls, policy_weights: NDArray[np.float32], weights: NDArray[np.float32]) -> Self:
-        """The divisors of rows of these weights; rows that weigh nothing leave their sums, which are 0, as they are."""
+        """The divisors of rows of these weights, float32[N] each; where none weighs, 1: the sums are 0 then."""
         policy, rows = float(policy_weights.sum(dtype=np.float64)), float(weights.sum(dtype=np.float64))
         return cls(policy or 1.0, rows or 1.0)
 
@@ -91,7 +91,7 @@ def _policy(logits: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
 
 
 def total(sums: Sums, divisors: Divisors) -> Tensor:
-    """Return the weighted loss that is minimised."""
+    """Return the weighted loss that is minimised, a tensor [] in nats (squared error for the value)."""
     return sums.policy / divisors.policy + _auxiliary(sums.value, sums.survival, sums.territory) / divisors.rows
 
 

@@ -174,7 +174,7 @@ class TrainingState:
         self.random.restore(generators)
 
     def array(self, name: str) -> NDArray[Any]:
-        """A named array as numpy sees it."""
+        """A named array as numpy sees it, of its own shape and type, sharing memory."""
         kept: NDArray[Any] = self.arrays[name].numpy()
         return kept
 

@@ -82,7 +82,7 @@ def damage_of(path: Path, sha256: str) -> str | None:
 
 
 def load(path: Path, sha256: str) -> dict[str, np.ndarray] | str:
-    """The weights of a file, as arrays of their own; or what is wrong with it."""
+    """The weights of a file by name, as arrays of their own shapes and types; or what is wrong with it, in words."""
     content = _read(path, sha256)
     if isinstance(content, str):
         return content
