@@ -21,7 +21,7 @@ from pipeline.engine.players.kinds import STRONG
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.environment.vector import VectorEnvironment
 from pipeline.evaluation.strategy import analyse
-from pipeline.evolution.batches import BatchReader, to_floats
+from pipeline.evolution.batches import BatchReader, to_tensors
 from pipeline.evolution.networks import build_network
 from schemas.network import light_network
 from schemas.phases import DataSource
@@ -58,7 +58,7 @@ def warm_networks() -> None:
     positions = positions_of(games)
     BatchReader(positions).read(np.zeros(2, np.int64), np.ones(2, np.uint8))
     with torch.inference_mode():
-        network(*to_floats(positions.rows(slice(2))))
+        network(*to_tensors(positions.rows(slice(2))))
 
 
 STEPS: dict[str, Callable[[], None]] = {

@@ -8,7 +8,7 @@ from pipeline.cluster.backend import ClusterBackend
 from pipeline.cluster.bridge import Bridge
 from pipeline.cluster.messages import Begin, Link, OpenGames, SnakePackage
 from pipeline.cluster.node import find_head, own_identity
-from pipeline.cluster.snake_packages import pack
+from pipeline.cluster.snake_packages import pack_snake
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.snake_source import SnakeSource
 from schemas.cluster import cluster_dir
@@ -74,7 +74,7 @@ class _Packing:
 
     def _pack(self, folder: Path) -> SnakePackage | None:
         try:
-            return pack(folder)
+            return pack_snake(folder)
         except OuroborosError as error:
             self._tell(f"⚠ Its games stay on this machine: {error}")
             return None

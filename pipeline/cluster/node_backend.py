@@ -53,9 +53,9 @@ class NodeBackend:
         """Take a snake's source.
 
         Raises:
-            SnakeError, MachineError: see `snake_packages.unpacked`.
+            SnakeError, MachineError: see `snake_packages.unpacked_snake`.
         """
-        snake_packages.unpacked(package, self._store)
+        snake_packages.unpacked_snake(package, self._store)
 
     def open(self, opening: OpenGames) -> tuple[int, str]:
         """Build the snake and open a backend; its capacity and notice.

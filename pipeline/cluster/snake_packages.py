@@ -20,7 +20,7 @@ KEPT = 8
 _LEADS_OUT = re.compile(r"(?m)^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.\./\S*|/\S+)")
 
 
-def pack(folder: Path) -> SnakePackage:
+def pack_snake(folder: Path) -> SnakePackage:
     """A snake's folder, without what a build would leave behind.
 
     Raises:
@@ -46,7 +46,7 @@ def pack(folder: Path) -> SnakePackage:
     return SnakePackage(_digest(files), tuple(files))
 
 
-def unpacked(package: SnakePackage, store: Path) -> Path:
+def unpacked_snake(package: SnakePackage, store: Path) -> Path:
     """The folder of this snake on this node, made if it is missing.
 
     Raises:

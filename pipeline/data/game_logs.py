@@ -119,11 +119,11 @@ def game_ids(log: Path) -> Iterator[str]:
     """The ids of the games that a file of the games folder tells of."""
     with log.open("rb") as handle:
         for line in handle:
-            if (found := game_id_of(line)) is not None:
+            if (found := game_id_in(line)) is not None:
                 yield found
 
 
-def game_id_of(line: bytes) -> str | None:
+def game_id_in(line: bytes) -> str | None:
     """The id of the game that a line of such a file tells of, read off its beginning; None: none stands there."""
     match = _GAME_ID.search(line, 0, _ID_WITHIN)
     return str(orjson.loads(match.group(1))) if match else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.board_drawing import DrawnBoard, DrawnSnake
-from pipeline.data.game_logs import game_id_of
+from pipeline.data.game_logs import game_id_in
 from pipeline.data.importers.documents import Unreadable
 from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
@@ -123,7 +123,7 @@ def _logs(game_id: str, games_dir: Path) -> Iterator[GameLog]:
     for path in sorted(games_dir.glob(f"*{GAME_LOG_SUFFIX}")):
         with path.open("rb") as handle:
             for line in handle:
-                if (game_id_of(line) or "").startswith(game_id):
+                if (game_id_in(line) or "").startswith(game_id):
                     yield GameLog.model_validate(orjson.loads(line))
 
 

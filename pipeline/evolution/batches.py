@@ -44,7 +44,7 @@ class Floats(NamedTuple):
     game_context: Tensor
 
 
-def to_floats(rows: Rows, device: torch.device | str = "cpu") -> Floats:
+def to_tensors(rows: Rows, device: torch.device | str = "cpu") -> Floats:
     """Scale uint8 rows by the encoder's table.
 
     Each number is the byte times its slot's scale, one float32 product: the same bits as the engine's float form.
@@ -151,7 +151,7 @@ class BatchReader:
     def read(self, rows: NDArray[np.int64], symmetries: Bytes | None = None) -> Batch:
         """Return these rows, each seen through its symmetry (uint8, 0..7; None: as they are)."""
         moved = self._gather(rows, np.zeros(len(rows), np.uint8) if symmetries is None else symmetries)
-        return Batch(to_floats(moved, self.device), self._targets(rows, moved))
+        return Batch(to_tensors(moved, self.device), self._targets(rows, moved))
 
     def _gather(self, rows: NDArray[np.int64], symmetries: Bytes) -> _Moved:
         known, count, side = self.positions, len(rows), self._frame

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.engine.observe import Observations
-from pipeline.evolution.batches import to_floats
+from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.networks import Network
 
 _ROWS: Final = 64
@@ -52,7 +52,7 @@ class TorchPolicy:
         for first in range(0, rows, _ROWS):
             part = Observations(*(_filled(array[first : first + _ROWS]) for array in observations))
             with torch.inference_mode():
-                logits, _ = self._network(*to_floats(part, self._device))
+                logits, _ = self._network(*to_tensors(part, self._device))
             result[first : first + _ROWS] = logits.cpu().numpy()[: rows - first]
         return result
 
@@ -85,7 +85,7 @@ def judge(
         return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     device = next(network.parameters()).device
     with torch.inference_mode():
-        logits, value = network(*to_floats(observations, device))
+        logits, value = network(*to_tensors(observations, device))
         masked = logits.masked_fill(~torch.from_numpy(masks).to(device), -torch.inf)
         log_policy = torch.log_softmax(masked, 1)
     return log_policy.cpu().numpy(), value[:, 0].cpu().numpy()

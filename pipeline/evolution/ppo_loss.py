@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.buffer import ExperienceBatch
-from pipeline.evolution.batches import to_floats
+from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.networks import Network
 from pipeline.evolution.rollout import UNTAUGHT, Samples
 from schemas.self_play import SelfPlaySettings
@@ -79,7 +79,7 @@ class Taught(NamedTuple):
 def ppo_loss(network: Network, samples: Samples, weights: LossWeights, taught: Taught) -> tuple[Tensor, Tensor]:
     """Return the loss and its parts, float32[len(PpoStats)], both summed over the samples."""
     device = next(network.parameters()).device
-    logits, value = network(*to_floats(samples, device))
+    logits, value = network(*to_tensors(samples, device))
     masks = torch.from_numpy(samples.masks).to(device)
     log_policy = torch.log_softmax(logits.masked_fill(~masks, -1e9), 1)
     moves = torch.from_numpy(samples.moves).to(device).long()
@@ -119,7 +119,7 @@ def replay_loss(network: Network, drawn: ExperienceBatch) -> tuple[Tensor, Tenso
     """Return the cross-entropy of kept positions' moves, summed by their weights, and that of each row, float32[M]."""
     device = next(network.parameters()).device
     positions = drawn.positions
-    logits, _ = network(*to_floats(positions, device))
+    logits, _ = network(*to_tensors(positions, device))
     masks = torch.from_numpy(positions.masks).to(device)
     moves = torch.from_numpy(positions.moves).to(device).long()
     log_policy = torch.log_softmax(logits.masked_fill(~masks, -1e9), 1)

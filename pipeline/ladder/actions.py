@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.ladder import game_rows
 from pipeline.ladder.answers import OwnSnake
-from pipeline.ladder.challenge import Wanted, ask_for_games, named
+from pipeline.ladder.challenge import Wanted, ask_for_games, snake_named
 from pipeline.ladder.client import ArenaClient
 from pipeline.ladder.source import client_for, database_of, locked, synchronise
 from pipeline.ladder.standing import Registration, Standing, register
@@ -86,7 +86,7 @@ def challenge_snakes(
         database = database_of(settings, create=True)
         snakes = client.snakes()
         with database.read() as connection:
-            others = [named(connection, snakes, name) for name in names]
+            others = [snake_named(connection, snakes, name) for name in names]
         ids = (_one_of(snakes, own).id, *others)
         made = ask_for_games(client, database, Wanted(ids, board, game_type, games), lambda: datetime.now(UTC))
     return Challenged(made, ids)

@@ -125,7 +125,7 @@ def _settle(connection: Connection, challenge: Challenge, listed: Sequence[Liste
         answered(connection, challenge.number, REFUSED, None, "no answer came, and no game came about")
 
 
-def named(connection: Connection, own: Sequence[OwnSnake], wanted: str) -> str:
+def snake_named(connection: Connection, own: Sequence[OwnSnake], wanted: str) -> str:
     """Return the id of the snake of that name or id, ours or one that we know of.
 
     Raises:

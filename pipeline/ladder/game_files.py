@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from pipeline.data.game_logs import game_id_of
+from pipeline.data.game_logs import game_id_in
 from schemas.errors import MachineError
 from schemas.files import fsync_folder
 from schemas.game import GAME_LOG_SUFFIX, GameLog
@@ -103,7 +103,7 @@ def lines_of_others(games_dir: Path, wanted: Collection[str], since: datetime) -
             with path.open("rb") as handle:
                 offset = 0
                 for line in handle:
-                    log = _game_of(line) if game_id_of(line) in wanted else None
+                    log = _game_of(line) if game_id_in(line) in wanted else None
                     if log is not None and not log.imported_from:
                         yield FilePlace(path.name, offset, len(line)), log
                     offset += len(line)

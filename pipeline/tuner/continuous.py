@@ -221,7 +221,7 @@ class ContinuousTrainer:
             tuner.weights_per_candidate_min,
             tuner.weights_per_candidate_max,
         )
-        return custom_search.with_changes(config, changes)
+        return custom_search.tree_with(config, changes)
 
     @property
     def _strategy(self) -> str:

@@ -132,7 +132,7 @@ def _flattened(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield from _flattened(child, f"{path}.{key}" if path else str(key))
 
 
-def with_changes(tree: dict[str, Any], changes: Mapping[str, WeightValue]) -> dict[str, Any]:
+def tree_with(tree: dict[str, Any], changes: Mapping[str, WeightValue]) -> dict[str, Any]:
     """A copy of the tree with these paths set."""
     changed = copy.deepcopy(tree)
     _set_below(changed, "", changes)

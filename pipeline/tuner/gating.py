@@ -91,7 +91,7 @@ def counted(
             "unchanged": gate.unchanged + tuple(score.unchanged for score in scores),
         }
     )
-    decision = decide(setup, gate)
+    decision = decision_of(setup, gate)
     passed = decision.verdict is GateVerdict.PROMOTED
     if fails_too_often(gate.failed_games, gate.games):
         reason = f"it failed to answer in {gate.failed_games} of {gate.games} games"
@@ -107,7 +107,7 @@ def counted(
     )
 
 
-def decide(setup: Setup, gate: OpenGate) -> GateDecision:
+def decision_of(setup: Setup, gate: OpenGate) -> GateDecision:
     """What the seeds counted so far say."""
     outcomes = [Outcome(0.5 + gain, same) for gain, same in zip(gate.gains, gate.unchanged, strict=True)]
     settings = setup.settings
@@ -194,7 +194,7 @@ def _pool_verdict(
     for (name, _), contest in zip(setup.pool, contests, strict=True):
         scores: list[SeedScore] = contest.scores(results, candidate_first=True)
         pairs[name] = [(score.own, score.own - score.gain) for score in scores]
-    decision = decide(setup, gate)
+    decision = decision_of(setup, gate)
     comparisons = rules_of_gate.no_regression(setup.gate_rules, pairs)
     verdict = rules_of_gate.concluded(decision, comparisons)
     assert verdict is not None, "the pool is played only after a promotion"

@@ -188,7 +188,7 @@ def dead_weights(effects: Sequence[WeightEffect]) -> tuple[str, ...]:
     return tuple(effect.weight for effect in effects if effect.kind is EffectKind.NO_EFFECT)
 
 
-def named(weights: Sequence[str]) -> str:
+def named_weights(weights: Sequence[str]) -> str:
     """Their names, or the first of them."""
     more = f" and {len(weights) - _SHOWN_NAMES} more" if len(weights) > _SHOWN_NAMES else ""
     return ", ".join(weights[:_SHOWN_NAMES]) + more
@@ -207,7 +207,7 @@ def summary(effects: Sequence[WeightEffect]) -> str:
         return f"All {len(effects)} weights change moves ({sum(effect.games for effect in effects)} games)."
     return (
         f"{len(dead)} of {len(effects)} weights have no effect: moved far both ways they changed not one move in"
-        f" {games} games. Nothing reads them, or what they are for did not come up: {named(dead)}."
+        f" {games} games. Nothing reads them, or what they are for did not come up: {named_weights(dead)}."
     )
 
 
@@ -245,7 +245,7 @@ def words(body: Mapping[str, Any]) -> str:
     each = max(effect.games for effect in effects)
     return (
         f"{len(body['inert'])} of {len(effects)} weights changed no move in {each} games each: they are left out, and "
-        f"asked again with more games after the next promotion: {named(body['inert'])}."
+        f"asked again with more games after the next promotion: {named_weights(body['inert'])}."
     )
 
 

@@ -219,7 +219,7 @@ class Tuning:
         self.state, verdict = gating.counted(self.setup, self.state, contests, results)
         if verdict is None:
             counted = self.state.gate or gate
-            ratio = gating.decide(self.setup, counted).ratio
+            ratio = gating.decision_of(self.setup, counted).ratio
             return "counted", {"gate": gate.number, "seeds": len(counted.gains), "ratio": ratio}
         promoted = verdict.decision is CandidateDecision.ACCEPTED
         if promoted and self.state.inert:

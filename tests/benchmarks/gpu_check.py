@@ -26,7 +26,7 @@ from pipeline.arena.player import from_policy, heuristic
 from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.players.match import Conditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks
-from pipeline.evolution.batches import to_floats
+from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.device import choose_device, prepare_cpu
 from pipeline.evolution.league import phase_curriculum
 from pipeline.evolution.networks import Network, build_network
@@ -153,10 +153,10 @@ def _parity(network: Network, device: torch.device, rows: int) -> dict[str, Any]
         path = Path(folder) / "model.onnx"
         export_onnx(network, path, card=ExportCard(model_id="check", version="1"))
         session = onnxruntime.InferenceSession(str(path), providers=[provider])
-        inputs = {key: np.ascontiguousarray(t.numpy()) for key, t in to_floats(positions)._asdict().items()}
+        inputs = {key: np.ascontiguousarray(t.numpy()) for key, t in to_tensors(positions)._asdict().items()}
         said = session.run(["policy_logits", "value"], inputs)
     with torch.no_grad():
-        expected = [tensor.cpu().numpy() for tensor in network(*to_floats(positions, device))]
+        expected = [tensor.cpu().numpy() for tensor in network(*to_tensors(positions, device))]
     error = max(float(np.abs(a - b).max()) for a, b in zip(expected, said, strict=True))
     return {"onnx_parity": f"{error:.1e}", "onnx_provider": provider}
 

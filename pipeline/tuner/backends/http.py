@@ -198,7 +198,7 @@ class HttpBackend:
             entry.lines.clear()
             self._released(entry)
             if not entry.dropped:
-                self._ended.put(Played(job.id, entry.order.number, game_result(outcome)))
+                self._ended.put(Played(job.id, entry.order.number, result_of_outcome(outcome)))
 
         RunningGame(spec, job.conditions.referee, players, done, record=False).begin()
 
@@ -244,7 +244,7 @@ def _spec(order: GameOrder) -> ScheduledGame:
     return ScheduledGame(order.number // len(order.job.rotations), seed, rotation)
 
 
-def game_result(outcome: GameOutcome) -> GameResult:
+def result_of_outcome(outcome: GameOutcome) -> GameResult:
     """The referee's outcome in the tuner's words."""
     died_on = tuple(snake.died_on_turn or 0 for snake in outcome.snakes)
     alive = [seat for seat, turn in enumerate(died_on) if turn == 0]

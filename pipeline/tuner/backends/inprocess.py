@@ -140,7 +140,7 @@ class InProcessBackend:
         elif kind == "game":
             order = self._orders.pop(message["job"], None)
             if order is not None:
-                self._ended.append(Played(order.job.id, order.number, game_result(message)))
+                self._ended.append(Played(order.job.id, order.number, result_of_message(message)))
         elif kind == "error":
             order = self._orders.pop(message.get("job", ""), None)
             if order is not None:
@@ -226,7 +226,7 @@ def conditions_message(conditions: MatchConditions) -> dict[str, Any]:
     }
 
 
-def game_result(message: Message) -> GameResult:
+def result_of_message(message: Message) -> GameResult:
     """A `game` line in the tuner's words.
 
     Raises:

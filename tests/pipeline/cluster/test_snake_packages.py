@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster.snake_packages import KEPT, built, pack, unpacked
+from pipeline.cluster.snake_packages import KEPT, built, pack_snake, unpacked_snake
 from schemas.errors import SnakeError
 from schemas.tuning import TunerSettings
 
@@ -26,26 +26,26 @@ def snake(tmp_path: Path) -> Path:
 
 
 def test_a_snake_arrives_as_it_left(snake: Path, tmp_path: Path) -> None:
-    package = pack(snake)
-    place = unpacked(package, tmp_path / "store")
-    assert pack(place) == package
+    package = pack_snake(snake)
+    place = unpacked_snake(package, tmp_path / "store")
+    assert pack_snake(place) == package
     assert (place / "deep" / "code.txt").read_bytes() == b"\0\xff"
     assert (place / "build.sh").stat().st_mode & 0o111
-    assert unpacked(package, tmp_path / "store") == place
+    assert unpacked_snake(package, tmp_path / "store") == place
 
 
 def test_what_a_build_or_git_left_is_not_the_snake(snake: Path) -> None:
-    before = pack(snake).digest
+    before = pack_snake(snake).digest
     (snake / ".ouroboros-snake").write_text("binary")
     (snake / ".git").mkdir()
     (snake / ".git" / "HEAD").write_text("x")
-    assert pack(snake).digest == before
+    assert pack_snake(snake).digest == before
     (snake / "deep" / "code.txt").write_bytes(b"other")
-    assert pack(snake).digest != before
+    assert pack_snake(snake).digest != before
 
 
 def test_it_is_built_once_however_many_want_it(snake: Path, tmp_path: Path) -> None:
-    place = unpacked(pack(snake), tmp_path / "store")
+    place = unpacked_snake(pack_snake(snake), tmp_path / "store")
     tuner = TunerSettings(build_command=BUILD)
     found: list[Path] = []
     threads = [threading.Thread(target=lambda: found.append(built(place, tuner, lambda: False))) for _ in range(4)]
@@ -63,7 +63,7 @@ def test_it_is_built_once_however_many_want_it(snake: Path, tmp_path: Path) -> N
 def test_old_snakes_make_room(snake: Path, tmp_path: Path) -> None:
     for number in range(KEPT + 3):
         (snake / "config.yaml").write_text(f"a: {number}\n")
-        place = unpacked(pack(snake), tmp_path / "store")
+        place = unpacked_snake(pack_snake(snake), tmp_path / "store")
         built(place, TunerSettings(build_command=BUILD), lambda: False)
     folders = [path for path in (tmp_path / "store").iterdir() if path.is_dir()]
     assert len([path for path in folders if ".built." not in path.name]) == KEPT
@@ -73,15 +73,15 @@ def test_old_snakes_make_room(snake: Path, tmp_path: Path) -> None:
 def test_a_module_that_leads_out_of_its_folder_cannot_travel(snake: Path) -> None:
     (snake / "go.mod").write_text("module hydra\n\nreplace lib.org/x => ../x\n")
     with pytest.raises(SnakeError, match=r"lib.org/x => \.\./x"):
-        pack(snake)
+        pack_snake(snake)
     # Our arena is at every node.
     (snake / "go.mod").write_text("module hydra\n\nreplace ouroboros-arena => /somewhere/arena\n")
-    assert pack(snake).files
+    assert pack_snake(snake).files
 
 
 def test_a_folder_that_is_too_large_is_told(snake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.cluster.snake_packages.MOST_BYTES", 1000)
     (snake / "big").write_bytes(b"x" * 2000)
     with pytest.raises(SnakeError, match="too much to send"):
-        pack(snake)
+        pack_snake(snake)
     shutil.rmtree(snake)

@@ -6,7 +6,7 @@ from played_positions import played_positions
 from torch import Tensor
 
 from pipeline.engine.planes import CHANNELS, CONTEXT, FEATURES
-from pipeline.evolution.batches import to_floats
+from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.networks import SURVIVAL_HORIZONS, Network, build_network
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
@@ -150,7 +150,7 @@ def test_another_encoder_s_planes_are_refused() -> None:
 
 def test_only_open_leaves_are_read_and_the_outcome_and_what_is_learned_are_the_same() -> None:
     positions = played_positions(96)
-    inputs = to_floats(positions)
+    inputs = to_tensors(positions)
     network = _network(_config(architecture_type=ArchitectureType.CNN_SIMPLE, dropout_rate=0.0)).eval()
     with torch.no_grad():
         network.policy.weight.mul_(100)

@@ -11,7 +11,7 @@ from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import VORONOI
 from pipeline.engine.players.mind import make_mind
 from pipeline.environment.vector import VectorEnvironment
-from pipeline.evolution.batches import to_floats
+from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.territory_features import territory_features
 from pipeline.evolution.territory_tensors import REPLIES, territory_features_by_tensors
 
@@ -28,7 +28,7 @@ def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:
     rows = Observations(
         environment.planes[seen], environment.features[seen], environment.context[seen], environment.symmetries[seen]
     )
-    return to_floats(rows).board_state
+    return to_tensors(rows).board_state
 
 
 @pytest.mark.parametrize(("snakes", "turns", "steps"), [(2, 0, 16), (2, 70, 16), (4, 40, 5), (4, 90, 20), (3, 60, 2)])

@@ -13,7 +13,7 @@ from ladder_bench import NOW, Bench
 from sqlalchemy import select
 
 from pipeline.ladder import game_files, game_rows, sync
-from pipeline.ladder.challenge import Wanted, ask_for_games, named
+from pipeline.ladder.challenge import Wanted, ask_for_games, snake_named
 from pipeline.ladder.tables import challenges, games, opponents, ratings, results, syncs
 from runner.triggers.games_folder import look
 from schemas.errors import ArenaAwayError, ArenaError
@@ -222,9 +222,9 @@ def test_challenges_are_asked_of_the_arena_and_count_for_nothing_else(bench: Ben
     bench.sync()
     client = bench.client()
     with bench.database.read() as connection:
-        rival = named(connection, client.snakes(), "Rival")
+        rival = snake_named(connection, client.snakes(), "Rival")
         with pytest.raises(ArenaError, match="no snake 'Nobody' is known"):
-            named(connection, [], "Nobody")
+            snake_named(connection, [], "Nobody")
     (made,) = ask_for_games(client, bench.database, Wanted((OURS, rival), "11x11", "standard", 1), bench.clock.now)
     game = bench.world.game(made)
     assert game is not None
