@@ -13,7 +13,7 @@ from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.data.external_games import stored_games, stored_log
 from pipeline.data.game_making import games_from
 from pipeline.data.heuristic_games import HeuristicMix, play_mix
-from pipeline.data.quality import data_statistics, quality_analysis
+from pipeline.data.statistics import data_statistics, quality_analysis
 from pipeline.data.store import GameStore
 from pipeline.data.stored_game import CollectedGames, ImportedGames, RefusedGame, StoredGame
 from pipeline.engine.planes import FRAME

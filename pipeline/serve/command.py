@@ -56,7 +56,7 @@ def shadow_report(folder: Path | None) -> None:
 
     Example: ouroboros shadow-report
     """
-    from pipeline.serve.shadow import report_shadows
+    from pipeline.serve.shadow_report import report_shadows
 
     for report in report_shadows(folder or shadow_folder(get_config())):
         click.echo(

@@ -37,6 +37,6 @@ def test_a_game_by_the_official_command(official, model_file, tmp_path):
 
 
 def test_production_needs_no_torch():
-    code = "import sys, pipeline.serve.server, pipeline.serve.shadow; print('torch' in sys.modules)"
+    code = "import sys, pipeline.serve.server, pipeline.serve.shadow_report; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -16,7 +16,7 @@ from pipeline.engine.players.kinds import HUNGRY
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.environment.serve_player import PlayerServer
 from pipeline.referee import Contestant, MatchConditions, ScheduledGame, SnakeCommand, SnakeProcess, play_match
-from pipeline.serve.shadow import report_shadows
+from pipeline.serve.shadow_report import report_shadows
 from schemas.game import GameLog
 
 START_DEADLINE_S = 240.0  # a first start compiles the engine

@@ -11,7 +11,8 @@ from pipeline.serve import shadow as shadow_module
 from pipeline.serve.onnx_model import OnnxModel
 from pipeline.serve.policy import Decision
 from pipeline.serve.request_decoding import EncoderSessions, read_move_request
-from pipeline.serve.shadow import Shadow, agreement, report_shadows
+from pipeline.serve.shadow import Shadow
+from pipeline.serve.shadow_report import agreement, report_shadows
 from schemas.errors import DataError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
