@@ -2,7 +2,8 @@
 
     python command_sweep.py CONDITION FOLDER
 
-A line of the answer: [arguments, exit code, seconds, first lines of what was printed]. The test beside it judges.
+Without arguments it is the cradle of such sweeps. A line of the answer: [arguments, exit code, seconds, first lines of
+what was printed]. The test beside it judges.
 """
 
 import json
@@ -12,9 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
+from cradle import rock
 
 from runner import cli
 
@@ -136,12 +139,24 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
+def sweep(condition: str, folder: str) -> None:
+    """Type all lines of a condition."""
+    os.environ["COLUMNS"] = "100"
     signal.signal(signal.SIGALRM, interrupt)
-    chosen = sys.argv[1]
-    if chosen != "read-only":  # the test mounted that folder, with a history in it
-        prepare(chosen, Path(sys.argv[2]))
+    if condition != "read-only":  # the test mounted that folder, with a history in it
+        prepare(condition, Path(folder))
     else:
-        os.environ["OUROBOROS_HOME"] = sys.argv[2]
+        os.environ["OUROBOROS_HOME"] = folder
         os.chdir(tempfile.gettempdir())
-    print(json.dumps([answer(line) for line in lines(chosen)]))
+    print(json.dumps([answer(line) for line in lines(condition)]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sweep(*sys.argv[1:])
+    else:
+        for _ in leaves(cli.cli):  # each imports its file
+            pass
+        for heavy in ("pipeline.orchestrator.job", "pipeline.leaf_eval.fitting", "runner.web.app"):
+            import_module(heavy)
+        rock(sweep)

@@ -1,15 +1,16 @@
-"""One life of a daemon as a process of its own: `python daemon_life.py HOME SPAN_HOURS POINT NTH`.
+"""Lives of a daemon, each a process of its own; run as a program it is their cradle.
 
-Lives through the simulated time from START to START + SPAN_HOURS, going on from where an earlier life was killed, and
-kills itself with SIGKILL at POINT (`-`: never).
+A life goes through the simulated time from START to START + SPAN_HOURS, on from where an earlier life was killed, and
+kills itself with SIGKILL at a named point.
 """
 
 import json
-import sys
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon_world import World, die_at, schedule
+from cradle import rock
+from daemon_world import DATABASE_VARIABLE, World, die_at, schedule
 
 from runner.flow.command_arguments import TriggerArguments, Verb
 from runner.store import commands, schedules
@@ -17,7 +18,8 @@ from schemas.automation import CatchUpPolicy
 
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 STEP = timedelta(minutes=30)
-NAMES = ("hourly", "often")
+SPAN_HOURS = 1.0
+CRONS = {"hourly": "0 * * * *", "often": "*/30 * * * *"}
 
 
 def prepare(world: World) -> None:
@@ -26,8 +28,8 @@ def prepare(world: World) -> None:
         if schedules.ever_saved(session):
             return
     world.save(
-        schedule("hourly", "0 * * * *", catch_up=CatchUpPolicy.ALL, catch_up_cap=100),
-        schedule("often", "*/30 * * * *", job="fails_at_first", retry_backoff_s=60),
+        schedule("hourly", CRONS["hourly"], catch_up=CatchUpPolicy.ALL, catch_up_cap=100),
+        schedule("often", CRONS["often"], job="fails_at_first", retry_backoff_s=60),
     )
 
 
@@ -45,16 +47,17 @@ def ask_once(world: World) -> None:
     (folder / "bad.json").write_text(json.dumps({"schedule": "nosuch"}))
 
 
-def main(home: Path, span_hours: float, point: str, nth: int) -> None:
-    """Live."""
-    reach = None if point == "-" else die_at(point, nth)
-    with World(home, START, reach=reach) as world:
+def live(home: str, point: str | None, nth: int, database: str) -> None:
+    """One life, in this process, with its history in a file of its state folder or in another database."""
+    os.environ[DATABASE_VARIABLE] = database
+    reach = None if point is None else die_at(point, nth)
+    with World(Path(home), START, reach=reach) as world:
         prepare(world)
         world.start()
         ask_once(world)
-        world.live_until(START + timedelta(hours=span_hours), STEP)
+        world.live_until(START + timedelta(hours=SPAN_HOURS), STEP)
         world.turn_until(lambda: list((world.service.settings.triggers_dir / "archived").glob("*.txt")), "the archive")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    rock(live)

@@ -2,19 +2,17 @@
 
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cradle import Cradle, cradle
 from daemon_audit import audit
-from daemon_life import START
+from daemon_life import CRONS, SPAN_HOURS, START
 from daemon_world import DATABASE_VARIABLE
 
-LIFE = Path(__file__).parent / "daemon_life.py"
-SPAN_HOURS = 1.0
-CRONS = {"hourly": "0 * * * *", "often": "*/30 * * * *"}
+LIFE = Path(__file__).with_name("daemon_life.py")
 POINTS = [
     ("start.announced", 1),
     ("start.taken_over", 1),
@@ -38,37 +36,32 @@ POINTS = [
 ]
 
 
-def live(home: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(LIFE), str(home), str(SPAN_HOURS), point, str(nth)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(LIFE.parent)},
-    )
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Cradle]:
+    with cradle(LIFE) as made:
+        yield made
 
 
 @pytest.mark.parametrize(("point", "nth"), POINTS, ids=[point for point, _ in POINTS])
-def test_killed_at(point: str, nth: int, tmp_path: Path) -> None:
-    killed_and_lived_again(point, nth, tmp_path)
+def test_killed_at(point: str, nth: int, tmp_path: Path, lives: Cradle) -> None:
+    killed_and_lived_again(lives, point, nth, tmp_path)
 
 
 @pytest.mark.parametrize("point", ["launch.intended", "run.finishing"])
 def test_killed_on_postgresql_at(
-    point: str, tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+    point: str, tmp_path: Path, lives: Cradle, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`tests/soak` has all points."""
     monkeypatch.setenv(DATABASE_VARIABLE, postgresql_url)
-    killed_and_lived_again(point, 2, tmp_path)
+    killed_and_lived_again(lives, point, 2, tmp_path)
 
 
-def killed_and_lived_again(point: str, nth: int, tmp_path: Path) -> None:
+def killed_and_lived_again(lives: Cradle, point: str, nth: int, tmp_path: Path) -> None:
     """One life that ends at the point, one that ends well, and the audit of both."""
-    home = tmp_path / "home"
-    first = live(home, point, nth)
-    assert first.returncode == -signal.SIGKILL, f"{point} was never reached: {first.stderr}"
-    second = live(home, "-", 0)
-    assert second.returncode == 0, second.stderr
+    home, told_to, database = tmp_path / "home", tmp_path / "told.txt", os.environ.get(DATABASE_VARIABLE, "")
+    code, told = lives.bear(told_to, str(home), point, nth, database)
+    assert code == -signal.SIGKILL, f"{point} was never reached: {told}"
+    code, told = lives.bear(told_to, str(home), None, 0, database)
+    assert code == 0, told
     counted = audit(home, CRONS, START, START + timedelta(hours=SPAN_HOURS))
     assert counted["executions"] >= 5

@@ -3,15 +3,18 @@
 import json
 import os
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cradle import Cradle, cradle
 from left_out import OWN_MOUNTS, own_mounts
 
 SWEEP = Path(__file__).with_name("command_sweep.py")
@@ -19,10 +22,18 @@ OUROBOROS = Path(sys.executable).with_name("ouroboros")
 KNOWN_CODES = {0, 1, 2, 75}
 
 
-def judge(done: subprocess.CompletedProcess[str]) -> list[list[Any]]:
+@pytest.fixture(scope="module")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder as `ouroboros init` leaves it; for tests that only read it."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    subprocess.run([OUROBOROS, "init"], env={**os.environ, "OUROBOROS_HOME": str(home)}, check=True, timeout=60)
+    return home
+
+
+def judge(code: int, told: str) -> list[list[Any]]:
     """Every line that was typed: it ended by itself, with a code that means something, and without a traceback."""
-    assert done.returncode == 0, done.stderr[-3000:]
-    answers: list[list[Any]] = json.loads(done.stdout)
+    assert code == 0, told[-3000:]
+    answers: list[list[Any]] = json.loads(told.splitlines()[-1])
     assert len(answers) > 40
     wrong = [
         (line, code, said[-400:])
@@ -35,39 +46,48 @@ def judge(done: subprocess.CompletedProcess[str]) -> list[list[Any]]:
     return answers
 
 
-def sweep(condition: str, folder: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
+def sweep(condition: str, folder: Path, *prefix: str) -> list[list[Any]]:
+    """In a process of its own that has imported nothing yet."""
     command = [*prefix, sys.executable, str(SWEEP), condition, str(folder)]
-    environment = {**os.environ, "COLUMNS": "100"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    return judge(done.returncode, done.stderr + done.stdout)
 
 
-@pytest.mark.parametrize("condition", ["nothing", "odd", "extras", "damaged", "settings", "file", "name"])
-def test_every_command_answers(condition: str, tmp_path: Path) -> None:
-    answers = judge(sweep(condition, tmp_path))
-    if condition == "extras":
-        told = {line[0]: said for line, _, _, said in answers}
-        assert "pip install 'ouroboros[train]'" in told["train"]
-        assert "pip install 'ouroboros[" in told["serve"]
+@pytest.fixture(scope="module")
+def sweeps() -> Iterator[Cradle]:
+    with cradle(SWEEP) as made:
+        yield made
+
+
+@pytest.mark.parametrize("condition", ["nothing", "odd", "damaged", "settings", "file", "name"])
+def test_every_command_answers(condition: str, tmp_path: Path, sweeps: Cradle) -> None:
+    (tmp_path / "folder").mkdir()
+    answers = judge(*sweeps.bear(tmp_path / "told.json", condition, str(tmp_path / "folder")))
     if condition == "odd":
         assert not any(code == 0 for line, code, _, _ in answers if line[-1] == "--no-such-option")
 
 
-def test_every_command_answers_on_a_read_only_disk(tmp_path: Path) -> None:
+def test_every_command_answers_without_the_extras(tmp_path: Path) -> None:
+    told = {line[0]: said for line, _, _, said in sweep("extras", tmp_path)}
+    assert "pip install 'ouroboros[train]'" in told["train"]
+    assert "pip install 'ouroboros[" in told["serve"]
+
+
+def test_every_command_answers_on_a_read_only_disk(made_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    subprocess.run([OUROBOROS, "init"], env={**os.environ, "OUROBOROS_HOME": str(home)}, check=True, timeout=60)
+    shutil.copytree(made_home, home)
     folder = shlex.quote(str(home))
     mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
     own_mounts(mount)
-    judge(sweep("read-only", home, *OWN_MOUNTS, "sh", "-c", f'{mount} && exec "$@"', "sh"))
+    sweep("read-only", home, *OWN_MOUNTS, "sh", "-c", f'{mount} && exec "$@"', "sh")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "| true", "> /dev/full"])
-def test_output_that_nobody_takes(closed: str, tmp_path: Path) -> None:
-    subprocess.run([OUROBOROS, "init"], env={**os.environ, "OUROBOROS_HOME": str(tmp_path)}, check=True, timeout=60)
-    for words in ("status", "--help"):
+def test_output_that_nobody_takes(closed: str, made_home: Path) -> None:
+    for words in ("status", "completion --help"):  # a table of Rich, a text of click
         done = subprocess.run(
             ["bash", "-c", f"{shlex.quote(str(OUROBOROS))} {words} {closed}"],
-            env={**os.environ, "OUROBOROS_HOME": str(tmp_path)},
+            env={**os.environ, "OUROBOROS_HOME": str(made_home)},
             capture_output=True,
             text=True,
             check=False,

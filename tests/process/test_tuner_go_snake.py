@@ -15,6 +15,8 @@ import psutil
 import pytest
 from go_programs import think_briefly
 
+from runner import cli
+
 REPOSITORY = Path(__file__).parents[2]
 OUROBOROS = Path(sys.executable).with_name("ouroboros")
 FEW = [
@@ -109,15 +111,20 @@ def test_sigterm_saves_and_a_second_start_resumes_the_bundled_snake(tmp_path: Pa
     ],
 )
 def test_bad_input_ends_with_code_2_and_names_the_place(
-    go_snake: Path, tmp_path: Path, arguments: list[str], words: str
+    go_snake: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    command = [str(OUROBOROS), "tune", "--snake-dir", str(go_snake), *FEW, "--max-iterations", "1", *arguments]
-    environment = small_games(tmp_path)
-    ran = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
-    )
-    assert ran.returncode == 2, ran.stdout + ran.stderr
-    assert words in ran.stderr
+    """The command line as `ouroboros` runs it, in this process: a start of its own would cost each a second."""
+    monkeypatch.setenv("OUROBOROS_HOME", small_games(tmp_path)["OUROBOROS_HOME"])
+    monkeypatch.chdir(tmp_path)
+    code = cli.run(["tune", "--snake-dir", str(go_snake), *FEW, "--max-iterations", "1", *arguments])
+    told = capfd.readouterr()
+    assert code == 2, told
+    assert words in told.err
 
 
 def test_a_go_snake_that_does_not_compile_is_shown_in_the_compilers_words(go_snake: Path, tmp_path: Path) -> None:
