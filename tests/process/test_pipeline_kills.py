@@ -29,6 +29,7 @@ def lives(folder: Path, kills: int, most_per_run: int, seed: int, *, export: boo
 
 @pytest.mark.timeout(1500)
 def test_killed_at_random_moments_a_run_goes_on_to_its_end(tmp_path: Path) -> None:
-    counted = lives(tmp_path, 6, 6, 1, export=False)
-    assert counted["kills"] == 6
+    """`tests/soak` has more."""
+    counted = lives(tmp_path, 3, 3, 1, export=False)
+    assert counted["kills"] == 3
     assert counted["resumed"] >= 1

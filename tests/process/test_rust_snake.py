@@ -57,7 +57,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small exported network with strong opinions, so that no two moves are nearly equal."""
     torch.manual_seed(5)
     torch.set_num_threads(1)
-    network = build_network(NeuralNetworkConfig(conv_channels=8, conv_blocks=2, hidden_layers=[16], attention_heads=2))
+    small = {"conv_channels": 8, "conv_blocks": 2, "hidden_layers": [16], "attention_heads": 2}
+    network = build_network(NeuralNetworkConfig(**small, ground_steps=3))
     torch.nn.init.normal_(network.policy.weight)
     path = tmp_path_factory.mktemp("model") / "champion.onnx"
     export_onnx(network, path, card=ExportCard(model_id="tiny"))

@@ -18,8 +18,7 @@ def settings_for(home: Path) -> Settings:
         home=home,
         neural_network=NeuralNetworkConfig(
             architecture_type=ArchitectureType.CNN_SIMPLE, conv_channels=8, conv_blocks=1, hidden_layers=[16],
-            ground_steps=2,
-            attention_heads=1, dropout_rate=0.0,
+            ground_steps=0, attention_heads=1, dropout_rate=0.0,
         ),
         training_phases={
             "bootstrap": TrainingPhaseConfig(games_required=TEACHER_GAMES, **phase),

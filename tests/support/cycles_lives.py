@@ -1,7 +1,8 @@
-"""Ten tiny cycles of one learner in two runs, killed again and again: `python cycles_lives.py HOME KILLS`.
+"""Tiny cycles of one learner in two runs, killed again and again: `python cycles_lives.py FOLDER CYCLES KILLS...`.
 
-Each life is a fork that dies at a random one of its file operations. The judge keeps, as the registry does, what it was
-asked of which cycle, by the digest of the weights; the last line printed is a summary as JSON.
+CYCLES a run; for each number of kills the same ones in a state folder of their own. Each life is a fork that dies at a
+random one of its file operations. The judge keeps, as the registry does, what it was asked of which cycle, by the
+digest of the weights; printed is a line of JSON for each.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from schemas.settings import Settings
 from schemas.training import DataSettings, TrainingConfiguration, TrainingOptimizationConfig
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-CYCLES_PER_RUN = 5
+CYCLES_PER_RUN = 3
 UPDATES = 2
 SETTINGS = {
     "neural_network": NeuralNetworkConfig(
@@ -94,7 +95,7 @@ class Court:
             file.write(json.dumps(row) + "\n")
 
 
-def _live(home: Path, run: str, step: int | None) -> None:
+def _live(home: Path, run: str, cycles: int, step: int | None) -> None:
     left = step or 0
 
     def hook(event: str, args: tuple[object, ...]) -> None:
@@ -109,15 +110,16 @@ def _live(home: Path, run: str, step: int | None) -> None:
     if step is not None:
         sys.addaudithook(hook)
     work = work_of(home, run)
+    work = work_of(home, run, phase=work.phase.model_copy(update={"max_epochs": cycles}))
     continuous(work, first_network(), torch.device("cpu"), Court(home).judging())
 
 
-def _life(home: Path, run: str, step: int | None) -> bool:
+def _life(home: Path, run: str, cycles: int, step: int | None) -> bool:
     """One forked life; whether it was killed."""
     pid = os.fork()
     if pid == 0:
         try:
-            _live(home, run, step)
+            _live(home, run, cycles, step)
             os._exit(0)
         except BaseException:  # noqa: BLE001 - nothing may come back out of a forked child
             sys.excepthook(*sys.exc_info())
@@ -128,25 +130,25 @@ def _life(home: Path, run: str, step: int | None) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def main(folder: str, kills: str) -> None:
-    home, chance, left = Path(folder), random.Random(5), int(kills)
+def lives(home: Path, cycles: int, kills: int) -> dict[str, Any]:
+    """All lives of both runs; what they came to."""
+    chance, left, killed = random.Random(5), kills, 0
     home.mkdir(parents=True)
-    torch.set_num_threads(1)
-    killed = 0
     for run in ("run_1", "run_2"):
-        while _life(home, run, chance.randint(1, 90) if left > 0 else None):
+        while _life(home, run, cycles, chance.randint(1, 90) if left > 0 else None):
             killed, left = killed + 1, left - 1
     state = CheckpointFolder(learner_folder(work_of(home, "run_2")) / "checkpoints", 2).latest()
     assert state is not None and state.optimizer is not None
     weights = hashlib.sha256(b"".join(state.network[key].numpy().tobytes() for key in sorted(state.network)))
     asked = [json.loads(line) for line in (home / "asked.jsonl").read_text().splitlines()]
-    told = {
+    return {
         "killed": killed, "asked": asked, "updates": state.counters["updates"], "story": state.counters["life"],
         "weights": weights.hexdigest(), "steps": float(state.optimizer.moments["0/step"]),
         "league": state.counters["league"],
     }  # fmt: skip
-    print(json.dumps(told))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    torch.set_num_threads(1)
+    for kills in map(int, sys.argv[3:]):
+        print(json.dumps(lives(Path(sys.argv[1]) / f"killed-{kills}", int(sys.argv[2]), kills)), flush=True)

@@ -15,6 +15,7 @@ def small_network(seed: int = 0, **fields: object) -> Network:
         "hidden_layers": [16],
         "attention_heads": 1,
         "dropout_rate": 0.1,
+        "ground_steps": 2,
     }
     torch.manual_seed(seed)
     return build_network(NeuralNetworkConfig.model_validate(small | fields))

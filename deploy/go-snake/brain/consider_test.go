@@ -81,7 +81,7 @@ func TestConsiderWithNoWayOutHasNoThoughts(t *testing.T) {
 func TestConsiderIsRepeatableAndChangesNothing(t *testing.T) {
 	w := shipped(t, 500)
 	var warm Player
-	for _, req := range corpus(t, w, 60) {
+	for _, req := range corpus(t, shipped(t, 60), 60) {
 		first, thoughts, err := warm.Consider(req, w)
 		if err != nil {
 			t.Fatal(err)

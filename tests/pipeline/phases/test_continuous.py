@@ -23,26 +23,27 @@ from schemas.training import TrainingConfiguration
 LIVES = Path(cycles_lives.__file__)
 
 
-def lives(home: Path, kills: int) -> dict:
+def lives(folder: Path, cycles: int, *kills: int) -> list[dict]:
     path = os.pathsep.join([str(LIVES.parent), *sys.path])
     done = subprocess.run(
-        [sys.executable, str(LIVES), str(home), str(kills)], capture_output=True, text=True, check=False, timeout=900,
-        env=os.environ | {"PYTHONPATH": path},
+        [sys.executable, str(LIVES), str(folder), *map(str, (cycles, *kills))], capture_output=True, text=True,
+        check=False, timeout=900, env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.timeout(900)
-def test_ten_cycles_in_two_runs_killed_again_and_again_come_to_what_they_come_to_undisturbed(tmp_path):
-    quiet, killed = lives(tmp_path / "quiet", 0), lives(tmp_path / "killed", 8)
-    assert (quiet["killed"], killed["killed"]) == (0, 8)
+def killed_as_undisturbed(folder: Path, cycles_per_run: int, kills: int) -> None:
+    """Two runs of so many cycles come to what they come to without the kills; each fourth refusal goes back."""
+    quiet, killed = lives(folder, cycles_per_run, 0, kills)
+    assert (quiet["killed"], killed["killed"]) == (0, kills)
+    total = 2 * cycles_per_run
     cycles = [row for row in quiet["asked"] if "cycle" in row]
-    assert [row["cycle"] for row in cycles] == [f"run_{r} cycle {n + 1}" for r in (1, 2) for n in range(CYCLES_PER_RUN)]
-    assert quiet["updates"] == 2 * CYCLES_PER_RUN * UPDATES, "counts go on from cycle to cycle and run to run"
-    # after the fourth refusal, and the eighth, the champion's weights were taken over, with a row that says so
-    assert [row["refused"] for row in quiet["asked"] if "returned" in row] == [4, 4]
-    assert (quiet["story"]["refused"], quiet["story"]["returned"]) == (2, 2)
+    assert [row["cycle"] for row in cycles] == [f"run_{r} cycle {n + 1}" for r in (1, 2) for n in range(cycles_per_run)]
+    assert quiet["updates"] == total * UPDATES, "counts go on from cycle to cycle and run to run"
+    # after each fourth refusal the champion's weights were taken over, with a row that says so
+    assert [row["refused"] for row in quiet["asked"] if "returned" in row] == [4] * (total // 4)
+    assert (quiet["story"]["refused"], quiet["story"]["returned"]) == (2, total // 4)
     assert quiet["steps"] > 2 * UPDATES - 1, "moments begin anew with other weights only: two cycles since"
     assert [row["parent"] for row in cycles[:3]] == ["base", "run_1 cycle 1", "run_1 cycle 2"]
     for name in ("updates", "weights", "steps", "story", "league"):
@@ -51,6 +52,12 @@ def test_ten_cycles_in_two_runs_killed_again_and_again_come_to_what_they_come_to
     assert {(row["cycle"], row["weights"], row["games"]) for row in killed["asked"] if "cycle" in row} == {
         (row["cycle"], row["weights"], row["games"]) for row in cycles
     }
+
+
+@pytest.mark.timeout(900)
+def test_cycles_in_two_runs_killed_again_and_again_come_to_what_they_come_to_undisturbed(tmp_path):
+    """`tests/soak/test_more_kills.py` has more of both."""
+    killed_as_undisturbed(tmp_path, CYCLES_PER_RUN, 4)
 
 
 class Promoting(Court):
