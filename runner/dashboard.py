@@ -18,25 +18,17 @@ from typing import Self
 
 from runner.single_instance import is_held
 from schemas.outside_text import ERROR_LIMIT, passage
-from schemas.service import WebSettings
+from schemas.service import LOCK_NAME
 from schemas.settings import Settings
 
-LOCK_NAME = "dashboard.lock"
 MODULE = "runner.web"
 LOOK_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
 END_S = 5.0
 _LASTING_S = 60.0
 """A process that lived for so long was well: the next failure is a first one again."""
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
 _TOLD_BYTES = 8_192
 _log = logging.getLogger("ouroboros.dashboard")
-
-
-def url_of(web: WebSettings) -> str:
-    """Where a browser on this machine finds it."""
-    host = _ANYWHERE.get(web.host, web.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{web.port}"
 
 
 class DashboardProcess:

@@ -5,9 +5,10 @@ the same format in Go), importers write the same, triggers count the lines and t
 with y growing upward.
 
 A frame tells the board of one turn: `s` the living snakes, `b` their whole bodies on the first frame and after a gap
-in turns, `f` food and `z` hazards where they differ from the frame before. In between a body follows from the frame
-before: the new head in front, then the old body without its last entry; if the new length is greater, the last entry
-of the result is repeated until the length is right. The official CLI's `/end` counts one turn more, so a snake's own
+in turns, `f` food and `z` hazards where they differ from the frame before, `l` how long answers took, `w` shouts, `k`
+what our snake thought. In between a body follows from the frame before: the new head in front, then the old body
+without its last entry; if the new length is greater, the last entry of the result is repeated until the length is
+right. The official CLI's `/end` counts one turn more, so a snake's own
 last frame may show the board before it once more, with no head moved (food and hazards may have come); that of a snake
 that died on the last turn shows this turn's board under the next number.
 """
@@ -50,6 +51,24 @@ class GameLogSnake(Frozen):
     name: NameText
 
 
+class GameLogThought(Frozen):
+    """What the snake whose game it is thought of a board, when it answered."""
+
+    m: LineText
+    """The move that it made."""
+    v: float
+    """Its value: of a search in the points of the weights, of a network -1 to 1."""
+    d: int = Field(ge=0)
+    """Turns looked ahead; 0: a network that does not search."""
+    n: int = Field(ge=0)
+    """Positions scored."""
+    ms: float = Field(ge=0)
+    """From the request's arrival to the answer."""
+    s: list[tuple[LineText, float]] = Field(max_length=4)
+    """The moves that were considered with their values (a network's: its logits), the best first. A search values the
+    best alone exactly: another is worth at most what stands here."""
+
+
 class GameLogFrame(Frozen):
     """The board of one turn."""
 
@@ -63,9 +82,12 @@ class GameLogFrame(Frozen):
     z: list[int] | None = None
     """Hazards as x, y, ..., a cell once per layer; None: as in the frame before (at first: none)."""
     l: list[tuple[int, int]] | None = None  # noqa: E741 - a key of the format
-    """Index and latency in ms of the snakes whose answer's time an imported file tells; None: it tells of none."""
+    """Index and latency in ms of the answers to the turn before, of those whom the game server tells it of; None: it
+    tells of none."""
     w: list[tuple[int, LineText]] | None = None
     """Index and words of the snakes that shouted; None: nobody did, or it is not told."""
+    k: GameLogThought | None = None
+    """What our snake thought of this board; None: it was not asked, or does not tell."""
 
 
 class GameLogDeath(Frozen):

@@ -90,6 +90,11 @@ class StorageSettings(Frozen):
     """How often retention and vacuum run."""
 
 
+LOCK_NAME = "dashboard.lock"
+"""In the state folder; whoever holds its lock is the dashboard."""
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
+
+
 class WebSettings(Frozen):
     """The web process that `ouroboros up` starts beside the daemon."""
 
@@ -118,3 +123,9 @@ class WebSettings(Frozen):
             if not host or line(host, 0) != host or any(char in host for char in " /@*"):
                 raise ValueError(f"{line(host, 100)!r} is no host such as snake.example.com or snake.example.com:8443")
         return hosts
+
+
+def url_of(web: WebSettings) -> str:
+    """Where a browser on this machine finds it."""
+    host = _ANYWHERE.get(web.host, web.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{web.port}"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.arena.floor import Floor
 from pipeline.arena.player import Player
+from pipeline.arena.watch import GameWatch
 from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.players.match import Conditions
 from schemas.errors import StoppedError
@@ -64,6 +65,7 @@ def play_matches(
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
     finish: Callable[["Finished", NDArray[np.int64]], None] | None = None,
+    watch: GameWatch | None = None,
 ) -> Finished:
     """Play game i with seeds[i] and the players `seatings[i]` names; the result is the same for any batch or threads.
 
@@ -81,6 +83,7 @@ def play_matches(
         progress: told (games finished, games in all) whenever some finish.
         finish: handed what is filled in so far and which games just ended, whenever some do. Whoever looks at them
             before all have ended sees the short ones first.
+        watch: shows one of the games while it is played.
 
     Raises:
         GameStateError: the conditions cannot be set up, or the board does not fit the policies' frame.
@@ -92,7 +95,7 @@ def play_matches(
     if len(seeds):
         slots = min(games_at_once, len(seeds))
         with Floor(players, conditions, slots, tapes=tapes, threads=threads) as floor:
-            _play(floor, slots, finished, stop, progress, finish)
+            _play(floor, slots, finished, stop, progress, finish, watch)
     return finished
 
 
@@ -103,14 +106,19 @@ def _play(
     stop: Callable[[], bool] | None,
     progress: Callable[[int, int], None] | None,
     finish: Callable[[Finished, NDArray[np.int64]], None] | None,
+    watch: GameWatch | None,
 ) -> None:
     total, done, begun = len(finished.seeds), 0, slots
     game_in = np.arange(slots)
     floor.seat(np.arange(slots), finished.seatings[:slots], finished.seeds[:slots])
+    if watch is not None:
+        watch.seated(floor.records, 0, finished.seatings[0])
     while done < total:
         if stop is not None and stop():
             raise StoppedError(f"{done} of {total} games were finished when asked to stop")
         ended = floor.turn()
+        if watch is not None:
+            watch.turn(floor.records)
         if ended is None:
             continue
         _file(finished, game_in[ended.slot], ended)
@@ -123,6 +131,8 @@ def _play(
             floor.seat(freed, finished.seatings[games], finished.seeds[games])
             game_in[freed] = games
             begun += len(freed)
+            if watch is not None:
+                watch.seated(floor.records, int(freed[0]), finished.seatings[games[0]])
         if progress is not None:
             progress(done, total)
 

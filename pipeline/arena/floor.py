@@ -12,6 +12,7 @@ from pipeline.arena.player import Player, Policy
 from pipeline.arena.turn_rows import NOBODY, list_rows, put_moves
 from pipeline.engine.batch import Batch
 from pipeline.engine.game_spec import GameSpec
+from pipeline.engine.layout import Records
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES
@@ -90,6 +91,11 @@ class Floor:
         self._kinds[slots] = self._kind_of[seatings]
         self._asked[slots] = self._asked_of[seatings]
         self._batch.start(slots, seeds)
+
+    @property
+    def records(self) -> Records:
+        """The games as they stand; see `layout.py`."""
+        return self._batch.records
 
     def turn(self) -> Outcomes | None:
         """Play one turn of every game that is not over; return how games ended on it, None if none did."""

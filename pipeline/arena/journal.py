@@ -19,18 +19,26 @@ from numpy.typing import NDArray
 
 from pipeline.arena.arena import Finished, play_matches
 from pipeline.arena.player import Player
+from pipeline.arena.watch import GameWatch
 from pipeline.engine.players.match import Conditions
+from pipeline.live_games import LiveGames
 
 _SYNC_EVERY_S: Final = 1.0
 _SEATS: Final = ("ranks", "causes", "killers", "deaths", "lengths")
 
 
 class GameJournal:
-    """The finished games of one judgement. Players must keep their names: by them a game is known again."""
+    """The finished games of one judgement. Players must keep their names: by them a game is known again.
 
-    def __init__(self, path: Path) -> None:
-        """Read what is there; the file is made with its first game."""
+    Args:
+        path: of its file, which is made with its first game.
+        live: where one of the games is shown while it is played; None: nowhere.
+        about: what is judged, for whoever looks.
+    """
+
+    def __init__(self, path: Path, live: LiveGames | None = None, about: str = "A judgement") -> None:
         self.path: Final = path
+        self._live, self._about = live, about
         self._rows: Final[dict[str, dict[str, Any]]] = _read(path)
         self._synced_at = time.monotonic()
 
@@ -61,13 +69,13 @@ class GameJournal:
         ]
         missing = np.array([index for index, key in enumerate(keys) if key not in self._rows], np.int64)
         if len(missing):
-            self._play(players, seatings[missing], seeds[missing], conditions, [keys[i] for i in missing], tapes=tapes,
-                       threads=threads, stop=stop)  # fmt: skip
+            self._play(players, seatings[missing], seeds[missing], conditions, [keys[i] for i in missing], names,
+                       tapes=tapes, threads=threads, stop=stop)  # fmt: skip
         return _finished([self._rows[key] for key in keys], seatings, seeds, tapes=tapes)
 
     def _play(
         self, players: Sequence[Player], seatings: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions,
-        keys: Sequence[str], *, tapes: bool, threads: int, stop: Callable[[], bool] | None,
+        keys: Sequence[str], names: Sequence[str], *, tapes: bool, threads: int, stop: Callable[[], bool] | None,
     ) -> None:  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
@@ -75,6 +83,7 @@ class GameJournal:
             def keep(finished: Finished, games: NDArray[np.int64]) -> None:
                 for game in games.tolist():
                     row = _row(finished, game, tapes=tapes)
+                    row["players"] = [names[seat] for seat in finished.seatings[game].tolist()]
                     file.write(json.dumps({"key": keys[game]} | row).encode() + b"\n")
                     self._rows[keys[game]] = row
                 file.flush()  # a kill of this process loses nothing from here on
@@ -82,7 +91,10 @@ class GameJournal:
                     os.fsync(file.fileno())
                     self._synced_at = time.monotonic()
 
-            play_matches(players, seatings, seeds, conditions, tapes=tapes, threads=threads, stop=stop, finish=keep)
+            watch = None if self._live is None else GameWatch(self._live, self._about, names, conditions)
+            play_matches(
+                players, seatings, seeds, conditions, tapes=tapes, threads=threads, stop=stop, finish=keep, watch=watch
+            )
             os.fsync(file.fileno())
 
 

@@ -14,6 +14,7 @@ from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
 from schemas.errors import BadInputError
 from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogSnake, GameOutcome
+from schemas.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.data.stored_game import StoredGame
@@ -61,30 +62,53 @@ def game_in_file(path: Path, chosen: str | None) -> tuple[ShownGame, str]:
     return _of_file(game, str(path)), "; ".join(parts)
 
 
-def game_of_id(game_id: str, games_dir: Path, store: Path) -> ShownGame:
-    """Return the game whose id begins so, from the games folder or the store of training games.
+@dataclass(frozen=True, slots=True)
+class FoundGame:
+    """A game that was found by its id: a line of the games folder, or a game that training keeps."""
+
+    logged: GameLog | None
+    stored: "StoredGame | None"
+
+    def shown(self) -> ShownGame:
+        """Return it with all its boards."""
+        if self.logged is not None:
+            return _of_file(self.logged, "")
+        assert self.stored is not None
+        return _of_tape(self.stored)
+
+    def to_log(self) -> GameLog:
+        """Return it as a line of the game log."""
+        if self.logged is not None:
+            return self.logged
+        from pipeline.data.training_games import to_log
+
+        assert self.stored is not None
+        return to_log(self.stored)
+
+
+def game_of_id(game_id: str, settings: Settings) -> FoundGame:
+    """Return the game whose id begins so, from the games folder or from those that training keeps.
 
     Raises:
         BadInputError: there is none, or several.
         DataError: the store cannot be read.
     """
-    logged = {log.game_id: log for log in _logs(game_id, games_dir)}
+    logged = {log.game_id: log for log in _logs(game_id, settings.games_dir)}
     stored: dict[str, StoredGame] = {}
-    if not logged and store.is_dir():
-        # Only now: games in files are shown without pyarrow.
-        from pipeline.data.store import GameStore
+    if not logged:
+        # Only now: games in files are shown without the engine.
+        from pipeline.data.training_games import game_beginning
 
-        games = (game for games in GameStore(store).newest_first() for game in games)
-        stored = {game.game_id: game for game in games if game.game_id.startswith(game_id)}
+        stored = {game.game_id: game for game in game_beginning(game_id, settings)}
     found = sorted({*logged, *stored})
     if len(found) != 1:
-        what = f"{len(found)} games begin with" if found else "there is neither a file nor a game"
+        what = "several games begin with" if found else "there is neither a file nor a game"
         raise BadInputError(
             f"{what} {game_id!r}",
-            where=f"{games_dir} and {store}",
+            where=f"{settings.games_dir}, {settings.training_games_dir} and {settings.pipeline_dir}",
             remedy="Give a game file, or more of the game's id.",
         )
-    return _of_file(logged[found[0]], "") if logged else _of_tape(stored[found[0]])
+    return FoundGame(logged.get(found[0]), stored.get(found[0]))
 
 
 def drawn(game: ShownGame, turn: int | None, remark: str) -> DrawnBoard:

@@ -21,6 +21,7 @@ from pipeline.evolution.device import choose_device, prepare_cpu, settings_for_d
 from pipeline.evolution.model_registry import ModelRegistry, arrays_of, code_revision
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
+from pipeline.live_games import LiveGames
 from pipeline.orchestrator.phase_runner import JudgingOrder, Origin
 from pipeline.orchestrator.run_record import RunRecord
 from pipeline.phases.bootstrap import bootstrap
@@ -30,6 +31,7 @@ from pipeline.phases.hybrid import hybrid
 from pipeline.phases.self_play import self_play
 from pipeline.registry.model_store import ModelStore
 from schemas.errors import ModelError, SettingsError
+from schemas.live_game import LiveSource
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned, SetAside
 from schemas.phases import DataSource, refuse_idle_knobs
 from schemas.promotion import FirstModel, PromotionDecision
@@ -170,7 +172,9 @@ class ModelLifecycle:
         if card.status is not ModelStatus.CANDIDATE:
             return
         player, deadline = self.player(card.id), _Deadline(order.budget_s)
-        journal = GameJournal(self.settings.pipeline_dir / order.run_id / "judging" / f"{card.id}.jsonl")
+        path = self.settings.pipeline_dir / order.run_id / "judging" / f"{card.id}.jsonl"
+        live = LiveGames(self.settings.home, LiveSource.TRAINING)
+        journal = GameJournal(path, live, f"The network {card.id} is judged")
         measured = self._measure(player, card.id, order, journal, deadline)
         champion = self.champion()
         decision = self._decide(player, champion, measured[DUEL], order, journal, deadline)

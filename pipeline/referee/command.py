@@ -44,7 +44,8 @@ from schemas.errors import BadInputError
 @click.option("--games-at-once", type=click.IntRange(1), help="Default: four per core.")
 @click.option("--failure-limit", default=FAILURE_LIMIT, show_default=True, type=click.FloatRange(0, 1),
               help="Share of games with time-outs or crashes above which nothing is scored.")  # fmt: skip
-@click.option("--watch", is_flag=True, help="Draw the board of a game while it is played; one game at once by default.")
+@click.option("--watch", is_flag=True, help="Draw the board of a game while it is played; one game at once by "
+              "default. Where the dashboard runs, games are kept for it.")  # fmt: skip
 @click.option("--replay-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep every game here.")
 def play(
     urls: tuple[str, ...],

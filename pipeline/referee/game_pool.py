@@ -8,11 +8,13 @@ from typing import Any
 
 import uvloop
 
+from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Recording, RunningGame, SeatedSnake
 from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
+from pipeline.referee.live_spectator import LiveSpectator
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
 from pipeline.referee.replay import write_replay
@@ -42,6 +44,7 @@ class GamePool:
         replay_dir: an existing folder for one replay file per game, or None.
         show: gets every turn of one game after the other, as `Spectator.shown` does; None: nobody watches.
         turn_delay_s: so long each turn of a watched game stays.
+        live: shows a game to whoever looks at the pages; None: none is shown.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class GamePool:
         replay_dir: Path | None,
         show: Show | None = None,
         turn_delay_s: float = 0.0,
+        live: LiveGames | None = None,
     ) -> None:
         self._contestants = tuple(contestants)
         self._endpoints = [parse_endpoint(contestant.url) for contestant in contestants]
@@ -60,6 +64,8 @@ class GamePool:
         self._replay_dir = replay_dir
         self._show = show
         self._turn_delay_s = turn_delay_s
+        self._live = live
+        self._on_pages: LiveSpectator | None = None
         self._watched: RunningGame | None = None
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._identities: list[Identity] = []
@@ -133,17 +139,25 @@ class GamePool:
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)
 
-        spectator = self if self._show is not None and self._watched is None else None
+        spectator = self if self._watched is None and self._is_watched() else None
         keep = self._replay_dir is not None
         game = RunningGame(spec, self._conditions, players, done, record=keep, spectator=spectator)
         self._watched = game if spectator is not None else self._watched
         self._under_way += 1
         game.begin()
 
+    def _is_watched(self) -> bool:
+        """Whether anybody wants to see the game that begins now."""
+        wanted = self._live is not None and self._live.wanted()
+        self._on_pages = LiveSpectator(self._live, "ouroboros play") if self._live is not None and wanted else None
+        return wanted or self._show is not None
+
     def shown(self, body: bytes, causes: Sequence[str], go_on: Callable[[], None]) -> None:
         """See `Spectator`."""
         if self._show is not None:
             self._show(body, causes)
+        if self._on_pages is not None:
+            self._on_pages.show(body, causes)
         if self._turn_delay_s:
             self._loop.call_later(self._turn_delay_s, go_on)
         else:

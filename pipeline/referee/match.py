@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
+from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import FAILURE_LIMIT, MatchConditions
 from pipeline.referee.game_board import rehearse
 from pipeline.referee.game_pool import Contestant, GamePool, Show
@@ -37,6 +38,7 @@ def play_match(
     pool: RefereePool | None = None,
     show: Show | None = None,
     turn_delay_s: float = 0.0,
+    live: LiveGames | None = None,
 ) -> MatchResult:
     """Play every game of the schedule (see `paired_schedule`), many at once, and return what came of them.
 
@@ -52,6 +54,7 @@ def play_match(
         stop: asked after every game and every 0.1 s; once it is true, games under way are dropped at once.
         pool: several referee processes to share the games among (see `pool.py`); None: this process alone.
         show, turn_delay_s: as `GamePool` takes them; not together with `pool`.
+        live: as `GamePool` takes it; of a `pool` the first process shows its games.
 
     Raises:
         BadInputError: an empty or repeated schedule, a seat that names no contestant, `games_at_once` below 1.
@@ -73,10 +76,10 @@ def play_match(
 
     started = monotonic()
     if pool is None:
-        games = GamePool(contestants, conditions, at_once, replay_dir, show, turn_delay_s)
+        games = GamePool(contestants, conditions, at_once, replay_dir, show, turn_delay_s, live)
         games.play(schedule, ledger.enter, ended)
     else:
-        pool.play(contestants, schedule, conditions, at_once, replay_dir, ledger.enter, ended)
+        pool.play(contestants, schedule, conditions, at_once, replay_dir, ledger.enter, ended, live)
     played = tuple(ledger.games[spec] for spec in schedule if spec in ledger.games)
     return MatchResult(
         names=tuple(contestant.name for contestant in contestants),

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task
 from rich.text import Text
 
+from pipeline.dashboard_link import dashboard_url, game_page, live_page
+from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.introduction import introduce
@@ -25,6 +27,8 @@ from pipeline.referee.pool import RefereePool, workers_worth_having
 from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import ScheduledGame, paired_schedule
 from pipeline.referee.watching import BoardWatch
+from schemas.live_game import LiveSource
+from schemas.settings import Settings, get_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +64,44 @@ def play_games(request: PlayRequest) -> None:
     names = names_of(request.urls, request.folders, request.names)
     builds = commands_for(request.folders, request.build_commands, BUILD_COMMAND, "--build-command")
     runs = commands_for(request.folders, request.run_commands, RUN_COMMAND, "--run-command")
-    console = Console(stderr=request.as_json)
+    console, settings = Console(stderr=request.as_json), get_config()
+    if request.watch and request.replay_dir is None and dashboard_url(settings) is not None:
+        request = replace(request, replay_dir=settings.replays_dir)  # what was watched can be opened again there
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
         running = [Contestant(name, url) for name, url in zip(names, request.urls, strict=False)]
         built = stack.enter_context(started(request.folders, names[len(running) :], builds, runs, stop))
         contestants = [*running, *built]
         warnings = [identity.warning for identity in introduce([contestant.url for contestant in contestants])]
-        result = _play(request, contestants, console, stop)
+        result = _play(request, contestants, console, stop, settings)
     if request.as_json:
         sys.stdout.write(as_json(result, warnings, request.seed, gauntlet=request.gauntlet).decode() + "\n")
     else:
         show(result, warnings, console, gauntlet=request.gauntlet)
+    _tell_pages(result, request, console, settings)
     if stop.is_set():
         raise KeyboardInterrupt
     result.require_sound()
 
 
-def _play(request: PlayRequest, contestants: Sequence[Contestant], console: Console, stop: Event) -> MatchResult:
+def _tell_pages(result: MatchResult, request: PlayRequest, console: Console, settings: Settings) -> None:
+    """Where the game that ended last opens on its board, if it was kept where the pages look."""
+    kept = request.replay_dir is not None and request.replay_dir.absolute() == settings.replays_dir.absolute()
+    if kept and result.games and (page := game_page(settings, result.games[-1].spec.game_id)):
+        console.print(f"The last game on the board: {page}", soft_wrap=True)
+
+
+def _play(
+    request: PlayRequest, contestants: Sequence[Contestant], console: Console, stop: Event, settings: Settings
+) -> MatchResult:
     conditions, schedule = request.conditions, _schedule(request, len(contestants))
     board = f"{conditions.width}x{conditions.height}"
     workers = workers_worth_having()
     console.print(
         f"{len(schedule)} games, seed {request.seed}, {conditions.ruleset} on map {conditions.map_id}, {board}"
     )
+    if request.watch and (page := live_page(settings)):
+        console.print(f"In the browser while it is played: {page}", soft_wrap=True)
     with ExitStack() as stack:
         # A game can only be watched in the process that plays it.
         pool = stack.enter_context(RefereePool(workers)) if workers > 1 and not request.watch else None
@@ -106,6 +124,7 @@ def _play(request: PlayRequest, contestants: Sequence[Contestant], console: Cons
             pool=pool,
             show=watch.show if watch else None,
             turn_delay_s=watch.turn_delay_s if watch else 0.0,
+            live=LiveGames(settings.home, LiveSource.PLAY),
         )
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import STOP_POLL_S, Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome
@@ -43,6 +44,7 @@ class _Share:
     conditions: MatchConditions
     games_at_once: int
     replay_dir: Path | None
+    live: LiveGames | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class RefereePool:
         replay_dir: Path | None,
         on_game: Callable[[GameOutcome], None],
         stop: Callable[[], bool],
+        live: LiveGames | None = None,
     ) -> None:
         """Play a schedule as `GamePool.play` does, shared out by pairs.
 
@@ -120,7 +123,7 @@ class RefereePool:
             EvaluationError: a worker failed otherwise, or ended by itself; with its last words.
             Exception: whatever `on_game` or `stop` raises; the pool cannot be used again then.
         """
-        shares = self._share_out(contestants, schedule, conditions, games_at_once, replay_dir)
+        shares = self._share_out(contestants, schedule, conditions, games_at_once, replay_dir, live)
         at_work = dict(zip(self._pipes, shares, strict=False))
         for pipe, share in at_work.items():
             pipe.send(share)
@@ -150,6 +153,7 @@ class RefereePool:
         conditions: MatchConditions,
         games_at_once: int,
         replay_dir: Path | None,
+        live: LiveGames | None,
     ) -> list[_Share]:
         """Whole pairs in turn, so that pairs finish about in order; at least one game at once for each worker used."""
         order = {pair: number for number, pair in enumerate(dict.fromkeys(spec.pair for spec in schedule))}
@@ -162,6 +166,7 @@ class RefereePool:
                 conditions,
                 games_at_once // used + (number < games_at_once % used),
                 replay_dir,
+                live if number == 0 else None,
             )
             for number, part in enumerate(parts)
         ]
@@ -206,7 +211,7 @@ def _serve(pipe: Connection) -> None:
 
 def _play(share: _Share, pipe: Connection) -> _Done | _Failed:
     try:
-        games = GamePool(share.contestants, share.conditions, share.games_at_once, share.replay_dir)
+        games = GamePool(share.contestants, share.conditions, share.games_at_once, share.replay_dir, live=share.live)
         games.play(share.schedule, pipe.send, pipe.poll)
     except ConnectionError:
         raise

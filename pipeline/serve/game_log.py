@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from schemas.game import (
     GAME_LOG_SUFFIX,
@@ -18,8 +18,10 @@ from schemas.game import (
     GameLogFrame,
     GameLogSettings,
     GameLogSnake,
+    GameLogThought,
     GameOutcome,
 )
+from schemas.outside_text import NAME_LIMIT, line
 
 MOST_GAMES: Final = 1000
 """One more drops the game that has been silent longest."""
@@ -27,6 +29,7 @@ MOST_TURNS: Final = 20_000
 """Turns after which a game is no longer recorded."""
 _MOST_NAME: Final = 64
 Cells = list[int]
+_Told = TypeVar("_Told", int, str)
 
 
 class GameInHand:
@@ -50,8 +53,8 @@ class GameInHand:
         self.seats: Final = len(request["board"]["snakes"])
         """Snakes on the board when we first saw it."""
 
-    def add(self, request: Mapping[str, Any]) -> None:
-        """Add the board of a turn, unless that turn has been seen."""
+    def add(self, request: Mapping[str, Any], thought: GameLogThought | None = None) -> None:
+        """Add the board of a turn, and what was thought of it, unless that turn has been seen."""
         board, turn = request["board"], int(request["turn"])
         if turn <= self._turn or len(self._frames) >= MOST_TURNS:
             return
@@ -66,6 +69,9 @@ class GameInHand:
                 b=[(self._index[s["id"]], _flat(s["body"])) for s in snakes] if whole else None,
                 f=food if food != self._food else None,
                 z=hazards if hazards != self._hazards else None,
+                l=_told(self._index, snakes, "latency", _milliseconds) or None,
+                w=_told(self._index, snakes, "shout", _words) or None,
+                k=thought,
             )
         )
         self._food, self._hazards, self._turn = food, hazards, turn
@@ -137,10 +143,10 @@ class GamesInHand:
         self._games.move_to_end(key)
         return game
 
-    def add(self, request: Mapping[str, Any]) -> None:
-        """Record the board of a /move."""
+    def add(self, request: Mapping[str, Any], thought: GameLogThought | None = None) -> None:
+        """Record the board of a /move, and what was thought of it."""
         if self._folder is not None:
-            self.find(request).add(request)
+            self.find(request).add(request, thought)
 
     def end(self, request: Mapping[str, Any]) -> GameLog | None:
         """Forget a game and return its log, if one is kept."""
@@ -179,6 +185,22 @@ def append_line(path: Path, line: bytes) -> None:
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(UTC)
+
+
+def _told(
+    index: Mapping[str, int], snakes: Sequence[Mapping[str, Any]], key: str, read: Callable[[object], _Told]
+) -> list[tuple[int, _Told]]:
+    """What the game server tells of each snake under `key`, of those of whom it tells anything."""
+    return [(index[snake["id"]], told) for snake in snakes if (told := read(snake.get(key)))]
+
+
+def _milliseconds(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+
+
+def _words(value: object) -> str:
+    return line(value, NAME_LIMIT) if isinstance(value, str) else ""
 
 
 def _flat(cells: Sequence[Mapping[str, int]]) -> Cells:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.engine.observe import Observations, allocate_observations
 from pipeline.serve.onnx_model import Evaluated, OnnxModel, best_moves
 from pipeline.serve.request_decoding import EncoderSessions, MoveRequest, legal_moves, read_move_request
 from schemas.errors import GameStateError
+from schemas.game import GameLogThought
 
 MARGIN_MS: Final = 100
 """What of a game's time-out is kept for the way to the game server and back."""
@@ -105,6 +107,17 @@ def warming_request() -> dict[str, Any]:
     snakes = [{"id": name, "name": name, "health": 90, "body": body} for name, body in bodies.items()]
     board = {"width": 11, "height": 11, "food": [{"x": 5, "y": 5}], "hazards": [], "snakes": snakes}
     return {"game": {"id": "", "ruleset": {"name": "standard"}}, "turn": 5, "board": board, "you": snakes[0]}
+
+
+def thought_of(decision: Decision, took_s: float) -> GameLogThought | None:
+    """Return what the network said of a position, for the game's log; None: it was not asked, or not in time."""
+    logits = logits_of(decision.said)
+    if logits is None or decision.said is None or not all(map(isfinite, logits)):
+        return None
+    ranked = sorted(range(4), key=lambda move: (move != decision.move, -logits[move]))
+    moves = [(MOVE_WORDS[move], round(logits[move], 3)) for move in ranked]
+    value = round(float(np.nan_to_num(decision.said.value[0, 0])), 3)
+    return GameLogThought(m=MOVE_WORDS[decision.move], v=value, d=0, n=1, ms=round(took_s * 1000, 1), s=moves)
 
 
 def logits_of(said: Evaluated | None) -> list[float] | None:

@@ -16,7 +16,7 @@ from pipeline.engine.layout import MOVE_WORDS
 from pipeline.serve.game_log import GamesInHand
 from pipeline.serve.http import Call, Connections, HttpReply, error_reply
 from pipeline.serve.onnx_model import OnnxModel
-from pipeline.serve.policy import MARGIN_MS, PolicyWithFallback, warming_request
+from pipeline.serve.policy import MARGIN_MS, PolicyWithFallback, thought_of, warming_request
 from pipeline.serve.shadow import Shadow
 from schemas.errors import MachineError
 from schemas.game import GameLog
@@ -106,9 +106,10 @@ class SnakeServer:
     async def _move(self, request: dict[str, Any], arrived_s: float) -> HttpReply:
         seats = self._games.find(request).seats
         decision = await self._decider.decide(request, seats, arrived_s)
+        took_s = asyncio.get_running_loop().time() - arrived_s
 
         def afterwards() -> None:
-            self._games.add(request)
+            self._games.add(request, thought_of(decision, took_s))
             if self._shadow is not None:
                 self._shadow.offer(decision)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlite3 import DatabaseError, connect
 
 from pipeline import folder_lock
+from pipeline.live_games import LiveGames
 from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
@@ -27,6 +28,7 @@ from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.tournament import CrossTable, Entrant, Tournament, gauntlet, round_robin, swiss_round, table_of
 from schemas.errors import SettingsError, SnakeError, StateError
 from schemas.files import write_atomic
+from schemas.live_game import LiveSource
 from schemas.settings import Settings
 
 FOLDER, DATABASE = "tournaments", "tournaments.db"
@@ -210,10 +212,11 @@ def _opened(
     from pipeline.tuner.backends.http import HttpBackend
 
     if sum(who.participant.source is SourceKind.WEIGHTS for who in cup.entrants) < 2:
-        opened: Backend = HttpBackend(source.folder, folder, settings.tuner, source.run_command)
+        live = LiveGames(settings.home, LiveSource.TOURNAMENT)
+        opened: Backend = HttpBackend(source.folder, folder, settings.tuner, source.run_command, live=live)
     else:
         try:
-            opened = choose(settings, source, lambda: stopping.requested, folder)
+            opened = choose(settings, source, lambda: stopping.requested, folder, LiveSource.TOURNAMENT)
         except Cancelled:
             return None
     others = [who.participant.text for who in cup.entrants if who.participant.source is SourceKind.FOLDER]

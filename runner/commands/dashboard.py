@@ -26,8 +26,8 @@ def dashboard(context: click.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from runner.dashboard import url_of
     from runner.web.server import serve
+    from schemas.service import url_of
 
     settings = get_config()
     click.echo(f"The dashboard is at {url_of(settings.web)}; Ctrl+C ends it.")

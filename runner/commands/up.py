@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from runner.commands.output import when
 from runner.commands.progress import ProgressLine, say
-from runner.dashboard import DashboardProcess, url_of
+from runner.dashboard import DashboardProcess
 from runner.flow.runtime import Runtime
 from runner.maintenance import give_back, share_one_heap
 from runner.schedule_service import coming_fires
@@ -25,6 +25,7 @@ from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
 from schemas.errors import DatabaseAwayError, LeadershipLostError, SettingsError
 from schemas.outside_text import line
+from schemas.service import url_of
 from schemas.settings import get_config
 
 FIRES_SHOWN = 5

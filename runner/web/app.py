@@ -21,6 +21,7 @@ from runner.web.api import api
 from runner.web.api.page import docs, document
 from runner.web.api.paths import PathAsText
 from runner.web.events import Changes, events
+from runner.web.live_games import Watchers, live_games
 from runner.web.login import ask_for_token, let_token_go, take_token
 from runner.web.metrics import healthz, metrics, readyz
 from runner.web.pages import pages
@@ -49,6 +50,7 @@ def create_app(site: Site) -> Litestar:
 
 
 def _application(site: Site, changes: Changes) -> Litestar:
+    watchers = Watchers(site)
     return Litestar(
         route_handlers=[
             pages,
@@ -62,11 +64,13 @@ def _application(site: Site, changes: Changes) -> Litestar:
             readyz,
             metrics,
             events,
+            live_games,
             create_static_files_router(path="/static", directories=[_HERE / "static"], include_in_schema=False),
         ],
         dependencies={
             "site": Provide(lambda: site, sync_to_thread=False, use_cache=True),
             "changes": Provide(lambda: changes, sync_to_thread=False, use_cache=True),
+            "watchers": Provide(lambda: watchers, sync_to_thread=False, use_cache=True),
         },
         exception_handlers=HANDLERS,
         plugins=[PathAsText()],

@@ -15,7 +15,6 @@ from pathlib import Path
 import uvicorn
 from litestar.concurrency import set_asyncio_executor
 
-from runner.dashboard import LOCK_NAME, url_of
 from runner.logs import LOGGER_NAME, TEXT_FORMAT
 from runner.single_instance import SingleInstanceLock
 from runner.web.app import create_app
@@ -23,7 +22,7 @@ from runner.web.read.database import READERS
 from runner.web.site import open_site
 from schemas.errors import MachineError, StateError
 from schemas.files import write_atomic
-from schemas.service import WebSettings
+from schemas.service import LOCK_NAME, WebSettings, url_of
 from schemas.settings import Settings
 
 SECRET_NAME = "dashboard.secret"

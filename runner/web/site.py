@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from runner import single_instance
 from runner.web.read.database import Database
@@ -14,6 +15,15 @@ from schemas.errors import SettingsError
 from schemas.settings import Settings
 
 LEDGER = "ledger.db"
+
+
+def opened_dir(home: Path) -> Path:
+    """Where games of training that were opened lie, as lines of the game log."""
+    return home.absolute() / "web" / "opened"
+
+
+def _game_folders(settings: Settings) -> tuple[Path, ...]:
+    return settings.games_dir, settings.replays_dir, opened_dir(settings.home)
 
 
 def _utc_now() -> datetime:
@@ -69,7 +79,9 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         history=Database(file),
         ledger=ledger,
         digests=Digests(ledger),
-        games=GameIndex((settings.games_dir, settings.replays_dir), settings.home.absolute()),
+        games=GameIndex(
+            (settings.games_dir, settings.replays_dir, opened_dir(settings.home)), settings.home.absolute()
+        ),
         machine=Machine(settings),
         tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
         secret=secret,

@@ -22,6 +22,7 @@ from pipeline.data.game_logs import import_games
 from pipeline.evolution.tensorboard_log import TensorboardLog
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
+from schemas.game import GameLog, GameLogThought
 from schemas.ladder import GameWhy, MoveThought, TurnThoughts
 from schemas.message import Message, MessageKind
 from schemas.settings import Settings
@@ -32,6 +33,8 @@ HOSTILE = '<img src=x onerror="pwned=1"><script>pwned=1</script>"\'>'
 _LOST = Path(__file__).parents[1] / "golden" / "arena" / "duel.details.json.gz"
 LOST = json.loads(gzip.decompress(_LOST.read_bytes()))["id"]
 """A ladder game that our snake has thought over."""
+THOUGHT = "a-game-with-thoughts"
+"""An own game in which our snake told what it thought."""
 HOSTILE_ID = 'a/../b?<i id="x">&c=1#"\''
 GOLDEN = Path(__file__).parents[1] / "golden"
 _Row = dict[str, Any]
@@ -86,9 +89,23 @@ def bring_games(home: Path, now: datetime) -> None:
     games = [GOLDEN / "game_logs" / f"{name}.log.jsonl" for name in ("duel", "royale")]
     arena = [GOLDEN / "arena" / f"{name}.details.json.gz" for name in ("duel", "royale", "constrictor")]
     import_games([*games, *arena, hostile], home / "data" / "games", now)
+    (home / "data" / "games" / "thinking.jsonl").write_text(thoughtful_game().to_line())
     (home / "data" / "replays").mkdir(parents=True, exist_ok=True)
     for name in ("wrapped", "royale"):
         shutil.copy(GOLDEN / "referee" / f"official_{name}.jsonl.gz", home / "data" / "replays")
+
+
+def thoughtful_game() -> GameLog:
+    """An own game whose log tells what our snake thought of all boards but the last; once by a network."""
+    log = GameLog.model_validate_json((GOLDEN / "game_logs" / "duel.log.jsonl").read_bytes().splitlines()[0])
+    moves = [("left", 31.25), ("up", -7.0), (HOSTILE, -900.0)]
+    searched = GameLogThought(m="left", v=31.25, d=9, n=4000, ms=3.5, s=moves)
+    network = GameLogThought(m="up", v=0.125, d=0, n=1, ms=0.4, s=[("up", 1.5)])
+    frames = [
+        frame.model_copy(update={"k": network if frame.t == 1 else searched, "w": [(0, HOSTILE)]})
+        for frame in log.frames[:-1]
+    ]
+    return log.model_copy(update={"game_id": THOUGHT, "frames": [*frames, log.frames[-1]]})
 
 
 def hostile_game() -> _Row:

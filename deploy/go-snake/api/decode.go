@@ -144,6 +144,8 @@ func (s *scanner) snake(n *Snake) {
 			n.Health = s.integer()
 		case "latency":
 			n.Latency = s.latency()
+		case "shout":
+			n.Shout = s.shout()
 		case "body":
 			n.Body = s.points(n.Body[:0])
 		default:
@@ -160,6 +162,15 @@ func (s *scanner) latency() int {
 		return 0
 	}
 	return milliseconds(s.quoted())
+}
+
+// shout reads words that are for people: what is no text is none.
+func (s *scanner) shout() string {
+	if s.peek() != '"' {
+		s.skip()
+		return ""
+	}
+	return s.word()
 }
 
 func milliseconds(word string) int {

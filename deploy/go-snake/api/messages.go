@@ -47,7 +47,9 @@ type Snake struct {
 	// Latency is how long the caller waited for the snake's last answer, in milliseconds; 0 when it does not say. In the
 	// official games the entries of Board.Snakes have it, You does not.
 	Latency int
-	Body    []Point
+	// Shout is what it said on its last move.
+	Shout string
+	Body  []Point
 }
 
 // Point is a cell; y grows upward.

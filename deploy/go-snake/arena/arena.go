@@ -54,7 +54,7 @@ func serveIfAsked(load loader) {
 func serve(in io.Reader, out io.Writer, load loader, workers int, exit func(code int)) {
 	s := &server{load: load, out: newLines(out, func() { exit(0) }), players: map[string]*player{}, jobs: map[string]*job{}}
 	s.out.say(hello{Type: "hello", Protocol: Protocol, Rulesets: rulesets, Maps: maps, MostSeats: mostSeats,
-		Workers: workers})
+		Workers: workers, Watch: true})
 	s.hall = newHall(s.out, workers, exit)
 	scan := bufio.NewScanner(in)
 	scan.Buffer(make([]byte, 64<<10), mostLine)
@@ -92,6 +92,8 @@ func (s *server) take(line []byte) {
 		s.enter(&r)
 	case "cancel":
 		s.cancel(r.Job)
+	case "watch":
+		s.hall.watch.Store(true)
 	default:
 		s.out.say(note{Type: "error", Kind: badRequest, Error: fmt.Sprintf("there is no request of type %q", r.Type)})
 	}

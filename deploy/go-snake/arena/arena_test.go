@@ -346,3 +346,41 @@ func TestFromJSON(t *testing.T) {
 		t.Errorf("%v", game)
 	}
 }
+
+func TestAWatchedGameIsToldTurnByTurnAndNoOtherIs(t *testing.T) {
+	straight := func(*State) string { return "up" }
+	c := start(t, 1, map[string]Snake{"a": straight, "b": straight})
+	c.send(message{"type": "watch"})
+	c.send(duel("j", "a", "b", 71, 72))
+	var turns []message
+	var first message
+	for first == nil {
+		if m := c.read(); m["type"] == "turn" && m["job"] == "j" && m["game"] == float64(0) {
+			turns = append(turns, m["frame"].(map[string]any))
+		} else if m["type"] == "game" {
+			first = m
+		} else {
+			t.Fatalf("%v", m)
+		}
+	}
+	last := len(turns) - 1
+	if first["game"] != float64(0) || float64(last) != first["turns"] || turns[last]["t"] != first["turns"] {
+		t.Fatalf("%d turns are told of %v", len(turns), first)
+	}
+	bodies := turns[0]["b"].([]any)
+	if len(bodies) != 2 || len(bodies[0].([]any)[1].([]any)) != 6 || len(turns[0]["f"].([]any)) == 0 {
+		t.Errorf("the start is %v", turns[0])
+	}
+	for turn, frame := range turns[1:] {
+		before, now := turns[turn]["s"].([]any)[0].([]any), frame["s"].([]any)
+		if len(now) > 0 && now[0].([]any)[0] == before[0] && now[0].([]any)[4].(float64) != before[4].(float64)+1 {
+			t.Errorf("turn %d: the head went from %v to %v", turn+1, before, now[0])
+		}
+		if frame["b"] != nil {
+			t.Errorf("turn %d tells bodies again", turn+1)
+		}
+	}
+	if games := c.games("j"); len(games) != 3 { // no turn among them: games fails on one
+		t.Errorf("%d games more", len(games))
+	}
+}

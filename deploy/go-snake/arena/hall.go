@@ -16,6 +16,8 @@ type hall struct {
 	out   *lines
 	late  atomic.Int32
 	limit int32
+	// watch says that somebody wants to see the game that begins next, turn by turn.
+	watch atomic.Bool
 	exit  func(code int)
 }
 
@@ -40,8 +42,7 @@ func (h *hall) work() {
 			h.fail(j, err)
 			continue
 		}
-		if r := h.play(w, j, g, rotation); r != nil {
-			r.Job, r.Game = j.id, number
+		if r := h.play(w, j, number, g, rotation); r != nil {
 			h.finish(j, r)
 		}
 	}
@@ -55,9 +56,13 @@ type worker struct {
 }
 
 // play plays a game to its end; nil: its job was dropped meanwhile.
-func (h *hall) play(w *worker, j *job, g *game, rotation []int) *result {
+func (h *hall) play(w *worker, j *job, number int, g *game, rotation []int) *result {
 	who := identityOf(g.seed, rotation)
-	r := newResult(g, rotation)
+	r := newResult(j, number, g, rotation)
+	watched := h.watch.CompareAndSwap(true, false)
+	if watched {
+		h.tell(j, number, g)
+	}
 	clear(w.moves[:]) // up is what a snake plays that never gave a move
 	for !g.over() {
 		if h.dropped(j) {
@@ -74,6 +79,9 @@ func (h *hall) play(w *worker, j *job, g *game, rotation []int) *result {
 			h.exit(1)
 		}
 		g.play(&w.moves)
+		if watched {
+			h.tell(j, number, g)
+		}
 	}
 	r.close(g)
 	return r
@@ -97,8 +105,8 @@ func (w *worker) move(p *player, g *game, who *identity, seat int, r *result) {
 	}
 }
 
-func newResult(g *game, rotation []int) *result {
-	return &result{Type: "game", Seed: g.seed, Rotation: rotation, Failures: make([]failure, g.seats),
+func newResult(j *job, number int, g *game, rotation []int) *result {
+	return &result{Type: "game", Job: j.id, Game: number, Seed: g.seed, Rotation: rotation, Failures: make([]failure, g.seats),
 		Details: make([]string, g.seats), FailedMoves: make([]int, g.seats), MoveMs: make([]float64, g.seats),
 		asked: make([]int, g.seats)}
 }

@@ -33,6 +33,8 @@ type hello struct {
 	MostSeats int      `json:"most_seats"`
 	// Workers is how many games are really played at once.
 	Workers int `json:"workers"`
+	// Watch says that the request watch is known.
+	Watch bool `json:"watch"`
 }
 
 // note answers a request: weights, cancelled, done and error are its types.

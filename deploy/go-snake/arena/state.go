@@ -128,14 +128,7 @@ func (g *game) request(who *identity, seat int) *State {
 
 func (g *game) battlesnake(who *identity, i int) Battlesnake {
 	snake := &g.state.Snakes[i]
-	path := g.state.Path(i)
-	body := make([]Coord, 0, snake.Length)
-	for at := len(path) - 1; at >= 0; at-- {
-		body = append(body, g.coord(path[at]))
-	}
-	for range g.state.Stack(i) {
-		body = append(body, body[len(body)-1])
-	}
+	body := g.body(i)
 	return Battlesnake{ID: who.snakes[i], Name: who.names[i], Latency: "0", Health: int(snake.Health), Body: body,
 		Head: body[0], Length: len(body)}
 }

@@ -54,6 +54,16 @@ type Decision struct {
 	Value float64
 	// Depth is the number of turns looked ahead, Scored the number of positions scored.
 	Depth, Scored int
+	// Moves are those that were considered, Considered of them, the best first: its value is exact, that of another is at
+	// most what stands here. A move that was the only one is not looked at.
+	Moves      [4]Valued
+	Considered int
+}
+
+// Valued is a move with its value at the deepest look that finished it.
+type Valued struct {
+	Move  board.Move
+	Value float64
 }
 
 // rootMove is one of my moves at the root with its value at the deepest finished look.
@@ -105,7 +115,10 @@ func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *tab
 			break // every line ends the game: there is nothing deeper
 		}
 	}
-	decision.Scored = t.scored
+	decision.Scored, decision.Considered = t.scored, n
+	for i, r := range ranked {
+		decision.Moves[i] = Valued{r.move, r.value}
+	}
 	return decision
 }
 

@@ -7,11 +7,18 @@ import (
 	"strings"
 	"time"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
+	"ouroboros-snake/brain"
 )
 
 // Format names the line format.
 const Format = "ouroboros-game-log/1"
+
+const (
+	maxShout  = 256
+	mostValue = 1e12
+)
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
@@ -91,8 +98,8 @@ func (g *game) number(s *api.Snake) int {
 	return at
 }
 
-// add appends the frame of a request, unless that turn has been seen.
-func (g *game) add(req *api.Request) {
+// add appends the frame of a request, unless that turn has been seen; decided is nil where nobody thought.
+func (g *game) add(req *api.Request, decided *brain.Decision, took time.Duration) {
 	first := len(g.frames) == 0
 	if g.full || (!first && req.Turn <= g.turn) {
 		return
@@ -109,6 +116,10 @@ func (g *game) add(req *api.Request) {
 	}
 	g.food = g.addChanged(`,"f":`, g.food, req.Board.Food)
 	g.hazards = g.addChanged(`,"z":`, g.hazards, req.Board.Hazards)
+	g.addTold(req.Board.Snakes)
+	if decided != nil {
+		g.addThought(decided, took)
+	}
 	g.frames = append(g.frames, '}')
 	g.turn = req.Turn
 	if len(g.frames) > MaxGameBytes {
@@ -145,6 +156,69 @@ func (g *game) addBodies(living []api.Snake) {
 		g.frames = append(g.frames, ']')
 	}
 	g.frames = append(g.frames, ']')
+}
+
+// addTold appends the latencies and shouts that the game server tells.
+func (g *game) addTold(living []api.Snake) {
+	latencies, shouts := 0, 0
+	for i := range living {
+		if ms := living[i].Latency; ms > 0 {
+			g.open(`,"l":[`, latencies)
+			g.addNumbers(g.index[living[i].ID], ms)
+			latencies++
+		}
+	}
+	g.close(latencies)
+	for i := range living {
+		if words := living[i].Shout; words != "" {
+			g.open(`,"w":[`, shouts)
+			g.frames = strconv.AppendInt(append(g.frames, '['), int64(g.index[living[i].ID]), 10)
+			text, _ := json.Marshal(words[:min(len(words), maxShout)]) // a string cannot fail
+			g.frames = append(append(append(g.frames, ','), text...), ']')
+			shouts++
+		}
+	}
+	g.close(shouts)
+}
+
+// open begins a list of that name with its first entry, or the next one; close ends a list that was begun.
+func (g *game) open(name string, entries int) {
+	if entries == 0 {
+		g.frames = append(g.frames, name...)
+	} else {
+		g.frames = append(g.frames, ',')
+	}
+}
+
+func (g *game) close(entries int) {
+	if entries > 0 {
+		g.frames = append(g.frames, ']')
+	}
+}
+
+// addThought appends what was decided.
+func (g *game) addThought(d *brain.Decision, took time.Duration) {
+	g.frames = append(append(append(g.frames, `,"k":{"m":"`...), board.Words[d.Move]...), `","v":`...)
+	g.addValue(d.Value)
+	g.frames = strconv.AppendInt(append(g.frames, `,"d":`...), int64(d.Depth), 10)
+	g.frames = strconv.AppendInt(append(g.frames, `,"n":`...), int64(d.Scored), 10)
+	g.frames = strconv.AppendFloat(append(g.frames, `,"ms":`...), float64(took.Microseconds())/1000, 'f', 1, 64)
+	g.frames = append(g.frames, `,"s":[`...)
+	for i, m := range d.Moves[:d.Considered] {
+		if i > 0 {
+			g.frames = append(g.frames, ',')
+		}
+		g.frames = append(append(append(g.frames, `["`...), board.Words[m.Move]...), `",`...)
+		g.addValue(m.Value)
+		g.frames = append(g.frames, ']')
+	}
+	g.frames = append(g.frames, "]}"...)
+}
+
+// addValue appends a value as JSON can hold it.
+func (g *game) addValue(value float64) {
+	value = min(max(value, -mostValue), mostValue)
+	g.frames = strconv.AppendFloat(g.frames, value, 'f', 1, 64)
 }
 
 // addChanged appends the points under their name if they are not those of before; it returns those now standing.

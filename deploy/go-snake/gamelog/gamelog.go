@@ -31,6 +31,11 @@
 //	b  their whole bodies, head first: [[index, [x, y, x, y, ...]], ...]; on the first frame and after a gap in turns
 //	f  food [x, y, ...]; only when it differs from the frame before (absent at first: none)
 //	z  hazards [x, y, ...], a cell once per layer; only when they differ from the frame before (absent at first: none)
+//	l  [[index, milliseconds], ...]: how long the answer to the turn before took, of those whom the game server tells it of
+//	w  [[index, words], ...] of those that shouted
+//	k  what this snake thought: {"m": its move, "v": value, "d": turns looked ahead, "n": positions scored,
+//	   "ms": milliseconds until the answer, "s": [[move, value], ...], the best first}; the value of another move than
+//	   the best is at most what stands there. Not in the frame of /end
 //
 // Between gaps a body follows from the frame before: the new head in front, then the old body, of which the last entry is
 // dropped; if the new length is greater, the last entry of the result is repeated until the length is right.
@@ -58,6 +63,7 @@ import (
 	"time"
 
 	"ouroboros-snake/api"
+	"ouroboros-snake/brain"
 )
 
 // Bounds of what is kept in memory.
@@ -100,11 +106,12 @@ func (l *Log) Start(req *api.Request) {
 	l.find(req)
 }
 
-// Move adds the board of one turn. A game that is not known, because the server was restarted meanwhile, begins here.
-func (l *Log) Move(req *api.Request) {
+// Move adds the board of one turn with what was decided on it, and how long that took. A game that is not known, because
+// the server was restarted meanwhile, begins here.
+func (l *Log) Move(req *api.Request, decided *brain.Decision, took time.Duration) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.find(req).add(req)
+	l.find(req).add(req, decided, took)
 }
 
 // End adds the last board and appends the game to its file. After it the game is forgotten, whether or not writing
@@ -118,7 +125,7 @@ func (l *Log) End(req *api.Request) error {
 	if g == nil || len(g.frames) == 0 {
 		return nil
 	}
-	g.add(req)
+	g.add(req, nil, 0)
 	if g.full {
 		return fmt.Errorf("its frames take more than %d bytes", MaxGameBytes)
 	}

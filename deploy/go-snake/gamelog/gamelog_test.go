@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
+	"ouroboros-snake/brain"
 )
 
 // clock is the test's own time.
@@ -84,8 +87,8 @@ func TestLineHoldsTheWholeGame(t *testing.T) {
 			req.Board.Food = points(5, 5)
 			req.Board.Hazards = points(0, 0, 0, 0)
 		}
-		l.Move(req)
-		l.Move(req) // a repeated request adds nothing
+		l.Move(req, nil, 0)
+		l.Move(req, nil, 0) // a repeated request adds nothing
 	}
 	c.at = c.at.Add(time.Minute) // into the next day
 	if err := l.End(request("g1", 5, "me")); err != nil {
@@ -105,6 +108,39 @@ func TestLineHoldsTheWholeGame(t *testing.T) {
 	}
 }
 
+func TestFramesTellThoughtsLatenciesAndShouts(t *testing.T) {
+	l, dir := open(t, newClock())
+	req := request("g1", 4, "you", "me")
+	req.Board.Snakes[0].Latency, req.Board.Snakes[1].Latency = 31, 7
+	req.Board.Snakes[0].Shout = "a \"b\" <c>" + strings.Repeat("ä", 200)
+	decided := &brain.Decision{Move: board.Left, Value: -12.34, Depth: 9, Scored: 4000, Considered: 2}
+	decided.Moves[0], decided.Moves[1] = brain.Valued{Move: board.Left, Value: -12.34}, brain.Valued{Move: board.Up, Value: math.Inf(-1)}
+	l.Move(req, decided, 3456*time.Microsecond)
+	if err := l.End(request("g1", 5, "me")); err != nil {
+		t.Fatal(err)
+	}
+	var frames []struct {
+		L [][2]int         `json:"l"`
+		W [][2]interface{} `json:"w"`
+		K json.RawMessage  `json:"k"`
+	}
+	if err := json.Unmarshal(lines(t, dir, "My_snake-20260301.jsonl")[0].Frames, &frames); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"m":"left","v":-12.3,"d":9,"n":4000,"ms":3.5,"s":[["left",-12.3],["up",-1000000000000.0]]}`; string(frames[0].K) != want {
+		t.Errorf("thought %s, want %s", frames[0].K, want)
+	}
+	if want := [][2]int{{0, 31}, {1, 7}}; !reflect.DeepEqual(frames[0].L, want) {
+		t.Errorf("latencies %v, want %v", frames[0].L, want)
+	}
+	if words, _ := frames[0].W[0][1].(string); len(frames[0].W) != 1 || !strings.HasPrefix(words, `a "b" <c>ä`) || len(words) > maxShout+3 {
+		t.Errorf("shouts %v", frames[0].W)
+	}
+	if frames[1].K != nil || frames[1].L != nil || frames[1].W != nil {
+		t.Errorf("the last board tells %+v", frames[1])
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	for _, c := range []struct {
 		start, end []string
@@ -119,7 +155,7 @@ func TestOutcome(t *testing.T) {
 		{[]string{"me"}, []string{"me"}, "draw"},
 	} {
 		l, dir := open(t, newClock())
-		l.Move(request("g", 0, c.start...))
+		l.Move(request("g", 0, c.start...), nil, 0)
 		if err := l.End(request("g", 1, c.end...)); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +171,7 @@ func TestTornLineSpoilsNoOther(t *testing.T) {
 	if err := os.WriteFile(name, []byte(`{"format":"ouro`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l.Move(request("g", 0, "me", "a"))
+	l.Move(request("g", 0, "me", "a"), nil, 0)
 	if err := l.End(request("g", 1, "me")); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +201,7 @@ func TestManyGamesAtOnce(t *testing.T) {
 				defer all.Done()
 				id := fmt.Sprintf("g%d-%d", worker, game)
 				for turn := range 50 {
-					l.Move(request(id, turn, "me", "a"))
+					l.Move(request(id, turn, "me", "a"), nil, 0)
 				}
 				if err := l.End(request(id, 50, "me")); err != nil {
 					t.Error(err)
@@ -186,15 +222,15 @@ func TestManyGamesAtOnce(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	c := newClock()
 	l, dir := open(t, c)
-	l.Move(request("silent", 0, "me", "a"))
+	l.Move(request("silent", 0, "me", "a"), nil, 0)
 	c.at = c.at.Add(Patience + time.Second)
-	l.Move(request("other", 0, "me", "a"))
+	l.Move(request("other", 0, "me", "a"), nil, 0)
 	if len(l.games) != 1 {
 		t.Errorf("%d games are kept after the first fell silent, want 1", len(l.games))
 	}
 	for i := range MaxGames + 10 {
 		c.at = c.at.Add(time.Millisecond)
-		l.Move(request(fmt.Sprint("g", i), 0, "me", "a"))
+		l.Move(request(fmt.Sprint("g", i), 0, "me", "a"), nil, 0)
 	}
 	if len(l.games) != MaxGames || l.games[key{"g0", "me"}] != nil {
 		t.Errorf("%d games are kept, want %d without the oldest", len(l.games), MaxGames)
@@ -211,8 +247,8 @@ func TestHugeGameIsGivenUp(t *testing.T) {
 	l, _ := open(t, newClock())
 	big := request("g", 0, "me", "a")
 	big.Board.Hazards = make([]api.Point, MaxGameBytes/4)
-	l.Move(big)
-	l.Move(request("g", 1, "me", "a"))
+	l.Move(big, nil, 0)
+	l.Move(request("g", 1, "me", "a"), nil, 0)
 	if err := l.End(request("g", 2, "me")); err == nil || !strings.Contains(err.Error(), "bytes") {
 		t.Errorf("got %v, want an error that tells the bound", err)
 	}
@@ -223,7 +259,7 @@ func TestWriteErrorIsTold(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "My_snake-20260301.jsonl"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l.Move(request("g", 0, "me", "a"))
+	l.Move(request("g", 0, "me", "a"), nil, 0)
 	if err := l.End(request("g", 1, "me")); err == nil {
 		t.Error("a folder in the file's place went unnoticed")
 	}

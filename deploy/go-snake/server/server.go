@@ -26,7 +26,8 @@ const about = `{"apiversion":"1","author":"ouroboros","color":"#1f6f5c","head":"
 // Recorder is told of every request of a game; *gamelog.Log is one.
 type Recorder interface {
 	Start(*api.Request)
-	Move(*api.Request)
+	// Move also hears what was decided, and how long it took.
+	Move(*api.Request, *brain.Decision, time.Duration)
 	End(*api.Request) error
 }
 
@@ -121,7 +122,7 @@ func (s *Server) move(w *worker) ([]byte, error) {
 		return nil, err
 	}
 	if s.recorder != nil {
-		s.recorder.Move(&w.request)
+		s.recorder.Move(&w.request, &decision, time.Since(w.arrived))
 	}
 	if s.verbose != nil {
 		s.verbose.Printf("game %s turn %d: %s, value %.1f, depth %d, %d positions, %v", w.request.Game.ID,

@@ -11,8 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"ouroboros-arena/board"
 	"ouroboros-snake/api"
+	"ouroboros-snake/brain"
 	"ouroboros-snake/weights"
 )
 
@@ -34,7 +37,12 @@ func (r *told) note(call string, req *api.Request) {
 }
 
 func (r *told) Start(req *api.Request) { r.note("start", req) }
-func (r *told) Move(req *api.Request)  { r.note("move", req) }
+func (r *told) Move(req *api.Request, d *brain.Decision, took time.Duration) {
+	r.note("move "+board.Words[d.Move], req)
+	if d.Considered == 0 || d.Moves[0].Move != d.Move || took <= 0 {
+		r.note("no thought", req)
+	}
+}
 func (r *told) End(req *api.Request) error {
 	r.note("end", req)
 	return errors.New("disk is full")
@@ -95,7 +103,7 @@ func TestAPI(t *testing.T) {
 			t.Errorf("/move gives %s", answer)
 		}
 	}
-	if got := strings.Join(recorder.calls, ", "); got != "start g, move g, end g" {
+	if got := strings.Join(recorder.calls, ", "); got != "start g, move right g, end g" {
 		t.Errorf("recorded: %s", got)
 	}
 	if !strings.Contains(complaints.String(), "game g was not recorded: disk is full") {

@@ -96,6 +96,9 @@ pub struct SnakeText {
     /// How long the server waited for the last answer, in milliseconds; servers write it as text.
     #[serde(deserialize_with = "milliseconds")]
     pub latency: u32,
+    /// What it said on its last move; for people: what is no text is none.
+    #[serde(deserialize_with = "words")]
+    pub shout: String,
 }
 
 /// A cell; y grows upward.
@@ -119,6 +122,11 @@ fn milliseconds<'de, D: Deserializer<'de>>(source: D) -> Result<u32, D::Error> {
     let value = serde_json::Value::deserialize(source)?;
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
     Ok(number.unwrap_or_default().clamp(0.0, f64::from(u16::MAX)) as u32)
+}
+
+/// Text; anything else is none.
+fn words<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
+    Ok(serde_json::Value::deserialize(source)?.as_str().unwrap_or_default().to_owned())
 }
 
 /// Reads a request; the error says where the text is not as the API has it.

@@ -1,5 +1,6 @@
 //! The Battlesnake API over HTTP.
 
+use std::cmp::Ordering::Equal;
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,8 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::signal::unix::{SignalKind, signal};
+
+use snake_engine::search::Decision;
 
 use crate::api::{self, MOVES, Request};
 use crate::decision::Question;
@@ -59,8 +62,8 @@ pub struct Server {
     pub pace: Mutex<Pace>,
 }
 
-/// A move, and how it was found in words.
-type Found = (usize, String);
+/// What was decided, and how it was found in words.
+type Found = (Decision, String);
 
 impl Server {
     /// Answers until SIGTERM or SIGINT, then finishes the requests in flight.
@@ -198,13 +201,17 @@ impl Server {
     async fn choose(&self, request: &Request, received: Instant) -> Answer {
         let question =
             Arc::new(Question::of(request, self.seats(request)).map_err(|why| (StatusCode::BAD_REQUEST, why))?);
-        let (direction, how) = match &self.thinking {
+        let found = match &self.thinking {
             Some(thinking) => self.searched(thinking, &question, request, received).await,
             None => self.bare(&question, request, received + self.budget(request)).await,
-        }
-        .unwrap_or_else(|why| (question.safe_move(), format!("safe: {why}")));
+        };
+        let (direction, how, decision) = match found {
+            Ok((decision, how)) => (usize::from(decision.direction), how, Some(decision)),
+            Err(why) => (question.safe_move(), format!("safe: {why}"), None),
+        };
         if let Some(games) = &self.games {
-            games.add(request, &self.model_id(request));
+            let thought = decision.as_ref().map(|decision| (decision, received.elapsed()));
+            games.add(request, &self.model_id(request), thought);
         }
         if self.verbose {
             let (game, turn, took) = (&request.game.id, request.turn, received.elapsed());
@@ -240,7 +247,7 @@ impl Server {
             .map_err(|_| "the search broke down".to_owned())?
             .inspect_err(|why| eprintln!("rust-snake: {why}"))?;
         let how = format!("value {:.1}, depth {}, {} positions", decision.value, decision.depth, decision.scored);
-        Ok((usize::from(decision.direction), how))
+        Ok((decision, how))
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
@@ -250,8 +257,13 @@ impl Server {
     /// The network's move and what it thinks.
     async fn bare(&self, question: &Question, request: &Request, deadline: Instant) -> Result<Found, String> {
         let verdict = self.ask(question, request, deadline).await?;
-        let direction = best_move(&verdict.logits, question.board.legal_moves());
-        Ok((direction, format!("value {:.3}", verdict.value)))
+        let direction = best_move(&verdict.logits, question.board.legal_moves()) as u8;
+        let mut moves: Vec<(u8, f64)> = (0..).zip(verdict.logits.map(f64::from)).collect();
+        moves.sort_by(|one, other| {
+            (other.0 == direction, other.1).partial_cmp(&(one.0 == direction, one.1)).unwrap_or(Equal)
+        });
+        let value = f64::from(verdict.value);
+        Ok((Decision { direction, value, depth: 0, scored: 1, moves }, format!("value {value:.3}")))
     }
 
     /// What the network says, or why it says nothing.

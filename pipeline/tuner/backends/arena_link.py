@@ -30,6 +30,8 @@ class Hello:
     most_seats: int
     workers: int
     """Games that it plays at once."""
+    watch: bool = False
+    """It can tell a game turn by turn."""
 
 
 class ArenaLink:
@@ -128,6 +130,10 @@ def _hello(link: ArenaLink) -> Hello | str:
         if message.get("protocol") != PROTOCOL:
             return f"its program speaks {message.get('protocol')}, not {PROTOCOL}"
         return Hello(
-            frozenset(message["rulesets"]), frozenset(message["maps"]), message["most_seats"], message["workers"]
+            frozenset(message["rulesets"]),
+            frozenset(message["maps"]),
+            message["most_seats"],
+            message["workers"],
+            message.get("watch") is True,
         )
     return "its program does not call arena.Main (it ended)" if link.ended else "its program does not call arena.Main"

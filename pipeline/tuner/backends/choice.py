@@ -4,22 +4,29 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.live_games import LiveGames
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.backends.http import HttpBackend
 from pipeline.tuner.backends.inprocess import open_inprocess
 from pipeline.tuner.snake_source import SnakeSource
 from schemas.errors import SnakeError
+from schemas.live_game import LiveSource
 from schemas.settings import Settings
 from schemas.tuning import BackendChoice
 
 
 def choose(
-    settings: Settings, source: SnakeSource, abandon: Callable[[], bool], scratch: Path | None = None
+    settings: Settings,
+    source: SnakeSource,
+    abandon: Callable[[], bool],
+    scratch: Path | None = None,
+    shown: LiveSource = LiveSource.TUNER,
 ) -> Backend:
     """Open the backend.
 
     Args:
         scratch: a folder whose lock the caller holds, for scratch copies; None: the tuner's.
+        shown: as whose games one is shown while it is played.
 
     Raises:
         SnakeError: `backend` asks for one that the snake does not allow, or the snake does not build.
@@ -31,11 +38,13 @@ def choose(
         shutil.rmtree(stale, ignore_errors=True)
 
     def over_http(why: str) -> Backend:
-        return HttpBackend(source.folder, folder, tuner, source.run_command, why)
+        live = LiveGames(settings.home, shown)
+        return HttpBackend(source.folder, folder, tuner, source.run_command, why, live)
 
     if tuner.backend is BackendChoice.HTTP:
         return over_http("the settings ask for it")
-    opened = open_inprocess(source.folder, folder, tuner, abandon, over_http)
+    live = LiveGames(settings.home, shown)
+    opened = open_inprocess(source.folder, folder, tuner, abandon, over_http, live)
     if not isinstance(opened, str):
         return opened
     if tuner.backend is BackendChoice.IN_PROCESS:

@@ -20,11 +20,13 @@ from typing import Any
 
 import uvloop
 
+from pipeline.live_games import LiveGames
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Recording, RunningGame, SeatedSnake
 from pipeline.referee.game_board import rehearse
 from pipeline.referee.introduction import INDEX_TIMEOUT_S, ask_identity
+from pipeline.referee.live_spectator import LiveSpectator
 from pipeline.referee.match import default_games_at_once
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
@@ -32,6 +34,7 @@ from pipeline.referee.schedule import ScheduledGame
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import GameOrder, Played
 from pipeline.tuner.backends.running_snakes import RunningSnake, SnakePool
+from pipeline.tuner.backends.shown import about, names
 from pipeline.tuner.jobs import GameResult, JobFailure
 from schemas.errors import MachineError, OuroborosError
 from schemas.tuning import TunerSettings
@@ -54,11 +57,21 @@ class HttpBackend:
         source, run_command: see `SnakePool`.
         folder: an existing folder for scratch copies.
         why: why games go over HTTP, for the notice.
+        live: where a game is shown while it is played; None: nowhere.
     """
 
     name = "http"
 
-    def __init__(self, source: Path, folder: Path, settings: TunerSettings, run_command: str, why: str = "") -> None:
+    def __init__(
+        self,
+        source: Path,
+        folder: Path,
+        settings: TunerSettings,
+        run_command: str,
+        why: str = "",
+        live: LiveGames | None = None,
+    ) -> None:
+        self._live = live
         self.capacity = settings.parallel_games or default_games_at_once()
         self.notice = f"Games are played over HTTP, {self.capacity} at once{f': {why}' if why else ''}."
         self._closing = False
@@ -200,7 +213,13 @@ class HttpBackend:
             if not entry.dropped:
                 self._ended.put(Played(job.id, entry.order.number, result_of_outcome(outcome)))
 
-        RunningGame(spec, job.conditions.referee, players, done, record=False).begin()
+        spectator = self._spectator(entry.order)
+        RunningGame(spec, job.conditions.referee, players, done, record=False, spectator=spectator).begin()
+
+    def _spectator(self, order: GameOrder) -> LiveSpectator | None:
+        if self._live is None or not self._live.wanted():
+            return None
+        return LiveSpectator(self._live, about(order), names(order))
 
     def _hang_up(self, entries: Sequence[_Order] | set[_Order]) -> None:
         for entry in entries:

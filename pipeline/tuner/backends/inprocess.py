@@ -12,13 +12,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from pydantic import ValidationError
+
+from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.snake_builder import SnakeBuilder, links_arena
 from pipeline.tuner.backends import Backend, GameOrder, Played
 from pipeline.tuner.backends.arena_link import ArenaLink, Hello, Message, open_link
 from pipeline.tuner.backends.running_snakes import played_text, scratch_folder
+from pipeline.tuner.backends.shown import about, names
 from pipeline.tuner.jobs import GameResult, JobFailure, SourceKind
 from schemas.errors import SnakeError
+from schemas.game import GameLogFrame
 from schemas.tuning import TunerSettings
 
 GAMES_PER_WORKER = 4
@@ -34,12 +39,22 @@ class InProcessBackend:
     Args:
         open_http: makes the backend for what the arena does not play; called when it is first needed.
         scratch: removed at the end.
+        live: where a game is shown while it is played; None: nowhere.
     """
 
     name = "inprocess"
 
-    def __init__(self, link: ArenaLink, hello: Hello, open_http: Callable[[str], Backend], scratch: Path) -> None:
+    def __init__(
+        self,
+        link: ArenaLink,
+        hello: Hello,
+        open_http: Callable[[str], Backend],
+        scratch: Path,
+        live: LiveGames | None = None,
+    ) -> None:
         self._link, self._hello, self._open_http, self._scratch = link, hello, open_http, scratch
+        self._live = live if hello.watch else None
+        self._asked_to_watch = False
         self._http: Backend | None = None
         self._orders: dict[str, GameOrder] = {}
         """Games that the arena has, by the id that it knows them by."""
@@ -68,6 +83,7 @@ class InProcessBackend:
         """See `Backend.finished`."""
         deadline = monotonic() + timeout_s
         while True:
+            self._ask_to_watch()
             left_s = 0.0 if self._ended else max(0.0, deadline - monotonic())
             # With games elsewhere too, neither may be waited for alone.
             message = self._link.receive(min(left_s, _POLL_S) if self._http is not None else left_s)
@@ -137,14 +153,38 @@ class InProcessBackend:
         kind = message.get("type")
         if kind == "weights" and "error" in message:
             self._refused[message["id"]] = message["error"]
+        elif kind == "turn" and self._live is not None:
+            self._show(self._live, message)
         elif kind == "game":
             order = self._orders.pop(message["job"], None)
+            if self._live is not None and self._live.is_showing(message["job"]):
+                self._live.end(message["causes"])
             if order is not None:
                 self._ended.append(Played(order.job.id, order.number, result_of_message(message)))
         elif kind == "error":
             order = self._orders.pop(message.get("job", ""), None)
             if order is not None:
                 self._fail(order, message)
+
+    def _ask_to_watch(self) -> None:
+        """The arena tells nothing of its games' turns unless somebody looks."""
+        if self._live is not None and not self._asked_to_watch and self._live.wanted():
+            self._asked_to_watch = True
+            self._link.send({"type": "watch"})
+
+    def _show(self, live: LiveGames, message: Message) -> None:
+        order = self._orders.get(message["job"])
+        try:
+            frame = GameLogFrame.model_validate(message["frame"])
+        except (KeyError, ValidationError) as error:
+            raise SnakeError(f"the snake's arena told a turn without sense: {error!r}", where="arena") from error
+        if frame.t == 0 and order is not None:
+            self._asked_to_watch = False
+            referee = order.job.conditions.referee
+            rules, size = (referee.ruleset, referee.map_id), (referee.width, referee.height)
+            live.begin(message["job"], about(order), rules, size, names(order))
+        if live.is_showing(message["job"]):
+            live.turn(frame)
 
     def _fail(self, order: GameOrder, message: Message) -> None:
         """Not played: its conditions are beyond the arena, or the snake refused its weights."""
@@ -181,6 +221,7 @@ def open_inprocess(
     settings: TunerSettings,
     abandon: Callable[[], bool],
     open_http: Callable[[str], Backend],
+    live: LiveGames | None = None,
 ) -> InProcessBackend | str:
     """Build the snake once and ask its program; why it cannot play its own games, where it cannot.
 
@@ -204,7 +245,7 @@ def open_inprocess(
     if isinstance(opened, str):
         shutil.rmtree(scratch, ignore_errors=True)
         return opened
-    return InProcessBackend(*opened, open_http, scratch)
+    return InProcessBackend(*opened, open_http, scratch, live)
 
 
 def conditions_message(conditions: MatchConditions) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from runner.web.pages.schedules import (
 from runner.web.pages.steering import ask_back, do
 from runner.web.pages.strength import cup_games, evaluation, strength
 from runner.web.pages.training import training
+from runner.web.pages.training_games import TRAINING_GAME_ROUTES
 from runner.web.pages.tuner import tuner, tuner_report, tuner_run, tuner_step
 
 pages = Router(
@@ -26,6 +27,7 @@ pages = Router(
         now, ask_back, do, games, game, game_data, tuner, tuner_run, tuner_step, tuner_report, history, history_csv,
         run_page, run_file, schedules, new_schedule, preview, schedule, save_schedule, new_trigger, trigger,
         save_trigger, strength, evaluation, cup_games, training,
+        *TRAINING_GAME_ROUTES,
     ],
     include_in_schema=False,
 )  # fmt: skip

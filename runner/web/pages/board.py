@@ -1,4 +1,4 @@
-"""A board as SVG: what a browser without scripts sees, and what `player.js` then draws anew turn by turn."""
+"""A board as SVG: what a browser without scripts sees, and what `board.js` then draws anew turn by turn."""
 
 from markupsafe import Markup
 
@@ -8,8 +8,12 @@ from schemas.game import GameLog
 COLOURS = 8
 
 
-def draw_board(log: GameLog, board: Board, names: list[str]) -> Markup:
-    """The board of one turn; y grows upward. A body that crosses the edge of a wrapped board is drawn in parts."""
+def draw_board(log: GameLog, board: Board, names: list[str], name: str = "board") -> Markup:
+    """The board of one turn; y grows upward. A body that crosses the edge of a wrapped board is drawn in parts.
+
+    Args:
+        name: the element's id.
+    """
     parts = [
         Markup('<rect class="cell" x="{}" y="{}" width="0.94" height="0.94" rx="0.08"/>').format(x + 0.03, y + 0.03)
         for y in range(log.height)
@@ -31,8 +35,8 @@ def draw_board(log: GameLog, board: Board, names: list[str]) -> Markup:
         f"{names[piece.snake]} at {piece.head[0]}, {piece.head[1]}, length {len(piece.body)}, health {piece.health}"
         for piece in board.pieces
     )
-    return Markup('<svg class="board" id="board" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        log.width, log.height, f"Turn {board.turn}: {told or 'no snake lives'}", Markup("").join(parts)
+    return Markup('<svg class="board" id="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        name, log.width, log.height, f"Turn {board.turn}: {told or 'no snake lives'}", Markup("").join(parts)
     )
 
 

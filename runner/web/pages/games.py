@@ -7,14 +7,15 @@ import msgspec.json
 from litestar import Response, get
 from litestar.response import Template
 
+from runner.web.pages import words
 from runner.web.pages.board import draw_board
 from runner.web.pages.page import AnyRequest, missing, page
-from runner.web.read import board, game_index, ladder
+from runner.web.read import board, game_index, ladder, live
 from runner.web.read.board import Board, Death
 from runner.web.read.game_index import GameFilter, IndexedGame
 from runner.web.site import Site
 from schemas.errors import StateError
-from schemas.game import GameLog
+from schemas.game import GameLog, GameLogThought
 from schemas.ladder import GameWhy
 from schemas.outside_text import NAME_LIMIT, line
 
@@ -41,12 +42,14 @@ def games(request: AnyRequest, site: Site) -> Template:
     )
     site.games.refresh()
     found = site.games.find(wanted, SHOWN + 1)
+    told = live.say_somebody_looks(site.settings.home)
     kept = {key: value for key, value in given.items() if value}
     older = urlencode(kept | {"before": found[SHOWN - 1].row}) if len(found) > SHOWN else ""
     return page(
         request, site, "games.html", "Games", "/games", found=found[:SHOWN], given=given, older=older,
         snakes=site.games.snakes(SNAKES_LISTED), causes=_CAUSES, total=site.games.count(), link=game_link,
         pending=site.games.pending_bytes, newest=urlencode(kept), folders=_folders(site), lengths=_LENGTHS,
+        live=_live(site), told=told,
     )  # fmt: skip
 
 
@@ -63,6 +66,7 @@ def game(request: AnyRequest, site: Site) -> Template:
         request, site, "game.html", f"{' against '.join(names[:4])}{' and others' if len(names) > 4 else ''}", "/games",
         game=found, log=log, names=names, board=shown, drawing=draw_board(log, shown, names), last_turn=last_turn,
         rows=_rows(log, shown, ends, names), why=why, thought=_thought(why, shown.turn), link=game_link,
+        own=_own_thought(log, shown.turn), score=words.score, thinks=any(frame.k for frame in log.frames),
         data=f"/game/data?{urlencode({'id': found.game_id})}", death_words=death_words, ends=ends,
     )  # fmt: skip
 
@@ -104,6 +108,18 @@ def death_words(death: Death, names: list[str]) -> str:
     return f"{told or 'died, how is not logged'}{by} on turn {death.turn}"
 
 
+def _live(site: Site) -> dict[str, Any] | None:
+    """The game that is being played, at its last turn: what a browser without scripts sees of it."""
+    found = live.newest(site.settings.home)
+    if found is None:
+        return None
+    log, game = found
+    names = [name or f"snake {seat + 1}" for seat, name in enumerate(game.names)]
+    shown, _ = _board_at(log, log.turns)
+    return {"game": game, "turn": shown.turn, "drawing": draw_board(log, shown, names, "live-drawing"),
+            "rows": _rows(log, shown, [], names)}  # fmt: skip
+
+
 def _loaded(request: AnyRequest, site: Site) -> tuple[IndexedGame, GameLog]:
     wanted = str(request.query_params.get("id", ""))
     found = site.games.look_for(wanted)
@@ -136,6 +152,11 @@ def _why(site: Site, game_id: str) -> GameWhy | None:
 
 def _thought(why: GameWhy | None, turn: int) -> Any:
     return next((each for each in why.turns if each.turn == turn), None) if why else None
+
+
+def _own_thought(log: GameLog, turn: int) -> GameLogThought | None:
+    """What our snake thought of this board when it answered, where its log tells."""
+    return next((frame.k for frame in log.frames if frame.t == turn), None)
 
 
 def _rows(log: GameLog, shown: Board, ends: list[Death], names: list[str]) -> list[dict[str, Any]]:

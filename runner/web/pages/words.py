@@ -14,6 +14,11 @@ _SURE = 0.995
 """A score of everything is no infinite strength: Elo is shown up to this one, as in the tuner's report."""
 
 
+def score(value: float) -> str:
+    """A move's value; `player.js` writes it the same way."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def zone_of(name: str | None) -> ZoneInfo:
     """The zone of an IANA name; UTC for none and for one that this machine does not know."""
     try:

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from battlesnake_requests import request, snake
 
 from pipeline.serve import game_log
 from pipeline.serve.game_log import GamesInHand, append_line
-from schemas.game import GameLog, GameOutcome
+from pipeline.serve.onnx_model import Evaluated
+from pipeline.serve.policy import Decision, thought_of
+from schemas.game import GameLog, GameLogThought, GameOutcome
 
 START = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
 
@@ -103,3 +106,22 @@ def test_a_torn_line_does_not_spoil_the_next(tmp_path):
     append_line(path, b'{"next":2}\n')
     append_line(path, b'{"last":3}\n')
     assert path.read_bytes().splitlines() == [b'{"whole":1}', b'{"to', b'{"next":2}', b'{"last":3}']
+
+
+def test_a_frame_tells_latencies_shouts_and_what_the_network_said(games):
+    """Numbers as text, as the API has them; what is no number, or empty, is not told."""
+    first = board(0, "you", "me")
+    first["board"]["snakes"][0] |= {"latency": "31", "shout": "a <b>"}
+    first["board"]["snakes"][1] |= {"latency": "soon", "shout": ""}
+    games.find(first)
+    said = Evaluated(np.array([[1.5, -2.0, 0.25, -0.5]], np.float32), np.array([[0.125]], np.float32))
+    games.add(first, thought_of(Decision(2, None, None, said), 0.00351))
+    games.add(board(1, "you", "me"), thought_of(Decision(2, None, None, None, "too late"), 0.4))
+    log = games.end(board(2, "me"))
+    frame = log.frames[0]
+    assert (frame.l, frame.w) == ([(0, 31)], [(0, "a <b>")])
+    assert frame.k == GameLogThought(
+        m="left", v=0.125, d=0, n=1, ms=3.5, s=[("left", 0.25), ("up", 1.5), ("right", -0.5), ("down", -2.0)]
+    )
+    assert [each.k for each in log.frames[1:]] == [None, None]
+    assert GameLog.model_validate_json(log.to_line()) == log

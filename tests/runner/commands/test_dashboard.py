@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from runner.dashboard import LOCK_NAME, DashboardProcess
+from runner.dashboard import DashboardProcess
 from runner.single_instance import is_held
+from schemas.service import LOCK_NAME
 from schemas.settings import Settings
 from tests.runner.commands.conftest import DEADLINE_S, Terminals, settings_without_runs, until
 

@@ -8,9 +8,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from lived_in import HOSTILE_ID, LOST
+from lived_in import HOSTILE, HOSTILE_ID, LOST, THOUGHT
 from playwright.sync_api import Browser, BrowserContext, Page
-from served_site import Served
+from served_site import Served, wait_for
+
+from pipeline.live_games import LiveGames
+from schemas.game import GameLogFrame
+from schemas.live_game import LiveSource, live_file
 
 pytestmark = pytest.mark.browser
 SCRUB = "turn => { const s = document.getElementById('scrub'); s.value = turn; s.dispatchEvent(new Event('input')); }"
@@ -25,6 +29,7 @@ PAGES = {
     "now": ("/", "Waiting"),
     "games": ("/games", "turns of"),
     "game": (f"/game?{urlencode({'id': HOSTILE_ID, 'turn': 20})}", "ran into a wall on turn 62"),
+    "thoughts": (f"/game?{urlencode({'id': THOUGHT, 'turn': 3})}", "9 turns ahead"),
     "tuner": ("/tuner", "over the weights it began with"),
     "strength": ("/strength", "Snake and network"),
     "history": ("/history", "timed out"),
@@ -212,3 +217,63 @@ def test_a_lost_ladder_game_shows_what_our_snake_thinks_of_each_turn(chromium: B
     page.wait_for_selector("body[data-player=ready]")
     assert page.locator("#turn").inner_text() == "40" and said == []
     context.close()
+
+
+def test_an_own_game_shows_what_our_snake_thought_when_it_moved(chromium: Browser, site: Served) -> None:
+    """By its own log; the same with scripts and without, and never as markup."""
+    context, plain = chromium.new_context(), chromium.new_context(java_script_enabled=False)
+    for turn, told in (
+        (0, "Left, 31.25: 9 turns ahead, 4,000 positions, answered in 3.5 ms."),
+        (1, "Up, 0.125, answered in 0.4 ms."),
+    ):
+        where = f"/game?{urlencode({'id': THOUGHT, 'turn': turn})}"
+        page, said = opened(context, site, where)
+        still = plain.new_page()
+        still.goto(f"http://127.0.0.1:{site.port}{where}")
+        assert page.locator("#own p").inner_text() == still.locator("#own p").inner_text() == told
+        rows = page.locator("#own td").all_inner_texts()
+        assert rows == still.locator("#own td").all_inner_texts()
+        if turn == 0:
+            assert rows == ["left", "31.25", "up", "at most -7", HOSTILE, "at most -900"]
+            page.keyboard.press("End")
+            assert "not asked on this turn" in page.locator("#own").inner_text()
+        assert said == []
+        page.close()
+    context.close()
+    plain.close()
+
+
+def test_the_game_that_is_played_is_shown_turn_by_turn_and_the_next_one_after_it(
+    chromium: Browser, site: Served, tmp_path: Path
+) -> None:
+    """Written by the work's own writer, which first must be told that somebody looks."""
+    context = chromium.new_context()
+    page, said = opened(context, site, "/games")
+    games, home = LiveGames(site.settings.home, LiveSource.TUNER), site.settings.home
+    assert "No game has been shown here lately" in page.locator("#live").inner_text()
+    page.wait_for_function("() => document.getElementById('live-controls').checkVisibility() === false")
+    for name in ("first", "second"):
+        wait_for(games.wanted)
+        games.begin(name, f"A test {HOSTILE}", ("royale", "royale"), (7, 7), [HOSTILE, "two"])
+        for turn in range(4):
+            place = [(0, 90 - turn, 3, 1, 1 + turn), *([(1, 5, 3, 5, 5)] if turn < 3 else [])]
+            bodies = [(0, [1, 1, 1, 1, 1, 1]), (1, [5, 5, 5, 4, 5, 3])] if turn == 0 else None
+            games.turn(GameLogFrame(t=turn, s=place, b=bodies, f=[3, 3]))
+            page.wait_for_function("told => document.body.dataset.live === told", arg=f"{name} {turn}")
+        games.end(["", "out-of-health"])
+        page.wait_for_function("() => document.getElementById('live-turn').innerText === 'Turn 3, over'")
+        rows = page.locator("#live-snakes tr").all_inner_texts()
+        assert rows[0].split("\t")[0].strip() == HOSTILE
+        assert "out of health" in rows[1]
+    assert page.evaluate("[typeof pwned, document.querySelectorAll('#content img, #content script').length]") == [
+        "undefined", 0
+    ]  # fmt: skip
+    still = chromium.new_context(java_script_enabled=False)
+    plain = still.new_page()
+    plain.goto(f"http://127.0.0.1:{site.port}/games")
+    assert plain.locator("#live-turn").inner_text() == "Turn 3"
+    assert plain.locator("#live-drawing .body").count() == 1
+    assert said == []
+    context.close()
+    still.close()
+    live_file(home, LiveSource.TUNER).unlink()

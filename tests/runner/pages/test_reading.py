@@ -29,8 +29,10 @@ from runner.web.read.board import Board
 from runner.web.read.curves import read_curves
 from runner.web.read.database import Database
 from runner.web.read.game_index import GameFilter, GameIndex, load
+from runner.web.read.live import Follower, newest
 from runner.web.read.tuning import Digest, Digests
 from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -289,3 +291,26 @@ def test_an_empty_folder_says_what_will_come_and_one_without_a_database_says_why
         assert b"Each run leaves a row here" in answers["/"].body
         for path in ("/games", "/tuner", "/strength", "/training"):
             assert b'class="headline"' in answers[path].body, "words in place of an empty box"
+
+
+def test_a_live_file_of_anything_is_followed_or_left_alone(tmp_path: Path) -> None:
+    """Half a line waits for its rest, one that is none is passed over, a game of yesterday is none that is played."""
+    path = live_file(tmp_path, LiveSource.PLAY)
+    path.parent.mkdir()
+    game = LiveGame(game_id="g", source=LiveSource.PLAY, about="", ruleset="standard", map="", width=3, height=3,
+                    names=["one"], began_at=NOW)  # fmt: skip
+    frame = GameLogFrame(t=0, s=[(0, 9, 1, 1, 1)], b=[(0, [1, 1])]).model_dump_json(exclude_none=True)
+    path.write_text(f"{game.model_dump_json()}\n{frame[:9]}")
+    now_s, follower = path.stat().st_mtime, Follower(tmp_path)
+    (news,) = follower.news(now_s)
+    assert news.game == game and news.frames == []
+    assert list(follower.news(now_s)) == []
+    with path.open("a") as more:
+        more.write(f'{frame[9:]}\n{{"causes":["wall-collision"]}}\n')
+    (news,) = follower.news(now_s)
+    assert (news.game, [each.t for each in news.frames], news.end) == (None, [0], LiveEnd(causes=["wall-collision"]))
+    assert list(Follower(tmp_path).news(now_s + 3600)) == []
+    for odd in ("nonsense\n", "[1]\n", game.model_dump_json() + '\n{"t":0,"s":[[7,1,1,1,1]]}\n', "\0" * 9 + "\n"):
+        path.write_text(odd)
+        assert list(Follower(tmp_path).news(now_s)) == [], odd
+        assert newest(tmp_path) is None

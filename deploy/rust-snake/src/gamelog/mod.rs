@@ -12,7 +12,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use snake_engine::search::Decision;
 
 use crate::api::Request;
 use crate::gamelog::record::Record;
@@ -43,9 +45,10 @@ impl GameLog {
         self.with(request, model, |_| ());
     }
 
-    /// Adds the board of one turn. A game that is not known, because the server was restarted, begins here.
-    pub fn add(&self, request: &Request, model: &str) {
-        self.with(request, model, |record| record.add(request));
+    /// Adds the board of one turn with what was decided on it, and how long that took; None: nobody thought. A game that
+    /// is not known, because the server was restarted, begins here.
+    pub fn add(&self, request: &Request, model: &str, thought: Option<(&Decision, Duration)>) {
+        self.with(request, model, |record| record.add(request, thought));
     }
 
     fn with(&self, request: &Request, model: &str, act: impl FnOnce(&mut Record)) {
@@ -65,7 +68,7 @@ impl GameLog {
     pub fn end(&self, request: &Request) -> Result<(), String> {
         let record = self.games.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(request));
         let Some(mut record) = record.filter(Record::has_frames) else { return Ok(()) };
-        record.add(request);
+        record.add(request, None);
         let ended = (self.clock)();
         let line = record.line(request, ended)?;
         let day: String = humantime::format_rfc3339_seconds(ended).to_string()[..10].replace('-', "");
@@ -126,6 +129,8 @@ fn file_name(name: &str) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use snake_engine::search::Decision;
+
     use super::{GameLog, file_name};
     use crate::api::Request;
     use crate::board::tests::request;
@@ -149,11 +154,15 @@ mod tests {
         let log = GameLog::open(&folder, Box::new(noon)).unwrap();
         let path = folder.join("a_b-19700101.jsonl");
         std::fs::write(&path, "{\"torn").unwrap();
-        let (first, second, last) = boards();
+        let (first, mut second, last) = boards();
         log.start(&first, "champion-7");
-        log.add(&first, "");
-        log.add(&first, "");
-        log.add(&second, "");
+        log.add(&first, "", None);
+        log.add(&first, "", None);
+        second.board.snakes[0].latency = 12;
+        second.board.snakes[1].shout = "a \"b\" <c>".into();
+        let moves = vec![(2, -3.04), (0, f64::NEG_INFINITY)];
+        let decision = Decision { direction: 2, value: -3.04, depth: 9, scored: 4000, moves };
+        log.add(&second, "", Some((&decision, Duration::from_micros(3456))));
         log.end(&last).unwrap();
         log.end(&last).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -167,7 +176,9 @@ mod tests {
         let frames = game["frames"].to_string();
         let wanted = concat!(
             r#"[{"b":[[0,[1,1,1,2,1,3]],[1,[5,5,5,4,5,3]]],"f":[1,0],"s":[[0,90,3,1,1],[1,80,3,5,5]],"t":3},"#,
-            r#"{"f":[],"s":[[0,100,4,1,0],[1,80,3,5,5]],"t":4},{"s":[[0,99,4,2,0]],"t":5}]"#
+            r#"{"f":[],"k":{"d":9,"m":"left","ms":3.5,"n":4000,"s":[["left",-3.04],["up",-1000000000000.0]],"v":-3.04},"#,
+            r#""l":[[0,12]],"s":[[0,100,4,1,0],[1,80,3,5,5]],"t":4,"w":[[1,"a \"b\" <c>"]]},"#,
+            r#"{"s":[[0,99,4,2,0]],"t":5}]"#
         );
         assert_eq!(frames, wanted);
     }

@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::api::{Point, Request, SnakeText};
+use snake_engine::search::Decision;
+
+use crate::api::{MOVES, Point, Request, SnakeText};
 
 /// How large the frames of one game may grow before the game is given up.
 const MOST_BYTES: usize = 8 << 20;
+/// Characters of a shout that are kept.
+const MOST_SHOUT: usize = 256;
+/// JSON holds no infinity: a value beyond this is told as this.
+const MOST_VALUE: f64 = 1e12;
 
 #[derive(Serialize)]
 struct SnakeLine {
@@ -106,8 +112,9 @@ impl Record {
         self.snakes.len() - 1
     }
 
-    /// Appends the frame of a request, unless that turn has been seen.
-    pub fn add(&mut self, request: &Request) {
+    /// Appends the frame of a request, unless that turn has been seen; `thought` is what was decided on it, and how long
+    /// that took.
+    pub fn add(&mut self, request: &Request, thought: Option<(&Decision, Duration)>) {
         let first = self.frames.is_empty();
         if self.full || (!first && request.turn <= self.turn) {
             return;
@@ -135,6 +142,10 @@ impl Record {
             self.frames.push(']');
         }
         self.add_changed(request);
+        self.add_told(living);
+        if let Some((decision, took)) = thought {
+            self.add_thought(decision, took);
+        }
         self.frames.push('}');
         self.turn = request.turn;
         if self.frames.len() > MOST_BYTES {
@@ -154,6 +165,42 @@ impl Record {
             self.add_points(&request.board.hazards);
             self.hazards.clone_from(&request.board.hazards);
         }
+    }
+
+    /// The latencies and shouts that the game server tells.
+    fn add_told(&mut self, living: &[SnakeText]) {
+        let timed: Vec<&SnakeText> = living.iter().filter(|snake| snake.latency > 0).collect();
+        if !timed.is_empty() {
+            self.frames.push_str(",\"l\":[");
+            self.add_list(&timed, |record, snake| {
+                let index = record.index[&snake.id];
+                record.write(format_args!("[{index},{}]", snake.latency));
+            });
+            self.frames.push(']');
+        }
+        let loud: Vec<&SnakeText> = living.iter().filter(|snake| !snake.shout.is_empty()).collect();
+        if !loud.is_empty() {
+            self.frames.push_str(",\"w\":[");
+            self.add_list(&loud, |record, snake| {
+                let words: String = snake.shout.chars().take(MOST_SHOUT).collect();
+                let index = record.index[&snake.id];
+                record.write(format_args!("[{index},{}]", serde_json::Value::from(words)));
+            });
+            self.frames.push(']');
+        }
+    }
+
+    fn add_thought(&mut self, decision: &Decision, took: Duration) {
+        let (value, ms) = (bounded(decision.value), took.as_secs_f64() * 1000.0);
+        let Decision { direction, depth, scored, .. } = decision;
+        self.write(format_args!(
+            ",\"k\":{{\"m\":\"{}\",\"v\":{value:.3},\"d\":{depth},\"n\":{scored},\"ms\":{ms:.1},\"s\":[",
+            MOVES[usize::from(*direction)]
+        ));
+        self.add_list(&decision.moves, |record, (direction, value)| {
+            record.write(format_args!("[\"{}\",{:.3}]", MOVES[usize::from(*direction)], bounded(*value)));
+        });
+        self.frames.push_str("]}");
     }
 
     fn add_points(&mut self, points: &[Point]) {
@@ -209,6 +256,10 @@ impl Record {
         };
         serde_json::to_string(&line).map(|text| text + "\n").map_err(|error| error.to_string())
     }
+}
+
+fn bounded(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(-MOST_VALUE, MOST_VALUE) }
 }
 
 /// Judges the game by who lives at its end; a game that was always alone is lost with its snake's life.

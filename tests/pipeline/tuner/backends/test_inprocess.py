@@ -5,15 +5,19 @@ import time
 from dataclasses import replace
 
 import backend_contract as contract
+import orjson
 import pytest
 from foreign_snake import BUILD_COMMAND, SETTINGS, foreign_snake
 from go_programs import REPOSITORY
 
+from pipeline import live_games
+from pipeline.live_games import LiveGames
 from pipeline.referee import MatchConditions
 from pipeline.tuner.backends import GameOrder
 from pipeline.tuner.backends.http import HttpBackend
 from pipeline.tuner.backends.inprocess import InProcessBackend, open_inprocess
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, Participant, PlayConditions, SourceKind
+from schemas.live_game import LiveSource, live_file, watched_file
 from schemas.tuning import TunerSettings
 
 SOURCE = REPOSITORY / "deploy" / "go-snake"
@@ -106,6 +110,25 @@ def test_the_games_are_those_of_http(in_process, http, lender, line):
     asked = job(f"j{len(line)}", WEIGHTS, OTHER, line=line)
     assert play(in_process, asked) == play(http, asked)
     assert not lender.lent
+
+
+def test_either_shows_the_same_game_while_somebody_looks(in_process, http, tmp_path, monkeypatch):
+    """One game of many, from its start to its end; HTTP tells latencies too."""
+    monkeypatch.setattr(live_games, "WATCHED_FOR_S", 3600.0)  # a build may take long
+    watched_file(tmp_path).parent.mkdir()
+    watched_file(tmp_path).touch()
+    told = {}
+    for source, backend in ((LiveSource.TUNER, in_process), (LiveSource.TOURNAMENT, http)):
+        monkeypatch.setattr(backend, "_live", LiveGames(tmp_path, source))
+        games = play(backend, job("shown", WEIGHTS, OTHER))
+        first, *frames, last = map(orjson.loads, live_file(tmp_path, source).read_bytes().splitlines())
+        boards = [[frame["t"], *frame["s"]] for frame in frames]
+        assert first["about"].startswith("A probe of weights, game 1 of ")
+        assert sorted(first["names"]) == ["explorer 1", "explorer 2"]
+        assert (len(boards) - 1, tuple(last["causes"])) in {(game.turns, game.causes) for game in games}
+        assert ["b" in frame for frame in frames] == [True, *[False] * (len(frames) - 1)]
+        told[source] = (first["names"], frames[0]["b"], boards)
+    assert told[LiveSource.TUNER] == told[LiveSource.TOURNAMENT]
 
 
 @pytest.fixture(params=["http", "inprocess"])

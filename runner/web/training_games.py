@@ -1,0 +1,76 @@
+"""Games that training keeps. Their records are rebuilt by the engine, in a short process of its own."""
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+
+from runner.web.child import run_module
+from runner.web.problems import ProblemError
+from runner.web.site import Site, opened_dir
+from schemas.errors import StateError
+from schemas.files import write_atomic
+from schemas.outside_text import line
+
+LISTED, OPENED_KEPT = 100, 200
+_LIMIT_S = 120.0
+_ID = re.compile("[0-9a-f]{32}")
+_ALONE = asyncio.Lock()
+"""One of these processes at a time: each loads the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingGame:
+    """A game as `ouroboros game list` tells of it."""
+
+    game_id: str
+    source: str
+    players: list[str]
+    winner: str | None
+    """None: a draw."""
+    turns: int
+    board: str
+    ruleset: str
+    played_at: str
+
+
+async def list_games(site: Site) -> list[TrainingGame]:
+    """The newest: those by which networks were judged, then those from which they learned.
+
+    Raises:
+        ProblemError: the process failed; in its words.
+    """
+    words = ("game", "list", "--limit", str(LISTED), "--format", "json")
+    async with _ALONE:
+        code, told, problem = await run_module(site, "runner", *words, limit_s=_LIMIT_S)
+    try:
+        return [TrainingGame(**row) for row in json.loads(told)]
+    except (ValueError, TypeError) as error:
+        raise ProblemError(503, line(problem, 300) or f"the list gave no answer (code {code})") from error
+
+
+async def open_game(site: Site, game_id: str) -> bool:
+    """Put a game among the kept ones that the pages read, of which the oldest go; False: there is none of this id.
+
+    Raises:
+        ProblemError: the folder cannot be written.
+    """
+    if not _ID.fullmatch(game_id):
+        return False
+    path = opened_dir(site.settings.home) / f"{game_id}.jsonl"
+    if path.exists():
+        return True
+    async with _ALONE:
+        code, told, _ = await run_module(site, "runner", "game", "show", game_id, "--as-log", limit_s=_LIMIT_S)
+    if code or not told.endswith("\n"):
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        older = sorted(path.parent.glob("*.jsonl"), key=lambda each: each.stat().st_mtime, reverse=True)
+        for stale in older[OPENED_KEPT - 1 :]:
+            stale.unlink(missing_ok=True)
+        write_atomic(path, told)
+    except OSError as error:
+        fault = StateError(f"the game cannot be opened: {error.strerror}", where=str(path.parent))
+        raise ProblemError(503, str(fault)) from error
+    return True
