@@ -79,9 +79,7 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         history=Database(file),
         ledger=ledger,
         digests=Digests(ledger),
-        games=GameIndex(
-            (settings.games_dir, settings.replays_dir, opened_dir(settings.home)), settings.home.absolute()
-        ),
+        games=GameIndex(_game_folders(settings), settings.home.absolute()),
         machine=Machine(settings),
         tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
         secret=secret,

@@ -58,7 +58,7 @@ def tuner(request: AnyRequest, site: Site) -> Template | Redirect:
     except StateError:
         known = []
     if not known:
-        return page(request, site, "tuner_first.html", "Tuner", "/tuner")
+        return page(request, site, "tuner_first.html", "Tuner", "/tuner", unread="")
     return _run_page(request, site, known[0].run)
 
 
@@ -103,8 +103,10 @@ def _run_page(request: AnyRequest, site: Site, run: str) -> Template:
         known = tuning.list_runs(rows)
         head = next((each for each in known if each.run == run), None)
         state = tuning.state_of(rows, run)
-        if head is None or state is None:
+        if head is None:
             raise missing(f"run {run} in the tuner's ledger")
+        if state is None:  # of a newer version, or damaged: the rest of the page would stand on nothing
+            return page(request, site, "tuner_first.html", f"Tuner: {run}", "/tuner", unread=run)
         games = tuning.games_by_kind(rows, run)
     digest = site.digests.of(run)
     rows_of_weights = weight_rows(digest, state)

@@ -40,6 +40,9 @@ CREATE TABLE seats (
 CREATE INDEX seats_by_name ON seats (name, game);
 """
 
+_FIRST_OF_ITS_ID = """NOT EXISTS (SELECT 1 FROM games AS other WHERE other.game_id = games.game_id
+    AND (other.imported, other.id) < (games.imported, games.id))"""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedSeat:
@@ -116,7 +119,8 @@ class GameIndex:
 
     def find(self, wanted: GameFilter, limit: int) -> list[IndexedGame]:
         """Games that fit, the newest first, in the order in which they came to be known."""
-        where, values = ["1"], list[str | int]()
+        # Once each: several snakes of ours may have logged a game, and its replay may be kept beside.
+        where, values = [_FIRST_OF_ITS_ID], list[str | int]()
         if wanted.before is not None:
             where, values = [*where, "games.id < ?"], [*values, wanted.before]
         if wanted.outcome:
@@ -134,10 +138,12 @@ class GameIndex:
             return [self._game(row) for row in found]
 
     def get(self, game_id: str) -> IndexedGame | None:
-        """A game by its id; where several snakes of ours logged it, the first of them."""
+        """A game by its id; where it is kept several times, our first snake's own log: it tells what was thought."""
         with self._lock:
             row = (
-                self._open().execute("SELECT * FROM games WHERE game_id = ? ORDER BY id LIMIT 1", (game_id,)).fetchone()
+                self._open()
+                .execute("SELECT * FROM games WHERE game_id = ? ORDER BY imported, id LIMIT 1", (game_id,))
+                .fetchone()
             )
             return None if row is None else self._game(row)
 
@@ -161,7 +167,7 @@ class GameIndex:
     def count(self) -> int:
         """How many games it holds."""
         with self._lock:
-            found: int = self._open().execute("SELECT count(*) FROM games").fetchone()[0]
+            found: int = self._open().execute("SELECT count(DISTINCT game_id) FROM games").fetchone()[0]
             return found
 
     def close(self) -> None:
