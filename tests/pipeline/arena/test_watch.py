@@ -27,6 +27,7 @@ def test_a_judgement_shows_its_first_game_while_somebody_looks(
     tmp_path: Path, conditions: Conditions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_games, "WATCHED_FOR_S", 3600.0)  # the engine's code may take long to load
+    monkeypatch.setattr(live_games, "TURNS_PER_S", 1e-6)  # no second game takes the first one's place
     watched_file(tmp_path).parent.mkdir()
     watched_file(tmp_path).touch()
     games = every_seating(seatings_of(2, 2), fresh_seeds(3, 4))

@@ -115,6 +115,7 @@ def test_the_games_are_those_of_http(in_process, http, lender, line):
 def test_either_shows_the_same_game_while_somebody_looks(in_process, http, tmp_path, monkeypatch):
     """One game of many, from its start to its end; HTTP tells latencies too."""
     monkeypatch.setattr(live_games, "WATCHED_FOR_S", 3600.0)  # a build may take long
+    monkeypatch.setattr(live_games, "TURNS_PER_S", 1e-6)  # one game alone
     watched_file(tmp_path).parent.mkdir()
     watched_file(tmp_path).touch()
     told = {}
