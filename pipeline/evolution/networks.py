@@ -28,7 +28,7 @@ from pipeline.evolution.blocks import (
     spread_matrix,
 )
 from pipeline.evolution.territory_features import territory_features
-from pipeline.evolution.territory_tensors import TOLD, TerritoryFeatures
+from pipeline.evolution.territory_tensors import NUMBERS, TerritoryFeatures
 from schemas.errors import ModelError
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 
@@ -115,10 +115,10 @@ class Network(nn.Module):
         shared = at_cell + self.pooled_width + len(UNDIRECTED) + len(CONTEXT)
         told = 0
         if config.ground_steps:
-            self.leaves = nn.Linear(len(UNDIRECTED) + len(CONTEXT), (TOLD + 1) * _VIEWS)
+            self.leaves = nn.Linear(len(UNDIRECTED) + len(CONTEXT), (NUMBERS + 1) * _VIEWS)
             with torch.no_grad():
                 self.leaves.weight.mul_(0.1)
-                nn.init.normal_(self.leaves.bias, std=1 / math.sqrt(TOLD))
+                nn.init.normal_(self.leaves.bias, std=1 / math.sqrt(NUMBERS))
             told = 3 * _VIEWS
         self.from_shared = nn.Linear(shared, widths[0])
         self.from_way = nn.Linear(at_cell + len(_STEMS) + 4 + told, widths[0], bias=False)
@@ -211,8 +211,8 @@ class Network(nn.Module):
         my health, lengths and the like, `rest`.
         """
         told, mine, replies = ground
-        weights = self.leaves(rest).reshape(-1, TOLD + 1, _VIEWS)
-        weights, bias = weights[:, :TOLD], weights[:, TOLD:]
+        weights = self.leaves(rest).reshape(-1, NUMBERS + 1, _VIEWS)
+        weights, bias = weights[:, :NUMBERS], weights[:, NUMBERS:]
         ours, there = mine.reshape(-1, 4, 4), replies[:, :16].reshape(-1, 4, 4)
         anywhere, leaves = told[:, :, 16], told[:, :, :16]
         if self.pack_leaves and not torch.compiler.is_exporting():
@@ -220,8 +220,8 @@ class Network(nn.Module):
             there, replies_at = _pack(there)
             rows, pairs, kept = leaves.shape[0], mine_at.shape[1], replies_at.shape[1]
             anywhere = _take(anywhere, mine_at)
-            leaves = _take(leaves.reshape(rows, 16, -1), mine_at).reshape(rows, pairs, 16, TOLD).transpose(1, 2)
-            leaves = _take(leaves.reshape(rows, 16, -1), replies_at).reshape(rows, kept, pairs, TOLD).transpose(1, 2)
+            leaves = _take(leaves.reshape(rows, 16, -1), mine_at).reshape(rows, pairs, 16, NUMBERS).transpose(1, 2)
+            leaves = _take(leaves.reshape(rows, 16, -1), replies_at).reshape(rows, kept, pairs, NUMBERS).transpose(1, 2)
         return self._read_leaves(
             anywhere, leaves, weights, bias, ours[..., None, None], there[:, None, None, ..., None]
         )
@@ -229,8 +229,8 @@ class Network(nn.Module):
     def _read_leaves(
         self, anywhere: Tensor, leaves: Tensor, weights: Tensor, bias: Tensor, ours: Tensor, there: Tensor
     ) -> Tensor:
-        """Read the leaves [N, 4 * seconds, 4 * reply seconds, TOLD] of open pairs `ours` [N, 4, seconds, 1, 1] and open
-        replies `there` [N, 1, 1, 4, reply seconds, 1]."""
+        """Read the leaves [N, 4 * seconds, 4 * reply seconds, NUMBERS] of open pairs `ours` [N, 4, seconds, 1, 1] and
+        open replies `there` [N, 1, 1, 4, reply seconds, 1]."""
         seconds, reply_seconds = ours.shape[2], there.shape[4]
         spread = torch.tanh(anywhere @ weights + bias).reshape(-1, 4, seconds, 1, _VIEWS)
         spread = _best_second(spread, ours)[:, :, 0]

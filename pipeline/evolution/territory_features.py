@@ -32,10 +32,10 @@ from pipeline.evolution.territory_tensors import (
     MOST_STEPS,
     MY_BODY,
     MY_HEAD,
+    NUMBERS,
     REPLIES,
     SOON,
     STRONG,
-    TOLD,
     WEAK,
     TerritoryFeatures,
     territory_features_by_tensors,
@@ -242,7 +242,7 @@ def _cells_of(side: int, pair: int) -> int:
 
 
 @compiled
-def _survey_one(
+def _compute_board(
     memory: Words, steps: int, length: int, near_length: int, told: NDArray[np.float32], mine: NDArray[np.float32],
     replies: NDArray[np.float32],
 ) -> None:  # fmt: skip
@@ -276,13 +276,13 @@ def _survey_one(
 
 
 @compiled
-def _survey(
+def _compute_boards(
     boards: NDArray[np.float32], steps: int, memory: Words, told: NDArray[np.float32], mine: NDArray[np.float32],
     replies: NDArray[np.float32],
 ) -> None:  # fmt: skip
     for index in range(boards.shape[0]):
         length, near_length = _picture(boards[index], steps, memory)
-        _survey_one(memory, steps, length, near_length, told[index], mine[index], replies[index])
+        _compute_board(memory, steps, length, near_length, told[index], mine[index], replies[index])
 
 
 def territory_features(board: Tensor, steps: int) -> TerritoryFeatures:
@@ -291,7 +291,7 @@ def territory_features(board: Tensor, steps: int) -> TerritoryFeatures:
         if board.device.type != "cpu" or board.shape[2] != FRAME or torch.compiler.is_exporting():
             return territory_features_by_tensors(board, steps)
         rows = board.shape[0]
-        told = np.zeros((rows, MINE, REPLIES, TOLD), np.float32)
+        told = np.zeros((rows, MINE, REPLIES, NUMBERS), np.float32)
         mine, replies = np.zeros((rows, MINE), np.float32), np.zeros((rows, REPLIES), np.float32)
-        _survey(board.detach().numpy(), steps, np.zeros((_MEMORY, 2), np.uint64), told, mine, replies)
+        _compute_boards(board.detach().numpy(), steps, np.zeros((_MEMORY, 2), np.uint64), told, mine, replies)
         return TerritoryFeatures(torch.from_numpy(told), torch.from_numpy(mine), torch.from_numpy(replies))

@@ -21,7 +21,7 @@ ABOUT: Final = (
     "how soon I reach food first, 1 at once, 0 not at all",
     "how soon another does",
 )
-TOLD: Final = len(ABOUT)
+NUMBERS: Final = len(ABOUT)
 MINE: Final = 16
 """Pairs of my moves, 4 * first + second."""
 REPLIES: Final = 17
@@ -37,7 +37,7 @@ MOST_STEPS: Final = 64
 
 
 class TerritoryFeatures(NamedTuple):
-    """told float32[N, MINE, REPLIES, TOLD], 0 where one of the pairs is not open; mine [N, MINE] and replies
+    """told float32[N, MINE, REPLIES, NUMBERS], 0 where one of the pairs is not open; mine [N, MINE] and replies
     [N, REPLIES]: 1 where both moves of the pair are open."""
 
     told: Tensor
@@ -146,7 +146,7 @@ def _clash(me: _Side, strong: _Side, weak: _Side) -> Tensor:
 
 
 def _ground(board: Tensor, near: Tensor, mine: Tensor, arrivals: list[Tensor], steps: int) -> Tensor:
-    """Return all but the first number of `ABOUT` from when who is where, [N, MINE, REPLIES, TOLD - 1]."""
+    """Return all but the first number of `ABOUT` from when who is where, [N, MINE, REPLIES, NUMBERS - 1]."""
     kind, area = board.dtype, board.shape[2] * board.shape[3]
     me = mine.flatten(2)[:, :, None]
     strong, weak = (arrival.flatten(2)[:, None] for arrival in arrivals)

@@ -100,7 +100,7 @@ def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool
     copied = copy.deepcopy(network).cpu().float().eval()
     named = [tensor.name for tensor in OUTPUTS]
     if isinstance(copied, Network) and copied.config.ground_steps:
-        copied, named = _WithGround(copied).eval(), [*named, *GROUND_TENSORS]
+        copied, named = _WithTerritory(copied).eval(), [*named, *GROUND_TENSORS]
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
     try:
         with _quiet_exporter(), torch.no_grad():
@@ -130,7 +130,7 @@ def _to_onnx(network: torch.nn.Module, opset: int, path: Path, *, optimize: bool
     return proto
 
 
-class _WithGround(torch.nn.Module):
+class _WithTerritory(torch.nn.Module):
     """A network whose fixed layers' tensors are outputs too: that gives them their names."""
 
     def __init__(self, network: Network) -> None:

@@ -24,7 +24,7 @@ from pipeline.ladder.answers import (
     OwnSnake,
     Rankings,
 )
-from pipeline.ladder.connection import ArenaConnection, ArenaReply, Cut, RememberedAnswers, TooLarge, Unreached
+from pipeline.ladder.connection import AnswerCache, ArenaConnection, ArenaReply, Cut, TooLarge, Unreached
 from schemas.errors import ArenaAwayError, ArenaError
 from schemas.outside_text import line
 from schemas.settings import describe
@@ -59,7 +59,7 @@ class ArenaClient:
 
     connection: ArenaConnection
     until_s: float
-    remembered: RememberedAnswers
+    remembered: AnswerCache
     odd: list[str] = field(default_factory=list)
     """Items of lists that are not what they should be, in words; they are passed over."""
 

@@ -242,7 +242,7 @@ class _AnswersFile(Frozen):
 
 
 @dataclass(slots=True)
-class RememberedAnswers:
+class AnswerCache:
     """Answers by path, in a file of the Arena's folder; a file that cannot be read is as none."""
 
     path: Path
@@ -251,7 +251,7 @@ class RememberedAnswers:
     _changed: bool = False
 
     @classmethod
-    def of(cls, folder: Path, base_url: str, token: str) -> "RememberedAnswers":
+    def of(cls, folder: Path, base_url: str, token: str) -> "AnswerCache":
         """Read what is remembered of this server for this token."""
         whose = hashlib.sha256(f"{base_url}\n{token}".encode()).hexdigest()
         path = folder / "answers.json"

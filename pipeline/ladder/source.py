@@ -9,7 +9,7 @@ from functools import partial
 from pipeline.folder_lock import held
 from pipeline.ladder import game_rows
 from pipeline.ladder.client import ArenaClient
-from pipeline.ladder.connection import ArenaConnection, RememberedAnswers
+from pipeline.ladder.connection import AnswerCache, ArenaConnection
 from pipeline.ladder.sync import Sync
 from pipeline.ladder.token import required_token
 from pipeline.ladder.why import explain
@@ -58,7 +58,7 @@ def client_for(settings: Settings, token: str, limit_s: float) -> ArenaClient:
     """Return a client that begins nothing after `limit_s`."""
     arena = settings.arena
     connection = ArenaConnection(arena.base_url, token, arena.call_limit_s, arena.requests_per_s)
-    remembered = RememberedAnswers.of(settings.arena_dir, arena.base_url, token)
+    remembered = AnswerCache.of(settings.arena_dir, arena.base_url, token)
     return ArenaClient(connection, time.monotonic() + limit_s, remembered)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 from pipeline.ladder.game_files import FilePlace, read_line
 from pipeline.ladder.reading import AskedTurn, asked_turns
-from pipeline.ladder.thinker import Thinker, our_thinker
+from pipeline.ladder.snake_analysis import SnakeAnalyser, our_analyser
 from schemas.errors import DataError
 from schemas.game import GameLog
 from schemas.ladder import GameWhy, TurnThoughts
@@ -27,19 +27,21 @@ def explain(settings: Settings, row: RowMapping, turns: int, now: datetime) -> G
         DataError: the game's boards have gaps.
     """
     log = read_line(settings.games_dir, FilePlace(row["file"], row["offset_bytes"], row["length_bytes"]))
-    thinker = our_thinker(settings)
-    return think_over(log, row, thinker, settings.arena.explain_budget, turns, now)
+    analyser = our_analyser(settings)
+    return think_over(log, row, analyser, settings.arena.explain_budget, turns, now)
 
 
-def think_over(log: GameLog, row: RowMapping, thinker: Thinker, budget: int, turns: int, now: datetime) -> GameWhy:
-    """Return what the thinker says of the last turns."""
+def think_over(
+    log: GameLog, row: RowMapping, analyser: SnakeAnalyser, budget: int, turns: int, now: datetime
+) -> GameWhy:
+    """Return what the snake says of the last turns."""
     try:
         asked = list(asked_turns(log))[-turns:]
     except ValueError as error:
         raise DataError(f"its boards cannot be followed: {error}", where=f"game {log.game_id}") from error
     if not asked:
         raise DataError("our snake is on none of its boards", where=f"game {log.game_id}")
-    found = _thoughts(asked, thinker, budget, row["last_move"] or "")
+    found = _thoughts(asked, analyser, budget, row["last_move"] or "")
     chance = next((turn for turn in reversed(found) if turn.other_holding), None)
     cause, killer = row["cause"] or "", row["killed_by"] or ""
     return GameWhy(
@@ -49,7 +51,7 @@ def think_over(log: GameLog, row: RowMapping, thinker: Thinker, budget: int, tur
         cause=cause,
         killed_by=killer,
         budget=budget,
-        weights_sha256=thinker.weights_sha256,
+        weights_sha256=analyser.weights_sha256,
         made_at=now,
         turns=found,
         last_chance=chance.turn if chance else None,
@@ -57,8 +59,8 @@ def think_over(log: GameLog, row: RowMapping, thinker: Thinker, budget: int, tur
     )
 
 
-def _thoughts(asked: Sequence[AskedTurn], thinker: Thinker, budget: int, last_move: str) -> list[TurnThoughts]:
-    thoughts = thinker.think([turn.request for turn in asked], budget)
+def _thoughts(asked: Sequence[AskedTurn], analyser: SnakeAnalyser, budget: int, last_move: str) -> list[TurnThoughts]:
+    thoughts = analyser.think([turn.request for turn in asked], budget)
     return [
         TurnThoughts(
             turn=turn.turn,

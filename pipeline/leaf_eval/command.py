@@ -31,14 +31,14 @@ def play(games: int) -> None:
 
     Example: ouroboros leaf-eval play --games 2000
     """
-    from pipeline.ladder.thinker import our_thinker
+    from pipeline.ladder.snake_analysis import our_analyser
     from pipeline.leaf_eval.games import play_games
     from pipeline.stopping import Stopping
 
     settings, stopping = get_config(), Stopping()
-    thinker = our_thinker(settings)
+    analyser = our_analyser(settings)
     with stopping.on_signals():
-        played = play_games(_store(settings), thinker, games, stopping, click.echo)
+        played = play_games(_store(settings), analyser, games, stopping, click.echo)
     click.echo(f"✓ {played} games were added to {_store(settings).folder}")
 
 
@@ -68,13 +68,13 @@ def fit(
 
     Example: ouroboros leaf-eval fit --out mine.eval
     """
-    from pipeline.ladder.thinker import our_thinker
+    from pipeline.ladder.snake_analysis import our_analyser
     from pipeline.leaf_eval.dataset import read_dataset
     from pipeline.leaf_eval.fit_run import fit_evaluation
     from pipeline.leaf_eval.fitting import FitSettings
 
     settings = get_config()
-    dataset = read_dataset(_store(settings), our_thinker(settings))
+    dataset = read_dataset(_store(settings), our_analyser(settings))
     wanted = FitSettings(hand_share, duel_share, crowd_share, outcome_share, epochs, seed=seed)
     fitted = fit_evaluation(dataset, wanted, click.echo)
     click.echo(fitted.text())
@@ -90,13 +90,13 @@ def measure(file: Path) -> None:
 
     Example: ouroboros leaf-eval measure mine.eval
     """
-    from pipeline.ladder.thinker import our_thinker
+    from pipeline.ladder.snake_analysis import our_analyser
     from pipeline.leaf_eval.dataset import read_dataset
     from pipeline.leaf_eval.fit_run import measure_evaluation
     from pipeline.leaf_eval.network import load
 
     settings = get_config()
-    dataset = read_dataset(_store(settings), our_thinker(settings))
+    dataset = read_dataset(_store(settings), our_analyser(settings))
     click.echo(measure_evaluation(load(file, dataset.legend), dataset).text())
 
 

@@ -11,7 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from pipeline.data.positions import held_back
-from pipeline.ladder.thinker import Thinker
+from pipeline.ladder.snake_analysis import SnakeAnalyser
 from pipeline.leaf_eval.games import StoredGames
 from pipeline.leaf_eval.network import Legend, legend_of
 from schemas.errors import DataError, SnakeError
@@ -66,7 +66,7 @@ class Dataset:
     games: int
 
 
-def read_dataset(games: StoredGames, thinker: Thinker, evaluation: Path | None = None) -> Dataset:
+def read_dataset(games: StoredGames, analyser: SnakeAnalyser, evaluation: Path | None = None) -> Dataset:
     """Let our snake show all positions of the stored games, as it sees them with its weights.
 
     Args:
@@ -84,7 +84,7 @@ def read_dataset(games: StoredGames, thinker: Thinker, evaluation: Path | None =
             f"{len(ids)} game(s) are stored, too few to learn from", where=str(games.folder),
             remedy="Let the snake play some first: `ouroboros leaf-eval play`.",
         )  # fmt: skip
-    legend, positions = parse_shown(_shown(thinker, evaluation, content))
+    legend, positions = parse_shown(_shown(analyser, evaluation, content))
     held = held_back(ids, HELD_BACK)[positions.game]
     return Dataset(legend, positions.where(~held), positions.where(held), len(ids))
 
@@ -103,13 +103,13 @@ def game_id(text: bytes) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _shown(thinker: Thinker, evaluation: Path | None, content: bytes) -> bytes:
-    command = [str(thinker.binary), "-config", str(thinker.weights), "-show-games"]
+def _shown(analyser: SnakeAnalyser, evaluation: Path | None, content: bytes) -> bytes:
+    command = [str(analyser.binary), "-config", str(analyser.weights), "-show-games"]
     command += ["-eval", str(evaluation)] if evaluation else []
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SnakeError(f"our snake does not show its games: {error}", where=str(thinker.binary)) from error
+        raise SnakeError(f"our snake does not show its games: {error}", where=str(analyser.binary)) from error
     if done.returncode:
         raise DataError(f"our snake refuses the stored games: {line(done.stderr.strip(), REASON_LIMIT)}")
     return done.stdout

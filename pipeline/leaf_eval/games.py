@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ladder.thinker import Thinker
+from pipeline.ladder.snake_analysis import SnakeAnalyser
 from pipeline.stopping import Stopping
 from schemas.errors import SnakeError
 from schemas.files import write_atomic
@@ -62,7 +62,7 @@ class StoredGames:
 
 def play_games(
     store: StoredGames,
-    thinker: Thinker,
+    analyser: SnakeAnalyser,
     games: int,
     stopping: Stopping,
     tell: Callable[[str], None],
@@ -81,29 +81,37 @@ def play_games(
     jobs = [(plan, seeds[plan.seats] + k * plan.batch) for k in range(batches) for plan in plans]
     played = 0
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
-        running = [pool.submit(_play_batch, store, thinker, plan, first, stopping) for plan, first in jobs]
+        running = [pool.submit(_play_batch, store, analyser, plan, first, stopping) for plan, first in jobs]
         for done in running:
             played += done.result()
             tell(f"{played} of {sum(plan.batch for plan, _ in jobs)} games")
     return played
 
 
-def _play_batch(store: StoredGames, thinker: Thinker, plan: GamePlan, first: int, stopping: Stopping) -> int:
+def _play_batch(store: StoredGames, analyser: SnakeAnalyser, plan: GamePlan, first: int, stopping: Stopping) -> int:
     if stopping.requested:
         return 0
-    command = [str(thinker.binary), "-config", str(thinker.weights), "-self-play", str(plan.batch), "-seed", str(first)]
+    command = [
+        str(analyser.binary),
+        "-config",
+        str(analyser.weights),
+        "-self-play",
+        str(plan.batch),
+        "-seed",
+        str(first),
+    ]
     command += ["-seats", str(plan.seats), "-positions", str(plan.positions), "-stray", str(plan.stray)]
     with tempfile.TemporaryFile() as games, tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=games, stderr=said)
         except OSError as error:
-            raise SnakeError(f"our snake cannot be started: {error.strerror}", where=str(thinker.binary)) from error
+            raise SnakeError(f"our snake cannot be started: {error.strerror}", where=str(analyser.binary)) from error
         if not _wait(process, stopping):
             return 0
         if process.returncode:
             said.seek(0)
             why = line(said.read().strip(), REASON_LIMIT)
-            raise SnakeError(f"our snake does not play: {why}", where=str(thinker.weights))
+            raise SnakeError(f"our snake does not play: {why}", where=str(analyser.weights))
         games.seek(0)
         store.add(plan, first, games.read())
     return plan.batch

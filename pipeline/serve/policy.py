@@ -44,7 +44,7 @@ class PolicyWithFallback:
         self._model: Final = model
         self._margin_s: Final = margin_ms / 1000
         self._sessions: Final = EncoderSessions()
-        self._thinker: Final = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._executor: Final = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     async def decide(self, request: Mapping[str, Any], seats: int, arrived_s: float) -> Decision:
         """Return the move for a /move request that arrived at `arrived_s` on the loop's clock.
@@ -62,7 +62,7 @@ class PolicyWithFallback:
             return self._play_heuristic(asked, rows, why_not)
         try:
             async with asyncio.timeout_at(arrived_s + self._budget_s(asked.timeout_ms)):
-                said = await asyncio.wrap_future(self._thinker.submit(self._model.look, rows))
+                said = await asyncio.wrap_future(self._executor.submit(self._model.look, rows))
         except TimeoutError:
             return self._play_heuristic(asked, rows, "the network did not answer in time")
         return Decision(int(best_moves(said.policy_logits, legal_moves(rows))[0]), asked, rows, said)
@@ -75,11 +75,11 @@ class PolicyWithFallback:
         session.heuristic_move(asked)
         best_moves(self._model.look(rows).policy_logits, legal_moves(rows))
         for _ in range(_WARM_ROUNDS):
-            self._thinker.submit(self._model.look, allocate_observations(1)).result()
+            self._executor.submit(self._model.look, allocate_observations(1)).result()
 
     def close(self) -> None:
         """End the network's thread once it is through with what it does."""
-        self._thinker.shutdown(cancel_futures=True)
+        self._executor.shutdown(cancel_futures=True)
 
     def _unknown(self, asked: MoveRequest) -> str:
         known = self._model.contract

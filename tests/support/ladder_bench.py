@@ -9,7 +9,7 @@ from arena_stand_in import TOKEN, StandIn, World
 from sqlalchemy.engine import Connection as Rows
 
 from pipeline.ladder.client import ArenaClient
-from pipeline.ladder.connection import ArenaConnection, RememberedAnswers
+from pipeline.ladder.connection import AnswerCache, ArenaConnection
 from pipeline.ladder.source import database_of
 from pipeline.ladder.sync import Sync
 from pipeline.ladder.tables import games
@@ -57,7 +57,7 @@ class Bench:
         connection = ArenaConnection(
             self.server.url, token, call_limit_s, 1e6, pause=self.clock.pause, monotonic_s=self.clock.monotonic_s
         )
-        return ArenaClient(connection, self.clock.seconds + until_s, RememberedAnswers(self.home / "a.json", "us"))
+        return ArenaClient(connection, self.clock.seconds + until_s, AnswerCache(self.home / "a.json", "us"))
 
     def sync(self, client: ArenaClient | None = None, arena: ArenaSettings | None = None) -> SyncReport:
         made = Sync(

@@ -8,7 +8,7 @@ from arena_stand_in import OURS, RIVAL, TOKEN, Handler, cut, drip, flood, no_jso
 from ladder_bench import Bench
 
 from pipeline.ladder.client import ArenaClient, Busy, TokenRefused
-from pipeline.ladder.connection import ArenaConnection, RememberedAnswers, Unreached
+from pipeline.ladder.connection import AnswerCache, ArenaConnection, Unreached
 from schemas.errors import ArenaAwayError, ArenaError, OuroborosError
 
 Act = Callable[[Handler], bool]
@@ -98,7 +98,7 @@ def test_redirects_within_the_server_are_followed(bench: Bench) -> None:
 def test_nobody_there_no_name_and_no_certificate(tmp_path: Path, bench: Bench) -> None:
     def asked_at(url: str) -> str:
         connection = ArenaConnection(url, TOKEN, 20, 1e6, pause=lambda _s: None)
-        client = ArenaClient(connection, connection.monotonic_s() - 1, RememberedAnswers(tmp_path / "a", ""))
+        client = ArenaClient(connection, connection.monotonic_s() - 1, AnswerCache(tmp_path / "a", ""))
         with pytest.raises(Unreached) as caught:
             client.snakes()
         return str(caught.value)
@@ -117,8 +117,8 @@ def test_what_is_not_new_is_not_sent_again(bench: Bench) -> None:
     first = client.games(OURS, 20)
     read = client.connection.traffic.bytes_read
     client.remembered.save()
-    later = ArenaClient(client.connection, 1e9, RememberedAnswers.of(bench.home, "", ""))
-    later.remembered = RememberedAnswers(bench.home / "a.json", "us", later.remembered._answers)
+    later = ArenaClient(client.connection, 1e9, AnswerCache.of(bench.home, "", ""))
+    later.remembered = AnswerCache(bench.home / "a.json", "us", later.remembered._answers)
     assert client.games(OURS, 20) == first
     assert client.connection.traffic.bytes_read == read
     bench.world.add("royale")
@@ -128,13 +128,13 @@ def test_what_is_not_new_is_not_sent_again(bench: Bench) -> None:
 def test_answers_are_remembered_for_one_token_only(bench: Bench) -> None:
     bench.world.etags = True
     client = bench.client()
-    client.remembered = RememberedAnswers.of(bench.home, bench.server.url, "one")
+    client.remembered = AnswerCache.of(bench.home, bench.server.url, "one")
     client.snakes()
     client.remembered.save()
-    assert RememberedAnswers.of(bench.home, bench.server.url, "one").validators("/api/snakes")
-    assert not RememberedAnswers.of(bench.home, bench.server.url, "two").validators("/api/snakes")
+    assert AnswerCache.of(bench.home, bench.server.url, "one").validators("/api/snakes")
+    assert not AnswerCache.of(bench.home, bench.server.url, "two").validators("/api/snakes")
     (bench.home / "answers.json").write_text("{")
-    assert not RememberedAnswers.of(bench.home, bench.server.url, "one").validators("/api/snakes")
+    assert not AnswerCache.of(bench.home, bench.server.url, "one").validators("/api/snakes")
 
 
 def test_a_game_too_large_for_one_answer_comes_page_by_page(bench: Bench) -> None:

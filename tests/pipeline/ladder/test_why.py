@@ -8,11 +8,11 @@ from go_programs import build_go_snake
 from ladder_bench import NOW, Bench
 from sqlalchemy import select
 
-from pipeline.ladder import actions, thinker
+from pipeline.ladder import actions, snake_analysis
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.reading import asked_turns, read_ladder_game
+from pipeline.ladder.snake_analysis import SnakeAnalyser
 from pipeline.ladder.tables import games
-from pipeline.ladder.thinker import Thinker
 from pipeline.tuner.snake_source import BUNDLED
 from schemas.errors import BadInputError, SnakeError
 from schemas.ladder import ArenaSettings, GameWhy
@@ -25,7 +25,7 @@ def snake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_last_turn_at_which_another_move_held(bench: Bench, snake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        thinker, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
+        snake_analysis, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
     )
     bench.settings.arena_dir.mkdir()
     bench.world.add("duel")
@@ -60,8 +60,8 @@ def test_a_snake_that_does_not_think_is_told_in_a_sentence(bench: Bench, snake: 
     no_weights = bench.home / "none.yaml"
     no_weights.write_text("search: {}\n")
     with pytest.raises(SnakeError, match=r"does not think: .*none\.yaml"):
-        Thinker(snake, no_weights, "").think([request], 100)
+        SnakeAnalyser(snake, no_weights, "").think([request], 100)
     with pytest.raises(SnakeError, match="refuses a position"):
-        Thinker(snake, BUNDLED / "config.yaml", "").think([{**request, "you": {"id": "nobody", "body": []}}], 100)
+        SnakeAnalyser(snake, BUNDLED / "config.yaml", "").think([{**request, "you": {"id": "nobody", "body": []}}], 100)
     with pytest.raises(SnakeError, match="cannot be started"):
-        Thinker(bench.home / "no-snake", no_weights, "").think([request], 100)
+        SnakeAnalyser(bench.home / "no-snake", no_weights, "").think([request], 100)

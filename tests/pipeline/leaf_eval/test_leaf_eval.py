@@ -11,7 +11,7 @@ import pytest
 from go_programs import build_go_snake
 
 from pipeline.data.positions import held_back
-from pipeline.ladder.thinker import Thinker
+from pipeline.ladder.snake_analysis import SnakeAnalyser
 from pipeline.leaf_eval.dataset import HELD_BACK, Dataset, game_id, parse_shown, read_dataset
 from pipeline.leaf_eval.fit_run import fit_evaluation, measure_evaluation
 from pipeline.leaf_eval.fitting import FitSettings, Scale, quantised, targets
@@ -29,20 +29,20 @@ def ignore(_: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def thinker(tmp_path_factory: pytest.TempPathFactory) -> Thinker:
-    return Thinker(build_go_snake(tmp_path_factory.mktemp("snake")), BUNDLED / "config.yaml", "")
+def analyser(tmp_path_factory: pytest.TempPathFactory) -> SnakeAnalyser:
+    return SnakeAnalyser(build_go_snake(tmp_path_factory.mktemp("snake")), BUNDLED / "config.yaml", "")
 
 
 @pytest.fixture(scope="session")
-def store(thinker: Thinker, tmp_path_factory: pytest.TempPathFactory) -> StoredGames:
+def store(analyser: SnakeAnalyser, tmp_path_factory: pytest.TempPathFactory) -> StoredGames:
     games = StoredGames(tmp_path_factory.mktemp("games"))
-    assert play_games(games, thinker, 36, Stopping(), ignore, PLANS) == 36
+    assert play_games(games, analyser, 36, Stopping(), ignore, PLANS) == 36
     return games
 
 
 @pytest.fixture(scope="session")
-def dataset(store: StoredGames, thinker: Thinker) -> Dataset:
-    return read_dataset(store, thinker)
+def dataset(store: StoredGames, analyser: SnakeAnalyser) -> Dataset:
+    return read_dataset(store, analyser)
 
 
 def test_games_are_stored_once_and_the_next_ones_follow(store: StoredGames) -> None:
@@ -54,9 +54,9 @@ def test_games_are_stored_once_and_the_next_ones_follow(store: StoredGames) -> N
     assert (store.next_seed(2), store.next_seed(4), store.next_seed(3)) == (25, 13, 1)
 
 
-def test_a_stop_leaves_whole_files_only(thinker: Thinker, tmp_path: Path) -> None:
+def test_a_stop_leaves_whole_files_only(analyser: SnakeAnalyser, tmp_path: Path) -> None:
     games = StoredGames(tmp_path)
-    assert play_games(games, thinker, 12, Stopping(lambda: True), ignore, PLANS) == 0
+    assert play_games(games, analyser, 12, Stopping(lambda: True), ignore, PLANS) == 0
     assert games.files() == []
 
 
@@ -79,7 +79,7 @@ def test_outcomes_are_the_games(dataset: Dataset) -> None:
 
 
 def test_what_is_fitted_is_what_the_snake_computes(
-    dataset: Dataset, store: StoredGames, thinker: Thinker, tmp_path: Path
+    dataset: Dataset, store: StoredGames, analyser: SnakeAnalyser, tmp_path: Path
 ) -> None:
     settings = FitSettings(hand_share=0.5, crowd_share=0.5, epochs=3, batch=512)
     fitted = fit_evaluation(dataset, settings, ignore)
@@ -90,7 +90,7 @@ def test_what_is_fitted_is_what_the_snake_computes(
     kept = load(path, dataset.legend)
     assert kept.to_bytes() == path.read_bytes()
     assert (kept.hand_share, kept.width, kept.height) == (0.5, 11, 11)
-    seen = read_dataset(store, thinker, path).training
+    seen = read_dataset(store, analyser, path).training
     for network, duel in ((kept.duel, True), (kept.crowd, False)):
         part = seen.where((seen.living == 2) == duel)
         assert len(part) > 1000
@@ -114,12 +114,12 @@ def test_fitting_finds_what_the_search_saw(dataset: Dataset) -> None:
     assert not shrunk.evaluation.crowd.evaluate(crowd).any(), "silent among more than two snakes, as shipped"
 
 
-def test_a_damaged_file_is_named_and_the_snake_plays_on(thinker: Thinker, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_and_the_snake_plays_on(analyser: SnakeAnalyser, tmp_path: Path) -> None:
     content = bytearray((BUNDLED / "leaf.eval").read_bytes())
     content[3000] ^= 1
     damaged = tmp_path / "leaf.eval"
     damaged.write_bytes(content)
-    command = [str(thinker.binary), "-self-play", "1", "-positions", "20"]
+    command = [str(analyser.binary), "-self-play", "1", "-positions", "20"]
     own = subprocess.run([*command, "-eval", "none"], capture_output=True, text=True, check=True)
     told = subprocess.run([*command, "-eval", str(damaged)], capture_output=True, text=True, check=True)
     assert told.stderr == (
@@ -134,17 +134,19 @@ def test_a_damaged_file_is_named_and_the_snake_plays_on(thinker: Thinker, tmp_pa
     assert built_in.stdout == sound.stdout
 
 
-def test_stored_games_that_cannot_be_read_are_refused(thinker: Thinker, store: StoredGames, tmp_path: Path) -> None:
+def test_stored_games_that_cannot_be_read_are_refused(
+    analyser: SnakeAnalyser, store: StoredGames, tmp_path: Path
+) -> None:
     games = StoredGames(tmp_path)
     with pytest.raises(DataError, match=r"too few to learn from .* `ouroboros leaf-eval play`"):
-        read_dataset(games, thinker)
+        read_dataset(games, analyser)
     lines = store.files()[0].read_bytes().splitlines(keepends=True)
     (tmp_path / "a.jsonl").write_bytes(lines[0] + lines[1][:-200] + b"\n")
     with pytest.raises(DataError, match="a stored game cannot be read"):
-        read_dataset(games, thinker)
+        read_dataset(games, analyser)
     (tmp_path / "a.jsonl").write_bytes(lines[0] + lines[1].replace(b'"moves":"', b'"moves":"x'))
     with pytest.raises(DataError, match="line 2 of the games"):
-        read_dataset(games, thinker)
+        read_dataset(games, analyser)
     with pytest.raises(SnakeError, match="cannot be read"):
         parse_shown(b"listening on 8000\n")
 

@@ -46,7 +46,7 @@ class _Answer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class PositionAnalysis:
     """What it would play, and what comes of each move."""
 
     chosen: str
@@ -56,14 +56,14 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
-class Thinker:
+class SnakeAnalyser:
     """The built snake and the weights that it thinks by."""
 
     binary: Path
     weights: Path
     weights_sha256: str
 
-    def think(self, requests: Sequence[dict[str, Any]], budget: int) -> list[Thought]:
+    def think(self, requests: Sequence[dict[str, Any]], budget: int) -> list[PositionAnalysis]:
         """Return what it thinks of each request, within so many positions for each move.
 
         Raises:
@@ -88,7 +88,7 @@ class Thinker:
         return [_thought(answer, str(self.binary)) for answer in answers]
 
 
-def our_thinker(settings: Settings) -> Thinker:
+def our_analyser(settings: Settings) -> SnakeAnalyser:
     """Return our snake with its best weights: those of the working copy that the tuner keeps, else the bundled ones.
 
     Raises:
@@ -102,7 +102,7 @@ def our_thinker(settings: Settings) -> Thinker:
         _build(settings.arena_dir, binary)
     own = working_copy(settings) / _CONFIG
     weights = own if own.exists() else BUNDLED / _CONFIG
-    return Thinker(binary, weights, digest(weights.read_bytes()))
+    return SnakeAnalyser(binary, weights, digest(weights.read_bytes()))
 
 
 def _build(folder: Path, binary: Path) -> None:
@@ -123,7 +123,7 @@ def _build(folder: Path, binary: Path) -> None:
         ) from error
 
 
-def _thought(answer: bytes, where: str) -> Thought:
+def _thought(answer: bytes, where: str) -> PositionAnalysis:
     try:
         told = _Answer.model_validate_json(answer)
     except ValidationError as error:
@@ -134,4 +134,4 @@ def _thought(answer: bytes, where: str) -> Thought:
         MoveThought(move=said.move, value=said.value, holds=said.holds, depth=said.depth, positions=said.scored)
         for said in told.moves
     ]
-    return Thought(told.move, told.depth, told.scored, moves)
+    return PositionAnalysis(told.move, told.depth, told.scored, moves)
