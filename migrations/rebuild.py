@@ -16,7 +16,7 @@ from typing import Any
 from migrations.disk_space import need_of, refuse_without_room
 from runner.store.columns import STATE_BASE, USAGE_BASE, changes, to_microseconds
 from runner.store.engine import Store
-from runner.store.statements import typed_faults
+from runner.store.statements import typed_errors
 from schemas.database import UpgradeProgress
 from schemas.errors import DatabaseBusyError, StateError
 from schemas.files import fsync_folder
@@ -47,7 +47,7 @@ def rebuild(store: Store, make_empty: Callable[[Path], None], backup: Path, prog
     assert store.path is not None
     path = store.path
     partial = path.with_name(f".{path.name}.upgrade-{TO}")
-    with typed_faults(store.where, store.busy_timeout_s), _locked(path, store.busy_timeout_s) as old:
+    with typed_errors(store.where, store.busy_timeout_s), _locked(path, store.busy_timeout_s) as old:
         if old is None:
             return False
         need = need_of(old)

@@ -6,7 +6,7 @@ are put together from the base and what a row has of its own. A value that is no
 stands, so that one bad row does not end a query of all.
 """
 
-from runner.store.columns import STATE_BASE, USAGE_BASE, letters
+from runner.store.columns import STATE_BASE, USAGE_BASE, short_names
 
 
 def _sqlite_time(column: str) -> str:
@@ -22,7 +22,7 @@ def _postgresql_time(column: str) -> str:
 def _named(base: str, column: str) -> str:
     """The fields' names for their letters. A letter between quotes with a colon behind is never part of a value: there
     the quotes have backslashes."""
-    for name, letter in letters(base).items():
+    for name, letter in short_names(base).items():
         column = f"""replace({column}, '"{letter}":', '"{name}":')"""
     return column
 

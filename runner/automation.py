@@ -139,7 +139,7 @@ class AutomatedTrainingRunner:
     def get_runner_status(self) -> dict[str, Any]:
         """status, running, paused, schedules, triggers, recent_executions (10), current_execution (None while nothing
         runs), queued, statistics."""
-        return status.as_dictionary(status.look(self._store, self.settings.home))
+        return status.as_dictionary(status.read_status(self._store, self.settings.home))
 
     def enable_debug_logging(self) -> None:
         """Log everything from now on."""
@@ -180,7 +180,7 @@ class AutomatedTrainingRunner:
             self._service.daemon.wake.set()
         deadline_s = self._clock.monotonic_s() + START_WAIT_S
         waiter = threading.Event()
-        while leader.is_served(self.settings.home, self._store) and self._clock.monotonic_s() < deadline_s:
+        while leader.daemon_is_running(self.settings.home, self._store) and self._clock.monotonic_s() < deadline_s:
             with self._store.read() as session:
                 command = commands.get(session, number)
             if command is not None and command.handled_at is not None:

@@ -193,7 +193,7 @@ class Daemon:
         """From now on whatever this process still writes once another daemon leads is refused."""
         me = heartbeat.get(session)
         assert me is not None, "its row was written a moment ago"
-        self.runtime.store.fence = heartbeat.only_for(me)
+        self.runtime.store.fence = heartbeat.leader_fence(me)
         lead.still_ours = self._led_without_break
 
     def _led_without_break(self) -> bool:

@@ -4,7 +4,7 @@ whoever holds it ends; every other daemon of that database stands by, and takes 
 A daemon that was killed loses its connection at once. One that hangs or is cut off keeps it, so it is judged by the
 server's own clock: the leader asks something every second, and whoever has asked nothing for `SILENT_S` is put out by
 the next in line. It finds that out before it starts anything more: by its connection, by the age of its last answer,
-and, for what it still writes, under the writers' lock (`heartbeat.only_for`).
+and, for what it still writes, under the writers' lock (`heartbeat.leader_fence`).
 """
 
 import logging
@@ -208,19 +208,21 @@ class LeaderLock:
         try:
             yield
         except Exception as error:
-            fault = postgresql.server_fault(error, self._store.where, ANSWER_S)
+            fault = postgresql.server_error(error, self._store.where, ANSWER_S)
             if fault is None:
                 raise
             raise fault from error
 
 
-def is_served(home: Path, store: Store) -> bool:
+def daemon_is_running(home: Path, store: Store) -> bool:
     """True while a daemon serves this database, from whatever state folder.
 
     Raises:
         StateError: it cannot be found out.
     """
-    return single_instance.is_served(home, store.path) if store.is_sqlite else leader_and_stand_bys(store)[0] != ""
+    return (
+        single_instance.daemon_is_running(home, store.path) if store.is_sqlite else leader_and_stand_bys(store)[0] != ""
+    )
 
 
 def leader_and_stand_bys(store: Store) -> tuple[str, list[str]]:

@@ -34,12 +34,12 @@ def silence(heartbeat_at: datetime, step: str, now: datetime) -> str:
     silent = now - heartbeat_at
     if silent.total_seconds() < SILENT_AFTER_S:
         return ""
-    stands = f"; it stands in the step {step}" if step else ""
-    return f"no sign of life for {duration(silent)}{stands}"
+    stalled = f"; it stands in the step {step}" if step else ""
+    return f"no sign of life for {duration(silent)}{stalled}"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StalledStep:
     """A step that has not ended."""
 
     step: str
@@ -63,10 +63,10 @@ class LoopProgress:
         """The turn has ended."""
         self._in = None
 
-    def standing(self) -> Standing | None:
+    def stalled_step(self) -> StalledStep | None:
         """The step under way; None between two turns."""
         inside = self._in
-        return None if inside is None else Standing(inside[0], self._monotonic_s() - inside[1])
+        return None if inside is None else StalledStep(inside[0], self._monotonic_s() - inside[1])
 
 
 class LoopWatchdog:
@@ -85,43 +85,43 @@ class LoopWatchdog:
 
     def turn(self) -> float:
         """Look once; seconds until the next look."""
-        standing = self._progress.standing()
-        if standing is None or standing.for_s < STANDS_AFTER_S:
+        stalled = self._progress.stalled_step()
+        if stalled is None or stalled.for_s < STANDS_AFTER_S:
             self._named = self._told = None
             return LOOK_S
         now = self._runtime.clock.now()
-        since = now - timedelta(seconds=standing.for_s)
-        self.say(f"no sign of life for {duration(now - since)}: it stands in the step {standing.step}")
-        self._write_down(standing, since, now)
-        if self._is_stopping() and standing.for_s > LEAVE_AFTER_S:
-            _log.critical("Asked to stop, and the step %s does not end: leaving at once", standing.step)
+        since = now - timedelta(seconds=stalled.for_s)
+        self.say(f"no sign of life for {duration(now - since)}: it stands in the step {stalled.step}")
+        self._write_down(stalled, since, now)
+        if self._is_stopping() and stalled.for_s > LEAVE_AFTER_S:
+            _log.critical("Asked to stop, and the step %s does not end: leaving at once", stalled.step)
             self.leave()
         return LOOK_S
 
-    def _write_down(self, standing: Standing, since: datetime, now: datetime) -> None:
-        silent = standing.for_s >= SILENT_AFTER_S
-        if self._named == standing.step and (self._told == standing.step or not silent):
+    def _write_down(self, stalled: StalledStep, since: datetime, now: datetime) -> None:
+        silent = stalled.for_s >= SILENT_AFTER_S
+        if self._named == stalled.step and (self._told == stalled.step or not silent):
             return
-        if silent and self._told != standing.step:
-            _log.error("The step %s has not ended for %.0f s:\n%s", standing.step, standing.for_s, self._stack())
+        if silent and self._told != stalled.step:
+            _log.error("The step %s has not ended for %.0f s:\n%s", stalled.step, stalled.for_s, self._stack())
         try:
             with self._runtime.store.write() as session:
-                heartbeat.stands(session, standing.step, since)
+                heartbeat.record_stalled_step(session, stalled.step, since)
                 if silent:
-                    self._runtime.notifier.put(session, self._alert(standing, since, now), now)
+                    self._runtime.notifier.put(session, self._alert(stalled, since, now), now)
         except StateError as error:
-            _log.warning("That the step %s stands cannot be written down yet: %s", standing.step, error)
+            _log.warning("That the step %s stands cannot be written down yet: %s", stalled.step, error)
             return
-        self._named = standing.step
+        self._named = stalled.step
         if silent:
-            self._told = standing.step
+            self._told = stalled.step
 
-    def _alert(self, standing: Standing, since: datetime, now: datetime) -> Message:
+    def _alert(self, stalled: StalledStep, since: datetime, now: datetime) -> Message:
         return messages.alert(
             subject="the daemon lives and does nothing",
-            detail=f"It has stood in the step {standing.step} for {duration(now - since)}. Nothing fires meanwhile.",
+            detail=f"It has stood in the step {stalled.step} for {duration(now - since)}. Nothing fires meanwhile.",
             advice="Its log shows the line where it stands; under systemd the watchdog restarts it.",
-            key=f"stands-{standing.step}-{since:%Y%m%dT%H%M}",
+            key=f"stands-{stalled.step}-{since:%Y%m%dT%H%M}",
             settings=self._runtime.settings.notifications,
             now=now,
         )

@@ -25,7 +25,7 @@ _M_ARENA_MAX = -8
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanupReport:
     """What a cleaning removed."""
 
     rows: int
@@ -55,10 +55,10 @@ class Maintenance:
         made = backup.periodic(self._runtime.store, storage, now)  # last: what was removed makes room for it
         if made is not None:
             _log.info("Backup: %s", made)
-        give_back()
+        trim_heap()
         return min(storage.maintenance_interval_hours, storage.backup_interval_hours) * 3600
 
-    def clean_up(self, now: datetime) -> Cleaned:
+    def clean_up(self, now: datetime) -> CleanupReport:
         """Remove run folders, then rows, then give space back. Several may do so at once: each finds what is left.
         A run folder that cannot be removed holds up nothing but its own rows.
 
@@ -77,7 +77,7 @@ class Maintenance:
         _log.info("Housekeeping: %s rows and %s run folders removed", rows, folders)
         if unremovable:
             _log.warning("%s", _told(unremovable))
-        return Cleaned(rows, folders, unremovable)
+        return CleanupReport(rows, folders, unremovable)
 
     def _remove_run_folders(self, now: datetime) -> tuple[int, tuple[str, ...]]:
         """How many were removed, and which could not be, in words."""
@@ -120,7 +120,7 @@ class NightlyBackup:
         made = backup.periodic(self._runtime.store, self._runtime.settings.storage, self._runtime.clock.now())
         if made is not None:
             _log.info("Backup: %s", made)
-            give_back()
+            trim_heap()
         return BACKUP_LOOK_S
 
 
@@ -148,7 +148,7 @@ def share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Memory that is free goes back to the machine, after work that took much for a moment (malloc_trim(3))."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

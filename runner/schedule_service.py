@@ -58,7 +58,7 @@ def save_schedule(session: Session, schedule: TrainingSchedule, now: datetime) -
         if old.enabled == schedule.enabled and old.readable == schedule:
             return coming
         ending = "edited" if schedule.enabled else "disabled"
-        _write_off(session, old, ending, now)
+        _mark_missed(session, old, ending, now)
         if old.enabled and not schedule.enabled:
             _cancel_waiting(session, old.name, ending, now)
     schedules.save(session, schedule, coming[0] if schedule.enabled else None, now)
@@ -97,7 +97,7 @@ def remove_schedule(session: Session, name: str, now: datetime) -> None:
     old = schedules.get(session, name)
     if old is None:
         raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
-    _write_off(session, old, "removed", now)
+    _mark_missed(session, old, "removed", now)
     _cancel_waiting(session, name, "removed", now)
     schedules.remove(session, name, now)
 
@@ -134,7 +134,7 @@ def seed_triggers(session: Session, now: datetime) -> None:
         triggers.save(session, trigger, now)
 
 
-def _write_off(session: Session, old: ScheduleRecord, ending: str, now: datetime) -> None:
+def _mark_missed(session: Session, old: ScheduleRecord, ending: str, now: datetime) -> None:
     """Record what the old definition owes, up to now, as missed."""
     if not old.enabled or old.readable is None:
         return
@@ -142,7 +142,7 @@ def _write_off(session: Session, old: ScheduleRecord, ending: str, now: datetime
     if old.paused_note is not None:
         code, reason = "paused", catch_up.paused_reason(old.paused_note)
     try:
-        missed = catch_up.write_off(old.readable, old.watermark, now, code, reason)
+        missed = catch_up.mark_missed(old.readable, old.watermark, now, code, reason)
     except ScheduleError as error:  # a time zone that is no more, say: what it owes is nothing that can be worked out
         _log.warning("What fell due of %s before it was %s is unknown: %s", old.name, ending, error)
         return

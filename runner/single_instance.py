@@ -133,7 +133,7 @@ def is_held(path: Path) -> bool:
         ) from error
 
 
-def is_served(home: Path, database: Path | None) -> bool:
+def daemon_is_running(home: Path, database: Path | None) -> bool:
     """True while a daemon serves this database, from whatever state folder.
 
     Raises:

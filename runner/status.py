@@ -68,7 +68,7 @@ class StatusReport:
         return self.daemon is not None and self.daemon.paused
 
 
-def look(store: Store, home: Path, now: datetime | None = None) -> StatusReport:
+def read_status(store: Store, home: Path, now: datetime | None = None) -> StatusReport:
     """Look once, in one snapshot.
 
     Args:
@@ -78,7 +78,7 @@ def look(store: Store, home: Path, now: datetime | None = None) -> StatusReport:
     Raises:
         StateError: the database cannot be read.
     """
-    alive = leader.is_served(home, store)
+    alive = leader.daemon_is_running(home, store)
     stand_by = leader.leader_and_stand_bys(store)[1]
     with store.read() as session:
         daemon = heartbeat.get(session)
@@ -109,7 +109,7 @@ def _silence(daemon: DaemonRecord, now: datetime) -> str:
 def _worth_showing(session: Session, now: datetime) -> list[ScheduleRecord]:
     return [
         *schedules.upcoming(session, now, SCHEDULES_SHOWN)[:SCHEDULES_SHOWN],
-        *schedules.resting(session, SCHEDULES_SHOWN),
+        *schedules.not_firing(session, SCHEDULES_SHOWN),
     ]
 
 

@@ -150,7 +150,7 @@ _REFUSED = {
 _STARTING = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots")
 
 
-def server_fault(error: BaseException | None, where: str, busy_timeout_s: float) -> StateError | None:
+def server_error(error: BaseException | None, where: str, busy_timeout_s: float) -> StateError | None:
     """What an error of psycopg means; None: it is none, or one that says no more than itself."""
     if error is None or not type(error).__module__.startswith("psycopg"):
         return None

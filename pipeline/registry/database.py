@@ -23,7 +23,7 @@ from schemas import postgresql
 from schemas.database import HEAD, upgrade_report
 from schemas.errors import DatabaseAwayError, SettingsError, StateError
 from schemas.service import StorageSettings
-from schemas.sqlite_faults import sqlite_fault
+from schemas.sqlite_errors import sqlite_error
 
 _WAL_LIMIT_BYTES = 64 * 2**20
 _AWAY_LOOK_S = 0.5
@@ -85,8 +85,8 @@ class RegistryDatabase:
             raise
         except DBAPIError as error:
             busy_timeout_s = self._storage.busy_timeout_s
-            fault = sqlite_fault(error.orig, self.where, busy_timeout_s)
-            fault = fault or postgresql.server_fault(error.orig, self.where, busy_timeout_s)
+            fault = sqlite_error(error.orig, self.where, busy_timeout_s)
+            fault = fault or postgresql.server_error(error.orig, self.where, busy_timeout_s)
             raise fault or StateError(f"the database refused: {error.orig}", where=self.where) from error
 
     def _see_to_revision(self, create: bool) -> None:
@@ -166,7 +166,7 @@ class RegistryDatabase:
             try:
                 found = postgresql.connect("worker", parameters, busy_timeout_s=busy_timeout_s, limit_s=limit_s)
             except Exception as error:
-                fault = postgresql.server_fault(error, self.where, busy_timeout_s)
+                fault = postgresql.server_error(error, self.where, busy_timeout_s)
                 if not isinstance(fault, DatabaseAwayError) or time.monotonic() > end_s:
                     raise
                 time.sleep(_AWAY_LOOK_S)

@@ -30,7 +30,7 @@ POLL_S = 0.1
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Settings, Store]]:
+def open_store() -> Iterator[tuple[Settings, Store]]:
     """Settings and the existing database, which a command never creates nor upgrades.
 
     Raises:
@@ -59,15 +59,15 @@ def opened() -> Iterator[tuple[Settings, Store]]:
         store.close()
 
 
-def ask(verb: Verb, arguments: Frozen, *, needs_daemon: bool = False) -> None:
+def send_command(verb: Verb, arguments: Frozen, *, needs_daemon: bool = False) -> None:
     """Enqueue a command and print its answer; without a daemon it waits in the database for the next start.
 
     Raises:
         StateError: no daemon lives and the command is for a living one, or it did not answer in time.
         BadInputError: the daemon refused it.
     """
-    with opened() as (settings, store):
-        alive = leader.is_served(settings.home, store)
+    with open_store() as (settings, store):
+        alive = leader.daemon_is_running(settings.home, store)
         if needs_daemon and not alive:
             raise StateError("no daemon is running", where=str(settings.home), remedy="`ouroboros up` starts one.")
         with store.write() as session:

@@ -2,7 +2,7 @@
 
 import click
 
-from runner.commands.client import ask, opened
+from runner.commands.client import open_store, send_command
 from runner.commands.completion import names
 from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.store import schedules, triggers
@@ -19,7 +19,7 @@ def trigger(name: str, note: str, emergency: bool) -> None:
     Example: ouroboros trigger nightly --note "after the merge"
     """
     _check_name(name)
-    ask(Verb.TRIGGER, TriggerArguments(name=name, note=note, emergency=emergency))
+    send_command(Verb.TRIGGER, TriggerArguments(name=name, note=note, emergency=emergency))
 
 
 @click.command()
@@ -29,7 +29,7 @@ def pause(note: str) -> None:
 
     Example: ouroboros pause --note "the machine is needed"
     """
-    ask(Verb.PAUSE, PauseArguments(note=note))
+    send_command(Verb.PAUSE, PauseArguments(note=note))
 
 
 @click.command()
@@ -38,7 +38,7 @@ def resume() -> None:
 
     Example: ouroboros resume
     """
-    ask(Verb.RESUME, NoArguments())
+    send_command(Verb.RESUME, NoArguments())
 
 
 @click.command()
@@ -49,9 +49,9 @@ def cancel(what: str) -> None:
     Example: ouroboros cancel 17
     """
     if what.isdigit():
-        ask(Verb.CANCEL, CancelArguments(execution_id=int(what)), needs_daemon=True)
+        send_command(Verb.CANCEL, CancelArguments(execution_id=int(what)), needs_daemon=True)
     else:
-        ask(Verb.CANCEL, CancelArguments(schedule_name=what), needs_daemon=True)
+        send_command(Verb.CANCEL, CancelArguments(schedule_name=what), needs_daemon=True)
 
 
 @click.command()
@@ -60,12 +60,12 @@ def stop() -> None:
 
     Example: ouroboros stop
     """
-    ask(Verb.STOP, NoArguments(), needs_daemon=True)
+    send_command(Verb.STOP, NoArguments(), needs_daemon=True)
 
 
 def _check_name(name: str) -> None:
     """Whoever types a name wrong learns it now, also where no daemon runs that would look it up."""
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         known = schedules.get(session, name) is not None or triggers.get(session, name) is not None
     if not known:
         raise ScheduleError(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.commands.output import Column, console, emit, formatted, listing
 from runner.store import tokens
 from runner.store.states import TokenScope
@@ -58,7 +58,7 @@ def add(name: str, scope: str) -> None:
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise BadInputError("no name for a token", where=name[:100], remedy="Use letters, digits, dots and dashes.")
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         text = tokens.add(session, name, TokenScope(scope), datetime.now(UTC))
     click.echo(text)
     click.echo(f"It is shown this once; {name} may {scope}. Send it as `Authorization: Bearer ...`.", err=True)
@@ -71,7 +71,7 @@ def list_tokens(as_json: bool) -> None:
 
     Example: ouroboros dashboard token list
     """
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         known = tokens.list_all(session)
     if as_json:
         emit([{"name": item.name, "scope": item.scope.value, "created_at": to_text(item.created_at)} for item in known])
@@ -87,6 +87,6 @@ def revoke(name: str) -> None:
 
     Example: ouroboros dashboard token revoke phone
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         tokens.revoke(session, name)
     click.echo(f"{name} lets nobody in any more.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from runner.clock import SystemClock
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.flow.runtime import Runtime
 from runner.maintenance import Maintenance
 from runner.notify.dispatcher import Notifier
@@ -36,7 +36,7 @@ def check() -> None:
 
     Example: ouroboros db check
     """
-    with opened() as (_, store):
+    with open_store() as (_, store):
         report = administration.check(store)
     for table, count in report.rows:
         click.echo(f"{table:16} {count:>12,} rows")
@@ -55,7 +55,7 @@ def copy(target: Path | None) -> None:
 
     Example: ouroboros db backup /mnt/backups/history.db
     """
-    with opened() as (settings, store):
+    with open_store() as (settings, store):
         name = f"automation_tracking.backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
         click.echo(backup.checked_copy(store, target or settings.home / name))
 
@@ -129,7 +129,7 @@ def export(folder: Path, kind: str) -> None:
 
     Example: ouroboros db export ~/history --format csv
     """
-    with opened() as (_, store):
+    with open_store() as (_, store):
         for path in administration.export(store, folder, ExportFormat(kind)):
             click.echo(path)
 
@@ -140,7 +140,7 @@ def prune() -> None:
 
     Example: ouroboros db prune
     """
-    with opened() as (settings, store):
+    with open_store() as (settings, store):
         clock = SystemClock()
         runtime = Runtime(settings, store, clock, Notifier([], settings.notifications))
         cleaned = Maintenance(runtime).clean_up(clock.now())

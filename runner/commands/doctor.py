@@ -55,19 +55,7 @@ def doctor(as_json: bool) -> None:
     """
     settings = get_config()
     gpu = GpuProcess(answer_s=DRIVER_ANSWER_S)
-    probe = Probe(settings.guards, settings.written_dirs, gpu)
-    checks: list[tuple[str, float, Callable[[Settings], str]]] = [
-        ("python", CHECK_LIMIT_S, _python),
-        ("machine", CHECK_LIMIT_S, lambda _settings: _machine(probe)),
-        ("worker", CHECK_LIMIT_S + LIMIT_S, lambda _settings: _worker(probe)),
-        ("go", CHECK_LIMIT_S, _go),
-        ("settings", CHECK_LIMIT_S, _settings),
-        ("triggers", CHECK_LIMIT_S, _triggers_folder),
-        ("database", DATABASE_LIMIT_S, _database),
-        ("daemon", CHECK_LIMIT_S, _daemon),
-        ("mail", CHECK_LIMIT_S, _mail),
-        ("arena", CHECK_LIMIT_S, check_arena),
-    ]
+    checks = _checks(Probe(settings.guards, settings.written_dirs, gpu))
     failed, silent, told = [], False, []
     for name, limit_s, check in checks:
         try:
@@ -87,6 +75,22 @@ def doctor(as_json: bool) -> None:
         raise SilentDaemonError("the daemon lives and does nothing", remedy="The line above says what to do.")
     if failed:
         raise MachineError(f"not well: {', '.join(failed)}", remedy="Each line above says what to do.")
+
+
+def _checks(probe: Probe) -> list[tuple[str, float, Callable[[Settings], str]]]:
+    """Name, time limit in seconds, and the check, which says what it found or raises."""
+    return [
+        ("python", CHECK_LIMIT_S, _python),
+        ("machine", CHECK_LIMIT_S, lambda _settings: _machine(probe)),
+        ("worker", CHECK_LIMIT_S + LIMIT_S, lambda _settings: _worker(probe)),
+        ("go", CHECK_LIMIT_S, _go),
+        ("settings", CHECK_LIMIT_S, _settings),
+        ("triggers", CHECK_LIMIT_S, _triggers_folder),
+        ("database", DATABASE_LIMIT_S, _database),
+        ("daemon", CHECK_LIMIT_S, _daemon),
+        ("mail", CHECK_LIMIT_S, _mail),
+        ("arena", CHECK_LIMIT_S, check_arena),
+    ]
 
 
 def _in_time(check: Callable[[Settings], str], settings: Settings, limit_s: float) -> str:
@@ -217,7 +221,7 @@ def _database(settings: Settings) -> str:
 def _daemon(settings: Settings) -> str:
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
-        if not leader.is_served(settings.home, store):
+        if not leader.daemon_is_running(settings.home, store):
             return "none is running"
         stand_by = leader.leader_and_stand_bys(store)[1]
         with store.read() as session:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from runner import leader
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.commands.output import Column, console, emit, formatted, listing, say
 from runner.notify import messages
 from runner.notify.channels import Channel, configured
@@ -91,7 +91,7 @@ def waiting(as_json: bool) -> None:
 
     Example: ouroboros notify waiting
     """
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         counts = outbox.counts(session)
         pending = outbox.take_due(session, datetime.max.replace(tzinfo=UTC), _SHOWN)
         failed = outbox.failed(session, _SHOWN)
@@ -140,9 +140,9 @@ def retry() -> None:
     Example: ouroboros notify retry
     """
     now = datetime.now(UTC)
-    with opened() as (settings, store), store.write() as session:
+    with open_store() as (settings, store), store.write() as session:
         again = outbox.retry_waiting(session, now) + outbox.retry_failed(session, now)
-        alive = leader.is_served(settings.home, store)
+        alive = leader.daemon_is_running(settings.home, store)
     if not again:
         click.echo("Nothing waits that could not be delivered.")
         return

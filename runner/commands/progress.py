@@ -65,7 +65,7 @@ class ProgressLine:
             say(self.text, soft_wrap=True, markup=False)
             self._printed_for, self._printed_at_s = shown, now_s
 
-    def settle(self, status: RunnerStatus, waiting: tuple[QueuedRun, Decision] | None = None) -> None:
+    def show_idle(self, status: RunnerStatus, waiting: tuple[QueuedRun, Decision] | None = None) -> None:
         """Nothing runs: say so, or what the next run waits for; once, and again when that is another thing."""
         if status is RunnerStatus.EXECUTING:
             return

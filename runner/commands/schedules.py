@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 
 from runner import schedule_service, status
-from runner.commands.client import opened, read_definition
+from runner.commands.client import open_store, read_definition
 from runner.commands.completion import names
 from runner.commands.output import SCHEDULE_COLUMNS, console, emit, formatted, listing, schedule_row, when
 from runner.schedule.describe import seconds_first_warning
@@ -39,7 +39,7 @@ def list_all(as_json: bool) -> None:
     Example: ouroboros schedules list --format json
     """
     now = datetime.now(UTC)
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         records = rows.list_active(session)
     if as_json:
         emit([status.schedule_as_dictionary(item) for item in records])
@@ -54,7 +54,7 @@ def show(name: str) -> None:
 
     Example: ouroboros schedules show nightly > nightly.json
     """
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         record = rows.get(session, name)
     if record is None:
         raise ScheduleError("no such schedule", where=name, remedy="`ouroboros schedules` lists them.")
@@ -75,7 +75,7 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
     Example: ouroboros schedules add --name nightly --cron '0 2 * * *' --set priority=3
     """
     now = datetime.now(UTC)
-    with opened() as (_, store):
+    with open_store() as (_, store):
         schedule = (
             read_definition(TrainingSchedule, file, "schedule")
             if file is not None
@@ -100,7 +100,7 @@ def pause(name: str, note: str) -> None:
 
     Example: ouroboros schedules pause nightly --note "until the disk is changed"
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
     click.echo(f"{name} is paused.")
 
@@ -112,7 +112,7 @@ def unpause(name: str) -> None:
 
     Example: ouroboros schedules unpause nightly
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         rows.unpause(session, name, datetime.now(UTC))
     click.echo(f"{name} goes on.")
 
@@ -124,7 +124,7 @@ def remove(name: str) -> None:
 
     Example: ouroboros schedules remove nightly
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         schedule_service.remove_schedule(session, name, datetime.now(UTC))
     click.echo(f"{name} is removed, and what waited of it is cancelled; its history stays.")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 from rich.markup import escape
 
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.commands.output import (
     SCHEDULE_COLUMNS,
     console,
@@ -19,7 +19,7 @@ from runner.commands.output import (
     when,
     win_rate,
 )
-from runner.status import StatusReport, as_dictionary, execution_as_dictionary, look
+from runner.status import StatusReport, as_dictionary, execution_as_dictionary, read_status
 from runner.store import history as rows
 from runner.store.heartbeat import DaemonRecord
 from schemas.outside_text import line
@@ -34,8 +34,8 @@ def status(as_json: bool, check: bool) -> None:
     Example: ouroboros status --format json
     """
     now = datetime.now(UTC)
-    with opened() as (settings, store):
-        seen = look(store, settings.home, None if as_json else now)
+    with open_store() as (settings, store):
+        seen = read_status(store, settings.home, None if as_json else now)
     if as_json:
         emit(as_dictionary(seen))
     elif check:
@@ -48,6 +48,22 @@ def status(as_json: bool, check: bool) -> None:
 
 def _print(seen: StatusReport, now: datetime) -> None:
     console.print(headline(seen, now))
+    _print_notes(seen, now)
+    _print_runs(seen)
+    in_order = sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now))
+    console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in in_order)))
+    if seen.schedule_count > len(seen.schedules):
+        console.print(f"... of {seen.schedule_count:,} schedules; `ouroboros schedules` lists them all")
+    console.print(executions(seen.recent, now))
+    figures = seen.statistics
+    console.print(
+        f"{figures.total_executions:,} executions, {figures.successful_executions:,} succeeded,"
+        f" failure rate {figures.failure_rate:.1%}, mean duration {figures.average_execution_time_hours:.2f} h"
+    )
+
+
+def _print_notes(seen: StatusReport, now: datetime) -> None:
+    """What needs somebody, or is unlike every day."""
     if seen.mail.waiting + seen.mail.failed:
         console.print(
             f"[yellow]mail[/] {seen.mail.waiting:,} messages wait and {seen.mail.failed:,} were given up:"
@@ -63,6 +79,10 @@ def _print(seen: StatusReport, now: datetime) -> None:
         console.print(
             f"[cyan]Arena[/] {seen.arena.games:,} games fetched {when(seen.arena.ended_at, now)}{left}.{trouble}"
         )
+
+
+def _print_runs(seen: StatusReport) -> None:
+    """What runs, and what waits with its reason."""
     for run in seen.current:
         state = run.state
         speed = f", {state.games_per_second:.1f} games/s" if state.games_per_second else ""
@@ -75,16 +95,6 @@ def _print(seen: StatusReport, now: datetime) -> None:
         console.print(f"[yellow]waits[/] {waiting.schedule_name}: {escape(line(waiting.reason)) or 'for its turn'}")
     if seen.queue_depth > len(seen.queued):
         console.print(f"... and {seen.queue_depth - len(seen.queued):,} more wait")
-    in_order = sorted(seen.schedules, key=lambda item: (item.next_run is None, item.next_run or now))
-    console.print(listing(SCHEDULE_COLUMNS, (schedule_row(item, now) for item in in_order)))
-    if seen.schedule_count > len(seen.schedules):
-        console.print(f"... of {seen.schedule_count:,} schedules; `ouroboros schedules` lists them all")
-    console.print(executions(seen.recent, now))
-    figures = seen.statistics
-    console.print(
-        f"{figures.total_executions:,} executions, {figures.successful_executions:,} succeeded,"
-        f" failure rate {figures.failure_rate:.1%}, mean duration {figures.average_execution_time_hours:.2f} h"
-    )
 
 
 def headline(seen: StatusReport, now: datetime) -> str:
@@ -115,7 +125,7 @@ def history(limit: int, schedule_name: str | None, as_json: bool) -> None:
 
     Example: ouroboros history -n 50 --schedule nightly
     """
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         records = rows.recent(session, limit, schedule_name)
     if as_json:
         for record in records:

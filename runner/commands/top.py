@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import schedule_service, status
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.commands.output import Column, console, executions, listing, when, win_rate
 from runner.commands.status import headline
 from runner.guards.gauges import Gauge, gauges_of
@@ -42,7 +42,7 @@ def top(interval_s: float, once: bool) -> None:
 
     Example: ouroboros top -i 5
     """
-    with opened() as (settings, store), closing(Probe(settings.guards, settings.written_dirs)) as probe:
+    with open_store() as (settings, store), closing(Probe(settings.guards, settings.written_dirs)) as probe:
         probe.start()
         if once or not console.is_terminal:
             console.print(_screen(settings, store, probe, console.height))
@@ -55,7 +55,7 @@ def top(interval_s: float, once: bool) -> None:
 
 def _screen(settings: Settings, store: Store, probe: Probe, height: int) -> RenderableType:
     now = datetime.now(UTC)
-    seen = status.look(store, settings.home, now)
+    seen = status.read_status(store, settings.home, now)
     parts: list[RenderableType] = [Text.from_markup(headline(seen, now)), _machine(seen, probe, now)]
     parts += [Text.from_markup(f"[yellow]{escape(line(words))}[/]") for words in seen.clock]
     parts += [_run(record, now) for record in seen.current]

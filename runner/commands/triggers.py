@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from runner import schedule_service, status
-from runner.commands.client import opened, read_definition
+from runner.commands.client import open_store, read_definition
 from runner.commands.completion import names
 from runner.commands.output import Column, console, emit, formatted, listing, soon
 from runner.store import triggers as rows
@@ -36,7 +36,7 @@ def list_all(as_json: bool) -> None:
     Example: ouroboros triggers list --format json
     """
     now = datetime.now(UTC)
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         records, unreadable = rows.look_up(session)
     if as_json:
         bad = [{"name": item.name, "enabled": item.enabled, "problem": item.problem} for item in unreadable]
@@ -53,7 +53,7 @@ def show(name: str) -> None:
 
     Example: ouroboros triggers show high_data_availability > trigger.json
     """
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         record = rows.get(session, name)
     if record is None:
         raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
@@ -68,7 +68,7 @@ def add(file: Path) -> None:
     Example: ouroboros triggers add trigger.json
     """
     trigger = read_definition(TriggerCondition, file, "trigger")
-    with opened() as (_, store):
+    with open_store() as (_, store):
         schedule_service.save_trigger(store, trigger, datetime.now(UTC))
     click.echo(f"Saved {trigger.name}; it is looked at every {trigger.check_interval_s:g} s.")
 
@@ -81,7 +81,7 @@ def pause(name: str, note: str) -> None:
 
     Example: ouroboros triggers pause high_data_availability
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
     click.echo(f"{name} is paused.")
 
@@ -93,7 +93,7 @@ def unpause(name: str) -> None:
 
     Example: ouroboros triggers unpause high_data_availability
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         rows.unpause(session, name, datetime.now(UTC))
     click.echo(f"{name} goes on.")
 
@@ -105,7 +105,7 @@ def remove(name: str) -> None:
 
     Example: ouroboros triggers remove high_data_availability
     """
-    with opened() as (_, store), store.write() as session:
+    with open_store() as (_, store), store.write() as session:
         if not rows.remove(session, name, datetime.now(UTC)):
             raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
     click.echo(f"{name} is removed; its history stays.")

@@ -16,7 +16,7 @@ from runner.commands.output import when
 from runner.commands.progress import ProgressLine, say
 from runner.dashboard import DashboardProcess
 from runner.flow.runtime import Runtime
-from runner.maintenance import give_back, share_one_heap
+from runner.maintenance import share_one_heap, trim_heap
 from runner.schedule_service import coming_fires
 from runner.service import Service
 from runner.store import clock_changes, queue, schedules, triggers
@@ -73,7 +73,7 @@ def _serve(notifier: ServiceNotifier, *, first_run: bool, web: bool | None) -> N
         service.daemon.steps.watch.listener = progress.tell
 
         def on_turn(status: RunnerStatus) -> None:
-            progress.settle(status, service.daemon.steps.launch.head)
+            progress.show_idle(status, service.daemon.steps.launch.head)
             notifier.show(f"{status.value}; {progress.text}" if progress.text else status.value)
 
         service.daemon.on_turn = on_turn
@@ -110,7 +110,7 @@ def _spare_the_collector() -> None:
     in one second, its default thresholds cost half of the time."""
     gc.collect()
     gc.freeze()
-    give_back()
+    trim_heap()
     gc.set_threshold(50_000, 20, 100)
 
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from runner import schedule_service, status
-from runner.commands.client import opened
+from runner.commands.client import open_store
 from runner.commands.completion import names
 from runner.commands.output import Column, console, emit, formatted, listing, say, when
 from runner.schedule import fires
@@ -35,24 +36,14 @@ def why(name: str, limit: int, as_json: bool) -> None:
     Example: ouroboros why nightly -n 20
     """
     now = datetime.now(UTC)
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         record, trigger = schedules.get(session, name), triggers.get(session, name)
-        known = occurrences.recent(session, name, limit)
-        if trigger is not None:
-            known = _newest([*known, *occurrences.recent_of_trigger(session, name, limit)], limit)
-        if not known and record is None and trigger is None:
+        story = _story_of(session, name, trigger is not None, limit)
+        if not story and record is None and trigger is None:
             raise ScheduleError(
                 "nothing of that name ever fell due", where=name, remedy="`ouroboros schedules`, `ouroboros triggers`."
             )
         ahead = {run.occurrence_id: place for place, run in enumerate(queue.queued(session, 10_000))}
-        story = [
-            (
-                item,
-                decisions.of_occurrence(session, item.occurrence_id),
-                history.of_occurrence(session, item.occurrence_id),
-            )
-            for item in known
-        ]
         clock = clock_changes.lately(session, now)
     if as_json:
         emit(_as_dictionary(name, record, trigger, story, clock))
@@ -66,11 +57,26 @@ def why(name: str, limit: int, as_json: bool) -> None:
         say(_trigger_told(trigger, now))
     for item, reasons, attempts in story:
         say(_headline(item, name, ahead.get(item.occurrence_id), now, zone))
-        for reason in reasons:
-            say(f"    {_told(reason, zone)}")
-        for attempt in attempts:
-            error = f": {line(attempt.error_message)}" if attempt.error_message else ""
-            say(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
+        _say_what_followed(reasons, attempts, zone)
+
+
+def _story_of(session: Session, name: str, is_trigger: bool, limit: int) -> list[_Story]:
+    """The newest due times of a schedule, and of a trigger of that name, each with what became of it."""
+    known = occurrences.recent(session, name, limit)
+    if is_trigger:
+        known = _newest([*known, *occurrences.recent_of_trigger(session, name, limit)], limit)
+    return [
+        (item, decisions.of_occurrence(session, item.occurrence_id), history.of_occurrence(session, item.occurrence_id))
+        for item in known
+    ]
+
+
+def _say_what_followed(reasons: list[DecisionRecord], attempts: list[ExecutionRecord], zone: str) -> None:
+    for reason in reasons:
+        say(f"    {_told(reason, zone)}")
+    for attempt in attempts:
+        error = f": {line(attempt.error_message)}" if attempt.error_message else ""
+        say(f"    run {attempt.execution_id}, attempt {attempt.attempt}: {attempt.status.value}{error}")
 
 
 @click.command("next")
@@ -82,7 +88,7 @@ def next_fires(limit: int, as_json: bool) -> None:
     Example: ouroboros next -n 3
     """
     now = datetime.now(UTC)
-    with opened() as (_, store), store.read() as session:
+    with open_store() as (_, store), store.read() as session:
         records = schedules.upcoming(session, now, limit)
         taken = clock_changes.recorded_ahead(session, now)
         clock = clock_changes.lately(session, now)

@@ -39,7 +39,7 @@ _log = logging.getLogger("ouroboros.commands")
 COMMANDS_AT_ONCE = 100
 
 
-def carry_out(handlers: Handlers, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
+def handle_command(handlers: Handlers, session: Session, command: Command, now: datetime) -> tuple[bool, str]:
     """Whether it was done, and the answer. One that cannot be carried out, whatever is wrong with it, is answered so,
     and stops no other.
 
@@ -137,7 +137,7 @@ def _unknown(what: str, name: str) -> ScheduleError:
     return ScheduleError(f"no such {what}", where=name, remedy=f"`ouroboros {what}s` lists them.")
 
 
-DEFINING: Handlers = {
+DEFINITION_HANDLERS: Handlers = {
     Verb.SAVE_SCHEDULE: (ScheduleArguments, _save_schedule),
     Verb.SWITCH_SCHEDULE: (SwitchArguments, _switch_schedule),
     Verb.PAUSE_SCHEDULE: (NamedArguments, _pause_schedule),
@@ -161,8 +161,8 @@ def main() -> int:
     try:
         with store.write() as session:
             for command in commands.pending(session, COMMANDS_AT_ONCE):
-                if command.verb in DEFINING:
-                    ok, answer = carry_out(DEFINING, session, command, now)
+                if command.verb in DEFINITION_HANDLERS:
+                    ok, answer = handle_command(DEFINITION_HANDLERS, session, command, now)
                     commands.answer(session, command.command_id, ok, answer, now)
     finally:
         store.close()

@@ -35,15 +35,7 @@ def enqueue_run(
         fold: apply the schedule's overlap policy, as a trigger that fires by itself does; a person who asks is
             always given a run.
     """
-    state, reason, into = OccurrenceState.QUEUED, note, None
-    if fold:
-        busy = queue.active(session, [schedule.name]).get(schedule.name, ActiveOccurrences())
-        decision = overlap.decide(schedule, busy.running, busy.queued)
-        reason = decision.reason or note
-        if decision.action is OverlapAction.SKIP:
-            state = OccurrenceState.SKIPPED
-        elif decision.action is OverlapAction.COALESCE:
-            state, into = OccurrenceState.COALESCED, decision.into
+    state, reason, into = _by_overlap(session, schedule, note) if fold else (OccurrenceState.QUEUED, note, None)
     occurrence = NewOccurrence(
         schedule,
         queue.free_instant(session, schedule.name, now),
@@ -56,6 +48,18 @@ def enqueue_run(
         note=note,
     )
     return queue.record(session, occurrence, now, max_queue_length)
+
+
+def _by_overlap(session: Session, schedule: TrainingSchedule, note: str) -> tuple[OccurrenceState, str, int | None]:
+    """The state, its reason and what it is folded into, by the schedule's overlap policy."""
+    busy = queue.active(session, [schedule.name]).get(schedule.name, ActiveOccurrences())
+    decision = overlap.decide(schedule, busy.running, busy.queued)
+    reason = decision.reason or note
+    if decision.action is OverlapAction.SKIP:
+        return OccurrenceState.SKIPPED, reason, None
+    if decision.action is OverlapAction.COALESCE:
+        return OccurrenceState.COALESCED, reason, decision.into
+    return OccurrenceState.QUEUED, reason, None
 
 
 def schedule_for(session: Session, trigger: TriggerCondition) -> TrainingSchedule:

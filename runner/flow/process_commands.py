@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
-from runner.flow.definition_commands import DEFINING, Handlers, carry_out
+from runner.flow.definition_commands import DEFINITION_HANDLERS, Handlers, handle_command
 from runner.flow.enqueue import enqueue_run, schedule_for
 from runner.flow.runtime import Runtime
 from runner.flow.watch import WatchRuns
@@ -32,7 +32,7 @@ class ProcessCommands:
             Verb.RESUME: (NoArguments, self._resume),
             Verb.CANCEL: (CancelArguments, self._cancel),
             Verb.STOP: (NoArguments, self._stop_daemon),
-            **DEFINING,
+            **DEFINITION_HANDLERS,
         }
 
     def __call__(self, now: datetime) -> None:
@@ -45,7 +45,7 @@ class ProcessCommands:
         stopping = False
         with self._runtime.store.write() as session:
             for command in commands.pending(session, COMMANDS_PER_TICK):
-                ok, answer = carry_out(self._handlers, session, command, now)
+                ok, answer = handle_command(self._handlers, session, command, now)
                 commands.answer(session, command.command_id, ok, answer, now)
                 _log.info("%s, asked by %s: %s", command.verb, command.requested_by, answer)
                 stopping = stopping or (ok and command.verb == Verb.STOP)

@@ -116,7 +116,7 @@ def plan(
     return FirePlan(due.newest, due.next_run, late.to_queue + on_time, late.coalesced, late.missed)
 
 
-def write_off(
+def mark_missed(
     schedule: TrainingSchedule, watermark: datetime, now: datetime, code: str, reason: str
 ) -> tuple[Missed, ...]:
     """All occurrences of `schedule` in (watermark, now] as missed, because it is about to change or to go.

@@ -138,7 +138,7 @@ def _next(line: CronLine, where: Zone, after: int) -> int | None:
 
 
 def _next_fixed(line: CronLine, where: Zone, after: int) -> int | None:
-    wall: int | None = after + where.stretch(after).offset
+    wall: int | None = after + where.period(after).offset
     while wall is not None:
         wall = next_wall_time(line, wall)
         # `first_instant` never falls as the wall rises, so the first one later than `after` is the next fire.
@@ -149,33 +149,33 @@ def _next_fixed(line: CronLine, where: Zone, after: int) -> int | None:
 
 def _next_elapsed(line: CronLine, where: Zone, after: int) -> int | None:
     while True:
-        stretch = where.stretch(after + 1)
-        wall = next_wall_time(line, after + stretch.offset)
+        period = where.period(after + 1)
+        wall = next_wall_time(line, after + period.offset)
         if wall is None:
             return None
-        fire = wall - stretch.offset
-        if stretch.shift_at_start > 0:
+        fire = wall - period.offset
+        if period.shift_at_start > 0:
             # Times the wall jumped over at the start of this stretch, by the old offset.
-            skipped = next_wall_time(line, max(after, stretch.start - 1) + stretch.offset_before)
-            if skipped is not None and skipped < stretch.start + stretch.offset:
-                fire = min(fire, skipped - stretch.offset_before)
-        if fire < stretch.end:
+            skipped = next_wall_time(line, max(after, period.start - 1) + period.offset_before)
+            if skipped is not None and skipped < period.start + period.offset:
+                fire = min(fire, skipped - period.offset_before)
+        if fire < period.end:
             return fire
-        after = stretch.end - 1
+        after = period.end - 1
 
 
 def _count(line: CronLine, where: Zone, after: int, until: int) -> int:
     """Away from a change of the clocks fires are wall times and can be counted; near one they are walked."""
     total = 0
     while after < until:
-        stretch = where.stretch(after + 1)
-        calm_from = stretch.start + abs(stretch.shift_at_start)
-        calm_until = stretch.end - abs(stretch.shift_at_end) - 1
+        period = where.period(after + 1)
+        calm_from = period.start + abs(period.shift_at_start)
+        calm_until = period.end - abs(period.shift_at_end) - 1
         if calm_from <= after < calm_until:
             stop = min(until, calm_until)
-            total += count_walls(line, after + stretch.offset, stop + stretch.offset)
+            total += count_walls(line, after + period.offset, stop + period.offset)
         else:
-            stop = min(until, calm_from if after < calm_from else stretch.end)
+            stop = min(until, calm_from if after < calm_from else period.end)
             fire = _next(line, where, after)
             while fire is not None and fire <= stop:
                 total += 1

@@ -46,7 +46,7 @@ class Zone:
         self._info = info
         self._buckets: dict[int, tuple[list[int], list[OffsetPeriod]]] = {}
 
-    def stretch(self, instant: int) -> OffsetPeriod:
+    def period(self, instant: int) -> OffsetPeriod:
         """The stretch that holds `instant`."""
         bucket = instant >> _BUCKET_BITS
         known = self._buckets.get(bucket)
@@ -57,14 +57,14 @@ class Zone:
 
     def first_instant(self, wall: int) -> int:
         """When the wall shows `wall` for the first time; the end of the gap if the wall jumps over it."""
-        stretch = self.stretch(wall - _PROBE_S)
+        period = self.period(wall - _PROBE_S)
         while True:
-            instant = wall - stretch.offset
-            if instant < stretch.start:
-                return stretch.start
-            if instant < stretch.end:
+            instant = wall - period.offset
+            if instant < period.start:
+                return period.start
+            if instant < period.end:
                 return instant
-            stretch = self.stretch(stretch.end)
+            period = self.period(period.end)
 
     def _look_up(self, bucket: int) -> tuple[list[int], list[OffsetPeriod]]:
         first = (bucket << _BUCKET_BITS) - _MARGIN_S

@@ -48,7 +48,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def letters(base: str) -> dict[str, str]:
+def short_names(base: str) -> dict[str, str]:
     """The fields of a base with a long name, and the letter that stands for each in a row: such names are most of it.
     Any other field is written out. (SQLite's parser takes a view of up to 24 of them; a base has up to 23.)"""
     return dict(zip((name for name in json.loads(base) if len(name) >= _LONG), string.ascii_letters, strict=False))
@@ -142,7 +142,7 @@ class JsonChanges(JsonText):
         super().__init__(annotation)
         self.base = base
         self._base: dict[str, Any] = json.loads(base)
-        self._names = {letter: name for name, letter in letters(base).items()}
+        self._names = {letter: name for name, letter in short_names(base).items()}
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """To JSON."""
@@ -176,7 +176,7 @@ def changes(whole: str | bytes, base: str) -> str:
 
 @cache
 def _read_base(base: str) -> tuple[dict[str, Any], dict[str, str]]:
-    return json.loads(base), letters(base)
+    return json.loads(base), short_names(base)
 
 
 class Unreadable:

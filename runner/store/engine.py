@@ -29,7 +29,7 @@ from runner.store.sqlite_connections import (
     prepare_reader,
     prepare_writer,
 )
-from runner.store.statements import foreign_key_faults, typed_faults
+from runner.store.statements import foreign_key_errors, typed_errors
 from schemas import postgresql
 from schemas.errors import StateError
 from schemas.files import fsync_folder
@@ -97,7 +97,7 @@ class Store:
         partial = target.with_name(f".{target.name}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with typed_faults(str(target), self.busy_timeout_s):
+            with typed_errors(str(target), self.busy_timeout_s):
                 driver = self._writers.raw_connection()
                 try:
                     driver.cursor().execute("VACUUM INTO ?", (str(partial),))
@@ -122,7 +122,7 @@ class Store:
 
     def faults(self) -> AbstractContextManager[None]:
         """Within it, the driver's errors become typed ones that name this database."""
-        return typed_faults(self.where, self.busy_timeout_s)
+        return typed_errors(self.where, self.busy_timeout_s)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -132,7 +132,7 @@ class Store:
         never open a second one inside it: that waits for itself.
 
         Raises:
-            TransientStateError, StateError: as `faults.typed_faults`.
+            TransientStateError, StateError: as `faults.typed_errors`.
         """
         with self.faults(), _session(self._writers) as session, session.begin():
             session.connection()
@@ -144,7 +144,7 @@ class Store:
         """One transaction on a snapshot, which cannot write and waits for nobody.
 
         Raises:
-            StateError: as `faults.typed_faults`.
+            StateError: as `faults.typed_errors`.
         """
         with self.faults(), _session(self._readers) as session, session.begin():
             yield session
@@ -156,7 +156,7 @@ class Store:
         also where somebody's transaction began or was rolled back. For one caller only: each commit is told once.
 
         Raises:
-            StateError: as `faults.typed_faults`.
+            StateError: as `faults.typed_errors`.
         """
         if self.path is None:
             return self._snapshot_changed()
@@ -235,7 +235,7 @@ class Store:
         engine = self._engine(prepare_migration, "BEGIN IMMEDIATE", limit_s=postgresql.LONG_S, poolclass=NullPool)
         with self.faults(), engine.begin() as connection:
             yield connection
-            dangling = foreign_key_faults(connection)
+            dangling = foreign_key_errors(connection)
             if dangling:
                 raise StateError(f"a migration left dangling rows: {dangling[0]}", where=self.where)
 
@@ -253,7 +253,7 @@ class Store:
             raise StateError("no such folder", where=str(target.parent), remedy="Make it, or name another.")
         partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            with typed_faults(str(target), self.busy_timeout_s), opened(self.path, self.busy_timeout_s) as source:
+            with typed_errors(str(target), self.busy_timeout_s), opened(self.path, self.busy_timeout_s) as source:
                 copy_whole(source, partial)
             descriptor = os.open(partial, os.O_RDWR)
             try:
@@ -295,7 +295,7 @@ class Store:
         with self.look() as connection:
             connection.exec_driver_sql(SMALL_CACHE)
             structure = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-            return [line for line in structure if line != "ok"] + foreign_key_faults(connection)
+            return [line for line in structure if line != "ok"] + foreign_key_errors(connection)
 
     def _reading_mode(self) -> str:
         """`rw`, which keeps the write-ahead log small when the last reader closes, where that can be written."""

@@ -65,7 +65,7 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
     return before
 
 
-def only_for(leader: DaemonRecord) -> Callable[[Session], None]:
+def leader_fence(leader: DaemonRecord) -> Callable[[Session], None]:
     """A fence (`Store.fence`): whoever writes as a daemon that does not lead any more is stopped. A new leader's first
     write is this row, so what an older one commits before that is seen by the new one, and nothing comes after it."""
 
@@ -90,7 +90,7 @@ def beat(session: Session, status: RunnerStatus, now: datetime) -> None:
     session.flush()
 
 
-def stands(session: Session, step: str, since: datetime) -> None:
+def record_stalled_step(session: Session, step: str, since: datetime) -> None:
     """The daemon lives, and a step of its loop does not end. Its heartbeat stays as old as it is."""
     row = session.get_one(DaemonRow, _ONLY)
     row.step, row.step_since = step, since

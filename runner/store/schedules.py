@@ -115,7 +115,7 @@ def upcoming(session: Session, now: datetime, limit: int) -> list[ScheduleRecord
     return [ScheduleRecord(*row) for row in (*overdue, *coming)]
 
 
-def resting(session: Session, limit: int) -> list[ScheduleRecord]:
+def not_firing(session: Session, limit: int) -> list[ScheduleRecord]:
     """Schedules that will not fire as they stand: paused, disabled, or without a next fire; by name."""
     awake = _TABLE.c.enabled.is_(True) & _TABLE.c.paused_note.is_(None) & _TABLE.c.next_run.is_not(None)
     return [

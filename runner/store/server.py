@@ -84,7 +84,7 @@ class SnapshotWatcher:
         except Exception as error:
             self.close()
             where = self._url.render_as_string(hide_password=True)
-            fault = postgresql.server_fault(error, where, self._busy_timeout_s)
+            fault = postgresql.server_error(error, where, self._busy_timeout_s)
             if fault is None:
                 raise
             raise fault from error

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert, Update
 
 from schemas.errors import StateError
-from schemas.postgresql import server_fault
-from schemas.sqlite_faults import busy, sqlite_fault
+from schemas.postgresql import server_error
+from schemas.sqlite_errors import busy, sqlite_error
 
 
 @contextmanager
-def typed_faults(where: str, busy_timeout_s: float) -> Iterator[None]:
+def typed_errors(where: str, busy_timeout_s: float) -> Iterator[None]:
     """Turn the driver's errors into ours; violated constraints and programming errors pass as they are.
 
     Raises:
@@ -34,12 +34,12 @@ def typed_faults(where: str, busy_timeout_s: float) -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        fault = sqlite_fault(error.orig, where, busy_timeout_s) or server_fault(error.orig, where, busy_timeout_s)
+        fault = sqlite_error(error.orig, where, busy_timeout_s) or server_error(error.orig, where, busy_timeout_s)
         if fault is None and not isinstance(error, OperationalError):
             raise
         raise fault or StateError(f"the database refused: {error.orig}", where=where) from error
     except sqlite3.Error as error:
-        fault = sqlite_fault(error, where, busy_timeout_s)
+        fault = sqlite_error(error, where, busy_timeout_s)
         raise fault or StateError(f"the database refused: {error}", where=where) from error
 
 
@@ -90,7 +90,7 @@ def rows_changed(result: object) -> int:
     return int(result.rowcount)
 
 
-def foreign_key_faults(connection: Connection) -> list[str]:
+def foreign_key_errors(connection: Connection) -> list[str]:
     """Rows that point at nothing, in words (SQLite only; other databases enforce always)."""
     if connection.dialect.name != "sqlite":
         return []

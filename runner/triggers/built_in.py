@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runner.triggers.context import ConditionContext, ConditionVerdict, remembered
+from runner.triggers.context import ConditionContext, ConditionVerdict, load_cursor
 from runner.triggers.trigger_files import trigger_file_waits
 from schemas.automation import NAME_PATTERN
 from schemas.base import Frozen
@@ -28,7 +28,7 @@ def check_new_data_threshold(context: ConditionContext) -> ConditionVerdict:
     """Fires when `min_games` games have arrived in the games folder since it last fired."""
     wanted = NewDataParameters.model_validate(dict(context.parameters)).min_games
     total = context.view.games_counted()
-    memory = remembered(_GamesAtLastFiring, context.cursor)
+    memory = load_cursor(_GamesAtLastFiring, context.cursor)
     since = min(memory.games, total) if memory else 0
     told = f"{total - since} new games since it last fired, {wanted} wanted"
     if total - since < wanted:
@@ -54,7 +54,7 @@ def check_schedule_overdue(context: ConditionContext) -> ConditionVerdict:
     found = context.view.overdue(context.now - timedelta(minutes=wanted.overdue_minutes))
     late = [run for run in found if wanted.schedule in {None, run.schedule_name}]
     keys = [f"{run.schedule_name} {to_text(run.scheduled_for)}" for run in late]
-    memory = remembered(_Reported, context.cursor)
+    memory = load_cursor(_Reported, context.cursor)
     news = [key for key in keys if memory is None or key not in memory.occurrences]
     cursor = _Reported(occurrences=keys).model_dump_json()
     if not news:
@@ -82,7 +82,7 @@ def check_resource_availability(context: ConditionContext) -> ConditionVerdict:
     shortage = _shortage(wanted, context.view.resources())
     if shortage:
         return ConditionVerdict(False, shortage, _FreeSince(since=None).model_dump_json())
-    memory = remembered(_FreeSince, context.cursor)
+    memory = load_cursor(_FreeSince, context.cursor)
     since = memory.since if memory and memory.since and memory.since <= context.now else context.now
     minutes = (context.now - since).total_seconds() / 60
     told = f"the machine has been free for {minutes:.1f} minutes, {wanted.min_minutes:g} wanted"
@@ -128,7 +128,7 @@ def check_manual_trigger_file(context: ConditionContext) -> ConditionVerdict:
     except FileNotFoundError:
         return ConditionVerdict(False, f"{path.name} has gone again", context.cursor)
     seen = _FileSeen(inode=status.st_ino, mtime_ns=status.st_mtime_ns, size=status.st_size)
-    if remembered(_FileSeen, context.cursor) == seen:
+    if load_cursor(_FileSeen, context.cursor) == seen:
         return ConditionVerdict(False, f"{path.name} has fired already", context.cursor)
     return ConditionVerdict(True, f"{path.name} is there", seen.model_dump_json())
 
@@ -152,7 +152,7 @@ def check_schedule_ended(context: ConditionContext) -> ConditionVerdict:
     """Fires when a run of `schedule` has ended with `outcome` since the last look; runs before the first look count
     for nothing."""
     wanted = ScheduleEndedParameters.model_validate(dict(context.parameters))
-    memory = remembered(_LookedAt, context.cursor)
+    memory = load_cursor(_LookedAt, context.cursor)
     ended = context.view.ended_after(memory.up_to if memory else None)
     news = [run for run in ended.runs if memory is not None and run.execution_id not in memory.beyond]
     beyond = [run.execution_id for run in ended.runs if run.execution_id > ended.all_ended_up_to]

@@ -120,7 +120,7 @@ class ChildAnswer(Frozen):
     """Not empty: the condition could not be imported, or raised."""
 
 
-def ask_child(request: ChildRequest, limit_s: float) -> ChildAnswer:
+def run_condition(request: ChildRequest, limit_s: float) -> ChildAnswer:
     """The child's answer; an `error` when it raised, hung past `limit_s` seconds, died, or said nothing sensible.
 
     Input and output go through files: a grandchild that holds a pipe open cannot make us wait.
@@ -149,7 +149,7 @@ def ask_child(request: ChildRequest, limit_s: float) -> ChildAnswer:
         return _understood(answered, printed, code)
 
 
-def ask_whether_callable(target: str) -> str:
+def why_not_callable(target: str) -> str:
     """Why `target` cannot be imported and called; empty if it can."""
     request = ChildRequest(
         target=target,
@@ -161,7 +161,7 @@ def ask_whether_callable(target: str) -> str:
         working_dir=Path.cwd(),
         view=None,
     )
-    return ask_child(request, CHECK_LIMIT_S).error
+    return run_condition(request, CHECK_LIMIT_S).error
 
 
 def _environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pydantic import ValidationError
 
 from runner.triggers import built_in, degradation, ladder_conditions
-from runner.triggers.condition_process import ask_whether_callable
+from runner.triggers.condition_process import why_not_callable
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
 from schemas.base import Frozen
@@ -70,7 +70,7 @@ def check_condition(trigger: TriggerCondition) -> None:
             where=where,
             remedy=f"Built in are {', '.join(BUILT_INS)}; your own is named `package.module:function`.",
         ) from error
-    problem = ask_whether_callable(target)
+    problem = why_not_callable(target)
     if problem:
         raise ScheduleError(f"condition {target} cannot be used: {problem}", where=where)
 

@@ -113,7 +113,7 @@ class ConditionVerdict:
     """JSON text kept until the next look, in the transaction that records what fired, so that nothing fires twice."""
 
 
-def remembered(model: type[Memory], cursor: str) -> Memory | None:
+def load_cursor(model: type[Memory], cursor: str) -> Memory | None:
     """What the last look wrote; None on the first look, and for text that this version cannot read (a trigger whose
     condition was exchanged): the condition then begins anew."""
     if not cursor or cursor in {"{}", "null"}:

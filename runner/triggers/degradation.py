@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runner.triggers.context import ConditionContext, ConditionVerdict, remembered
+from runner.triggers.context import ConditionContext, ConditionVerdict, load_cursor
 from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look
 from runner.triggers.ladder_conditions import Evidence, check_ladder
 from schemas.base import Frozen
@@ -65,7 +65,7 @@ class _TestInHand(Frozen):
 def check_performance_degradation(context: ConditionContext) -> ConditionVerdict:
     """Fires when the test finds for H1. Imported games and games of a snake alone are not looked at."""
     wanted = DegradationParameters.model_validate(dict(context.parameters))
-    memory = remembered(_TestInHand, context.cursor)
+    memory = load_cursor(_TestInHand, context.cursor)
     rate = wanted.registered_win_rate
     if rate is None:
         return _by_ladder(wanted, context)

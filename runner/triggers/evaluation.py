@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runner.triggers.condition_process import ChildRequest, ask_child, snapshot
+from runner.triggers.condition_process import ChildRequest, run_condition, snapshot
 from runner.triggers.conditions import BUILT_INS, dotted_name
 from runner.triggers.context import ConditionContext, ConditionVerdict
 from schemas.automation import TriggerCondition
@@ -116,7 +116,7 @@ def _by_child(trigger: TriggerCondition, context: ConditionContext) -> Evaluatio
         working_dir=context.working_dir,
         view=snapshot(context.view, context.now),
     )
-    answer = ask_child(request, trigger.time_limit_s)
+    answer = run_condition(request, trigger.time_limit_s)
     if answer.error:
         return Evaluation(trigger, None, f"{request.target}: {answer.error}")
     return Evaluation(trigger, ConditionVerdict(answer.fired, answer.reason, answer.cursor))

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from runner.triggers.context import ConditionContext, ConditionVerdict, remembered
+from runner.triggers.context import ConditionContext, ConditionVerdict, load_cursor
 from schemas.base import Frozen
 from schemas.ladder import LadderRating, LadderRegistration, LadderResult
 
@@ -45,7 +45,7 @@ class _Memory(Frozen):
 
 def check_ladder(evidence: Evidence, held: Sequence[LadderRegistration], context: ConditionContext) -> ConditionVerdict:
     """Go on with each snake's test; fires when one finds that its snake has lost the threshold or more."""
-    memory = remembered(_Memory, context.cursor) or _Memory(tests={})
+    memory = load_cursor(_Memory, context.cursor) or _Memory(tests={})
     tests, found, told = {}, [], []
     for one in held:
         test = memory.tests.get(one.snake_id)
@@ -123,7 +123,7 @@ def check_arena_rating_drop(context: ConditionContext) -> ConditionVerdict:
     """Fires when a snake that is ranked stands `drop` below its highest rating of the last days; once for each fall."""
     wanted = RatingDropParameters.model_validate(dict(context.parameters))
     since = context.now - timedelta(days=wanted.within_days)
-    memory = remembered(_Fired, context.cursor) or _Fired(up_to={})
+    memory = load_cursor(_Fired, context.cursor) or _Fired(up_to={})
     up_to, found, told = dict(memory.up_to), [], []
     for key, series in _series(wanted, context.view.ladder_ratings_since(since)).items():
         counted = [rating for rating in series if rating.number >= up_to.get(key, 0)]

@@ -50,7 +50,7 @@ class Site:
 
     def daemon_lives(self) -> bool:
         """A process holds the database's lock right now."""
-        return single_instance.is_served(self.settings.home, self.history.path)
+        return single_instance.daemon_is_running(self.settings.home, self.history.path)
 
     def close(self) -> None:
         """Let the databases go."""

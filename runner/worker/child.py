@@ -22,7 +22,7 @@ from runner.worker.jobs import resolve
 from runner.worker.process_tree import MARK_VARIABLE, Root, kill_all
 from runner.worker.run_folder import MOST_BYTES, ClaimRole, RunDir, Unreadable, WorkerExit
 from schemas.errors import BadInputError
-from schemas.execution import FailureClass, Outcome, RunFailure, RunRequest, RunResult
+from schemas.execution import FailureClass, Outcome, ProcessIdentity, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
 from schemas.outside_text import error_line, to_json
 from schemas.service import WorkerSettings
@@ -35,7 +35,7 @@ _RESULT_TRIES = 20
 _RESULT_RETRY_S = 0.5
 
 
-class StopNow(BaseException):
+class JobInterrupted(BaseException):
     """Raised in the job by a TERM after the request to stop was not followed, so that its `finally` blocks run."""
 
 
@@ -58,55 +58,62 @@ def main(arguments: list[str]) -> int:
     except OSError:
         _log.exception("Cannot claim the run in %s", run_dir.path)
         return WorkerExit.NO_CLAIM
+    return _run_claimed(run_dir, identity)
+
+
+def _run_claimed(run_dir: RunDir, identity: ProcessIdentity) -> int:
+    """Do the run that is ours, tell its result, and leave no process behind."""
     request = run_dir.read_request()
     settings = request.settings.workers if isinstance(request, RunRequest) else WorkerSettings()
-    pulse = HeartbeatThread(run_dir, identity, settings.heartbeat_interval_s)
-    _take_signals(pulse)  # before the first heartbeat: from here on a TERM is a request, not an end
-    pulse.start()
+    heartbeat = HeartbeatThread(run_dir, identity, settings.heartbeat_interval_s)
+    _take_signals(heartbeat)  # before the first heartbeat: from here on a TERM is a request, not an end
+    heartbeat.start()
     try:
-        result = _result_of(request, pulse, settings)
+        result = _result_of(request, heartbeat, settings)
         _ignore_term()  # the work is over, and a TERM must not cost its result
-    except StopNow:  # it came between the job's end and the line above
+    except JobInterrupted:  # it came between the job's end and the line above
         _ignore_term()
-        result = RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+        result = RunResult(outcome=Outcome.CANCELLED, state=heartbeat.last_state)
     if os.getpid() != identity.pid:  # a copy of us that the job forked and let return: the run is not its to tell of
         return WorkerExit.CLAIM_LOST
     kill_all(Root(identity, os.environ.get(MARK_VARIABLE, "")))  # what the job left behind; never this process itself
-    pulse.close()
+    heartbeat.close()
     return _tell(run_dir, result)
 
 
-def _result_of(request: RunRequest | Unreadable | None, pulse: HeartbeatThread, settings: WorkerSettings) -> RunResult:
+def _result_of(
+    request: RunRequest | Unreadable | None, heartbeat: HeartbeatThread, settings: WorkerSettings
+) -> RunResult:
     """Do the work, and turn whatever comes out of it into a result."""
     try:
-        return _work(request, pulse, settings)
-    except StopNow:
+        return _work(request, heartbeat, settings)
+    except JobInterrupted:
         _log.warning("The job did not follow the request to stop and was interrupted")
-        return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
+        return RunResult(outcome=Outcome.CANCELLED, state=heartbeat.last_state)
     except BaseException as error:  # noqa: BLE001 - a job may raise anything; its parent learns of it, traceback and all
-        if isinstance(error, KeyboardInterrupt) and pulse.stop_requested():
-            return RunResult(outcome=Outcome.CANCELLED, state=pulse.last_state)
-        failure = failure_of(error, str(pulse.log_path))
-        ended = pulse.last_state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": failure.message})
+        if isinstance(error, KeyboardInterrupt) and heartbeat.stop_requested():
+            return RunResult(outcome=Outcome.CANCELLED, state=heartbeat.last_state)
+        failure = failure_of(error, str(heartbeat.log_path))
+        ended = heartbeat.last_state.model_copy(update={"status": PipelineStatus.ERROR, "last_error": failure.message})
         return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
 
 
-def _work(request: RunRequest | Unreadable | None, pulse: HeartbeatThread, settings: WorkerSettings) -> RunResult:
+def _work(request: RunRequest | Unreadable | None, heartbeat: HeartbeatThread, settings: WorkerSettings) -> RunResult:
     if not isinstance(request, RunRequest):
         problem = request.reason if request else "request.json is not there"
-        raise BadInputError(f"cannot read what to do: {problem}", where=str(pulse.run_dir))
-    RunDir(pulse.run_dir).reserve_result()
+        raise BadInputError(f"cannot read what to do: {problem}", where=str(heartbeat.run_dir))
+    RunDir(heartbeat.run_dir).reserve_result()
     _take_limits(settings)
     job = resolve(request.worker)
     _log.info("Run %s of %s, attempt %s: %s", request.execution_id, request.schedule_name, request.attempt, job)
     try:
-        result = job(request, pulse)
+        result = job(request, heartbeat)
     except SystemExit as leaving:
         if leaving.code:
             raise
         result = None  # a program's way to say that all went well
     if result is None:  # a function of the user's that ended without an exception has done its work
-        return RunResult(outcome=Outcome.SUCCEEDED, state=pulse.last_state.model_copy(update=_DONE))
+        return RunResult(outcome=Outcome.SUCCEEDED, state=heartbeat.last_state.model_copy(update=_DONE))
     if not isinstance(result, RunResult):
         raise _no_result(result, request.worker)
     return result
@@ -130,13 +137,13 @@ def _no_result(returned: object, worker: str) -> BadInputError:
     )
 
 
-def _take_signals(pulse: HeartbeatThread) -> None:
+def _take_signals(heartbeat: HeartbeatThread) -> None:
     def on_term(_number: int, _frame: FrameType | None) -> None:
-        if not pulse.stop_requested():
-            pulse.request_stop()
+        if not heartbeat.stop_requested():
+            heartbeat.request_stop()
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # one more ends the process at once
-        raise StopNow
+        raise JobInterrupted
 
     signal.signal(signal.SIGTERM, on_term)
 

@@ -19,7 +19,7 @@ def test_the_first_of_the_queue_and_what_it_waits_for_is_told_once_until_that_ch
 
     def turn(world: World) -> str:
         world.turn()
-        line.settle(RunnerStatus.MONITORING, world.daemon.steps.launch.head)
+        line.show_idle(RunnerStatus.MONITORING, world.daemon.steps.launch.head)
         return capsys.readouterr().out
 
     with World(tmp_path / "home", START, settings=settings_for(tmp_path / "home")) as world:

@@ -49,7 +49,7 @@ def alerts(world: World) -> list[str]:
 
 
 def look(world: World, silent_s: float) -> status.StatusReport:
-    return status.look(world.store, world.home, row(world).heartbeat_at + timedelta(seconds=silent_s))
+    return status.read_status(world.store, world.home, row(world).heartbeat_at + timedelta(seconds=silent_s))
 
 
 def test_a_step_that_does_not_end_is_named_and_told_once(world, standing, caplog):

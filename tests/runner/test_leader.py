@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from postgresql_server import PrivateServer, private_server
 
-from runner.leader import LeaderLock, LeaderState, is_served, leader_and_stand_bys
+from runner.leader import LeaderLock, LeaderState, daemon_is_running, leader_and_stand_bys
 from runner.store import games, heartbeat
 from runner.store.engine import Store
 from schemas.errors import DatabaseAwayError, DatabaseBusyError, LeadershipLostError, SettingsError, StateError
@@ -65,10 +65,10 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 
 def test_one_leads_and_the_next_in_line_follows_its_end_and_its_death(store: Store, tmp_path: Path) -> None:
-    assert not is_served(tmp_path, store)
+    assert not daemon_is_running(tmp_path, store)
     with LeaderLock(store, None) as lead:
         assert lead.state is LeaderState.HELD
-        assert is_served(tmp_path, store)
+        assert daemon_is_running(tmp_path, store)
         refused = LeaderLock(store, None)
         with pytest.raises(StateError, match="another daemon leads this database: "):
             refused.__enter__()
@@ -84,7 +84,7 @@ def test_one_leads_and_the_next_in_line_follows_its_end_and_its_death(store: Sto
     assert line_of(third) == "leads"
     for process in (second, third):
         process.communicate(timeout=LIMIT_S)
-    until(lambda: not is_served(tmp_path, store), "the end of the lead")
+    until(lambda: not daemon_is_running(tmp_path, store), "the end of the lead")
 
 
 def test_a_leader_that_hangs_is_put_out_and_finds_that_out_before_it_does_anything(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_what_a_deposed_leader_still_writes_is_refused(store: Store) -> None:
         me = heartbeat.get(session)
     assert me is not None
     old = Store(store.url.render_as_string(), 5)
-    old.fence = heartbeat.only_for(me)
+    old.fence = heartbeat.leader_fence(me)
     with old.write() as session:
         games.advance(session, Path("/g"), 1, 0, 1, NOW)
     lead(1, NOW + timedelta(seconds=1))  # another process of the same number

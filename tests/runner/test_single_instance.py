@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.single_instance import LOCK_NAME, SingleInstanceLock, is_held, is_served, lock_of, refuse_second_name
+from runner.single_instance import (
+    LOCK_NAME,
+    SingleInstanceLock,
+    daemon_is_running,
+    is_held,
+    lock_of,
+    refuse_second_name,
+)
 from schemas.errors import StateError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -91,10 +98,10 @@ def test_the_lock_of_a_database_is_one_whatever_path_leads_to_it(tmp_path):
     ways = [database, other / "link.db", tmp_path / "folder" / "history.db"]
     assert {lock_of(tmp_path, way) for way in ways} == {real / "history.db.lock"}
     with SingleInstanceLock(lock_of(real, database), real, "database", NOW):
-        assert all(is_served(other, way) for way in ways)
+        assert all(daemon_is_running(other, way) for way in ways)
         with pytest.raises(StateError, match=f"serves this database: .* from the state folder {real}"):
             SingleInstanceLock(lock_of(other, other / "link.db"), other, "database", NOW).__enter__()
-    assert not is_served(other, other / "link.db")
+    assert not daemon_is_running(other, other / "link.db")
 
 
 def test_a_database_with_a_second_name_is_refused(tmp_path):

@@ -9,7 +9,7 @@ from queue import Empty, Full, LifoQueue
 from runner.store.opened_file import connect_read_only, may_not_be_written
 from schemas.database import HEAD
 from schemas.errors import StateError
-from schemas.sqlite_faults import sqlite_fault
+from schemas.sqlite_errors import sqlite_error
 
 READERS = 3
 """Connections kept open, each with a cache of its own. More readers at once open theirs and close it again: those that
@@ -152,7 +152,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            fault = sqlite_fault(error, str(self.path), BUSY_S)
+            fault = sqlite_error(error, str(self.path), BUSY_S)
             raise fault or StateError(f"the database refused: {error}", where=str(self.path)) from error
 
 

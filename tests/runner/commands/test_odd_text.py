@@ -209,7 +209,7 @@ class Gone:
 def test_a_daemon_whose_output_nobody_takes_goes_on(monkeypatch, error):
     monkeypatch.setattr(output.console, "_file", Gone(error))
     with ProgressLine() as progress:
-        progress.settle(RunnerStatus.MONITORING)
-        progress.settle(RunnerStatus.PAUSED)
+        progress.show_idle(RunnerStatus.MONITORING)
+        progress.show_idle(RunnerStatus.PAUSED)
     say("Stopped in good order")
     assert progress.text == ""

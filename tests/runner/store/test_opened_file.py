@@ -15,7 +15,7 @@ from runner.store.engine import Store
 from runner.store.opened_file import connect_read_only
 from schemas.automation import TrainingSchedule
 from schemas.errors import DatabaseReadOnlyError, StateError
-from schemas.sqlite_faults import sqlite_fault
+from schemas.sqlite_errors import sqlite_error
 
 pytestmark = pytest.mark.sqlite_files
 
@@ -106,11 +106,11 @@ def test_a_database_that_is_there_but_on_a_read_only_disk_is_not_called_absent(t
     error = sqlite3.OperationalError("unable to open database file")
     error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
     path = tmp_path / "history.db"
-    fault = sqlite_fault(error, str(path), 5)
+    fault = sqlite_error(error, str(path), 5)
     assert fault is not None and "there is no database here" in str(fault)
     path.touch()
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert isinstance(sqlite_fault(error, str(path), 5), DatabaseReadOnlyError)
+    assert isinstance(sqlite_error(error, str(path), 5), DatabaseReadOnlyError)
 
 
 @pytest.mark.parametrize("log", ["none", "left behind"])

@@ -38,7 +38,7 @@ def test_due_are_the_enabled_ones_whose_time_has_come(store: Store, now: datetim
         assert [item.name for item in due_schedules.due(session, now, 1)] == ["overdue"]
         assert due_schedules.next_due(session) == now - DAY
         assert [item.name for item in schedules.upcoming(session, now, 1)] == ["overdue", "a", "b", "later"]
-        assert [item.name for item in schedules.resting(session, 9)] == ["never", "off"]
+        assert [item.name for item in schedules.not_firing(session, 9)] == ["never", "off"]
         assert schedules.count_active(session) == 6
         assert [item.name for item in schedules.list_active(session)] == ["a", "b", "later", "never", "off", "overdue"]
         assert schedules.get(session, "gone") is None

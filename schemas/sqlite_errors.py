@@ -58,7 +58,7 @@ def busy(where: str, busy_timeout_s: float, holder: str) -> DatabaseBusyError:
     )
 
 
-def sqlite_fault(error: BaseException | None, where: str, busy_timeout_s: float) -> StateError | None:
+def sqlite_error(error: BaseException | None, where: str, busy_timeout_s: float) -> StateError | None:
     """What an error of Python's SQLite driver means; None: it is none, or one that says no more than itself."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
