@@ -211,7 +211,7 @@ def _execution(row: sqlite3.Row) -> Row:
     for time_column in ("scheduled_for", "run_dir_removed_at", "progress_at"):
         moved[time_column] = _number(moved[time_column])
     if moved["completed_at"] is not None:
-        moved["identity_json"] = None  # as `history.settle` leaves it
+        moved["identity_json"] = None  # as `history.finish` leaves it
     moved["pipeline_state_changes_json"] = _changes(moved.pop("pipeline_state_json"), STATE_BASE)
     moved["resource_usage_changes_json"] = _changes(moved.pop("resource_usage_json"), USAGE_BASE)
     return moved
@@ -269,7 +269,7 @@ def _set_sequence(new: sqlite3.Connection, table: str, sequence: int) -> None:
 
 
 def _check(old: sqlite3.Connection, new: sqlite3.Connection, partial: Path) -> None:
-    """Every row is there and points at something; then the bookkeeping goes, and all of it is on the disk."""
+    """Every row is there and points at something; then the notes of the move go, and all of it is on the disk."""
     for table in _tables(old):
         if table in ("alembic_version", "totals"):
             continue

@@ -50,7 +50,7 @@ class Steps:
     commands: ProcessCommands
     expire: ExpireWaiting
     fire: FireSchedules
-    drops: TakeTriggerFiles
+    trigger_files: TakeTriggerFiles
     triggers: CheckTriggers
     watch: WatchRuns
     launch: LaunchRuns
@@ -64,7 +64,7 @@ class Steps:
             ("commands", self.commands),
             ("deadlines", self.expire),
             ("schedules", self.fire),
-            ("drops", self.drops),
+            ("trigger files", self.trigger_files),
             ("triggers", self.triggers),
             ("runs", self.watch),
             ("launches", self.launch),
@@ -284,7 +284,7 @@ class Daemon:
         """How long the loop may sleep: until something is due, but never longer than the poll for commands."""
         if self._errors.any:  # what a failing step leaves due is due at once: no reason to spin
             return self.runtime.settings.scheduler.poll_interval_s
-        patience_s = min(self.runtime.settings.scheduler.poll_interval_s, self.steps.drops.patience_s)
+        patience_s = min(self.runtime.settings.scheduler.poll_interval_s, self.steps.trigger_files.patience_s)
         if self.steps.watch.runs:
             patience_s = min(patience_s, BUSY_INTERVAL_S)
         return min(patience_s, self.runtime.idle.left_s(now))

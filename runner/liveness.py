@@ -23,7 +23,7 @@ LOOK_S = 5.0
 STANDS_AFTER_S = 15.0
 """A step that takes longer is named in the daemon's row; the loop's heartbeat is due as often."""
 LEAVE_AFTER_S = 120.0
-"""A daemon that was asked to stop and stands for so long ends without its loop; the next start settles its runs."""
+"""A daemon that was asked to stop and stands for so long ends without its loop; the next start finishes its runs."""
 _log = logging.getLogger("ouroboros.liveness")
 PING_TIMEOUT_S = 10
 _HEARTBEAT_URL = "notifications.heartbeat_url"

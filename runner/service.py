@@ -213,7 +213,7 @@ class Service:
             commands=ProcessCommands(self.runtime, watch, self._request_stop),
             expire=ExpireWaiting(self.runtime),
             fire=FireSchedules(self.runtime),
-            drops=TakeTriggerFiles(self.runtime),
+            trigger_files=TakeTriggerFiles(self.runtime),
             triggers=CheckTriggers(self.runtime, wake.set, self.probe.snapshot, Path.cwd()),
             watch=watch,
             launch=LaunchRuns(self.runtime, launcher, watch, self.probe),

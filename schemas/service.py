@@ -12,7 +12,7 @@ class SchedulerSettings(Frozen):
     """The daemon's loop and queue."""
 
     poll_interval_s: float = Field(default=1.0, gt=0, le=60)
-    """How often the loop looks for commands, dropped files and triggers when nothing is due earlier."""
+    """How often the loop looks for commands, trigger files and triggers when nothing is due earlier."""
     max_queue_length: int = Field(default=20_000, ge=1)
     """Occurrences beyond this are recorded as missed with that reason."""
     slots: int = Field(default=1, ge=1, le=64)

@@ -83,7 +83,7 @@ class Settings(Frozen):
 
     @property
     def triggers_dir(self) -> Path:
-        """Where JSON file drops are put."""
+        """Where trigger files (JSON) are put."""
         return self.home / "triggers"
 
     @property

@@ -131,7 +131,7 @@ def _take_signals(service: Service, notifier: ServiceNotifier, dashboard: Dashbo
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if service.daemon.stopping:
-            _say("Leaving at once; the next start settles what is under way.")
+            _say("Leaving at once; the next start takes up what is under way.")
             raise SystemExit(128 + number)
         _say("Stopping: runs are asked to save. Once more to leave at once.")
         service.daemon.request_stop()

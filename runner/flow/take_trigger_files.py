@@ -53,7 +53,7 @@ class TakeTriggerFiles:
         found = scan(folder, now, FILES_PER_TURN)
         self._tell_of(found.ignored_files)
         self.patience_s = 0.0 if found.more else UNSETTLED_LOOK_S if found.unsettled else float("inf")
-        self._runtime.reach("drop.claimed")
+        self._runtime.reach("trigger_file.claimed")
         self._claimed += found.claimed
         self._record(now)
         self._move_rejected()
@@ -92,7 +92,7 @@ class TakeTriggerFiles:
         with self._runtime.store.write() as session:
             refused = {file.path: self._record_alone(session, file, now) for file in claimed}
         self._claimed = []
-        self._runtime.reach("drop.recorded")
+        self._runtime.reach("trigger_file.recorded")
         self._to_reject |= {path: problem for path, problem in refused.items() if problem}
         _log.info("%s trigger files taken, %s refused", len(claimed), sum(map(bool, refused.values())))
 
@@ -152,13 +152,13 @@ class TakeTriggerFiles:
             return
         with self._runtime.store.read() as session:
             finished = trigger_files.finished(session, FILES_PER_TURN)
-        told = [(file.drop_id, self._archived(file.claimed_path, outcome)) for file, outcome in finished]
-        done = [(drop_id, outcome) for drop_id, outcome in told if outcome]
+        told = [(file.file_id, self._archived(file.claimed_path, outcome)) for file, outcome in finished]
+        done = [(file_id, outcome) for file_id, outcome in told if outcome]
         if done:
-            self._runtime.reach("drop.archived")
+            self._runtime.reach("trigger_file.archived")
             with self._runtime.store.write() as session:
-                for drop_id, outcome in done:
-                    trigger_files.mark_archived(session, drop_id, outcome)
+                for file_id, outcome in done:
+                    trigger_files.mark_archived(session, file_id, outcome)
 
     def _archived(self, path: Path, outcome: str) -> str:
         """Move the file on and return what its row is to say; "": it could not be moved, and is tried again."""

@@ -95,7 +95,9 @@ def _alias(line: str) -> str:
         return ALIASES[line.lower()]
     if line.lower() == "@reboot":
         raise ScheduleError(
-            "@reboot names no time", where=repr(line), remedy="Use a file drop or a manual trigger to run at start."
+            "@reboot names no time",
+            where=repr(line),
+            remedy="Use a trigger file or `ouroboros trigger` to run at start.",
         )
     raise ScheduleError(
         f"unknown alias {line!r}", where="cron line", remedy=f"Known are {', '.join(ALIASES)}; or write five fields."

@@ -69,11 +69,11 @@ class Statistics:
     """Over everything ever run; retention does not change it."""
 
     total_executions: int
-    """Settled ones and those under way."""
+    """Ended ones and those under way."""
     successful_executions: int
     failed_executions: int
     failure_rate: float
-    """Failed share of the settled ones, 0..1; cancelled runs are no failures."""
+    """Failed share of the ended ones, 0..1; cancelled runs are no failures."""
     last_execution: datetime | None
     """When the latest one started."""
     average_execution_time_hours: float

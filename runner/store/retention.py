@@ -28,14 +28,14 @@ class Pruned:
     executions: int = 0
     messages: int = 0
     commands: int = 0
-    drops: int = 0
+    trigger_files: int = 0
     definitions: int = 0
 
     @property
     def total(self) -> int:
         """What is told: a definition that nobody refers to any more was no row of the history."""
         story = self.decisions + self.occurrences + self.executions
-        return story + self.messages + self.commands + self.drops
+        return story + self.messages + self.commands + self.trigger_files
 
     @property
     def nothing(self) -> bool:
@@ -75,7 +75,7 @@ def prune(session: Session, settings: StorageSettings, now: datetime, limit: int
             OutboxRow.created_at < story,
         ),
         commands=_prune(session, CommandRow, CommandRow.id, limit, CommandRow.handled_at < talk),
-        drops=_prune(
+        trigger_files=_prune(
             session,
             TriggerFileRow,
             TriggerFileRow.id,

@@ -44,10 +44,10 @@ class OutboxState(StrEnum):
 
 
 class TriggerFileState(StrEnum):
-    """What has become of a file that somebody dropped."""
+    """What has become of a trigger file."""
 
     CLAIMED = "claimed"
-    """Moved out of the drop folder and recorded; not judged yet."""
+    """Moved out of the triggers folder and recorded; not judged yet."""
     QUEUED = "queued"
     REJECTED = "rejected"
     ARCHIVED = "archived"

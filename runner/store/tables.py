@@ -347,7 +347,7 @@ class OutboxRow(Base):
 
 
 class TriggerFileRow(Base):
-    """A file that somebody dropped to ask for a run."""
+    """A trigger file, by which somebody asked for a run. The table keeps the name that queries of 0.1 know."""
 
     __tablename__ = "drops"
 

@@ -1,4 +1,4 @@
-"""Files that people drop to ask for a run: each one recorded before anything else becomes of it."""
+"""Trigger files, by which people ask for a run (table `drops`): each recorded before anything else becomes of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,9 @@ from runner.store.tables import OccurrenceRow, TriggerFileRow
 
 @dataclass(frozen=True, slots=True)
 class TriggerFileRecord:
-    """A dropped file and what has become of it."""
+    """A trigger file and what has become of it."""
 
-    drop_id: int
+    file_id: int
     original_name: str
     claimed_path: Path
     """Where it was moved to: unique, whatever it was called."""
@@ -45,31 +45,31 @@ def claim(session: Session, original_name: str, claimed_path: Path, sha256: str,
     return row.id
 
 
-def mark_queued(session: Session, drop_id: int, occurrence_id: int) -> bool:
+def mark_queued(session: Session, file_id: int, occurrence_id: int) -> bool:
     """Its run is queued; False if it was not merely claimed. Call it in the transaction that records the run."""
     return _leave(
-        session, drop_id, (TriggerFileState.CLAIMED,), state=TriggerFileState.QUEUED, occurrence_id=occurrence_id
+        session, file_id, (TriggerFileState.CLAIMED,), state=TriggerFileState.QUEUED, occurrence_id=occurrence_id
     )
 
 
-def mark_rejected(session: Session, drop_id: int, reason: str) -> bool:
+def mark_rejected(session: Session, file_id: int, reason: str) -> bool:
     """It asks for nothing that can be done; False if it was not merely claimed."""
-    return _leave(session, drop_id, (TriggerFileState.CLAIMED,), state=TriggerFileState.REJECTED, reason=reason)
+    return _leave(session, file_id, (TriggerFileState.CLAIMED,), state=TriggerFileState.REJECTED, reason=reason)
 
 
-def mark_archived(session: Session, drop_id: int, outcome: str) -> bool:
+def mark_archived(session: Session, file_id: int, outcome: str) -> bool:
     """Its file lies in the archive with its outcome; False if it was never queued."""
-    return _leave(session, drop_id, (TriggerFileState.QUEUED,), state=TriggerFileState.ARCHIVED, reason=outcome)
+    return _leave(session, file_id, (TriggerFileState.QUEUED,), state=TriggerFileState.ARCHIVED, reason=outcome)
 
 
 def in_state(session: Session, state: TriggerFileState) -> list[TriggerFileRecord]:
-    """All drops in a state, oldest first: a recovering daemon takes up CLAIMED and QUEUED ones."""
+    """All in a state, oldest first: a recovering daemon takes up CLAIMED and QUEUED ones."""
     rows = session.scalars(select(TriggerFileRow).where(TriggerFileRow.state == state).order_by(TriggerFileRow.id))
     return [_to_record(row) for row in rows]
 
 
 def claimed_paths(session: Session) -> frozenset[Path]:
-    """Where the files of drops that are not done with were moved to."""
+    """Where the files that are not done with were moved to."""
     unfinished = TriggerFileRow.state.in_(
         [TriggerFileState.CLAIMED, TriggerFileState.QUEUED, TriggerFileState.REJECTED]
     )
@@ -77,7 +77,7 @@ def claimed_paths(session: Session) -> frozenset[Path]:
 
 
 def finished(session: Session, limit: int) -> list[tuple[TriggerFileRecord, str]]:
-    """Queued drops whose occurrence has ended, and how, in words: to be archived."""
+    """Queued ones whose occurrence has ended, and how, in words: to be archived."""
     rows = session.execute(
         select(TriggerFileRow, OccurrenceRow.id, OccurrenceRow.state, OccurrenceRow.reason)
         .join(OccurrenceRow, OccurrenceRow.id == TriggerFileRow.occurrence_id)
@@ -91,9 +91,9 @@ def finished(session: Session, limit: int) -> list[tuple[TriggerFileRecord, str]
     ]
 
 
-def _leave(session: Session, drop_id: int, leaving: tuple[TriggerFileState, ...], **values: object) -> bool:
+def _leave(session: Session, file_id: int, leaving: tuple[TriggerFileState, ...], **values: object) -> bool:
     statement = (
-        update(TriggerFileRow).where(TriggerFileRow.id == drop_id, TriggerFileRow.state.in_(leaving)).values(**values)
+        update(TriggerFileRow).where(TriggerFileRow.id == file_id, TriggerFileRow.state.in_(leaving)).values(**values)
     )
     result = session.execute(statement.execution_options(synchronize_session=False))
     return rows_changed(result) == 1
@@ -101,7 +101,7 @@ def _leave(session: Session, drop_id: int, leaving: tuple[TriggerFileState, ...]
 
 def _to_record(row: TriggerFileRow) -> TriggerFileRecord:
     return TriggerFileRecord(
-        drop_id=row.id,
+        file_id=row.id,
         original_name=row.original_name,
         claimed_path=row.claimed_path,
         sha256=row.sha256,

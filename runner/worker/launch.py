@@ -221,7 +221,7 @@ class Launcher:
             _log.warning("Cannot cap %s: %s", folder.log_path, error.strerror)
 
     def _note(self, handle: WorkerHandle, reason: StopReason) -> None:
-        """Leave the reason where the next daemon finds it, should this one die before it settles the run."""
+        """Leave the reason where the next daemon finds it, should this one die before it finishes the run."""
         try:
             handle.run_dir.request_stop(reason)
         except OSError as error:

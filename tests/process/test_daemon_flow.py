@@ -282,8 +282,8 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     def broken(now: datetime) -> None:
         raise RuntimeError("a bug in this step")
 
-    healthy = world.daemon.steps.drops
-    world.daemon.steps.drops = broken
+    healthy = world.daemon.steps.trigger_files
+    world.daemon.steps.trigger_files = broken
     broken.patience_s = 1.0
     world.clock.advance(HOUR)
     world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run all the same")
@@ -294,7 +294,7 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     connection.close()
     assert "a bug in this step" in row[0]
     assert len(keys) == 1
-    world.daemon.steps.drops = healthy
+    world.daemon.steps.trigger_files = healthy
     world.turn()
     world.turn()
     assert world.daemon.status.value == "monitoring"

@@ -113,7 +113,9 @@ def test_a_drop_claimed_while_the_database_takes_nothing_is_recorded_later(world
             raise DatabaseBusyError("the database is held by a test")
         return write(store)
 
-    world.service.runtime.reach = lambda point: busy.append(point) if point == "drop.claimed" and waits() else None
+    world.service.runtime.reach = lambda point: (
+        busy.append(point) if point == "trigger_file.claimed" and waits() else None
+    )
 
     def waits() -> bool:
         return bool(list(folder.glob("claimed/*")))

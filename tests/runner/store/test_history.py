@@ -1,4 +1,4 @@
-"""The history: settled once, counted once, and readable at any moment."""
+"""The history: ended once, counted once, and readable at any moment."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

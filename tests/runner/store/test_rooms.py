@@ -1,4 +1,4 @@
-"""Decisions, commands, outbox, drops, games, triggers and the daemon's own row."""
+"""Decisions, commands, outbox, trigger files, games, triggers and the daemon's own row."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -116,27 +116,27 @@ def test_messages_over_the_limit_are_gathered_and_none_is_lost(store: Store, now
         assert outbox.sent_since(session, now - MINUTE) == 0
 
 
-def test_a_drop_goes_one_way(store: Store, now: datetime) -> None:
+def test_a_trigger_file_goes_one_way(store: Store, now: datetime) -> None:
     with store.write() as session:
         path = Path("/claimed/1")
-        drop_id = trigger_files.claim(session, "trigger_training.txt", path, "00", now)
-        assert trigger_files.claim(session, "trigger_training.txt", path, "00", now) == drop_id
+        file_id = trigger_files.claim(session, "trigger_training.txt", path, "00", now)
+        assert trigger_files.claim(session, "trigger_training.txt", path, "00", now) == file_id
         bad = trigger_files.claim(session, "x.json", Path("/claimed/2"), "11", now)
         occurrence_id = occurrence(session, now)
-        assert not trigger_files.mark_archived(session, drop_id, "too early")
-        assert trigger_files.mark_queued(session, drop_id, occurrence_id)
-        assert not trigger_files.mark_queued(session, drop_id, occurrence_id)
-        assert not trigger_files.mark_rejected(session, drop_id, "too late")
+        assert not trigger_files.mark_archived(session, file_id, "too early")
+        assert trigger_files.mark_queued(session, file_id, occurrence_id)
+        assert not trigger_files.mark_queued(session, file_id, occurrence_id)
+        assert not trigger_files.mark_rejected(session, file_id, "too late")
         assert trigger_files.mark_rejected(session, bad, "line 1: no JSON")
-        assert [drop.drop_id for drop in trigger_files.in_state(session, TriggerFileState.QUEUED)] == [drop_id]
+        assert [file.file_id for file in trigger_files.in_state(session, TriggerFileState.QUEUED)] == [file_id]
         assert trigger_files.in_state(session, TriggerFileState.CLAIMED) == []
         (found,) = trigger_files.in_state(session, TriggerFileState.QUEUED)
         assert (found.occurrence_id, found.claimed_path) == (occurrence_id, path)
-        assert trigger_files.mark_archived(session, drop_id, "succeeded")
+        assert trigger_files.mark_archived(session, file_id, "succeeded")
         ends = [
-            (drop.drop_id, drop.reason) for state in TriggerFileState for drop in trigger_files.in_state(session, state)
+            (file.file_id, file.reason) for state in TriggerFileState for file in trigger_files.in_state(session, state)
         ]
-        assert ends == [(bad, "line 1: no JSON"), (drop_id, "succeeded")]
+        assert ends == [(bad, "line 1: no JSON"), (file_id, "succeeded")]
 
 
 def test_games_only_ever_grow(store: Store, now: datetime) -> None:

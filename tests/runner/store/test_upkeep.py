@@ -27,7 +27,7 @@ KEEP = StorageSettings(keep_decisions_days=10, keep_occurrences_days=100, keep_r
 
 
 def finished_run(session: Session, at: datetime) -> tuple[int, int]:
-    """A run with a decision, a mail, a command and a drop around it, all at the same time."""
+    """A run with a decision, a mail, a command and a trigger file around it, all at the same time."""
     schedule = TrainingSchedule(name="nightly", cron_expression="0 2 * * *")
     occurrence_id = queue.record(session, NewOccurrence(schedule, at), at, 100).occurrence_id
     launch = Decision(kind=DecisionKind.LAUNCH, code="ok", reason="all free")
@@ -63,9 +63,9 @@ def finished_run(session: Session, at: datetime) -> tuple[int, int]:
     for record in outbox.take_due(session, at, 1):
         outbox.mark_sent(session, record.outbox_id, "<id>", at)
     commands.answer(session, commands.enqueue(session, "trigger", None, "ann", at), True, "queued", at)
-    drop_id = trigger_files.claim(session, "x", Path(f"/claimed/{execution_id}"), "00", at)
-    trigger_files.mark_queued(session, drop_id, occurrence_id)
-    trigger_files.mark_archived(session, drop_id, "succeeded")
+    file_id = trigger_files.claim(session, "x", Path(f"/claimed/{execution_id}"), "00", at)
+    trigger_files.mark_queued(session, file_id, occurrence_id)
+    trigger_files.mark_archived(session, file_id, "succeeded")
     return occurrence_id, execution_id
 
 

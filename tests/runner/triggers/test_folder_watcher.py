@@ -10,7 +10,7 @@ from runner.triggers.folder_watcher import TriggerFileWatcher
 
 
 def started(watcher: TriggerFileWatcher, woken: threading.Event, probe: Path) -> None:
-    """inotify needs a moment to stand: drop a file again and again until the first wake-up, then forget it."""
+    """inotify needs a moment to stand: put a file again and again until the first wake-up, then forget it."""
     watcher.start()
     end = time.monotonic() + 30
     while not woken.wait(0.2):
@@ -22,7 +22,7 @@ def started(watcher: TriggerFileWatcher, woken: threading.Event, probe: Path) ->
     woken.clear()
 
 
-def test_a_drop_and_a_trigger_file_wake_the_loop(tmp_path: Path) -> None:
+def test_a_file_in_the_folder_and_a_named_one_wake_the_loop(tmp_path: Path) -> None:
     folder, woken = tmp_path / "triggers", threading.Event()
     folder.mkdir()
     trigger_file = tmp_path / "trigger_training.txt"

@@ -36,17 +36,17 @@ def put(folder: Path, now: datetime) -> Put:
     return make
 
 
-def test_a_drop_is_claimed_read_and_gone_from_the_folder(folder: Path, put: Put, now: datetime) -> None:
+def test_a_file_is_claimed_read_and_gone_from_the_folder(folder: Path, put: Put, now: datetime) -> None:
     path = put("go.json", '{"max_training_time_hours": 2, "priority": 7, "note": "please", "schedule": "nightly"}')
     found = scan(folder, now)
-    (drop,) = found.claimed
+    (file,) = found.claimed
     assert not path.exists()
-    assert drop.path.parent == folder / "claimed"
-    assert (drop.original_name, drop.received_at) == ("go.json", now)
-    assert drop.request is not None
-    assert (drop.request.priority, drop.request.note, drop.request.schedule) == (7, "please", "nightly")
+    assert file.path.parent == folder / "claimed"
+    assert (file.original_name, file.received_at) == ("go.json", now)
+    assert file.request is not None
+    assert (file.request.priority, file.request.note, file.request.schedule) == (7, "please", "nightly")
     base = TrainingConfiguration(force_retrain=True, max_training_time_hours=9)
-    assert drop.request.training_over(base) == TrainingConfiguration(force_retrain=True, max_training_time_hours=2)
+    assert file.request.training_over(base) == TrainingConfiguration(force_retrain=True, max_training_time_hours=2)
     assert (found.unsettled, found.more) == (0, False)
 
 
@@ -66,14 +66,14 @@ def test_a_malformed_drop_is_claimed_with_its_problem(
     folder: Path, put: Put, now: datetime, content: str, says: str
 ) -> None:
     put("bad.json", content)
-    (drop,) = scan(folder, now).claimed
-    assert drop.request is None
-    assert says in drop.problem
-    lies = reject(drop.path, drop.problem)
+    (file,) = scan(folder, now).claimed
+    assert file.request is None
+    assert says in file.problem
+    lies = reject(file.path, file.problem)
     assert lies.parent == folder / "rejected"
     assert lies.read_text(encoding="utf-8") == content
     assert says in lies.with_name(lies.name + ".reason.txt").read_text(encoding="utf-8")
-    assert reject(drop.path, drop.problem) == lies, "a second time changes nothing"
+    assert reject(file.path, file.problem) == lies, "a second time changes nothing"
 
 
 def test_other_names_and_kinds_are_left_alone(folder: Path, put: Put, now: datetime) -> None:
@@ -105,8 +105,8 @@ def test_a_growing_file_is_left_alone_until_it_settles(folder: Path, put: Put, n
     first = scan(folder, now)
     assert (first.claimed, first.unsettled) == ((), 1)
     put("slow.json", '{"note": "whole"}', age_s=0)
-    (drop,) = scan(folder, now).claimed
-    assert drop.request == FileRequest(note="whole")
+    (file,) = scan(folder, now).claimed
+    assert file.request == FileRequest(note="whole")
     put("slow.json", '{"note": "half', age_s=1)
     (late,) = scan(folder, now + timedelta(seconds=5)).claimed
     assert late.request is None
@@ -119,8 +119,8 @@ def test_a_file_from_the_future_does_not_wait_for_years(folder: Path, put: Put, 
 
 def test_too_large_a_file_is_refused_without_reading_it_all(folder: Path, put: Put, now: datetime) -> None:
     put("large.json", '{"note": "' + "x" * 1_200_000 + '"}')
-    (drop,) = scan(folder, now).claimed
-    assert "larger than" in drop.problem
+    (file,) = scan(folder, now).claimed
+    assert "larger than" in file.problem
 
 
 def test_an_unreadable_file_is_refused_with_the_reason(
@@ -135,8 +135,8 @@ def test_an_unreadable_file_is_refused_with_the_reason(
         return real(path, *args, **kwargs)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
-    (drop,) = scan(folder, now).claimed
-    assert "Permission denied" in drop.problem
+    (file,) = scan(folder, now).claimed
+    assert "Permission denied" in file.problem
 
 
 def test_what_no_row_tells_of_is_found_again(folder: Path, put: Put, now: datetime) -> None:
@@ -155,10 +155,10 @@ def test_unrecorded_without_any_claim(folder: Path) -> None:
 
 def test_an_archived_drop_has_its_outcome_beside_it(folder: Path, put: Put, now: datetime) -> None:
     put("a.json")
-    (drop,) = scan(folder, now).claimed
-    lies = archive(drop.path, "succeeded: run 3")
+    (file,) = scan(folder, now).claimed
+    lies = archive(file.path, "succeeded: run 3")
     assert lies.with_name(lies.name + ".outcome.txt").read_text(encoding="utf-8") == "succeeded: run 3\n"
-    assert archive(drop.path, "succeeded: run 3") == lies
+    assert archive(file.path, "succeeded: run 3") == lies
 
 
 @pytest.mark.parametrize("point", ["text written", "moved"])
@@ -166,7 +166,7 @@ def test_a_kill_while_moving_on_is_repaired_by_doing_it_again(
     folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     put("a.json", '{"note": "a"}')
-    (drop,) = scan(folder, now).claimed
+    (file,) = scan(folder, now).claimed
 
     def die(*_args: object) -> None:
         raise KeyboardInterrupt
@@ -177,11 +177,11 @@ def test_a_kill_while_moving_on_is_repaired_by_doing_it_again(
         else:
             patch.setattr(trigger_files, "fsync_folder", die)
         with pytest.raises(KeyboardInterrupt):
-            archive(drop.path, "done")
-    lies = archive(drop.path, "done")
+            archive(file.path, "done")
+    lies = archive(file.path, "done")
     assert read_request(lies.read_bytes(), is_json=True) == FileRequest(note="a")
     assert lies.with_name(lies.name + ".outcome.txt").exists()
-    assert not drop.path.exists()
+    assert not file.path.exists()
 
 
 @pytest.mark.parametrize(
@@ -198,10 +198,10 @@ def test_a_trigger_file_may_be_empty_name_a_schedule_or_carry_json(
     folder: Path, put: Put, now: datetime, tmp_path: Path, content: str, request_made: FileRequest | None
 ) -> None:
     path = put("trigger_training.txt", content, where=tmp_path)
-    drop = claim_trigger_file(path, folder, now)
-    assert drop is not None
-    assert drop.request == request_made
-    assert bool(drop.problem) == (request_made is None)
+    file = claim_trigger_file(path, folder, now)
+    assert file is not None
+    assert file.request == request_made
+    assert bool(file.problem) == (request_made is None)
     assert not path.exists()
     assert claim_trigger_file(path, folder, now) is None
 
@@ -228,9 +228,9 @@ def test_a_trigger_file_on_another_file_system(
 ) -> None:
     across_file_systems(monkeypatch)
     path = put("trigger_training.txt", "nightly", where=tmp_path)
-    drop = claim_trigger_file(path, folder, now)
-    assert drop is not None
-    assert drop.request == FileRequest(schedule="nightly")
+    file = claim_trigger_file(path, folder, now)
+    assert file is not None
+    assert file.request == FileRequest(schedule="nightly")
     assert [entry.name for entry in tmp_path.iterdir()] == ["triggers"]
 
 
@@ -264,7 +264,7 @@ def test_ten_thousand_drops_at_once_lose_none(folder: Path, now: datetime) -> No
     while True:
         found = scan(folder, later, 3000)
         assert len(found.claimed) <= 3000
-        taken += [drop.request.note for drop in found.claimed if drop.request is not None]
+        taken += [file.request.note for file in found.claimed if file.request is not None]
         if not found.more:
             break
     assert taken == [str(number) for number in range(10_000)]
