@@ -289,7 +289,7 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run all the same")
     assert world.daemon.status.value == "error"
     with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
-        (row,) = connection.execute("SELECT last_error FROM loops WHERE name = 'drops'").fetchall()
+        (row,) = connection.execute("SELECT last_error FROM loops WHERE name = 'trigger files'").fetchall()
         keys = connection.execute("SELECT dedup_key FROM outbox WHERE kind = 'alert'").fetchall()
     connection.close()
     assert "a bug in this step" in row[0]
