@@ -9,8 +9,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from migrations.drift import drift
-from migrations.upgrade import upgrade
+from migrations.upgrade import drift, upgrade
 from runner.store.engine import Store
 from schemas.database import Failure, UpgradeProgress, UpgradeReport
 from schemas.errors import OuroborosError, SettingsError

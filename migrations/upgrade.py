@@ -1,4 +1,5 @@
-"""Brings the database to this version's revision, safely: one transaction, a backup before, newer ones refused."""
+"""Brings the database to this version's revision, safely: one transaction, a backup before, newer ones refused. And
+says whether its tables are those of the code."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,15 +7,23 @@ from importlib.resources import files
 from pathlib import Path
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 
 from migrations.rebuild import REBUILT, TO, rebuild
+from pipeline.ladder.tables import metadata as ladder
+from pipeline.registry.tables import metadata as registry
 from runner.store.engine import Store
 from runner.store.migrate import revision_of, stored_revision
+from runner.store.tables import Base
 from schemas.database import HEAD, UpgradeProgress, UpgradeReport, sqlite_url
 from schemas.errors import DatabaseNewerError
+
+CODE = (Base.metadata, registry, ladder)
+"""All tables of the database, by the package that owns them."""
 
 
 def upgrade(
@@ -120,3 +129,17 @@ def _apply(connection: Connection, revision: str = HEAD) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def drift(connection: Connection) -> list[str]:
+    """How the database's tables differ from the code's, in Alembic's words; empty when they do not."""
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return [f"the schema differs: {difference}" for difference in compare_metadata(context, _together())]
+
+
+def _together() -> MetaData:
+    together = MetaData()
+    for metadata in CODE:
+        for table in metadata.sorted_tables:
+            table.to_metadata(together)
+    return together

@@ -12,8 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 import migrations.upgrade as upgrading
-from migrations.drift import drift
-from migrations.upgrade import alembic_config, upgrade
+from migrations.upgrade import alembic_config, drift, upgrade
 from runner.store import migrate
 from runner.store.administration import check
 from runner.store.engine import Store
