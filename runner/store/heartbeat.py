@@ -67,7 +67,10 @@ def started(session: Session, *, pid: int, host: str, boot_id: str, version: str
 
 def leader_fence(leader: DaemonRecord) -> Callable[[Session], None]:
     """A fence (`Store.fence`): whoever writes as a daemon that does not lead any more is stopped. A new leader's first
-    write is this row, so what an older one commits before that is seen by the new one, and nothing comes after it."""
+    write is this row, so what an older one commits before that is seen by the new one, and nothing comes after it.
+
+    The fence raises LeadershipLostError, under the writer's lock, so that nothing of the transaction is kept.
+    """
 
     def check(session: Session) -> None:
         found = session.execute(_WHO_LEADS).one_or_none()
