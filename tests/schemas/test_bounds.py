@@ -75,3 +75,15 @@ def test_a_heartbeat_url_of_any_kind_costs_one_ping(url: str) -> None:
         ping_heartbeat_url(url)
     assert str(caught.value).isprintable()
     assert "u:p" not in str(caught.value)
+
+
+def test_settings_of_0_1_name_the_heartbeat_url_as_they_did(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text('{"notifications": {"dead_man_url": "https://hc.example/x", "dead_man_interval_s": 60}}')
+    told = load(file).notifications
+    assert (told.heartbeat_url, told.heartbeat_interval_s) == ("https://hc.example/x", 60)
+    file.write_text(
+        '{"notifications": {"dead_man_url": "https://hc.example/x", "heartbeat_url": "https://hc.example/y"}}'
+    )
+    with pytest.raises(SettingsError, match=r"notifications\.dead_man_url"):
+        load(file)

@@ -17,12 +17,13 @@ from migrations.upgrade import upgrade
 from runner import cli, logs
 from runner.commands import output
 from runner.commands.progress import ProgressLine, say
-from runner.store import history, queue
+from runner.store import history, queue, triggers
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
-from schemas.automation import RunnerStatus, TrainingSchedule
+from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition
 from schemas.errors import SettingsError
 from schemas.model import PipelineState
+from schemas.outside_text import REASON_LIMIT
 from schemas.service import LoggingSettings
 from schemas.settings import get_config, load
 
@@ -78,6 +79,20 @@ def test_a_note_is_kept_without_what_steers_a_terminal(store: Store, capsys) -> 
     out = capsys.readouterr().out
     assert "is paused: \\x1b]0;owned\\x07 \\u202e \\x9b2J" in out
     assert not set(out) & set(RAW.replace("owned", "").replace(" ", "").replace("]0;", "").replace("2J", ""))
+
+
+def test_a_trigger_s_note_is_kept_so_too_and_at_a_stated_length(store: Store) -> None:
+    with store.write() as session:
+        triggers.save(
+            session,
+            TriggerCondition(name="data", trigger_type="data_driven", condition_function="m:f"),
+            datetime.now(UTC),
+        )
+    assert cli.run(["triggers", "pause", "data", "--note", RAW + "x" * 100_000]) == 0
+    with store.read() as session:
+        note = triggers.get(session, "data").paused_note
+    assert note.startswith("\\x1b]0;owned\\x07 \\u202e \\x9b2J")
+    assert len(note) <= REASON_LIMIT
 
 
 @pytest.mark.parametrize("command", [("history",), ("why", "nightly"), ("status",)])
