@@ -30,7 +30,7 @@ def standing(world):
     loop = threading.Thread(target=world.daemon.tick, args=(START,))
     loop.start()
     pause = threading.Event()
-    while (found := world.daemon.progress.standing()) is None or found.step != "schedules":
+    while (found := world.daemon.progress.stalled_step()) is None or found.step != "schedules":
         pause.wait(LOOK_S)
     yield lambda: (release.set(), loop.join())
     release.set()
@@ -100,7 +100,7 @@ def test_status_and_doctor_say_so(world, monkeypatch, capsys):
     monkeypatch.setenv("OUROBOROS_HOME", str(world.home))
     with world.store.write() as session:
         heartbeat.beat(session, row(world).status, datetime.now(UTC) - timedelta(minutes=3, seconds=20))
-        heartbeat.stands(session, "runs", datetime.now(UTC) - timedelta(minutes=3))
+        heartbeat.record_stalled_step(session, "runs", datetime.now(UTC) - timedelta(minutes=3))
     assert cli.run(["status"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "lives, but gave no sign of life for 3 min; it stands in the step runs" in told
