@@ -153,7 +153,7 @@ def test_what_waits_keeps_the_time_it_had_left(world):
     """A deadline and a retry's pause are durations: a clock that is set neither ends nor prolongs them."""
     world.start()
     with world.store.write() as session:
-        waiting = schedule_service.ask(
+        waiting = schedule_service.enqueue_run(
             session, schedule("by_hand", "", start_deadline_hours=1), TriggerType.MANUAL, world.clock.now(), 10
         )
         queue.defer(session, waiting.occurrence_id, "a retry's pause", world.clock.now() + 10 * MINUTE)
