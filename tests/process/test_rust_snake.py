@@ -222,7 +222,7 @@ def serving(*command: Path | str, games: Path | None = None) -> Iterator[str]:
         else:
             pytest.fail("it did not listen")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, process.stderr.read()
+        assert process.wait(90) == 0, process.stderr.read()
     finally:
         process.kill()
         process.wait()
@@ -232,7 +232,7 @@ def serving(*command: Path | str, games: Path | None = None) -> Iterator[str]:
 def post(url: str, path: str, body: dict[str, Any]) -> Any:
     """Send a request, return the answer."""
     request = urllib.request.Request(url + path, json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=90) as answer:
         return json.load(answer)
 
 
@@ -272,7 +272,7 @@ def test_it_plays_over_http_and_logs_the_game_as_it_was(
 ) -> None:
     games = tmp_path / "games"
     with serving(snake, "--model", model, *way, games=games) as url:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=90) as answer:
             assert json.load(answer)["apiversion"] == "1"
         played_states = [play_a_game(url, seed) for seed in (1, 2)]
     (file,) = games.iterdir()

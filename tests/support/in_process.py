@@ -35,7 +35,7 @@ class InProcess:
     ) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
-        code = self._process.wait(10)
+        code = self._process.wait(60)
         self._process.stdout.close()
         assert code == 0 or error is not None, f"the arena ended with {code}"
 
@@ -47,7 +47,7 @@ class InProcess:
     def read(self) -> Message:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, f"the arena said nothing more; it ended with {self._process.wait(10)}"
+        assert line, f"the arena said nothing more; it ended with {self._process.wait(60)}"
         message: Message = json.loads(line)
         return message
 

@@ -14,7 +14,7 @@ from pipeline.environment.serve_player import PlayerServer
 def line() -> Iterator[http.client.HTTPConnection]:
     server = PlayerServer(VORONOI)
     server.start()
-    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=90)
     yield connection
     connection.close()
     server.stop()

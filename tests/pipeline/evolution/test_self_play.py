@@ -245,7 +245,7 @@ def test_a_stop_that_one_thread_hears_first_ends_no_update_under_another_thread_
 
     def ensure_running() -> None:
         if threading.current_thread().name.endswith("_0"):
-            playing.wait(30)
+            playing.wait(90)
             raise StoppedError("the first to hear of it")
         playing.set()
         over.wait(0.5)  # in the middle of a turn

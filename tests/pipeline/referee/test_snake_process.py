@@ -154,7 +154,7 @@ def test_a_snake_that_ends_later_is_told_with_its_last_words(log):
         pid = snake.pids()[0]
         os.kill(pid, signal.SIGSEGV)
         wait_until_gone([pid, psutil.Process(pid).ppid()] if psutil.pid_exists(pid) else [pid])
-        deadline = monotonic() + 30
+        deadline = monotonic() + 90
         with pytest.raises(SnakeError, match=r"py ended by itself with exit code 139 \(log .*snake\.log\)"):
             while monotonic() < deadline:
                 snake.require_running()

@@ -63,8 +63,8 @@ class FreePortController(Controller):
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
-        with socket.create_connection((self.hostname, self.port), 10):
-            self._factory_invoked.wait(10)
+        with socket.create_connection((self.hostname, self.port), 60):
+            self._factory_invoked.wait(60)
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_a_kill_leaves_whole_transactions(store: Store, url: str) -> None:
         # Not `communicate`: it reads past what `readline` has fetched already and not handed out yet.
         assert process.stdout is not None
         rest = process.stdout.read()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)
         whole += (told + rest.split()).count("whole")
         with store.read() as session:
             left, right = (games.counted(session)[Path(name)].games for name in ("/left", "/right"))
@@ -226,8 +226,8 @@ def test_a_locked_database_says_so_after_the_timeout_and_works_again(store: Stor
     thread = threading.Thread(target=wait_for_it)
     thread.start()
     tell(holder)
-    holder.communicate(timeout=30)
-    thread.join(timeout=30)
+    holder.communicate(timeout=90)
+    thread.join(timeout=90)
     assert waited == [41]
     with hasty.write() as session:
         games.advance(session, Path("/a"), 1, 0, 1, now)
@@ -369,7 +369,7 @@ def test_a_copy_is_whole_while_writing_goes_on_and_overwrites_nothing(store: Sto
     target = tmp_path / "copy.db"
     store.copy_to(target)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     copy = Store(f"sqlite:///{target}", 5)
     assert copy.integrity() == []
     with copy.read() as session:

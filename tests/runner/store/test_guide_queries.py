@@ -172,6 +172,6 @@ def test_the_sqlite3_shell_reads_instants(state_folder: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=90,
     )
     assert done.stdout == "1\n"

@@ -186,7 +186,7 @@ def test_the_loop_never_waits(context_with: Make, gate: threading.Event) -> None
     assert not evaluator.start(a_trigger("waits"), context_with()), "one look at a time"
     assert evaluator.collect() == []
     gate.set()
-    assert woken.wait(30)
+    assert woken.wait(90)
     (looked,) = collected(evaluator)
     assert looked.verdict == ConditionVerdict(True, "at last", "")
     assert evaluator.start(a_trigger("waits"), context_with())
