@@ -165,7 +165,7 @@ class ModelStore:
                     remedy="Test the model against the present champion.",
                 )
             if before != model_id:
-                words = transactions.words(evidence)
+                words = transactions.evidence_text(evidence)
                 transactions.crown(connection, model_id, ModelEventKind.PROMOTED, words, now, self._passing)
             card = transactions.card(connection, model_id)
         self._passing("committed")
@@ -189,7 +189,9 @@ class ModelStore:
                 elif card.encoder_id != ENCODER_ID:
                     passed_over[model_id] = f"it was trained on the planes of encoder {card.encoder_id}"
                 else:
-                    words = transactions.words(evidence, **({"passed_over": passed_over} if passed_over else {}))
+                    words = transactions.evidence_text(
+                        evidence, **({"passed_over": passed_over} if passed_over else {})
+                    )
                     transactions.crown(connection, model_id, ModelEventKind.ROLLED_BACK, words, now, self._passing)
                     return transactions.card(connection, model_id)
         told = "".join(f" Passed over {model_id}: {why}." for model_id, why in passed_over.items())
@@ -206,7 +208,7 @@ class ModelStore:
             self.roll_back(now, evidence)
         except ModelError:
             with self._database.write() as connection:
-                transactions.dethrone(connection, transactions.words(evidence), now)
+                transactions.dethrone(connection, transactions.evidence_text(evidence), now)
 
     def champion_id(self) -> str | None:
         """The champion's id, whatever its row holds besides; None: there is none."""
@@ -237,7 +239,9 @@ class ModelStore:
         """
         with self._database.write() as connection:
             transactions.card(connection, model_id)
-            transactions.tell(connection, ModelEventKind.RETURNED_TO, model_id, None, transactions.words(evidence), now)
+            transactions.tell(
+                connection, ModelEventKind.RETURNED_TO, model_id, None, transactions.evidence_text(evidence), now
+            )
 
     def lineage(self, model_id: str) -> Sequence[ModelCard]:
         """The model, its parent, and so on to the first.
@@ -319,7 +323,7 @@ class ModelStore:
     def _leave(self, model_id: str, kind: ModelEventKind, evidence: Frozen | None, now: datetime) -> ModelCard:
         with self._database.write() as connection:
             card = transactions.card(connection, model_id)
-            return transactions.leave(connection, card, kind, transactions.words(evidence), now)
+            return transactions.leave(connection, card, kind, transactions.evidence_text(evidence), now)
 
     def _damage_of(self, card: ModelCard) -> str | None:
         return weight_files.damage_of(self.folder / card.weights_file, card.sha256)

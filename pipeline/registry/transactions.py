@@ -148,7 +148,7 @@ def change_draft(connection: Connection, changed: ModelCard) -> None:
     connection.execute(row.values(card_json=draft_of(changed).model_dump_json()))
 
 
-def words(evidence: Frozen | None, **more: Any) -> str:
+def evidence_text(evidence: Frozen | None, **more: Any) -> str:
     """Evidence as it is kept."""
     told = {} if evidence is None else {"kind": type(evidence).__name__} | evidence.model_dump(mode="json")
     return json.dumps(told | more)

@@ -68,7 +68,7 @@ def require_sound(state: TuningState) -> None:
         return
     raise EvaluationError(
         f"a snake fails to answer in more than {FAILURE_LIMIT:.0%} of its games",
-        where=words(state.side_failures, bad),
+        where=failures_in_words(state.side_failures, bad),
         remedy="If the snake is only slow, raise timeout_ms or play fewer games at once (parallel_games); its log in "
         "the scratch folder says more. What was decided stays.",
     )
@@ -102,6 +102,6 @@ def require_playable(state: TuningState, failure: JobFailure | None, max_failure
         )
 
 
-def words(failures: Mapping[str, int], games: Mapping[str, int]) -> str:
+def failures_in_words(failures: Mapping[str, int], games: Mapping[str, int]) -> str:
     """The sides with their failures, for people."""
     return "; ".join(f"{side}: {failures[side]} of {count} games" for side, count in games.items())
