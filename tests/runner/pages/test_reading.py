@@ -119,18 +119,23 @@ def test_the_index_follows_its_files_and_forgets_what_is_gone(tmp_path: Path) ->
     games.mkdir()
     line = (GOLDEN / "game_logs" / "duel.log.jsonl").read_bytes()
     log = games / "snake-20261121.jsonl"
-    log.write_bytes(line + b"no game\n" + line[:200])
+    other = GameLog.model_validate_json(line).model_copy(update={"game_id": "another"}).to_line().encode()
+    log.write_bytes(line + b"no game\n" + other[:200])
     index = GameIndex((games, replays), tmp_path)
     index.refresh()
     assert index.count() == 1
-    log.write_bytes(line + b"no game\n" + line)
+    log.write_bytes(line + b"no game\n" + other + line)  # the first one again: as a second snake of ours logs it
     wait_for(lambda: index.refresh() or index.count() == 2)
+    assert [found.game_id for found in index.find(GameFilter(), 10)] == [
+        "another",
+        GameLog.model_validate_json(line).game_id,
+    ]
     index.close()
     again = GameIndex((games, replays), tmp_path)
     again.refresh()
     assert again.count() == 2, "an index that was made stays"
     found = again.find(GameFilter(), 10)[0]
-    assert load(found) == GameLog.model_validate_json(line)
+    assert load(found) == GameLog.model_validate_json(other)
     log.unlink()
     replays.mkdir()
     whole = (GOLDEN / "referee" / "official_duel.jsonl.gz").read_bytes()
