@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from runner.flow.runtime import Runtime
 from runner.notify import messages
 from runner.notify.channels import DeliveryError
+from runner.silence import SILENT_AFTER_S
 from runner.store import heartbeat
 from schemas.errors import StateError
 from schemas.message import Message
 from schemas.outside_text import error_line, line
 from schemas.times import duration
 
-SILENT_AFTER_S = 60.0
-"""Longer than a locked database may hold up a step for nothing: from here on it is told."""
 LOOK_S = 5.0
 STANDS_AFTER_S = 15.0
 """A step that takes longer is named in the daemon's row; the loop's heartbeat is due as often."""
@@ -27,15 +26,6 @@ LEAVE_AFTER_S = 120.0
 _log = logging.getLogger("ouroboros.liveness")
 PING_TIMEOUT_S = 10
 _HEARTBEAT_URL = "notifications.heartbeat_url"
-
-
-def silence(heartbeat_at: datetime, step: str, now: datetime) -> str:
-    """No sign of life for how long, and in which step it stands, in words; "" where it gave one lately."""
-    silent = now - heartbeat_at
-    if silent.total_seconds() < SILENT_AFTER_S:
-        return ""
-    stalled = f"; it stands in the step {step}" if step else ""
-    return f"no sign of life for {duration(silent)}{stalled}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from runner import leader
-from runner.liveness import silence
+from runner.silence import silence
 from runner.store import clock_changes, heartbeat, history, ladder, outbox, queue, schedules, triggers
 from runner.store.engine import Store
 from runner.store.heartbeat import DaemonRecord, LoopRecord

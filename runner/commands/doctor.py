@@ -20,9 +20,9 @@ from runner.guards.allowed_hours import parse_hours
 from runner.guards.gpu_process import GpuProcess
 from runner.guards.probe import Probe
 from runner.guards.torch_import import LIMIT_S
-from runner.liveness import silence
 from runner.notify.channels import DeliveryError
 from runner.notify.smtp import SmtpChannel
+from runner.silence import silence
 from runner.store import administration, heartbeat, ladder, outbox
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from runner.store import games
-from runner.store.engine import Store
-from runner.store.tables import GameFileRow
 from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome
 from schemas.outside_text import line
+
+if TYPE_CHECKING:
+    from runner.store.engine import Store
 
 CHUNK_BYTES = 16 << 20
 """A file is told of in pieces of about this size, so that a first look at years of games stays small."""
@@ -217,7 +217,7 @@ def _to_game(tree: dict[str, Any]) -> LoggedGame | None:
 
 
 def count_new_games(
-    store: Store, games_dir: Path, now: datetime, unreadable: Callable[[Path, OSError], None] | None = None
+    store: "Store", games_dir: Path, now: datetime, unreadable: Callable[[Path, OSError], None] | None = None
 ) -> int:
     """Count what has arrived in `games_dir`, piece by piece, and return the total of all games ever counted.
 
@@ -231,6 +231,8 @@ def count_new_games(
         StateError: the database cannot be used.
         OSError: the folder cannot be read.
     """
+    from runner.store import games  # the pages name the conditions and load no ORM
+
     with store.read() as session:
         known = {path: Cursor(file.inode, file.offset_bytes) for path, file in games.counted(session).items()}
     for news in look(games_dir.absolute(), known, unreadable or _note):
@@ -245,8 +247,11 @@ def _note(path: Path, error: OSError) -> None:
     _log.debug("The games in %s cannot be read: %s", path, error.strerror)
 
 
-def _keep(store: Store, news: FileNews, expected: Cursor | None, now: datetime) -> bool:
+def _keep(store: "Store", news: FileNews, expected: Cursor | None, now: datetime) -> bool:
     """False if somebody else has moved the cursor meanwhile."""
+    from runner.store import games
+    from runner.store.tables import GameFileRow
+
     with store.write() as session:
         row = session.get(GameFileRow, news.path)
         stands = None if row is None else Cursor(row.inode, row.offset_bytes)

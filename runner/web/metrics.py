@@ -11,7 +11,7 @@ from litestar import MediaType, Response, get
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from runner.liveness import silence
+from runner.silence import silence
 from runner.web.problems import ProblemError
 from runner.web.read import figures, runs, totals
 from runner.web.read.daemon import DaemonView, read_daemon

@@ -8,9 +8,9 @@ from typing import Annotated
 from litestar import MediaType, get
 from litestar.params import Parameter
 
-from runner.liveness import silence
 from runner.schedule import fires
 from runner.schedule.describe import describe, seconds_first_warning
+from runner.silence import silence
 from runner.store.states import ExecutionStatus
 from runner.web.api.answers import (
     READS,
