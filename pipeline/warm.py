@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import heuristic
 from pipeline.data.buffer import ExperienceReplayBuffer
 from pipeline.data.game_making import games_from
 from pipeline.data.positions import positions_of
 from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.players.kinds import STRONG
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.environment.vector import VectorEnvironment
 from pipeline.evaluation.strategy import analyse
 from pipeline.evolution.batches import BatchReader, to_tensors
 from pipeline.evolution.networks import build_network
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.matches import play_matches
 from schemas.network import light_network
 from schemas.phases import DataSource
 
@@ -32,7 +32,7 @@ NAMES = ("heuristic:strong", "heuristic:voronoi")
 def warm_data() -> None:
     """Games with tapes, their quality, positions with and without a teacher, and the replay buffer."""
     players = [heuristic(name.partition(":")[2]) for name in NAMES]
-    finished = play_matches(players, np.array([[0, 1]], np.uint8), fresh_seeds(1, 1), Conditions(), tapes=True)
+    finished = play_matches(players, np.array([[0, 1]], np.uint8), fresh_seeds(1, 1), GameConditions(), tapes=True)
     games = games_from(finished, NAMES, DataSource.SELF_PLAY.value, datetime.now(UTC))
     positions_of(games, teacher=STRONG)
     buffer = ExperienceReplayBuffer(max_size=100, quality_threshold=0.0)
@@ -52,7 +52,7 @@ def warm_networks() -> None:
     """The fixed layers, and the reading of batches."""
     network = build_network(light_network())
     finished = play_matches(
-        [heuristic("voronoi")], np.zeros((1, 2), np.uint8), fresh_seeds(1, 1), Conditions(), tapes=True
+        [heuristic("voronoi")], np.zeros((1, 2), np.uint8), fresh_seeds(1, 1), GameConditions(), tapes=True
     )
     games = games_from(finished, ["heuristic:voronoi"], DataSource.SELF_PLAY.value, datetime.now(UTC))
     positions = positions_of(games)

@@ -151,62 +151,60 @@ class _Rebuilding:
             told.hazardDamagePerTurn, told.foodSpawnChance, told.minimumFood, told.shrinkEveryNTurns
         )
         self._log = log
-        self._records: Records = layout.allocate(1, *size, corpses=False)
-        self._moves: NDArray[np.uint8] = np.zeros((1, count), np.uint8)
+        self._records: Records = layout.allocate(1, [size], corpses=False)
+        self._game: Final = self._records.game(0)
+        self._moves: NDArray[np.uint8] = np.zeros(count, np.uint8)
         rules, number = rules_bits(log.ruleset, count == 1), map_limits(log.map).number
         write_header(self._records, 0, size, rules, number, settings)
-        self._tape: NDArray[np.uint8] = np.zeros((1, 0), np.uint8)
+        self._tape: NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._lengths: NDArray[np.int32] = np.zeros(1, np.int32)
 
     def run(self, frames: Sequence[GameLogFrame]) -> bytes:
-        words, cells = self._records[:2]
-        self._tape = np.zeros((1, _TAPE_START + _TAPE_TURN * len(frames)), np.uint8)
+        self._tape = np.zeros(_TAPE_START + _TAPE_TURN * len(frames), np.uint8)
         self._begin(frames[0])
-        put_start(words, cells, self._tape, self._lengths, 0)
+        put_start(self._game, self._tape, self._lengths)
         for frame in frames[1:]:
-            if words[0, layout.OVER]:
+            if self._game.words[layout.OVER]:
                 raise self._refusal(frame, "the game was over by the rules before this turn")
             self._turn(frame)
         length = int(self._lengths[0])
         if length < 0:
             raise DataError("it holds more than a tape can", where=f"game {self._log.game_id}")
-        return with_head(self._records, 0, 0, self._tape[0, :length].tobytes())
+        return with_head(self._records, 0, 0, self._tape[:length].tobytes())
 
     def _begin(self, frame: GameLogFrame) -> None:
-        words, cells, longs, _ = self._records
         bodies = {index: set(map(tuple, _pairs(body))) for index, body in frame.b or ()}
-        blank(words, cells, longs, 0)
+        blank(self._game)
         for index, health, length, x, y in sorted(frame.s):
             if length != layout.START_LENGTH or health != layout.MAX_HEALTH or bodies.get(index) != {(x, y)}:
                 raise self._refusal(frame, f"snake {self._log.snakes[index].name!r} does not begin curled up in a cell")
             if not (0 <= x < self._log.width and 0 <= y < self._log.height):
                 raise self._refusal(frame, f"a snake begins on {[x, y]}")
-            if cells[0, self._cell((x, y))] & layout.OWNER:
+            if self._game.cells[self._cell((x, y))] & layout.OWNER:
                 raise self._refusal(frame, f"two snakes begin on {[x, y]}")
-            place_snake(words, cells, 0, index, x, y)
+            place_snake(self._game, index, x, y)
         put_food(self._records, 0, self._food(frame))
         load_hazards(self._records, 0, self._hazards(frame))
-        words[0, layout.OVER] = is_over(words, 0)
+        self._game.words[layout.OVER] = is_over(self._game)
 
     def _turn(self, frame: GameLogFrame) -> None:
-        words, cells, longs, _ = self._records
         food = self._food(frame) if frame.f is not None else tuple(map(_cell_of, food_cells(self._records, 0)))
         self._find_moves(frame, set(food))
-        food_before, print_before = int(words[0, layout.FOOD]), np.uint64(hazards_print(words, cells, 0))
+        food_before, print_before = int(self._game.words[layout.FOOD]), np.uint64(hazards_print(self._game))
         there = {_cell_of(cell) for cell in food_cells(self._records, 0)}
         put_food(self._records, 0, [cell for cell in food if cell not in there])
         if frame.z is not None and sorted(map(list, self._hazards(frame))) != sorted(hazard_cells(self._records, 0)):
             load_hazards(self._records, 0, self._hazards(frame))
-        put_turn(words, cells, longs, self._tape, self._lengths, 0, food_before, print_before)
-        longs[0, layout.TURN] += 1
+        put_turn(self._game, self._tape, self._lengths, food_before, print_before)
+        self._game.longs[layout.TURN] += 1
 
     def _find_moves(self, frame: GameLogFrame, food: set[Cell]) -> None:
         """Play the moves that lead to the snakes of `frame` and leave no food but `food`."""
         arrays: tuple[NDArray[Any], ...] = self._records[:3]
         before = [array.copy() for array in arrays]
         for guess in self._guesses(frame):
-            self._moves[0, :] = guess
-            apply_rules(*self._records, self._moves, 0, True)
+            self._moves[:] = guess
+            apply_rules(self._game, self._moves, True)
             left = {_cell_of(cell) for cell in food_cells(self._records, 0)}
             if self._stands() == sorted(frame.s) and left <= food:
                 return
@@ -222,15 +220,14 @@ class _Rebuilding:
         return itertools.product(*options)
 
     def _options(self, frame: GameLogFrame, seat: int, head: Cell | None) -> list[int]:
-        words, cells = self._records.words, self._records.cells
-        at = HEADER + seat * SNAKE_WORDS
-        if words[0, at + layout.CAUSE] != layout.ALIVE_CAUSE:
+        words, at = self._game.words, HEADER + seat * SNAKE_WORDS
+        if words[at + layout.CAUSE] != layout.ALIVE_CAUSE:
             return [layout.UP]
-        facing = int(words[0, at + layout.FACING])
+        facing = int(words[at + layout.FACING])
         if head is None:
             return sorted(range(4), key=lambda move: move != facing)
-        here = int(words[0, at + layout.HEAD])
-        ways = [move for move in range(4) if neighbour(words, cells, 0, here, move) == self._cell(head)]
+        here = int(words[at + layout.HEAD])
+        ways = [move for move in range(4) if neighbour(self._game, here, move) == self._cell(head)]
         if not ways:
             raise self._refusal(frame, f"snake {self._log.snakes[seat].name!r} jumped to {list(head)}")
         return ways[:1]

@@ -5,13 +5,13 @@ from datetime import datetime
 
 import numpy as np
 
-from pipeline.arena.arena import Finished
 from pipeline.data.quality import quality_of
 from pipeline.data.scan import scan
 from pipeline.data.stored_game import StoredGame, game_id_of
 from pipeline.engine.layout import RULESETS, SOLO
 from pipeline.engine.map_names import MAPS
 from pipeline.engine.tape import HEAD_BYTES, seed_of
+from pipeline.simulator.matches import Finished
 from schemas.errors import DataError
 
 _RULESET_OF = {bits & ~SOLO: name for name, bits in RULESETS.items() if name != "solo"}

@@ -11,13 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import HEURISTIC, heuristic
 from pipeline.data.game_making import LearnedSeats, games_from
 from pipeline.data.stored_game import CollectedGames
 from pipeline.engine.players.kinds import kind_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, read_settings
+from pipeline.simulator.competitor import HEURISTIC, heuristic
+from pipeline.simulator.matches import play_matches
 from schemas.errors import DataError
 from schemas.phases import DataSource
 from schemas.self_play import OpponentShare, SelfPlaySettings
@@ -52,9 +52,9 @@ class HeuristicMix:
             except KeyError as error:
                 raise DataError(str(error.args[0]), where="teacher, opponents") from error
 
-    def conditions(self, seats: int) -> Conditions:
+    def conditions(self, seats: int) -> GameConditions:
         """Return the conditions of its games of `seats` snakes."""
-        return Conditions(self.width, self.height, seats, self.ruleset, self.map_id, self.settings)
+        return GameConditions(self.width, self.height, seats, self.ruleset, self.map_id, self.settings)
 
 
 def play_mix(

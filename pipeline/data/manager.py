@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import HEURISTIC, Player, heuristic
-from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.data.external_games import stored_games, stored_log
 from pipeline.data.game_making import games_from
 from pipeline.data.heuristic_games import HeuristicMix, play_mix
@@ -17,7 +14,10 @@ from pipeline.data.statistics import data_statistics, quality_analysis
 from pipeline.data.store import GameStore
 from pipeline.data.stored_game import CollectedGames, ImportedGames, RefusedGame, StoredGame
 from pipeline.engine.planes import FRAME
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
+from pipeline.simulator.competitor import HEURISTIC, Competitor, heuristic
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import DataError
 from schemas.game import GameLog
 from schemas.phases import DataSource
@@ -43,9 +43,9 @@ class SelfPlayDataManager:
         self,
         settings: Settings | None = None,
         *,
-        players: Callable[[str], Player] | None = None,
+        players: Callable[[str], Competitor] | None = None,
         seed: int | None = None,
-        conditions: Conditions | None = None,
+        conditions: GameConditions | None = None,
     ) -> None:
         """Take the store; nothing is read or played yet.
 
@@ -60,7 +60,7 @@ class SelfPlayDataManager:
         self.store: Final = GameStore(self.settings.training_games_dir, self.settings.data)
         self.seed: Final = secrets.randbits(63) if seed is None else seed
         self._players: Final = players or _heuristics_only
-        self._conditions: Final = conditions or Conditions()
+        self._conditions: Final = conditions or GameConditions()
         self._sources: Final[list[GameSource]] = []
         self._calls = 0
 
@@ -209,7 +209,7 @@ class SelfPlayDataManager:
 
     def _play_pair(
         self,
-        pair: Sequence[Player],
+        pair: Sequence[Competitor],
         count: int,
         threads: int,
         stop: Callable[[], bool] | None,
@@ -223,7 +223,7 @@ class SelfPlayDataManager:
         )
         return games_from(finished, [player.name for player in pair], DataSource.SELF_PLAY.value, now)
 
-    def _player(self, name: str) -> Player:
+    def _player(self, name: str) -> Competitor:
         try:
             return self._players(name)
         except KeyError as error:
@@ -238,7 +238,7 @@ class SelfPlayDataManager:
         return int(fresh_seeds(self.seed, self._calls)[-1]) & (2**63 - 1)
 
 
-def _heuristics_only(name: str) -> Player:
+def _heuristics_only(name: str) -> Competitor:
     return heuristic(name.removeprefix(HEURISTIC))
 
 

@@ -5,30 +5,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.encode import F_OPEN, encode_rows
-from pipeline.engine.layout import (
-    ALIVE,
-    ALIVE_CAUSE,
-    CAUSE,
-    HEADER,
-    HEIGHT,
-    LONGS,
-    OWNER,
-    RULES,
-    SNAKE_WORDS,
-    SNAKES,
-    SOLO,
-    STRIDE,
-    TURN,
-    WIDTH,
-    Cells,
-    Longs,
-    Moves,
-    Words,
-)
+from pipeline.engine.layout import Moves, Record, Records
 from pipeline.engine.players.choose import choose_moves
 from pipeline.engine.players.mind import Mind
+from pipeline.engine.record import record_of
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import IDENTITY
 from pipeline.engine.tape_playing import begin_tape, play_tape_turn
@@ -75,13 +58,13 @@ class Made(NamedTuple):
 
 
 @compiled
-def list_snakes(words: Words, longs: Longs, asked: Asked, game: int, row: int, end: int, scratch: NDArray[np.int64],
+def list_snakes(game: Record, asked: Asked, number: int, row: int, end: int, scratch: NDArray[np.int64],
                 made: Made) -> int:  # fmt: skip
     """Write turn and seat of this turn's rows, from `row` on; return their number, or REFUSED beyond `end`."""
-    count, turn = 0, int(longs[0, TURN])
-    for snake in range(words[0, SNAKES]):
-        offset = asked.offsets[game, snake]
-        alive = words[0, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE
+    count, turn = 0, int(game.longs[layout.TURN])
+    for snake in range(game.words[layout.SNAKES]):
+        offset = asked.offsets[number, snake]
+        alive = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE
         if offset < 0 or not alive or turn < offset or (turn - offset) % asked.every != 0:
             continue
         if row + count >= end:
@@ -105,35 +88,35 @@ def write_masks(made: Made, row: int, count: int) -> None:
 
 
 @compiled
-def write_labels(mind: Mind, words: Words, cells: Cells, longs: Longs, kinds: Moves, moves: Moves, teacher: int,
+def write_labels(mind: Mind, game: Record, kinds: Moves, moves: Moves, teacher: int,
                  made: Made, row: int, count: int) -> None:  # fmt: skip
     """Write the teacher's moves of these rows."""
-    kinds[0] = CALLER
+    kinds[:] = CALLER
     for index in range(row, row + count):
-        kinds[0, made.seats[index]] = teacher
-    choose_moves(mind, words, cells, longs, 0, kinds, moves)
+        kinds[made.seats[index]] = teacher
+    choose_moves(mind, game, kinds, moves)
     for index in range(row, row + count):
-        made.moves[index] = moves[0, made.seats[index]]
+        made.moves[index] = moves[made.seats[index]]
 
 
 @inlined
-def keep_owners(words: Words, cells: Cells, place: NDArray[np.int16], owners: NDArray[np.uint8]) -> None:
+def keep_owners(game: Record, place: NDArray[np.int16], owners: NDArray[np.uint8]) -> None:
     """Write who lies on each place of the frame: 0 nobody, else snake + 1."""
     owners[:] = 0
-    width, stride = int(words[0, WIDTH]), int(words[0, STRIDE])
-    for y in range(1, words[0, HEIGHT] + 1):
+    width, stride = int(game.words[layout.WIDTH]), int(game.words[layout.STRIDE])
+    for y in range(1, game.words[layout.HEIGHT] + 1):
         # A row of the board is one of the frame, and no wall lies in it: the inner loop branches nowhere.
         cell = y * stride + 1
         start = place[cell]
         for x in range(width):
-            owners[start + x] = cells[0, cell + x] & OWNER
+            owners[start + x] = game.cells[cell + x] & layout.OWNER
 
 
 @compiled
-def outcome_of(words: Words, longs: Longs, snake: int) -> float:
+def outcome_of(game: Record, snake: int) -> float:
     """Return +1, 0 or -1 for a snake of a finished game, as `Positions` defines it."""
-    death, turns, living = longs[0, LONGS + snake], longs[0, TURN], words[0, ALIVE]
-    if words[0, RULES] & SOLO:
+    death, turns, living = game.longs[layout.LONGS + snake], game.longs[layout.TURN], game.words[layout.ALIVE]
+    if game.words[layout.RULES] & layout.SOLO:
         return -1.0 if death > 0 else 0.0
     if death == 0:
         return 1.0 if living == 1 else 0.0
@@ -141,13 +124,13 @@ def outcome_of(words: Words, longs: Longs, snake: int) -> float:
 
 
 @compiled
-def write_endings(words: Words, longs: Longs, owners: NDArray[np.uint8], first: int, end: int, made: Made) -> None:
+def write_endings(game: Record, owners: NDArray[np.uint8], first: int, end: int, made: Made) -> None:
     """Write of a finished game's rows what only its course tells: outcome, survival, territory."""
-    turns = int(longs[0, TURN])
+    turns = int(game.longs[layout.TURN])
     for row in range(first, end):
         snake, turn = int(made.seats[row]), int(made.turns[row])
-        death = int(longs[0, LONGS + snake])
-        made.outcome[row] = outcome_of(words, longs, snake)
+        death = int(game.longs[layout.LONGS + snake])
+        made.outcome[row] = outcome_of(game, snake)
         made.survived[row] = min((death if death > 0 else turns) - turn, _MOST_SURVIVED)
         made.died[row] = death > 0
         later = owners[min(turn + HORIZON, turns)]
@@ -159,52 +142,53 @@ def write_endings(words: Words, longs: Longs, owners: NDArray[np.uint8], first: 
 
 @compiled
 def encode_game(
-    mind: Mind, words: Words, cells: Cells, longs: Longs, corpses: Words, kinds: Moves, moves: Moves, trail: Any,
-    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made, game: int,
+    mind: Mind, records: Records, kinds: Moves, moves: Moves, trail: Any,
+    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made, number: int
 ) -> int:  # fmt: skip
     """Write the rows of one game; REFUSED if its tape is no game's, or makes other rows than were counted."""
-    tape, end, row, last = asked.tape, asked.ends[game + 1], asked.rows[game], asked.rows[game + 1]
+    game = record_of(records, 0)
+    tape, end, row, last = asked.tape, asked.ends[number + 1], asked.rows[number], asked.rows[number + 1]
     scratch[_ZEROS] = 0
-    lens_of = asked.lens_of[game : game + 1]
-    place = asked.lenses[asked.lens_of[game]].place[IDENTITY]
-    at = begin_tape(words, cells, longs, 0, tape, asked.ends[game], end)
+    lens_of = asked.lens_of[number : number + 1]
+    place = asked.lenses[asked.lens_of[number]].place[IDENTITY]
+    at = begin_tape(game, tape, asked.ends[number], end)
     while at >= 0 and at < end:
-        turn = longs[0, TURN]
+        turn = game.longs[layout.TURN]
         if turn + 1 >= owners.shape[0]:
             return REFUSED
-        keep_owners(words, cells, place, owners[turn])
-        count = list_snakes(words, longs, asked, game, row, last, scratch, made)
+        keep_owners(game, place, owners[turn])
+        count = list_snakes(game, asked, number, row, last, scratch, made)
         if count == REFUSED:
             return REFUSED
         if count > 0:
             part = slice(row, row + count)
             symmetries[:] = IDENTITY
-            encode_rows(asked.lenses, lens_of, trail, words, cells, longs, scratch[_ZEROS, :count],
+            encode_rows(asked.lenses, lens_of, trail, records, scratch[_ZEROS, :count],
                         scratch[_SNAKES, :count], symmetries[:count], made.planes[part], made.features[part],
                         made.context[part])  # fmt: skip
             write_masks(made, row, count)
         if count > 0 and asked.teacher != CALLER:
-            write_labels(mind, words, cells, longs, kinds, moves, asked.teacher, made, row, count)
-        at = play_tape_turn(words, cells, longs, corpses, moves, 0, tape, at, end)
+            write_labels(mind, game, kinds, moves, asked.teacher, made, row, count)
+        at = play_tape_turn(game, moves, tape, at, end)
         if asked.teacher == CALLER:
             for index in range(row, row + count):
-                made.moves[index] = moves[0, made.seats[index]]
+                made.moves[index] = moves[made.seats[index]]
         row += count
     if at < 0 or row != last:
         return REFUSED
-    keep_owners(words, cells, place, owners[longs[0, TURN]])
-    write_endings(words, longs, owners, asked.rows[game], last, made)
+    keep_owners(game, place, owners[game.longs[layout.TURN]])
+    write_endings(game, owners, asked.rows[number], last, made)
     return at
 
 
 @compiled
 def encode_games(
-    mind: Mind, words: Words, cells: Cells, longs: Longs, corpses: Words, kinds: Moves, moves: Moves, trail: Any,
-    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made,
+    mind: Mind, records: Records, kinds: Moves, moves: Moves, trail: Any,
+    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made
 ) -> int:  # fmt: skip
     """Write all rows asked for; return -1, or the first game that is refused."""
-    for game in range(asked.ends.shape[0] - 1):
-        if encode_game(mind, words, cells, longs, corpses, kinds, moves, trail, owners, scratch, symmetries, asked,
-                       made, game) == REFUSED:  # fmt: skip
-            return game
+    for number in range(asked.ends.shape[0] - 1):
+        if encode_game(mind, records, kinds, moves, trail, owners, scratch, symmetries, asked,
+                       made, number) == REFUSED:  # fmt: skip
+            return number
     return -1

@@ -139,10 +139,10 @@ def positions_of(
     boards = [(tape[1], tape[2], tape[4] & layout.WRAPPED) for tape in tapes]
     lenses, lens_of = lenses_for(np.array(boards, np.int64), frame)
     longest = max(game.turns for game in games)
-    kinds = np.full((1, layout.MAX_SNAKES), CALLER, np.uint8)
+    kinds = np.full(layout.MAX_SNAKES, CALLER, np.uint8)
     asked = Asked(packed, ends, rows, offsets, every, CALLER if teacher is None else teacher, lenses, lens_of)
     refused = encode_games(
-        make_mind(), *records, kinds, np.zeros((1, layout.MAX_SNAKES), np.uint8),
+        make_mind(), records, kinds, np.zeros(layout.MAX_SNAKES, np.uint8),
         np.zeros(1, TRAIL)[0], np.zeros((longest + 1, frame * frame), np.uint8),
         np.zeros((2, layout.MAX_SNAKES), np.int64), np.zeros(layout.MAX_SNAKES, np.uint8),
         asked, Made(*_flat(made)),

@@ -24,11 +24,9 @@ from pipeline.engine.layout import (
     SNAKE_WORDS,
     SNAKES,
     TURN,
-    Cells,
-    Longs,
     Moves,
+    Record,
     Records,
-    Words,
 )
 from pipeline.engine.open_cells import is_open
 from pipeline.engine.tape import HEAD_BYTES
@@ -100,47 +98,47 @@ def workspace(tapes: Sequence[bytes]) -> Records:
             raise DataError(f"{len(tape)} bytes are no tape", where=f"game {index}", remedy="Set the game aside.")
     sides = [max(tape[axis] for tape in tapes) if tapes else 3 for axis in (1, 2, 3)]
     width, height, snakes = min(sides[0], layout.MAX_SIDE), min(sides[1], layout.MAX_SIDE), sides[2]
-    return layout.allocate(1, width, height, min(max(snakes, 1), layout.MAX_SNAKES), corpses=False)
+    return layout.allocate(1, [(width, height, min(max(snakes, 1), layout.MAX_SNAKES))], corpses=False)
 
 
 @inlined
-def is_threatened(words: Words, cells: Cells, snake: int, cell: int) -> bool:
+def is_threatened(game: Record, snake: int, cell: int) -> bool:
     """Return whether another living head at least as long may enter `cell` on the same turn."""
-    mine = words[0, HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(words[0, SNAKES]):
+    mine = game.words[HEADER + snake * SNAKE_WORDS + LENGTH]
+    for other in range(game.words[SNAKES]):
         at = HEADER + other * SNAKE_WORDS
-        if other == snake or words[0, at + CAUSE] != ALIVE_CAUSE or words[0, at + LENGTH] < mine:
+        if other == snake or game.words[at + CAUSE] != ALIVE_CAUSE or game.words[at + LENGTH] < mine:
             continue
         for way in range(4):
-            if neighbour(words, cells, 0, int(words[0, at + HEAD]), way) == cell:
+            if neighbour(game, int(game.words[at + HEAD]), way) == cell:
                 return True
     return False
 
 
 @compiled
-def look_round(words: Words, cells: Cells, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
+def look_round(game: Record, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
     """Count decisions and free ones; safe[snake] = its open moves on to cells that no head can contest."""
-    for snake in range(words[0, SNAKES]):
+    for snake in range(game.words[SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
-        if words[0, at + CAUSE] != ALIVE_CAUSE:
+        if game.words[at + CAUSE] != ALIVE_CAUSE:
             continue
         opened, safe[snake] = 0, 0
         for way in range(4):
-            cell = neighbour(words, cells, 0, int(words[0, at + HEAD]), way)
-            if is_open(words, cells, 0, cell):
+            cell = neighbour(game, int(game.words[at + HEAD]), way)
+            if is_open(game, cell):
                 opened += 1
-                safe[snake] += not is_threatened(words, cells, snake, cell)
+                safe[snake] += not is_threatened(game, snake, cell)
         sums[S_DECISIONS] += 1
         sums[S_FREE] += opened > 1
 
 
 @compiled
-def contest_now(words: Words) -> float:
+def contest_now(game: Record) -> float:
     """Return the second longest living snake's length over the longest's."""
     longest, second = 0, 0
-    for snake in range(words[0, SNAKES]):
+    for snake in range(game.words[SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
-        length = int(words[0, at + LENGTH]) if words[0, at + CAUSE] == ALIVE_CAUSE else 0
+        length = int(game.words[at + LENGTH]) if game.words[at + CAUSE] == ALIVE_CAUSE else 0
         if length > longest:
             longest, second = length, longest
         elif length > second:
@@ -149,77 +147,77 @@ def contest_now(words: Words) -> float:
 
 
 @compiled
-def note_openings(words: Words, longs: Longs, facing: NDArray[np.int64], seats: NDArray[np.int64]) -> None:
+def note_openings(game: Record, facing: NDArray[np.int64], seats: NDArray[np.int64]) -> None:
     """Append the turn just played to the openings of the living; the dead have none any more.
 
     `facing` [snakes] holds where each looked before, and is brought up to date; `seats` [snakes, D_...] is written.
     """
-    turn = longs[0, TURN]
-    for snake in range(words[0, SNAKES]):
+    turn = game.longs[TURN]
+    for snake in range(game.words[SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
-        if words[0, at + CAUSE] != ALIVE_CAUSE:
+        if game.words[at + CAUSE] != ALIVE_CAUSE:
             seats[snake, D_OPENING] = -1
             continue
-        now = int(words[0, at + FACING])
+        now = int(game.words[at + FACING])
         if turn > 1:
             seats[snake, D_OPENING] = 3 * seats[snake, D_OPENING] + _STRAIGHT_LEFT_RIGHT[facing[snake], now]
         facing[snake] = now
 
 
 @compiled
-def note_deaths(words: Words, longs: Longs, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
+def note_deaths(game: Record, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
     """Count the avoidable among the deaths of the turn just played into `sums` [S_...]; `safe` [snakes]: the ways out
     that each had before it."""
-    for snake in range(words[0, SNAKES]):
-        cause = words[0, HEADER + snake * SNAKE_WORDS + CAUSE]
-        if cause != ALIVE_CAUSE and longs[0, LONGS + snake] == longs[0, TURN]:
+    for snake in range(game.words[SNAKES]):
+        cause = game.words[HEADER + snake * SNAKE_WORDS + CAUSE]
+        if cause != ALIVE_CAUSE and game.longs[LONGS + snake] == game.longs[TURN]:
             sums[S_AVOIDABLE] += cause in (OUT_OF_HEALTH, HAZARD) or safe[snake] > 0
 
 
 @compiled
 def scan_game(
-    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, at: int, end: int,
-    scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64],
+    game: Record, moves: Moves, tape: Moves, at: int, end: int,
+    scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64]
 ) -> float:  # fmt: skip
     """Play one tape, `tape[at:end]`; write its `sums` [S_...] and `seats` [snakes, D_...], return the sum of its
     contests, each 0 to 1, or REFUSED."""
     facing, safe, contest = scratch[0], scratch[1], 0.0
-    at = begin_tape(words, cells, longs, 0, tape, at, end)
+    at = begin_tape(game, tape, at, end)
     while at >= 0 and at < end:
-        look_round(words, cells, safe, sums)
-        if words[0, ALIVE] > 1:
+        look_round(game, safe, sums)
+        if game.words[ALIVE] > 1:
             sums[S_CONTESTED] += 1
-            contest += contest_now(words)
-        at = play_tape_turn(words, cells, longs, corpses, moves, 0, tape, at, end)
-        if longs[0, TURN] <= OPENING_TURNS:
-            note_openings(words, longs, facing, seats)
-        note_deaths(words, longs, safe, sums)
+            contest += contest_now(game)
+        at = play_tape_turn(game, moves, tape, at, end)
+        if game.longs[TURN] <= OPENING_TURNS:
+            note_openings(game, facing, seats)
+        note_deaths(game, safe, sums)
     if at < 0:
         return REFUSED
-    sums[S_TURNS] = longs[0, TURN]
-    for snake in range(words[0, SNAKES]):
+    sums[S_TURNS] = game.longs[TURN]
+    for snake in range(game.words[SNAKES]):
         block = HEADER + snake * SNAKE_WORDS
-        seats[snake, D_DEATH] = longs[0, LONGS + snake]
-        seats[snake, D_CAUSE], seats[snake, D_KILLER] = words[0, block + CAUSE], words[0, block + KILLER]
-        seats[snake, D_LENGTH] = words[0, block + LENGTH]
-        if longs[0, TURN] < OPENING_TURNS:
+        seats[snake, D_DEATH] = game.longs[LONGS + snake]
+        seats[snake, D_CAUSE], seats[snake, D_KILLER] = game.words[block + CAUSE], game.words[block + KILLER]
+        seats[snake, D_LENGTH] = game.words[block + LENGTH]
+        if game.longs[TURN] < OPENING_TURNS:
             seats[snake, D_OPENING] = -1
     return contest
 
 
 @compiled
 def scan_games(
-    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, ends: NDArray[np.int64],
-    scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64], contests: NDArray[np.float64],
+    game: Record, moves: Moves, tape: Moves, ends: NDArray[np.int64],
+    scratch: NDArray[np.int64], sums: NDArray[np.int64], seats: NDArray[np.int64], contests: NDArray[np.float64]
 ) -> int:  # fmt: skip
     """Play all tapes, game g in `tape[ends[g]:ends[g + 1]]`; return -1, or the first game that is REFUSED. `sums`,
     `seats` and `contests` have a row for each game."""
-    for game in range(ends.shape[0] - 1):
-        contests[game] = scan_game(
-            words, cells, longs, corpses, moves, tape, ends[game], ends[game + 1], scratch, sums[game], seats[game]
+    for number in range(ends.shape[0] - 1):
+        contests[number] = scan_game(
+            game, moves, tape, ends[number], ends[number + 1], scratch, sums[number], seats[number]
         )
-        if contests[game] == REFUSED:
-            return game
+        if contests[number] == REFUSED:
+            return number
     return -1
 
 
@@ -235,8 +233,8 @@ def scan(tapes: Sequence[bytes]) -> GameFacts:
     seats = np.zeros((games, most, SEAT_FIELDS), np.int64)
     seats[:, :, D_KILLER] = -1
     contests = np.zeros(games)
-    moves, scratch = np.zeros((1, layout.MAX_SNAKES), np.uint8), np.zeros((2, layout.MAX_SNAKES), np.int64)
-    refused = scan_games(*records, moves, *pack(tapes), scratch, sums, seats, contests)
+    moves, scratch = np.zeros(layout.MAX_SNAKES, np.uint8), np.zeros((2, layout.MAX_SNAKES), np.int64)
+    refused = scan_games(records.game(0), moves, *pack(tapes), scratch, sums, seats, contests)
     if refused >= 0:
         raise DataError("the tape is cut, or holds what no game can", where=f"game {refused}", remedy="Set it aside.")
     counts = np.array([tape[3] for tape in tapes], np.int64)

@@ -55,7 +55,7 @@ def game_beginning(game_id: str, settings: Settings) -> list[StoredGame]:
 
 
 def judged_games(pipeline_dir: Path) -> Iterator[StoredGame]:
-    """Yield the games of the journals of judgements that kept their record (`pipeline/arena/journal.py`)."""
+    """Yield the games of the journals of judgements that kept their record (`pipeline/simulator/journal.py`)."""
     journals = sorted(pipeline_dir.glob("*/judging/*.jsonl"), key=_changed, reverse=True)
     for path in journals:
         at = datetime.fromtimestamp(_changed(path), UTC)

@@ -13,7 +13,8 @@ import numpy as np
 
 from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.layout import EPISODE, FOOD, OVER, SEED, TURN
+from pipeline.engine.layout import EPISODE, FOOD, HEADER, LONGS, OVER, SEED, SNAKE_WORDS, TURN, Moves, Record
+from pipeline.engine.record import fetch, record_of
 from pipeline.engine.rng import derive_seed, turn_key
 from pipeline.engine.rules import run_stages
 from pipeline.engine.seats import choose_moves
@@ -23,18 +24,19 @@ from pipeline.engine.tape import hazards_print, put_start, put_turn
 from pipeline.engine.turn import begin, draw_by, draw_plain
 
 ENDED: Final = 2  # in `done`, until `settle` has filed the game: it ended, or has waited since it did
+_AHEAD: Final = 2  # games; so much earlier than it is played a record is asked for
 
 
 @compiled
-def begin_slot(slots: Slots, game: int, follows: bool) -> int:
+def begin_slot(slots: Slots, slot: int, follows: bool) -> int:
     """Begin the game of the slot's seed, or the one that follows its last; return FINE or why it cannot be."""
-    longs = slots.longs
+    game = record_of(slots, slot)
     if follows:
-        longs[game, EPISODE] += 1
-        longs[game, SEED] = derive_seed(longs[game, SEED], longs[game, EPISODE])
-    problem = begin(slots.words, slots.cells, longs, game)
+        game.longs[EPISODE] += 1
+        game.longs[SEED] = derive_seed(game.longs[SEED], game.longs[EPISODE])
+    problem = begin(game)
     if slots.tape.shape[0] > 0:
-        put_start(slots.words, slots.cells, slots.tape, slots.lengths, game)
+        put_start(game, slots.tape[slot], slots.lengths[slot : slot + 1])
     return problem
 
 
@@ -46,71 +48,93 @@ def begin_slots(chosen: Any, problems: Any, follows: bool, *arrays: Any) -> None
         problems[index] = begin_slot(slots, chosen[index], follows)
 
 
+@inlined
+def allot(slots: Slots, first: int, end: int, turns: int) -> None:
+    """Give the games first..end-1 their turns to play."""
+    for slot in range(first, end):
+        slots.done[slot] = 0
+        slots.left[slot] = turns
+
+
 @compiled
-def settle(first: int, end: int, auto_reset: bool, *arrays: Any) -> int:
-    """File the games that ended and begin the next where those are wanted; return how many have turns left to play."""
-    slots, going = Slots(*arrays), 0
-    for game in range(first, end):
-        if slots.done[game] != ENDED:
+def settle(slots: Slots, first: int, end: int, auto_reset: bool) -> Any:
+    """File the games that ended and begin the next where those are wanted.
+
+    Returns how many were filed, and whether any game has turns left to play.
+    """
+    filed, going = 0, False
+    for slot in range(first, end):
+        if slots.done[slot] != ENDED:
             continue
-        slots.done[game] = file_game(slots, game)
-        if slots.done[game] and auto_reset:
-            begin_slot(slots, game, True)
-            going += slots.left[game] > 0
+        slots.done[slot] = file_game(slots, slot)
+        filed += slots.done[slot]
+        if slots.done[slot] and auto_reset:
+            begin_slot(slots, slot, True)
+            going |= slots.left[slot] > 0
         else:
-            slots.left[game] = 0
-    return going
+            slots.left[slot] = 0
+    return filed, going
 
 
 @inlined
-def may_play(slots: Slots, game: int, auto_reset: bool) -> bool:
+def may_play(slots: Slots, slot: int, game: Record, auto_reset: bool) -> bool:
     """Return whether a game has a turn to play; one that has waited to be filed spends this turn on that."""
-    if slots.left[game] > 0 and slots.words[game, OVER]:
-        slots.left[game] = slots.left[game] - 1 if auto_reset else 0
-        slots.done[game] = ENDED if auto_reset else 0
+    if slots.left[slot] > 0 and game.words[OVER]:
+        slots.left[slot] = slots.left[slot] - 1 if auto_reset else 0
+        slots.done[slot] = ENDED if auto_reset else 0
         return False
-    return slots.left[game] > 0
+    return slots.left[slot] > 0
 
 
 @inlined
-def choose_and_apply(board: Board, slots: Slots, game: int, key: Any, random: bool) -> None:
-    """Play the rules of a turn, by what stands in `actions` or by random legal moves."""
+def choose_and_apply(board: Board, game: Record, moves: Moves, key: Any, random: bool) -> None:
+    """Play the rules of a turn, by what stands in `moves` or by random legal moves."""
     if random:
-        choose_moves(board, slots.words, slots.cells, slots.actions, game, key)
-    run_stages(board, slots.words, slots.cells, slots.longs, slots.corpses, slots.actions, game, True)
+        choose_moves(board, game, moves, key)
+    run_stages(board, game, moves, True)
 
 
 @inlined
-def close_turn(slots: Slots, game: int, turn_limit: int) -> bool:
-    """Raise the turn number; return whether the game ended with this turn."""
-    slots.longs[game, TURN] += 1
-    slots.left[game] -= 1
-    if turn_limit > 0 and slots.longs[game, TURN] >= turn_limit:
-        slots.words[game, OVER] = 1
-    if slots.words[game, OVER]:
-        slots.done[game] = ENDED
-    return slots.words[game, OVER] != 0
+def close_turn(slots: Slots, slot: int, game: Record, turn_limit: int) -> bool:
+    """Raise the turn number; return whether the game goes on and has turns left."""
+    game.longs[TURN] += 1
+    slots.left[slot] -= 1
+    if turn_limit > 0 and game.longs[TURN] >= turn_limit:
+        game.words[OVER] = 1
+    if game.words[OVER]:
+        slots.done[slot] = ENDED
+        return False
+    return slots.left[slot] > 0
 
 
 @compiled
-def advance_any(first: int, end: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
-    """Play the games first..end-1 until each has ended or has no turns left; return the turns played."""
-    slots, played = Slots(*arrays), 0
-    words, cells, longs = slots.words, slots.cells, slots.longs
-    for game in range(first, end):
-        going = may_play(slots, game, auto_reset)
-        while going and slots.left[game] > 0:
-            board = board_of(words, game)
-            key = turn_key(longs[game, SEED], longs[game, TURN])
-            choose_and_apply(board, slots, game, key, random)
-            food, before = int(words[game, FOOD]), np.uint64(0)
-            if slots.tape.shape[0] > 0:
-                before = hazards_print(words, cells, game)
-            draw_by(board, words, cells, longs, slots.corpses, game, food_dice(key))
-            if slots.tape.shape[0] > 0:
-                put_turn(words, cells, longs, slots.tape, slots.lengths, game, food, before)
-            played += 1
-            going = not close_turn(slots, game, turn_limit)
+def advance_any(first: int, end: int, turns: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
+    """Play `turns` turns of the games first..end-1, new ones begun where wanted; return the turns played.
+
+    `filed[first]` then says how many games were filed.
+    """
+    slots, played, filed, going = Slots(*arrays), 0, 0, True
+    taped = slots.tape.shape[0] > 0
+    allot(slots, first, end, turns)
+    while going:
+        for slot in range(first, end):
+            game, moves = record_of(slots, slot), slots.actions[slot]
+            goes_on = may_play(slots, slot, game, auto_reset)
+            while goes_on:
+                board, key = board_of(game), turn_key(game.longs[SEED], game.longs[TURN])
+                choose_and_apply(board, game, moves, key, random)
+                food, before = int(game.words[FOOD]), np.uint64(0)
+                if taped:
+                    before = hazards_print(game)
+                draw_by(board, game, food_dice(key))
+                if taped:
+                    put_turn(game, slots.tape[slot], slots.lengths[slot : slot + 1], food, before)
+                played += 1
+                goes_on = close_turn(slots, slot, game, turn_limit)
+        ended, going = settle(slots, first, end, auto_reset)
+        filed += ended
+    if first < end:
+        slots.filed[first] = filed
     return played
 
 
@@ -121,9 +145,11 @@ def kernel(board: Board) -> Callable[..., int]:
     Numba's cache on disk tells kernels apart by the numbers that they close over, so these are named one by one.
     """
     width, height, snakes, rules, number = board
+    # What a turn reads: all before the hazards.
+    size = 8 * (LONGS + snakes) + 2 * (HEADER + SNAKE_WORDS * snakes + width * height) + (width + 2) * (height + 2)
 
-    def advance(first: int, end: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
-        slots, played = Slots(*arrays), 0
+    def advance(first: int, end: int, turns: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
+        slots, played, filed, going = Slots(*arrays), 0, 0, True
         # As numbers like any other: numba would make code of its own for each constant.
         this = Board(
             int(np.int64(width)),
@@ -132,17 +158,24 @@ def kernel(board: Board) -> Callable[..., int]:
             int(np.int64(rules)),
             int(np.int64(number)),
         )
-        longs = slots.longs
-        for game in range(first, end):
-            going = may_play(slots, game, auto_reset)
-            while going and slots.left[game] > 0:
-                key = turn_key(longs[game, SEED], longs[game, TURN])
-                # Drawn before the rules, though used after: multiplications that the processor works off meanwhile.
-                dice = food_dice(key)
-                choose_and_apply(this, slots, game, key, random)
-                draw_plain(this, slots.words, slots.cells, longs, game, dice)
-                played += 1
-                going = not close_turn(slots, game, turn_limit)
+        allot(slots, first, end, turns)
+        while going:
+            for slot in range(first, end):
+                fetch(slots, slot + _AHEAD, size)
+                game, moves = record_of(slots, slot), slots.actions[slot]
+                goes_on = may_play(slots, slot, game, auto_reset)
+                while goes_on:
+                    key = turn_key(game.longs[SEED], game.longs[TURN])
+                    # Drawn before the rules, though used after: multiplications that the processor works off meanwhile.
+                    dice = food_dice(key)
+                    choose_and_apply(this, game, moves, key, random)
+                    draw_plain(this, game, dice)
+                    played += 1
+                    goes_on = close_turn(slots, slot, game, turn_limit)
+            ended, going = settle(slots, first, end, auto_reset)
+            filed += ended
+        if first < end:
+            slots.filed[first] = filed
         return played
 
     return compiled(advance)

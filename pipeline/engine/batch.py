@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.advance import advance_any, begin_slots, kernel, settle
+from pipeline.engine.advance import advance_any, begin_slots, kernel
 from pipeline.engine.board import Board
 from pipeline.engine.compile_cache import CACHE_FOLDER
 from pipeline.engine.game_spec import GameSpec
@@ -80,18 +81,22 @@ class Batch:
         self.specs: Final = tuple(specs)
         games = len(self.specs)
         seats = max((spec.snakes for spec in self.specs), default=0)
-        self.records: Final = self._allocate(seats, corpses)
+        self.records: Final = self._allocate(corpses)
         most = read_integer(outcomes_per_slot, "outcomes_per_slot", 1, _MOST)
         self._slots: Final = allocate_slots(self.records, seats, most, read_integer(tape_bytes, "tape_bytes", 0, _MOST))
         self.actions: Final = self._slots.actions
         self.done: Final = self._slots.done
         self.auto_reset = auto_reset
         self.threads: Final = min(max(read_integer(threads, "threads", -_MOST, _MOST), 1), max(games, 1))
+        # Each thread's games: from one of these to the next.
+        self._ends: Final = [games * part // self.threads for part in range(self.threads + 1)] if games else [0]
         self._pool: Final = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self.turn_limit = read_integer(turn_limit, "turn_limit", 0, _MOST)
         self._standing: Final = np.zeros(games, np.bool_)
+        self._ready = games == 0
         self._board: Final = self._one_board()
         self._played = 0
+        self._waiting = 0
         self._advance_games: Callable[..., int] = advance_any
         if self._board is not None and _mark_of(self._board).exists():
             self._advance_games = kernel(self._board)
@@ -110,7 +115,7 @@ class Batch:
         """
         if self._board is not None:
             self._advance_games = kernel(self._board)
-            self._advance_games(0, 0, 0, False, False, *self._slots)
+            self._advance_games(0, 0, 0, 0, False, False, *self._slots)
             mark = _mark_of(self._board)
             mark.parent.mkdir(exist_ok=True)
             mark.touch()
@@ -120,19 +125,11 @@ class Batch:
         """Return a batch of equal specs; the options are the constructor's."""
         return cls([spec or GameSpec()] * games, **options)
 
-    def _allocate(self, seats: int, corpses: bool) -> Records:
-        cells = max(((spec.width, spec.height) for spec in self.specs), key=lambda s: s[0] * s[1], default=(3, 3))
-        shapes = [layout.record_shape(s.width, s.height, s.snakes) for s in self.specs] or [(1, 1, 1)]
-        widths = [max(column) for column in zip(*shapes, strict=True)]
+    def _allocate(self, corpses: bool) -> Records:
         # Castle walls and the maze spawn no food on the dead, so these need to be known.
         corpses = corpses or any(map_limits(spec.map_id).minds_corpses for spec in self.specs)
-        path = (len(self.specs), seats, cells[0] * cells[1] + 2) if corpses else (0, 0, 0)
-        records = Records(
-            np.zeros((len(self.specs), widths[0]), np.int16),
-            np.zeros((len(self.specs), widths[1]), np.uint8),
-            np.zeros((len(self.specs), widths[2]), np.int64),
-            np.zeros(path, np.int16),
-        )
+        sizes = [spec.size for spec in self.specs] or [(1, 1, 1)]
+        records = layout.allocate(len(self.specs), sizes, corpses=corpses)
         for index, spec in enumerate(self.specs):
             settings = read_settings(spec.settings, CLI_DEFAULTS)
             write_header(records, index, spec.size, spec.rules(), map_limits(spec.map_id).number, settings)
@@ -156,6 +153,7 @@ class Batch:
         else:
             longs[:, layout.SEED] = _seeds(seeds, self.games)
         self._slots.waiting[:] = 0
+        self._waiting = 0
         self._begin(np.arange(self.games))
 
     def start(self, slots: NDArray[np.int64], seeds: NDArray[np.int64]) -> None:
@@ -176,6 +174,7 @@ class Batch:
         problems = np.zeros(len(slots), np.uint8)
         begin_slots(slots, problems, False, *self._slots)
         self._standing[slots] = problems == FINE
+        self._ready = bool(self._standing.all())
         for index in np.flatnonzero(problems != FINE)[:1]:
             spec = self.specs[slots[index]]
             raise_set_up_problem(int(problems[index]), spec.size, spec.map_id)
@@ -194,7 +193,7 @@ class Batch:
         Raises:
             GameStateError: one has not been set up yet.
         """
-        if not self._standing.all():
+        if not self._ready:
             refuse(f"no game stands in slot {int(np.argmin(self._standing))} yet; call `reset`", "batch")
 
     def begin_next(self, slots: NDArray[np.int64]) -> None:
@@ -231,31 +230,28 @@ class Batch:
         return self._advance(read_integer(turns, "turns", 0, _MOST), random=True)
 
     def _advance(self, turns: int, *, random: bool) -> int:
-        self.require_games()
-        self.done[:] = 0
-        self._slots.left[:] = turns
+        if not self._ready:
+            self.require_games()
+        ends = self._ends
         if self._pool is None:
-            played = self._rounds(0, self.games, random)
+            played = self._part(turns, random, 0, ends[-1])
         else:
-            ends = [self.games * part // self.threads for part in range(self.threads + 1)]
-            played = sum(self._pool.map(self._rounds, ends[:-1], ends[1:], [random] * self.threads))
+            played = sum(self._pool.map(partial(self._part, turns, random), ends[:-1], ends[1:]))
+        for first in ends[:-1]:
+            self._waiting += int(self._slots.filed[first])
         self._played += played
         if self._played >= _WORTH_A_KERNEL and self._advance_games is advance_any:
             self._played = 0
             self.compile_kernel()
         return played
 
-    def _rounds(self, first: int, end: int, random: bool) -> int:
-        """Play the games first..end-1 until each ends or has played its turns, begin the next ones, and so on."""
-        played, slots, resets = 0, self._slots, self.auto_reset
-        while True:
-            played += int(self._advance_games(first, end, self.turn_limit, resets, random, *slots))
-            if not settle(first, end, resets, *slots):
-                return played
+    def _part(self, turns: int, random: bool, first: int, end: int) -> int:
+        return self._advance_games(first, end, turns, self.turn_limit, self.auto_reset, random, *self._slots)
 
     def drain_outcomes(self) -> Outcomes:
         """Return the outcomes of all games finished since the last drain, and make room for more."""
-        return drain(self._slots)
+        count, self._waiting = self._waiting, 0
+        return drain(self._slots, count)
 
     def load_state(self, slot: int, state: Mapping[str, Any]) -> None:
         """Put a state in the form of `Game.to_state` into a slot of the same size and number of snakes.
@@ -270,6 +266,7 @@ class Batch:
             refuse(f"a state of {size} for a slot of {spec.size}", "width, height, snakes")
         load_state(self.records, slot, checked)
         self._standing[slot] = True
+        self._ready = bool(self._standing.all())
 
     def load_records(self, words: NDArray[Any], cells: NDArray[Any], longs: NDArray[Any]) -> None:
         """Put the games of another batch of the same specs into this one, as its `records` held them.
@@ -285,14 +282,15 @@ class Batch:
         same = [layout.WIDTH, layout.HEIGHT, layout.SNAKES, layout.RULES, layout.MAP]
         if (words[:, same] != self.records.words[:, same]).any():
             refuse("other games than these specs are for", "words")
-        whole = np.array(words), np.array(cells), np.array(longs)
+        whole = Records(np.array(words), np.array(cells), np.array(longs), self.records.corpses)
         for slot in range(self.games):
-            problem = row_problem(whole[0], whole[1], whole[2], slot)
+            problem = row_problem(whole.game(slot))
             if problem:
                 refuse("such a game cannot come about by the rules", f"game {slot}, {PROBLEMS[problem]}")
         for name, array in given.items():
             getattr(self.records, name)[:] = array
         self._standing[:] = True
+        self._ready = True
 
     def state_of(self, slot: int) -> dict[str, Any]:
         """Return a slot's state in the form of `Game.to_state`, snakes called s0, s1, ...
@@ -311,17 +309,16 @@ class Batch:
         Raises:
             GameStateError: food or hazards that cannot be there.
         """
-        words, longs = self.records.words, self.records.longs
         self._take_actions(actions)
         self._known(list(spawned))
         self.require_games()
         for slot, (food, hazards) in spawned.items():
-            spec = self.specs[slot]
+            spec, game = self.specs[slot], self.records.game(slot)
             new_food = read_food(food, "food", spec.width, spec.height)
             new_hazards = read_hazards(hazards, "hazards", spec.width, spec.height)
-            if not words[slot, layout.OVER]:
-                apply_rules(*self.records, self.actions, slot, True)
+            if not game.words[layout.OVER]:
+                apply_rules(game, self.actions[slot], True)
             put_food(self.records, slot, new_food)
             load_hazards(self.records, slot, new_hazards)
-            longs[slot, layout.TURN] += 1
-            words[slot, layout.OVER] = is_over(words, slot)
+            game.longs[layout.TURN] += 1
+            game.words[layout.OVER] = is_over(game)

@@ -2,15 +2,9 @@
 
 from typing import NamedTuple
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import inlined
-from pipeline.engine.layout import (
-    HEIGHT,
-    MAP,
-    RULES,
-    SNAKES,
-    WIDTH,
-    Words,
-)
+from pipeline.engine.layout import Record
 
 
 class Board(NamedTuple):
@@ -24,12 +18,12 @@ class Board(NamedTuple):
 
 
 @inlined
-def board_of(words: Words, game: int) -> Board:
+def board_of(game: Record) -> Board:
     """Return what a game's header says."""
     return Board(
-        int(words[game, WIDTH]),
-        int(words[game, HEIGHT]),
-        int(words[game, SNAKES]),
-        int(words[game, RULES]),
-        int(words[game, MAP]),
+        int(game.words[layout.WIDTH]),
+        int(game.words[layout.HEIGHT]),
+        int(game.words[layout.SNAKES]),
+        int(game.words[layout.RULES]),
+        int(game.words[layout.MAP]),
     )

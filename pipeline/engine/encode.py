@@ -9,52 +9,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import direction_at, following, neighbour, step_towards, unsigned, ways_of
-from pipeline.engine.layout import (
-    ALIVE,
-    ALIVE_CAUSE,
-    AREA,
-    CAUSE,
-    CONSTRICTOR,
-    DAMAGE,
-    FACING,
-    FOOD,
-    FOOD_AT,
-    FOOD_CHANCE,
-    HAZARDS,
-    HEAD,
-    HEADER,
-    HEALTH,
-    HEIGHT,
-    LENGTH,
-    MAP,
-    MAX_SIDE,
-    MAX_SNAKES,
-    MINIMUM_FOOD,
-    OWNER,
-    ROYALE,
-    RULES,
-    SNAKE_WORDS,
-    SNAKES,
-    SOLO,
-    STACK,
-    STRIDE,
-    TAIL,
-    TURN,
-    WIDTH,
-    WRAPPED,
-    Cells,
-    Longs,
-    Words,
-)
+from pipeline.engine.layout import Record, Records
 from pipeline.engine.map_names import ROYALE_MAP
 from pipeline.engine.planes import CONTEXT, FEATURES, PLANES
+from pipeline.engine.record import record_of
 from pipeline.engine.symmetry import FACING_UP, MOVE_TO, SWAPS_AXES
 
 Bytes = NDArray[np.uint8]
 
-_MAX_CELLS: Final = (MAX_SIDE + 2) ** 2
+_MAX_CELLS: Final = (layout.MAX_SIDE + 2) ** 2
 FOLLOW_FACING: Final = 255
 """A row's symmetry: turn the frame so that the snake faces up; the encoder writes the symmetry it took in its place."""
 DEAD_ROW: Final = 254
@@ -63,7 +29,7 @@ DEAD_ROW: Final = 254
 LENS: Final = np.dtype(
     [
         ("place", np.int16, (8, _MAX_CELLS)),
-        ("board", np.uint8, (8, MAX_SIDE * MAX_SIDE)),
+        ("board", np.uint8, (8, layout.MAX_SIDE * layout.MAX_SIDE)),
         ("column", np.int16, (_MAX_CELLS,)),
         ("row", np.int16, (_MAX_CELLS,)),
     ],
@@ -74,10 +40,10 @@ And x and y of each cell, since dividing for them costs more than all else about
 
 TRAIL: Final = np.dtype(
     [
-        ("cell", np.int16, (MAX_SIDE * MAX_SIDE + MAX_SNAKES,)),
-        ("turns", np.uint8, (MAX_SIDE * MAX_SIDE + MAX_SNAKES,)),
-        ("start", np.int64, (MAX_SNAKES + 1,)),
-        ("next", np.int16, (MAX_SNAKES, 4)),
+        ("cell", np.int16, (layout.MAX_SIDE * layout.MAX_SIDE + layout.MAX_SNAKES,)),
+        ("turns", np.uint8, (layout.MAX_SIDE * layout.MAX_SIDE + layout.MAX_SNAKES,)),
+        ("start", np.int64, (layout.MAX_SNAKES + 1,)),
+        ("next", np.int16, (layout.MAX_SNAKES, 4)),
         ("open", np.uint8, (_MAX_CELLS,)),
         ("game", np.int64),
         ("longest", np.int64),
@@ -126,77 +92,81 @@ def byte(value: int) -> int:
 
 
 @inlined
-def gather_open(trail: Any, words: Words, cells: Cells, game: int) -> None:
+def gather_open(trail: Any, game: Record) -> None:
     """Write which cells may be entered: those without owner, and the tails that move away this turn."""
-    for cell in range(words[game, AREA]):
-        trail.open[np.uint64(cell)] = cells[game, np.uint64(cell)] & OWNER == 0
-    for at in range(HEADER, HEADER + words[game, SNAKES] * SNAKE_WORDS, SNAKE_WORDS):
-        if words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + STACK] == 1:
-            trail.open[unsigned(words[game, at + TAIL])] = 1
+    for cell in range(game.words[layout.AREA]):
+        trail.open[np.uint64(cell)] = game.cells[np.uint64(cell)] & layout.OWNER == 0
+    for at in range(layout.HEADER, layout.HEADER + game.words[layout.SNAKES] * layout.SNAKE_WORDS, layout.SNAKE_WORDS):
+        if game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[at + layout.STACK] == 1:
+            trail.open[unsigned(game.words[at + layout.TAIL])] = 1
 
 
 @inlined
-def gather(trail: Any, words: Words, cells: Cells, game: int) -> None:
+def gather(trail: Any, game: Record) -> None:
     """Fill the trail of one game."""
-    gather_open(trail, words, cells, game)
-    ways, wrapped = ways_of(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
+    gather_open(trail, game)
+    ways, wrapped = ways_of(game.words[layout.STRIDE]), bool(game.words[layout.RULES] & layout.WRAPPED)
     at_entry, longest, second, bodies = 0, 0, 0, 0
-    for snake in range(words[game, SNAKES]):
+    for snake in range(game.words[layout.SNAKES]):
         trail.start[snake] = at_entry
-        at = HEADER + snake * SNAKE_WORDS
-        if words[game, at + CAUSE] != ALIVE_CAUSE:
+        at = layout.HEADER + snake * layout.SNAKE_WORDS
+        if game.words[at + layout.CAUSE] != layout.ALIVE_CAUSE:
             continue
-        length, stack, head = int(words[game, at + LENGTH]), int(words[game, at + STACK]), int(words[game, at + HEAD])
-        cell = int(words[game, at + TAIL])
+        length, stack, head = (
+            int(game.words[at + layout.LENGTH]),
+            int(game.words[at + layout.STACK]),
+            int(game.words[at + layout.HEAD]),
+        )
+        cell = int(game.words[at + layout.TAIL])
         for index in range(length - stack + 1):
             trail.cell[unsigned(at_entry)] = cell
             trail.turns[unsigned(at_entry)] = byte(index + stack)
             at_entry += 1
             if index < length - stack:
-                cell = following(words, cells, game, cell, direction_at(cells, game, cell), ways, wrapped)
+                cell = following(game, cell, direction_at(game, cell), ways, wrapped)
         for direction in range(4):
-            there = following(words, cells, game, head, direction, ways, wrapped)
+            there = following(game, head, direction, ways, wrapped)
             trail.next[snake, direction] = there if trail.open[unsigned(there)] else -1
         bodies += length
         if length > longest:
             longest, second = length, longest
         else:
             second = max(second, length)
-    trail.start[words[game, SNAKES]] = at_entry
-    trail.longest, trail.second, trail.bodies, trail.game = longest, second, bodies, game
+    trail.start[game.words[layout.SNAKES]] = at_entry
+    trail.longest, trail.second, trail.bodies = longest, second, bodies
 
 
 @inlined
-def write_board(lens: Any, words: Words, cells: Cells, game: int, symmetry: int, row: Bytes, size: int) -> None:
+def write_board(lens: Any, game: Record, symmetry: int, row: Bytes, size: int) -> None:
     """Clear the row and write what does not depend on the snake: board, food, hazards."""
     for spot in range(size):
         row[spot] = lens.board[symmetry, spot]
     row[size:] = 0
     place = lens.place[symmetry]
-    first = int(words[game, FOOD_AT])
-    for index in range(first, first + words[game, FOOD]):
-        row[unsigned(P_FOOD * size + place[unsigned(words[game, index])])] = 255
-    if words[game, HAZARDS] > 0:
-        area = int(words[game, AREA])
+    first = int(game.words[layout.FOOD_AT])
+    for index in range(first, first + game.words[layout.FOOD]):
+        row[unsigned(P_FOOD * size + place[unsigned(game.words[index])])] = 255
+    if game.words[layout.HAZARDS] > 0:
+        area = int(game.words[layout.AREA])
         for cell in range(area):
-            count = cells[game, area + cell]
+            count = game.cells[area + cell]
             if count > 0 and place[cell] >= 0:
                 row[P_HAZARDS * size + place[cell]] = count
 
 
 @inlined
-def write_other(lens: Any, trail: Any, words: Words, game: int, other: int, mine: int, symmetry: int, row: Bytes,
+def write_other(lens: Any, trail: Any, game: Record, other: int, mine: int, symmetry: int, row: Bytes,
                 size: int) -> None:  # fmt: skip
     """Write another living snake's body, head and reach; `mine` is my length."""
     place = lens.place[symmetry]
-    at = HEADER + other * SNAKE_WORDS
-    length = int(words[game, at + LENGTH])
+    at = layout.HEADER + other * layout.SNAKE_WORDS
+    length = int(game.words[at + layout.LENGTH])
     for entry in range(trail.start[other], trail.start[other + 1]):
         spot = place[unsigned(trail.cell[unsigned(entry)])]
         row[unsigned(P_OTHER_BODIES * size + spot)] = trail.turns[unsigned(entry)]
         row[unsigned(P_LENGTHS * size + spot)] = byte(length)
-    spot = place[unsigned(words[game, at + HEAD])]
-    row[unsigned(P_OTHER_HEADS * size + spot)] = byte(words[game, at + HEALTH])
+    spot = place[unsigned(game.words[at + layout.HEAD])]
+    row[unsigned(P_OTHER_HEADS * size + spot)] = byte(game.words[at + layout.HEALTH])
     reach = P_THREATS
     if length >= mine:
         row[unsigned(P_STRONGER * size + spot)] = byte(1 + length - mine)
@@ -210,7 +180,7 @@ def write_other(lens: Any, trail: Any, words: Words, game: int, other: int, mine
 
 
 @inlined
-def offsets(lens: Any, words: Words, game: int, start: int, end: int) -> Any:
+def offsets(lens: Any, game: Record, start: int, end: int) -> Any:
     """Return the steps up, down, left, right from one cell to another, the shorter way round where edges wrap.
 
     Both ways are given where both are equally short.
@@ -218,8 +188,8 @@ def offsets(lens: Any, words: Words, game: int, start: int, end: int) -> Any:
     right = int(lens.column[unsigned(end)]) - int(lens.column[unsigned(start)])
     up = int(lens.row[unsigned(end)]) - int(lens.row[unsigned(start)])
     left, down = -right, -up
-    if words[game, RULES] & WRAPPED:
-        width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    if game.words[layout.RULES] & layout.WRAPPED:
+        width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
         right, left = right + width * (right < 0), left + width * (left < 0)
         up, down = up + height * (up < 0), down + height * (down < 0)
         if right > left:
@@ -249,11 +219,11 @@ def write_way(way: Any, symmetry: int, first: int, row: Bytes) -> None:
 
 
 @inlined
-def write_moves(lens: Any, trail: Any, words: Words, cells: Cells, game: int, snake: int, symmetry: int, planes: Bytes,
+def write_moves(lens: Any, trail: Any, game: Record, snake: int, symmetry: int, planes: Bytes,
                 size: int, row: Bytes) -> None:  # fmt: skip
     """Write the features of my four moves; the planes of threats and prey stand already."""
     place = lens.place[symmetry]
-    stride, wrapped = int(words[game, STRIDE]), bool(words[game, RULES] & WRAPPED)
+    stride, wrapped = int(game.words[layout.STRIDE]), bool(game.words[layout.RULES] & layout.WRAPPED)
     for direction in range(4):
         there = int(trail.next[snake, direction])
         to = MOVE_TO[symmetry, direction]
@@ -264,92 +234,97 @@ def write_moves(lens: Any, trail: Any, words: Words, cells: Cells, game: int, sn
         row[F_PREY_AT + to] = planes[unsigned(P_PREY * size + place[unsigned(there)])]
         exits = 0
         for onward in range(4):
-            beyond = neighbour(words, cells, game, there, onward) if wrapped else step_towards(there, onward, stride)
+            beyond = neighbour(game, there, onward) if wrapped else step_towards(there, onward, stride)
             exits += trail.open[unsigned(beyond)]
         row[F_EXITS_AT + to] = exits
 
 
 @inlined
-def write_distances(lens: Any, words: Words, game: int, snake: int, symmetry: int, row: Bytes) -> None:
+def write_distances(lens: Any, game: Record, snake: int, symmetry: int, row: Bytes) -> None:
     """Write where the nearest food, the nearest other head and my tail are."""
-    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
     nearest, least = -1, 255
-    first = int(words[game, FOOD_AT])
-    for index in range(first, first + words[game, FOOD]):
-        away = steps(offsets(lens, words, game, head, int(words[game, index])))
+    first = int(game.words[layout.FOOD_AT])
+    for index in range(first, first + game.words[layout.FOOD]):
+        away = steps(offsets(lens, game, head, int(game.words[index])))
         if away < least:
-            nearest, least = int(words[game, index]), away
+            nearest, least = int(game.words[index]), away
     row[F_FOOD_STEPS] = least
     if nearest >= 0:
-        write_way(offsets(lens, words, game, head, nearest), symmetry, F_FOOD_AT, row)
+        write_way(offsets(lens, game, head, nearest), symmetry, F_FOOD_AT, row)
     nearest, least = -1, 255
-    for other in range(words[game, SNAKES]):
-        at = HEADER + other * SNAKE_WORDS
-        if other != snake and words[game, at + CAUSE] == ALIVE_CAUSE:
-            away = steps(offsets(lens, words, game, head, int(words[game, at + HEAD])))
+    for other in range(game.words[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_WORDS
+        if other != snake and game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE:
+            away = steps(offsets(lens, game, head, int(game.words[at + layout.HEAD])))
             if away < least:
-                nearest, least = int(words[game, at + HEAD]), away
+                nearest, least = int(game.words[at + layout.HEAD]), away
     row[F_HEAD_STEPS] = least
     if nearest >= 0:
-        write_way(offsets(lens, words, game, head, nearest), symmetry, F_HEAD_AT, row)
-    tail = int(words[game, HEADER + snake * SNAKE_WORDS + TAIL])
-    row[F_TAIL_STEPS] = byte(steps(offsets(lens, words, game, head, tail)))
+        write_way(offsets(lens, game, head, nearest), symmetry, F_HEAD_AT, row)
+    tail = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.TAIL])
+    row[F_TAIL_STEPS] = byte(steps(offsets(lens, game, head, tail)))
 
 
 @inlined
-def write_context(trail: Any, words: Words, longs: Longs, game: int, symmetry: int, row: Bytes) -> None:
+def write_context(trail: Any, game: Record, symmetry: int, row: Bytes) -> None:
     """Write the context, slot by slot in the table's order."""
-    rules, damage = int(words[game, RULES]), int(words[game, DAMAGE])
-    width, height = byte(words[game, WIDTH]), byte(words[game, HEIGHT])
-    row[0] = min(longs[game, TURN] >> 2, 255)
-    row[1] = words[game, ALIVE] - 1
-    row[2] = words[game, SNAKES]
+    rules, damage = int(game.words[layout.RULES]), int(game.words[layout.DAMAGE])
+    width, height = byte(game.words[layout.WIDTH]), byte(game.words[layout.HEIGHT])
+    row[0] = min(game.longs[layout.TURN] >> 2, 255)
+    row[1] = game.words[layout.ALIVE] - 1
+    row[2] = game.words[layout.SNAKES]
     row[3] = height if SWAPS_AXES[symmetry] else width
     row[4] = width if SWAPS_AXES[symmetry] else height
-    row[5] = 255 if rules & WRAPPED else 0
-    row[6] = 255 if rules & CONSTRICTOR else 0
-    row[7] = 255 if rules & ROYALE or words[game, MAP] == ROYALE_MAP else 0
-    row[8] = 255 if rules & SOLO else 0
+    row[5] = 255 if rules & layout.WRAPPED else 0
+    row[6] = 255 if rules & layout.CONSTRICTOR else 0
+    row[7] = 255 if rules & layout.ROYALE or game.words[layout.MAP] == ROYALE_MAP else 0
+    row[8] = 255 if rules & layout.SOLO else 0
     row[9] = byte(damage)
     row[10] = byte(-damage)
-    row[11] = byte(words[game, HAZARDS])
+    row[11] = byte(game.words[layout.HAZARDS])
     row[12] = byte(trail.bodies)
-    row[13] = byte(words[game, FOOD])
-    row[14] = byte(words[game, FOOD_CHANCE])
-    row[15] = byte(words[game, MINIMUM_FOOD])
+    row[13] = byte(game.words[layout.FOOD])
+    row[14] = byte(game.words[layout.FOOD_CHANCE])
+    row[15] = byte(game.words[layout.MINIMUM_FOOD])
 
 
 @inlined
-def write_row(lens: Any, trail: Any, words: Words, cells: Cells, longs: Longs, game: int, snake: int, symmetry: int,
+def write_row(lens: Any, trail: Any, game: Record, snake: int, symmetry: int,
               planes: Bytes, features: Bytes, context: Bytes) -> None:  # fmt: skip
     """Write the whole row of one living snake."""
     size = planes.shape[0] // _PLANES
-    at = HEADER + snake * SNAKE_WORDS
-    mine, place = int(words[game, at + LENGTH]), lens.place[symmetry]
-    write_board(lens, words, cells, game, symmetry, planes, size)
-    for other in range(words[game, SNAKES]):
-        if other != snake and words[game, HEADER + other * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            write_other(lens, trail, words, game, other, mine, symmetry, planes, size)
+    at = layout.HEADER + snake * layout.SNAKE_WORDS
+    mine, place = int(game.words[at + layout.LENGTH]), lens.place[symmetry]
+    write_board(lens, game, symmetry, planes, size)
+    for other in range(game.words[layout.SNAKES]):
+        if (
+            other != snake
+            and game.words[layout.HEADER + other * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE
+        ):
+            write_other(lens, trail, game, other, mine, symmetry, planes, size)
     for entry in range(trail.start[snake], trail.start[snake + 1]):
         planes[unsigned(P_MY_BODY * size + place[unsigned(trail.cell[unsigned(entry)])])] = trail.turns[unsigned(entry)]
-    planes[unsigned(P_MY_HEAD * size + place[unsigned(words[game, at + HEAD])])] = byte(words[game, at + HEALTH])
+    planes[unsigned(P_MY_HEAD * size + place[unsigned(game.words[at + layout.HEAD])])] = byte(
+        game.words[at + layout.HEALTH]
+    )
     features[:] = 0
-    features[0] = byte(words[game, at + HEALTH])
+    features[0] = byte(game.words[at + layout.HEALTH])
     features[1] = byte(mine)
     longest = trail.second if mine == trail.longest else trail.longest
     features[2] = byte(mine - longest)
     features[3] = byte(longest - mine)
-    features[F_TAIL_WAITS] = byte(words[game, at + STACK] - 1)
-    write_moves(lens, trail, words, cells, game, snake, symmetry, planes, size, features)
-    write_distances(lens, words, game, snake, symmetry, features)
-    write_context(trail, words, longs, game, symmetry, context)
+    features[F_TAIL_WAITS] = byte(game.words[at + layout.STACK] - 1)
+    write_moves(lens, trail, game, snake, symmetry, planes, size, features)
+    write_distances(lens, game, snake, symmetry, features)
+    write_context(trail, game, symmetry, context)
 
 
 @compiled
 def encode_rows(
-    lenses: Any, lens_of: NDArray[np.int64], trail: Any, words: Words, cells: Cells, longs: Longs,
+    lenses: Any, lens_of: NDArray[np.int64], trail: Any, records: Records,
     games: NDArray[np.int64], snakes: NDArray[np.int64], symmetries: Bytes,
-    planes: Bytes, features: Bytes, context: Bytes,
+    planes: Bytes, features: Bytes, context: Bytes
 ) -> None:  # fmt: skip
     """Write row i for snake `snakes[i]` of game `games[i]`, seen through `symmetries[i]`; see `observe.Observer`.
 
@@ -357,21 +332,26 @@ def encode_rows(
     """
     trail.game = -1
     for index in range(games.shape[0]):
-        game, snake = games[index], snakes[index]
-        if snake >= words[game, SNAKES] or words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
+        snake = snakes[index]
+        game = record_of(records, games[index])
+        if (
+            snake >= game.words[layout.SNAKES]
+            or game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] != layout.ALIVE_CAUSE
+        ):
             planes[index] = 0
             features[index] = 0
             context[index] = 0
             symmetries[index] = DEAD_ROW
             continue
-        if trail.game != game:
-            gather(trail, words, cells, game)
+        if trail.game != games[index]:
+            gather(trail, game)
+            trail.game = games[index]
         symmetry = int(symmetries[index])
         if symmetry == FOLLOW_FACING:
-            symmetry = int(FACING_UP[words[game, HEADER + snake * SNAKE_WORDS + FACING]])
+            symmetry = int(FACING_UP[game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.FACING]])
             symmetries[index] = symmetry
-        write_row(lenses[lens_of[game]], trail, words, cells, longs, game, snake, symmetry, planes[index],
-                  features[index], context[index])  # fmt: skip
+        lens = lenses[lens_of[games[index]]]
+        write_row(lens, trail, game, snake, symmetry, planes[index], features[index], context[index])
 
 
 @compiled

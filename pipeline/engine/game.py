@@ -38,7 +38,8 @@ class Game:
         self.snake_ids: Final = tuple(ids)
         self.width: Final = int(records.words[0, layout.WIDTH])
         self.height: Final = int(records.words[0, layout.HEIGHT])
-        self._moves = np.zeros((1, max(len(ids), 1)), np.uint8)
+        self._game: Final = records.game(0)
+        self._moves = np.zeros(max(len(ids), 1), np.uint8)
         # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they were
         # given (their order, and those far off the board), and until the first turn food as it was given.
         self._loaded_bodies: dict[int, list[list[int]]] = {}
@@ -66,7 +67,7 @@ class Game:
         checked = read_state(state, rules)
         size = (checked.width, checked.height, len(checked.snakes))
         limits = check_map(size, map_id)
-        records = layout.allocate(1, *size, corpses=True)
+        records = layout.allocate(1, [size], corpses=True)
         numbers = read_settings(settings, RULES_DEFAULTS)
         write_header(records, 0, size, rules, limits.number, numbers)
         records.longs[0, layout.SEED] = signed_seed(seed)
@@ -122,7 +123,7 @@ class Game:
 
     def is_over(self) -> bool:
         """Return whether at most one snake lives (solo: none)."""
-        return bool(is_over(self.records.words, 0))
+        return bool(is_over(self._game))
 
     def winner(self) -> str | None:
         """Return the id of the last living snake of a game that is over; None for a draw or an unfinished game."""
@@ -163,7 +164,7 @@ class Game:
             put_food(records, 0, new_food)
         self._given_food = None
         if drawing:
-            draw_turn(*records, 0)
+            draw_turn(self._game)
             self._given_hazards = None
         if new_hazards is not None:
             load_hazards(records, 0, new_hazards)
@@ -228,11 +229,10 @@ class Game:
             refuse("nothing can be played on a board without cells", "width, height")
 
     def _apply(self, moves: Mapping[str, str]) -> None:
-        records = self.records
         if not moves and self.turn == 0:
-            initialise(records.words, records.cells, 0)
+            initialise(self._game)
             return
         for index, name in enumerate(self.snake_ids):
             word = moves.get(name)
-            self._moves[0, index] = _MOVES.get(word, _NO_MOVE_WORD) if isinstance(word, str) else _NO_MOVE_WORD
-        apply_rules(*records, self._moves, 0, bool(moves))
+            self._moves[index] = _MOVES.get(word, _NO_MOVE_WORD) if isinstance(word, str) else _NO_MOVE_WORD
+        apply_rules(self._game, self._moves, bool(moves))

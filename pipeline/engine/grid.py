@@ -2,29 +2,9 @@
 
 import numpy as np
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.layout import (
-    AREA,
-    DIRECTION_MASK,
-    DIRECTION_SHIFT,
-    FOOD,
-    FOOD_AT,
-    FOOD_BIT,
-    HAZARDS,
-    HEAD,
-    HEIGHT,
-    LENGTH,
-    OWNER,
-    RULES,
-    STACK,
-    STRIDE,
-    TAIL,
-    WALL,
-    WIDTH,
-    WRAPPED,
-    Cells,
-    Words,
-)
+from pipeline.engine.layout import Record, Words
 
 
 @inlined
@@ -55,105 +35,105 @@ def step_towards(cell: int, direction: int, stride: int) -> int:
 
 
 @inlined
-def wrap(words: Words, game: int, cell: int, direction: int) -> int:
+def wrap(game: Record, cell: int, direction: int) -> int:
     """Return the cell at the opposite edge, for a border cell reached by a step in `direction`."""
     if direction == 0:
-        return cell - words[game, HEIGHT] * words[game, STRIDE]
+        return cell - game.words[layout.HEIGHT] * game.words[layout.STRIDE]
     if direction == 1:
-        return cell + words[game, HEIGHT] * words[game, STRIDE]
+        return cell + game.words[layout.HEIGHT] * game.words[layout.STRIDE]
     if direction == 2:
-        return cell + words[game, WIDTH]
-    return cell - words[game, WIDTH]
+        return cell + game.words[layout.WIDTH]
+    return cell - game.words[layout.WIDTH]
 
 
 @inlined
-def neighbour(words: Words, cells: Cells, game: int, cell: int, direction: int) -> int:
+def neighbour(game: Record, cell: int, direction: int) -> int:
     """Return the next cell in `direction`; in wrapped games across the edge, else maybe on the border."""
-    there = step_towards(cell, direction, words[game, STRIDE])
-    if words[game, RULES] & WRAPPED and cells[game, unsigned(there)] & OWNER == WALL:
-        return wrap(words, game, there, direction)
+    there = step_towards(cell, direction, game.words[layout.STRIDE])
+    if game.words[layout.RULES] & layout.WRAPPED and game.cells[unsigned(there)] & layout.OWNER == layout.WALL:
+        return wrap(game, there, direction)
     return there
 
 
 @inlined
-def following(words: Words, cells: Cells, game: int, cell: int, direction: int, ways: int, wrapped: bool) -> int:
+def following(game: Record, cell: int, direction: int, ways: int, wrapped: bool) -> int:
     """Return what `neighbour` does, for callers that have looked up the board's ways and whether edges wrap."""
     there = onward(cell, direction, ways)
-    if wrapped and cells[game, unsigned(there)] & OWNER == WALL:
-        return wrap(words, game, there, direction)
+    if wrapped and game.cells[unsigned(there)] & layout.OWNER == layout.WALL:
+        return wrap(game, there, direction)
     return there
 
 
 @inlined
-def direction_at(cells: Cells, game: int, cell: int) -> int:
+def direction_at(game: Record, cell: int) -> int:
     """Return the direction from a body cell to the next one towards the head."""
-    return (cells[game, unsigned(cell)] >> DIRECTION_SHIFT) & DIRECTION_MASK
+    return (game.cells[unsigned(cell)] >> layout.DIRECTION_SHIFT) & layout.DIRECTION_MASK
 
 
 @inlined
-def cell_of(words: Words, game: int, x: int, y: int) -> int:
+def cell_of(game: Record, x: int, y: int) -> int:
     """Return the cell number of (x, y)."""
-    return (y + 1) * words[game, STRIDE] + x + 1
+    return (y + 1) * game.words[layout.STRIDE] + x + 1
 
 
 @compiled
-def body_path(words: Words, cells: Cells, game: int, snake_at: int, path: Words) -> int:
+def body_path(game: Record, snake_at: int, path: Words) -> int:
     """Write a living snake's distinct cells, tail first and head last, into `path`; return their number."""
-    steps = words[game, snake_at + LENGTH] - words[game, snake_at + STACK]
-    cell = int(words[game, snake_at + TAIL])
+    steps = game.words[snake_at + layout.LENGTH] - game.words[snake_at + layout.STACK]
+    cell = int(game.words[snake_at + layout.TAIL])
     for index in range(steps):
         path[index] = cell
-        cell = neighbour(words, cells, game, cell, direction_at(cells, game, cell))
-    path[steps] = words[game, snake_at + HEAD]
+        cell = neighbour(game, cell, direction_at(game, cell))
+    path[steps] = game.words[snake_at + layout.HEAD]
     return steps + 1
 
 
 @compiled
-def add_food(words: Words, cells: Cells, game: int, cell: int) -> None:
+def add_food(game: Record, cell: int) -> None:
     """Append food on a cell that has none."""
-    words[game, words[game, FOOD_AT] + words[game, FOOD]] = cell
-    words[game, FOOD] += 1
-    cells[game, cell] |= FOOD_BIT
+    game.words[game.words[layout.FOOD_AT] + game.words[layout.FOOD]] = cell
+    game.words[layout.FOOD] += 1
+    game.cells[cell] |= layout.FOOD_BIT
 
 
 @compiled
-def remove_food(words: Words, cells: Cells, game: int, cell: int) -> None:
+def remove_food(game: Record, cell: int) -> None:
     """Take the food on `cell` away; the rest keeps its order."""
-    cells[game, cell] &= 255 - FOOD_BIT
-    first = words[game, FOOD_AT]
-    last = first + words[game, FOOD] - 1
+    game.cells[cell] &= 255 - layout.FOOD_BIT
+    first = game.words[layout.FOOD_AT]
+    last = first + game.words[layout.FOOD] - 1
     index = first
-    while words[game, index] != cell:
+    while game.words[index] != cell:
         index += 1
     while index < last:
-        words[game, index] = words[game, index + 1]
+        game.words[index] = game.words[index + 1]
         index += 1
-    words[game, FOOD] -= 1
+    game.words[layout.FOOD] -= 1
 
 
 @compiled
-def clear_food(words: Words, cells: Cells, game: int) -> None:
+def clear_food(game: Record) -> None:
     """Take all food away."""
-    first = words[game, FOOD_AT]
-    for index in range(first, first + words[game, FOOD]):
-        cells[game, words[game, index]] &= 255 - FOOD_BIT
-    words[game, FOOD] = 0
+    first = game.words[layout.FOOD_AT]
+    for index in range(first, first + game.words[layout.FOOD]):
+        game.cells[game.words[index]] &= 255 - layout.FOOD_BIT
+    game.words[layout.FOOD] = 0
 
 
 @compiled
-def add_hazard(words: Words, cells: Cells, game: int, cell: int, count: int) -> None:
+def add_hazard(game: Record, cell: int, count: int) -> None:
     """Stack `count` more hazards on a cell (255 at most, the byte's limit)."""
-    at = words[game, AREA] + cell
-    if cells[game, at] == 0 and count > 0:
-        words[game, HAZARDS] += 1
-    cells[game, at] = min(cells[game, at] + count, 255)
+    at = game.words[layout.AREA] + cell
+    if game.cells[at] == 0 and count > 0:
+        game.words[layout.HAZARDS] += 1
+    game.cells[at] = min(game.cells[at] + count, 255)
 
 
 @compiled
-def clear_hazards(words: Words, cells: Cells, game: int) -> None:
+def clear_hazards(game: Record) -> None:
     """Take all hazards away."""
-    area = words[game, AREA]
-    if words[game, HAZARDS] > 0:
+    area = game.words[layout.AREA]
+    if game.words[layout.HAZARDS] > 0:
         for at in range(area, 2 * area):
-            cells[game, at] = 0
-    words[game, HAZARDS] = 0
+            game.cells[at] = 0
+    game.words[layout.HAZARDS] = 0

@@ -6,95 +6,95 @@ does, so nothing needs remembering and hazards put there by others do not distur
 
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.grid import add_hazard, cell_of, clear_hazards
-from pipeline.engine.layout import AREA, HAZARDS, HEIGHT, SEED, SHRINK, SHRUNK, TURN, WIDTH, Cells, Longs, Words
+from pipeline.engine.layout import AREA, HAZARDS, HEIGHT, SEED, SHRINK, SHRUNK, TURN, WIDTH, Record
 from pipeline.engine.rng import HAZARD_MAP, draw, stream
 
 
 @compiled
-def add_if_on_board(words: Words, cells: Cells, game: int, x: int, y: int) -> None:
+def add_if_on_board(game: Record, x: int, y: int) -> None:
     """Stack one hazard on (x, y), if that is a cell of the board."""
-    if 0 <= x < words[game, WIDTH] and 0 <= y < words[game, HEIGHT]:
-        add_hazard(words, cells, game, cell_of(words, game, x, y), 1)
-        words[game, SHRUNK] = -1
+    if 0 <= x < game.words[WIDTH] and 0 <= y < game.words[HEIGHT]:
+        add_hazard(game, cell_of(game, x, y), 1)
+        game.words[SHRUNK] = -1
 
 
 @compiled
-def add_ring(words: Words, cells: Cells, game: int, left: int, right: int, bottom: int, top: int) -> None:
+def add_ring(game: Record, left: int, right: int, bottom: int, top: int) -> None:
     """Stack one hazard on every board cell of a rectangle's outline."""
     for x in range(left, right + 1):
         for y in range(bottom, top + 1):
             if left < x < right and bottom < y < top:
                 continue
-            add_if_on_board(words, cells, game, x, y)
+            add_if_on_board(game, x, y)
 
 
 @compiled
-def draw_rings(words: Words, cells: Cells, game: int, last: int) -> None:
+def draw_rings(game: Record, last: int) -> None:
     """Rings whose corners lie 1, 3, 5 .. `last` cells in from the edge."""
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
     for inset in range(1, last + 1, 2):
         if inset <= width - 1 - inset and inset <= height - 1 - inset:
-            add_ring(words, cells, game, inset, width - 1 - inset, inset, height - 1 - inset)
+            add_ring(game, inset, width - 1 - inset, inset, height - 1 - inset)
 
 
 @compiled
-def draw_columns(words: Words, cells: Cells, game: int, spare_starts: bool) -> None:
+def draw_columns(game: Record, spare_starts: bool) -> None:
     """All cells with both coordinates odd; `spare_starts`: but for the four starts of hazard pits on 11x11."""
-    for x in range(1, words[game, WIDTH], 2):
-        for y in range(1, words[game, HEIGHT], 2):
+    for x in range(1, game.words[WIDTH], 2):
+        for y in range(1, game.words[HEIGHT], 2):
             if not spare_starts or not ((x == 1 or x == 9) and (y == 1 or y == 9)):  # noqa: PLR1714
-                add_if_on_board(words, cells, game, x, y)
+                add_if_on_board(game, x, y)
 
 
 @compiled
-def farthest_edge(words: Words, game: int, x: int, y: int) -> int:
+def farthest_edge(game: Record, x: int, y: int) -> int:
     """Return how many rings around (x, y) may still touch the board."""
-    return max(max(x, y), max(words[game, WIDTH] - x, words[game, HEIGHT] - y))  # noqa: PLW3301 - compiled
+    return max(max(x, y), max(game.words[WIDTH] - x, game.words[HEIGHT] - y))  # noqa: PLW3301 - compiled
 
 
 @compiled
-def random_start(words: Words, longs: Longs, game: int, margin: int, square: bool) -> int:
+def random_start(game: Record, margin: int, square: bool) -> int:
     """Return the number of a random cell, coordinates in margin .. side - margin; `square`: both by the width."""
-    key = stream(longs[game, SEED], 0, HAZARD_MAP)
-    width = int(words[game, WIDTH])
-    height = width if square else int(words[game, HEIGHT])
+    key = stream(game.longs[SEED], 0, HAZARD_MAP)
+    width = int(game.words[WIDTH])
+    height = width if square else int(game.words[HEIGHT])
     x = margin + draw(key, 0, width - 2 * margin + 1)
     y = margin + draw(key, 1, height - 2 * margin + 1)
     return x * 64 + y
 
 
 @compiled
-def grow_spiral(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def grow_spiral(game: Record) -> None:
     """Every 3 turns one more step of a clockwise spiral around a point near the middle."""
-    turn = longs[game, TURN] + 1
+    turn = game.longs[TURN] + 1
     if turn % 3 != 0:
         return
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
-    key = stream(longs[game, SEED], 0, HAZARD_MAP)
+    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
+    key = stream(game.longs[SEED], 0, HAZARD_MAP)
     margin_x, margin_y = 3 * width // 10, 3 * height // 10
     x = margin_x + draw(key, 0, width - 2 * margin_x)
     y = margin_y + draw(key, 1, height - 2 * margin_y)
     step = turn // 3 - 1  # 0 is the start itself
     if step == 0:
-        add_if_on_board(words, cells, game, x, y)
+        add_if_on_board(game, x, y)
         return
     ring = 1
     while step > 8 * ring:
         step -= 8 * ring
         ring += 1
-    if ring > farthest_edge(words, game, x, y):
+    if ring > farthest_edge(game, x, y):
         return
     # A ring begins right of its top left corner, at (x - ring + 1, y + ring), and ends on that corner.
     side = 2 * ring
     along = step - 1
     if along < side:
-        add_if_on_board(words, cells, game, x - ring + 1 + along, y + ring)
+        add_if_on_board(game, x - ring + 1 + along, y + ring)
     elif along < 2 * side:
-        add_if_on_board(words, cells, game, x + ring, y + ring - (along - side + 1))
+        add_if_on_board(game, x + ring, y + ring - (along - side + 1))
     elif along < 3 * side:
-        add_if_on_board(words, cells, game, x + ring - (along - 2 * side + 1), y - ring)
+        add_if_on_board(game, x + ring - (along - 2 * side + 1), y - ring)
     else:
-        add_if_on_board(words, cells, game, x - ring, y - ring + (along - 3 * side + 1))
+        add_if_on_board(game, x - ring, y - ring + (along - 3 * side + 1))
 
 
 @compiled
@@ -115,32 +115,32 @@ def scrambled(key: int, size: int, position: int) -> int:
 
 
 @compiled
-def scatter(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def scatter(game: Record) -> None:
     """Every 2 turns one more cell of the whole board, in random order."""
-    turn = longs[game, TURN] + 1
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    turn = game.longs[TURN] + 1
+    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
     position = (turn - 2) // 2
     if turn % 2 != 0 or position >= width * height:
         return
-    spot = scrambled(stream(longs[game, SEED], 0, HAZARD_MAP), width * height, position)
-    add_if_on_board(words, cells, game, spot // height, spot % height)
+    spot = scrambled(stream(game.longs[SEED], 0, HAZARD_MAP), width * height, position)
+    add_if_on_board(game, spot // height, spot % height)
 
 
 @compiled
-def grow_box(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def grow_box(game: Record) -> None:
     """Every 12 turns a box grows by one row or column on a random side that has room."""
-    turn = longs[game, TURN] + 1
+    turn = game.longs[TURN] + 1
     if (turn - 1) % 12 != 0:
         return
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
-    start = random_start(words, longs, game, 2, False)
+    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
+    start = random_start(game, 2, False)
     left, bottom = start // 64, start % 64
     right, top = left, bottom
     steps = (turn - 1) // 12
     if steps == 0:
-        add_if_on_board(words, cells, game, left, bottom)
+        add_if_on_board(game, left, bottom)
         return
-    key = stream(longs[game, SEED], 0, HAZARD_MAP)
+    key = stream(game.longs[SEED], 0, HAZARD_MAP)
     for step in range(steps):
         old_left, old_right, old_bottom, old_top = left, right, bottom, top
         room = (left > 0) + (top < height - 1) + (right < width - 1) + (bottom > 0)
@@ -161,28 +161,28 @@ def grow_box(words: Words, cells: Cells, longs: Longs, game: int) -> None:
     for x in range(left, right + 1):
         for y in range(bottom, top + 1):
             if x < old_left or x > old_right or y < old_bottom or y > old_top:
-                add_if_on_board(words, cells, game, x, y)
+                add_if_on_board(game, x, y)
 
 
 @compiled
-def expand_box(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def expand_box(game: Record) -> None:
     """Every 20 turns a square ring is added around a random point."""
-    turn = longs[game, TURN] + 1
+    turn = game.longs[TURN] + 1
     if (turn - 1) % 20 != 0:
         return
-    start = random_start(words, longs, game, 2, True)
+    start = random_start(game, 2, True)
     x, y = start // 64, start % 64
     ring = turn // 20
-    if ring <= farthest_edge(words, game, x, y):
-        add_ring(words, cells, game, x - ring, x + ring, y - ring, y + ring)
+    if ring <= farthest_edge(game, x, y):
+        add_ring(game, x - ring, x + ring, y - ring, y + ring)
 
 
 @compiled
-def on_board_of_ring(words: Words, game: int, x: int, y: int, ring: int, wanted: int) -> int:
+def on_board_of_ring(game: Record, x: int, y: int, ring: int, wanted: int) -> int:
     """Return the number of board cells in a square ring, or, with `wanted` >= 0, that one of them as x * 64 + y."""
     found = 0
-    for cell_x in range(max(x - ring, 0), min(x + ring, words[game, WIDTH] - 1) + 1):
-        for cell_y in range(max(y - ring, 0), min(y + ring, words[game, HEIGHT] - 1) + 1):
+    for cell_x in range(max(x - ring, 0), min(x + ring, game.words[WIDTH] - 1) + 1):
+        for cell_y in range(max(y - ring, 0), min(y + ring, game.words[HEIGHT] - 1) + 1):
             if abs(cell_x - x) == ring or abs(cell_y - y) == ring:
                 if found == wanted:
                     return cell_x * 64 + cell_y
@@ -191,93 +191,93 @@ def on_board_of_ring(words: Words, game: int, x: int, y: int, ring: int, wanted:
 
 
 @compiled
-def expand_scatter(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def expand_scatter(game: Record) -> None:
     """Every 2 turns one more cell: rings around a random point, each filled in random order."""
-    turn = longs[game, TURN] + 1
+    turn = game.longs[TURN] + 1
     if (turn - 1) % 2 != 0:
         return
-    start = random_start(words, longs, game, 1, True)
+    start = random_start(game, 1, True)
     x, y = start // 64, start % 64
     if turn == 1:
-        add_if_on_board(words, cells, game, x, y)
+        add_if_on_board(game, x, y)
         return
     position = turn // 2 - 1
-    for ring in range(1, farthest_edge(words, game, x, y) + 1):
-        size = on_board_of_ring(words, game, x, y, ring, -1)
+    for ring in range(1, farthest_edge(game, x, y) + 1):
+        size = on_board_of_ring(game, x, y, ring, -1)
         if position < size:
-            order = scrambled(stream(longs[game, SEED], -ring, HAZARD_MAP), size, position)
-            cell = on_board_of_ring(words, game, x, y, ring, order)
-            add_if_on_board(words, cells, game, cell // 64, cell % 64)
+            order = scrambled(stream(game.longs[SEED], -ring, HAZARD_MAP), size, position)
+            cell = on_board_of_ring(game, x, y, ring, order)
+            add_if_on_board(game, cell // 64, cell % 64)
             return
         position -= size
 
 
 @compiled
-def grow_sinkhole(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def grow_sinkhole(game: Record) -> None:
     """Every SHRINK turns (10 where that is not set) a larger disc is laid over the middle."""
-    turn = longs[game, TURN]
-    every = longs[game, SHRINK] if longs[game, SHRINK] > 0 else 10
-    width = int(words[game, WIDTH])
+    turn = game.longs[TURN]
+    every = game.longs[SHRINK] if game.longs[SHRINK] > 0 else 10
+    width = int(game.words[WIDTH])
     most = 3 if width == 7 else (7 if width == 19 else 5)
-    x, y = width // 2, int(words[game, HEIGHT]) // 2
+    x, y = width // 2, int(game.words[HEIGHT]) // 2
     if turn == 1:
-        add_if_on_board(words, cells, game, x, y)
+        add_if_on_board(game, x, y)
     elif turn > 1 and turn <= every * most and (turn - 1) % every == 0:
         size = (turn - 1) // every
         for dx in range(-size, size + 1):
             for dy in range(-size, size + 1):
                 if abs(dx) != size or abs(dy) != size:
-                    add_if_on_board(words, cells, game, x + dx, y + dy)
+                    add_if_on_board(game, x + dx, y + dy)
 
 
 @compiled
-def fill_pits(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def fill_pits(game: Record) -> None:
     """Every SHRINK turns the pits stand one layer higher, up to four; after seven steps they start empty again."""
-    turn, every = longs[game, TURN], longs[game, SHRINK]
+    turn, every = game.longs[TURN], game.longs[SHRINK]
     if every > 0 and turn % every == 0:
-        clear_hazards(words, cells, game)
-        words[game, SHRUNK] = -1
+        clear_hazards(game)
+        game.words[SHRUNK] = -1
         for _ in range(min(turn // every % 7, 4)):
-            draw_columns(words, cells, game, True)
+            draw_columns(game, True)
 
 
 @compiled
-def place_pools(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def place_pools(game: Record) -> None:
     """One to four single cells: a random one of the arrangements there are for this size."""
-    key = stream(longs[game, SEED], 0, HAZARD_MAP)
-    width = int(words[game, WIDTH])
+    key = stream(game.longs[SEED], 0, HAZARD_MAP)
+    width = int(game.words[WIDTH])
     if width == 7:
-        add_if_on_board(words, cells, game, 3, 3)
+        add_if_on_board(game, 3, 3)
     elif width == 11:
         choice = draw(key, 0, 4)
         x, y = (5, 3) if choice == 3 else (3, 5 if choice == 2 else 3)
         if choice == 1:
             y = 7
-        add_if_on_board(words, cells, game, x, y)
-        add_if_on_board(words, cells, game, 10 - x, 10 - y)
+        add_if_on_board(game, x, y)
+        add_if_on_board(game, 10 - x, 10 - y)
     elif draw(key, 0, 2) == 0:
         for corner in range(4):
-            add_if_on_board(words, cells, game, 13 if corner & 1 else 5, 13 if corner & 2 else 5)
+            add_if_on_board(game, 13 if corner & 1 else 5, 13 if corner & 2 else 5)
     else:
-        add_if_on_board(words, cells, game, 5, 10)
-        add_if_on_board(words, cells, game, 13, 10)
-        add_if_on_board(words, cells, game, 10, 13)
-        add_if_on_board(words, cells, game, 10, 5)
+        add_if_on_board(game, 5, 10)
+        add_if_on_board(game, 13, 10)
+        add_if_on_board(game, 10, 13)
+        add_if_on_board(game, 10, 5)
 
 
 @compiled
-def drain_pool(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def drain_pool(game: Record) -> None:
     """Every SHRINK turns, not on turn 0, one random pool vanishes."""
-    turn, every = longs[game, TURN], longs[game, SHRINK]
-    if turn == 0 or every <= 0 or turn % every != 0 or words[game, HAZARDS] == 0:
+    turn, every = game.longs[TURN], game.longs[SHRINK]
+    if turn == 0 or every <= 0 or turn % every != 0 or game.words[HAZARDS] == 0:
         return
-    chosen = draw(stream(longs[game, SEED], turn, HAZARD_MAP), 0, words[game, HAZARDS])
-    area = words[game, AREA]
+    chosen = draw(stream(game.longs[SEED], turn, HAZARD_MAP), 0, game.words[HAZARDS])
+    area = game.words[AREA]
     for at in range(area, 2 * area):
-        if cells[game, at] > 0:
+        if game.cells[at] > 0:
             if chosen == 0:
-                cells[game, at] = 0
-                words[game, HAZARDS] -= 1
-                words[game, SHRUNK] = -1
+                game.cells[at] = 0
+                game.words[HAZARDS] -= 1
+                game.words[SHRUNK] = -1
                 return
             chosen -= 1

@@ -1,8 +1,9 @@
 """The legend of the game record: every array, shape, dtype and unit that compiled code reads and writes.
 
-`N` games lie side by side in three arrays; game `g` is row `g` of each. A row's meaning depends only on the game's
-own width, height and number of snakes, never on the batch: the same game is the same bytes in any batch, and
-a batch may mix board sizes, rulesets, maps and numbers of snakes. `record_shape` gives the widths needed.
+A game is one row of bytes, begun on a cache line: its longs, then its words, then its cells. `Records` are the rows
+of N games, seen as three arrays; `Record` is one of them, which compiled code takes as `game`. What is in each part
+depends only on the game's own width, height and number of snakes, never on the batch: the same game is the same bytes
+in any batch, and a batch may mix board sizes, rulesets, maps and numbers of snakes. `record_shape` gives the widths.
 
 **words**, int16[N, HEADER + SNAKE_WORDS * snakes + width * height]
 
@@ -37,11 +38,12 @@ Directions and moves: UP 0 (y+1), DOWN 1, LEFT 2 (x-1), RIGHT 3; any other move 
 A living snake's body is connected and overlaps neither itself (but for the stack at its tail) nor another; `state.py`
 refuses anything else, and the rules keep it so.
 
-**corpses**, int16[N, snakes, width * height + 2], or shape (0, 0, 0) where nobody asks: the last body of each dead
-snake as distinct cells, tail first, head last (maybe on the border), with LENGTH and STACK as in the words.
+**corpses**, int16[N, snakes, width * height + 2], apart, or shape (N, 0, 0) where nobody asks: the last body of each
+dead snake as distinct cells, tail first, head last (maybe on the border), with LENGTH and STACK as in the words.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,13 +153,30 @@ MAX_SNAKES: Final = 16
 MAX_SIDE: Final = 25
 
 
-class Records(NamedTuple):
-    """The arrays of `N` games, as the module's docstring describes them; also what compiled players get."""
+LINE: Final = 64
+"""Bytes of a cache line."""
+
+
+class Record(NamedTuple):
+    """One game, as the module's docstring describes it; `corpses` is int16[snakes, path] or (0, 0)."""
 
     words: Words
     cells: Cells
     longs: Longs
-    corpses: NDArray[np.int16]
+    corpses: Words
+
+
+class Records(NamedTuple):
+    """`N` games."""
+
+    words: Words
+    cells: Cells
+    longs: Longs
+    corpses: Words
+
+    def game(self, game: int) -> Record:
+        """Return one of them."""
+        return Record(self.words[game], self.cells[game], self.longs[game], self.corpses[game])
 
 
 def record_shape(width: int, height: int, snakes: int) -> tuple[int, int, int]:
@@ -166,19 +185,23 @@ def record_shape(width: int, height: int, snakes: int) -> tuple[int, int, int]:
     return HEADER + SNAKE_WORDS * snakes + width * height, 2 * area, LONGS + snakes
 
 
-def allocate(games: int, width: int, height: int, snakes: int, *, corpses: bool) -> Records:
-    """Return zeroed records for `games` games of at most this many cells and snakes."""
-    words, cells, longs = record_shape(width, height, snakes)
-    path = (games, snakes, width * height + 2) if corpses else (0, 0, 0)
+def allocate(games: int, sizes: Sequence[tuple[int, int, int]], *, corpses: bool) -> Records:
+    """Return zeroed records for `games` games of any of these sizes (width, height, snakes)."""
+    words, cells, longs = (max(widths) for widths in zip(*map(record_shape, *zip(*sizes, strict=True)), strict=True))
+    ends = [8 * longs, 8 * longs + 2 * words, 8 * longs + 2 * words + cells]
+    row = -(-ends[2] // LINE) * LINE
+    block = np.zeros(games * row + LINE, np.uint8)
+    first = -block.ctypes.data % LINE
+    rows = block[first : first + games * row].reshape(games, row)
+    path = (max(w * h for w, h, _ in sizes) + 2, max(snakes for *_, snakes in sizes)) if corpses else (0, 0)
     return Records(
-        np.zeros((games, words), np.int16),
-        np.zeros((games, cells), np.uint8),
-        np.zeros((games, longs), np.int64),
-        np.zeros(path, np.int16),
+        rows[:, ends[0] : ends[1]].view(np.int16),
+        rows[:, ends[1] : ends[2]],
+        rows[:, : ends[0]].view(np.int64),
+        np.zeros((games, path[1], path[0]), np.int16),
     )
 
 
 def record_bytes(records: Records) -> float:
     """Return the bytes that one game takes."""
-    arrays: tuple[NDArray[Any], ...] = records
-    return float(sum(array.nbytes for array in arrays)) / records.words.shape[0]
+    return records.words.strides[0] + records.corpses[:1].nbytes

@@ -8,35 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, add_hazard, cell_of, clear_hazards, remove_food
-from pipeline.engine.layout import (
-    ALIVE,
-    AREA,
-    DIRECTION_SHIFT,
-    FACING,
-    FOOD,
-    FOOD_AT,
-    HEAD,
-    HEADER,
-    HEALTH,
-    HEIGHT,
-    LENGTH,
-    MAX_HEALTH,
-    OWNER,
-    SEED,
-    SHRUNK,
-    STACK,
-    STRIDE,
-    TAIL,
-    TURN,
-    UP,
-    WALL,
-    WIDTH,
-    Cells,
-    Longs,
-    Words,
-)
+from pipeline.engine.layout import Record
 from pipeline.engine.rng import FOOD_CELL, HAZARD_MAP, draw, mix, stream
 from pipeline.engine.starts import place_snake
 
@@ -47,16 +22,16 @@ _TRIES: Final = 100
 
 
 @inlined
-def largest_side(words: Words, game: int) -> int:
+def largest_side(game: Record) -> int:
     """Return the side of the largest maze: the bottom row is the level's, and one more stays free for the tail."""
-    return min(int(words[game, WIDTH]), int(words[game, HEIGHT]) - 2)
+    return min(int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT]) - 2)
 
 
 @inlined
-def maze_cell(words: Words, game: int, side: int, x: int, y: int) -> int:
+def maze_cell(game: Record, side: int, x: int, y: int) -> int:
     """Return the cell of a maze's (x, y): the maze lies in the middle of the board."""
-    left, bottom = (int(words[game, WIDTH]) - side) // 2, (int(words[game, HEIGHT]) - side) // 2
-    return cell_of(words, game, x + left, y + bottom)
+    left, bottom = (int(game.words[layout.WIDTH]) - side) // 2, (int(game.words[layout.HEIGHT]) - side) // 2
+    return cell_of(game, x + left, y + bottom)
 
 
 @inlined
@@ -76,17 +51,17 @@ def allowed(low: int, high: int, forbidden: int, key: Any, index: int) -> int:
 
 
 @compiled
-def put_wall(words: Words, cells: Cells, game: int, side: int, x: int, y: int) -> None:
+def put_wall(game: Record, side: int, x: int, y: int) -> None:
     """Make a cell of the maze a wall, if it is none yet."""
-    cell = maze_cell(words, game, side, x, y)
-    if cells[game, words[game, AREA] + cell] == 0:
-        add_hazard(words, cells, game, cell, 1)
+    cell = maze_cell(game, side, x, y)
+    if game.cells[game.words[layout.AREA] + cell] == 0:
+        add_hazard(game, cell, 1)
 
 
 @compiled
 def divide(
-    words: Words, cells: Cells, game: int, side: int, key: Any, left: int, bottom: int, right: int, top: int,
-    no_column: int, no_row: int,
+    game: Record, side: int, key: Any, left: int, bottom: int, right: int, top: int,
+    no_column: int, no_row: int
 ) -> None:  # fmt: skip
     """Divide a room by a wall each way, with holes, and its parts again; no wall in `no_column` and `no_row` (bits)."""
     if right - left <= 2 and top - bottom <= 2:
@@ -106,10 +81,10 @@ def divide(
         across = left + draw(key, 4, right - left)
     for row in range(bottom, top + 1 if x >= 0 else bottom):
         if row != below and row != above:  # noqa: PLR1714 - compiled
-            put_wall(words, cells, game, side, x, row)
+            put_wall(game, side, x, row)
     for column in range(left, right + 1 if y >= 0 else left):
         if column != across:
-            put_wall(words, cells, game, side, column, y)
+            put_wall(game, side, column, y)
     no_row |= (1 << below if below >= 0 else 0) | (1 << above if above >= 0 else 0)
     no_column |= 1 << across if across >= 0 else 0
     middle, level = x if x >= 0 else right, y if y >= 0 else top
@@ -118,87 +93,87 @@ def divide(
         if (beyond_x and x < 0) or (beyond_y and y < 0):
             continue
         divide(
-            words, cells, game, side, mix(key + np.uint64(part + 1)),
+            game, side, mix(key + np.uint64(part + 1)),
             middle + 1 if beyond_x else left, level + 1 if beyond_y else bottom,
             right if beyond_x else middle, top if beyond_y else level, no_column, no_row,
         )  # fmt: skip
 
 
 @compiled
-def put_back(words: Words, cells: Cells, game: int, side: int, level: int) -> None:
+def put_back(game: Record, side: int, level: int) -> None:
     """Put the snake, as long as the level asks, with its head in the maze's corner and all else on the cell below."""
-    for cell in range(words[game, AREA]):
-        if cells[game, cell] & OWNER != WALL:
-            cells[game, cell] &= 255 - OWNER
-    head, tail = maze_cell(words, game, side, 0, 0), maze_cell(words, game, side, 0, -1)
-    words[game, HEADER + HEALTH] = MAX_HEALTH
-    words[game, HEADER + LENGTH] = level + 3
-    words[game, HEADER + STACK] = level + 2
-    words[game, HEADER + HEAD] = head
-    words[game, HEADER + TAIL] = tail
-    words[game, HEADER + FACING] = UP
-    cells[game, tail] = 1 | (UP << DIRECTION_SHIFT)
-    cells[game, head] = 1
+    for cell in range(game.words[layout.AREA]):
+        if game.cells[cell] & layout.OWNER != layout.WALL:
+            game.cells[cell] &= 255 - layout.OWNER
+    head, tail = maze_cell(game, side, 0, 0), maze_cell(game, side, 0, -1)
+    game.words[layout.HEADER + layout.HEALTH] = layout.MAX_HEALTH
+    game.words[layout.HEADER + layout.LENGTH] = level + 3
+    game.words[layout.HEADER + layout.STACK] = level + 2
+    game.words[layout.HEADER + layout.HEAD] = head
+    game.words[layout.HEADER + layout.TAIL] = tail
+    game.words[layout.HEADER + layout.FACING] = layout.UP
+    game.cells[tail] = 1 | (layout.UP << layout.DIRECTION_SHIFT)
+    game.cells[head] = 1
 
 
 @compiled
-def place_maze_food(words: Words, cells: Cells, longs: Longs, game: int, side: int) -> None:
+def place_maze_food(game: Record, side: int) -> None:
     """Put food on a random cell of the maze: no wall, no snake, some steps from the head. It may not be found."""
-    stride, head = int(words[game, STRIDE]), int(words[game, HEADER + HEAD])
-    key = stream(longs[game, SEED], longs[game, TURN], FOOD_CELL)
+    stride, head = int(game.words[layout.STRIDE]), int(game.words[layout.HEADER + layout.HEAD])
+    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], FOOD_CELL)
     for attempt in range(_TRIES):
         spot = draw(key, attempt, side * side)
-        cell = maze_cell(words, game, side, spot // side, spot % side)
+        cell = maze_cell(game, side, spot // side, spot % side)
         steps = abs(cell % stride - head % stride) + abs(cell // stride - head // stride)
-        taken = cells[game, cell] & OWNER or cells[game, words[game, AREA] + cell] > 0
+        taken = game.cells[cell] & layout.OWNER or game.cells[game.words[layout.AREA] + cell] > 0
         if not taken and steps >= min(SHY, side // 2):
-            add_food(words, cells, game, cell)
+            add_food(game, cell)
             return
 
 
 @compiled
-def draw_maze(words: Words, cells: Cells, longs: Longs, game: int, level: int) -> None:
+def draw_maze(game: Record, level: int) -> None:
     """Draw the maze of a level in place of all hazards, put the snake back and place its food."""
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
     level = min(level, (1 << width) - 1)
-    side = min(FIRST_SIDE + level, largest_side(words, game))
-    clear_hazards(words, cells, game)
-    words[game, SHRUNK] = -1
-    key = stream(longs[game, SEED], longs[game, TURN], HAZARD_MAP)
-    divide(words, cells, game, side, key, 0, 0, side - 1, side - 1, 0, 0)
+    side = min(FIRST_SIDE + level, largest_side(game))
+    clear_hazards(game)
+    game.words[layout.SHRUNK] = -1
+    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], HAZARD_MAP)
+    divide(game, side, key, 0, 0, side - 1, side - 1, 0, 0)
     left, bottom = (width - side) // 2, (height - side) // 2
     for x in range(width):
         if level >> (width - 1 - x) & 1:
-            add_hazard(words, cells, game, cell_of(words, game, x, 0), 1)
+            add_hazard(game, cell_of(game, x, 0), 1)
         for y in range(1, height):
             if not (left <= x < left + side and bottom <= y < bottom + side):
-                add_hazard(words, cells, game, cell_of(words, game, x, y), 1)
-    put_back(words, cells, game, side, level)
-    place_maze_food(words, cells, longs, game, side)
+                add_hazard(game, cell_of(game, x, y), 1)
+    put_back(game, side, level)
+    place_maze_food(game, side)
 
 
 @compiled
-def set_up_maze(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def set_up_maze(game: Record) -> None:
     """Begin with level 0."""
-    place_snake(words, cells, game, 0, 0, 0)
-    draw_maze(words, cells, longs, game, 0)
+    place_snake(game, 0, 0, 0)
+    draw_maze(game, 0)
 
 
 @compiled
-def update_maze(words: Words, cells: Cells, longs: Longs, game: int) -> None:
+def update_maze(game: Record) -> None:
     """Draw the next level's maze where the food was eaten; after the last size, food shuns a head that comes near."""
-    if words[game, ALIVE] == 0:
+    if game.words[layout.ALIVE] == 0:
         return
-    width, stride = int(words[game, WIDTH]), int(words[game, STRIDE])
+    width, stride = int(game.words[layout.WIDTH]), int(game.words[layout.STRIDE])
     level = 0
     for x in range(width):
-        level = 2 * level + (cells[game, words[game, AREA] + cell_of(words, game, x, 0)] > 0)
-    if words[game, FOOD] == 0:
-        draw_maze(words, cells, longs, game, level + 1)
+        level = 2 * level + (game.cells[game.words[layout.AREA] + cell_of(game, x, 0)] > 0)
+    if game.words[layout.FOOD] == 0:
+        draw_maze(game, level + 1)
         return
-    most = largest_side(words, game)
-    food, head = int(words[game, words[game, FOOD_AT]]), int(words[game, HEADER + HEAD])
+    most = largest_side(game)
+    food, head = int(game.words[game.words[layout.FOOD_AT]]), int(game.words[layout.HEADER + layout.HEAD])
     steps = abs(food % stride - head % stride) + abs(food // stride - head // stride)
     if level - LEVELS_AT_MOST > most - FIRST_SIDE and steps < SHY:
-        remove_food(words, cells, game, food)
-        place_maze_food(words, cells, longs, game, min(FIRST_SIDE + level, most))
+        remove_food(game, food)
+        place_maze_food(game, min(FIRST_SIDE + level, most))

@@ -75,8 +75,8 @@ def raise_set_up_problem(problem: int, size: tuple[int, int, int], map_id: str) 
 def begin_checked(size: tuple[int, int, int], rules: int, map_id: str, settings: RuleSettings, seed: int) -> Records:
     """Return the record of one fresh game of (width, height, snakes), corpses kept."""
     number = check_new_game(size, rules, map_id, settings)
-    records = layout.allocate(1, *size, corpses=True)
+    records = layout.allocate(1, [size], corpses=True)
     write_header(records, 0, size, rules, number, settings)
     records.longs[0, layout.SEED] = signed_seed(seed)
-    raise_set_up_problem(int(begin(records.words, records.cells, records.longs, 0)), size, map_id)
+    raise_set_up_problem(int(begin(records.game(0))), size, map_id)
     return records

@@ -126,13 +126,13 @@ class Observer:
         self._check(games, snakes, into)
         if not self.records.words[:, layout.STRIDE].all():
             raise ValueError("no game stands in one of these records yet; set them up first")
-        records = self.records[:3]
         for first in range(0, rows, rows if into.planes.dtype == np.uint8 else _CHUNK) if rows else ():
             part = slice(first, rows if into.planes.dtype == np.uint8 else min(first + _CHUNK, rows))
             target = into if into.planes.dtype == np.uint8 else self._buffer
             count = part.stop - part.start
             encode_rows(
-                self._lenses, self._lens_of, self._trail, *records, games[part], snakes[part], into.symmetries[part],
+                self._lenses, self._lens_of, self._trail, self.records,
+                games[part], snakes[part], into.symmetries[part],
                 target.planes[:count].reshape(count, -1), target.features[:count], target.context[:count],
             )  # fmt: skip
             if target is not into:

@@ -1,16 +1,21 @@
 """Whether a head may enter a cell: asked by players and by the encoder, about any cell."""
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import inlined
-from pipeline.engine.layout import HEADER, OWNER, SNAKE_WORDS, STACK, TAIL, WALL, Cells, Words
+from pipeline.engine.layout import Record
 
 
 @inlined
-def is_open(words: Words, cells: Cells, game: int, cell: int) -> bool:
-    """Return whether neither wall nor body forbids `cell`; a tail that moves away this turn forbids nothing."""
-    owner = int(cells[game, cell] & OWNER)
-    if owner == 0:
-        return True
-    if owner == WALL:
+def is_leaving_tail(game: Record, cell: int) -> bool:
+    """Return whether an occupied cell is a tail that moves away this very turn."""
+    owner = game.cells[cell] & layout.OWNER
+    if owner > 16:
         return False
-    owner_at = HEADER + (owner - 1) * SNAKE_WORDS
-    return bool(words[game, owner_at + TAIL] == cell and words[game, owner_at + STACK] == 1)
+    owner_at = layout.HEADER + (owner - 1) * layout.SNAKE_WORDS
+    return bool(game.words[owner_at + layout.TAIL] == cell and game.words[owner_at + layout.STACK] == 1)
+
+
+@inlined
+def is_open(game: Record, cell: int) -> bool:
+    """Return whether neither wall nor body forbids `cell`; a tail that moves away this turn forbids nothing."""
+    return game.cells[cell] & layout.OWNER == 0 or is_leaving_tail(game, cell)

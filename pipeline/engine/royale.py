@@ -2,36 +2,36 @@
 
 from pipeline.engine.compile_cache import compiled
 from pipeline.engine.grid import add_hazard, cell_of, clear_hazards
-from pipeline.engine.layout import HEIGHT, SEED, SHRINK, SHRUNK, TURN, WIDTH, Cells, Longs, Words
+from pipeline.engine.layout import HEIGHT, SEED, SHRINK, SHRUNK, TURN, WIDTH, Record
 from pipeline.engine.rng import HAZARD_MAP, draw, stream
 
 
 @compiled
-def fill_outside(words: Words, cells: Cells, game: int, left: int, right: int, bottom: int, top: int) -> None:
+def fill_outside(game: Record, left: int, right: int, bottom: int, top: int) -> None:
     """Put one hazard on every cell outside left..right x bottom..top."""
-    for x in range(words[game, WIDTH]):
-        for y in range(words[game, HEIGHT]):
+    for x in range(game.words[WIDTH]):
+        for y in range(game.words[HEIGHT]):
             if x < left or x > right or y < bottom or y > top:
-                add_hazard(words, cells, game, cell_of(words, game, x, y), 1)
+                add_hazard(game, cell_of(game, x, y), 1)
 
 
 @compiled
-def shrink_royale(words: Words, cells: Cells, longs: Longs, game: int, clear_early: bool) -> None:
+def shrink_royale(game: Record, clear_early: bool) -> None:
     """Redraw the hazards for the turn being played: (turn + 1) // SHRINK rows and columns cut, the same each turn.
 
     `clear_early`: also empty the hazards before the first cut, as the ruleset does and the map does not.
     """
-    every = longs[game, SHRINK]
-    cuts = (longs[game, TURN] + 1) // every if every > 0 else 0
+    every = game.longs[SHRINK]
+    cuts = (game.longs[TURN] + 1) // every if every > 0 else 0
     # Cutting more often than there are rows and columns changes nothing: from then on the board is full.
     cuts = min(cuts, 32000)
-    if cuts == words[game, SHRUNK] or (cuts == 0 and not clear_early):
+    if cuts == game.words[SHRUNK] or (cuts == 0 and not clear_early):
         return
-    clear_hazards(words, cells, game)
-    words[game, SHRUNK] = cuts
-    left, right = 0, int(words[game, WIDTH]) - 1
-    bottom, top = 0, int(words[game, HEIGHT]) - 1
-    key = stream(longs[game, SEED], 0, HAZARD_MAP)
+    clear_hazards(game)
+    game.words[SHRUNK] = cuts
+    left, right = 0, int(game.words[WIDTH]) - 1
+    bottom, top = 0, int(game.words[HEIGHT]) - 1
+    key = stream(game.longs[SEED], 0, HAZARD_MAP)
     for index in range(cuts):
         side = draw(key, index, 4)
         if side == 0:
@@ -42,4 +42,4 @@ def shrink_royale(words: Words, cells: Cells, longs: Longs, game: int, clear_ear
             bottom += 1
         else:
             top -= 1
-    fill_outside(words, cells, game, left, right, bottom, top)
+    fill_outside(game, left, right, bottom, top)

@@ -6,93 +6,70 @@ The heuristic players (`pipeline.engine.players`) have a memory of their own to 
 
 from typing import Any, Final
 
+from pipeline.engine import layout
 from pipeline.engine.board import Board
 from pipeline.engine.choices import choice, choices_of, count_of
 from pipeline.engine.compile_cache import inlined
 from pipeline.engine.grid import following, neighbour, unsigned, ways_of
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    CAUSE,
-    FACING,
-    HEAD,
-    HEADER,
-    LENGTH,
-    OWNER,
-    SNAKE_WORDS,
-    STACK,
-    TAIL,
-    WRAPPED,
-    Cells,
-    Moves,
-    Words,
-)
+from pipeline.engine.layout import Moves, Record
+from pipeline.engine.open_cells import is_leaving_tail
 from pipeline.engine.rng import PLAYER, draw, neighbour_stream
 
 CALLER: Final = 255  # no player's kind: the seat's move is the caller's, what stands in the actions
 
 
 @inlined
-def is_leaving_tail(words: Words, cells: Cells, game: int, cell: int) -> bool:
-    """Return whether an occupied cell is a tail that moves away this very turn."""
-    owner = cells[game, cell] & OWNER
-    if owner > 16:
-        return False
-    owner_at = HEADER + (owner - 1) * SNAKE_WORDS
-    return bool(words[game, owner_at + TAIL] == cell and words[game, owner_at + STACK] == 1)
-
-
-@inlined
-def legal_moves(words: Words, cells: Cells, game: int, snake: int) -> int:
+def legal_moves(game: Record, snake: int) -> int:
     """Return a mask (bit = move) of the moves that hit neither the wall nor a body that is still there next turn."""
-    snake_at = HEADER + snake * SNAKE_WORDS
-    head = int(words[game, snake_at + HEAD])
+    snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
+    head = int(game.words[snake_at + layout.HEAD])
     mask = 0
     for move in range(4):
-        cell = neighbour(words, cells, game, head, move)
-        mask |= int(cells[game, cell] & OWNER == 0) << move
+        cell = neighbour(game, head, move)
+        mask |= int(game.cells[cell] & layout.OWNER == 0) << move
     blocked = 15 - mask
-    if words[game, snake_at + LENGTH] > 2:
-        blocked &= ~(1 << (words[game, snake_at + FACING] ^ 1))  # the neck is no leaving tail
+    if game.words[snake_at + layout.LENGTH] > 2:
+        blocked &= ~(1 << (game.words[snake_at + layout.FACING] ^ 1))  # the neck is no leaving tail
     while blocked:
         move = choice(choices_of(blocked), 0)
         blocked &= blocked - 1
-        if is_leaving_tail(words, cells, game, neighbour(words, cells, game, head, move)):
+        if is_leaving_tail(game, neighbour(game, head, move)):
             mask |= 1 << move
     return mask
 
 
 @inlined
-def set_leaving_tails(board: Board, words: Words, cells: Cells, game: int, standing: int) -> None:
+def set_leaving_tails(board: Board, game: Record, standing: int) -> None:
     """Take the tails that move away this turn out of the grid (`standing` 0), or put them back (1)."""
     for snake in range(board.snakes):
-        snake_at = HEADER + snake * SNAKE_WORDS
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE and words[game, snake_at + STACK] == 1:
-            tail = int(words[game, snake_at + TAIL])
-            cells[game, unsigned(tail)] = (cells[game, unsigned(tail)] & (255 - OWNER)) | standing * (snake + 1)
+        snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
+        if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[snake_at + layout.STACK] == 1:
+            tail = int(game.words[snake_at + layout.TAIL])
+            game.cells[unsigned(tail)] = (game.cells[unsigned(tail)] & (255 - layout.OWNER)) | standing * (snake + 1)
 
 
 @inlined
-def random_free(board: Board, words: Words, cells: Cells, game: int, snake: int, key: int) -> int:
+def random_free(board: Board, game: Record, snake: int, key: int) -> int:
     """Return a uniform move on to a cell without owner, drawn from the stream `key`, or up where there is none."""
-    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
     mask = 0
-    ways, wrapped = ways_of(board.width + 2), board.rules & WRAPPED != 0
+    ways, wrapped = ways_of(board.width + 2), board.rules & layout.WRAPPED != 0
     for move in range(4):
-        there = following(words, cells, game, head, move, ways, wrapped)
-        mask |= int(cells[game, unsigned(there)] & OWNER == 0) << move
+        there = following(game, head, move, ways, wrapped)
+        mask |= int(game.cells[unsigned(there)] & layout.OWNER == 0) << move
     choices = choices_of(mask)
     return choice(choices, draw(key, 0, count_of(choices)))
 
 
 @inlined
-def choose_moves(board: Board, words: Words, cells: Cells, actions: Moves, game: int, key: Any) -> None:
+def choose_moves(board: Board, game: Record, actions: Moves, key: Any) -> None:
     """Write the random player's move for each living snake; `key` is the `turn_key`.
 
     The tails that leave are lifted for all at once: asked cell by cell, as `legal_moves` does, whether an occupied cell
     is one of them is a guess that the processor loses so often that it costs as much as all the rules.
     """
-    set_leaving_tails(board, words, cells, game, 0)
+    set_leaving_tails(board, game, 0)
     for snake in range(board.snakes):
-        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
-            actions[game, snake] = random_free(board, words, cells, game, snake, neighbour_stream(key, PLAYER + snake))
-    set_leaving_tails(board, words, cells, game, 1)
+        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+            actions[snake] = random_free(board, game, snake, neighbour_stream(key, PLAYER + snake))
+    set_leaving_tails(board, game, 1)

@@ -5,24 +5,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    CAUSE,
-    HEADER,
-    KILLER,
-    LENGTH,
-    LONGS,
-    SEED,
-    SNAKE_WORDS,
-    SNAKES,
-    TURN,
-    Cells,
-    Longs,
-    Moves,
-    Records,
-    Words,
-)
+from pipeline.engine.layout import Cells, Longs, Moves, Record, Records, Words
+from pipeline.engine.record import record_of
 
 # fields of `ended`, and of what a drain hands out behind the slot
 ENDED_SEED: Final = 0
@@ -40,7 +26,8 @@ class Slots(NamedTuple):
     """N games of S seats side by side, K finished ones at most waiting per slot.
 
     `words`, `cells`, `longs`, `corpses`: the records (`layout.py`). `actions` uint8[N, S]: the moves; `done` uint8[N];
-    `left` int32[N]: turns that the call under way has still to play.
+    `left` int32[N]: turns that the call under way has still to play; `filed` int32[N]: games that it filed, at the
+    first slot of each thread's part. (So a call has 21 arguments: CPython 3.11 never gives tuples of 20 back.)
     `waiting` int32[N]: finished games that wait; `ended` int64[N, K, 2]: their seeds and turns; `seats`
     int32[N, K, S, 5]: rank (1 = best, equal deaths share the better rank; 0 = no such seat), cause, killer (-1 none),
     turn of death (0 = alive), length. `kept` uint8[N, K, T] and `kept_lengths` int32[N, K]: their tapes; `tape`
@@ -55,6 +42,7 @@ class Slots(NamedTuple):
     actions: Moves
     done: Moves
     left: NDArray[np.int32]
+    filed: NDArray[np.int32]
     waiting: NDArray[np.int32]
     ended: NDArray[np.int64]
     seats: NDArray[np.int32]
@@ -73,6 +61,7 @@ def allocate_slots(records: Records, seats: int, waiting: int, tape_bytes: int) 
         actions=np.zeros((games, seats), np.uint8),
         done=np.zeros(games, np.uint8),
         left=np.zeros(games, np.int32),
+        filed=np.zeros(games, np.int32),
         waiting=np.zeros(games, np.int32),
         ended=np.zeros((games, waiting, 2), np.int64),
         seats=np.zeros((games, waiting, seats, SEAT_FIELDS), np.int32),
@@ -84,46 +73,47 @@ def allocate_slots(records: Records, seats: int, waiting: int, tape_bytes: int) 
 
 
 @compiled
-def death_order(slots: Slots, game: int, snake: int) -> int:
+def death_order(game: Record, snake: int) -> int:
     """Return a number that is larger the later a snake died; alive is largest."""
-    if slots.words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE:
+    if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
         return 2**62
-    return slots.longs[game, LONGS + snake]
+    return game.longs[layout.LONGS + snake]
 
 
 @compiled
-def rank_of(slots: Slots, game: int, snake: int) -> int:
+def rank_of(game: Record, snake: int) -> int:
     """Return 1 + the number of snakes that lived longer."""
-    own = death_order(slots, game, snake)
+    own = death_order(game, snake)
     rank = 1
-    for other in range(slots.words[game, SNAKES]):
-        rank += death_order(slots, game, other) > own
+    for other in range(game.words[layout.SNAKES]):
+        rank += death_order(game, other) > own
     return rank
 
 
 @compiled
-def file_game(slots: Slots, game: int) -> bool:
+def file_game(slots: Slots, slot: int) -> bool:
     """Put a finished game among those that wait; False: its slot has no room for one more."""
-    at, words, longs, seats = slots.waiting[game], slots.words, slots.longs, slots.seats
+    at, game = slots.waiting[slot], record_of(slots, slot)
     if at >= slots.ended.shape[1]:
         return False
-    slots.ended[game, at, ENDED_SEED] = longs[game, SEED]
-    slots.ended[game, at, ENDED_TURNS] = longs[game, TURN]
-    for snake in range(seats.shape[2]):
-        if snake >= words[game, SNAKES]:
-            seats[game, at, snake, RANK] = 0
+    slots.ended[slot, at, ENDED_SEED] = game.longs[layout.SEED]
+    slots.ended[slot, at, ENDED_TURNS] = game.longs[layout.TURN]
+    for snake in range(slots.seats.shape[2]):
+        seat = slots.seats[slot, at, snake]
+        if snake >= game.words[layout.SNAKES]:
+            seat[RANK] = 0
             continue
-        block = HEADER + snake * SNAKE_WORDS
-        seats[game, at, snake, RANK] = rank_of(slots, game, snake)
-        seats[game, at, snake, SEAT_CAUSE] = words[game, block + CAUSE]
-        seats[game, at, snake, SEAT_KILLER] = words[game, block + KILLER]
-        seats[game, at, snake, DIED_ON] = longs[game, LONGS + snake]
-        seats[game, at, snake, SEAT_LENGTH] = words[game, block + LENGTH]
+        block = layout.HEADER + snake * layout.SNAKE_WORDS
+        seat[RANK] = rank_of(game, snake)
+        seat[SEAT_CAUSE] = game.words[block + layout.CAUSE]
+        seat[SEAT_KILLER] = game.words[block + layout.KILLER]
+        seat[DIED_ON] = game.longs[layout.LONGS + snake]
+        seat[SEAT_LENGTH] = game.words[block + layout.LENGTH]
     if slots.tape.shape[0] > 0:
-        slots.kept_lengths[game, at] = slots.lengths[game]
-        for index in range(slots.lengths[game]):
-            slots.kept[game, at, index] = slots.tape[game, index]
-    slots.waiting[game] = at + 1
+        slots.kept_lengths[slot, at] = slots.lengths[slot]
+        for index in range(slots.lengths[slot]):
+            slots.kept[slot, at, index] = slots.tape[slot, index]
+    slots.waiting[slot] = at + 1
     return True
 
 

@@ -2,86 +2,66 @@
 
 from typing import Any
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, cell_of
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    AREA,
-    CAUSE,
-    FOOD,
-    FOOD_BIT,
-    FOOD_CHANCE,
-    HEAD,
-    HEADER,
-    HEIGHT,
-    MINIMUM_FOOD,
-    OWNER,
-    SEED,
-    SNAKE_WORDS,
-    SNAKES,
-    STRIDE,
-    TURN,
-    WIDTH,
-    Cells,
-    Longs,
-    Words,
-)
+from pipeline.engine.layout import Record
 from pipeline.engine.rng import FOOD_CELL, FOOD_DICE, draw, neighbour_stream, stream
 
 _TRIES = 24
 
 
 @compiled
-def beside_living_head(words: Words, game: int, cell: int) -> bool:
+def beside_living_head(game: Record, cell: int) -> bool:
     """Return whether `cell` is one of the four neighbours (never across the edge) of a living head."""
-    stride = int(words[game, STRIDE])
-    for snake_at in range(HEADER, HEADER + words[game, SNAKES] * SNAKE_WORDS, SNAKE_WORDS):
-        if words[game, snake_at + CAUSE] == ALIVE_CAUSE:
-            distance = abs(int(words[game, snake_at + HEAD]) - cell)
+    stride = int(game.words[layout.STRIDE])
+    for snake_at in range(
+        layout.HEADER, layout.HEADER + game.words[layout.SNAKES] * layout.SNAKE_WORDS, layout.SNAKE_WORDS
+    ):
+        if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
+            distance = abs(int(game.words[snake_at + layout.HEAD]) - cell)
             if distance == 1 or distance == stride:  # noqa: PLR1714 - compiled; cells on the board: the border keeps row ends apart
                 return True
     return False
 
 
 @compiled
-def may_hold_food(words: Words, cells: Cells, game: int, cell: int, beside_heads: bool, on_hazards: bool) -> bool:
+def may_hold_food(game: Record, cell: int, beside_heads: bool, on_hazards: bool) -> bool:
     """Return whether food may appear on `cell`: no food, no living body, and as the two flags allow."""
-    if cells[game, cell] & (OWNER | FOOD_BIT):
+    if game.cells[cell] & (layout.OWNER | layout.FOOD_BIT):
         return False
-    if not on_hazards and cells[game, words[game, AREA] + cell] > 0:
+    if not on_hazards and game.cells[game.words[layout.AREA] + cell] > 0:
         return False
-    return beside_heads or not beside_living_head(words, game, cell)
+    return beside_heads or not beside_living_head(game, cell)
 
 
 @compiled
-def random_food_cell(
-    words: Words, cells: Cells, game: int, key: int, index: int, beside_heads: bool, on_hazards: bool
-) -> int:
+def random_food_cell(game: Record, key: int, index: int, beside_heads: bool, on_hazards: bool) -> int:
     """Return a uniform cell on which food may appear, or -1 where there is none.
 
     Draws cells until one fits, and on a crowded board chooses among a full count: both are uniform.
     """
-    width, height = int(words[game, WIDTH]), int(words[game, HEIGHT])
+    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
     at = index * (_TRIES + 1)
     for attempt in range(_TRIES):
         spot = draw(key, at + attempt, width * height)
         column = spot // height
-        cell = cell_of(words, game, column, spot - column * height)
-        if may_hold_food(words, cells, game, cell, beside_heads, on_hazards):
+        cell = cell_of(game, column, spot - column * height)
+        if may_hold_food(game, cell, beside_heads, on_hazards):
             return cell
     free = 0
     for spot in range(width * height):
-        cell = cell_of(words, game, spot // height, spot % height)
-        free += may_hold_food(words, cells, game, cell, beside_heads, on_hazards)
+        cell = cell_of(game, spot // height, spot % height)
+        free += may_hold_food(game, cell, beside_heads, on_hazards)
     if free == 0:
         return -1
     chosen = draw(key, at + _TRIES, free)
     spot = -1
     while chosen >= 0:
         spot += 1
-        cell = cell_of(words, game, spot // height, spot % height)
-        chosen -= may_hold_food(words, cells, game, cell, beside_heads, on_hazards)
-    return cell_of(words, game, spot // height, spot % height)
+        cell = cell_of(game, spot // height, spot % height)
+        chosen -= may_hold_food(game, cell, beside_heads, on_hazards)
+    return cell_of(game, spot // height, spot % height)
 
 
 @inlined
@@ -91,32 +71,32 @@ def food_dice(key: Any) -> int:
 
 
 @inlined
-def food_needed(words: Words, game: int, dice: int) -> int:
+def food_needed(game: Record, dice: int) -> int:
     """Return how many food are to appear: up to the minimum without dice, else one by the dice.
 
     A chance of c means (c - 1) %, as in the official engine.
     """
-    lacking = int(words[game, MINIMUM_FOOD]) - int(words[game, FOOD])
+    lacking = int(game.words[layout.MINIMUM_FOOD]) - int(game.words[layout.FOOD])
     if lacking > 0:
         return lacking
-    chance = int(words[game, FOOD_CHANCE])
+    chance = int(game.words[layout.FOOD_CHANCE])
     return int(chance > 1 and 100 - dice < chance)
 
 
 @compiled
-def place_spawned(words: Words, cells: Cells, longs: Longs, game: int, needed: int, on_hazards: bool) -> None:
+def place_spawned(game: Record, needed: int, on_hazards: bool) -> None:
     """Put down `needed` food on random cells, fewer where they run out."""
-    key = stream(longs[game, SEED], longs[game, TURN], FOOD_CELL)
+    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], FOOD_CELL)
     for index in range(needed):
-        cell = random_food_cell(words, cells, game, key, index, False, on_hazards)
+        cell = random_food_cell(game, key, index, False, on_hazards)
         if cell < 0:
             return
-        add_food(words, cells, game, cell)
+        add_food(game, cell)
 
 
 @inlined
-def spawn_food(words: Words, cells: Cells, longs: Longs, game: int, on_hazards: bool, dice: int) -> None:
+def spawn_food(game: Record, on_hazards: bool, dice: int) -> None:
     """Play the standard map's food after the rules of a turn; `dice` from `food_dice`."""
-    needed = food_needed(words, game, dice)
+    needed = food_needed(game, dice)
     if needed > 0:
-        place_spawned(words, cells, longs, game, needed, on_hazards)
+        place_spawned(game, needed, on_hazards)

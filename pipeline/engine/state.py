@@ -87,41 +87,42 @@ def _load_snake(records: Records, game: int, index: int, snake: CheckedSnake, id
 
 def load_hazards(records: Records, game: int, hazards: Iterable[Cell]) -> None:
     """Make these the hazards, repeated cells stacking; those more than one cell off the board are nobody's danger."""
-    words, cells = records.words, records.cells
-    width, height = int(words[game, layout.WIDTH]), int(words[game, layout.HEIGHT])
-    grid.clear_hazards(words, cells, game)
-    words[game, layout.SHRUNK] = -1
-    snail = words[game, layout.MAP] == SNAIL_MODE
+    record = records.game(game)
+    words = record.words
+    width, height = int(words[layout.WIDTH]), int(words[layout.HEIGHT])
+    grid.clear_hazards(record)
+    words[layout.SHRUNK] = -1
+    snail = words[layout.MAP] == SNAIL_MODE
     pending = Counter[Cell]()
     for (x, y), count in Counter(hazards).items():
         if y <= height:
-            grid.add_hazard(words, cells, game, _cell(records, game, (x, y)), count)
+            grid.add_hazard(record, _cell(records, game, (x, y)), count)
         if snail and y >= height and 0 <= x < width:
             pending[x, y - height] += count
     if snail:
-        for index in range(words[game, layout.SNAKES]):
+        for index in range(words[layout.SNAKES]):
             at = layout.HEADER + index * layout.SNAKE_WORDS
-            words[game, at + layout.PENDING : at + layout.PENDING_COUNT + 1] = 0
-        for index, (cell, count) in enumerate(pending.most_common(int(words[game, layout.SNAKES]))):
+            words[at + layout.PENDING : at + layout.PENDING_COUNT + 1] = 0
+        for index, (cell, count) in enumerate(pending.most_common(int(words[layout.SNAKES]))):
             at = layout.HEADER + index * layout.SNAKE_WORDS
-            words[game, at + layout.PENDING] = _cell(records, game, cell)
-            words[game, at + layout.PENDING_COUNT] = count
+            words[at + layout.PENDING] = _cell(records, game, cell)
+            words[at + layout.PENDING_COUNT] = count
 
 
 def load_state(records: Records, game: int, state: CheckedState) -> None:
     """Write a checked state into a row whose header `write_header` has written."""
-    words, cells, longs = records.words, records.cells, records.longs
-    blank(words, cells, longs, game)
-    longs[game, layout.TURN] = state.turn
+    record = records.game(game)
+    blank(record)
+    record.longs[layout.TURN] = state.turn
     ids = {snake.id: index for index, snake in enumerate(state.snakes)}
     for index, snake in enumerate(state.snakes):
         living = snake if state.has_cells or snake.cause else CheckedSnake(snake.id, snake.health, (), "", "", 0)
         _load_snake(records, game, index, living, ids)
     for x, y in state.food:
         if 0 <= x < state.width and 0 <= y < state.height:
-            grid.add_food(words, cells, game, _cell(records, game, (x, y)))
+            grid.add_food(record, _cell(records, game, (x, y)))
     load_hazards(records, game, state.hazards)
-    words[game, layout.OVER] = is_over(words, game)
+    record.words[layout.OVER] = is_over(record)
 
 
 def put_food(records: Records, game: int, food: Iterable[Cell]) -> None:
@@ -134,4 +135,4 @@ def put_food(records: Records, game: int, food: Iterable[Cell]) -> None:
         number = _cell(records, game, cell)
         if records.cells[game, number] & layout.FOOD_BIT:
             refuse(f"there is already food on {list(cell)}", "food")
-        grid.add_food(records.words, records.cells, game, number)
+        grid.add_food(records.game(game), number)

@@ -8,34 +8,34 @@ from numpy.typing import NDArray
 
 from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Cells, Records, Words
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Record, Records, Words
 from pipeline.engine.map_names import SNAIL_MODE
 
 
 @compiled
-def write_bodies(words: Words, cells: Cells, corpses: Words, game: int, out: Words) -> int:
+def write_bodies(game: Record, out: Words) -> int:
     """Write every snake's body into `out` int16[rows, 2] as (x, y), snake after snake, head first; return the rows.
 
-    Snakes whose corpse was not kept (corpses of shape (0, 0, 0), or dead when loaded) give no rows.
+    Snakes whose corpse was not kept (no corpses, or dead when loaded) give no rows.
     """
     row = 0
-    stride = words[game, layout.STRIDE]
-    for snake in range(words[game, layout.SNAKES]):
+    stride = game.words[layout.STRIDE]
+    for snake in range(game.words[layout.SNAKES]):
         at = layout.HEADER + snake * layout.SNAKE_WORDS
-        length, stack = words[game, at + layout.LENGTH], words[game, at + layout.STACK]
-        living = words[game, at + layout.CAUSE] == layout.ALIVE_CAUSE
-        if length == 0 or not (living or (corpses.shape[0] > 0 and words[game, at + layout.HEAD] > 0)):
+        length, stack = game.words[at + layout.LENGTH], game.words[at + layout.STACK]
+        living = game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE
+        if length == 0 or not (living or (game.corpses.shape[0] > 0 and game.words[at + layout.HEAD] > 0)):
             continue
         distinct = length - stack + 1
-        cell = int(words[game, at + layout.TAIL])
+        cell = int(game.words[at + layout.TAIL])
         for index in range(distinct):
             if not living:
-                cell = int(corpses[game, snake, index])
+                cell = int(game.corpses[snake, index])
             position = row + distinct - 1 - index
             out[position, 0] = cell % stride - 1
             out[position, 1] = cell // stride - 1
             if living and index < distinct - 1:
-                cell = grid.neighbour(words, cells, game, cell, grid.direction_at(cells, game, cell))
+                cell = grid.neighbour(game, cell, grid.direction_at(game, cell))
         for copy in range(distinct, length):
             out[row + copy, 0] = out[row + distinct - 1, 0]
             out[row + copy, 1] = out[row + distinct - 1, 1]
@@ -83,7 +83,7 @@ def _bodies(records: Records, game: int) -> list[list[int]]:
     snakes = int(records.words[game, layout.SNAKES])
     lengths = records.words[game, HEADER : HEADER + snakes * SNAKE_WORDS].reshape(snakes, SNAKE_WORDS)[:, layout.LENGTH]
     out = np.empty((int(lengths.sum()), 2), np.int16)
-    rows = write_bodies(records.words, records.cells, records.corpses, game, out)
+    rows = write_bodies(records.game(game), out)
     cells: list[list[int]] = out[:rows].tolist()
     return cells
 
@@ -107,7 +107,7 @@ def read_snakes(
     """Return the snakes of a state; the kept ones stand in for what the record does not know of snakes loaded dead."""
     words = records.words[game]
     cells = _bodies(records, game)
-    has_corpses = records.corpses.shape[0] > 0
+    has_corpses = records.corpses.shape[1] > 0
     snakes = []
     row = 0
     for index, name in enumerate(ids):

@@ -19,38 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    AREA,
-    CAUSE,
-    DAMAGE,
-    FACING,
-    FOOD,
-    FOOD_AT,
-    FOOD_CHANCE,
-    HAZARDS,
-    HEAD,
-    HEADER,
-    HEIGHT,
-    LONGS,
-    MAP,
-    MINIMUM_FOOD,
-    PENDING,
-    PENDING_COUNT,
-    RULES,
-    SHRINK,
-    SNAKE_WORDS,
-    SNAKES,
-    STRIDE,
-    TURN,
-    WIDTH,
-    Cells,
-    Longs,
-    Moves,
-    Records,
-    Words,
-)
+from pipeline.engine.layout import Moves, Record, Records
 from pipeline.engine.map_names import SNAIL_MODE
 
 FORMAT: Final = 1
@@ -59,6 +30,8 @@ _HEAD: Final = struct.Struct("<BBBBBBhhhqq")
 HEAD_BYTES: Final = _HEAD.size
 HAZARDS_CHANGED: Final = 0x80
 MOST_FOOD_A_TURN: Final = 127
+Length = NDArray[np.int32]
+"""int32[1]: the bytes of a tape, -1 once it was given up."""
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
 
@@ -66,9 +39,11 @@ _BASIS = np.uint64(0xCBF29CE484222325)
 def with_head(records: Records, slot: int, seed: int, tape: bytes) -> bytes:
     """Return a tape with the head that says by which rules, and from which seed, the game was played."""
     words = records.words[slot]
-    rules = [RULES, MAP, DAMAGE, FOOD_CHANCE, MINIMUM_FOOD]
-    shrink = int(records.longs[slot, SHRINK])
-    return _HEAD.pack(FORMAT, *words[[WIDTH, HEIGHT, SNAKES, *rules]].tolist(), shrink, seed) + tape
+    rules = [layout.RULES, layout.MAP, layout.DAMAGE, layout.FOOD_CHANCE, layout.MINIMUM_FOOD]
+    shrink = int(records.longs[slot, layout.SHRINK])
+    return (
+        _HEAD.pack(FORMAT, *words[[layout.WIDTH, layout.HEIGHT, layout.SNAKES, *rules]].tolist(), shrink, seed) + tape
+    )
 
 
 def seed_of(tape: bytes) -> int:
@@ -77,104 +52,98 @@ def seed_of(tape: bytes) -> int:
 
 
 @compiled
-def put(tape: Moves, lengths: NDArray[np.int32], game: int, value: int) -> None:
+def put(tape: Moves, length: Length, value: int) -> None:
     """Append one byte to a game's tape, or give the tape up where it is full."""
-    at = lengths[game]
+    at = length[0]
     if at < 0:
         return
-    if at >= tape.shape[1]:
-        lengths[game] = -1
+    if at >= tape.shape[0]:
+        length[0] = -1
         return
-    tape[game, at] = value
-    lengths[game] = at + 1
+    tape[at] = value
+    length[0] = at + 1
 
 
 @compiled
-def put_cell(words: Words, tape: Moves, lengths: NDArray[np.int32], game: int, cell: int) -> None:
+def put_cell(game: Record, tape: Moves, length: Length, cell: int) -> None:
     """Append a cell's x and y."""
-    stride = int(words[game, STRIDE])
-    put(tape, lengths, game, cell % stride - 1)
-    put(tape, lengths, game, cell // stride - 1)
+    stride = int(game.words[layout.STRIDE])
+    put(tape, length, cell % stride - 1)
+    put(tape, length, cell // stride - 1)
 
 
 @compiled
-def put_hazards(words: Words, cells: Cells, tape: Moves, lengths: NDArray[np.int32], game: int) -> None:
+def put_hazards(game: Record, tape: Moves, length: Length) -> None:
     """Append the hazards, and the pending trails of snail_mode."""
-    area = int(words[game, AREA])
+    area = int(game.words[layout.AREA])
     at = area
     while at < 2 * area:
         run = 1
-        while run < 255 and at + run < 2 * area and cells[game, at + run] == cells[game, at]:
+        while run < 255 and at + run < 2 * area and game.cells[at + run] == game.cells[at]:
             run += 1
-        put(tape, lengths, game, run)
-        put(tape, lengths, game, int(cells[game, at]))
+        put(tape, length, run)
+        put(tape, length, int(game.cells[at]))
         at += run
-    if words[game, MAP] == SNAIL_MODE:
-        for snake in range(words[game, SNAKES]):
-            block = HEADER + snake * SNAKE_WORDS
-            put_cell(words, tape, lengths, game, int(words[game, block + PENDING]))
-            put(tape, lengths, game, int(words[game, block + PENDING_COUNT]))
+    if game.words[layout.MAP] == SNAIL_MODE:
+        for snake in range(game.words[layout.SNAKES]):
+            block = layout.HEADER + snake * layout.SNAKE_WORDS
+            put_cell(game, tape, length, int(game.words[block + layout.PENDING]))
+            put(tape, length, int(game.words[block + layout.PENDING_COUNT]))
 
 
 @compiled
-def hazards_print(words: Words, cells: Cells, game: int) -> np.uint64:
+def hazards_print(game: Record) -> np.uint64:
     """Return a fingerprint (FNV-1a) of the hazards and pending trails; 0 where there are none."""
     value = np.uint64(0)
-    if words[game, HAZARDS] > 0:
+    if game.words[layout.HAZARDS] > 0:
         value = _BASIS
-        for at in range(words[game, AREA], 2 * words[game, AREA]):
-            value = (value ^ np.uint64(cells[game, at])) * _PRIME
-    if words[game, MAP] == SNAIL_MODE:
-        for snake in range(words[game, SNAKES]):
-            block = HEADER + snake * SNAKE_WORDS
-            value = (value ^ np.uint64(words[game, block + PENDING])) * _PRIME
-            value = (value ^ np.uint64(words[game, block + PENDING_COUNT])) * _PRIME
+        for at in range(game.words[layout.AREA], 2 * game.words[layout.AREA]):
+            value = (value ^ np.uint64(game.cells[at])) * _PRIME
+    if game.words[layout.MAP] == SNAIL_MODE:
+        for snake in range(game.words[layout.SNAKES]):
+            block = layout.HEADER + snake * layout.SNAKE_WORDS
+            value = (value ^ np.uint64(game.words[block + layout.PENDING])) * _PRIME
+            value = (value ^ np.uint64(game.words[block + layout.PENDING_COUNT])) * _PRIME
     return value
 
 
 @compiled
-def put_start(words: Words, cells: Cells, tape: Moves, lengths: NDArray[np.int32], game: int) -> None:
+def put_start(game: Record, tape: Moves, length: Length) -> None:
     """Begin a game's tape, right after its set-up."""
-    lengths[game] = 0
-    for snake in range(words[game, SNAKES]):
-        put_cell(words, tape, lengths, game, int(words[game, HEADER + snake * SNAKE_WORDS + HEAD]))
-    put(tape, lengths, game, min(int(words[game, FOOD]), 255))
-    for index in range(words[game, FOOD]):
-        put_cell(words, tape, lengths, game, int(words[game, words[game, FOOD_AT] + index]))
-    put_hazards(words, cells, tape, lengths, game)
+    length[0] = 0
+    for snake in range(game.words[layout.SNAKES]):
+        put_cell(game, tape, length, int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD]))
+    put(tape, length, min(int(game.words[layout.FOOD]), 255))
+    for index in range(game.words[layout.FOOD]):
+        put_cell(game, tape, length, int(game.words[game.words[layout.FOOD_AT] + index]))
+    put_hazards(game, tape, length)
 
 
 @compiled
-def put_turn(
-    words: Words,
-    cells: Cells,
-    longs: Longs,
-    tape: Moves,
-    lengths: NDArray[np.int32],
-    game: int,
-    food_before: int,
-    print_before: np.uint64,
-) -> None:
+def put_turn(game: Record, tape: Moves, length: Length, food_before: int, print_before: np.uint64) -> None:
     """Append a turn just played, its number not raised yet; the two `_before` are from between rules and map."""
     packed, bits = 0, 0
-    for snake in range(words[game, SNAKES]):
-        block = HEADER + snake * SNAKE_WORDS
-        if words[game, block + CAUSE] != ALIVE_CAUSE and longs[game, LONGS + snake] != longs[game, TURN] + 1:
+    for snake in range(game.words[layout.SNAKES]):
+        block = layout.HEADER + snake * layout.SNAKE_WORDS
+        if (
+            game.words[block + layout.CAUSE] != layout.ALIVE_CAUSE
+            and game.longs[layout.LONGS + snake] != game.longs[layout.TURN] + 1
+        ):
             continue
-        packed |= int(words[game, block + FACING]) << bits
+        packed |= int(game.words[block + layout.FACING]) << bits
         bits += 2
         if bits == 8:
-            put(tape, lengths, game, packed)
+            put(tape, length, packed)
             packed, bits = 0, 0
     if bits > 0:
-        put(tape, lengths, game, packed)
-    food = int(words[game, FOOD]) - food_before
+        put(tape, length, packed)
+    food = int(game.words[layout.FOOD]) - food_before
     if food > MOST_FOOD_A_TURN:
-        lengths[game] = -1
+        length[0] = -1
         return
-    changed = hazards_print(words, cells, game) != print_before
-    put(tape, lengths, game, food | (HAZARDS_CHANGED if changed else 0))
+    changed = hazards_print(game) != print_before
+    put(tape, length, food | (HAZARDS_CHANGED if changed else 0))
     for index in range(food_before, food_before + food):
-        put_cell(words, tape, lengths, game, int(words[game, words[game, FOOD_AT] + index]))
+        put_cell(game, tape, length, int(game.words[game.words[layout.FOOD_AT] + index]))
     if changed:
-        put_hazards(words, cells, tape, lengths, game)
+        put_hazards(game, tape, length)

@@ -9,43 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, add_hazard, cell_of, clear_hazards
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    AREA,
-    CAUSE,
-    CONSTRICTOR,
-    DAMAGE,
-    FOOD_BIT,
-    FOOD_CHANCE,
-    HEADER,
-    HEIGHT,
-    LONGS,
-    MAP,
-    MAX_SIDE,
-    MAX_SNAKES,
-    MINIMUM_FOOD,
-    OVER,
-    OWNER,
-    PENDING,
-    PENDING_COUNT,
-    ROYALE,
-    RULES,
-    SEED,
-    SHRINK,
-    SNAKE_WORDS,
-    SNAKES,
-    SOLO,
-    STRIDE,
-    TURN,
-    WIDTH,
-    WRAPPED,
-    Cells,
-    Longs,
-    Moves,
-    Words,
-)
+from pipeline.engine.layout import Moves, Record
 from pipeline.engine.map_names import LAST_MAP, SNAIL_MODE
 from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.starts import place_snake
@@ -96,81 +63,92 @@ def read_long(tape: Moves, at: int) -> int:
 
 
 @compiled
-def head_problem(words: Words, cells: Cells, longs: Longs, tape: Moves, at: int, end: int) -> int:
-    """Return what is wrong with the head at `at`, or with these records for its game; 0 where nothing is."""
+def head_problem(game: Record, tape: Moves, at: int, end: int) -> int:
+    """Return what is wrong with the head at `at`, or with this record for its game; 0 where nothing is."""
     if at < 0 or end > tape.shape[0] or end - at < HEAD_BYTES or tape[at] != FORMAT:
         return BAD_FORMAT
     width, height, snakes = int(tape[at + 1]), int(tape[at + 2]), int(tape[at + 3])
-    if not (3 <= width <= MAX_SIDE and 3 <= height <= MAX_SIDE and 2 * (width + 2) * (height + 2) <= cells.shape[1]):
+    if not (
+        3 <= width <= layout.MAX_SIDE
+        and 3 <= height <= layout.MAX_SIDE
+        and 2 * (width + 2) * (height + 2) <= game.cells.shape[0]
+    ):
         return BAD_SIZE
-    fits = LONGS + snakes <= longs.shape[1] and HEADER + SNAKE_WORDS * snakes + width * height <= words.shape[1]
-    if not (1 <= snakes <= MAX_SNAKES and fits):
+    fits = (
+        layout.LONGS + snakes <= game.longs.shape[0]
+        and layout.HEADER + layout.SNAKE_WORDS * snakes + width * height <= game.words.shape[0]
+    )
+    if not (1 <= snakes <= layout.MAX_SNAKES and fits):
         return BAD_SNAKES
-    if tape[at + 4] > WRAPPED + CONSTRICTOR + ROYALE + SOLO:
+    if tape[at + 4] > layout.WRAPPED + layout.CONSTRICTOR + layout.ROYALE + layout.SOLO:
         return BAD_RULES
     return BAD_MAP if tape[at + 5] > LAST_MAP else 0
 
 
 @compiled
-def read_head(words: Words, cells: Cells, longs: Longs, game: int, tape: Moves, at: int, end: int) -> int:
+def read_head(game: Record, tape: Moves, at: int, end: int) -> int:
     """Write the header that the tape's head names; return where its start stands."""
-    problem = head_problem(words, cells, longs, tape, at, end)
+    problem = head_problem(game, tape, at, end)
     if problem < 0:
         return problem
-    words[game, WIDTH], words[game, HEIGHT], words[game, SNAKES] = tape[at + 1], tape[at + 2], tape[at + 3]
-    words[game, RULES], words[game, MAP] = tape[at + 4], tape[at + 5]
-    words[game, DAMAGE] = read_short(tape, at + 6)
-    words[game, FOOD_CHANCE] = read_short(tape, at + 8)
-    words[game, MINIMUM_FOOD] = read_short(tape, at + 10)
-    longs[game, SHRINK] = read_long(tape, at + 12)
-    longs[game, SEED] = read_long(tape, at + 20)
+    game.words[layout.WIDTH], game.words[layout.HEIGHT], game.words[layout.SNAKES] = (
+        tape[at + 1],
+        tape[at + 2],
+        tape[at + 3],
+    )
+    game.words[layout.RULES], game.words[layout.MAP] = tape[at + 4], tape[at + 5]
+    game.words[layout.DAMAGE] = read_short(tape, at + 6)
+    game.words[layout.FOOD_CHANCE] = read_short(tape, at + 8)
+    game.words[layout.MINIMUM_FOOD] = read_short(tape, at + 10)
+    game.longs[layout.SHRINK] = read_long(tape, at + 12)
+    game.longs[layout.SEED] = read_long(tape, at + 20)
     return at + HEAD_BYTES
 
 
 @inlined
-def on_board(words: Words, game: int, x: int, y: int) -> bool:
+def on_board(game: Record, x: int, y: int) -> bool:
     """Return whether a cell lies on the board."""
-    return bool(x < words[game, WIDTH] and y < words[game, HEIGHT])
+    return bool(x < game.words[layout.WIDTH] and y < game.words[layout.HEIGHT])
 
 
 @compiled
-def read_food(words: Words, cells: Cells, game: int, tape: Moves, at: int, end: int, count: int) -> int:
+def read_food(game: Record, tape: Moves, at: int, end: int, count: int) -> int:
     """Append `count` food."""
     if end - at < 2 * count:
         return CUT
     for index in range(at, at + 2 * count, 2):
         x, y = int(tape[index]), int(tape[index + 1])
-        if not on_board(words, game, x, y):
+        if not on_board(game, x, y):
             return BAD_FOOD
-        cell = cell_of(words, game, x, y)
-        if cells[game, cell] & FOOD_BIT:
+        cell = cell_of(game, x, y)
+        if game.cells[cell] & layout.FOOD_BIT:
             return BAD_FOOD
-        add_food(words, cells, game, cell)
+        add_food(game, cell)
     return at + 2 * count
 
 
 @compiled
-def read_trails(words: Words, game: int, tape: Moves, at: int, end: int) -> int:
+def read_trails(game: Record, tape: Moves, at: int, end: int) -> int:
     """Take over the pending trails of map snail_mode."""
-    snakes, stride = int(words[game, SNAKES]), int(words[game, STRIDE])
+    snakes, stride = int(game.words[layout.SNAKES]), int(game.words[layout.STRIDE])
     if end - at < 3 * snakes:
         return CUT
     for snake in range(snakes):
-        block = HEADER + snake * SNAKE_WORDS
+        block = layout.HEADER + snake * layout.SNAKE_WORDS
         x, y, count = int(tape[at]), int(tape[at + 1]), int(tape[at + 2])
-        if count > 0 and not on_board(words, game, x, y):
+        if count > 0 and not on_board(game, x, y):
             return BAD_TRAIL
-        words[game, block + PENDING] = (y + 1) * stride + x + 1 if count > 0 else 0
-        words[game, block + PENDING_COUNT] = count
+        game.words[block + layout.PENDING] = (y + 1) * stride + x + 1 if count > 0 else 0
+        game.words[block + layout.PENDING_COUNT] = count
         at += 3
     return at
 
 
 @compiled
-def read_hazards(words: Words, cells: Cells, game: int, tape: Moves, at: int, end: int) -> int:
+def read_hazards(game: Record, tape: Moves, at: int, end: int) -> int:
     """Put the tape's hazards in place of those there are."""
-    clear_hazards(words, cells, game)
-    cell, area = 0, int(words[game, AREA])
+    clear_hazards(game)
+    cell, area = 0, int(game.words[layout.AREA])
     while cell < area:
         if end - at < 2:
             return CUT
@@ -178,71 +156,69 @@ def read_hazards(words: Words, cells: Cells, game: int, tape: Moves, at: int, en
         if run == 0 or cell + run > area:
             return BAD_HAZARDS
         for offset in range(run if count > 0 else 0):
-            add_hazard(words, cells, game, cell + offset, count)
+            add_hazard(game, cell + offset, count)
         cell += run
         at += 2
-    if words[game, MAP] == SNAIL_MODE:
-        return read_trails(words, game, tape, at, end)
+    if game.words[layout.MAP] == SNAIL_MODE:
+        return read_trails(game, tape, at, end)
     return at
 
 
 @compiled
-def begin_tape(words: Words, cells: Cells, longs: Longs, game: int, tape: Moves, at: int, end: int) -> int:
-    """Set row `game` up as the game whose tape is `tape[at:end]` began; return where its first turn stands."""
-    at = read_head(words, cells, longs, game, tape, at, end)
+def begin_tape(game: Record, tape: Moves, at: int, end: int) -> int:
+    """Set `game` up as the game whose tape is `tape[at:end]` began; return where its first turn stands."""
+    at = read_head(game, tape, at, end)
     if at < 0:
         return at
-    snakes = int(words[game, SNAKES])
+    snakes = int(game.words[layout.SNAKES])
     if end - at < 2 * snakes + 1:
         return CUT
-    blank(words, cells, longs, game)
+    blank(game)
     for snake in range(snakes):
         x, y = int(tape[at]), int(tape[at + 1])
-        if not on_board(words, game, x, y) or cells[game, cell_of(words, game, x, y)] & OWNER:
+        if not on_board(game, x, y) or game.cells[cell_of(game, x, y)] & layout.OWNER:
             return BAD_START
-        place_snake(words, cells, game, snake, x, y)
+        place_snake(game, snake, x, y)
         at += 2
-    at = read_food(words, cells, game, tape, at + 1, end, int(tape[at]))
+    at = read_food(game, tape, at + 1, end, int(tape[at]))
     if at < 0:
         return at
-    words[game, OVER] = is_over(words, game)
-    return read_hazards(words, cells, game, tape, at, end)
+    game.words[layout.OVER] = is_over(game)
+    return read_hazards(game, tape, at, end)
 
 
 @compiled
-def read_moves(words: Words, moves: Moves, game: int, tape: Moves, at: int, end: int) -> int:
-    """Write the next turn's moves of the living into `moves[game]`; return where what appeared in it stands."""
+def read_moves(game: Record, moves: Moves, tape: Moves, at: int, end: int) -> int:
+    """Write the next turn's moves of the living into `moves` uint8[snakes]; return where what appeared in it stands."""
     packed, bits = 0, 8
-    for snake in range(words[game, SNAKES]):
-        if words[game, HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE:
+    for snake in range(game.words[layout.SNAKES]):
+        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] != layout.ALIVE_CAUSE:
             continue
         if bits == 8:
             if at >= end:
                 return CUT
             packed, bits = int(tape[at]), 0
             at += 1
-        moves[game, snake] = packed >> bits & 3
+        moves[snake] = packed >> bits & 3
         bits += 2
     return at
 
 
 @compiled
-def play_tape_turn(
-    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, game: int, tape: Moves, at: int, end: int
-) -> int:
-    """Play the turn that stands at `at`, whose moves are then in `moves[game]`; return where the next one stands.
+def play_tape_turn(game: Record, moves: Moves, tape: Moves, at: int, end: int) -> int:
+    """Play the turn that stands at `at`, whose moves are then in `moves`, uint8[snakes]; return where the next stands.
 
     A tape that goes on after its game is over is refused.
     """
-    if words[game, OVER]:
+    if game.words[layout.OVER]:
         return AFTER_THE_END
-    at = read_moves(words, moves, game, tape, at, end)
+    at = read_moves(game, moves, tape, at, end)
     if at < 0 or at >= end:
         return CUT
-    apply_rules(words, cells, longs, corpses, moves, game, True)
+    apply_rules(game, moves, True)
     event = int(tape[at])
-    at = read_food(words, cells, game, tape, at + 1, end, event & (HAZARDS_CHANGED - 1))
+    at = read_food(game, tape, at + 1, end, event & (HAZARDS_CHANGED - 1))
     if at >= 0 and event & HAZARDS_CHANGED:
-        at = read_hazards(words, cells, game, tape, at, end)
-    longs[game, TURN] += 1
+        at = read_hazards(game, tape, at, end)
+    game.longs[layout.TURN] += 1
     return at

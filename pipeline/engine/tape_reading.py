@@ -34,12 +34,12 @@ class TapeReader:
         if snakes > layout.MAX_SNAKES:
             _refuse(BAD_SNAKES)
         self.seed: Final[int] = seed_of(tape)
-        self.records: Final = layout.allocate(1, width, height, snakes, corpses=True)
+        self.records: Final = layout.allocate(1, [(width, height, snakes)], corpses=True)
         self._tape = np.frombuffer(bytearray(tape), np.uint8)
         self._begin()
 
     def _begin(self) -> int:
-        return _checked(begin_tape(*self.records[:3], 0, self._tape, 0, len(self._tape)))
+        return _checked(begin_tape(self.records.game(0), self._tape, 0, len(self._tape)))
 
     def turns(self) -> Iterator[Records]:
         """Yield `records` at the start and after each turn; the same arrays each time.
@@ -49,9 +49,9 @@ class TapeReader:
         """
         at = self._begin()
         yield self.records
-        moves = np.zeros((1, int(self.records.words[0, layout.SNAKES])), np.uint8)
+        moves = np.zeros(int(self.records.words[0, layout.SNAKES]), np.uint8)
         while at < len(self._tape):
-            at = _checked(play_tape_turn(*self.records, moves, 0, self._tape, at, len(self._tape)))
+            at = _checked(play_tape_turn(self.records.game(0), moves, self._tape, at, len(self._tape)))
             yield self.records
 
     def states(self) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.players.choose import choose_in_batch, choose_moves
 from pipeline.engine.players.kinds import STRONG, VORONOI
-from pipeline.engine.players.match import Conditions, fresh_seeds, play_games
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
 from pipeline.engine.players.mind import make_mind
 
 
@@ -47,12 +47,12 @@ def warm_kernels() -> None:
 
 def warm_players() -> None:
     """Compile the players: for whole games, for batches and for single moves."""
-    play_games(np.full((1, 2), STRONG, np.uint8), fresh_seeds(1, 1), Conditions(7, 7, most_turns=2))
+    play_games(np.full((1, 2), STRONG, np.uint8), fresh_seeds(1, 1), GameConditions(7, 7, most_turns=2))
     batch = Batch.uniform(1, GameSpec(7, 7, 2))
     batch.reset(1)
     kinds = np.full((1, 2), VORONOI, np.uint8)
-    choose_in_batch(make_mind(), *batch.records[:3], kinds, batch.actions)
-    choose_moves(make_mind(), *batch.records[:3], 0, kinds, batch.actions)
+    choose_in_batch(make_mind(), batch.records, kinds, batch.actions)
+    choose_moves(make_mind(), batch.records.game(0), kinds[0], batch.actions[0])
 
 
 def warm_observations() -> None:

@@ -109,7 +109,7 @@ class BattlesnakeVectorEnv(VectorEnv[Any, Any, Any]):
         batch.require_games()
         moves = np.zeros_like(batch.actions)
         moves[:, 0] = actions
-        choose_in_batch(self._mind, *batch.records[:3], self._kinds, moves)
+        choose_in_batch(self._mind, batch.records, self._kinds, moves)
         batch.step(moves)
         batch.drain_outcomes()
         rewards, terminated, truncated = self._settle()

@@ -103,11 +103,11 @@ class PlayerServer(ThreadingHTTPServer):
         game, seat = read_request(request)
         if not hasattr(self.minds, "mind"):
             self.minds.mind = make_mind()
-        kinds = np.full((1, len(game.snake_ids)), CALLER, np.uint8)
-        kinds[0, seat] = self.kind
+        kinds = np.full(len(game.snake_ids), CALLER, np.uint8)
+        kinds[seat] = self.kind
         moves = np.zeros_like(kinds)
-        choose_moves(self.minds.mind, *game.records[:3], 0, kinds, moves)
-        return layout.MOVE_WORDS[moves[0, seat]]
+        choose_moves(self.minds.mind, game.records.game(0), kinds, moves)
+        return layout.MOVE_WORDS[moves[seat]]
 
 
 class _Handler(BaseHTTPRequestHandler):

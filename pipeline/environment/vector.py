@@ -154,7 +154,7 @@ class VectorEnvironment:
         else:
             moves[:] = actions
         if (self.kinds != CALLER).any():
-            choose_in_batch(self._mind, *self.batch.records[:3], self.kinds, moves)
+            choose_in_batch(self._mind, self.batch.records, self.kinds, moves)
         self.play()
 
     def play(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from pipeline.arena.arena import Finished
+from pipeline.simulator.matches import Finished
 
 
 @dataclass(frozen=True)

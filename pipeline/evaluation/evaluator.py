@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import HEURISTIC, Player, heuristic
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.measurement import Analysis, Measurement, Play, measure
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.registry.model_store import ModelStore
 from pipeline.registry.transactions import REFERENCE
+from pipeline.simulator.competitor import HEURISTIC, Competitor, heuristic
+from pipeline.simulator.matches import play_matches
 from schemas.errors import ModelError
 from schemas.model import EvaluationResult, Measured, ModelCard, ModelEvent, ModelEventKind
 from schemas.promotion import FirstModel
@@ -35,7 +35,7 @@ class ModelPerformanceEvaluator:
         registry: where models and evaluations are kept; None: the model store of these settings.
         now: the clock.
         player_of: makes a player of a registered model's id (this room knows no networks); None: players are given as
-            `Player`, or are heuristics.
+            `Competitor`, or are heuristics.
 
     Raises:
         StateError: the registry's database cannot be used.
@@ -47,7 +47,7 @@ class ModelPerformanceEvaluator:
         *,
         registry: ModelStore | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        player_of: Callable[[str], Player] | None = None,
+        player_of: Callable[[str], Competitor] | None = None,
     ) -> None:
         self._settings: Final = settings or get_config()
         self._model_store: Final = registry or ModelStore(self._settings)
@@ -118,8 +118,8 @@ class ModelPerformanceEvaluator:
 
     def compare_models(
         self,
-        one: str | Player,
-        other: str | Player,
+        one: str | Competitor,
+        other: str | Competitor,
         games: int | None = None,
         *,
         seed: int | None = None,
@@ -144,13 +144,13 @@ class ModelPerformanceEvaluator:
 
     def evaluate(
         self,
-        player: str | Player,
+        player: str | Competitor,
         *,
         opponents: Sequence[str] = (REFERENCE,),
         seats: Sequence[int] = (DUEL, CROWD),
         games: int | None = None,
         seed: int | None = None,
-        conditions: Conditions | None = None,
+        conditions: GameConditions | None = None,
         threads: int = 1,
         stop: Callable[[], bool] | None = None,
         play: Play = play_matches,
@@ -184,7 +184,7 @@ class ModelPerformanceEvaluator:
                 measurement = Measurement(
                     me=me,
                     rival=rival,
-                    conditions=replace(conditions or Conditions(), snakes=snakes),
+                    conditions=replace(conditions or GameConditions(), snakes=snakes),
                     seeds=fresh_seeds(seed, -(-(games or tournament.remeasure_games) // snakes)),
                     seed=seed,
                     confidence=tournament.confidence_level,
@@ -200,13 +200,13 @@ class ModelPerformanceEvaluator:
                 results.append(result)
         return results
 
-    def _name_of(self, player: Player) -> tuple[str, str]:
+    def _name_of(self, player: Competitor) -> tuple[str, str]:
         """Return the id and the name that results tell: of a registered model its own, of others the player's."""
         model_id = player.name.removeprefix(MODEL)
         return model_id, next((card.name for card in self._model_store.list() if card.id == model_id), model_id)
 
-    def _player(self, player: str | Player) -> Player:
-        if isinstance(player, Player):
+    def _player(self, player: str | Competitor) -> Competitor:
+        if isinstance(player, Competitor):
             return player
         if player.startswith(HEURISTIC):
             return heuristic(player.removeprefix(HEURISTIC))
@@ -214,7 +214,7 @@ class ModelPerformanceEvaluator:
             raise ModelError(
                 "this evaluator was not told how registered models play",
                 where=player,
-                remedy="Give it `player_of`, or give the model as a Player: `from_policy(TorchPolicy(network, name))`.",
+                remedy="Give it `player_of`, or a Competitor: `from_policy(TorchPolicy(network, name))`.",
             )
         return self._player_of(player.removeprefix(MODEL))
 

@@ -9,17 +9,17 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import Finished, join_finished, play_matches
-from pipeline.arena.player import Player
-from pipeline.arena.seating import alone_among, every_seating
 from pipeline.engine.layout import CAUSE_WORDS
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
 from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.strategy import analyse
 from pipeline.registry.transactions import REFERENCE
+from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.matches import Finished, join_finished, play_matches
+from pipeline.simulator.seating import alone_among, every_seating
 from schemas.errors import EvaluationError
 
 ANALYSED_GAMES: Final = 400
@@ -95,9 +95,9 @@ class Measurement:
     which follow from `seed`; `threads` and `stop` as for `play_matches`, `play` stands in for it. Once `enough` says so
     no more seeds are begun, but for the first `LEAST_SEEDS`."""
 
-    me: Player
-    rival: Player
-    conditions: Conditions
+    me: Competitor
+    rival: Competitor
+    conditions: GameConditions
     seeds: NDArray[np.int64]
     seed: int
     confidence: float
@@ -211,7 +211,7 @@ def _numbers_of(function: Analysis, games: list[AnalysedGame], known: Mapping[st
     return {key: float(value) for key, value in found.items()}
 
 
-def conditions_text(conditions: Conditions) -> str:
+def conditions_text(conditions: GameConditions) -> str:
     """Return e.g. `11x11 standard, 2 snakes, map standard, at most 3000 turns`; settings that are not the CLI's."""
     other = [
         f", {name} {value}"

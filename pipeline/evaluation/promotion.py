@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import zeta
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import Player
-from pipeline.arena.seating import every_seating, seatings_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks, sign_test
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.measurement import Play, conditions_text
 from pipeline.evaluation.sequential import PENTANOMIAL, Hypotheses, SequentialTest, Verdict
+from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import SettingsError
 from schemas.model import EvaluationResult, Measured
 from schemas.promotion import FirstModel, PoolComparison, PromotionDecision, PromotionOutcome, SequentialEvidence
@@ -45,7 +45,7 @@ _OUTCOMES: Final = {
     Verdict.UNDECIDED: PromotionOutcome.UNDECIDED,
 }
 
-Duel = Callable[[Player, Player, NDArray[np.int64]], NDArray[np.float64]]
+Duel = Callable[[Competitor, Competitor, NDArray[np.int64]], NDArray[np.float64]]
 """Plays each seed from both seats; returns the first player's mean score of each pair."""
 
 
@@ -93,14 +93,14 @@ def sequential_duels(
 
 
 def decide_promotion(
-    challenger: Player,
-    champion: Player,
-    pool: Sequence[Player],
+    challenger: Competitor,
+    champion: Competitor,
+    pool: Sequence[Competitor],
     config: TournamentConfig,
     *,
     number: int,
     seed: int,
-    conditions: Conditions | None = None,
+    conditions: GameConditions | None = None,
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     report: Callable[[str], None] | None = None,
@@ -123,18 +123,18 @@ def decide_promotion(
         GameStateError, StoppedError: as `play_matches`.
         SettingsError: `minimum_improvement` is 0.
     """
-    conditions = replace(conditions or Conditions(), snakes=2)
+    conditions = replace(conditions or GameConditions(), snakes=2)
     duel = duels_under(conditions, threads, stop, play)
     trial = ChallengerTest(challenger, champion, config, seed, duel, report or (lambda _line: None), enough)
     return trial.decide(number, pool, conditions_text(conditions))
 
 
 def duels_under(
-    conditions: Conditions, threads: int, stop: Callable[[], bool] | None, play: Play = play_matches
+    conditions: GameConditions, threads: int, stop: Callable[[], bool] | None, play: Play = play_matches
 ) -> Duel:
     """Return what plays real duels, as `play` does."""
 
-    def duel(first: Player, second: Player, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
+    def duel(first: Competitor, second: Competitor, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
         games = every_seating(seatings_of(2, 2), seeds)
         finished = play([first, second], *games, conditions, threads=threads, stop=stop)
         return np.asarray(count_blocks(finished, 2, 2).scores[:, 0, 1])
@@ -146,8 +146,8 @@ def duels_under(
 class ChallengerTest:
     """One challenger's test, by whatever plays its duels."""
 
-    challenger: Player
-    champion: Player
+    challenger: Competitor
+    champion: Competitor
     config: TournamentConfig
     seed: int
     duel: Duel
@@ -155,7 +155,7 @@ class ChallengerTest:
     enough: Callable[[], bool] = lambda: False
     games: int = 0
 
-    def decide(self, number: int, pool: Sequence[Player], conditions: str) -> PromotionDecision:
+    def decide(self, number: int, pool: Sequence[Competitor], conditions: str) -> PromotionDecision:
         """Play and decide, as `decide_promotion` says; `conditions` is what the record tells of them."""
         outcome, duels = self.against_champion(number)
         compared: list[PoolComparison] = []
@@ -206,7 +206,7 @@ class ChallengerTest:
             beta=hypotheses.beta,
         )
 
-    def _against_pool(self, pool: Sequence[Player]) -> list[PoolComparison]:
+    def _against_pool(self, pool: Sequence[Competitor]) -> list[PoolComparison]:
         seeds = fresh_seeds(_stage_seed(self.seed, _POOL), -(-self.config.games_per_matchup // 2))
         mine = np.stack([self._duel(self.challenger, player, seeds) for player in pool])
         theirs = np.stack([self._duel(self.champion, player, seeds) for player in pool])
@@ -221,7 +221,7 @@ class ChallengerTest:
         opponent: str,
         mine: NDArray[np.float64],
         theirs: NDArray[np.float64],
-        pool: Sequence[Player],
+        pool: Sequence[Competitor],
         times: int = 1,
     ) -> PoolComparison:
         p_worse = sign_test(0.5 + (mine - theirs) / 2, "less")
@@ -234,7 +234,7 @@ class ChallengerTest:
             worse=p_worse < self._level(pool),
         )
 
-    def _level(self, pool: Sequence[Player]) -> float:
+    def _level(self, pool: Sequence[Competitor]) -> float:
         return self.config.promotion_alpha / (len(pool) + (len(pool) > 1))
 
     def _fresh_measure(self) -> Measured:
@@ -242,7 +242,7 @@ class ChallengerTest:
         scores = self._duel(self.challenger, self.champion, seeds)
         return self._measured(scores, _REMEASURE, f"duels with {self.champion.name} after the decision, fresh seeds")
 
-    def _duel(self, first: Player, second: Player, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _duel(self, first: Competitor, second: Competitor, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
         self.games += 2 * len(seeds)
         return self.duel(first, second, seeds)
 
@@ -281,14 +281,14 @@ def reason_of(
 
 
 def decide_first_champion(
-    challenger: Player,
-    floor: Player | None,
+    challenger: Competitor,
+    floor: Competitor | None,
     measured: EvaluationResult,
     config: TournamentConfig,
     *,
     number: int,
     seed: int,
-    conditions: Conditions | None = None,
+    conditions: GameConditions | None = None,
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     report: Callable[[str], None] | None = None,
@@ -313,7 +313,7 @@ def decide_first_champion(
         GameStateError, StoppedError: as `play_matches`.
         SettingsError: `minimum_improvement` is 0.
     """
-    conditions = replace(conditions or Conditions(), snakes=2)
+    conditions = replace(conditions or GameConditions(), snakes=2)
     told = conditions_text(conditions)
     if floor is None:
         return FirstModel(

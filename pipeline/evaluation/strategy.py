@@ -24,8 +24,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import Finished
-from pipeline.arena.player import Policy
 from pipeline.data.quality import strategy_diversity
 from pipeline.data.scan import scan
 from pipeline.engine.layout import CAUSE_WORDS
@@ -35,6 +33,8 @@ from pipeline.engine.symmetry import MOVE_FROM, SYMMETRIES
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.evaluation import strategy_scan as scanned
 from pipeline.evaluation.strategy_scan import STRETCH_TURNS, Counted, count_strategy
+from pipeline.simulator.competitor import Policy
+from pipeline.simulator.matches import Finished
 
 SURVIVAL_TURNS: Final = (25, 50, 100, 200, 400)
 SYMMETRY_POSITIONS: Final = 512

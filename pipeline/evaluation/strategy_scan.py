@@ -24,10 +24,8 @@ from pipeline.engine.layout import (
     SNAKE_WORDS,
     SNAKES,
     TURN,
-    Cells,
-    Longs,
     Moves,
-    Words,
+    Record,
 )
 from pipeline.engine.open_cells import is_open
 from pipeline.engine.tape_playing import begin_tape, play_tape_turn
@@ -80,7 +78,7 @@ def _scratch() -> Scratch:
 
 
 @compiled
-def room_behind(words: Words, cells: Cells, start: int, enough: int, scratch: Scratch) -> int:
+def room_behind(game: Record, start: int, enough: int, scratch: Scratch) -> int:
     """Return how many open cells hang together with `start`, counted up to `enough`."""
     scratch.distance[:] = 0
     scratch.distance[start] = 1
@@ -90,8 +88,8 @@ def room_behind(words: Words, cells: Cells, start: int, enough: int, scratch: Sc
         cell = scratch.queue[first]
         first += 1
         for way in range(4):
-            there = neighbour(words, cells, 0, cell, way)
-            if scratch.distance[there] == 0 and is_open(words, cells, 0, there):
+            there = neighbour(game, cell, way)
+            if scratch.distance[there] == 0 and is_open(game, there):
                 scratch.distance[there] = 1
                 scratch.queue[last] = there
                 last += 1
@@ -99,18 +97,18 @@ def room_behind(words: Words, cells: Cells, start: int, enough: int, scratch: Sc
 
 
 @compiled
-def share_ground(words: Words, cells: Cells, scratch: Scratch, first_to: NDArray[np.int64]) -> int:
+def share_ground(game: Record, scratch: Scratch, first_to: NDArray[np.int64]) -> int:
     """Write how many open cells each living snake reaches first, [snakes]; return how many anybody reaches first.
 
     All heads walk at once over cells that are open now; a cell that two reach on the same step belongs to nobody.
     """
     scratch.distance[:] = -1
     first, last, owned = 0, 0, 0
-    for snake in range(words[0, SNAKES]):
+    for snake in range(game.words[SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
         first_to[snake] = 0
-        if words[0, at + CAUSE] == ALIVE_CAUSE:
-            head = int(words[0, at + HEAD])
+        if game.words[at + CAUSE] == ALIVE_CAUSE:
+            head = int(game.words[at + HEAD])
             scratch.distance[head], scratch.owner[head] = 0, snake
             scratch.queue[last] = head
             last += 1
@@ -122,9 +120,9 @@ def share_ground(words: Words, cells: Cells, scratch: Scratch, first_to: NDArray
             first_to[snake] += 1
             owned += 1
         for way in range(4):
-            there = neighbour(words, cells, 0, cell, way)
+            there = neighbour(game, cell, way)
             if scratch.distance[there] < 0:
-                if is_open(words, cells, 0, there):
+                if is_open(game, there):
                     scratch.distance[there], scratch.owner[there] = steps + 1, snake
                     scratch.queue[last] = there
                     last += 1
@@ -134,35 +132,35 @@ def share_ground(words: Words, cells: Cells, scratch: Scratch, first_to: NDArray
 
 
 @inlined
-def may_be_prey(words: Words, cells: Cells, snake: int, cell: int) -> bool:
+def may_be_prey(game: Record, snake: int, cell: int) -> bool:
     """Return whether a shorter living head may enter `cell` on the same turn."""
-    mine = words[0, HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(words[0, SNAKES]):
+    mine = game.words[HEADER + snake * SNAKE_WORDS + LENGTH]
+    for other in range(game.words[SNAKES]):
         at = HEADER + other * SNAKE_WORDS
-        if other == snake or words[0, at + CAUSE] != ALIVE_CAUSE or words[0, at + LENGTH] >= mine:
+        if other == snake or game.words[at + CAUSE] != ALIVE_CAUSE or game.words[at + LENGTH] >= mine:
             continue
         for way in range(4):
-            if neighbour(words, cells, 0, int(words[0, at + HEAD]), way) == cell:
+            if neighbour(game, int(game.words[at + HEAD]), way) == cell:
                 return True
     return False
 
 
 @compiled
-def look_ahead(words: Words, cells: Cells, scratch: Scratch) -> None:
+def look_ahead(game: Record, scratch: Scratch) -> None:
     """Write of each living snake's four moves what the turn about to be played will be judged by."""
-    for snake in range(words[0, SNAKES]):
+    for snake in range(game.words[SNAKES]):
         at = HEADER + snake * SNAKE_WORDS
         scratch.length[snake] = 0
-        if words[0, at + CAUSE] != ALIVE_CAUSE:
+        if game.words[at + CAUSE] != ALIVE_CAUSE:
             continue
-        length = int(words[0, at + LENGTH])
+        length = int(game.words[at + LENGTH])
         scratch.length[snake] = length
         for way in range(4):
-            cell = neighbour(words, cells, 0, int(words[0, at + HEAD]), way)
-            opened = is_open(words, cells, 0, cell)
-            scratch.room[snake, way] = room_behind(words, cells, cell, length, scratch) if opened else 0
-            scratch.threat[snake, way] = opened and is_threatened(words, cells, snake, cell)
-            scratch.prey[snake, way] = opened and may_be_prey(words, cells, snake, cell)
+            cell = neighbour(game, int(game.words[at + HEAD]), way)
+            opened = is_open(game, cell)
+            scratch.room[snake, way] = room_behind(game, cell, length, scratch) if opened else 0
+            scratch.threat[snake, way] = opened and is_threatened(game, snake, cell)
+            scratch.prey[snake, way] = opened and may_be_prey(game, snake, cell)
 
 
 @compiled
@@ -191,40 +189,40 @@ def judge_move(scratch: Scratch, snake: int, move: int, counts: NDArray[np.int64
 
 
 @compiled
-def note_turn(words: Words, longs: Longs, moves: Moves, scratch: Scratch, counts: NDArray[np.int64]) -> None:
+def note_turn(game: Record, moves: Moves, scratch: Scratch, counts: NDArray[np.int64]) -> None:
     """Count the turn just played for everybody who lived before it into `counts` [snakes, COUNTS]."""
-    for snake in range(words[0, SNAKES]):
+    for snake in range(game.words[SNAKES]):
         if scratch.length[snake] == 0:
             continue
         at = HEADER + snake * SNAKE_WORDS
-        safe = judge_move(scratch, snake, int(moves[0, snake]), counts[snake])
-        if words[0, at + LENGTH] > scratch.length[snake] and not words[0, RULES] & CONSTRICTOR:
+        safe = judge_move(scratch, snake, int(moves[snake]), counts[snake])
+        if game.words[at + LENGTH] > scratch.length[snake] and not game.words[RULES] & CONSTRICTOR:
             counts[snake, FOOD] += 1
             if counts[snake, FIRST_FOOD] == 0:
-                counts[snake, FIRST_FOOD] = longs[0, TURN]
-        cause = words[0, at + CAUSE]
-        if cause != ALIVE_CAUSE and longs[0, LONGS + snake] == longs[0, TURN]:
+                counts[snake, FIRST_FOOD] = game.longs[TURN]
+        cause = game.words[at + CAUSE]
+        if cause != ALIVE_CAUSE and game.longs[LONGS + snake] == game.longs[TURN]:
             counts[snake, AVOIDABLE] = cause in (OUT_OF_HEALTH, HAZARD) or safe > 0
 
 
 @compiled
 def count_game(
-    words: Words, cells: Cells, longs: Longs, corpses: Words, moves: Moves, tape: Moves, at: int, end: int,
-    scratch: Scratch, first_to: NDArray[np.int64], counts: NDArray[np.int64], territory: NDArray[np.int64],
+    game: Record, moves: Moves, tape: Moves, at: int, end: int,
+    scratch: Scratch, first_to: NDArray[np.int64], counts: NDArray[np.int64], territory: NDArray[np.int64]
 ) -> bool:  # fmt: skip
     """Play one tape, `tape[at:end]`, and count it into `counts` [snakes, COUNTS]; False if it is no game's."""
-    at = begin_tape(words, cells, longs, 0, tape, at, end)
+    at = begin_tape(game, tape, at, end)
     while at >= 0 and at < end:
-        owned = share_ground(words, cells, scratch, first_to)
-        look_ahead(words, cells, scratch)
-        stretch = min(longs[0, TURN] // STRETCH_TURNS, STRETCHES - 1)
-        for snake in range(words[0, SNAKES]):
+        owned = share_ground(game, scratch, first_to)
+        look_ahead(game, scratch)
+        stretch = min(game.longs[TURN] // STRETCH_TURNS, STRETCHES - 1)
+        for snake in range(game.words[SNAKES]):
             if scratch.length[snake] > 0:
                 territory[snake, stretch, 0] += first_to[snake]
                 territory[snake, stretch, 1] += owned
-        at = play_tape_turn(words, cells, longs, corpses, moves, 0, tape, at, end)
+        at = play_tape_turn(game, moves, tape, at, end)
         if at >= 0:
-            note_turn(words, longs, moves, scratch, counts)
+            note_turn(game, moves, scratch, counts)
     return at >= 0
 
 
@@ -238,12 +236,15 @@ def count_strategy(tapes: Sequence[bytes]) -> Counted:
     games, seats = len(tapes), records.longs.shape[1] - LONGS
     counts = np.zeros((games, seats, COUNTS), np.int64)
     territory = np.zeros((games, seats, STRETCHES, 2), np.int64)
-    moves, scratch, first_to = np.zeros((1, layout.MAX_SNAKES), np.uint8), _scratch(), np.zeros(seats, np.int64)
+    moves, scratch, first_to = np.zeros(layout.MAX_SNAKES, np.uint8), _scratch(), np.zeros(seats, np.int64)
     tape, ends = pack(tapes)
-    for game in range(games):
+    game = records.game(0)
+    for number in range(games):
         whole = count_game(
-            *records, moves, tape, ends[game], ends[game + 1], scratch, first_to, counts[game], territory[game]
+            game, moves, tape, ends[number], ends[number + 1], scratch, first_to, counts[number], territory[number]
         )
         if not whole:
-            raise DataError("the tape is cut, or holds what no game can", where=f"game {game}", remedy="Set it aside.")
+            raise DataError(
+                "the tape is cut, or holds what no game can", where=f"game {number}", remedy="Set it aside."
+            )
     return Counted(counts, territory)

@@ -7,14 +7,14 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.player import Player
-from pipeline.arena.seating import every_seating
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.block_scores import BlockScores, count_blocks, sign_test
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.measurement import conditions_text
 from pipeline.evaluation.ratings import Ratings, orders_of, rate_duels, rate_orders
+from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.matches import Finished, play_matches
+from pipeline.simulator.seating import every_seating
 from schemas.training import TournamentConfig
 
 
@@ -110,12 +110,12 @@ def tables_of(players: int, seats: int) -> NDArray[np.uint8]:
 
 
 def run_tournament(
-    players: Sequence[Player],
+    players: Sequence[Competitor],
     config: TournamentConfig,
     seed: int,
     snakes: int = 2,
     *,
-    conditions: Conditions | None = None,
+    conditions: GameConditions | None = None,
     tapes: bool = False,
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
@@ -137,7 +137,7 @@ def run_tournament(
     names = tuple(player.name for player in players)
     if len(set(names)) != len(names):
         raise ValueError(f"players must have names that differ, not {', '.join(names)}")
-    conditions = replace(conditions or Conditions(), snakes=snakes)
+    conditions = replace(conditions or GameConditions(), snakes=snakes)
     rotations = [np.roll(table, -turn) for table in tables_of(len(players), snakes) for turn in range(snakes)]
     seatings = np.array(rotations, np.uint8)
     seeds = fresh_seeds(seed, -(-config.games_per_matchup // snakes))

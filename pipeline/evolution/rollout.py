@@ -183,7 +183,7 @@ class RolloutWorker:
         for kind, asked in ((targets.teacher, taught), (targets.expert, searched)):
             if asked.any():
                 kinds = np.where(asked, np.uint8(kind or 0), np.uint8(CALLER))
-                choose_in_batch(self._mind, *self._environment.batch.records[:3], kinds, labels)
+                choose_in_batch(self._mind, self._environment.batch.records, kinds, labels)
         expert[searched] = True
         rows = labels.reshape(-1)[where]
         seen = np.where(rows == UNTAUGHT, rows, MOVE_TO[symmetries, np.minimum(rows, 3)])
@@ -206,7 +206,7 @@ class RolloutWorker:
                 moves = draw_moves(log_policy, self.generator.random(len(where), np.float32))
                 actions.reshape(-1)[where] = MOVE_FROM[seen.symmetries, moves]
         kinds = np.where(self._seated < RESIDENTS[-1], self._seated, np.uint8(CALLER))
-        choose_in_batch(self._mind, *environment.batch.records[:3], kinds, actions)
+        choose_in_batch(self._mind, environment.batch.records, kinds, actions)
 
     def _step(self, network: Network, rewards: NDArray[np.float32], ends: NDArray[np.bool_]) -> RolloutStats:
         environment = self._environment

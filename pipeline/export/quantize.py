@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import from_policy
-from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.observe import Observations
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.promotion import sequential_duels
@@ -25,6 +22,9 @@ from pipeline.export.onnx_export import write_model
 from pipeline.export.real_positions import real_positions
 from pipeline.serve.contract import INPUTS, read_contract
 from pipeline.serve.onnx_model import OnnxPolicy, to_floats
+from pipeline.simulator.competitor import from_policy
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import ExportError
 from schemas.exported_model import Int8Figures, Precision
 
@@ -92,7 +92,7 @@ def judge_int8(float_file: Path, int8_file: Path, test: LossTest) -> Int8Figures
 
     def pair_scores(first: int, end: int) -> NDArray[np.float64]:
         games = every_seating(seatings_of(2, 2), seeds[first:end])
-        return np.asarray(count_blocks(play_matches(players, *games, Conditions()), 2, 2).scores[:, 0, 1])
+        return np.asarray(count_blocks(play_matches(players, *games, GameConditions()), 2, 2).scores[:, 0, 1])
 
     hypotheses = Hypotheses(0.5 - test.margin, 0.5, test.alpha, test.beta)
     run, scores = sequential_duels(pair_scores, hypotheses, most_pairs)

@@ -56,7 +56,7 @@ def played_batches(seed: int) -> Iterator[Batch]:
     for turn in range(2**31):
         if turn % _EVERY == 0:
             yield batch
-        choose_in_batch(mind, *batch.records[:3], kinds, batch.actions)
+        choose_in_batch(mind, batch.records, kinds, batch.actions)
         batch.step()
         finished = batch.drain_outcomes().slot
         kinds[finished] = chance.choice(_KINDS, (len(finished), kinds.shape[1]))

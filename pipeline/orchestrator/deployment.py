@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.arena.player import from_policy
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_games, judge_step
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.promotion import duels_under
@@ -19,6 +18,7 @@ from pipeline.export.parity import check_parity
 from pipeline.phases.context import seed_for
 from pipeline.registry.transactions import succession
 from pipeline.serve.contract import read_contract
+from pipeline.simulator.competitor import from_policy
 from schemas.errors import ExportError, ModelError
 from schemas.exported_model import ExportCard
 from schemas.files import write_atomic
@@ -104,7 +104,7 @@ def _worse_than_deployed(
     mine = from_policy(TorchPolicy(registry.get_model(model_id)[0], model_id))
     theirs = from_policy(TorchPolicy(load_champion_model(path), before))
     seeds = fresh_seeds(seed, -(-limits.remeasure_games // 2))
-    scores = duels_under(Conditions(snakes=2), 1, None)(mine, theirs, seeds)
+    scores = duels_under(GameConditions(snakes=2), 1, None)(mine, theirs, seeds)
     found = measure_pairs(scores.tolist(), limits.confidence_level)
     words = (
         f"{found.win_rate:.3f} [{found.low:.3f}, {found.high:.3f}] in {found.games} duels with {before}, which is in"

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.arena.player import Player, from_policy
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.evolution.networks import Network
@@ -23,6 +22,7 @@ from pipeline.orchestrator.deployment import PRODUCTION_FILE, champion_of, deplo
 from pipeline.orchestrator.model_lifecycle import ModelLifecycle
 from pipeline.orchestrator.plan import phase_budget_s
 from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
+from pipeline.simulator.competitor import Competitor, from_policy
 from schemas.errors import ModelError, SettingsError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings, describe, get_config
@@ -143,7 +143,7 @@ class ModelEvolutionSystem:
         return improved
 
     def run_model_tournament(
-        self, models: Mapping[str, Model | Player], games_per_matchup: int | None = None, snakes: int = 2
+        self, models: Mapping[str, Model | Competitor], games_per_matchup: int | None = None, snakes: int = 2
     ) -> TournamentResult:
         """Let `models` play each other on fresh seeds, every seed from all seats: ratings, cross-table, intervals.
 
@@ -159,7 +159,7 @@ class ModelEvolutionSystem:
         return run_tournament(players, config, seed, snakes, threads=self._lifecycle.threads)
 
     def run_manual_tournament(
-        self, models: Mapping[str, Model | Player], games: int = 100, *, verbose: bool = False
+        self, models: Mapping[str, Model | Competitor], games: int = 100, *, verbose: bool = False
     ) -> TournamentResult:
         """As `run_model_tournament`; `verbose` prints the tables."""
         result = self.run_model_tournament(models, games)
@@ -280,9 +280,9 @@ class ModelEvolutionSystem:
         rest = [phase.value, *(name.value for name in TrainingPhase if name is not phase and name.value in phases)]
         return phase_budget_s(TrainingConfiguration().max_training_time_hours * 3600, rest, phases)
 
-    def _player(self, name: str, model: Model | Player) -> Player:
+    def _player(self, name: str, model: Model | Competitor) -> Competitor:
         player = self._lifecycle.player(model) if isinstance(model, str) else model
-        return replace(player, name=name) if isinstance(player, Player) else _seat(name, player)
+        return replace(player, name=name) if isinstance(player, Competitor) else _seat(name, player)
 
     def _network(self, model: Model) -> Network:
         return model if isinstance(model, Network) else self.registry.get_model(model)[0]
@@ -292,7 +292,7 @@ class ModelEvolutionSystem:
         return seed_for(self.seed, "by_hand", self._calls)
 
 
-def _seat(name: str, network: Network) -> Player:
+def _seat(name: str, network: Network) -> Competitor:
     return from_policy(TorchPolicy(network, name))
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import torch
 
-from pipeline.arena.journal import GameJournal
-from pipeline.arena.player import HEURISTIC, Player, from_policy, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
 from pipeline.evaluation.promotion import decide_first_champion, decide_promotion
@@ -30,6 +28,8 @@ from pipeline.phases.continuous import CYCLES_FILE, Judging, continuous
 from pipeline.phases.hybrid import hybrid
 from pipeline.phases.self_play import self_play
 from pipeline.registry.model_store import ModelStore
+from pipeline.simulator.competitor import HEURISTIC, Competitor, from_policy, heuristic
+from pipeline.simulator.journal import GameJournal
 from schemas.errors import ModelError, SettingsError
 from schemas.live_game import LiveSource
 from schemas.model import EvaluationResult, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned, SetAside
@@ -186,7 +186,7 @@ class ModelLifecycle:
             self.model_store.reject(card.id, decision, self._now())
 
     def _measure(
-        self, player: Player, model_id: str, order: JudgingOrder, journal: GameJournal, deadline: _Deadline
+        self, player: Competitor, model_id: str, order: JudgingOrder, journal: GameJournal, deadline: _Deadline
     ) -> dict[int, EvaluationResult]:
         """Its games with the strong heuristic, by the number of snakes; what was measured before a kill stays."""
         seed = seed_for(order.seed, "measure")
@@ -205,7 +205,7 @@ class ModelLifecycle:
         return known
 
     def _decide(
-        self, player: Player, champion: ModelCard | None, measured: EvaluationResult, order: JudgingOrder,
+        self, player: Competitor, champion: ModelCard | None, measured: EvaluationResult, order: JudgingOrder,
         journal: GameJournal, deadline: _Deadline,
     ) -> PromotionDecision | FirstModel:  # fmt: skip
         """Let the candidate challenge the champion; where there is none, the floor."""
@@ -223,7 +223,7 @@ class ModelLifecycle:
             enough=enough,
         )  # fmt: skip
 
-    def player(self, name: str) -> Player:
+    def player(self, name: str) -> Competitor:
         """The player of a name: `champion`, `heuristic:<kind>`, `model:<id>` or a model's id.
 
         Raises:
@@ -279,7 +279,7 @@ class ModelLifecycle:
             self._tell(f"⚠ What the champion came from cannot be read: {error}")
             return [champion]
 
-    def _pool(self, champion: ModelCard) -> list[Player]:
+    def _pool(self, champion: ModelCard) -> list[Competitor]:
         """The frozen pool: heuristics and the latest champions before this one that can be used."""
         past = [
             event.previous_id for event in self.model_store.events() if event.previous_id not in (None, champion.id)
@@ -333,7 +333,7 @@ class ModelLifecycle:
         return told
 
 
-def _floor_of(tournament: TournamentConfig) -> Player | None:
+def _floor_of(tournament: TournamentConfig) -> Competitor | None:
     if tournament.first_champion_floor is None:
         return None
     try:

@@ -14,18 +14,18 @@ from functools import partial
 import numpy as np
 import torch
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import Player, from_policy, heuristic
 from pipeline.data.game_making import games_from
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine.players.kinds import kind_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evolution.fit_progress import FitEnd
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
 from pipeline.phases.fit_phase import FitRound, build_dataset, fit_phase, numbers_of, summary_of
+from pipeline.simulator.competitor import Competitor, from_policy, heuristic
+from pipeline.simulator.matches import play_matches
 from schemas.errors import OutOfTimeError
 from schemas.phases import DataSource, TrainingPhaseConfig
 
@@ -114,7 +114,7 @@ def _play_round(
             context.report((number + PLAYING_SHARE * done / total) / rounds, details, {})
 
         finished = play_matches(
-            players, seatings, fresh_seeds(seed, games), Conditions(snakes=seats), tapes=True, stop=context.stop,
+            players, seatings, fresh_seeds(seed, games), GameConditions(snakes=seats), tapes=True, stop=context.stop,
             progress=told,
         )  # fmt: skip
         names = [player.name for player in players]
@@ -127,8 +127,8 @@ def _seats_of(name: str, players: tuple[str, ...], _ranks: tuple[int, ...]) -> t
 
 
 def _seat(
-    me: Player, rivals: Sequence[Player], seats: int, games: int, seed: int
-) -> tuple[list[Player], np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
+    me: Competitor, rivals: Sequence[Competitor], seats: int, games: int, seed: int
+) -> tuple[list[Competitor], np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
     """The network at a drawn seat of every game, the others drawn from heuristics and itself."""
     chance = np.random.default_rng(seed)
     seatings = chance.integers(0, len(rivals) + 1, (games, seats)).astype(np.uint8)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import grid, layout
 from pipeline.engine.compile_cache import compiled
+from pipeline.engine.layout import Record
 from pipeline.engine.map_names import SNAIL_MODE
 from pipeline.engine.turn import play_turn
 
@@ -76,18 +77,18 @@ def _write_cell(out: Text, at: int, cell: int, stride: int) -> int:
 
 
 @compiled
-def _write_snake(words: Any, cells: Any, corpses: Any, game: int, snake: int, path: Any, out: Text, at: int) -> int:
+def _write_snake(game: Record, snake: int, path: Any, out: Text, at: int) -> int:
     snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-    stride = int(words[game, layout.STRIDE])
-    length = int(words[game, snake_at + layout.LENGTH])
-    stack = int(words[game, snake_at + layout.STACK])
+    stride = int(game.words[layout.STRIDE])
+    length = int(game.words[snake_at + layout.LENGTH])
+    stack = int(game.words[snake_at + layout.STACK])
     distinct = length - stack + 1
-    if words[game, snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
-        grid.body_path(words, cells, game, snake_at, path)
+    if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
+        grid.body_path(game, snake_at, path)
     else:
         for index in range(distinct):
-            path[index] = corpses[game, snake, index]
-    at = _write_number(out, at, int(words[game, snake_at + layout.HEALTH]))
+            path[index] = game.corpses[snake, index]
+    at = _write_number(out, at, int(game.words[snake_at + layout.HEALTH]))
     at = _write_bytes(out, at, _BODY)
     for index in range(length):
         if index > 0:
@@ -101,15 +102,15 @@ def _write_snake(words: Any, cells: Any, corpses: Any, game: int, snake: int, pa
 
 
 @compiled
-def _write_food(words: Any, game: int, out: Text, at: int) -> int:
+def _write_food(game: Record, out: Text, at: int) -> int:
     out[at] = 91
     at += 1
-    first = int(words[game, layout.FOOD_AT])
-    for index in range(words[game, layout.FOOD]):
+    first = int(game.words[layout.FOOD_AT])
+    for index in range(game.words[layout.FOOD]):
         if index > 0:
             out[at] = 44
             at += 1
-        at = _write_cell(out, at, words[game, first + index], int(words[game, layout.STRIDE]))
+        at = _write_cell(out, at, game.words[first + index], int(game.words[layout.STRIDE]))
     out[at] = 93
     return at + 1
 
@@ -124,24 +125,24 @@ def _write_cells(out: Text, at: int, cell: int, stride: int, count: int) -> int:
 
 
 @compiled
-def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int:
+def _write_hazards(game: Record, out: Text, at: int) -> int:
     """Every hazard of a stack, those just off the board included, column by column as official royale lists them.
 
     Map snail_mode's pending trails follow where the official engine keeps them, one board height above.
     """
-    area, stride, height = words[game, layout.AREA], words[game, layout.STRIDE], words[game, layout.HEIGHT]
-    snail = words[game, layout.MAP] == SNAIL_MODE
+    area, stride, height = game.words[layout.AREA], game.words[layout.STRIDE], game.words[layout.HEIGHT]
+    snail = game.words[layout.MAP] == SNAIL_MODE
     first = at
-    if words[game, layout.HAZARDS] > 0:
+    if game.words[layout.HAZARDS] > 0:
         for x in range(stride):
             # The row above the board is written from the pending trails on that map.
             for cell in range(x, (height + 1) * stride if snail else area, stride):
-                at = _write_cells(out, at, cell, stride, cells[game, area + cell])
+                at = _write_cells(out, at, cell, stride, game.cells[area + cell])
     if snail:
-        for snake in range(words[game, layout.SNAKES]):
+        for snake in range(game.words[layout.SNAKES]):
             snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-            cell = words[game, snake_at + layout.PENDING] + height * stride
-            at = _write_cells(out, at, cell, stride, words[game, snake_at + layout.PENDING_COUNT])
+            cell = game.words[snake_at + layout.PENDING] + height * stride
+            at = _write_cells(out, at, cell, stride, game.words[snake_at + layout.PENDING_COUNT])
     if at == first:
         out[at] = 91
         at += 1
@@ -151,17 +152,17 @@ def _write_hazards(words: Any, cells: Any, game: int, out: Text, at: int) -> int
 
 
 @compiled
-def _bytes_needed(words: Any, cells: Any, game: int, fixed: int) -> int:
+def _bytes_needed(game: Record, fixed: int) -> int:
     """Enough for all: every snake stands on the board and once more as `you`."""
-    total = int(words[game, layout.FOOD]) + 2
-    for snake in range(words[game, layout.SNAKES]):
+    total = int(game.words[layout.FOOD]) + 2
+    for snake in range(game.words[layout.SNAKES]):
         snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-        total += 2 * int(words[game, snake_at + layout.LENGTH]) + int(words[game, snake_at + layout.PENDING_COUNT])
-    if words[game, layout.HAZARDS] > 0:
-        area = int(words[game, layout.AREA])
+        total += 2 * int(game.words[snake_at + layout.LENGTH]) + int(game.words[snake_at + layout.PENDING_COUNT])
+    if game.words[layout.HAZARDS] > 0:
+        area = int(game.words[layout.AREA])
         for at in range(area, 2 * area):
-            total += int(cells[game, at])
-    return total * _CELL_BYTES + (2 * int(words[game, layout.SNAKES]) + 2) * _SNAKE_BYTES + 2 * fixed
+            total += int(game.cells[at])
+    return total * _CELL_BYTES + (2 * int(game.words[layout.SNAKES]) + 2) * _SNAKE_BYTES + 2 * fixed
 
 
 @compiled
@@ -171,29 +172,16 @@ def _write_part(texts: Text, ends: Marks, part: int, out: Text, at: int) -> int:
 
 
 @compiled
-def _write_rest(
-    words: Any, cells: Any, corpses: Any, game: int, snake: int, texts: Text, ends: Marks, path: Any, out: Text, at: int
-) -> int:
+def _write_rest(game: Record, snake: int, texts: Text, ends: Marks, path: Any, out: Text, at: int) -> int:
     """Write what follows a snake's latency."""
     at = _write_bytes(out, at, _HEALTH)
-    at = _write_snake(words, cells, corpses, game, snake, path, out, at)
+    at = _write_snake(game, snake, path, out, at)
     return int(_write_part(texts, ends, 2 * snake + 3, out, at))
 
 
 @compiled
 def write_bodies(
-    words: Any,
-    cells: Any,
-    longs: Any,
-    corpses: Any,
-    game: int,
-    at_end: bool,
-    texts: Text,
-    ends: Marks,
-    latencies: Marks,
-    path: Any,
-    out: Text,
-    marks: Marks,
+    game: Record, at_end: bool, texts: Text, ends: Marks, latencies: Marks, path: Any, out: Text, marks: Marks
 ) -> int:
     """Write the bodies of one game into `out`; return 0, or how many bytes `out` must have to be tried again.
 
@@ -202,27 +190,27 @@ def write_bodies(
     milliseconds by seat, told of the board's snakes and, `at_end`, of `you`. `path` is scratch,
     int16[at least width * height + 2].
     """
-    needed = _bytes_needed(words, cells, game, texts.shape[0])
+    needed = _bytes_needed(game, texts.shape[0])
     if needed > out.shape[0]:
         return int(needed)
-    snakes = int(words[game, layout.SNAKES])
+    snakes = int(game.words[layout.SNAKES])
     at = _write_part(texts, ends, 0, out, 0)
-    at = _write_number(out, at, longs[game, layout.TURN])
+    at = _write_number(out, at, game.longs[layout.TURN])
     at = _write_part(texts, ends, 1, out, at)
     first = at
     for snake in range(snakes):
         marks[1 + snake] = marks[1 + snakes + snake] = 0
-        if words[game, layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
             if at > first:
                 out[at] = 44
                 at += 1
             at = _write_part(texts, ends, 2 * snake + 2, out, at)
             marks[1 + snake] = at = _write_number(out, at, latencies[snake])
-            marks[1 + snakes + snake] = at = _write_rest(words, cells, corpses, game, snake, texts, ends, path, out, at)
+            marks[1 + snakes + snake] = at = _write_rest(game, snake, texts, ends, path, out, at)
     at = _write_bytes(out, at, _FOOD)
-    at = _write_food(words, game, out, at)
+    at = _write_food(game, out, at)
     at = _write_bytes(out, at, _HAZARDS)
-    at = _write_hazards(words, cells, game, out, at)
+    at = _write_hazards(game, out, at)
     marks[0] = at = _write_bytes(out, at, _YOU)
     for snake in range(snakes):
         start, end = marks[1 + snake], marks[1 + snakes + snake]
@@ -232,7 +220,7 @@ def write_bodies(
             if end > 0:
                 at = _write_bytes(out, at, out[start:end])
             else:
-                at = _write_rest(words, cells, corpses, game, snake, texts, ends, path, out, at)
+                at = _write_rest(game, snake, texts, ends, path, out, at)
             out[at] = 125
             at += 1
         marks[1 + snake] = at
@@ -241,18 +229,8 @@ def write_bodies(
 
 @compiled
 def play_and_write(
-    words: Any,
-    cells: Any,
-    longs: Any,
-    corpses: Any,
-    moves: Any,
-    texts: Text,
-    ends: Marks,
-    latencies: Marks,
-    path: Any,
-    out: Text,
-    marks: Marks,
+    game: Record, moves: Any, texts: Text, ends: Marks, latencies: Marks, path: Any, out: Text, marks: Marks
 ) -> int:
-    """Play one turn of a batch's only game and write its bodies as `write_bodies` does; what that returns."""
-    play_turn(words, cells, longs, corpses, moves, 0)
-    return int(write_bodies(words, cells, longs, corpses, 0, False, texts, ends, latencies, path, out, marks))
+    """Play one turn of a game and write its bodies as `write_bodies` does; what that returns."""
+    play_turn(game, moves)
+    return int(write_bodies(game, False, texts, ends, latencies, path, out, marks))

@@ -40,14 +40,14 @@ class GameBoard:
         seats = len(spec.seats)
         self.snake_ids = tuple(spec.snake_id(seat) for seat in range(seats))
         game = _new_game(spec, conditions, self.snake_ids)
-        self._words, self._cells, self._longs, self._corpses = game.records
-        self._row = self._words[0]
+        self._game = game.records.game(0)
+        self._row = self._game.words
         self._over = memoryview(self._row.data)[layout.OVER : layout.OVER + 1]
         self.moves = bytearray(seats)
         """What `play` plays, by seat, as `protocol.MOVES` has it; a dead snake's is not read."""
         self.latencies_ms = array("q", [0] * seats)
         """Whole milliseconds of each snake's last answer, to be told in the bodies."""
-        self._moves = np.frombuffer(self.moves, np.uint8).reshape(1, seats)
+        self._moves = np.frombuffer(self.moves, np.uint8)
         self.game = game_object(spec.game_id, conditions)
         """The `game` object of every body."""
         texts = fixed_texts(self.game, conditions, list(zip(self.snake_ids, names, identities, strict=True)))
@@ -70,18 +70,14 @@ class GameBoard:
 
     def bodies(self, *, at_end: bool = False) -> Bodies:
         """Return the bodies of the board as it stands; `at_end`: for the dead too, `you` with its latency."""
-        while needed := write_bodies(
-            self._words, self._cells, self._longs, self._corpses, 0, at_end, *self._fixed, self._text, self._marks
-        ):
+        while needed := write_bodies(self._game, at_end, *self._fixed, self._text, self._marks):
             self._make_room(2 * needed)
         return self._cut()
 
     def play(self) -> Bodies:
         """Play one turn by `moves` and return the new board's bodies."""
         self.turn += 1
-        if needed := play_and_write(
-            self._words, self._cells, self._longs, self._corpses, self._moves, *self._fixed, self._text, self._marks
-        ):
+        if needed := play_and_write(self._game, self._moves, *self._fixed, self._text, self._marks):
             self._make_room(2 * needed)
             return self.bodies()
         return self._cut()
@@ -93,7 +89,7 @@ class GameBoard:
         if not cause:
             return "", None, None
         killer = int(self._row[at + layout.KILLER])
-        return cause, killer if killer >= 0 else None, int(self._longs[0, layout.LONGS + seat])
+        return cause, killer if killer >= 0 else None, int(self._game.longs[layout.LONGS + seat])
 
     def length(self, seat: int) -> int:
         """Return the number of a snake's body entries, stacked ones included."""

@@ -110,9 +110,9 @@ class EncoderSession:
     def __init__(self, asked: MoveRequest) -> None:
         """Make a session for boards like this request's (width, height, wrapped)."""
         size = (asked.state.width, asked.state.height)
-        self._records: Final = layout.allocate(1, *size, layout.MAX_SNAKES, corpses=False)
-        self._kinds: Final = np.full((1, layout.MAX_SNAKES), CALLER, np.uint8)
-        self._moves: Final = np.zeros((1, layout.MAX_SNAKES), np.uint8)
+        self._records: Final = layout.allocate(1, [(*size, layout.MAX_SNAKES)], corpses=False)
+        self._kinds: Final = np.full(layout.MAX_SNAKES, CALLER, np.uint8)
+        self._moves: Final = np.zeros(layout.MAX_SNAKES, np.uint8)
         self._mind: Final = make_mind()
         self._game: Final = np.zeros(1, np.int64)
         self._load(asked)
@@ -135,9 +135,9 @@ class EncoderSession:
         """Return the move of the player `strong`."""
         self._load(asked)
         self._kinds[:] = CALLER
-        self._kinds[0, asked.seat] = STRONG
-        choose_moves(self._mind, *self._records[:3], 0, self._kinds, self._moves)
-        return int(self._moves[0, asked.seat])
+        self._kinds[asked.seat] = STRONG
+        choose_moves(self._mind, self._records.game(0), self._kinds, self._moves)
+        return int(self._moves[asked.seat])
 
     def _load(self, asked: MoveRequest) -> None:
         state = asked.state

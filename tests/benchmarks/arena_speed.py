@@ -9,12 +9,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import from_policy, heuristic
-from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import FEATURES
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
+from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 
 NETWORK_POSITIONS_PER_S = 60_000
 EXITS = [slot.name for slot in FEATURES].index("exits_up")
@@ -47,7 +47,7 @@ def measure(snakes: int, games: int, games_at_once: int, opponent: str | None) -
         policy = Trivial()
         me = from_policy(policy)
         started = time.process_time()
-        play_matches([me, heuristic(opponent) if opponent else me], seatings, seeds, Conditions(snakes=snakes),
+        play_matches([me, heuristic(opponent) if opponent else me], seatings, seeds, GameConditions(snakes=snakes),
                      games_at_once=games_at_once)  # fmt: skip
         outside = min(outside, (time.process_time() - started - policy.time_s) / policy.rows)
     network = 1 / NETWORK_POSITIONS_PER_S

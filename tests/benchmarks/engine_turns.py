@@ -2,8 +2,9 @@
 
 Run from anywhere: `python tests/benchmarks/engine_turns.py`. Both sides play random legal moves, whole turns with
 spawning, new games as old ones end. Rounds alternate between the sides and the best round of each counts. What counts
-is processor time (user and system, the Go side's collector included), so that a busy machine takes nothing from either;
-only the row of two cores is by the clock.
+is processor time (user and system, the Go side's collector included): a busy machine takes nothing from either side.
+Only the row of two cores is by the clock. Planes written and heuristics' moves (the engine's turns included) of one
+core follow.
 """
 
 import argparse
@@ -17,8 +18,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import planes_speed
+import players_speed
+
 from pipeline.engine import Batch, GameSpec
 from pipeline.engine.layout import record_bytes
+from pipeline.engine.players.kinds import AGGRESSIVE, HUNGRY, RANDOM, TAIL_CHASER, VORONOI, name_of
 
 OFFICIAL = Path(__file__).parent / "official_engine"
 BOARDS = {
@@ -102,6 +108,17 @@ def sides_of(name: str, spec: GameSpec, program: Path | None, seconds: float) ->
     return sides
 
 
+def beside() -> dict[str, float]:
+    """Planes and heuristics' moves per second, on 11x11."""
+    rates = {f"planes of {snakes} snakes, uint8": planes_speed.measure(1024, snakes, np.uint8) for snakes in (2, 4)}
+    for kind in (RANDOM, HUNGRY, AGGRESSIVE, TAIL_CHASER, VORONOI):
+        players_speed.measure(kind, 2)  # compile, or load what is compiled
+        rates |= {
+            f"moves of {name_of(kind)}, {snakes} snakes": players_speed.measure(kind, snakes)[0] for snakes in (2, 4)
+        }
+    return rates
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of each round, s")
@@ -129,6 +146,8 @@ def main() -> None:
         official = best.get(f"{name.partition(':')[0]}: official Go engine", 0.0)
         times = f"{value / official:8.0f} x official" if official and name != by_clock else ""
         sys.stdout.write(f"{name:65s} {value / 1e6:9.3f} M turns/s {times}\n")
+    for name, value in beside().items():
+        sys.stdout.write(f"{'11x11: ' + name:65s} {value / 1e6:9.3f} M/s\n")
     sys.stdout.write(f"memory per game, 11x11 with 4 snakes: {record_bytes(stepped.records):.0f} bytes\n")
 
 

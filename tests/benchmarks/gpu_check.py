@@ -21,10 +21,7 @@ import onnxruntime
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import from_policy, heuristic
-from pipeline.arena.seating import every_seating, seatings_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evolution.batches import to_tensors
 from pipeline.evolution.device import choose_device, prepare_cpu
@@ -35,6 +32,9 @@ from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.real_positions import real_positions
+from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.exported_model import ExportCard
 from schemas.network import light_network
 from schemas.phases import DataSource, TrainingPhaseConfig
@@ -138,7 +138,9 @@ def _curve(network: Network, settings: Settings, device: torch.device, seconds: 
 
 def _score(network: Network, games: int) -> float:
     pair = [from_policy(TorchPolicy(network, "learner")), heuristic("strong")]
-    finished = play_matches(pair, *every_seating(seatings_of(2, 2), fresh_seeds(5, games // 2)), Conditions(snakes=2))
+    finished = play_matches(
+        pair, *every_seating(seatings_of(2, 2), fresh_seeds(5, games // 2)), GameConditions(snakes=2)
+    )
     return round(float(np.mean(count_blocks(finished, 2, 2).scores[:, 0, 1])), 3)
 
 

@@ -10,11 +10,11 @@ import time
 from rating import rate
 
 from pipeline.engine.players.kinds import KINDS
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
 
 CONDITIONS = {
-    "duels, standard 11x11": Conditions(),
-    "four snakes, two of each kind, standard 11x11": Conditions(snakes=4),
+    "duels, standard 11x11": GameConditions(),
+    "four snakes, two of each kind, standard 11x11": GameConditions(snakes=4),
 }
 
 

@@ -5,14 +5,14 @@ import time
 import numpy as np
 
 from pipeline.engine.players.kinds import DEEP, KINDS
-from pipeline.engine.players.match import Conditions, fresh_seeds, play_games
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
 
 LEAST_S = 1.5
 
 
 def measure(kind: int, snakes: int) -> tuple[float, float, float]:
     """Return (moves/s, games/s, mean turns)."""
-    conditions = Conditions(snakes=snakes)
+    conditions = GameConditions(snakes=snakes)
     count, seed, moves, games, turns = (4 if kind == DEEP else 256), 1, 0, 0, 0
     started = time.process_time()
     while time.process_time() - started < LEAST_S:

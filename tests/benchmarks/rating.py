@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.players.kinds import name_of
-from pipeline.engine.players.match import Conditions, fresh_seeds, play
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play
 from pipeline.engine.players.mind import Mind
 
 _ROUNDS = 2000
@@ -71,7 +71,7 @@ def rate(
     kinds: Sequence[int],
     seeds_per_pair: int,
     seed: int,
-    conditions: Conditions | None = None,
+    conditions: GameConditions | None = None,
     mind: Mind | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RatingTable:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import heuristic
 from pipeline.data.buffer import ALPHA, BETA, FLOOR, ExperienceReplayBuffer
 from pipeline.data.game_making import games_from
 from pipeline.data.positions import Positions, join, positions_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.matches import play_matches
 
 SIZE = 100_000
 BATCH = 256
@@ -56,7 +56,7 @@ def some_positions() -> Positions:
     for snakes in (2, 4):
         seatings = np.random.default_rng(1).integers(0, 3, (120, snakes)).astype(np.uint8)
         players = [heuristic(name) for name in names]
-        finished = play_matches(players, seatings, fresh_seeds(snakes, 120), Conditions(snakes=snakes), tapes=True)
+        finished = play_matches(players, seatings, fresh_seeds(snakes, 120), GameConditions(snakes=snakes), tapes=True)
         parts.append(positions_of(games_from(finished, names, "self_play", datetime.now(UTC))))
     made = join(parts)
     return made.rows(np.resize(np.arange(len(made)), SIZE))

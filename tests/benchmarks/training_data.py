@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import heuristic
 from pipeline.data.game_making import games_from
 from pipeline.data.positions import Positions, positions_of
 from pipeline.data.scan import scan
 from pipeline.data.store import GameStore
 from pipeline.engine.players.kinds import STRONG, VORONOI
-from pipeline.engine.players.match import Conditions, fresh_seeds, play_games
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.matches import play_matches
 
 GAMES = 256
 
@@ -34,18 +34,18 @@ def timed(work: Callable[[], Any], rounds: int = 3) -> tuple[float, Any]:
 
 def play(snakes: int, tapes: bool) -> Any:
     seatings = np.zeros((GAMES, snakes), np.uint8)
-    conditions = Conditions(snakes=snakes)
+    conditions = GameConditions(snakes=snakes)
     return play_matches([heuristic("voronoi")], seatings, fresh_seeds(snakes, GAMES), conditions, tapes=tapes)
 
 
 def main() -> None:
     play(2, True)
-    play_games(np.full((2, 2), VORONOI, np.uint8), fresh_seeds(1, 2), Conditions())
+    play_games(np.full((2, 2), VORONOI, np.uint8), fresh_seeds(1, 2), GameConditions())
     finished = []
     for snakes in (2, 4):
         seats = np.full((GAMES, snakes), VORONOI, np.uint8)
         arena_s, done = timed(lambda snakes=snakes: play(snakes, True), 1)  # type: ignore[misc]
-        loop_s, _ = timed(lambda s=seats, n=snakes: play_games(s, fresh_seeds(n, GAMES), Conditions(snakes=n)), 1)  # type: ignore[misc]
+        loop_s, _ = timed(lambda s=seats, n=snakes: play_games(s, fresh_seeds(n, GAMES), GameConditions(snakes=n)), 1)  # type: ignore[misc]
         print(f"{snakes} snakes: arena with tapes {GAMES / arena_s:.0f} games/s, "
               f"compiled loop without {GAMES / loop_s:.0f}: {arena_s / loop_s:.2f} times its time")  # fmt: skip
         finished.append(done)

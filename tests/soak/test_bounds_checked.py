@@ -34,7 +34,7 @@ for turn in range(12):
     rows.symmetries[:] = turn % 8
     observer.observe(*who, rows)
     assert rows.planes.any((1, 2, 3)).all()
-    choose_in_batch(mind, *batch.records[:3], kinds, batch.actions)
+    choose_in_batch(mind, batch.records, kinds, batch.actions)
     batch.step()
     batch.drain_outcomes()
 print("within bounds")

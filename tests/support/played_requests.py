@@ -78,7 +78,7 @@ def _one_game(case: Case, seed: int, turns: int) -> Iterator[Asked]:
     settings = {**CLI_DEFAULTS._asdict(), **changes}
     names = [f"s{i}" for i in range(snakes)]
     game = Game.new(width, height, names, ruleset, map_id, changes, seed)
-    mind, kinds = make_mind(), np.full((1, snakes), AGGRESSIVE, np.uint8)
+    mind, kinds = make_mind(), np.full(snakes, AGGRESSIVE, np.uint8)
     for turn in range(turns):
         if game.is_over():
             return
@@ -92,8 +92,8 @@ def _one_game(case: Case, seed: int, turns: int) -> Iterator[Asked]:
                     row = _encode(again, seat)
                     yield Asked(request, row, _mask(row))
         moves = np.zeros_like(kinds)
-        choose_moves(mind, *game.records[:3], 0, kinds, moves)
-        game.step({name: layout.MOVE_WORDS[moves[0, i]] for i, name in enumerate(names)})
+        choose_moves(mind, game.records.game(0), kinds, moves)
+        game.step({name: layout.MOVE_WORDS[moves[i]] for i, name in enumerate(names)})
 
 
 def _encode(game: Game, seat: int) -> Observations:

@@ -10,39 +10,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.engine.compile_cache import inlined
+from pipeline.engine.players import mind as legend
 from pipeline.engine.players.bits import count_bits
-from pipeline.engine.players.mind import (
-    BEHIND,
-    BOARD,
-    EDGE,
-    F_EXITS,
-    F_FOOD,
-    F_MINE,
-    F_MINE_EDGE,
-    F_MINE_HURTING,
-    F_PREY,
-    F_RISK,
-    F_TAIL,
-    F_THEIR_FOOD,
-    F_THEIRS,
-    F_THEIRS_EDGE,
-    FOODS,
-    HEAD_AT,
-    HURTING,
-    LIVES,
-    NOT_LEFT,
-    NOT_RIGHT,
-    OCCUPIED,
-    S_HAZARDS,
-    S_LAST_LEAVE,
-    S_SNAKES,
-    S_SPOTS,
-    S_WIDTH,
-    S_WRAPPED,
-    SIZE,
-    TAIL_AT,
-    Mind,
-)
+from pipeline.engine.players.mind import Mind
 from pipeline.engine.players.spots import outlasts
 
 _ZERO = np.uint64(0)
@@ -100,13 +70,13 @@ def sides(mind: Mind) -> Any:
     """Return what `grow` needs to know of the board."""
     masks, shape = mind.masks, mind.shape
     return (
-        np.uint64(shape[S_WIDTH]),
-        masks[NOT_LEFT, 0],
-        masks[NOT_LEFT, 1],
-        masks[NOT_RIGHT, 0],
-        masks[NOT_RIGHT, 1],
-        shape[S_WRAPPED] > 0,
-        np.uint64(shape[S_SPOTS] - shape[S_WIDTH]),
+        np.uint64(shape[legend.S_WIDTH]),
+        masks[legend.NOT_LEFT, 0],
+        masks[legend.NOT_LEFT, 1],
+        masks[legend.NOT_RIGHT, 0],
+        masks[legend.NOT_RIGHT, 1],
+        shape[legend.S_WRAPPED] > 0,
+        np.uint64(shape[legend.S_SPOTS] - shape[legend.S_WIDTH]),
     )
 
 
@@ -114,10 +84,10 @@ def sides(mind: Mind) -> Any:
 def heads(mind: Mind, me: int, longer: bool) -> Any:
     """Return the set of the other living heads, of those at least as long as me or of the shorter ones."""
     lo, hi = _ZERO, _ZERO
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         fields = mind.snakes[snake]
-        if fields[LIVES] and snake != me and outlasts(mind, me, snake) == longer:
-            bit_lo, bit_hi = spot_words(mind.paths[snake, fields[HEAD_AT]])
+        if fields[legend.LIVES] and snake != me and outlasts(mind, me, snake) == longer:
+            bit_lo, bit_hi = spot_words(mind.paths[snake, fields[legend.HEAD_AT]])
             lo |= bit_lo
             hi |= bit_hi
     return lo, hi
@@ -127,10 +97,10 @@ def heads(mind: Mind, me: int, longer: bool) -> Any:
 def heads_behind(mind: Mind, me: int, longer: bool) -> Any:
     """The same for the heads that were not moved in the turns looked ahead."""
     lo, hi = _ZERO, _ZERO
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         fields = mind.snakes[snake]
-        if fields[LIVES] and fields[BEHIND] > 0 and snake != me and outlasts(mind, me, snake) == longer:
-            bit_lo, bit_hi = spot_words(mind.paths[snake, fields[HEAD_AT]])
+        if fields[legend.LIVES] and fields[legend.BEHIND] > 0 and snake != me and outlasts(mind, me, snake) == longer:
+            bit_lo, bit_hi = spot_words(mind.paths[snake, fields[legend.HEAD_AT]])
             lo |= bit_lo
             hi |= bit_hi
     return lo, hi
@@ -140,9 +110,9 @@ def heads_behind(mind: Mind, me: int, longer: bool) -> Any:
 def turns_behind(mind: Mind) -> int:
     """Return how many turns the snakes that were not moved are behind, 0 where all were."""
     most = 0
-    for snake in range(mind.shape[S_SNAKES]):
-        if mind.snakes[snake, LIVES]:
-            most = max(most, mind.snakes[snake, BEHIND])
+    for snake in range(mind.shape[legend.S_SNAKES]):
+        if mind.snakes[snake, legend.LIVES]:
+            most = max(most, mind.snakes[snake, legend.BEHIND])
     return most
 
 
@@ -150,20 +120,23 @@ def turns_behind(mind: Mind) -> int:
 def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0915 - two words of registers
     """Write into `finding` what `me` and the others reach first from where they stand, `turns` after the picture."""
     masks, leaving, finding, side = mind.masks, mind.leaving, mind.finding, sides(mind)
-    many = mind.shape[S_SNAKES] > 1
-    last_leave = mind.shape[S_LAST_LEAVE]
+    many = mind.shape[legend.S_SNAKES] > 1
+    last_leave = mind.shape[legend.S_LAST_LEAVE]
     me_fields = mind.snakes[me]
-    free_lo, free_hi = masks[BOARD, 0] & ~masks[OCCUPIED, 0], masks[BOARD, 1] & ~masks[OCCUPIED, 1]
-    food_lo, food_hi = masks[FOODS, 0], masks[FOODS, 1]
-    m_lo, m_hi = spot_words(mind.paths[me, me_fields[HEAD_AT]])
+    free_lo, free_hi = (
+        masks[legend.BOARD, 0] & ~masks[legend.OCCUPIED, 0],
+        masks[legend.BOARD, 1] & ~masks[legend.OCCUPIED, 1],
+    )
+    food_lo, food_hi = masks[legend.FOODS, 0], masks[legend.FOODS, 1]
+    m_lo, m_hi = spot_words(mind.paths[me, me_fields[legend.HEAD_AT]])
     head_lo, head_hi = m_lo, m_hi
     l_lo, l_hi = heads(mind, me, True)
     s_lo, s_hi = heads(mind, me, False)
-    finding[F_RISK] = 0
-    finding[F_PREY] = 0
-    finding[F_FOOD] = 0
-    finding[F_THEIR_FOOD] = 0
-    finding[F_EXITS] = 0
+    finding[legend.F_RISK] = 0
+    finding[legend.F_PREY] = 0
+    finding[legend.F_FOOD] = 0
+    finding[legend.F_THEIR_FOOD] = 0
+    finding[legend.F_EXITS] = 0
     behind = turns_behind(mind)
     if behind > 0:
         bl_lo, bl_hi = heads_behind(mind, me, True)
@@ -173,12 +146,12 @@ def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0
             free_hi |= leaving[step, 1] & ~head_hi
             g_lo, g_hi = grow(bl_lo, bl_hi, side)
             if (g_lo & head_lo) | (g_hi & head_hi):
-                finding[F_RISK] = 1
+                finding[legend.F_RISK] = 1
             bl_lo |= g_lo & free_lo
             bl_hi |= g_hi & free_hi
             g_lo, g_hi = grow(bs_lo, bs_hi, side)
             if (g_lo & head_lo) | (g_hi & head_hi):
-                finding[F_PREY] = 1
+                finding[legend.F_PREY] = 1
             bs_lo |= g_lo & free_lo & ~bl_lo
             bs_hi |= g_hi & free_hi & ~bl_hi
         l_lo |= bl_lo
@@ -187,7 +160,7 @@ def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0
         s_hi |= bs_hi & ~bl_hi
         food = (l_lo | s_lo) & food_lo, (l_hi | s_hi) & food_hi
         if food[0] | food[1]:
-            finding[F_THEIR_FOOD] = 1
+            finding[legend.F_THEIR_FOOD] = 1
     any_shorter = (s_lo | s_hi) != _ZERO
     any_longer = (l_lo | l_hi) != _ZERO
     step = 0
@@ -202,7 +175,7 @@ def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0
         gm_lo &= open_lo
         gm_hi &= open_hi
         if step == 1:
-            finding[F_EXITS] = count_bits(gm_lo) + count_bits(gm_hi)
+            finding[legend.F_EXITS] = count_bits(gm_lo) + count_bits(gm_hi)
         theirs_lo, theirs_hi = _ZERO, _ZERO
         if any_longer:
             theirs_lo, theirs_hi = grow(l_lo, l_hi, side)
@@ -222,26 +195,28 @@ def flood_small(mind: Mind, me: int, turns: int) -> None:  # noqa: PLR0912, PLR0
             s_hi |= g_hi
             theirs_lo |= g_lo
             theirs_hi |= g_hi
-        if finding[F_FOOD] == 0 and ((gm_lo & food_lo) | (gm_hi & food_hi)):
-            finding[F_FOOD] = step
-        if many and finding[F_THEIR_FOOD] == 0 and ((theirs_lo & food_lo) | (theirs_hi & food_hi)):
-            finding[F_THEIR_FOOD] = step
+        if finding[legend.F_FOOD] == 0 and ((gm_lo & food_lo) | (gm_hi & food_hi)):
+            finding[legend.F_FOOD] = step
+        if many and finding[legend.F_THEIR_FOOD] == 0 and ((theirs_lo & food_lo) | (theirs_hi & food_hi)):
+            finding[legend.F_THEIR_FOOD] = step
         if (gm_lo | gm_hi | theirs_lo | theirs_hi) == _ZERO:
             # Walled in: the walls of bodies come down while there is room to wait in.
             room: int = count_bits(m_lo) + count_bits(m_hi)
-            if room >= me_fields[SIZE] or step > room or turns + step >= last_leave:
+            if room >= me_fields[legend.SIZE] or step > room or turns + step >= last_leave:
                 break
     # The head's own spot is no room.
     m_lo &= ~head_lo
     m_hi &= ~head_hi
     t_lo, t_hi = l_lo | s_lo, l_hi | s_hi
-    edge_lo, edge_hi = masks[EDGE, 0], masks[EDGE, 1]
-    finding[F_MINE] = count_bits(m_lo) + count_bits(m_hi)
-    finding[F_THEIRS] = count_bits(t_lo) + count_bits(t_hi)
-    finding[F_MINE_EDGE] = count_bits(m_lo & edge_lo) + count_bits(m_hi & edge_hi)
-    finding[F_THEIRS_EDGE] = count_bits(t_lo & edge_lo) + count_bits(t_hi & edge_hi)
-    finding[F_MINE_HURTING] = 0
-    if mind.shape[S_HAZARDS]:
-        finding[F_MINE_HURTING] = count_bits(m_lo & masks[HURTING, 0]) + count_bits(m_hi & masks[HURTING, 1])
-    tail_lo, tail_hi = spot_words(mind.paths[me, me_fields[TAIL_AT]])
-    finding[F_TAIL] = ((m_lo & tail_lo) | (m_hi & tail_hi)) != _ZERO
+    edge_lo, edge_hi = masks[legend.EDGE, 0], masks[legend.EDGE, 1]
+    finding[legend.F_MINE] = count_bits(m_lo) + count_bits(m_hi)
+    finding[legend.F_THEIRS] = count_bits(t_lo) + count_bits(t_hi)
+    finding[legend.F_MINE_EDGE] = count_bits(m_lo & edge_lo) + count_bits(m_hi & edge_hi)
+    finding[legend.F_THEIRS_EDGE] = count_bits(t_lo & edge_lo) + count_bits(t_hi & edge_hi)
+    finding[legend.F_MINE_HURTING] = 0
+    if mind.shape[legend.S_HAZARDS]:
+        finding[legend.F_MINE_HURTING] = count_bits(m_lo & masks[legend.HURTING, 0]) + count_bits(
+            m_hi & masks[legend.HURTING, 1]
+        )
+    tail_lo, tail_hi = spot_words(mind.paths[me, me_fields[legend.TAIL_AT]])
+    finding[legend.F_TAIL] = ((m_lo & tail_lo) | (m_hi & tail_hi)) != _ZERO

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import OVER, SEED, Cells, Longs, Moves, Words
+from pipeline.engine.layout import OVER, SEED, Moves, Records
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem
 from pipeline.engine.players.choose import Kinds, choose_moves
 from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.mind import MIND, Mind, make_mind
+from pipeline.engine.record import record_of
 from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, rules_bits
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import write_header
@@ -23,7 +24,7 @@ _GAMES_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True)
-class Conditions:
+class GameConditions:
     """Under what conditions players meet; the defaults are a standard duel of the official CLI."""
 
     width: int = 11
@@ -36,18 +37,17 @@ class Conditions:
 
 
 @compiled
-def play_out(
-    mind: Mind, words: Words, cells: Cells, longs: Longs, corpses: Words, kinds: Kinds, moves: Moves, most_turns: int
-) -> int:
+def play_out(mind: Mind, records: Records, kinds: Kinds, moves: Moves, most_turns: int) -> int:
     """Set up every game of the batch and play it to its end, or to `most_turns`; return the first problem or FINE."""
-    for game in range(words.shape[0]):
-        problem = begin(words, cells, longs, game)
+    for index in range(kinds.shape[0]):
+        game = record_of(records, index)
+        problem = begin(game)
         if problem != FINE:
             return problem
         turns = 0
-        while not words[game, OVER] and turns < most_turns:
-            choose_moves(mind, words, cells, longs, game, kinds, moves)
-            play_turn(words, cells, longs, corpses, moves, game)
+        while not game.words[OVER] and turns < most_turns:
+            choose_moves(mind, game, kinds[index], moves)
+            play_turn(game, moves)
             turns += 1
     return FINE
 
@@ -61,7 +61,7 @@ class Played:
 
 
 def play_games(
-    seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions, mind: Mind | None = None
+    seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: GameConditions, mind: Mind | None = None
 ) -> Played:
     """Play one game per row of `seats` (uint8[games, snakes], a player kind per seat) with that row's seed.
 
@@ -79,21 +79,21 @@ def play_games(
     deaths, turns = np.zeros((games, conditions.snakes), np.int64), np.zeros(games, np.int64)
     for first in range(0, games, _GAMES_AT_ONCE):
         part = slice(first, min(first + _GAMES_AT_ONCE, games))
-        records = layout.allocate(part.stop - first, *size, corpses=False)
+        records = layout.allocate(part.stop - first, [size], corpses=False)
         write_header(records, 0, size, rules, number, conditions.settings)
         records.words[1:] = records.words[0]
         records.longs[1:] = records.longs[0]
         records.longs[:, SEED] = seeds[part]
         kinds = np.ascontiguousarray(seats[part])
-        moves = np.zeros(kinds.shape, np.uint8)
-        problem = play_out(mind, *records, kinds, moves, conditions.most_turns)
+        moves = np.zeros(kinds.shape[1], np.uint8)
+        problem = play_out(mind, records, kinds, moves, conditions.most_turns)
         raise_set_up_problem(int(problem), size, conditions.map_id)
         deaths[part] = records.longs[:, layout.LONGS :]
         turns[part] = records.longs[:, layout.TURN]
     return Played(deaths, turns)
 
 
-def _check_players(seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions, mind: Mind) -> None:
+def _check_players(seats: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: GameConditions, mind: Mind) -> None:
     if seeds.ndim != 1 or seeds.dtype != np.int64:
         refuse(f"{seeds.dtype}{list(seeds.shape)} given where int64[games] belongs", "seeds")
     if seats.shape != (len(seeds), conditions.snakes) or seats.dtype != np.uint8:
@@ -138,7 +138,11 @@ class Meeting:
 
 
 def play(
-    kind_a: int, kind_b: int, seeds: NDArray[np.int64], conditions: Conditions | None = None, mind: Mind | None = None
+    kind_a: int,
+    kind_b: int,
+    seeds: NDArray[np.int64],
+    conditions: GameConditions | None = None,
+    mind: Mind | None = None,
 ) -> Meeting:
     """Play two kinds against each other: every seed once from each seating, the kinds alternating round the seats.
 
@@ -146,7 +150,7 @@ def play(
         GameStateError: the conditions cannot be set up.
         ValueError: an odd number of seats, which two kinds cannot share equally.
     """
-    conditions = conditions or Conditions()
+    conditions = conditions or GameConditions()
     if conditions.snakes % 2:
         raise ValueError(f"two kinds cannot share {conditions.snakes} seats equally; give an even number of snakes")
     first = np.tile(np.array([kind_a, kind_b], np.uint8), conditions.snakes // 2)

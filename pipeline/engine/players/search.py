@@ -8,39 +8,12 @@ every symmetry of the board.
 from typing import Final
 
 from pipeline.engine.compile_cache import compiled, inlined
+from pipeline.engine.players import mind as legend
+from pipeline.engine.players import weights as weight
 from pipeline.engine.players.ahead import life_on, play_ahead, take_back
 from pipeline.engine.players.evaluate import evaluate
-from pipeline.engine.players.mind import (
-    BEHIND,
-    FOODS,
-    HEAD_AT,
-    LIFE,
-    LIVES,
-    PILE,
-    S_ALONE,
-    S_HEIGHT,
-    S_SNAKES,
-    S_WIDTH,
-    S_WRAPPED,
-    SIZE,
-    TAIL_AT,
-    Mind,
-)
+from pipeline.engine.players.mind import Mind
 from pipeline.engine.players.spots import has, options, put, take
-from pipeline.engine.players.weights import (
-    DEATH,
-    DELAY,
-    DRAW,
-    KILL,
-    PESSIMISM_CROWD,
-    PESSIMISM_DUEL,
-    REPLIERS,
-    REPLY_RADIUS,
-    TURNS_ALONE,
-    TURNS_CROWD,
-    TURNS_DUEL,
-    WIN,
-)
 
 WORST: Final = -(1 << 40)
 UNDECIDED: Final = 1 << 50
@@ -50,17 +23,17 @@ UNDECIDED: Final = 1 << 50
 def living(mind: Mind) -> int:
     """Return how many snakes live in the picture."""
     count = 0
-    for snake in range(mind.shape[S_SNAKES]):
-        count += mind.snakes[snake, LIVES]
+    for snake in range(mind.shape[legend.S_SNAKES]):
+        count += mind.snakes[snake, legend.LIVES]
     return count
 
 
 @inlined
 def distance(mind: Mind, a: int, b: int) -> int:
     """Return the steps between two spots on an empty board."""
-    width, height = mind.shape[S_WIDTH], mind.shape[S_HEIGHT]
+    width, height = mind.shape[legend.S_WIDTH], mind.shape[legend.S_HEIGHT]
     dx, dy = abs(a % width - b % width), abs(a // width - b // width)
-    if mind.shape[S_WRAPPED]:
+    if mind.shape[legend.S_WRAPPED]:
         dx, dy = min(dx, width - dx), min(dy, height - dy)
     return dx + dy
 
@@ -68,16 +41,16 @@ def distance(mind: Mind, a: int, b: int) -> int:
 @inlined
 def choose_repliers(mind: Mind, me: int, kind: int) -> int:
     """Return the bit set of the opponents to move: the nearest within the radius, in a duel the only one."""
-    most, radius = mind.weights[kind, REPLIERS], mind.weights[kind, REPLY_RADIUS]
+    most, radius = mind.weights[kind, weight.REPLIERS], mind.weights[kind, weight.REPLY_RADIUS]
     if living(mind) == 2:
         radius = 1000
-    head = int(mind.paths[me, mind.snakes[me, HEAD_AT]])
+    head = int(mind.paths[me, mind.snakes[me, legend.HEAD_AT]])
     chosen = 0
     for _ in range(most):
         nearest, least = -1, radius + 1
-        for snake in range(mind.shape[S_SNAKES]):
-            if snake != me and mind.snakes[snake, LIVES] and (chosen >> snake) & 1 == 0:
-                away = distance(mind, head, int(mind.paths[snake, mind.snakes[snake, HEAD_AT]]))
+        for snake in range(mind.shape[legend.S_SNAKES]):
+            if snake != me and mind.snakes[snake, legend.LIVES] and (chosen >> snake) & 1 == 0:
+                away = distance(mind, head, int(mind.paths[snake, mind.snakes[snake, legend.HEAD_AT]]))
                 if away < least:
                     nearest, least = snake, away
         if nearest >= 0:
@@ -106,7 +79,7 @@ def size_of(directions: int) -> int:
 def reply_options(mind: Mind, repliers: int) -> int:
     """Return the directions open to each replier, four bits per snake."""
     found = 0
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         if (repliers >> snake) & 1:
             found |= options(mind, snake) << (4 * snake)
     return found
@@ -116,7 +89,7 @@ def reply_options(mind: Mind, repliers: int) -> int:
 def count_replies(mind: Mind, repliers: int, replies: int) -> int:
     """Return how many joint replies the repliers have."""
     count = 1
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         if (repliers >> snake) & 1:
             count *= size_of(replies >> (4 * snake) & 15)
     return count
@@ -126,7 +99,7 @@ def count_replies(mind: Mind, repliers: int, replies: int) -> int:
 def joint_reply(mind: Mind, repliers: int, replies: int, index: int) -> int:
     """Return joint reply number `index`, two bits per snake."""
     directions = 0
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         if (repliers >> snake) & 1:
             mine = replies >> (4 * snake) & 15
             count = size_of(mine)
@@ -139,8 +112,8 @@ def joint_reply(mind: Mind, repliers: int, replies: int, index: int) -> int:
 def living_set(mind: Mind) -> int:
     """Return the bit set of the living."""
     found = 0
-    for snake in range(mind.shape[S_SNAKES]):
-        found |= mind.snakes[snake, LIVES] << snake
+    for snake in range(mind.shape[legend.S_SNAKES]):
+        found |= mind.snakes[snake, legend.LIVES] << snake
     return found
 
 
@@ -149,12 +122,12 @@ def verdict(mind: Mind, me: int, kind: int, ply: int, before: int) -> int:
     """Return the value of a position that is decided for `me`, UNDECIDED otherwise."""
     weights = mind.weights[kind]
     alive = living(mind)
-    if not mind.snakes[me, LIVES]:
+    if not mind.snakes[me, legend.LIVES]:
         if alive == 0 and before > 1:
-            return weights[DRAW] + ply * weights[DELAY]
-        return ply * weights[DELAY] - weights[DEATH]
-    if alive == 1 and not mind.shape[S_ALONE]:
-        return weights[WIN] - ply * weights[DELAY]
+            return weights[weight.DRAW] + ply * weights[weight.DELAY]
+        return ply * weights[weight.DELAY] - weights[weight.DEATH]
+    if alive == 1 and not mind.shape[legend.S_ALONE]:
+        return weights[weight.WIN] - ply * weights[weight.DELAY]
     return UNDECIDED
 
 
@@ -168,7 +141,7 @@ def look(mind: Mind, me: int, kind: int, ply: int, turns: int, repliers: int, al
     repliers &= living_set(mind)
     mine, replies = options(mind, me), reply_options(mind, repliers)
     count = count_replies(mind, repliers, replies)
-    pessimism = mind.weights[kind, PESSIMISM_DUEL if before <= 2 else PESSIMISM_CROWD]
+    pessimism = mind.weights[kind, weight.PESSIMISM_DUEL if before <= 2 else weight.PESSIMISM_CROWD]
     for index in range(4):
         mind.values[ply, index] = WORST
     for index in range(size_of(mine)):
@@ -179,7 +152,7 @@ def look(mind: Mind, me: int, kind: int, ply: int, turns: int, repliers: int, al
             play_ahead(mind, ply, repliers | 1 << me, directions)
             value = verdict(mind, me, kind, ply, before)
             if value == UNDECIDED:
-                bonus = mind.weights[kind, KILL] * (before - living(mind))
+                bonus = mind.weights[kind, weight.KILL] * (before - living(mind))
                 if turns <= 1:
                     value = bonus + evaluate(mind, me, kind, ply + 1)
                 else:
@@ -204,33 +177,33 @@ def look(mind: Mind, me: int, kind: int, ply: int, turns: int, repliers: int, al
 def glance(mind: Mind, me: int, kind: int, mine: int) -> None:
     """Value each of my open moves without any reply: everybody else is a turn behind and may be anywhere by now."""
     fields = mind.snakes[me]
-    size, life = fields[SIZE], fields[LIFE]
-    for snake in range(mind.shape[S_SNAKES]):
-        mind.snakes[snake, BEHIND] = snake != me
-    fields[HEAD_AT] += 1
-    tail_moves = fields[PILE] == 1
-    fields[TAIL_AT] += tail_moves
+    size, life = fields[legend.SIZE], fields[legend.LIFE]
+    for snake in range(mind.shape[legend.S_SNAKES]):
+        mind.snakes[snake, legend.BEHIND] = snake != me
+    fields[legend.HEAD_AT] += 1
+    tail_moves = fields[legend.PILE] == 1
+    fields[legend.TAIL_AT] += tail_moves
     for direction in range(4):
         mind.values[0, direction] = WORST
         if (mine >> direction) & 1:
-            spot = int(mind.next_spot[mind.paths[me, fields[HEAD_AT] - 1], direction])
-            mind.paths[me, fields[HEAD_AT]] = spot
-            eats = has(mind, FOODS, spot)
-            fields[LIFE] = life_on(mind, spot, life - 1, eats)
-            if fields[LIFE] <= 0:
-                mind.values[0, direction] = -mind.weights[kind, DEATH]
+            spot = int(mind.next_spot[mind.paths[me, fields[legend.HEAD_AT] - 1], direction])
+            mind.paths[me, fields[legend.HEAD_AT]] = spot
+            eats = has(mind, legend.FOODS, spot)
+            fields[legend.LIFE] = life_on(mind, spot, life - 1, eats)
+            if fields[legend.LIFE] <= 0:
+                mind.values[0, direction] = -mind.weights[kind, weight.DEATH]
                 continue
-            fields[SIZE] = size + eats
+            fields[legend.SIZE] = size + eats
             if eats:
-                take(mind, FOODS, spot)
+                take(mind, legend.FOODS, spot)
             mind.values[0, direction] = evaluate(mind, me, kind, 1)
             if eats:
-                put(mind, FOODS, spot)
-    fields[SIZE], fields[LIFE] = size, life
-    fields[HEAD_AT] -= 1
-    fields[TAIL_AT] -= tail_moves
-    for snake in range(mind.shape[S_SNAKES]):
-        mind.snakes[snake, BEHIND] = 0
+                put(mind, legend.FOODS, spot)
+    fields[legend.SIZE], fields[legend.LIFE] = size, life
+    fields[legend.HEAD_AT] -= 1
+    fields[legend.TAIL_AT] -= tail_moves
+    for snake in range(mind.shape[legend.S_SNAKES]):
+        mind.snakes[snake, legend.BEHIND] = 0
 
 
 @inlined
@@ -238,8 +211,8 @@ def turns_ahead(mind: Mind, kind: int) -> int:
     """Return how many turns a kind looks ahead, by how many live."""
     alive = living(mind)
     if alive <= 1:
-        return mind.weights[kind, TURNS_ALONE]
-    return mind.weights[kind, TURNS_DUEL if alive == 2 else TURNS_CROWD]
+        return mind.weights[kind, weight.TURNS_ALONE]
+    return mind.weights[kind, weight.TURNS_DUEL if alive == 2 else weight.TURNS_CROWD]
 
 
 @compiled
@@ -251,7 +224,7 @@ def think(mind: Mind, me: int, kind: int) -> int:
     mine = options(mind, me)
     if size_of(mine) == 1:
         return nth_direction(mine, 0)
-    if mind.weights[kind, REPLIERS] == 0:
+    if mind.weights[kind, weight.REPLIERS] == 0:
         glance(mind, me, kind, mine)
     else:
         look(mind, me, kind, 0, turns_ahead(mind, kind), choose_repliers(mind, me, kind), WORST, -WORST)

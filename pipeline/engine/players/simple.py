@@ -2,33 +2,10 @@
 
 from typing import Any
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import neighbour
-from pipeline.engine.layout import (
-    ALIVE_CAUSE,
-    CAUSE,
-    FACING,
-    FOOD,
-    FOOD_AT,
-    HEAD,
-    HEADER,
-    HEALTH,
-    HEIGHT,
-    LENGTH,
-    NO_DIRECTION,
-    RULES,
-    SEED,
-    SNAKE_WORDS,
-    SNAKES,
-    STRIDE,
-    TAIL,
-    TURN,
-    WIDTH,
-    WRAPPED,
-    Cells,
-    Longs,
-    Words,
-)
+from pipeline.engine.layout import Record
 from pipeline.engine.open_cells import is_open
 from pipeline.engine.players.kinds import AGGRESSIVE, HUNGRY, RANDOM
 from pipeline.engine.rng import PLAYER, draw, stream
@@ -39,99 +16,103 @@ _HUNGRY_BELOW = 30
 
 
 @inlined
-def steps_between(words: Words, game: int, a: int, b: int) -> int:
+def steps_between(game: Record, a: int, b: int) -> int:
     """Return the steps between two cells on an empty board."""
-    stride = int(words[game, STRIDE])
+    stride = int(game.words[layout.STRIDE])
     dx, dy = abs(a % stride - b % stride), abs(a // stride - b // stride)
-    if words[game, RULES] & WRAPPED:
-        dx, dy = min(dx, words[game, WIDTH] - dx), min(dy, words[game, HEIGHT] - dy)
+    if game.words[layout.RULES] & layout.WRAPPED:
+        dx, dy = min(dx, game.words[layout.WIDTH] - dx), min(dy, game.words[layout.HEIGHT] - dy)
     return dx + dy
 
 
 @inlined
-def steps_to_food(words: Words, game: int, cell: int) -> int:
+def steps_to_food(game: Record, cell: int) -> int:
     """Return the steps to the nearest food, _FAR without any."""
     least = _FAR
-    first = int(words[game, FOOD_AT])
-    for index in range(first, first + words[game, FOOD]):
-        least = min(least, steps_between(words, game, cell, int(words[game, index])))
+    first = int(game.words[layout.FOOD_AT])
+    for index in range(first, first + game.words[layout.FOOD]):
+        least = min(least, steps_between(game, cell, int(game.words[index])))
     return least
 
 
 @inlined
-def steps_to_shorter(words: Words, game: int, cell: int, snake: int) -> int:
+def steps_to_shorter(game: Record, cell: int, snake: int) -> int:
     """Return the steps to the nearest head of a shorter snake, _FAR without any."""
     least = _FAR
-    length = words[game, HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(words[game, SNAKES]):
-        at = HEADER + other * SNAKE_WORDS
-        if words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + LENGTH] < length:
-            least = min(least, steps_between(words, game, cell, int(words[game, at + HEAD])))
+    length = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH]
+    for other in range(game.words[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_WORDS
+        if game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[at + layout.LENGTH] < length:
+            least = min(least, steps_between(game, cell, int(game.words[at + layout.HEAD])))
     return least
 
 
 @inlined
-def is_threatened(words: Words, game: int, cell: int, snake: int) -> bool:
+def is_threatened(game: Record, cell: int, snake: int) -> bool:
     """Return whether a head of another snake at least as long is one step from `cell`."""
-    length = words[game, HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(words[game, SNAKES]):
-        at = HEADER + other * SNAKE_WORDS
-        feared = other != snake and words[game, at + CAUSE] == ALIVE_CAUSE and words[game, at + LENGTH] >= length
-        if feared and steps_between(words, game, cell, int(words[game, at + HEAD])) == 1:
+    length = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH]
+    for other in range(game.words[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_WORDS
+        feared = (
+            other != snake
+            and game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE
+            and game.words[at + layout.LENGTH] >= length
+        )
+        if feared and steps_between(game, cell, int(game.words[at + layout.HEAD])) == 1:
             return True
     return False
 
 
 @inlined
-def open_around(words: Words, cells: Cells, game: int, cell: int) -> int:
+def open_around(game: Record, cell: int) -> int:
     """Return how many cells around `cell` are open now."""
     count = 0
     for direction in range(4):
-        count += is_open(words, cells, game, neighbour(words, cells, game, cell, direction))
+        count += is_open(game, neighbour(game, cell, direction))
     return count
 
 
 @inlined
-def liking(words: Words, cells: Cells, game: int, snake: int, kind: int, cell: int) -> int:
+def liking(game: Record, snake: int, kind: int, cell: int) -> int:
     """Return how much a simple player likes to go to `cell`."""
     if kind == RANDOM:
         return 0
-    food = steps_to_food(words, game, cell)
+    food = steps_to_food(game, cell)
     if kind == HUNGRY:
         return -food
-    at = HEADER + snake * SNAKE_WORDS
-    room = 4 * min(open_around(words, cells, game, cell), 2)
-    threat = -1000 * is_threatened(words, game, cell, snake)
+    at = layout.HEADER + snake * layout.SNAKE_WORDS
+    room = 4 * min(open_around(game, cell), 2)
+    threat = -1000 * is_threatened(game, cell, snake)
     if kind == AGGRESSIVE:
-        prey = steps_to_shorter(words, game, cell, snake)
-        if words[game, at + HEALTH] < _HUNGRY_BELOW or prey == _FAR:
+        prey = steps_to_shorter(game, cell, snake)
+        if game.words[at + layout.HEALTH] < _HUNGRY_BELOW or prey == _FAR:
             return threat + room - 2 * food
         return threat + room - 2 * prey
-    if words[game, at + HEALTH] < _HUNGRY_BELOW:
+    if game.words[at + layout.HEALTH] < _HUNGRY_BELOW:
         return threat + room - 2 * food
-    return threat + room - 2 * steps_between(words, game, cell, int(words[game, at + TAIL]))
+    return threat + room - 2 * steps_between(game, cell, int(game.words[at + layout.TAIL]))
 
 
 @inlined
-def any_move(words: Words, game: int, snake: int) -> int:
+def any_move(game: Record, snake: int) -> int:
     """Return the move of a snake that has no open one: straight on."""
-    facing = int(words[game, HEADER + snake * SNAKE_WORDS + FACING])
-    return 0 if facing == NO_DIRECTION else facing
+    facing = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.FACING])
+    return 0 if facing == layout.NO_DIRECTION else facing
 
 
 @compiled
-def choose_simply(words: Words, cells: Cells, longs: Longs, game: int, snake: int, kind: int) -> Any:
+def choose_simply(game: Record, snake: int, kind: int) -> Any:
     """Return the move of a simple player; equal likings are decided by the game's own draws."""
-    moves = legal_moves(words, cells, game, snake)
+    moves = legal_moves(game, snake)
     if moves == 0:
-        return any_move(words, game, snake)
-    key = stream(longs[game, SEED], longs[game, TURN], PLAYER + snake)
-    head = int(words[game, HEADER + snake * SNAKE_WORDS + HEAD])
+        return any_move(game, snake)
+    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], PLAYER + snake)
+    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
     best, best_liking, equals = 0, -(1 << 30), 0
     for direction in range(4):
         if (moves >> direction) & 1:
-            cell = neighbour(words, cells, game, head, direction)
-            value = liking(words, cells, game, snake, kind, cell)
+            cell = neighbour(game, head, direction)
+            value = liking(game, snake, kind, cell)
             if value > best_liking:
                 best, best_liking, equals = direction, value, 1
             elif value == best_liking:

@@ -4,18 +4,8 @@ import numpy as np
 
 from pipeline.engine.compile_cache import inlined
 from pipeline.engine.layout import MAX_HEALTH
-from pipeline.engine.players.mind import (
-    BEHIND,
-    HEAD_AT,
-    LIFE,
-    LIVES,
-    OCCUPIED,
-    PILE,
-    S_SNAKES,
-    SIZE,
-    TAIL_AT,
-    Mind,
-)
+from pipeline.engine.players import mind as legend
+from pipeline.engine.players.mind import Mind
 
 _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
@@ -45,18 +35,18 @@ def outlasts(mind: Mind, me: int, other: int) -> bool:
 
     A snake that is a turn behind may come to the food I have just eaten: then both have grown.
     """
-    mine = mind.snakes[me, SIZE]
-    if mind.snakes[other, BEHIND] > 0 and mind.snakes[me, LIFE] == MAX_HEALTH:
+    mine = mind.snakes[me, legend.SIZE]
+    if mind.snakes[other, legend.BEHIND] > 0 and mind.snakes[me, legend.LIFE] == MAX_HEALTH:
         mine -= 1
-    return bool(mind.snakes[other, SIZE] >= mine)
+    return bool(mind.snakes[other, legend.SIZE] >= mine)
 
 
 @inlined
 def leaving(mind: Mind, spot: int) -> bool:
     """Return whether an occupied spot is a tail that moves away this turn."""
-    for snake in range(mind.shape[S_SNAKES]):
+    for snake in range(mind.shape[legend.S_SNAKES]):
         fields = mind.snakes[snake]
-        if fields[LIVES] and fields[PILE] == 1 and mind.paths[snake, fields[TAIL_AT]] == spot:
+        if fields[legend.LIVES] and fields[legend.PILE] == 1 and mind.paths[snake, fields[legend.TAIL_AT]] == spot:
             return True
     return False
 
@@ -64,10 +54,10 @@ def leaving(mind: Mind, spot: int) -> bool:
 @inlined
 def options(mind: Mind, snake: int) -> int:
     """Return the directions, as a set of four bits, that neither wall nor body forbids a snake; maybe none."""
-    head = int(mind.paths[snake, mind.snakes[snake, HEAD_AT]])
+    head = int(mind.paths[snake, mind.snakes[snake, legend.HEAD_AT]])
     found = 0
     for direction in range(4):
         spot = int(mind.next_spot[head, direction])
-        if spot >= 0 and (not has(mind, OCCUPIED, spot) or leaving(mind, spot)):
+        if spot >= 0 and (not has(mind, legend.OCCUPIED, spot) or leaving(mind, spot)):
             found |= 1 << direction
     return found

@@ -67,9 +67,9 @@ def positions() -> list[dict[str, Any]]:
                     found.append({"ruleset": ruleset, "map": map_id, "settings": settings, "solo": snakes == 1,
                                   "state": state, "symmetry": symmetry, "rows": rows_of(again, symmetry)})  # fmt: skip
                     kept += 1
-                moves = np.zeros((1, snakes), np.uint8)
-                choose_moves(mind, *game.records[:3], 0, np.full((1, snakes), AGGRESSIVE, np.uint8), moves)
-                game.step({name: layout.MOVE_WORDS[moves[0, i]] for i, name in enumerate(names)})
+                moves = np.zeros(snakes, np.uint8)
+                choose_moves(mind, game.records.game(0), np.full(snakes, AGGRESSIVE, np.uint8), moves)
+                game.step({name: layout.MOVE_WORDS[moves[i]] for i, name in enumerate(names)})
     return found
 
 

@@ -5,37 +5,37 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.player import Player, heuristic
 from pipeline.data.game_making import games_from
 from pipeline.data.stored_game import StoredGame
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.settings import CLI_DEFAULTS
+from pipeline.simulator.competitor import Competitor, heuristic
+from pipeline.simulator.matches import Finished, play_matches
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KINDS = ("random", "hungry", "aggressive", "tail_chaser")
 SHRINKING = CLI_DEFAULTS._replace(shrinkEveryNTurns=3)
 BOARDS = (
-    Conditions(snakes=2),
-    Conditions(snakes=4),
-    Conditions(7, 7, 2, most_turns=40),
-    Conditions(9, 5, 3),
-    Conditions(11, 11, 4, "royale", settings=SHRINKING),
-    Conditions(11, 11, 3, "wrapped", "royale", settings=SHRINKING),
-    Conditions(7, 7, 2, "constrictor", "empty"),
-    Conditions(11, 11, 2, "standard", "snail_mode"),
-    Conditions(7, 11, 1, "solo", most_turns=60),
+    GameConditions(snakes=2),
+    GameConditions(snakes=4),
+    GameConditions(7, 7, 2, most_turns=40),
+    GameConditions(9, 5, 3),
+    GameConditions(11, 11, 4, "royale", settings=SHRINKING),
+    GameConditions(11, 11, 3, "wrapped", "royale", settings=SHRINKING),
+    GameConditions(7, 7, 2, "constrictor", "empty"),
+    GameConditions(11, 11, 2, "standard", "snail_mode"),
+    GameConditions(7, 11, 1, "solo", most_turns=60),
 )
 
 
 @pytest.fixture(scope="session")
-def players() -> list[Player]:
+def players() -> list[Competitor]:
     """The players that seatings of `all_finished` count."""
     return [heuristic(kind) for kind in KINDS]
 
 
 @pytest.fixture(scope="session")
-def all_finished(players: list[Player]) -> list[Finished]:
+def all_finished(players: list[Competitor]) -> list[Finished]:
     """Six games of each kind of board."""
     made = []
     for number, conditions in enumerate(BOARDS):
@@ -45,7 +45,7 @@ def all_finished(players: list[Player]) -> list[Finished]:
 
 
 @pytest.fixture(scope="session")
-def games(all_finished: list[Finished], players: list[Player]) -> list[StoredGame]:
+def games(all_finished: list[Finished], players: list[Competitor]) -> list[StoredGame]:
     """The same as stored games."""
     names = [player.name for player in players]
     return [game for finished in all_finished for game in games_from(finished, names, "self_play", NOW)]

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.arena.player import Player, from_policy, heuristic
 from pipeline.data.heuristic_games import BattlesnakeDataCollector, HeuristicMix
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.data.positions import held_back, positions_of, split_by_game
 from pipeline.data.stored_game import StoredGame, game_id_of
 from pipeline.engine.players.kinds import kind_of
+from pipeline.simulator.competitor import Competitor, from_policy, heuristic
 from schemas.errors import BadInputError, DataError, StoppedError
 from schemas.self_play import OpponentShare
 from schemas.settings import Settings
@@ -87,7 +87,7 @@ class First:
         return masks.argmax(1).astype(np.uint8)
 
 
-def known(name: str) -> Player:
+def known(name: str) -> Competitor:
     return from_policy(First()) if name == "champion" else heuristic(name)
 
 

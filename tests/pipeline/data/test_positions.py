@@ -93,15 +93,15 @@ def test_outcomes_are_rewards(games: list[StoredGame]) -> None:
 def test_the_teacher_is_asked_in_each_position(games: list[StoredGame]) -> None:
     chosen = games[:14:5]
     made = positions_of(chosen, teacher=STRONG, every=3, seed=7)
-    mind, moves = make_mind(), np.zeros((1, 16), np.uint8)
+    mind, moves = make_mind(), np.zeros(16, np.uint8)
     for index, game in enumerate(chosen):
         for records in (reader := TapeReader(game.tape)).turns():
             here = (made.game == index) & (made.turns == int(records.longs[0, layout.TURN]))
             for row in np.flatnonzero(here):
-                kinds = np.full((1, 16), CALLER, np.uint8)
-                kinds[0, made.seats[row]] = STRONG
-                choose_moves(mind, *records[:3], 0, kinds, moves)
-                assert made.moves[row] == moves[0, made.seats[row]]
+                kinds = np.full(16, CALLER, np.uint8)
+                kinds[made.seats[row]] = STRONG
+                choose_moves(mind, records.game(0), kinds, moves)
+                assert made.moves[row] == moves[made.seats[row]]
         assert reader.seed == game.seed
 
 

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.arena.arena import play_matches
-from pipeline.arena.player import heuristic
 from pipeline.data.quality import WEIGHTS, canonical_openings, parts_of, quality_of, strategy_diversity
 from pipeline.data.scan import scan
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine import layout
 from pipeline.engine.batch import Batch
 from pipeline.engine.game_spec import GameSpec
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.matches import play_matches
 
 
 def played(moves: list[tuple[int, int]]) -> bytes:
@@ -58,7 +58,7 @@ def test_good_players_make_better_games_than_random_ones() -> None:
     qualities = {}
     for name in ("random", "voronoi"):
         seats = np.zeros((12, 2), np.uint8)
-        finished = play_matches([heuristic(name)], seats, fresh_seeds(3, 12), Conditions(), tapes=True)
+        finished = play_matches([heuristic(name)], seats, fresh_seeds(3, 12), GameConditions(), tapes=True)
         qualities[name] = quality_of(scan(finished.tapes), np.full(12, 121)).mean()
     assert qualities["random"] < 0.6 < qualities["voronoi"]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.arena.arena import Finished
 from pipeline.data.scan import ranks_of, scan
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine.tape_reading import TapeReader
+from pipeline.simulator.matches import Finished
 from schemas.errors import DataError, OuroborosError
 
 

@@ -12,7 +12,7 @@ from numba.core.runtime import _nrt_python, rtsys
 
 import pipeline
 from pipeline.engine import Batch, Game, GameSpec
-from pipeline.engine.layout import record_bytes
+from pipeline.engine.layout import LINE, record_bytes
 
 CHILD_S = 280
 
@@ -100,3 +100,16 @@ def test_a_cache_folder_that_cannot_be_written_is_replaced(tmp_path: Path, place
     code = "from pipeline.engine.compile_cache import cache_folder; print(cache_folder())"
     variables = {"OUROBOROS_CACHE_DIR": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)} | {place: str(blocked)}
     assert run(code, **variables).startswith(str(tmp_path))
+
+
+def test_every_record_begins_on_a_cache_line_and_is_one_row() -> None:
+    records = Batch([GameSpec(7, 9, 3), GameSpec(11, 11, 4)] * 3).records
+    step = records.longs.strides[0]
+    assert (records.words.strides[0], records.cells.strides[0]) == (step, step)
+    assert step % LINE == 0
+    for game in range(6):
+        row = records.game(game)
+        start, end = row.longs.ctypes.data, row.cells.ctypes.data + row.cells.nbytes
+        assert start % LINE == 0
+        assert start < row.words.ctypes.data < row.cells.ctypes.data
+        assert end <= start + step

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from migrations.upgrade import upgrade
-from pipeline.arena.player import Player, from_policy
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_production
 from pipeline.evaluation.measurement import AnalysedGame
 from pipeline.registry.model_store import ModelStore
+from pipeline.simulator.competitor import Competitor, from_policy
 from runner.store.engine import Store
 from schemas.errors import EvaluationError, ModelError, StoppedError
 from schemas.model import ByHand, EvaluationResult, ModelCard, ModelDraft
@@ -56,7 +56,7 @@ def model(settings: Settings) -> ModelCard:
 def evaluator(settings: Settings, eater: Any) -> ModelPerformanceEvaluator:
     """Every registered model plays as the eater does."""
 
-    def player_of(model_id: str) -> Player:
+    def player_of(model_id: str) -> Competitor:
         policy = type(eater)()
         policy.name = f"model:{model_id}"
         return from_policy(policy)
@@ -178,7 +178,7 @@ def test_a_network_from_the_registry_plays(settings: Settings) -> None:
     registry = ModelRegistry(settings)
     model_id = registry.register_model(network, {"name": "net"})
 
-    def player_of(wanted: str) -> Player:
+    def player_of(wanted: str) -> Competitor:
         return from_policy(TorchPolicy(registry.get_model(wanted)[0], f"model:{wanted}"))
 
     evaluator = ModelPerformanceEvaluator(settings, player_of=player_of)

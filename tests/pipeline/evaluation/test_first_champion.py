@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.arena.player import Player, heuristic
 from pipeline.evaluation.promotion import decide_first_champion
+from pipeline.simulator.competitor import Competitor, heuristic
 from schemas.model import EvaluationResult
 from schemas.promotion import FirstModel, PromotionOutcome
 from schemas.training import TournamentConfig
@@ -17,7 +17,7 @@ MEASURED = EvaluationResult(
 CONFIG = TournamentConfig(max_promotion_games=512, minimum_improvement=0.05)
 
 
-def decide(challenger: str, floor: Player | None) -> FirstModel:
+def decide(challenger: str, floor: Competitor | None) -> FirstModel:
     return decide_first_champion(heuristic(challenger), floor, MEASURED, CONFIG, number=1, seed=5)
 
 

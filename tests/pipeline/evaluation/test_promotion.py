@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.arena.player import Player, heuristic
 from pipeline.evaluation.promotion import ChallengerTest, alpha_of, decide_promotion, hypotheses_of, sequential_duels
 from pipeline.evaluation.sequential import Verdict
+from pipeline.simulator.competitor import Competitor, heuristic
 from schemas.errors import SettingsError, StoppedError
 from schemas.promotion import PromotionDecision, PromotionOutcome
 from schemas.training import TournamentConfig
@@ -68,7 +68,7 @@ def test_no_test_finds_no_improvement() -> None:
 def simulated(rates: dict[tuple[str, str], float], seen: list[Any]) -> Any:
     """A duel whose pairs have the given mean; remembers who met on which seeds."""
 
-    def duel(first: Player, second: Player, seeds: np.ndarray) -> np.ndarray:
+    def duel(first: Competitor, second: Competitor, seeds: np.ndarray) -> np.ndarray:
         seen.append((first.name, second.name, set(seeds.tolist())))
         chance = np.random.default_rng(abs(int(seeds[0])) % 2**32)
         return np.asarray((chance.random((len(seeds), 2)) < rates[first.name, second.name]).mean(1))

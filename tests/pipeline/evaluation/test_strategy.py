@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.player import from_policy, heuristic
-from pipeline.arena.seating import alone_among, every_seating, seatings_of
 from pipeline.engine.game import Game
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.symmetry import MOVE_TO
 from pipeline.evaluation import strategy_scan as scanned
 from pipeline.evaluation.strategy import analyse, consistency, survival
@@ -29,6 +26,9 @@ from pipeline.evaluation.strategy_scan import (
     look_ahead,
     share_ground,
 )
+from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.matches import Finished, play_matches
+from pipeline.simulator.seating import alone_among, every_seating, seatings_of
 from schemas.errors import DataError
 
 UP, DOWN, LEFT, RIGHT = range(4)
@@ -44,7 +44,7 @@ def position(*bodies: list[list[int]], size: int = 7) -> Any:
 def judged(records: Any, snake: int, move: int) -> dict[int, int]:
     """The counts that one move adds, those above zero."""
     scratch, counts = scanned._scratch(), np.zeros(COUNTS, np.int64)
-    look_ahead(records.words, records.cells, scratch)
+    look_ahead(records.game(0), scratch)
     judge_move(scratch, snake, move, counts)
     return {field: int(count) for field, count in enumerate(counts) if count and field != scanned.MOVES}
 
@@ -53,7 +53,7 @@ def test_ground_goes_to_who_is_nearer() -> None:
     """Two snakes along the outer columns of 7x7, head to head: three columns each, the middle one is nobody's."""
     left, right = [[0, y] for y in (3, 2, 1)], [[6, y] for y in (3, 2, 1)]
     records, first_to = position(left, right), np.zeros(4, np.int64)
-    owned = share_ground(records.words, records.cells, scanned._scratch(), first_to)
+    owned = share_ground(records.game(0), scanned._scratch(), first_to)
     assert first_to[0] == first_to[1]
     assert owned == first_to[:2].sum()
     # 49 cells less the middle column (7) less the bodies; the two tails are leaving, hence open, but walked late
@@ -83,7 +83,7 @@ def test_a_contested_cell_is_a_risk_for_the_shorter_and_prey_for_the_longer() ->
 @pytest.fixture(scope="module")
 def duels() -> Finished:
     games = every_seating(seatings_of(2, 2), fresh_seeds(3, 30))
-    return play_matches([heuristic("strong"), heuristic("hungry")], *games, Conditions(), tapes=True)
+    return play_matches([heuristic("strong"), heuristic("hungry")], *games, GameConditions(), tapes=True)
 
 
 def test_food_and_moves_agree_with_the_games(duels: Finished) -> None:
@@ -119,7 +119,7 @@ def test_survival_never_rises_and_knows_the_censored(duels: Finished) -> None:
 def test_a_fair_share_among_four_scores_one_half() -> None:
     """All four seats one player: its shares are everything, and neither good nor bad."""
     games = play_matches([heuristic("voronoi")], *every_seating(seatings_of(1, 4), fresh_seeds(2, 6)),
-                         Conditions(snakes=4), tapes=True)  # fmt: skip
+                         GameConditions(snakes=4), tapes=True)  # fmt: skip
     parts = analyse(games, 0).parts
     assert parts["food"] == pytest.approx(0.5)
     assert 0.2 < analyse(games, 0).metrics["territory_share"] < 0.5
@@ -127,7 +127,7 @@ def test_a_fair_share_among_four_scores_one_half() -> None:
 
 def test_four_player_parts_are_relative_to_the_fair_share() -> None:
     games = play_matches([heuristic("strong"), heuristic("random")], *every_seating(alone_among(4), fresh_seeds(2, 4)),
-                         Conditions(snakes=4), tapes=True)  # fmt: skip
+                         GameConditions(snakes=4), tapes=True)  # fmt: skip
     report = analyse(games, 0)
     assert report.parts["food"] == pytest.approx(min(1, 2 * report.metrics["food_share"]))
 
@@ -187,7 +187,7 @@ def test_consistency_reaches_one(duels: Finished) -> None:
 
 def test_the_policy_is_asked(duels: Finished, eater: Any) -> None:
     seated = every_seating(seatings_of(2, 2), fresh_seeds(3, 5))
-    games = play_matches([from_policy(eater), heuristic("random")], *seated, Conditions(), tapes=True)
+    games = play_matches([from_policy(eater), heuristic("random")], *seated, GameConditions(), tapes=True)
     report = analyse(games, 0, eater, seed=3)
     assert report.parts["symmetry"] == report.metrics["symmetry_agreement"] < 1
     assert "symmetry" not in analyse(games, 0).parts

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.arena.arena import Finished
-from pipeline.arena.player import heuristic
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.block_scores import count_blocks, sign_test
 from pipeline.evaluation.intervals import measure_blocks, wilson
 from pipeline.evaluation.measurement import conditions_text
 from pipeline.evaluation.tournament import TournamentResult, run_tournament, tables_of
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.matches import Finished
 from schemas.training import TournamentConfig
 
 FIELD = ["strong", "voronoi", "hungry", "random"]
@@ -136,6 +136,6 @@ def test_refusals() -> None:
 
 
 def test_conditions_in_words() -> None:
-    assert conditions_text(Conditions()) == "11x11 standard, 2 snakes, map standard, at most 3000 turns"
-    other = Conditions(settings=Conditions().settings._replace(minimumFood=3))
+    assert conditions_text(GameConditions()) == "11x11 standard, 2 snakes, map standard, at most 3000 turns"
+    other = GameConditions(settings=GameConditions().settings._replace(minimumFood=3))
     assert conditions_text(other).endswith(", minimumFood 3")

@@ -22,7 +22,7 @@ def _boards(snakes: int, turns: int, games: int = 12) -> torch.Tensor:
     kinds, mind = np.full((games, snakes), VORONOI, np.uint8), make_mind()
     for _ in range(turns):
         moves = environment.batch.actions
-        choose_in_batch(mind, *environment.batch.records[:3], kinds, moves)
+        choose_in_batch(mind, environment.batch.records, kinds, moves)
         environment.step(moves)
     seen = environment.living
     rows = Observations(

@@ -10,14 +10,14 @@ import pytest
 import torch
 from small_networks import small_network
 
-from pipeline.arena import journal
-from pipeline.arena.player import Player, heuristic
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evolution.model_registry import arrays_of
 from pipeline.orchestrator.model_evolution import ModelEvolutionSystem
 from pipeline.orchestrator.model_lifecycle import POOL, ModelLifecycle
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
 from pipeline.orchestrator.run_record import RunRecord
+from pipeline.simulator import journal
+from pipeline.simulator.competitor import Competitor, heuristic
 from schemas.errors import ModelError, SettingsError, StoppedError
 from schemas.model import ByHand, ModelCard, ModelDraft, ModelEventKind, ModelStatus, Returned
 from schemas.network import NeuralNetworkConfig, light_network
@@ -84,8 +84,8 @@ def test_an_untrained_network_never_becomes_the_first_champion(bench: Bench) -> 
 def test_what_beats_the_floor_is_the_first_champion(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     card = bench.put(1)
 
-    def player(name: str) -> Player:  # no network of a test is that strong: the strong heuristic sits in its seat
-        return Player(f"model:{name}", kind=heuristic("strong").kind)
+    def player(name: str) -> Competitor:  # no network of a test is that strong: the strong heuristic sits in its seat
+        return Competitor(f"model:{name}", kind=heuristic("strong").kind)
 
     monkeypatch.setattr(bench.lifecycle, "player", player)
     champion = bench.lifecycle.judge(card, RUN, lambda: False)
@@ -152,8 +152,8 @@ def test_judging_that_has_no_time_plays_the_least_and_promotes_nobody(
 ) -> None:
     card = bench.put(1)
 
-    def player(name: str) -> Player:
-        return Player(f"model:{name}", kind=heuristic("strong").kind)
+    def player(name: str) -> Competitor:
+        return Competitor(f"model:{name}", kind=heuristic("strong").kind)
 
     monkeypatch.setattr(bench.lifecycle, "player", player)
     bench.lifecycle.settings.tournament.remeasure_games = 4000

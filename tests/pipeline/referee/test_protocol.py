@@ -58,7 +58,7 @@ def bodies_of(game, texts, latencies, at_end=False):
     path = np.zeros(1000, np.int16)
     fixed = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([len(text) for text in texts])
     out = np.zeros(1, np.uint8)
-    while needed := write_bodies(*game.records, 0, at_end, *fixed, np.array(latencies), path, out, marks):
+    while needed := write_bodies(game.records.game(0), at_end, *fixed, np.array(latencies), path, out, marks):
         assert needed < 1 << 16
         out = np.zeros(needed, np.uint8)
     ends = marks[: seats + 1].tolist()

@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 from served_site import served
 
-from pipeline.arena.journal import GameJournal
-from pipeline.arena.player import heuristic
-from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.data.command import game
 from pipeline.data.training_games import training_games
 from pipeline.engine.layout import CAUSE_WORDS
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.tape_reading import TapeReader
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.journal import GameJournal
+from pipeline.simulator.seating import every_seating, seatings_of
 from runner.web.read.board import boards
 from schemas.game import GameLog
 from schemas.settings import Settings
@@ -29,7 +29,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings = Settings(home=tmp_path)
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
     journal = GameJournal(settings.pipeline_dir / "run_1" / "judging" / "net-1.jsonl")
-    journal.play(PLAYERS, *every_seating(seatings_of(2, 2), fresh_seeds(3, 1)), Conditions(), tapes=True)
+    journal.play(PLAYERS, *every_seating(seatings_of(2, 2), fresh_seeds(3, 1)), GameConditions(), tapes=True)
     with journal.path.open("a") as torn:
         torn.write('{"key": "x", "tape": "')
     return settings

@@ -34,14 +34,14 @@ def play(case: tuple[int, int, int, str, str, dict[str, int]], turns: int, seed:
     """Yield a fresh copy of the game before each turn: an aggressive player moves everybody."""
     width, height, snakes, ruleset, map_id, settings = case
     game = Game.new(width, height, [f"s{i}" for i in range(snakes)], ruleset, map_id, settings, seed)
-    mind, kinds = make_mind(), np.full((1, snakes), AGGRESSIVE, np.uint8)
+    mind, kinds = make_mind(), np.full(snakes, AGGRESSIVE, np.uint8)
     for _ in range(turns):
         if game.is_over():
             return
         yield game, ruleset, map_id, settings
         moves = np.zeros_like(kinds)
-        choose_moves(mind, *game.records[:3], 0, kinds, moves)
-        game.step({name: layout.MOVE_WORDS[moves[0, i]] for i, name in enumerate(game.snake_ids)})
+        choose_moves(mind, game.records.game(0), kinds, moves)
+        game.step({name: layout.MOVE_WORDS[moves[i]] for i, name in enumerate(game.snake_ids)})
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,12 @@ def position(*snakes: tuple[list[list[int]], int], food: Any = (), hazards: Any 
 def choose(state: dict[str, Any], kind: str, seat: int = 0, seed: int = 7, mind: Any = None, **rules: Any) -> str:
     """Return the move word of one seat; `mind` then holds what a thinking player thought."""
     game = Game.from_state(state, seed=seed, **rules)
-    kinds = np.full((1, len(game.snake_ids)), CALLER, np.uint8)
-    kinds[0, seat] = kind_of(kind)
+    kinds = np.full(len(game.snake_ids), CALLER, np.uint8)
+    kinds[seat] = kind_of(kind)
     moves = np.full_like(kinds, 99)
-    choose_moves(make_mind() if mind is None else mind, *game.records[:3], 0, kinds, moves)
-    assert (np.delete(moves[0], seat) == 99).all(), "somebody else's move was written"
-    return layout.MOVE_WORDS[moves[0, seat]]
+    choose_moves(make_mind() if mind is None else mind, game.records.game(0), kinds, moves)
+    assert (np.delete(moves, seat) == 99).all(), "somebody else's move was written"
+    return layout.MOVE_WORDS[moves[seat]]
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from pipeline.engine.players.picture import picture
 
 
 @compiled
-def both_floods(mind, words, cells, me, behind, small, large):
-    picture(mind, words, cells, 0)
+def both_floods(mind, game, me, behind, small, large):
+    picture(mind, game)
     for snake in range(mind.shape[legend.S_SNAKES]):
         mind.snakes[snake, legend.BEHIND] = behind if snake != me else 0
     flood_small(mind, me, behind)
@@ -30,8 +30,8 @@ def both_floods(mind, words, cells, me, behind, small, large):
 
 
 @compiled
-def a_turn_and_back(mind, words, cells, moved, directions, after):
-    picture(mind, words, cells, 0)
+def a_turn_and_back(mind, game, moved, directions, after):
+    picture(mind, game)
     play_ahead(mind, 0, moved, directions)
     for snake in range(mind.shape[legend.S_SNAKES]):
         for field in range(legend.FIELDS):
@@ -46,14 +46,14 @@ def games(turns: int = 40):
          (11, 11, 3, "constrictor"), (5, 5, 2, "standard"), (16, 8, 4, "wrapped"), (25, 5, 4, "standard")]
     ):  # fmt: skip
         game = Game.new(width, height, list("abcd")[:snakes], ruleset, seed=seed)
-        kinds = np.full((1, snakes), AGGRESSIVE, np.uint8)
+        kinds = np.full(snakes, AGGRESSIVE, np.uint8)
         for _ in range(turns):
             if game.is_over():
                 break
             moves = np.zeros_like(kinds)
-            choose_moves(mind, *game.records[:3], 0, kinds, moves)
-            yield game, moves[0]
-            game.step({name: ("up", "down", "left", "right")[moves[0, i]] for i, name in enumerate(game.snake_ids)})
+            choose_moves(mind, game.records.game(0), kinds, moves)
+            yield game, moves
+            game.step({name: ("up", "down", "left", "right")[moves[i]] for i, name in enumerate(game.snake_ids)})
 
 
 def test_small_and_large_floods_find_the_same():
@@ -63,7 +63,7 @@ def test_small_and_large_floods_find_the_same():
             for behind in (0, 1):
                 if not snake.get("cause"):
                     small, large = np.zeros(legend.FINDINGS, np.int64), np.zeros(legend.FINDINGS, np.int64)
-                    both_floods(mind, *game.records[:2], me, behind, small, large)
+                    both_floods(mind, game.records.game(0), me, behind, small, large)
                     assert small.tolist() == large.tolist(), (game.to_state(), me, behind)
                     found += int(small[legend.F_MINE] > 0 and small[legend.F_THEIRS] > 0)
     assert found > 200
@@ -74,7 +74,7 @@ def test_a_lone_snake_reaches_every_free_spot():
              "snakes": [{"id": "a", "health": 90, "body": [[5, 5], [5, 4], [5, 3]]}]}  # fmt: skip
     game = Game.from_state(state, "solo", solo=True)
     small, large = np.zeros(legend.FINDINGS, np.int64), np.zeros(legend.FINDINGS, np.int64)
-    both_floods(make_mind(), *game.records[:2], 0, 0, small, large)
+    both_floods(make_mind(), game.records.game(0), 0, 0, small, large)
     assert small[legend.F_MINE] == 120 and small[legend.F_THEIRS] == 0
     assert small[legend.F_FOOD] == 4 and small[legend.F_TAIL] == 1 and small[legend.F_EXITS] == 3
     assert small[legend.F_MINE_EDGE] == 40
@@ -88,8 +88,8 @@ def test_a_turn_looked_ahead_is_the_rules_turn_and_is_taken_back():
         directions = sum(int(moves[i]) << (2 * i) for i in living)
         after = np.zeros((len(before["snakes"]), legend.FIELDS), np.int64)
         picture_before = make_mind()
-        a_turn_and_back(picture_before, *game.records[:2], 0, 0, after.copy())
-        a_turn_and_back(mind, *game.records[:2], sum(1 << i for i in living), directions, after)
+        a_turn_and_back(picture_before, game.records.game(0), 0, 0, after.copy())
+        a_turn_and_back(mind, game.records.game(0), sum(1 << i for i in living), directions, after)
         for field in ("snakes", "masks"):
             rows = living if field == "snakes" else [legend.OCCUPIED, legend.FOODS]
             np.testing.assert_array_equal(mind[field][rows], picture_before[field][rows])

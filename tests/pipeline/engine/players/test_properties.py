@@ -9,7 +9,7 @@ from pipeline.engine import layout
 from pipeline.engine.game import Game
 from pipeline.engine.open_cells import is_open
 from pipeline.engine.players.kinds import DEEP, KINDS, RANDOM, STRONG, VORONOI, kind_of, name_of
-from pipeline.engine.players.match import Conditions, fresh_seeds, play, play_games
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play, play_games
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.players.search import WORST
 from pipeline.engine.symmetry import MOVE_TO, SYMMETRIES, cell_map
@@ -36,7 +36,7 @@ def test_no_player_dies_of_a_wall_or_body_while_a_move_is_open(ask, width, heigh
 
 def _check_open(ask, game, state, kind, seat, ruleset) -> str:
     word = ask(state, name_of(kind), seat, ruleset=ruleset, solo=ruleset == "solo" or len(game.snake_ids) == 1)
-    words, cells = game.records[:2]
+    words = game.records.words
     head = words[0, layout.HEADER + seat * layout.SNAKE_WORDS + layout.HEAD]
     stride = int(words[0, layout.STRIDE])
     there = []
@@ -46,19 +46,16 @@ def _check_open(ask, game, state, kind, seat, ruleset) -> str:
         if "wrapped" in ruleset:
             x, y = x % game.width, y % game.height
         there.append((y + 1) * stride + x + 1)
-    open_words = [w for w, c in zip(layout.MOVE_WORDS, there, strict=True) if _is_open(words, cells, c)]
+    record = game.records.game(0)
+    open_words = [w for w, c in zip(layout.MOVE_WORDS, there, strict=True) if is_open.py_func(record, c)]
     assert word in open_words or not open_words, (state, word, open_words)
     return word
-
-
-def _is_open(words, cells, cell: int) -> bool:
-    return bool(is_open.py_func(words, cells, 0, cell))
 
 
 @pytest.mark.parametrize("kind", [kind.number for kind in KINDS if kind.number != DEEP])
 def test_a_game_does_not_depend_on_its_company(kind):
     seeds = fresh_seeds(3, 7)
-    for conditions in (Conditions(), Conditions(7, 9, 3, "wrapped"), Conditions(19, 19, 4, most_turns=60)):
+    for conditions in (GameConditions(), GameConditions(7, 9, 3, "wrapped"), GameConditions(19, 19, 4, most_turns=60)):
         seats = np.full((7, conditions.snakes), kind, np.uint8)
         together = play_games(seats, seeds, conditions)
         alone = [play_games(seats[:1], seeds[i : i + 1], conditions) for i in range(7)]
@@ -72,10 +69,10 @@ def test_a_kind_against_itself_scores_half_and_meetings_are_antisymmetric():
     there, back = play(VORONOI, RANDOM, seeds), play(RANDOM, VORONOI, seeds)
     np.testing.assert_allclose(there.pair_scores, 1 - back.pair_scores)
     assert there.score > 0.8, "territory must beat chance by far"
-    four = Conditions(snakes=4)
+    four = GameConditions(snakes=4)
     assert play(VORONOI, RANDOM, seeds, four).score > 0.8
     with pytest.raises(ValueError, match="equally"):
-        play(VORONOI, RANDOM, seeds, Conditions(snakes=3))
+        play(VORONOI, RANDOM, seeds, GameConditions(snakes=3))
 
 
 def test_look_ahead_pays():

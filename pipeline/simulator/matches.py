@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.floor import Floor
-from pipeline.arena.player import Player
-from pipeline.arena.watch import GameWatch
 from pipeline.engine.outcomes import Outcomes
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
+from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.match_batch import MatchBatch
+from pipeline.simulator.watch import GameWatch
 from schemas.errors import StoppedError
 
 
@@ -54,10 +54,10 @@ def join_finished(parts: Sequence[Finished]) -> Finished:
 
 
 def play_matches(
-    players: Sequence[Player],
+    players: Sequence[Competitor],
     seatings: NDArray[np.uint8],
     seeds: NDArray[np.int64],
-    conditions: Conditions,
+    conditions: GameConditions,
     *,
     tapes: bool = False,
     games_at_once: int = 256,
@@ -94,13 +94,13 @@ def play_matches(
     finished = _room(seatings, seeds, tapes)
     if len(seeds):
         slots = min(games_at_once, len(seeds))
-        with Floor(players, conditions, slots, tapes=tapes, threads=threads) as floor:
-            _play(floor, slots, finished, stop, progress, finish, watch)
+        with MatchBatch(players, conditions, slots, tapes=tapes, threads=threads) as batch:
+            _play(batch, slots, finished, stop, progress, finish, watch)
     return finished
 
 
 def _play(
-    floor: Floor,
+    batch: MatchBatch,
     slots: int,
     finished: Finished,
     stop: Callable[[], bool] | None,
@@ -110,15 +110,15 @@ def _play(
 ) -> None:
     total, done, begun = len(finished.seeds), 0, slots
     game_in = np.arange(slots)
-    floor.seat(np.arange(slots), finished.seatings[:slots], finished.seeds[:slots])
+    batch.seat(np.arange(slots), finished.seatings[:slots], finished.seeds[:slots])
     if watch is not None:
-        watch.seated(floor.records, 0, finished.seatings[0])
+        watch.seated(batch.records, 0, finished.seatings[0])
     while done < total:
         if stop is not None and stop():
             raise StoppedError(f"{done} of {total} games were finished when asked to stop")
-        ended = floor.turn()
+        ended = batch.turn()
         if watch is not None:
-            watch.turn(floor.records)
+            watch.turn(batch.records)
         if ended is None:
             continue
         _file(finished, game_in[ended.slot], ended)
@@ -128,11 +128,11 @@ def _play(
         freed = ended.slot[: total - begun]
         if len(freed):
             games = np.arange(begun, begun + len(freed))
-            floor.seat(freed, finished.seatings[games], finished.seeds[games])
+            batch.seat(freed, finished.seatings[games], finished.seeds[games])
             game_in[freed] = games
             begun += len(freed)
             if watch is not None:
-                watch.seated(floor.records, int(freed[0]), finished.seatings[games[0]])
+                watch.seated(batch.records, int(freed[0]), finished.seatings[games[0]])
         if progress is not None:
             progress(done, total)
 
@@ -164,10 +164,10 @@ def _room(seatings: NDArray[np.uint8], seeds: NDArray[np.int64], tapes: bool) ->
 
 
 def _check(
-    players: Sequence[Player],
+    players: Sequence[Competitor],
     seatings: NDArray[np.uint8],
     seeds: NDArray[np.int64],
-    conditions: Conditions,
+    conditions: GameConditions,
     games_at_once: int,
     threads: int,
 ) -> None:

@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.player import Player
-from pipeline.arena.watch import GameWatch
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
 from pipeline.live_games import LiveGames
+from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.matches import Finished, play_matches
+from pipeline.simulator.watch import GameWatch
 
 _SYNC_EVERY_S: Final = 1.0
 _SEATS: Final = ("ranks", "causes", "killers", "deaths", "lengths")
@@ -47,10 +47,10 @@ class GameJournal:
 
     def play(
         self,
-        players: Sequence[Player],
+        players: Sequence[Competitor],
         seatings: NDArray[np.uint8],
         seeds: NDArray[np.int64],
-        conditions: Conditions,
+        conditions: GameConditions,
         *,
         tapes: bool = False,
         threads: int = 1,
@@ -74,7 +74,7 @@ class GameJournal:
         return _finished([self._rows[key] for key in keys], seatings, seeds, tapes=tapes)
 
     def _play(
-        self, players: Sequence[Player], seatings: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: Conditions,
+        self, players: Sequence[Competitor], seatings: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: GameConditions,
         keys: Sequence[str], names: Sequence[str], *, tapes: bool, threads: int, stop: Callable[[], bool] | None,
     ) -> None:  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ class GameJournal:
             os.fsync(file.fileno())
 
 
-def _key(names: Sequence[str], seed: int, conditions: Conditions, *, tapes: bool) -> str:
+def _key(names: Sequence[str], seed: int, conditions: GameConditions, *, tapes: bool) -> str:
     text = repr((names, seed, conditions, tapes))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

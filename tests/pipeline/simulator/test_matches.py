@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.player import Player, from_policy, heuristic
-from pipeline.arena.seating import alone_among, every_seating, seatings_of
 from pipeline.engine import layout
 from pipeline.engine.players.kinds import kind_of
-from pipeline.engine.players.match import Conditions, fresh_seeds, play_games
+from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
 from pipeline.engine.settings import RuleSettings
 from pipeline.engine.tape_reading import TapeReader
+from pipeline.simulator.competitor import Competitor, from_policy, heuristic
+from pipeline.simulator.matches import Finished, play_matches
+from pipeline.simulator.seating import alone_among, every_seating, seatings_of
 from schemas.errors import GameStateError, StoppedError
 
-CROWD = Conditions(snakes=4)
+CROWD = GameConditions(snakes=4)
 
 
 def same(one: Finished, two: Finished) -> bool:
@@ -24,13 +24,13 @@ def same(one: Finished, two: Finished) -> bool:
 
 
 @pytest.fixture(scope="module")
-def mixed(drawn: Any, eater: Any) -> list[Player]:
+def mixed(drawn: Any, eater: Any) -> list[Competitor]:
     """Four players: two policies, two heuristics."""
     return [from_policy(drawn("a")), heuristic("hungry"), from_policy(eater("b")), heuristic("random")]
 
 
 @pytest.fixture(scope="module")
-def reference(mixed: list[Player]) -> Finished:
+def reference(mixed: list[Competitor]) -> Finished:
     """Forty games of the four, one at a time."""
     return play_matches(
         mixed, *every_seating(seatings_of(4, 4), fresh_seeds(5, 10)), CROWD, tapes=True, games_at_once=1
@@ -39,13 +39,13 @@ def reference(mixed: list[Player]) -> Finished:
 
 @pytest.mark.parametrize(("games_at_once", "threads"), [(7, 1), (64, 1), (7, 3)])
 def test_batch_and_threads_do_not_matter(
-    mixed: list[Player], reference: Finished, games_at_once: int, threads: int
+    mixed: list[Competitor], reference: Finished, games_at_once: int, threads: int
 ) -> None:
     games = (reference.seatings, reference.seeds, CROWD)
     assert same(reference, play_matches(mixed, *games, tapes=True, games_at_once=games_at_once, threads=threads))
 
 
-def test_order_does_not_matter(mixed: list[Player], reference: Finished) -> None:
+def test_order_does_not_matter(mixed: list[Competitor], reference: Finished) -> None:
     order = np.random.default_rng(3).permutation(len(reference.seeds))
     shuffled = play_matches(
         mixed, reference.seatings[order], reference.seeds[order], CROWD, tapes=True, games_at_once=9
@@ -81,7 +81,7 @@ def test_a_policy_is_asked_once_a_turn_for_all_its_rows(drawn: Any) -> None:
     policy = drawn("both")
     players = [from_policy(policy), from_policy(policy)]
     seatings, seeds = every_seating(seatings_of(2, 2), fresh_seeds(2, 8))
-    games = play_matches(players, seatings, seeds, Conditions(), games_at_once=16)
+    games = play_matches(players, seatings, seeds, GameConditions(), games_at_once=16)
     assert len(policy.rows) == games.turns.max()
     assert policy.rows[0] == 32
     assert sum(policy.rows) == 2 * games.turns.sum()  # in a duel both live until the last turn
@@ -90,7 +90,7 @@ def test_a_policy_is_asked_once_a_turn_for_all_its_rows(drawn: Any) -> None:
 def test_a_slot_is_filled_again_at_once(drawn: Any) -> None:
     policy = drawn("busy")
     seatings, seeds = every_seating(seatings_of(2, 2), fresh_seeds(2, 40))
-    play_matches([from_policy(policy), heuristic("random")], seatings, seeds, Conditions(), games_at_once=8)
+    play_matches([from_policy(policy), heuristic("random")], seatings, seeds, GameConditions(), games_at_once=8)
     full = [rows == 8 for rows in policy.rows]
     assert all(full[: full.index(False)])
     assert not any(full[full.index(False) :]), "once a slot stays empty there was no game left"
@@ -99,7 +99,7 @@ def test_a_slot_is_filled_again_at_once(drawn: Any) -> None:
 
 def test_the_turn_limit_is_a_draw_and_told() -> None:
     seatings, seeds = every_seating(seatings_of(2, 2), fresh_seeds(4, 5))
-    games = play_matches([heuristic("strong"), heuristic("strong")], seatings, seeds, Conditions(most_turns=20))
+    games = play_matches([heuristic("strong"), heuristic("strong")], seatings, seeds, GameConditions(most_turns=20))
     assert (games.turns == 20).all()
     assert games.cut_off.all()
     assert (games.shares == 0.5).all()
@@ -118,7 +118,7 @@ def test_shares_split_the_first_place() -> None:
 
 
 def test_other_conditions(drawn: Any) -> None:
-    conditions = Conditions(9, 9, 3, "wrapped", "royale", RuleSettings(10, 30, 3, 5))
+    conditions = GameConditions(9, 9, 3, "wrapped", "royale", RuleSettings(10, 30, 3, 5))
     players = [from_policy(drawn("a")), heuristic("voronoi"), heuristic("tail_chaser")]
     seatings, seeds = every_seating(seatings_of(3, 3), fresh_seeds(1, 4))
     games = play_matches(players, seatings, seeds, conditions, tapes=True, games_at_once=5)
@@ -132,7 +132,7 @@ def test_stopping_hands_out_nothing() -> None:
     seatings, seeds = every_seating(seatings_of(2, 2), fresh_seeds(4, 5))
     with pytest.raises(StoppedError, match="of 10 games"):
         play_matches(
-            [heuristic("strong"), heuristic("hungry")], seatings, seeds, Conditions(),
+            [heuristic("strong"), heuristic("hungry")], seatings, seeds, GameConditions(),
             stop=lambda: bool(asked.append(1) or len(asked) > 30),
         )  # fmt: skip
 
@@ -140,14 +140,14 @@ def test_stopping_hands_out_nothing() -> None:
 def test_progress_ends_at_all() -> None:
     told: list[tuple[int, int]] = []
     seatings, seeds = every_seating(seatings_of(2, 2), fresh_seeds(4, 9))
-    play_matches([heuristic("random"), heuristic("hungry")], seatings, seeds, Conditions(), games_at_once=4,
+    play_matches([heuristic("random"), heuristic("hungry")], seatings, seeds, GameConditions(), games_at_once=4,
                  progress=lambda done, total: told.append((done, total)))  # fmt: skip
     assert told == sorted(set(told))
     assert told[-1] == (18, 18)
 
 
 def test_no_games_is_no_error() -> None:
-    nothing = play_matches([heuristic("random")], np.zeros((0, 2), np.uint8), np.zeros(0, np.int64), Conditions())
+    nothing = play_matches([heuristic("random")], np.zeros((0, 2), np.uint8), np.zeros(0, np.int64), GameConditions())
     assert len(nothing.seeds) == len(nothing.shares) == 0
 
 
@@ -171,23 +171,23 @@ class Wrong:
 def test_a_policy_that_answers_no_moves_is_named(answer: Any) -> None:
     players = [from_policy(Wrong(answer)), heuristic("random")]
     with pytest.raises(ValueError, match="'wrong'"):
-        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), Conditions())
+        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), GameConditions())
 
 
 def test_refusals(drawn: Any) -> None:
     players = [from_policy(drawn("a")), heuristic("random")]
     with pytest.raises(ValueError, match="there are 2"):
-        play_matches(players, np.full((1, 2), 2, np.uint8), fresh_seeds(1, 1), Conditions())
+        play_matches(players, np.full((1, 2), 2, np.uint8), fresh_seeds(1, 1), GameConditions())
     with pytest.raises(ValueError, match="do not fit"):
-        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 3), Conditions())
+        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 3), GameConditions())
     with pytest.raises(ValueError, match="at least 1"):
-        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), Conditions(), games_at_once=0)
+        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), GameConditions(), games_at_once=0)
     with pytest.raises(GameStateError, match="does not fit"):
-        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), Conditions(19, 19))
+        play_matches(players, seatings_of(2, 2), fresh_seeds(1, 2), GameConditions(19, 19))
     with pytest.raises(KeyError, match="known are random"):
         heuristic("nobody")
     with pytest.raises(ValueError, match="CALLER"):
-        Player("lost", 255)
+        Competitor("lost", 255)
 
 
 def test_seatings() -> None:

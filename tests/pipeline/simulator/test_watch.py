@@ -8,23 +8,25 @@ import orjson
 import pytest
 
 from pipeline import live_games
-from pipeline.arena.arena import play_matches
-from pipeline.arena.journal import GameJournal
-from pipeline.arena.player import heuristic
-from pipeline.arena.seating import every_seating, seatings_of
 from pipeline.engine.layout import CAUSE_WORDS
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.live_games import LiveGames
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.journal import GameJournal
+from pipeline.simulator.matches import play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.game import GameLogFrame
 from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file, watched_file
 
 PLAYERS = [heuristic("hungry"), heuristic("random")]
 
 
-@pytest.mark.parametrize("conditions", [Conditions(), Conditions(most_turns=7), Conditions(ruleset="royale")])
+@pytest.mark.parametrize(
+    "conditions", [GameConditions(), GameConditions(most_turns=7), GameConditions(ruleset="royale")]
+)
 def test_a_judgement_shows_its_first_game_while_somebody_looks(
-    tmp_path: Path, conditions: Conditions, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, conditions: GameConditions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_games, "WATCHED_FOR_S", 3600.0)  # the engine's code may take long to load
     monkeypatch.setattr(live_games, "TURNS_PER_S", 1e-6)  # no second game takes the first one's place

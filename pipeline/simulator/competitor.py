@@ -28,14 +28,14 @@ class Policy(Protocol):
 
         Args:
             observations: uint8 rows as the board lies: planes [M, 12, 11, 11], features [M, 32], context [M, 16].
-                They are the arena's memory and change with the next turn: copy what is to be kept.
+                They are the simulator's memory and change with the next turn: copy what is to be kept.
             masks: [M, 4], the moves that neither wall nor staying body forbids; all True where there is none.
             draws: [M] in [0, 1), each row's own chance number, from game seed, turn and seat.
         """
 
 
 @dataclass(frozen=True)
-class Player:
+class Competitor:
     """One participant: a heuristic by its kind, or CALLER with the policy that moves it."""
 
     name: str
@@ -49,15 +49,15 @@ class Player:
             name_of(self.kind)
 
 
-def heuristic(name: str) -> Player:
+def heuristic(name: str) -> Competitor:
     """Return the built-in player called `name` (`strong`, `voronoi`, ...), as `heuristic:<name>`.
 
     Raises:
         KeyError: no player kind has this name; the message names the known ones.
     """
-    return Player(HEURISTIC + name, kind_of(name))
+    return Competitor(HEURISTIC + name, kind_of(name))
 
 
-def from_policy(policy: Policy) -> Player:
+def from_policy(policy: Policy) -> Competitor:
     """Return the player that moves as `policy` says."""
-    return Player(policy.name, CALLER, policy)
+    return Competitor(policy.name, CALLER, policy)

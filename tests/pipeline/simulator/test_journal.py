@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from pipeline.arena.arena import Finished, play_matches
-from pipeline.arena.journal import GameJournal
-from pipeline.arena.player import heuristic
-from pipeline.arena.seating import every_seating, seatings_of
-from pipeline.engine.players.match import Conditions, fresh_seeds
+from pipeline.engine.players.match import GameConditions, fresh_seeds
+from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.journal import GameJournal
+from pipeline.simulator.matches import Finished, play_matches
+from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import StoppedError
 
 PLAYERS = [heuristic("hungry"), heuristic("aggressive")]
-SMALL = Conditions(width=7, height=7, snakes=2)
+SMALL = GameConditions(width=7, height=7, snakes=2)
 
 
 def ask(journal, seeds, **options):
@@ -27,7 +27,7 @@ def test_games_are_those_that_play_matches_plays_and_none_is_played_twice(tmp_pa
     journal = GameJournal(tmp_path / "judging" / "m.jsonl")
     first = ask(journal, seeds, tapes=True)
     assert same(first, play_matches(PLAYERS, *every_seating(seatings_of(2, 2), seeds), SMALL, tapes=True))
-    monkeypatch.setattr("pipeline.arena.journal.play_matches", lambda *_, **__: pytest.fail("played again"))
+    monkeypatch.setattr("pipeline.simulator.journal.play_matches", lambda *_, **__: pytest.fail("played again"))
     assert same(ask(GameJournal(journal.path), seeds, tapes=True), first)
     assert same(ask(journal, seeds[3:5], tapes=True), ask(GameJournal(journal.path), seeds[3:5], tapes=True))
 
@@ -45,7 +45,7 @@ def test_an_interrupted_judgement_goes_on_game_by_game(tmp_path, monkeypatch):
         played.append(len(seeds))
         return play_matches(players, seatings, seeds, *rest, **options)
 
-    monkeypatch.setattr("pipeline.arena.journal.play_matches", counted)
+    monkeypatch.setattr("pipeline.simulator.journal.play_matches", counted)
     whole = ask(GameJournal(path), seeds)
     assert played == [40 - kept]
     assert same(whole, play_matches(PLAYERS, *every_seating(seatings_of(2, 2), seeds), SMALL))
@@ -69,5 +69,5 @@ def test_other_players_conditions_or_seeds_are_other_games(tmp_path):
     journal.play(PLAYERS[::-1], *every_seating(seatings_of(2, 2), seeds), SMALL)
     assert len(journal) == 4, "the same two players, named in another order, sat in the same seats"
     journal.play([PLAYERS[0], PLAYERS[0]], *every_seating(seatings_of(2, 2), seeds), SMALL)
-    journal.play(PLAYERS, *every_seating(seatings_of(2, 2), seeds), Conditions(width=9, height=9, snakes=2))
+    journal.play(PLAYERS, *every_seating(seatings_of(2, 2), seeds), GameConditions(width=9, height=9, snakes=2))
     assert len(journal) == 4 + 2 + 4

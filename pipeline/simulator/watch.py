@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.layout import ALIVE_CAUSE, CAUSE_WORDS, Records
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
 from pipeline.engine.state_reading import read_state_back
 from pipeline.live_games import LiveGames
 from schemas.game import GameLogFrame
@@ -24,7 +24,7 @@ class GameWatch:
         conditions: of every game.
     """
 
-    def __init__(self, live: LiveGames, about: str, players: Sequence[str], conditions: Conditions) -> None:
+    def __init__(self, live: LiveGames, about: str, players: Sequence[str], conditions: GameConditions) -> None:
         self._live, self._about, self._players = live, about, players
         self._conditions: Final = conditions
         self._slot: int | None = None

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.arena.player import Policy
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import FEATURES
+from pipeline.simulator.competitor import Policy
 
 FOOD = [slot.name for slot in FEATURES].index("food_up")
 

@@ -8,8 +8,6 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arena.player import Player, Policy
-from pipeline.arena.turn_rows import NOBODY, list_rows, put_moves
 from pipeline.engine.batch import Batch
 from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.layout import Records
@@ -17,24 +15,28 @@ from pipeline.engine.observe import Observations, Observer, allocate_observation
 from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES
 from pipeline.engine.players.choose import choose_in_batch
-from pipeline.engine.players.match import Conditions
+from pipeline.engine.players.match import GameConditions
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import IDENTITY
+from pipeline.simulator.competitor import Competitor, Policy
+from pipeline.simulator.turn_rows import NOBODY, list_rows, put_moves
 
 _OPEN: Final = [slot.name for slot in FEATURES].index("open_up")
 _HEAD_BYTES: Final = 4096
 _TURN_BYTES: Final = 24  # a turn with 16 snakes, three new foods and some hazards; memory is only taken where written
 
 
-class Floor:
+class MatchBatch:
     """Slots in which games are played; use it as a context, `seat` games, then call `turn` until they have ended.
 
     With `threads` > 1 observing and the heuristics' thinking are spread over that many; policies are asked from the
     calling thread, once per turn and policy, for all their rows.
     """
 
-    def __init__(self, players: Sequence[Player], conditions: Conditions, slots: int, *, tapes: bool, threads: int):
+    def __init__(
+        self, players: Sequence[Competitor], conditions: GameConditions, slots: int, *, tapes: bool, threads: int
+    ):
         """Allocate everything.
 
         Raises:
@@ -133,9 +135,7 @@ class Floor:
         records, part = self._batch.records, slice(first, end)
         choose_in_batch(
             self._minds[thread],
-            records.words[part],
-            records.cells[part],
-            records.longs[part],
+            Records(records.words[part], records.cells[part], records.longs[part], records.corpses[part]),
             self._kinds[part],
             self._batch.actions[part],
         )
