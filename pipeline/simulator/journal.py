@@ -74,8 +74,9 @@ class GameJournal:
         return _finished([self._rows[key] for key in keys], seatings, seeds, tapes=tapes)
 
     def _play(
-        self, players: Sequence[Competitor], seatings: NDArray[np.uint8], seeds: NDArray[np.int64], conditions: GameConditions,
-        keys: Sequence[str], names: Sequence[str], *, tapes: bool, threads: int, stop: Callable[[], bool] | None,
+        self, players: Sequence[Competitor], seatings: NDArray[np.uint8], seeds: NDArray[np.int64],
+        conditions: GameConditions, keys: Sequence[str], names: Sequence[str], *,
+        tapes: bool, threads: int, stop: Callable[[], bool] | None,
     ) -> None:  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
