@@ -99,7 +99,8 @@ def test_nothing_played_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("null", "better", "alpha", "beta"), [(0.5, 0.5, 0.05, 0.05), (0.5, 0.6, 0, 0.1), (0.5, 0.6, 0.5, 0.5)]
+    ("null", "better", "alpha", "beta"),
+    [(0.5, 0.5, 0.05, 0.05), (0.5, 0.6, 0, 0.1), (0.5, 0.6, 0.1, 0), (0.5, 0.6, 0.5, 0.5)],
 )
 def test_hypotheses_that_cannot_be_told_apart_are_refused(
     null: float, better: float, alpha: float, beta: float
