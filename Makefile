@@ -76,7 +76,7 @@ CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_H
 rust-tests: export PATH := $(PATH):$(HOME)/.cargo/bin
 rust-tests:
 	@if command -v cargo >/dev/null 2>&1; then \
-	  cd deploy/rust-snake && cargo fmt --all --check && $(CLIPPY) cargo test --workspace --quiet --release && cargo build --quiet --release; \
+	  unset MAKEFLAGS; cd deploy/rust-snake && cargo fmt --all --check && $(CLIPPY) cargo test --workspace --quiet --release && cargo build --quiet --release; \
 	elif [ "$$OUROBOROS_TESTS_REQUIRE_ALL" = 1 ]; then \
 	  echo "There is no cargo (the Rust toolchain), and every test must run: the Rust snake cannot be tested." >&2; exit 2; \
 	else \

@@ -33,7 +33,7 @@ def history_storage(database_kind: str, request: pytest.FixtureRequest) -> Stora
 
 def all_of(bench: Bench, table: Any) -> list[dict[str, Any]]:
     with bench.database.read() as connection:
-        found = [dict(row) for row in connection.execute(select(table)).mappings()]
+        found = [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
     return sorted(found, key=lambda row: str(row.get("created_at", ""))) if table is games else found
 
 

@@ -152,8 +152,9 @@ def test_a_killed_supervisor_takes_the_snake_with_it(log):
 def test_a_snake_that_ends_later_is_told_with_its_last_words(log):
     with SnakeProcess("py", command(), log) as snake:
         pid = snake.pids()[0]
+        supervisor = psutil.Process(pid).ppid()
         os.kill(pid, signal.SIGSEGV)
-        wait_until_gone([pid, psutil.Process(pid).ppid()] if psutil.pid_exists(pid) else [pid])
+        wait_until_gone([pid, supervisor])
         deadline = monotonic() + 90
         with pytest.raises(SnakeError, match=r"py ended by itself with exit code 139 \(log .*snake\.log\)"):
             while monotonic() < deadline:
