@@ -27,7 +27,7 @@ function play(game) {
     const thought = thoughts.get(board.turn), here = at("thoughts");
     if (!thoughts.size) return;
     if (!thought) { here.replaceChildren(element("p", null, "It was not asked about this turn.", "empty")); return; }
-    const said = element("p", null, `It played ${thought.played || "–"}, and would choose ${thought.chosen} now: ${thought.depth} turns ahead, ${thought.positions.toLocaleString("en")} positions.`);
+    const said = element("p", null, `It played ${thought.played || "–"}, and would choose ${thought.chosen} now: ${thought.depth} turn${thought.depth === 1 ? "" : "s"} ahead, ${thought.positions.toLocaleString("en")} positions.`);
     const table = element("table"), head = element("tr", table);
     for (const [words, look] of [["move"], ["score", "n"], ["holds"], ["turns ahead", "n"], ["positions", "n"]]) element("th", head, words, look);
     for (const move of thought.moves) {
@@ -47,7 +47,7 @@ function play(game) {
     if (!here) return;
     if (!own) { here.replaceChildren(element("p", null, "It was not asked on this turn, or had no answer of its own.", "empty")); return; }
     const short = (value) => Math.abs(value) >= 1000 ? value.toFixed(0) : Number(value.toPrecision(4)).toString();
-    const ahead = own.d ? `: ${own.d} turns ahead, ${own.n.toLocaleString("en")} positions` : "";
+    const ahead = own.d ? `: ${own.d} turn${own.d === 1 ? "" : "s"} ahead, ${own.n.toLocaleString("en")} positions` : "";
     const word = own.m.charAt(0).toUpperCase() + own.m.slice(1);
     const said = element("p", null, `${word}, ${short(own.v)}${ahead}, answered in ${own.ms.toFixed(1)} ms.`);
     const table = element("table"), head = element("tr", table);
