@@ -183,9 +183,10 @@ def games(
     return GameListing(items[:limit], cursor_of(items[limit - 1].row) if len(items) > limit else None)
 
 
-@get("/games/{game_id:str}", responses=READS, sync_to_thread=True, summary="One game, frame by frame")
+@get("/games/{game_id:path}", responses=READS, sync_to_thread=True, summary="One game, frame by frame")
 def game(site: Site, game_id: Id) -> GameLog:
-    """The whole log."""
+    """The whole log. Others name games: an id may hold slashes."""
+    game_id = game_id.removeprefix("/")  # which a path always begins with
     found = site.games.get(game_id)
     log = load(found) if found is not None else None
     if log is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from lived_in import HOSTILE_ID
 from served_site import Served
 
 from schemas.game import GameLog
@@ -58,9 +59,10 @@ def test_games_and_the_ladder(site: Served) -> None:
     rest = site.get(f"/api/v1/games?cursor={page['next']}").json["items"]
     ids = [each["game_id"] for each in [*page["items"], *rest]]
     assert len(ids) > 2
-    game_id = next(each for each in ids if "/" not in each)  # a path cannot hold one; the page takes any id
-    found = site.get(f"/api/v1/games/{quote(game_id, safe='')}")
-    assert GameLog.model_validate_json(found.body).game_id == game_id
+    for game_id in (ids[0], HOSTILE_ID):
+        found = site.get(f"/api/v1/games/{quote(game_id, safe='')}")
+        assert GameLog.model_validate_json(found.body).game_id == game_id
+    assert site.get("/api/v1/games/none").status == 404
     won = site.get("/api/v1/games?outcome=win").json["items"]
     assert {each["outcome"] for each in won} <= {"win"}
     ratings = site.get("/api/v1/arena/ratings").json
