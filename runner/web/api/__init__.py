@@ -6,7 +6,6 @@ from runner.web.api import looking, steering
 from runner.web.api.machine import MACHINE_ROUTES
 from runner.web.api.schedules import SCHEDULE_ROUTES
 from runner.web.api.strength import STRENGTH_ROUTES
-from runner.web.api.training import training_games
 from runner.web.api.triggers import TRIGGER_ROUTES
 
 api = Router(
@@ -32,7 +31,6 @@ api = Router(
         *TRIGGER_ROUTES,
         *STRENGTH_ROUTES,
         *MACHINE_ROUTES,
-        training_games,
     ],
 )
 """All of it; `runner.web.app` hangs it in."""

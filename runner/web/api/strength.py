@@ -19,6 +19,7 @@ from runner.web.read.ladder import LadderRating
 from runner.web.read.strength import EvaluationView, ModelView, Pairing
 from runner.web.read.tuning import Effect, GateTest, Promotion, TuningRun
 from runner.web.site import Site
+from runner.web.training_games import TrainingGame, list_games
 from schemas.game import GameLog
 from schemas.times import to_text
 
@@ -194,6 +195,12 @@ def game(site: Site, game_id: Id) -> GameLog:
     return log
 
 
+@get("/training/games", responses=READS, summary="The newest games that training keeps")
+async def training_games(site: Site) -> list[TrainingGame]:
+    """As `ouroboros game list`, in a process of its own: it loads the engine."""
+    return await list_games(site)
+
+
 @get("/arena/ratings", responses=READS, sync_to_thread=True, summary="Our snakes on the Arena's ladders")
 def arena_ratings(site: Site) -> list[LadderRating]:
     """Of the last 90 days, oldest first; as `ouroboros arena standing`."""
@@ -233,6 +240,7 @@ STRENGTH_ROUTES = [
     evaluations,
     games,
     game,
+    training_games,
     arena_ratings,
 ]
 """In the order in which the page of the API shows them."""
