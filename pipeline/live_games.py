@@ -103,6 +103,10 @@ class LiveGames:
         self._close()
         self._look_at_s = max(self._look_at_s, self._began_s + self._turns / TURNS_PER_S)
 
+    def drop(self) -> None:
+        """The game that is told goes on unseen; the next one that begins may be told."""
+        self._close()
+
     def _write(self, line: str) -> None:
         data = line.encode() + b"\n"
         self._told_s = time.monotonic()

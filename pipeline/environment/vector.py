@@ -1,6 +1,6 @@
 """Many games as one environment, in arrays that live as long as it does: what a self-play trainer steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -157,9 +157,15 @@ class VectorEnvironment:
             choose_in_batch(self._mind, self.batch.records, self.kinds, moves)
         self.play()
 
-    def play(self) -> None:
-        """Play one turn by the moves that stand in `batch.actions`, as the board lies."""
+    def play(self, seen: Callable[[layout.Records], None] | None = None) -> None:
+        """Play one turn by the moves that stand in `batch.actions`, as the board lies.
+
+        Args:
+            seen: handed the games after the turn, those that ended before others take their slots.
+        """
         self.batch.step()
+        if seen is not None:
+            seen(self.batch.records)
         self.outcomes = self.batch.drain_outcomes()
         self._settle()
         self._look_back()

@@ -146,6 +146,15 @@ class League:
             if name is not None:
                 self.records[name] = self.record_of(name).plus(*faced[mark].tolist())
 
+    def title_of(self, mark: int) -> str:
+        """What a mark of a seating is called where the game is shown."""
+        if mark == LEARNER:
+            return "learner"
+        if mark not in RESIDENTS:
+            return name_of(mark)
+        kind, _, which = (self.residents[RESIDENTS.index(mark)] or "").partition(":")
+        return {_PAST: f"itself, update {which}", _CHAMPION: f"champion {which}"}.get(kind, "learner")
+
     def matchmake(
         self, games: int, seats: int, shares: OpponentShares, generator: np.random.Generator
     ) -> NDArray[np.uint8]:

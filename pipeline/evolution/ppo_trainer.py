@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pipeline.data.buffer import ExperienceBatch
 from pipeline.engine.players.kinds import kind_of
+from pipeline.engine.players.match import GameConditions
 from pipeline.evolution.device import low_precision, replica_devices, replica_of
 from pipeline.evolution.expert_replay import ExpertReplay
 from pipeline.evolution.league import RESIDENTS, CurriculumStage, League, TeacherTargets, phase_curriculum, warm_up
@@ -36,7 +37,10 @@ from pipeline.evolution.ppo_loss import (
 from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples
 from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
+from pipeline.live_games import LiveGames
+from pipeline.simulator.watch import GameWatch
 from schemas.errors import NothingLearnedError
+from schemas.live_game import LiveSource
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
 
@@ -98,21 +102,23 @@ class PpoTrainer:
             self._settings.heuristics, self._settings.past_selves, self._settings.past_champions
         )
         self._generator: Final = np.random.default_rng(seed)
+        self._live: Final = LiveGames(settings.home, LiveSource.TRAINING)  # of the first thread's games alone
         self._rollouts: Final = {seats: self._begin_games(seats) for seats in (DUEL, CROWD)}
         self._replay: Final = ExpertReplay(settings.data)
         self.updates = self.games = self.decisions = 0
-        self.scale, self._good = 1.0, 0
-        self._torch_threads = 1
+        self.scale, self._good, self._torch_threads = 1.0, 0, 1
 
     def _begin_games(self, seats: int) -> list[RolloutWorker]:
         games = max(1, self._settings.environments * DUEL // seats // self.threads)
         shares = phase_curriculum(self._phase, self._settings, 0.0).shares
+        conditions = GameConditions(snakes=seats, most_turns=self._settings.turn_limit)
+        watch = GameWatch(self._live, "The network plays to learn", self.league.title_of, conditions)
         return [
             RolloutWorker(
                 games, seats, self.league, shares, self._settings, int(seed), self._ensure_running,
-                augmented=self._phase.data_augmentation,
+                augmented=self._phase.data_augmentation, watch=None if thread else watch,
             )
-            for seed in self._generator.integers(2**62, size=self.threads)
+            for thread, seed in enumerate(self._generator.integers(2**62, size=self.threads))
         ]  # fmt: skip
 
     def __enter__(self) -> Self:

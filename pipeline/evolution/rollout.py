@@ -17,6 +17,7 @@ from pipeline.environment.vector import VectorEnvironment
 from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares, TeacherTargets
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import draw_moves, judge
+from pipeline.simulator.watch import GameWatch
 from schemas.self_play import SelfPlaySettings
 
 UNTAUGHT: Final = 255
@@ -107,16 +108,18 @@ class RolloutWorker:
         ensure_running: Callable[[], None] = lambda: None,
         *,
         augmented: bool = False,
+        watch: GameWatch | None = None,
     ) -> None:
         """Begin the games, matched by `league`; games, chance and matches all follow from `seed`.
 
         Args:
             ensure_running: called every turn; what it raises ends a stretch in the middle.
             augmented: let the learner see each game through another symmetry of the board.
+            watch: shows one of the games while it is played.
         """
         self._ensure_running: Final = ensure_running
         self._league: Final = league
-        self._settings: Final = settings
+        self._settings, self._watch = settings, watch
         self.shares = shares
         self.generator: Final = np.random.default_rng(seed)
         self._environment: Final = VectorEnvironment(
@@ -210,7 +213,7 @@ class RolloutWorker:
 
     def _step(self, network: Network, rewards: NDArray[np.float32], ends: NDArray[np.bool_]) -> RolloutStats:
         environment = self._environment
-        environment.play()
+        environment.play(self._watch.turn if self._watch else None)
         rewards[:], ends[:] = environment.rewards, environment.dones
         final = environment.final
         if len(final.games):
@@ -239,6 +242,8 @@ class RolloutWorker:
         self._score(seated, outcomes.rank, self._begun_at[slots], stats.faced)
         self._seated[slots] = self._league.matchmake(len(slots), seated.shape[1], self.shares, self.generator)
         self._begun_at[slots] = self._league.tables
+        if self._watch:
+            self._watch.seated(self._environment.batch.records, int(slots[0]), self._seated[slots[0]])
         return stats._replace(games=len(slots), cut=int(self._environment.truncated.sum()))
 
     def _score(
@@ -287,6 +292,8 @@ class RolloutWorker:
         self._environment.views[:] = arrays["views"]
         self._environment.batch.load_records(*(arrays[name] for name in ("words", "cells", "longs")))
         self._environment.look_again()
+        if self._watch:
+            self._watch.let_go()
 
     def _gather(
         self,

@@ -92,7 +92,7 @@ class GameJournal:
                     os.fsync(file.fileno())
                     self._synced_at = time.monotonic()
 
-            watch = None if self._live is None else GameWatch(self._live, self._about, names, conditions)
+            watch = None if self._live is None else GameWatch(self._live, self._about, names.__getitem__, conditions)
             play_matches(
                 players, seatings, seeds, conditions, tapes=tapes, threads=threads, stop=stop, finish=keep, watch=watch
             )

@@ -1,6 +1,6 @@
 """One game of a batch, shown turn by turn to whoever looks at the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -20,12 +20,12 @@ class GameWatch:
     Args:
         live: where it is shown.
         about: what the games are for.
-        players: names, by the indices that seatings hold.
+        name_of: what a seating's number is called.
         conditions: of every game.
     """
 
-    def __init__(self, live: LiveGames, about: str, players: Sequence[str], conditions: GameConditions) -> None:
-        self._live, self._about, self._players = live, about, players
+    def __init__(self, live: LiveGames, about: str, name_of: Callable[[int], str], conditions: GameConditions) -> None:
+        self._live, self._about, self._name_of = live, about, name_of
         self._conditions: Final = conditions
         self._slot: int | None = None
         self._game_id = ""
@@ -35,7 +35,7 @@ class GameWatch:
         if self._slot is not None or not self._live.wanted():
             return
         self._slot, self._game_id = slot, f"seed {int(records.longs[slot, layout.SEED])}"
-        told, names = self._conditions, [self._players[player] for player in seating.tolist()]
+        told, names = self._conditions, [self._name_of(player) for player in seating.tolist()]
         self._live.begin(self._game_id, self._about, (told.ruleset, told.map_id), (told.width, told.height), names)
         self._tell(records, slot, whole=True)
 
@@ -50,6 +50,12 @@ class GameWatch:
         if records.words[self._slot, layout.OVER] or self._cut_off(records):
             self._live.end(_causes(records, self._slot))
             self._slot = None
+
+    def let_go(self) -> None:
+        """The games are others now: the one that was shown has no end."""
+        if self._slot is not None and self._live.is_showing(self._game_id):
+            self._live.drop()
+        self._slot = None
 
     def _cut_off(self, records: Records) -> bool:
         return bool(records.longs[self._slot, layout.TURN] >= self._conditions.most_turns)

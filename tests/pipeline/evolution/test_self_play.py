@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline import live_games
 from pipeline.engine.observe import Observations
-from pipeline.engine.players.kinds import VORONOI
+from pipeline.engine.players.kinds import VORONOI, kind_of
 from pipeline.evolution.checkpoint import CheckpointFolder
-from pipeline.evolution.league import League, OpponentShares, TeacherTargets, phase_curriculum
+from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares, TeacherTargets, phase_curriculum
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy, draw_moves
 from pipeline.evolution.ppo_loss import LossWeights
@@ -21,6 +22,8 @@ from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, generalised_advantages
 from pipeline.evolution.self_play import SelfPlayReport, improve
 from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
+from schemas.game import GameLogFrame
+from schemas.live_game import LiveGame, LiveSource, live_file, watched_file
 from schemas.network import ArchitectureType, NeuralNetworkConfig
 from schemas.phases import DataSource, TrainingPhaseConfig
 from schemas.self_play import OpponentShare, SelfPlaySettings
@@ -340,3 +343,53 @@ def test_numbers_are_told(tmp_path: Path) -> None:
     assert ended
     assert all({"cut", "head_on", "turns", "drawn/self"} <= numbers.keys() for numbers in ended)
     assert any(name.startswith("won/") for numbers in ended for name in numbers)
+
+
+def test_one_game_of_the_learner_s_is_shown_to_whoever_looks_and_changes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_games, "WATCHED_FOR_S", 3600.0)
+    monkeypatch.setattr(live_games, "_LOOK_S", 0.0)
+    monkeypatch.setattr(live_games, "TURNS_PER_S", 1e9)  # the next game at once
+    settings = _self_play(turn_limit=9, environments=4)
+    played = []
+    for home in (tmp_path / "seen", tmp_path / "unseen"):
+        watched_file(home).parent.mkdir(parents=True)
+        if home.name == "seen":
+            watched_file(home).touch()
+        whole = Settings(home=home, self_play=settings, training_optimization=TrainingOptimizationConfig(threads=2))
+        with PpoTrainer(_network(), _phase(), whole, 3, lambda: None) as trainer:
+            stage = phase_curriculum(_phase(), settings, 0.0)._replace(crowd=0.0, shares=OpponentShares(1.0, 0.0))
+            played.append([trainer._play(stage)[0].moves for _ in range(4)])
+            path = live_file(home, LiveSource.TRAINING)
+            if home.name == "seen":
+                _is_a_game_of_the_learner(path, settings.turn_limit)
+                trainer.restore(trainer.capture({}))  # the games are others: the one that was shown is let go
+                assert trainer._live.wanted()
+            else:
+                assert not path.exists()
+    for seen, unseen in zip(*played, strict=True):
+        assert np.array_equal(seen, unseen)
+
+
+def _is_a_game_of_the_learner(path: Path, turn_limit: int) -> None:
+    first, *told = path.read_bytes().splitlines()
+    game = LiveGame.model_validate_json(first)
+    assert (game.source, sorted(game.names)) == (LiveSource.TRAINING, ["hungry", "learner"])
+    turns = [GameLogFrame.model_validate_json(line) for line in told if b"causes" not in line]
+    assert [frame.t for frame in turns] == list(range(len(turns)))
+    assert turns[0].b is not None
+    assert len(turns) <= turn_limit + 1
+    for before, after in itertools.pairwise(turns):
+        heads = {seat: (x, y) for seat, _, _, x, y in before.s}
+        for seat, _, _, x, y in after.s:
+            assert abs(heads[seat][0] - x) + abs(heads[seat][1] - y) == 1, "each head moves by one cell a turn"
+
+
+def test_the_league_says_who_sits_there() -> None:
+    league = League([OpponentShare(kind="hungry", weight=1)], 2, 1)
+    league.remember(40, _network().state_dict())
+    league.welcome("abc", _network().state_dict())
+    league.residents = ["past:40", "champion:abc"]
+    marks = (LEARNER, *RESIDENTS, int(kind_of("hungry")))
+    assert [league.title_of(mark) for mark in marks] == ["learner", "itself, update 40", "champion abc", "hungry"]
