@@ -139,7 +139,7 @@ class LeaderLock:
                 self._ask("SELECT set_config('application_name', %s, false)", f"{_LEADS}{self._name}")
                 self._confirmed_s = _clock_s()
                 return None
-            holder = self._ask(_HOLDER)
+            holder = self._ask(postgresql.HOLDER)
             if holder is None:
                 return ""
             backend, name, silent_s = holder
@@ -234,7 +234,7 @@ def leader_and_stand_bys(store: Store) -> tuple[str, list[str]]:
     if store.is_sqlite:
         return "", []
     with store.look() as connection:
-        holder = connection.exec_driver_sql(_HOLDER).first()
+        holder = connection.exec_driver_sql(postgresql.HOLDER).first()
         waiting = connection.exec_driver_sql(_STAND_BYS).scalars().all()
     return (_shown(_full(holder[1])) if holder else ""), [_shown(_full(name)) for name in waiting]
 
@@ -256,12 +256,6 @@ def _clock_s() -> float:
 
 _LEADS, _WAITS = "ouroboros lead ", "ouroboros stand-by "
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({postgresql.LEADER[0]}, {postgresql.LEADER[1]})"
-_HOLDER = f"""
-    SELECT a.pid, a.application_name, extract(epoch FROM clock_timestamp() - a.state_change)::float
-    FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND l.database = a.datid
-      AND l.classid = {postgresql.LEADER[0]} AND l.objid = {postgresql.LEADER[1]} AND l.objsubid = 2
-"""  # noqa: S608 - our numbers
 _STAND_BYS = f"""
     SELECT application_name FROM pg_stat_activity
     WHERE datname = current_database() AND starts_with(application_name, '{_WAITS}') ORDER BY backend_start

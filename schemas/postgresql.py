@@ -23,6 +23,13 @@ WRITERS = (0x6F75726F, 1)
 inside cannot go stale, whoever else writes: daemon, commands, pages, workers."""
 LEADER = (0x6F75726F, 2)
 """The advisory lock of the daemon that leads, on a connection of its own for as long as that lives."""
+HOLDER = f"""
+    SELECT a.pid, a.application_name, extract(epoch FROM clock_timestamp() - a.state_change)::float
+    FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND l.database = a.datid
+      AND l.classid = {LEADER[0]} AND l.objid = {LEADER[1]} AND l.objsubid = 2
+"""  # noqa: S608 - our numbers
+"""Who leads: the server's process for it, its name, and for how many seconds it has asked nothing; no row: nobody."""
 CONNECT_S = 5
 ANSWER_EXTRA_S = 5.0
 """So much later than the server should have given a statement up, we do."""
@@ -35,6 +42,36 @@ STATEMENT_EXTRA_S = 30.0
 def statement_limit_s(busy_timeout_s: float) -> float:
     """How long a statement of daily work may take: its wait for the lock, and then some."""
     return busy_timeout_s + STATEMENT_EXTRA_S
+
+
+def is_server(url: str) -> bool:
+    """Whether a database URL is one of PostgreSQL's."""
+    return url.startswith(("postgresql://", "postgresql+"))
+
+
+def parameters_of(url: str) -> tuple[dict[str, Any], str]:
+    """libpq's parameters of a database URL, and the URL as messages show it. For those who do without SQLAlchemy.
+
+    Raises:
+        SettingsError: it cannot be read, names no database, or the driver is not installed.
+    """
+    plain = "postgresql" + url[url.index("://") :]
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise driver_missing("", error) from error
+    try:
+        given = conninfo_to_dict(plain)
+    except ProgrammingError as error:
+        raise SettingsError(f"no database URL: {error}", where="storage.database_url") from error
+    if given.pop("password", None) is not None or not given.get("dbname"):
+        raise SettingsError(
+            "the URL holds a password, or names no database",
+            where="storage.database_url",
+            remedy="Write postgresql+psycopg://USER@HOST/DATABASE; PGPASSWORD or ~/.pgpass holds the password.",
+        )
+    return given, url
 
 
 def connect_options(purpose: str, given: Mapping[str, Any], *, busy_timeout_s: float, limit_s: float) -> dict[str, Any]:

@@ -118,9 +118,6 @@ def _dashboard(service: Service, wanted: bool | None) -> DashboardProcess | None
     """The web process, looked after by the service's periodic work; None: nobody wants one."""
     if not (service.settings.web.enabled if wanted is None else wanted):
         return None
-    if not service.store.is_sqlite:
-        say("No dashboard: its pages and REST read SQLite files only so far; the commands work on PostgreSQL as well.")
-        return None
     dashboard = DashboardProcess(service.settings, lambda told: say(f"[yellow]{escape(line(told))}[/]"))
     service.periodic.add("dashboard", dashboard.turn, 120)
     return dashboard

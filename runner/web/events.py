@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from litestar import get
+from litestar.concurrency import sync_to_thread
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from runner.web.problems import ProblemError
 from runner.web.site import Site
+from schemas.errors import StateError
 
 LOOK_S = 0.5
 KEEP_ALIVE_S = 15.0
@@ -59,15 +61,22 @@ class Changes:
 
     async def _watch(self) -> None:
         """The daemon's life counts as well: a page says so when it is killed."""
-        seen: tuple[int | None, int | None, bool] | None = None
+        seen: tuple[object, ...] | None = None
         while True:
-            now = (self._site.history.version(), self._site.ledger.version(), self._site.daemon_lives())
+            now = await sync_to_thread(self._look)
             if now != seen and seen is not None:
                 self.count += 1
                 for woken in self._listeners:
                     woken.set()
             seen = now
             await asyncio.sleep(LOOK_S)
+
+    def _look(self) -> tuple[object, ...]:
+        try:
+            lives: object = self._site.daemon_lives()
+        except StateError as error:  # a server that is away: the pages say so, once
+            lives = error.what
+        return self._site.history.version(), self._site.ledger.version(), lives
 
 
 @get("/events", include_in_schema=False)

@@ -63,10 +63,10 @@ class _Look:
 
     def collect(self) -> Iterable[Metric]:
         """What the database tells; without one, only that and the machine."""
-        alive = self._site.daemon_lives()
-        yield _gauge("daemon_up", "1 while a daemon lives.", float(alive))
         yield from _machine(self._site.settings.home)
         try:
+            alive = self._site.daemon_lives()
+            yield _gauge("daemon_up", "1 while a daemon lives.", float(alive))
             with self._site.history.snapshot() as rows:
                 now = self._site.clock()
                 daemon, seen = read_daemon(rows), figures.look(rows, now)

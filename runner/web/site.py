@@ -9,7 +9,9 @@ from runner import single_instance
 from runner.web.read.database import Database
 from runner.web.read.game_index import GameIndex
 from runner.web.read.machine import Machine
+from runner.web.read.rows import History
 from runner.web.read.tuning import Digests
+from schemas import postgresql
 from schemas.database import sqlite_file
 from schemas.errors import SettingsError
 from schemas.settings import Settings
@@ -35,8 +37,10 @@ class Site:
     """One state folder as the web process sees it."""
 
     settings: Settings
-    history: Database
-    """`automation_tracking.db`."""
+    history: History
+    """`automation_tracking.db`, or the database on the server."""
+    lives: Callable[[], bool]
+    """See `daemon_lives`."""
     ledger: Database
     """The tuner's: games, tests, decisions."""
     tournaments: Database
@@ -49,8 +53,12 @@ class Site:
     clock: Callable[[], datetime] = field(default=_utc_now)
 
     def daemon_lives(self) -> bool:
-        """A process holds the database's lock right now."""
-        return single_instance.daemon_is_running(self.settings.home, self.history.path)
+        """A process holds the database's lock right now; of a server's, one that leads it, on whatever machine.
+
+        Raises:
+            StateError: the server cannot be asked.
+        """
+        return self.lives()
 
     def close(self) -> None:
         """Let the databases go."""
@@ -64,19 +72,14 @@ def open_site(settings: Settings, secret: bytes) -> Site:
     """The site of these settings; nothing need be there yet.
 
     Raises:
-        SettingsError: the history is no SQLite file.
+        SettingsError: the history's URL cannot be used, or its driver is not installed.
     """
-    file = sqlite_file(settings.database_url)
-    if file is None:
-        raise SettingsError(
-            "the dashboard reads SQLite files only",
-            where="storage.database_url",
-            remedy="Start with `ouroboros up --no-web`; status, history and why read any database.",
-        )
+    history, lives = _history(settings)
     ledger = Database(settings.tuner_dir.absolute() / LEDGER, revision="")
     return Site(
         settings=settings,
-        history=Database(file),
+        history=history,
+        lives=lives,
         ledger=ledger,
         digests=Digests(ledger),
         games=GameIndex(_game_folders(settings), settings.home.absolute()),
@@ -84,3 +87,21 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
         secret=secret,
     )
+
+
+def _history(settings: Settings) -> tuple[History, Callable[[], bool]]:
+    """The history, and how it is found out whether a daemon serves it."""
+    url = settings.database_url
+    if postgresql.is_server(url):
+        from runner.web.read.server_database import ServerDatabase
+
+        server = ServerDatabase(url)
+        return server, server.is_led
+    file = sqlite_file(url)
+    if file is None:
+        raise SettingsError(
+            "this is neither an SQLite file nor PostgreSQL",
+            where="storage.database_url",
+            remedy="Leave it out, or write postgresql+psycopg://USER@HOST/DATABASE.",
+        )
+    return Database(file), lambda: single_instance.daemon_is_running(settings.home, file)

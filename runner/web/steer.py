@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from litestar.concurrency import sync_to_thread
 from runner.flow.command_arguments import Verb
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
+from runner.web.read.rows import Rows
 from runner.web.site import Site
 from schemas.base import Frozen
 from schemas.times import from_text, to_text
@@ -51,7 +51,7 @@ async def steer(site: Site, verb: Verb, arguments: Frozen, by: str, key: str = "
         ProblemError: 409 no daemon lives and the wish is for a living one; 422 the key was used for another wish.
         StateError: the database takes nothing now.
     """
-    alive = site.daemon_lives()
+    alive = await sync_to_thread(site.daemon_lives)
     if verb in NEEDS_DAEMON and not alive:
         raise ProblemError(409, "no daemon is running; `ouroboros up` starts one")
     number = await sync_to_thread(_enqueue, site, verb, arguments, by, key)
@@ -105,7 +105,7 @@ def _enqueue(site: Site, verb: Verb, arguments: Frozen, by: str, key: str) -> in
     return number
 
 
-def _asked_before(rows: sqlite3.Connection, by: str, key: str, request: str) -> int | None:
+def _asked_before(rows: Rows, by: str, key: str, request: str) -> int | None:
     """The command that the same caller asked for under this key; None: the key is new."""
     found = rows.execute(
         "SELECT request_sha256, command_id FROM idempotency_keys WHERE sha256 = ?", (_digest(f"{by}\n{key}"),)

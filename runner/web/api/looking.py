@@ -1,6 +1,5 @@
 """`status`, `next`, `explain`, `why`, `history`, the queue: what can be asked without changing anything."""
 
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +29,7 @@ from runner.web.api.paging import MOST, PAGE, cursor_of, key_of
 from runner.web.problems import ProblemError
 from runner.web.read import definitions, news, runs, tail, totals, waiting
 from runner.web.read.daemon import DaemonView, read_daemon, read_loops
+from runner.web.read.rows import Rows
 from runner.web.read.waiting import Fire
 from runner.web.site import Site
 from schemas.automation import RunnerStatus
@@ -189,14 +189,14 @@ def mail(site: Site, limit: Limit = PAGE) -> MailListing:
         return MailListing(_mail(rows), news.undelivered(rows, limit))
 
 
-def _known(rows: sqlite3.Connection, run_id: int) -> runs.Run:
+def _known(rows: Rows, run_id: int) -> runs.Run:
     run = runs.one(rows, run_id)
     if run is None:
         raise ProblemError(404, f"no execution {run_id}")
     return run
 
 
-def _totals(rows: sqlite3.Connection) -> Totals:
+def _totals(rows: Rows) -> Totals:
     found = totals.executions(rows)
     settled = found.settled or 1
     return Totals(
@@ -208,7 +208,7 @@ def _totals(rows: sqlite3.Connection) -> Totals:
     )
 
 
-def _mail(rows: sqlite3.Connection) -> MailFigures:
+def _mail(rows: Rows) -> MailFigures:
     found = totals.outbox(rows)
     return MailFigures(found.pending, found.sent, found.failed, found.digest, found.waiting, found.reason)
 

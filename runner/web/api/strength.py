@@ -1,6 +1,5 @@
 """The tuner's runs, tournaments, models, games and ladder ratings: how strong the snake is, and how that is known."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -16,6 +15,7 @@ from runner.web.problems import ProblemError
 from runner.web.read import ladder, strength, tuning
 from runner.web.read.game_index import GameFilter, IndexedGame, load
 from runner.web.read.ladder import LadderRating
+from runner.web.read.rows import Rows
 from runner.web.read.strength import EvaluationView, ModelView, Pairing
 from runner.web.read.tuning import Effect, GateTest, Promotion, TuningRun
 from runner.web.site import Site
@@ -222,7 +222,7 @@ def _tuner_run(site: Site, run: str) -> TuningRun:
     return head
 
 
-def _model(rows: sqlite3.Connection, model_id: str) -> ModelView:
+def _model(rows: Rows, model_id: str) -> ModelView:
     found = strength.model(rows, model_id)
     if found is None:
         raise ProblemError(404, f"no model {model_id}")

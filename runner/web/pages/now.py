@@ -16,7 +16,7 @@ from runner.web.read.runs import Run
 from runner.web.read.tail import tail
 from runner.web.read.waiting import Fire
 from runner.web.site import Site
-from schemas.errors import StateError
+from schemas.errors import StateError, TransientStateError
 from schemas.machine import ResourceRequirements
 
 QUEUE_SHOWN, RECENT, ALERTS, ASKED, LOG_LINES = 20, 8, 5, 5, 14
@@ -54,6 +54,8 @@ def now(request: AnyRequest, site: Site) -> Template:
                 "alerts": news.alerts(rows, ALERTS),
                 "wishes": news.asked_lately(rows, ASKED),
             }
+    except TransientStateError:
+        raise  # it may be back in a moment: nothing is to be begun anew
     except StateError as error:  # nothing has run here yet
         return page(request, site, "first.html", "Now", "/", clock=clock, alive=alive, problem=str(error))
     current = [_current(site, run) for run in under_way]

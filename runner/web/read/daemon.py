@@ -1,9 +1,9 @@
 """The daemon's own row, and its loops."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.web.read.rows import Rows
 from schemas.automation import RunnerStatus
 from schemas.times import from_text
 
@@ -34,7 +34,7 @@ class LoopView:
     last_error: str | None
 
 
-def read_daemon(rows: sqlite3.Connection) -> DaemonView | None:
+def read_daemon(rows: Rows) -> DaemonView | None:
     """The daemon's row; None: none has ever run here."""
     row = rows.execute(
         "SELECT pid, host, started_at, heartbeat_at, status, paused, paused_note, version, step FROM daemon"
@@ -54,7 +54,7 @@ def read_daemon(rows: sqlite3.Connection) -> DaemonView | None:
     )
 
 
-def read_loops(rows: sqlite3.Connection) -> list[LoopView]:
+def read_loops(rows: Rows) -> list[LoopView]:
     """All loops, by name."""
     found = rows.execute("SELECT name, heartbeat_at, restarts, last_error FROM loops ORDER BY name")
     return [LoopView(row["name"], from_text(row["heartbeat_at"]), row["restarts"], row["last_error"]) for row in found]

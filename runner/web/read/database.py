@@ -76,7 +76,7 @@ class Database:
                 raise
             connection.execute("COMMIT")
 
-    def version(self) -> int | None:
+    def version(self) -> int | str | None:
         """A number that changes with every commit of anybody; None while there is no database. For one caller only."""
         with suppress(StateError), self._faults():
             self._watcher = self._current(self._watcher)

@@ -1,12 +1,12 @@
 """Schedules and triggers as they stand: their definitions, when they fire, and their counters."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from runner.web.read.rows import Row, Rows
 from schemas.automation import TrainingSchedule, TriggerCondition
 from schemas.times import from_text
 
@@ -48,7 +48,7 @@ class TriggerView:
     failure_count: int
 
 
-def schedules(rows: sqlite3.Connection, limit: int, after: str = "") -> list[ScheduleView]:
+def schedules(rows: Rows, limit: int, after: str = "") -> list[ScheduleView]:
     """By name, those behind `after`."""
     found = rows.execute(
         f"SELECT name, definition_json, enabled, paused_note, next_run, last_run, {_COUNTERS} FROM schedules "  # noqa: S608
@@ -58,7 +58,7 @@ def schedules(rows: sqlite3.Connection, limit: int, after: str = "") -> list[Sch
     return [_schedule(row) for row in found]
 
 
-def schedule(rows: sqlite3.Connection, name: str) -> ScheduleView | None:
+def schedule(rows: Rows, name: str) -> ScheduleView | None:
     """One by its name."""
     row = rows.execute(
         f"SELECT name, definition_json, enabled, paused_note, next_run, last_run, {_COUNTERS} FROM schedules "  # noqa: S608
@@ -68,13 +68,13 @@ def schedule(rows: sqlite3.Connection, name: str) -> ScheduleView | None:
     return None if row is None else _schedule(row)
 
 
-def schedule_count(rows: sqlite3.Connection) -> int:
+def schedule_count(rows: Rows) -> int:
     """How many there are."""
     count: int = rows.execute("SELECT count(*) FROM schedules WHERE removed_at IS NULL").fetchone()[0]
     return count
 
 
-def triggers(rows: sqlite3.Connection, limit: int, after: str = "") -> list[TriggerView]:
+def triggers(rows: Rows, limit: int, after: str = "") -> list[TriggerView]:
     """By name, those behind `after`."""
     found = rows.execute(
         f"SELECT name, definition_json, enabled, paused_note, last_checked, last_triggered, last_verdict, {_COUNTERS} "  # noqa: S608
@@ -84,7 +84,7 @@ def triggers(rows: sqlite3.Connection, limit: int, after: str = "") -> list[Trig
     return [_trigger(row) for row in found]
 
 
-def trigger(rows: sqlite3.Connection, name: str) -> TriggerView | None:
+def trigger(rows: Rows, name: str) -> TriggerView | None:
     """One by its name."""
     row = rows.execute(
         f"SELECT name, definition_json, enabled, paused_note, last_checked, last_triggered, last_verdict, {_COUNTERS} "  # noqa: S608
@@ -94,7 +94,7 @@ def trigger(rows: sqlite3.Connection, name: str) -> TriggerView | None:
     return None if row is None else _trigger(row)
 
 
-def _schedule(row: sqlite3.Row) -> ScheduleView:
+def _schedule(row: Row) -> ScheduleView:
     return ScheduleView(
         name=row["name"],
         definition=_read(TrainingSchedule, row["definition_json"]),
@@ -108,7 +108,7 @@ def _schedule(row: sqlite3.Row) -> ScheduleView:
     )
 
 
-def _trigger(row: sqlite3.Row) -> TriggerView:
+def _trigger(row: Row) -> TriggerView:
     return TriggerView(
         name=row["name"],
         definition=_read(TriggerCondition, row["definition_json"]),

@@ -1,9 +1,12 @@
 """Who changed a schedule or trigger, and what its runs were recorded under."""
 
-import sqlite3
 from datetime import datetime
+from itertools import islice
+
+import orjson
 
 from runner.web.read.news import Asked, asked_of
+from runner.web.read.rows import Rows
 from schemas.times import from_text
 
 EDITS_LOOKED_AT = 2_000
@@ -12,28 +15,37 @@ VERSIONS_LOOKED_AT = 5_000
 """Due times, the newest, whose definitions are told apart."""
 
 
-def edits(rows: sqlite3.Connection, kind: str, name: str, limit: int) -> list[Asked]:
+def edits(rows: Rows, kind: str, name: str, limit: int) -> list[Asked]:
     """What was asked about a schedule or trigger, the newest first, among the last EDITS_LOOKED_AT wishes.
 
     Args:
         kind: `schedule` or `trigger`.
     """
     found = rows.execute(
-        "SELECT * FROM (SELECT * FROM commands ORDER BY id DESC LIMIT ?) WHERE verb LIKE '%\\_' || ? ESCAPE '\\' AND "
-        "json_valid(arguments_json) AND coalesce(json_extract(arguments_json, '$.name'), "
-        "json_extract(arguments_json, '$.' || ? || '.name')) = ? ORDER BY id DESC LIMIT ?",
-        (EDITS_LOOKED_AT, kind, kind, name, limit),
+        "SELECT * FROM (SELECT * FROM commands ORDER BY id DESC LIMIT ?) AS newest WHERE verb LIKE ? ESCAPE '!' "
+        "ORDER BY id DESC",
+        (EDITS_LOOKED_AT, f"%!_{kind}"),
     )
-    return [asked_of(row) for row in found]
+    return list(islice((asked_of(row) for row in found if _is_about(row["arguments_json"], kind, name)), limit))
 
 
-def versions(rows: sqlite3.Connection, name: str, limit: int) -> list[tuple[datetime, str]]:
+def versions(rows: Rows, name: str, limit: int) -> list[tuple[datetime, str]]:
     """Definitions that a schedule's runs were recorded under, the newest first, with the first due time of each."""
     found = rows.execute(
         "SELECT min(scheduled_for) AS first, definition_json FROM "
         "(SELECT scheduled_for, definition_id FROM occurrence_rows WHERE schedule_name = ? ORDER BY scheduled_for DESC "
-        "LIMIT ?) AS o JOIN definitions AS d ON d.id = o.definition_id GROUP BY definition_id ORDER BY first DESC "
-        "LIMIT ?",
+        "LIMIT ?) AS o JOIN definitions AS d ON d.id = o.definition_id GROUP BY d.id, d.definition_json "
+        "ORDER BY first DESC LIMIT ?",
         (name, VERSIONS_LOOKED_AT, limit),
     )
     return [(from_text(row[0]), row[1]) for row in found]
+
+
+def _is_about(arguments_json: str, kind: str, name: str) -> bool:
+    """A definition is given whole, under its kind; any other wish names it."""
+    try:
+        tree = orjson.loads(arguments_json)
+    except ValueError:
+        return False
+    whole = tree.get(kind) if isinstance(tree, dict) else None
+    return isinstance(tree, dict) and name in (tree.get("name"), whole.get("name") if isinstance(whole, dict) else None)

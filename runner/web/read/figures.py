@@ -1,9 +1,9 @@
 """What monitoring asks: one look at the counters, none of which scans the history."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from runner.web.read.rows import Rows
 from schemas.times import from_text
 
 WITHIN = timedelta(days=1)
@@ -60,7 +60,7 @@ class Figures:
     ladder: list[LadderRating]
 
 
-def look(rows: sqlite3.Connection, now: datetime) -> Figures:
+def look(rows: Rows, now: datetime) -> Figures:
     """All of them, in one snapshot."""
     depth, oldest = rows.execute(
         "SELECT count(*), min(scheduled_for) FROM occurrence_rows WHERE state = 'queued'"
@@ -72,36 +72,37 @@ def look(rows: sqlite3.Connection, now: datetime) -> Figures:
         queue_age_s=max(0.0, (now - from_text(oldest)).total_seconds()) if oldest else 0.0,
         held_by=_held_by(rows),
         skips=_skips(rows, now),
-        production_games=rows.execute("SELECT coalesce(sum(games), 0) FROM game_files").fetchone()[0],
+        production_games=rows.execute("SELECT CAST(coalesce(sum(games), 0) AS BIGINT) FROM game_files").fetchone()[0],
         ladder=_ladder(rows),
     )
 
 
-def _overdue_s(rows: sqlite3.Connection, now: datetime) -> float:
+def _overdue_s(rows: Rows, now: datetime) -> float:
     first = rows.execute(
-        "SELECT min(next_run) FROM schedules WHERE next_run IS NOT NULL AND removed_at IS NULL AND enabled = 1"
+        "SELECT min(next_run) FROM schedules WHERE next_run IS NOT NULL AND removed_at IS NULL AND enabled"
     ).fetchone()[0]
     return max(0.0, (now - from_text(first)).total_seconds()) if first else 0.0
 
 
-def _last_lateness_s(rows: sqlite3.Connection) -> float | None:
+def _last_lateness_s(rows: Rows) -> float | None:
     row = rows.execute("SELECT started_at, scheduled_for FROM executions ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return None
     return (from_text(row["started_at"]) - from_text(row["scheduled_for"])).total_seconds()
 
 
-def _held_by(rows: sqlite3.Connection) -> dict[str, int]:
+def _held_by(rows: Rows) -> dict[str, int]:
     """By the decision last taken about each that waits."""
     found = rows.execute(
-        "SELECT code, count(*) FROM (SELECT d.code AS code, max(d.last_at) FROM occurrence_rows AS o "
-        "JOIN decisions AS d ON d.occurrence_id = o.id WHERE o.state = 'queued' AND d.kind = 'wait' GROUP BY o.id) "
-        "GROUP BY code"
+        "SELECT code, count(*) FROM ("
+        "SELECT d.code AS code, row_number() OVER (PARTITION BY o.id ORDER BY d.last_at DESC, d.id DESC) AS place "
+        "FROM occurrence_rows AS o JOIN decisions AS d ON d.occurrence_id = o.id "
+        "WHERE o.state = 'queued' AND d.kind = 'wait') AS looks WHERE place = 1 GROUP BY code"
     )
     return {row[0]: row[1] for row in found}
 
 
-def _skips(rows: sqlite3.Connection, now: datetime) -> list[Skips]:
+def _skips(rows: Rows, now: datetime) -> list[Skips]:
     cases = " ".join(f"WHEN reason LIKE ? THEN '{word}'" for word, _ in _REASONS)
     found = rows.execute(
         f"SELECT state, CASE {cases} ELSE 'other' END AS why, count(*) FROM occurrence_rows "  # noqa: S608 - our words
@@ -113,7 +114,7 @@ def _skips(rows: sqlite3.Connection, now: datetime) -> list[Skips]:
     return [Skips(row[0], row[1], row[2]) for row in found]
 
 
-def _ladder(rows: sqlite3.Connection) -> list[LadderRating]:
+def _ladder(rows: Rows) -> list[LadderRating]:
     found = rows.execute(
         "SELECT leaderboard_name, snake_name, rating FROM arena_ratings WHERE id IN "
         "(SELECT max(id) FROM arena_ratings GROUP BY leaderboard_id, snake_id) ORDER BY leaderboard_name, snake_name"

@@ -1,11 +1,11 @@
 """What the Arena knows of our snakes: ratings over time, and why games were lost. Its tables may still be empty."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
+from runner.web.read.rows import Rows
 from schemas.ladder import GameWhy
 from schemas.times import from_text, to_text
 
@@ -23,10 +23,10 @@ class LadderRating:
     games: int
 
 
-def ratings(rows: sqlite3.Connection, since: datetime, limit: int = 5_000) -> list[LadderRating]:
+def ratings(rows: Rows, since: datetime, limit: int = 5_000) -> list[LadderRating]:
     """Ratings of all our snakes since then, oldest first."""
     found = rows.execute(
-        "SELECT * FROM (SELECT * FROM arena_ratings WHERE at >= ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+        "SELECT * FROM (SELECT * FROM arena_ratings WHERE at >= ? ORDER BY id DESC LIMIT ?) AS newest ORDER BY id",
         (to_text(since), limit),
     )
     return [
@@ -43,7 +43,7 @@ def ratings(rows: sqlite3.Connection, since: datetime, limit: int = 5_000) -> li
     ]
 
 
-def why_lost(rows: sqlite3.Connection, game_id: str) -> GameWhy | None:
+def why_lost(rows: Rows, game_id: str) -> GameWhy | None:
     """What our snake thinks of the last turns of a lost ladder game; None: nobody asked it yet."""
     row = rows.execute("SELECT why_json FROM arena_games WHERE game_id = ?", (game_id,)).fetchone()
     if row is None or not row[0]:

@@ -1,6 +1,5 @@
 """Registered networks, the champions' history, and what was measured of whom."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from runner.web.read.rows import Row, Rows
 from schemas.times import from_text, to_text
 
 REFERENCE = "heuristic:strong"
@@ -67,7 +67,7 @@ class Evaluation:
     at: datetime
 
 
-def models(rows: sqlite3.Connection, limit: int) -> list[Model]:
+def models(rows: Rows, limit: int) -> list[Model]:
     """The newest first."""
     found = rows.execute(
         "SELECT id, name, version, status, training_phase, parent_id, parameters, size_bytes, created_at, damage "
@@ -91,7 +91,7 @@ def models(rows: sqlite3.Connection, limit: int) -> list[Model]:
     ]
 
 
-def steps(rows: sqlite3.Connection, limit: int) -> list[Step]:
+def steps(rows: Rows, limit: int) -> list[Step]:
     """The history of champions, newest first."""
     found = rows.execute("SELECT * FROM model_events ORDER BY id DESC LIMIT ?", (limit,))
     return [
@@ -101,22 +101,22 @@ def steps(rows: sqlite3.Connection, limit: int) -> list[Step]:
     ]  # fmt: skip
 
 
-def evaluations(rows: sqlite3.Connection, since: datetime, limit: int) -> list[Evaluation]:
+def evaluations(rows: Rows, since: datetime, limit: int) -> list[Evaluation]:
     """Measurements since then, newest first."""
     found = rows.execute(
-        f"SELECT {_COLUMNS} FROM evaluations WHERE evaluated_at >= ? ORDER BY evaluated_at DESC LIMIT ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM evaluations WHERE evaluated_at >= ? ORDER BY evaluated_at DESC, id DESC LIMIT ?",  # noqa: S608
         (to_text(since), limit),
     )
     return [_evaluation(row) for row in found]
 
 
-def latest_evaluations(rows: sqlite3.Connection, limit: int) -> list[Evaluation]:
+def latest_evaluations(rows: Rows, limit: int) -> list[Evaluation]:
     """The newest measurements, whenever they were made."""
     found = rows.execute(f"SELECT {_COLUMNS} FROM evaluations ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608
     return [_evaluation(row) for row in found]
 
 
-def evaluation(rows: sqlite3.Connection, number: int) -> tuple[Evaluation, Mapping[str, Any]] | None:
+def evaluation(rows: Rows, number: int) -> tuple[Evaluation, Mapping[str, Any]] | None:
     """One measurement with all that was told of it."""
     row = rows.execute(f"SELECT {_COLUMNS}, evaluation_json FROM evaluations WHERE id = ?", (number,)).fetchone()  # noqa: S608
     return None if row is None else (_evaluation(row), _object(row["evaluation_json"]))
@@ -127,7 +127,7 @@ _COLUMNS = (
 )
 
 
-def _evaluation(row: sqlite3.Row) -> Evaluation:
+def _evaluation(row: Row) -> Evaluation:
     return Evaluation(
         id=row["id"],
         model_id=row["model_id"],

@@ -1,11 +1,11 @@
 """What people should hear of: alerts and mails of the outbox, and what was asked of the daemon."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
+from runner.web.read.rows import Row, Rows
 from schemas.message import Message, MessageKind
 from schemas.times import from_text
 
@@ -49,10 +49,10 @@ class Asked:
     ok: bool | None
 
 
-def alerts(rows: sqlite3.Connection, limit: int) -> list[Letter]:
+def alerts(rows: Rows, limit: int) -> list[Letter]:
     """The newest that are no good news, each once however many people were told."""
     found: dict[tuple[str, str], Letter] = {}
-    statement = "SELECT * FROM (SELECT * FROM outbox ORDER BY id DESC LIMIT ?) WHERE kind IN (?, ?, ?, ?, ?)"
+    statement = "SELECT * FROM (SELECT * FROM outbox ORDER BY id DESC LIMIT ?) AS newest WHERE kind IN (?, ?, ?, ?, ?)"
     for row in rows.execute(statement, (_LOOKED_AT, *sorted(_ALERTS))):
         letter = _letter(row)
         if letter is not None:
@@ -60,13 +60,13 @@ def alerts(rows: sqlite3.Connection, limit: int) -> list[Letter]:
     return list(found.values())[:limit]
 
 
-def letters_of(rows: sqlite3.Connection, execution_id: int) -> list[Letter]:
+def letters_of(rows: Rows, execution_id: int) -> list[Letter]:
     """What was told of a run, oldest first."""
     found = rows.execute("SELECT * FROM outbox WHERE execution_id = ? ORDER BY id LIMIT 200", (execution_id,))
     return [letter for row in found if (letter := _letter(row)) is not None]
 
 
-def undelivered(rows: sqlite3.Connection, limit: int) -> list[Letter]:
+def undelivered(rows: Rows, limit: int) -> list[Letter]:
     """What waits to be sent and what was given up, newest first."""
     found = rows.execute(
         "SELECT * FROM outbox WHERE state IN ('pending', 'failed', 'digest') ORDER BY id DESC LIMIT ?", (limit,)
@@ -74,13 +74,13 @@ def undelivered(rows: sqlite3.Connection, limit: int) -> list[Letter]:
     return [letter for row in found if (letter := _letter(row)) is not None]
 
 
-def asked_lately(rows: sqlite3.Connection, limit: int, before: int | None = None) -> list[Asked]:
+def asked_lately(rows: Rows, limit: int, before: int | None = None) -> list[Asked]:
     """The newest commands; those with ids below `before`, if it is given."""
     found = rows.execute("SELECT * FROM commands WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit))
     return [asked_of(row) for row in found]
 
 
-def asked_of(row: sqlite3.Row) -> Asked:
+def asked_of(row: Row) -> Asked:
     """A whole row of `commands`."""
     return Asked(
         id=row["id"],
@@ -94,7 +94,7 @@ def asked_of(row: sqlite3.Row) -> Asked:
     )
 
 
-def _letter(row: sqlite3.Row) -> Letter | None:
+def _letter(row: Row) -> Letter | None:
     try:
         message = Message.model_validate_json(row["payload_json"])
     except ValidationError:

@@ -1,12 +1,12 @@
 """Executions: the latest, those that fit a filter, one with all that is known of it."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from runner.web.read.rows import Row, Rows
 from schemas.execution import ResourceUsage
 from schemas.model import PipelineState
 from schemas.times import from_text, to_text
@@ -79,7 +79,7 @@ class RunPage:
     """Not None: nothing of the rest was looked at, and the next page goes on there."""
 
 
-def find(rows: sqlite3.Connection, wanted: RunFilter, limit: int) -> RunPage:
+def find(rows: Rows, wanted: RunFilter, limit: int) -> RunPage:
     """The newest executions that fit. It goes through at most REACH rows; where those are used up, the page says so."""
     top = wanted.before or (rows.execute("SELECT max(id) FROM execution_rows").fetchone()[0] or 0) + 1
     floor = top - REACH
@@ -95,25 +95,25 @@ def find(rows: sqlite3.Connection, wanted: RunFilter, limit: int) -> RunPage:
     return RunPage(found, None) if floor <= oldest else RunPage(found, floor, searched_to=floor)
 
 
-def one(rows: sqlite3.Connection, run_id: int) -> Run | None:
+def one(rows: Rows, run_id: int) -> Run | None:
     """One execution."""
     found = _of_ids(rows, [run_id])
     return found[0] if found else None
 
 
-def under_way(rows: sqlite3.Connection) -> list[Run]:
+def under_way(rows: Rows) -> list[Run]:
     """What runs, oldest first."""
     ids = rows.execute("SELECT id FROM execution_rows WHERE completed_at IS NULL ORDER BY started_at LIMIT 64")
     return sorted(_of_ids(rows, [row[0] for row in ids]), key=lambda run: run.started_at)
 
 
-def latest(rows: sqlite3.Connection, limit: int) -> list[Run]:
+def latest(rows: Rows, limit: int) -> list[Run]:
     """The newest executions, whatever became of them."""
     ids = rows.execute("SELECT id FROM execution_rows ORDER BY id DESC LIMIT ?", (limit,))
     return _of_ids(rows, [row[0] for row in ids])
 
 
-def before(rows: sqlite3.Connection, run: Run) -> Run | None:
+def before(rows: Rows, run: Run) -> Run | None:
     """The execution of the same schedule before this one."""
     row = rows.execute(
         "SELECT max(id) FROM execution_rows WHERE schedule_name = ? AND id < ?", (run.schedule, run.id)
@@ -121,7 +121,7 @@ def before(rows: sqlite3.Connection, run: Run) -> Run | None:
     return one(rows, row[0]) if row[0] is not None else None
 
 
-def attempts(rows: sqlite3.Connection, occurrence_id: int) -> list[Run]:
+def attempts(rows: Rows, occurrence_id: int) -> list[Run]:
     """All executions of one occurrence, in order."""
     ids = rows.execute("SELECT id FROM execution_rows WHERE occurrence_id = ? ORDER BY id", (occurrence_id,))
     return _of_ids(rows, [row[0] for row in ids])[::-1]
@@ -141,7 +141,7 @@ def _conditions(wanted: RunFilter, where: list[str], values: list[int | str]) ->
     return where, values
 
 
-def _of_ids(rows: sqlite3.Connection, ids: list[int]) -> list[Run]:
+def _of_ids(rows: Rows, ids: list[int]) -> list[Run]:
     """Newest first."""
     if not ids:
         return []
@@ -150,7 +150,7 @@ def _of_ids(rows: sqlite3.Connection, ids: list[int]) -> list[Run]:
     return [_run(row) for row in found]
 
 
-def _run(row: sqlite3.Row) -> Run:
+def _run(row: Row) -> Run:
     return Run(
         id=row["id"],
         occurrence_id=row["occurrence_id"],

@@ -1,9 +1,9 @@
 """Registered models, what was measured of them, and tournaments: rows as they stand."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.web.read.rows import Row, Rows
 from schemas.times import from_text
 
 _MODEL = (
@@ -65,7 +65,7 @@ class Pairing:
     games: int
 
 
-def models(rows: sqlite3.Connection, limit: int, before: tuple[str, str] | None = None) -> list[ModelView]:
+def models(rows: Rows, limit: int, before: tuple[str, str] | None = None) -> list[ModelView]:
     """The newest first; behind (created_at, id) of the last one shown."""
     at, model_id = before or ("9", "")
     found = rows.execute(
@@ -75,13 +75,13 @@ def models(rows: sqlite3.Connection, limit: int, before: tuple[str, str] | None 
     return [_model(row) for row in found]
 
 
-def model(rows: sqlite3.Connection, model_id: str) -> ModelView | None:
+def model(rows: Rows, model_id: str) -> ModelView | None:
     """One by its id."""
     row = rows.execute(f"SELECT {_MODEL} FROM models WHERE id = ?", (model_id,)).fetchone()  # noqa: S608
     return None if row is None else _model(row)
 
 
-def evaluations(rows: sqlite3.Connection, model_id: str, limit: int, before: int | None = None) -> list[EvaluationView]:
+def evaluations(rows: Rows, model_id: str, limit: int, before: int | None = None) -> list[EvaluationView]:
     """Measurements of a model, the newest first; of all, where none is named."""
     found = rows.execute(
         "SELECT id, model_id, opponent, snakes, games, wins, draws, losses, win_rate, low, high, seed, conditions, "
@@ -91,12 +91,12 @@ def evaluations(rows: sqlite3.Connection, model_id: str, limit: int, before: int
     return [EvaluationView(**dict(row) | {"evaluated_at": from_text(row["evaluated_at"])}) for row in found]
 
 
-def tournaments(rows: sqlite3.Connection) -> list[str]:
+def tournaments(rows: Rows) -> list[str]:
     """Their names."""
     return [row[0] for row in rows.execute("SELECT DISTINCT tournament FROM pairings ORDER BY tournament LIMIT 1000")]
 
 
-def pairings(rows: sqlite3.Connection, tournament: str) -> list[Pairing]:
+def pairings(rows: Rows, tournament: str) -> list[Pairing]:
     """All of one tournament."""
     found = rows.execute(
         "SELECT first, second, score, low, high, games FROM pairings WHERE tournament = ? ORDER BY first, second",
@@ -105,5 +105,5 @@ def pairings(rows: sqlite3.Connection, tournament: str) -> list[Pairing]:
     return [Pairing(*row) for row in found]
 
 
-def _model(row: sqlite3.Row) -> ModelView:
+def _model(row: Row) -> ModelView:
     return ModelView(**dict(row) | {"created_at": from_text(row["created_at"])})

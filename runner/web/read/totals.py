@@ -1,9 +1,9 @@
 """Counters: of executions, of mail, and what happened to the clock."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runner.web.read.rows import Rows
 from schemas.times import to_text
 
 
@@ -31,14 +31,14 @@ class OutboxTotals:
     reason: str
 
 
-def executions(rows: sqlite3.Connection) -> ExecutionTotals:
+def executions(rows: Rows) -> ExecutionTotals:
     """From counters: no scan of the history."""
     row = rows.execute("SELECT settled, succeeded, failed, duration_s FROM totals").fetchone()
     under_way = rows.execute("SELECT count(*) FROM execution_rows WHERE completed_at IS NULL").fetchone()[0]
     return ExecutionTotals(row["settled"], row["succeeded"], row["failed"], row["duration_s"], under_way)
 
 
-def outbox(rows: sqlite3.Connection) -> OutboxTotals:
+def outbox(rows: Rows) -> OutboxTotals:
     """The outbox by state, and why the newest was not delivered."""
     counts = dict(rows.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
     waiting = "state = 'pending' AND last_error IS NOT NULL"
@@ -57,7 +57,7 @@ def outbox(rows: sqlite3.Connection) -> OutboxTotals:
     )
 
 
-def clock_lately(rows: sqlite3.Connection, now: datetime) -> list[str]:
+def clock_lately(rows: Rows, now: datetime) -> list[str]:
     """The latest changes of the wall clock in words, newest first: those of the last day."""
     since = to_text(now - timedelta(days=1))
     found = rows.execute("SELECT detail FROM clock_changes WHERE at > ? ORDER BY id DESC LIMIT 3", (since,))

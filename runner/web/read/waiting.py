@@ -1,12 +1,12 @@
 """What waits and why, what fires next, and why a run did or did not start."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
 from runner.schedule import fires
+from runner.web.read.rows import Row, Rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
 from schemas.times import from_text
@@ -69,7 +69,7 @@ class Occurrence:
     finished_at: datetime | None
 
 
-def queue(rows: sqlite3.Connection, limit: int) -> tuple[list[Waiting], int]:
+def queue(rows: Rows, limit: int) -> tuple[list[Waiting], int]:
     """The head of the queue in its order, and how many wait in all."""
     found = rows.execute(
         "SELECT id, schedule_name, trigger_type, trigger_name, scheduled_for, reason, not_before, start_deadline, "
@@ -80,10 +80,10 @@ def queue(rows: sqlite3.Connection, limit: int) -> tuple[list[Waiting], int]:
     return [_waiting(row) for row in found], depth
 
 
-def coming(rows: sqlite3.Connection, now: datetime, limit: int = FIRES_SHOWN) -> list[Fire]:
+def coming(rows: Rows, now: datetime, limit: int = FIRES_SHOWN) -> list[Fire]:
     """The next fires of all schedules that will fire."""
     known = rows.execute(
-        "SELECT name, definition_json FROM schedules WHERE removed_at IS NULL AND enabled = 1 AND paused_note IS NULL "
+        "SELECT name, definition_json FROM schedules WHERE removed_at IS NULL AND enabled AND paused_note IS NULL "
         "AND next_run IS NOT NULL ORDER BY next_run, name LIMIT ?",
         (limit,),
     )
@@ -108,7 +108,7 @@ def readable(definition_json: str) -> TrainingSchedule | None:
         return None
 
 
-def decisions(rows: sqlite3.Connection, occurrence_id: int) -> list[Told]:
+def decisions(rows: Rows, occurrence_id: int) -> list[Told]:
     """All decisions about one occurrence, in the order in which they were last taken."""
     found = rows.execute(
         "SELECT kind, code, reason, first_at, last_at, count FROM decisions WHERE occurrence_id = ? "
@@ -122,13 +122,13 @@ def decisions(rows: sqlite3.Connection, occurrence_id: int) -> list[Told]:
     ]  # fmt: skip
 
 
-def occurrence(rows: sqlite3.Connection, occurrence_id: int) -> Occurrence | None:
+def occurrence(rows: Rows, occurrence_id: int) -> Occurrence | None:
     """One occurrence with its definition as it was."""
     row = rows.execute("SELECT * FROM occurrences WHERE id = ?", (occurrence_id,)).fetchone()
     return None if row is None else _occurrence(row)
 
 
-def occurrences(rows: sqlite3.Connection, schedule: str, limit: int) -> list[Occurrence]:
+def occurrences(rows: Rows, schedule: str, limit: int) -> list[Occurrence]:
     """The latest due times of a schedule, newest first."""
     ids = rows.execute(
         "SELECT id FROM occurrence_rows WHERE schedule_name = ? ORDER BY scheduled_for DESC LIMIT ?", (schedule, limit)
@@ -137,7 +137,7 @@ def occurrences(rows: sqlite3.Connection, schedule: str, limit: int) -> list[Occ
     return [item for item in found if item is not None]
 
 
-def _waiting(row: sqlite3.Row) -> Waiting:
+def _waiting(row: Row) -> Waiting:
     return Waiting(
         occurrence_id=row["id"],
         schedule=row["schedule_name"],
@@ -151,7 +151,7 @@ def _waiting(row: sqlite3.Row) -> Waiting:
     )
 
 
-def _occurrence(row: sqlite3.Row) -> Occurrence:
+def _occurrence(row: Row) -> Occurrence:
     return Occurrence(
         id=row["id"],
         schedule=row["schedule_name"],
