@@ -15,6 +15,7 @@ come, is at most alpha (alpha spending, over tests in place of looks). Step 2 ca
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,7 @@ from schemas.training import TournamentConfig
 
 LOOK_EVERY_PAIRS: Final = 64
 """Pairs between two looks at the verdict: a batch that keeps the players busy."""
+_DUEL_CONDITIONS: Final = GameConditions(snakes=2)
 _SPENDING: Final = 1.5
 _DUELS, _POOL, _REMEASURE = range(3)
 
@@ -47,6 +49,26 @@ _OUTCOMES: Final = {
 
 Duel = Callable[[Competitor, Competitor, NDArray[np.int64]], NDArray[np.float64]]
 """Plays each seed from both seats; returns the first player's mean score of each pair."""
+
+
+def play_pairs(
+    first: Competitor,
+    second: Competitor,
+    seeds: NDArray[np.int64],
+    conditions: GameConditions,
+    *,
+    threads: int = 1,
+    stop: Callable[[], bool] | None = None,
+    play: Play = play_matches,
+) -> NDArray[np.float64]:
+    """Play each seed from both seats; return the first player's mean score of each pair, float64[seeds] of 0 to 1.
+
+    Raises:
+        GameStateError, StoppedError: as `play_matches`.
+    """
+    games = every_seating(seatings_of(2, 2), seeds)
+    finished = play([first, second], *games, conditions, threads=threads, stop=stop)
+    return np.asarray(count_blocks(finished, 2, 2).scores[:, 0, 1])
 
 
 def alpha_of(number: int, alpha: float) -> float:
@@ -92,54 +114,53 @@ def sequential_duels(
     return test, seen
 
 
+@dataclass(frozen=True)
+class TrialPlan:
+    """How a challenger is tested: what the test must find, its number and seed, and how its duels are played.
+
+    Attributes:
+        number: which challenger of the run this is, from 1: the number of tests made before, plus one.
+        seed: of all games.
+        conditions: of the duels; always two snakes.
+        threads: that play.
+        stop: asked between games; True ends the test with StoppedError.
+        report: told a line after each step.
+        play: plays the games; a journal that holds some already does not play these again.
+        enough: whether the time for the duels is over; the challenger then is not promoted. What follows a won test
+            (pool, fresh measurement) is always played to its end: its length is known.
+    """
+
+    config: TournamentConfig
+    number: int
+    seed: int
+    conditions: GameConditions = _DUEL_CONDITIONS
+    threads: int = 1
+    stop: Callable[[], bool] | None = None
+    report: Callable[[str], None] = lambda _line: None
+    play: Play = play_matches
+    enough: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditions", replace(self.conditions, snakes=2))
+
+    def duel(self, first: Competitor, second: Competitor, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
+        """See `play_pairs`."""
+        return play_pairs(first, second, seeds, self.conditions, threads=self.threads, stop=self.stop, play=self.play)
+
+
 def decide_promotion(
-    challenger: Competitor,
-    champion: Competitor,
-    pool: Sequence[Competitor],
-    config: TournamentConfig,
-    *,
-    number: int,
-    seed: int,
-    conditions: GameConditions | None = None,
-    threads: int = 1,
-    stop: Callable[[], bool] | None = None,
-    report: Callable[[str], None] | None = None,
-    play: Play = play_matches,
-    enough: Callable[[], bool] = lambda: False,
+    challenger: Competitor, champion: Competitor, pool: Sequence[Competitor], plan: TrialPlan
 ) -> PromotionDecision:
     """Test a challenger and decide.
 
     Args:
         pool: the frozen opponents; those called as challenger or champion are left out. May be empty.
-        number: which challenger of the run this is, from 1: the number of tests made before, plus one.
-        seed: of all games.
-        conditions: of the duels; default the official CLI's.
-        report: told a line after each step.
-        play: plays the games; a journal that holds some already does not play these again.
-        enough: whether the time for the duels is over; the challenger then is not promoted. What follows a won test
-            (pool, fresh measurement) is always played to its end: its length is known.
 
     Raises:
         GameStateError, StoppedError: as `play_matches`.
         SettingsError: `minimum_improvement` is 0.
     """
-    conditions = replace(conditions or GameConditions(), snakes=2)
-    duel = duels_under(conditions, threads, stop, play)
-    trial = ChallengerTest(challenger, champion, config, seed, duel, report or (lambda _line: None), enough)
-    return trial.decide(number, pool, conditions_text(conditions))
-
-
-def duels_under(
-    conditions: GameConditions, threads: int, stop: Callable[[], bool] | None, play: Play = play_matches
-) -> Duel:
-    """Return what plays real duels, as `play` does."""
-
-    def duel(first: Competitor, second: Competitor, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
-        games = every_seating(seatings_of(2, 2), seeds)
-        finished = play([first, second], *games, conditions, threads=threads, stop=stop)
-        return np.asarray(count_blocks(finished, 2, 2).scores[:, 0, 1])
-
-    return duel
+    return ChallengerTest(challenger, champion, plan, plan.duel).decide(pool, conditions_text(plan.conditions))
 
 
 @dataclass
@@ -148,16 +169,13 @@ class ChallengerTest:
 
     challenger: Competitor
     champion: Competitor
-    config: TournamentConfig
-    seed: int
+    plan: TrialPlan
     duel: Duel
-    report: Callable[[str], None]
-    enough: Callable[[], bool] = lambda: False
     games: int = 0
 
-    def decide(self, number: int, pool: Sequence[Competitor], conditions: str) -> PromotionDecision:
+    def decide(self, pool: Sequence[Competitor], conditions: str) -> PromotionDecision:
         """Play and decide, as `decide_promotion` says; `conditions` is what the record tells of them."""
-        outcome, duels = self.against_champion(number)
+        outcome, duels = self.against_champion()
         compared: list[PoolComparison] = []
         others = [player for player in pool if player.name not in (self.challenger.name, self.champion.name)]
         if outcome is PromotionOutcome.PROMOTED and others:
@@ -172,8 +190,8 @@ class ChallengerTest:
             promoted=promoted,
             outcome=outcome,
             reason=reason_of(outcome, duels, compared, self.champion.name),
-            number=number,
-            seed=self.seed,
+            number=self.plan.number,
+            seed=self.plan.seed,
             conditions=conditions,
             duels=duels,
             pool=compared,
@@ -182,18 +200,18 @@ class ChallengerTest:
             games=self.games,
         )
 
-    def against_champion(self, number: int) -> tuple[PromotionOutcome, SequentialEvidence]:
+    def against_champion(self) -> tuple[PromotionOutcome, SequentialEvidence]:
         """Play the sequential test's duels; PROMOTED where they say better, whatever a pool would."""
-        most_pairs = self.config.max_promotion_games // 2
-        seeds = fresh_seeds(_stage_seed(self.seed, _DUELS), most_pairs)
-        hypotheses = hypotheses_of(self.config, number)
+        most_pairs = self.plan.config.max_promotion_games // 2
+        seeds = fresh_seeds(_stage_seed(self.plan.seed, _DUELS), most_pairs)
+        hypotheses = hypotheses_of(self.plan.config, self.plan.number)
 
         def pair_scores(first: int, end: int) -> NDArray[np.float64]:
             scores = self._duel(self.challenger, self.champion, seeds[first:end])
-            self.report(f"{end} of at most {most_pairs} pairs of duels with {self.champion.name} played")
+            self.plan.report(f"{end} of at most {most_pairs} pairs of duels with {self.champion.name} played")
             return scores
 
-        test, scores = sequential_duels(pair_scores, hypotheses, most_pairs, self.enough)
+        test, scores = sequential_duels(pair_scores, hypotheses, most_pairs, self.plan.enough)
         return _OUTCOMES[test.verdict], SequentialEvidence(
             score=self._measured(scores, _DUELS, f"duels with {self.champion.name} until the sequential test decided"),
             pair_counts=test.counts,
@@ -207,13 +225,15 @@ class ChallengerTest:
         )
 
     def _against_pool(self, pool: Sequence[Competitor]) -> list[PoolComparison]:
-        seeds = fresh_seeds(_stage_seed(self.seed, _POOL), -(-self.config.games_per_matchup // 2))
+        seeds = fresh_seeds(_stage_seed(self.plan.seed, _POOL), -(-self.plan.config.games_per_matchup // 2))
         mine = np.stack([self._duel(self.challenger, player, seeds) for player in pool])
         theirs = np.stack([self._duel(self.champion, player, seeds) for player in pool])
         compared = [self._compared(player.name, mine[index], theirs[index], pool) for index, player in enumerate(pool)]
         if len(pool) > 1:
             compared.append(self._compared("all of them", mine.mean(0), theirs.mean(0), pool, len(pool)))
-        self.report(f"{sum(comparison.worse for comparison in compared)} of {len(compared)} pool comparisons are worse")
+        self.plan.report(
+            f"{sum(comparison.worse for comparison in compared)} of {len(compared)} pool comparisons are worse"
+        )
         return compared
 
     def _compared(
@@ -235,10 +255,10 @@ class ChallengerTest:
         )
 
     def _level(self, pool: Sequence[Competitor]) -> float:
-        return self.config.promotion_alpha / (len(pool) + (len(pool) > 1))
+        return self.plan.config.promotion_alpha / (len(pool) + (len(pool) > 1))
 
     def _fresh_measure(self) -> Measured:
-        seeds = fresh_seeds(_stage_seed(self.seed, _REMEASURE), -(-self.config.remeasure_games // 2))
+        seeds = fresh_seeds(_stage_seed(self.plan.seed, _REMEASURE), -(-self.plan.config.remeasure_games // 2))
         scores = self._duel(self.challenger, self.champion, seeds)
         return self._measured(scores, _REMEASURE, f"duels with {self.champion.name} after the decision, fresh seeds")
 
@@ -248,13 +268,13 @@ class ChallengerTest:
 
     def _measured(self, pair_scores: NDArray[np.float64], stage: int, how: str, times: int = 1) -> Measured:
         """`times`: opponents whose pairs each score is the mean of; counted as games, not towards the interval."""
-        measured = measure_pairs(pair_scores.tolist(), self.config.confidence_level)
+        measured = measure_pairs(pair_scores.tolist(), self.plan.config.confidence_level)
         return Measured(
             value=measured.win_rate,
             low=measured.low,
             high=measured.high,
             games=measured.games * times,
-            seed=_stage_seed(self.seed, stage),
+            seed=_stage_seed(self.plan.seed, stage),
             how=f"{how}; each seed from both seats, a draw counts half",
         )
 
@@ -281,63 +301,39 @@ def reason_of(
 
 
 def decide_first_champion(
-    challenger: Competitor,
-    floor: Competitor | None,
-    measured: EvaluationResult,
-    config: TournamentConfig,
-    *,
-    number: int,
-    seed: int,
-    conditions: GameConditions | None = None,
-    threads: int = 1,
-    stop: Callable[[], bool] | None = None,
-    report: Callable[[str], None] | None = None,
-    play: Play = play_matches,
-    enough: Callable[[], bool] = lambda: False,
+    challenger: Competitor, floor: Competitor | None, measured: EvaluationResult, plan: TrialPlan
 ) -> FirstModel:
     """Test a model that has no champion to challenge, and decide.
 
-    The test is that of promotions (`promotion.py`, step 1) with the floor in the champion's place, at the same shared
-    error rate: that a model which is not better than the floor passes happens at most as often as `promotion_alpha`,
+    The test is that of promotions (step 1 above) with the floor in the champion's place, at the same shared error
+    rate: that a model which is not better than the floor passes happens at most as often as `promotion_alpha`,
     however many try.
 
     Args:
         floor: None: whoever comes is taken.
         measured: what else is known of the model, for the record.
-        number: which challenger of the run this is, from 1.
-        seed: of all games.
-        conditions: of the duels; default the official CLI's.
-        play, enough: as for `decide_promotion`.
 
     Raises:
         GameStateError, StoppedError: as `play_matches`.
         SettingsError: `minimum_improvement` is 0.
     """
-    conditions = replace(conditions or GameConditions(), snakes=2)
-    told = conditions_text(conditions)
+    record = partial(
+        FirstModel,
+        measured=measured,
+        floor=floor.name if floor else None,
+        number=plan.number,
+        seed=plan.seed,
+        conditions=conditions_text(plan.conditions),
+    )
     if floor is None:
-        return FirstModel(
-            promoted=True,
-            outcome=PromotionOutcome.PROMOTED,
-            reason="there was no champion to test against, and the settings ask for no floor",
-            measured=measured,
-            floor=None,
-            number=number,
-            seed=seed,
-            conditions=told,
-        )
-    duel = duels_under(conditions, threads, stop, play)
-    trial = ChallengerTest(challenger, floor, config, seed, duel, report or (lambda _line: None), enough)
-    outcome, duels = trial.against_champion(number)
-    return FirstModel(
+        reason = "there was no champion to test against, and the settings ask for no floor"
+        return record(promoted=True, outcome=PromotionOutcome.PROMOTED, reason=reason)
+    trial = ChallengerTest(challenger, floor, plan, plan.duel)
+    outcome, duels = trial.against_champion()
+    return record(
         promoted=outcome is PromotionOutcome.PROMOTED,
         outcome=outcome,
         reason=f"there was no champion; {reason_of(outcome, duels, [], floor.name)}",
-        measured=measured,
-        floor=floor.name,
-        number=number,
-        seed=seed,
-        conditions=told,
         duels=duels,
         games=trial.games,
     )

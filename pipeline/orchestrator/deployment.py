@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_games, judge_step
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.evaluation.promotion import duels_under
+from pipeline.evaluation.promotion import play_pairs
 from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.export.benchmark import PerformanceBenchmark
@@ -104,7 +104,7 @@ def _worse_than_deployed(
     mine = from_policy(TorchPolicy(registry.get_model(model_id)[0], model_id))
     theirs = from_policy(TorchPolicy(load_champion_model(path), before))
     seeds = fresh_seeds(seed, -(-limits.remeasure_games // 2))
-    scores = duels_under(GameConditions(snakes=2), 1, None)(mine, theirs, seeds)
+    scores = play_pairs(mine, theirs, seeds, GameConditions(snakes=2))
     found = measure_pairs(scores.tolist(), limits.confidence_level)
     words = (
         f"{found.win_rate:.3f} [{found.low:.3f}, {found.high:.3f}] in {found.games} duels with {before}, which is in"

@@ -12,7 +12,7 @@ import torch
 
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
-from pipeline.evaluation.promotion import decide_first_champion, decide_promotion
+from pipeline.evaluation.promotion import TrialPlan, decide_first_champion, decide_promotion
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.continual_learner import FOLDER as LEARNER_FOLDER
 from pipeline.evolution.device import choose_device, prepare_cpu, settings_for_device
@@ -210,18 +210,13 @@ class ModelLifecycle:
     ) -> PromotionDecision | FirstModel:  # fmt: skip
         """Let the candidate challenge the champion; where there is none, the floor."""
         config = self.settings.tournament.model_copy(update={"minimum_improvement": max(order.gain, SMALLEST_GAIN)})
-        number, seed, threads, stop = self._tests_since(order.since) + 1, order.seed, self.threads, order.stop
-        enough = deadline.over(2 / 3)
-        if champion is None:
-            return decide_first_champion(
-                player, self._floor, measured, config, number=number, seed=seed, threads=threads, stop=stop,
-                play=journal.play, enough=enough,
-            )  # fmt: skip
-        against, pool = self.player(champion.id), self._pool(champion)
-        return decide_promotion(
-            player, against, pool, config, number=number, seed=seed, threads=threads, stop=stop, play=journal.play,
-            enough=enough,
+        plan = TrialPlan(
+            config, number=self._tests_since(order.since) + 1, seed=order.seed, threads=self.threads, stop=order.stop,
+            play=journal.play, enough=deadline.over(2 / 3),
         )  # fmt: skip
+        if champion is None:
+            return decide_first_champion(player, self._floor, measured, plan)
+        return decide_promotion(player, self.player(champion.id), self._pool(champion), plan)
 
     def player(self, name: str) -> Competitor:
         """The player of a name: `champion`, `heuristic:<kind>`, `model:<id>` or a model's id.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.evaluation.promotion import decide_first_champion
+from pipeline.evaluation.promotion import TrialPlan, decide_first_champion
 from pipeline.simulator.competitor import Competitor, heuristic
 from schemas.model import EvaluationResult
 from schemas.promotion import FirstModel, PromotionOutcome
@@ -18,7 +18,7 @@ CONFIG = TournamentConfig(max_promotion_games=512, minimum_improvement=0.05)
 
 
 def decide(challenger: str, floor: Competitor | None) -> FirstModel:
-    return decide_first_champion(heuristic(challenger), floor, MEASURED, CONFIG, number=1, seed=5)
+    return decide_first_champion(heuristic(challenger), floor, MEASURED, TrialPlan(CONFIG, 1, 5))
 
 
 def test_the_default_floor_is_voronoi() -> None:

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.evaluation.promotion import ChallengerTest, alpha_of, decide_promotion, hypotheses_of, sequential_duels
+from pipeline.evaluation.promotion import (
+    ChallengerTest,
+    TrialPlan,
+    alpha_of,
+    decide_promotion,
+    hypotheses_of,
+    sequential_duels,
+)
 from pipeline.evaluation.sequential import Verdict
 from pipeline.simulator.competitor import Competitor, heuristic
 from schemas.errors import SettingsError, StoppedError
@@ -82,8 +89,8 @@ NEW, OLD, POOL = heuristic("strong"), heuristic("voronoi"), [heuristic("hungry")
 def decided(against_hungry: float, seen: list[Any]) -> PromotionDecision:
     rates = {(NEW.name, OLD.name): 0.7, (NEW.name, POOL[0].name): against_hungry}
     rates |= {(NEW.name, POOL[1].name): 0.8, (OLD.name, POOL[0].name): 0.8, (OLD.name, POOL[1].name): 0.8}
-    trial = ChallengerTest(NEW, OLD, TournamentConfig(), 5, simulated(rates, seen), lambda _line: None)
-    return trial.decide(3, [*POOL, OLD], "simulated")
+    trial = ChallengerTest(NEW, OLD, TrialPlan(TournamentConfig(), 3, 5), simulated(rates, seen))
+    return trial.decide([*POOL, OLD], "simulated")
 
 
 def test_who_beats_the_champion_but_is_worse_elsewhere_is_turned_down() -> None:
@@ -114,13 +121,13 @@ def test_a_promotion_holds_its_evidence_and_is_measured_on_fresh_games() -> None
 def test_real_games_decide() -> None:
     config = TournamentConfig(max_promotion_games=200, games_per_matchup=20, remeasure_games=20)
     lines: list[str] = []
-    decision = decide_promotion(NEW, heuristic("hungry"), POOL, config, number=1, seed=7, report=lines.append)
+    decision = decide_promotion(NEW, heuristic("hungry"), POOL, TrialPlan(config, 1, 7, report=lines.append))
     assert decision.outcome is PromotionOutcome.PROMOTED
     assert [row.opponent for row in decision.pool] == ["heuristic:aggressive"]
     assert len(lines) == 3
-    again = decide_promotion(NEW, heuristic("hungry"), POOL, config, number=1, seed=7)
+    again = decide_promotion(NEW, heuristic("hungry"), POOL, TrialPlan(config, 1, 7))
     assert again == decision
-    worse = decide_promotion(heuristic("random"), heuristic("hungry"), POOL, config, number=1, seed=7)
+    worse = decide_promotion(heuristic("random"), heuristic("hungry"), POOL, TrialPlan(config, 1, 7))
     assert worse.outcome is PromotionOutcome.NOT_BETTER
     assert worse.pool == []
     assert worse.games == worse.duels.score.games
@@ -128,11 +135,11 @@ def test_real_games_decide() -> None:
 
 def test_too_few_games_decide_nothing() -> None:
     config = TournamentConfig(max_promotion_games=20, minimum_improvement=0.01)
-    decision = decide_promotion(NEW, NEW, [], config, number=1, seed=1)
+    decision = decide_promotion(NEW, NEW, [], TrialPlan(config, 1, 1))
     assert decision.outcome is PromotionOutcome.UNDECIDED
     assert decision.games == 20
 
 
 def test_stopping_is_an_error_not_a_verdict() -> None:
     with pytest.raises(StoppedError):
-        decide_promotion(NEW, OLD, [], TournamentConfig(), number=1, seed=1, stop=lambda: True)
+        decide_promotion(NEW, OLD, [], TrialPlan(TournamentConfig(), 1, 1, stop=lambda: True))

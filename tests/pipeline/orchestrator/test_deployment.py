@@ -140,11 +140,11 @@ def test_what_stands_there_and_was_never_beaten_has_to_be_played(
     after = champion(registry, 2)
     played: list[int] = []
 
-    def duel(_mine: object, _theirs: object, seeds: object) -> list[float]:
+    def duel(_mine: object, _theirs: object, seeds: object, _conditions: object) -> list[float]:
         played.append(len(seeds))
         return torch.full((len(seeds),), score).numpy()
 
-    monkeypatch.setattr(deployment, "duels_under", lambda *_: duel)
+    monkeypatch.setattr(deployment, "play_pairs", duel)
     if goes:
         put(registry, after)
     else:
