@@ -7,7 +7,7 @@ What was found is `screen.json` beside it, which the report of a run reads as lo
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,7 +32,7 @@ from pipeline.tuner.screen import (
     plan_screen,
     read_screen,
 )
-from pipeline.tuner.setup import make_setup
+from pipeline.tuner.setup import Setup, make_setup
 from pipeline.tuner.snake_source import SnakeSource, snake_source
 from pipeline.tuner.weights import WeightFile
 from schemas.base import Frozen
@@ -102,32 +102,47 @@ def run_screen(
         stack.callback(opened.close)
         tell(f"{len(setup.rules)} weights. {opened.notice}")
         scheduler = Scheduler(opened, LedgerRecords(book, name), games_at_once=settings.tuner.parallel_games)
-
-        def screened(variants: Sequence[Variant], first: int, count: int, lines: Sequence[tuple[int, ...]]) -> _Found:
-            boards = pair_seeds(seed, Stage.SCREEN, 0, 0, count, first)
-            them = Participant(SourceKind.WEIGHTS, champion.text)
-            plan = plan_screen(variants, them, boards, setup.probe, f"{name}-{first}", lines)
-            results = _play(plan, scheduler, stopping)
-            return None if results is None else read_screen(plan, results)
-
-        variants = far_variants(champion, setup.rules)
-        effects = screened(variants, 0, seeds, (DUELS,))
-        if effects is None:
-            return None
-        suspects = set(dead_weights(effects))
-        if suspects:
-            tell(f"{len(suspects)} changed no move yet and are played further, with four snakes too.")
-            again = screened(
-                [variant for variant in variants if variant.weight in suspects], seeds, FURTHER * seeds, LINES
-            )
-            if again is None:
-                return None
-            effects = _merged(effects, again)
-        _keep(folder, champion, seed, seeds, effects)
+        screening = _Screening(name, champion, setup, seed, scheduler, stopping)
+        effects = screening.found(seeds, tell)
+        if effects is not None:
+            _keep(folder, champion, seed, seeds, effects)
         return effects
 
 
 _Found = tuple[WeightEffect, ...] | None
+
+
+@dataclass(frozen=True)
+class _Screening:
+    """One champion's screen: its games are played, or read where they are in the ledger already."""
+
+    name: str
+    champion: WeightFile
+    setup: Setup
+    seed: int
+    scheduler: Scheduler
+    stopping: Stopping
+
+    def found(self, seeds: int, tell: Callable[[str], None]) -> _Found:
+        """Screen every weight on `seeds` boards, and those that changed no move on more; None: stopped."""
+        variants = far_variants(self.champion, self.setup.rules)
+        effects = self._screened(variants, 0, seeds, (DUELS,))
+        suspects = set(dead_weights(effects)) if effects else set()
+        if effects is None or not suspects:
+            return effects
+        tell(f"{len(suspects)} changed no move yet and are played further, with four snakes too.")
+        variants = [variant for variant in variants if variant.weight in suspects]
+        again = self._screened(variants, seeds, FURTHER * seeds, LINES)
+        return None if again is None else _merged(effects, again)
+
+    def _screened(
+        self, variants: Sequence[Variant], first: int, count: int, lines: Sequence[tuple[int, ...]]
+    ) -> _Found:
+        boards = pair_seeds(self.seed, Stage.SCREEN, 0, 0, count, first)
+        them = Participant(SourceKind.WEIGHTS, self.champion.text)
+        plan = plan_screen(variants, them, boards, self.setup.probe, f"{self.name}-{first}", lines)
+        results = _play(plan, self.scheduler, self.stopping)
+        return None if results is None else read_screen(plan, results)
 
 
 def _merged(first: tuple[WeightEffect, ...], again: tuple[WeightEffect, ...]) -> tuple[WeightEffect, ...]:
