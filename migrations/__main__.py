@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from migrations.upgrade import drift, upgrade
 from runner.store.engine import Store
-from schemas.database import Failure, UpgradeProgress, UpgradeReport
+from schemas.database import PassedError, UpgradeProgress, UpgradeReport
 from schemas.errors import OuroborosError, SettingsError
 from schemas.service import StorageSettings
 from schemas.times import from_text
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         report = _work(url, wanted)
     except OuroborosError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.stdout.write(UpgradeReport(failure=Failure.of(error)).model_dump_json() + "\n")
+        sys.stdout.write(UpgradeReport(failure=PassedError.of(error)).model_dump_json() + "\n")
         return error.exit_code
     sys.stdout.write(report.model_dump_json() + "\n")
     return 0

@@ -85,7 +85,7 @@ def _time_in_name(backup: Path) -> str:
     return backup.name.removesuffix(".db").rpartition("-")[2][:_TIME_LENGTH]
 
 
-class Failure(Frozen):
+class PassedError(Frozen):
     """An error of ours on its way between two processes."""
 
     kind: str
@@ -94,9 +94,9 @@ class Failure(Frozen):
     remedy: str
 
     @staticmethod
-    def of(error: OuroborosError) -> "Failure":
+    def of(error: OuroborosError) -> "PassedError":
         """The error in words."""
-        return Failure(kind=type(error).__name__, what=error.what, where=error.where, remedy=error.remedy)
+        return PassedError(kind=type(error).__name__, what=error.what, where=error.where, remedy=error.remedy)
 
     def error(self) -> OuroborosError:
         """The same error again; of a kind that is unknown here, a `StateError`."""
@@ -134,7 +134,7 @@ class UpgradeReport(Frozen):
     """The copy made before."""
     drift: list[str] = Field(default_factory=list)
     """With `--drift`: how the tables differ from the code's."""
-    failure: Failure | None = None
+    failure: PassedError | None = None
     """Nothing was changed, for this reason."""
 
 

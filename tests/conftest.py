@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from postgresql_server import PrivateServer, private_server
@@ -22,6 +23,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         files_only = metafunc.definition.get_closest_marker("sqlite_files") is not None
         metafunc.parametrize("database_kind", ["sqlite"] if files_only else ["sqlite", "postgresql"])
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty history on SQLite as an upgrade makes it, made once a process; for a test to copy, never to open."""
+    from migrations.upgrade import upgrade
+    from runner.store.engine import Store
+
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    made = Store(f"sqlite:///{path}", busy_timeout_s=30)
+    upgrade(made, keep_backups=3, now=datetime(2026, 11, 21, 12, tzinfo=UTC))
+    made.checkpoint()
+    made.close()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from pipeline.cluster.messages import (
     Silent,
     Willing,
 )
-from pipeline.tuner.backends import Backend, GameOrder, Played
+from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult, JobFailure, Participant, SourceKind
 
 LOOK_S = 10.0
@@ -80,7 +80,7 @@ class ClusterBackend:
         self._again: dict[str, Key] = {}
         """Games that are played here once more for a cross-check, by the name of their job."""
         self._orders: dict[Key, GameOrder] = {}
-        self._ended: list[Played] = []
+        self._ended: list[PlayedGame] = []
         self._refused: dict[str, str] = {}
         self._closed = False
         self._seek()
@@ -112,7 +112,7 @@ class ClusterBackend:
                 self._dispatch.only_here(key)
         self._deal()
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         """See `Backend.finished`."""
         deadline = self._now() + timeout_s
         while True:
@@ -268,7 +268,7 @@ class ClusterBackend:
 
     # What comes back
 
-    def _played_here(self, played: Played) -> None:
+    def _played_here(self, played: PlayedGame) -> None:
         again = self._again.pop(played.job_id, None)
         if again is not None:
             self._judge(again, played.result)
@@ -277,7 +277,7 @@ class ClusterBackend:
         self._judge(key, played.result)
         self._count(HERE, played)
 
-    def _played_there(self, name: str, played: Played) -> None:
+    def _played_there(self, name: str, played: PlayedGame) -> None:
         node = self._nodes.get(name)
         if node is None:
             return
@@ -287,7 +287,7 @@ class ClusterBackend:
             self._dispatch.only_here(key)
             return
         result = played.result if node.same_cpu else replace(played.result, move_ms=(nan,) * len(played.result.move_ms))
-        played = Played(*key, result)
+        played = PlayedGame(*key, result)
         if node.check is None:
             self._count(name, played)
             return
@@ -331,7 +331,7 @@ class ClusterBackend:
         self._gone(name)
         self._tell(f"⚠ {node.name} does not play: the same game comes out otherwise there than here.")
 
-    def _count(self, name: str, played: Played) -> None:
+    def _count(self, name: str, played: PlayedGame) -> None:
         key = played.job_id, played.number
         if self._dispatch.ended(name, key, self._now()) is not None:
             self._ended.append(played)

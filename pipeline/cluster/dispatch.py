@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult
 
 Key = tuple[str, int]
@@ -236,7 +236,7 @@ def key_of(order: GameOrder) -> Key:
 class CrossCheck:
     """One node's."""
 
-    held: list[Played] = field(default_factory=list)
+    held: list[PlayedGame] = field(default_factory=list)
     """Its answers, until they may count; the first of them is the one to be checked."""
     here: GameResult | None = None
     """What this machine played of it; set while it plays it once more."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.tuner.backends import Played
+from pipeline.tuner.backends import PlayedGame
 from pipeline.tuner.jobs import PlayConditions, SourceKind
 from schemas.cluster import NodeAnswer, NodeIdentity
 from schemas.tuning import TunerSettings
@@ -73,7 +73,7 @@ class RequestAnswer:
     """
 
     says: NodeAnswer
-    answers: tuple[tuple[int, Played], ...] = ()
+    answers: tuple[tuple[int, PlayedGame], ...] = ()
     trouble: str = ""
 
 
@@ -160,7 +160,7 @@ class GamesEnded:
     """Games that a node played."""
 
     node: str
-    games: tuple[Played, ...]
+    games: tuple[PlayedGame, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.cluster import snake_packages
 from pipeline.cluster.messages import Guest, OpenGames, Request, RequestAnswer, SentGame, SnakePackage
 from pipeline.snake_builder import Cancelled
-from pipeline.tuner.backends import Backend, GameOrder, Played
+from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, SourceKind
 from schemas.cluster import NodeAnswer
 from schemas.errors import MachineError
@@ -39,7 +39,7 @@ class NodeBackend:
         self._open: dict[tuple[str, int], SentGame] = {}
         self._waiting: deque[SentGame] = deque()
         """Of those, the ones that were not begun: more at once than the backend wants would only slow all down."""
-        self._kept: deque[tuple[int, Played]] = deque()
+        self._kept: deque[tuple[int, PlayedGame]] = deque()
         """Answers on their way, by number."""
         self._told: set[tuple[str, int]] = set()
         """Games whose answers are on their way: sent once more, they are not played once more."""
@@ -159,12 +159,12 @@ class NodeBackend:
                 self._fill()
                 return
 
-    def _take(self, played: Played) -> None:
+    def _take(self, played: PlayedGame) -> None:
         job_id, _, number = played.job_id.rpartition("#")
         key = job_id, int(number)
         if self._open.pop(key, None) is not None:
             self._count += 1
-            self._kept.append((self._count, Played(*key, played.result)))
+            self._kept.append((self._count, PlayedGame(*key, played.result)))
             self._told.add(key)
 
     def _drop(self, job_id: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.game_making import games_of_tapes, winners
-from pipeline.data.importers.documents import Unreadable, in_words
+from pipeline.data.importers.documents import UnreadablePlace, in_words
 from pipeline.data.importers.frames import to_game_log
 from pipeline.data.importers.reading import ReadGame, games_in
 from pipeline.data.stored_game import IMPORTED, RefusedGame, StoredGame
@@ -49,17 +49,17 @@ def stored_games(paths: Sequence[Path], now: datetime) -> Iterator[StoredGame | 
     for found in games_in(paths):
         log = _log_of(found)
         where = str(found.path)
-        yield RefusedGame(where, log.reason) if isinstance(log, Unreadable) else stored_log(log, now, where)
+        yield RefusedGame(where, log.reason) if isinstance(log, UnreadablePlace) else stored_log(log, now, where)
 
 
-def _log_of(found: ReadGame) -> GameLog | Unreadable:
+def _log_of(found: ReadGame) -> GameLog | UnreadablePlace:
     game = found.game
-    if isinstance(game, GameLog | Unreadable):
+    if isinstance(game, GameLog | UnreadablePlace):
         return game
     try:
         return to_game_log(game, game.winner_id, found.path.name)  # as the winner's, so that the log names it
     except ValueError as error:
-        return Unreadable(in_words(error))
+        return UnreadablePlace(in_words(error))
 
 
 def stored_log(log: GameLog, now: datetime, where: str = "") -> StoredGame | RefusedGame:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import orjson
 
-from pipeline.data.importers.documents import Unreadable, in_words
+from pipeline.data.importers.documents import UnreadablePlace, in_words
 from pipeline.data.importers.frames import ImportedGame, to_game_log
 from pipeline.data.importers.reading import ReadGame, games_in
 from schemas.errors import BadInputError
@@ -97,7 +97,7 @@ class _Importing:
     def take(self, found: ReadGame, handle: BinaryIO) -> None:
         """Write a game to `handle` if it is new."""
         game = found.game
-        if isinstance(game, Unreadable):
+        if isinstance(game, UnreadablePlace):
             self.refused.append(RefusedFile(found.path, game.reason))
         elif game.game_id in self.known:
             self.already_there += 1

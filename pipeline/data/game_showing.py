@@ -9,7 +9,7 @@ import orjson
 
 from pipeline.board_drawing import DrawnBoard, DrawnSnake
 from pipeline.data.game_logs import game_id_in
-from pipeline.data.importers.documents import Unreadable
+from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
 from schemas.errors import BadInputError
@@ -45,18 +45,18 @@ def game_in_file(path: Path, chosen: str | None) -> tuple[ShownGame, str]:
         BadInputError: the file cannot be read, has no such game, or that one cannot be read; says why.
     """
     found = [read.game for read in games_in([path])]
-    at = _place_of(chosen, [game.game_id if not isinstance(game, Unreadable) else "" for game in found])
+    at = _place_of(chosen, [game.game_id if not isinstance(game, UnreadablePlace) else "" for game in found])
     if at is None:
-        ids = ", ".join(game.game_id for game in found[:5] if not isinstance(game, Unreadable))
+        ids = ", ".join(game.game_id for game in found[:5] if not isinstance(game, UnreadablePlace))
         raise BadInputError(f"no game {chosen!r} among its {len(found)}", where=str(path), remedy=f"It has {ids}.")
     game = found[at]
-    if isinstance(game, Unreadable):
+    if isinstance(game, UnreadablePlace):
         raise BadInputError(
             f"the game cannot be read: {game.reason}",
             where=str(path),
             remedy="Give another file, or another of its games with --game.",
         )
-    refused = sum(isinstance(other, Unreadable) for other in found)
+    refused = sum(isinstance(other, UnreadablePlace) for other in found)
     parts = [f"game {at + 1} of {len(found)}, --game N shows another"] if len(found) > 1 else []
     parts += [f"{refused} cannot be read"] if refused else []
     return _of_file(game, str(path)), "; ".join(parts)

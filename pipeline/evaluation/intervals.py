@@ -10,7 +10,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Measured:
+class WinRate:
     """A win rate and the games behind it. A draw counts half."""
 
     win_rate: float
@@ -42,7 +42,7 @@ def wilson(score: float, games: float, confidence: float = CONFIDENCE) -> tuple[
     return low, high
 
 
-def measure_pairs(pair_scores: Sequence[float], confidence: float = CONFIDENCE) -> Measured:
+def measure_pairs(pair_scores: Sequence[float], confidence: float = CONFIDENCE) -> WinRate:
     """The win rate over pairs of games on the same seed: `measure_blocks` of two games each.
 
     Raises:
@@ -51,7 +51,7 @@ def measure_pairs(pair_scores: Sequence[float], confidence: float = CONFIDENCE) 
     return measure_blocks(pair_scores, 2, confidence)
 
 
-def measure_blocks(block_scores: Sequence[float], games_per_block: float, confidence: float = CONFIDENCE) -> Measured:
+def measure_blocks(block_scores: Sequence[float], games_per_block: float, confidence: float = CONFIDENCE) -> WinRate:
     """The win rate over blocks of games on the same seed, with an interval that is never too hopeful.
 
     The games of a block share board and food, so they are not independent. The interval is Wilson's on an
@@ -78,7 +78,7 @@ def measure_blocks(block_scores: Sequence[float], games_per_block: float, confid
         effect = max(1.0, between / independent)
     effective = games / effect
     low, high = wilson(rate * effective, effective, confidence)
-    return Measured(win_rate=rate, low=low, high=high, games=round(games))
+    return WinRate(win_rate=rate, low=low, high=high, games=round(games))
 
 
 def power_of_fixed_games(

@@ -80,7 +80,7 @@ class DistContext:
         return words[0]
 
 
-class Channel:
+class ParentChannel:
     """A child's line to its parent: messages go up, the wish to stop comes down."""
 
     def __init__(self, connection: "Connection[Any, Any]") -> None:
@@ -108,7 +108,7 @@ class Channel:
 class Work(Protocol):
     """What each process does; it travels to them by pickle. The first process's return value is the result."""
 
-    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> object: ...
+    def __call__(self, world: DistContext, device: torch.device, channel: ParentChannel) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ class _Group:
 
 
 def _child(place: _Place, work: bytes, line: "Connection[Any, Any]") -> None:
-    channel = Channel(line)
+    channel = ParentChannel(line)
     try:
         result = _work(place, pickle.loads(work), channel)  # noqa: S301 - from our own parent, through its memory
     except OuroborosError as error:
@@ -278,7 +278,7 @@ def _child(place: _Place, work: bytes, line: "Connection[Any, Any]") -> None:
     channel.send(_Done(result))
 
 
-def _work(place: _Place, work: Work, channel: Channel) -> object:
+def _work(place: _Place, work: Work, channel: ParentChannel) -> object:
     prepare_cpu(place.threads)
     device = torch.device(place.device, place.rank) if place.device == "cuda" else torch.device(place.device)
     if device.type == "cuda":

@@ -17,7 +17,7 @@ from pipeline.data.positions import Positions
 from pipeline.evolution.batches import BatchReader
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.device import choose_device, prepare_cpu
-from pipeline.evolution.dist_context import Channel, DistContext, processes_for, run_together
+from pipeline.evolution.dist_context import DistContext, ParentChannel, processes_for, run_together
 from pipeline.evolution.fit_progress import FitEnd, FitReport, TrainingHooks
 from pipeline.evolution.networks import Network
 from pipeline.evolution.supervised_step import SupervisedLearner
@@ -180,7 +180,7 @@ class _Share:
     checkpoints: tuple[Path, int] | None
     curves: Path | None
 
-    def __call__(self, world: DistContext, device: torch.device, channel: Channel) -> "_Learned | None":
+    def __call__(self, world: DistContext, device: torch.device, channel: ParentChannel) -> "_Learned | None":
         def report(done: float, details: str, numbers: Mapping[str, float]) -> None:
             channel.send(_Told(done, details, dict(numbers)))
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from pipeline.ladder import game_rows
 from pipeline.ladder.answers import OwnSnake
-from pipeline.ladder.challenge import Wanted, ask_for_games, snake_named
+from pipeline.ladder.challenge import WantedGame, ask_for_games, snake_named
 from pipeline.ladder.client import ArenaClient
 from pipeline.ladder.source import client_for, database_of, locked, synchronise
-from pipeline.ladder.standing import Registration, Standing, register
+from pipeline.ladder.standing import LadderStanding, Registration, register
 from pipeline.ladder.standing import standing as standing_of
 from pipeline.ladder.token import keep_token, read_token, read_token_file, required_token
 from pipeline.ladder.why import explain
@@ -88,11 +88,11 @@ def challenge_snakes(
         with database.read() as connection:
             others = [snake_named(connection, snakes, name) for name in names]
         ids = (_one_of(snakes, own).id, *others)
-        made = ask_for_games(client, database, Wanted(ids, board, game_type, games), lambda: datetime.now(UTC))
+        made = ask_for_games(client, database, WantedGame(ids, board, game_type, games), lambda: datetime.now(UTC))
     return Challenged(made, ids)
 
 
-def read_standing(settings: Settings, now: datetime) -> Standing:
+def read_standing(settings: Settings, now: datetime) -> LadderStanding:
     """Read how we stand; the Arena is not asked.
 
     Raises:

@@ -42,7 +42,7 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedGame:
     """What is asked for, `games` times."""
 
     snake_ids: tuple[str, ...]
@@ -53,7 +53,7 @@ class Wanted:
 
 
 def ask_for_games(
-    client: ArenaClient, database: RegistryDatabase, wanted: Wanted, now: Callable[[], datetime]
+    client: ArenaClient, database: RegistryDatabase, wanted: WantedGame, now: Callable[[], datetime]
 ) -> list[str]:
     """Ask for the games one after the other; return their ids.
 
@@ -76,7 +76,7 @@ def ask_for_games(
     return made
 
 
-def _ask_once(client: ArenaClient, database: RegistryDatabase, wanted: Wanted, number: int) -> str:
+def _ask_once(client: ArenaClient, database: RegistryDatabase, wanted: WantedGame, number: int) -> str:
     try:
         game = client.create_game(wanted.snake_ids, wanted.board, wanted.game_type)
     except (ArenaError, ArenaAwayError) as error:

@@ -18,7 +18,7 @@ from schemas.times import duration
 
 if TYPE_CHECKING:
     from pipeline.ladder.actions import Challenged
-    from pipeline.ladder.standing import Registration, Standing
+    from pipeline.ladder.standing import LadderStanding, Registration
 
 PLAIN_WIDTH: Final = 180
 """Columns where the output is no terminal: nothing should be cut."""
@@ -62,7 +62,7 @@ def show_challenge(made: "Challenged", form: str) -> None:
     click.echo(f"{len(made.game_ids)} games asked for; `ouroboros arena sync` fetches them once they have ended.")
 
 
-def show_standing(found: "Standing", now: datetime, form: str) -> None:
+def show_standing(found: "LadderStanding", now: datetime, form: str) -> None:
     """Show ratings, records and those who beat us."""
     if form == "json":
         _json(found.model_dump(mode="json"))
@@ -91,7 +91,7 @@ def show_standing(found: "Standing", now: datetime, form: str) -> None:
         click.echo(f"{found.lost_unexplained} lost games are not thought over yet: `ouroboros arena why`.")
 
 
-def _show_places(found: "Standing") -> None:
+def _show_places(found: "LadderStanding") -> None:
     rows = []
     for place in found.places:
         rank = f"{place.rank} of {place.of_ranked}" if place.rank is not None else "not ranked yet"

@@ -67,7 +67,7 @@ class BeatenBy(Frozen):
     lost: int
 
 
-class Standing(Frozen):
+class LadderStanding(Frozen):
     """All of it."""
 
     places: list[LadderPlace]
@@ -81,11 +81,11 @@ class Standing(Frozen):
     """Of the last synchronisation."""
 
 
-def standing(connection: Connection, now: datetime) -> Standing:
+def standing(connection: Connection, now: datetime) -> LadderStanding:
     """Read how we stand."""
     last = connection.execute(select(syncs).order_by(syncs.c.id.desc()).limit(1)).mappings().first()
     lost = select(func.count()).select_from(games).where((games.c.outcome == "loss") & games.c.why_at.is_(None))
-    return Standing(
+    return LadderStanding(
         places=_places(connection, now),
         records=_records(connection),
         beaten_by=_beaten_by(connection),

@@ -23,7 +23,7 @@ _STEPS: Final = ((0, 1), (0, -1), (-1, 0), (1, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ChosenMove:
     """A move, 0..3, and where it came from."""
 
     move: int
@@ -46,7 +46,7 @@ class PolicyWithFallback:
         self._sessions: Final = EncoderSessions()
         self._executor: Final = ThreadPoolExecutor(1, thread_name_prefix="network")
 
-    async def decide(self, request: Mapping[str, Any], seats: int, arrived_s: float) -> Decision:
+    async def decide(self, request: Mapping[str, Any], seats: int, arrived_s: float) -> ChosenMove:
         """Return the move for a /move request that arrived at `arrived_s` on the loop's clock.
 
         Raises:
@@ -56,7 +56,7 @@ class PolicyWithFallback:
             asked = read_move_request(request, seats)
             rows = self._sessions.session_for(asked).observe(asked) if asked.fits else None
         except GameStateError as error:
-            return Decision(fallback_move(request), None, None, None, str(error))
+            return ChosenMove(fallback_move(request), None, None, None, str(error))
         why_not = self._unknown(asked)
         if rows is None or why_not:
             return self._play_heuristic(asked, rows, why_not)
@@ -65,7 +65,7 @@ class PolicyWithFallback:
                 said = await asyncio.wrap_future(self._executor.submit(self._model.look, rows))
         except TimeoutError:
             return self._play_heuristic(asked, rows, "the network did not answer in time")
-        return Decision(int(best_moves(said.policy_logits, legal_moves(rows))[0]), asked, rows, said)
+        return ChosenMove(int(best_moves(said.policy_logits, legal_moves(rows))[0]), asked, rows, said)
 
     def warm_up(self, request: Mapping[str, Any]) -> None:
         """Load or compile everything that `decide` runs through, so that the first game need not wait for it."""
@@ -91,9 +91,9 @@ class PolicyWithFallback:
             return f"the network was trained for at most {known.most_snakes} snakes, not {asked.seats}"
         return ""
 
-    def _play_heuristic(self, asked: MoveRequest, rows: Observations | None, why_not: str) -> Decision:
+    def _play_heuristic(self, asked: MoveRequest, rows: Observations | None, why_not: str) -> ChosenMove:
         move = self._sessions.session_for(asked).heuristic_move(asked)
-        return Decision(move, asked, rows, None, why_not)
+        return ChosenMove(move, asked, rows, None, why_not)
 
     def _budget_s(self, timeout_ms: int) -> float:
         """Time for the network: the time-out less the margin, but half of it where the margin is more."""
@@ -109,7 +109,7 @@ def warming_request() -> dict[str, Any]:
     return {"game": {"id": "", "ruleset": {"name": "standard"}}, "turn": 5, "board": board, "you": snakes[0]}
 
 
-def thought_of(decision: Decision, took_s: float) -> GameLogThought | None:
+def thought_of(decision: ChosenMove, took_s: float) -> GameLogThought | None:
     """Return what the network said of a position, for the game's log; None: it was not asked, or not in time."""
     logits = logits_of(decision.said)
     if logits is None or decision.said is None or not all(map(isfinite, logits)):

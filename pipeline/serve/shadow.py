@@ -17,7 +17,7 @@ from pipeline.engine.layout import MOVE_WORDS
 from pipeline.engine.observe import Observations
 from pipeline.serve.game_log import append_line
 from pipeline.serve.onnx_model import Evaluated, OnnxModel, best_moves
-from pipeline.serve.policy import Decision, logits_of
+from pipeline.serve.policy import ChosenMove, logits_of
 from pipeline.serve.request_decoding import legal_moves
 from schemas.shadow import SHADOW_SUFFIX, ShadowMove
 
@@ -66,7 +66,7 @@ class Shadow:
         self._thread: Final = threading.Thread(target=self._work, name="shadow", daemon=True)
         self._thread.start()
 
-    def offer(self, decision: Decision) -> None:
+    def offer(self, decision: ChosenMove) -> None:
         """Hand over a position that was answered; dropped where too many wait, or the challenger cannot see it."""
         if decision.asked is None or decision.rows is None:
             return

@@ -25,7 +25,7 @@ from enum import StrEnum
 from math import pow, sqrt
 from statistics import NormalDist, fmean
 
-from pipeline.evaluation.intervals import CONFIDENCE, Measured, measure_blocks
+from pipeline.evaluation.intervals import CONFIDENCE, WinRate, measure_blocks
 from pipeline.evaluation.sequential import PAIR_DIFFERENCES, PENTANOMIAL, Hypotheses, SequentialTest
 from pipeline.tuner.jobs import GameResult
 
@@ -100,7 +100,7 @@ class GateRules:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SeedOutcome:
     """What one seed, played from all seats, said."""
 
     against_par: float
@@ -109,7 +109,7 @@ class Outcome:
     """Every rotation gave the same transcript."""
 
 
-def outcome_of(games: Sequence[GameResult], candidate: int = 0) -> Outcome:
+def outcome_of(games: Sequence[GameResult], candidate: int = 0) -> SeedOutcome:
     """The outcome of one seed's games, one of every rotation.
 
     Args:
@@ -123,10 +123,10 @@ def outcome_of(games: Sequence[GameResult], candidate: int = 0) -> Outcome:
     own = [score for game in games for score, who in zip(game.scores, game.rotation, strict=True) if who == candidate]
     par = fmean(1 / len(game.rotation) for game in games)
     transcripts = {game.transcript for game in games}
-    return Outcome(0.5 + fmean(own) - par, len(games) > 1 and len(transcripts) == 1)
+    return SeedOutcome(0.5 + fmean(own) - par, len(games) > 1 and len(transcripts) == 1)
 
 
-def outcomes_of(games: Sequence[GameResult], candidate: int = 0) -> list[Outcome]:
+def outcomes_of(games: Sequence[GameResult], candidate: int = 0) -> list[SeedOutcome]:
     """The outcomes of a job's games in the order in which the seeds appear."""
     by_seed: dict[int, list[GameResult]] = {}
     for game in games:
@@ -173,7 +173,7 @@ class GateTest:
         """Whether further outcomes change nothing."""
         return self._verdict is not None
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: SeedOutcome) -> None:
         """Count the next seed; after the decision it is ignored."""
         if self.decided:
             return
@@ -213,7 +213,7 @@ class GateTest:
 
 
 def decide(
-    rules: GateRules, number: int, outcomes: Sequence[Outcome], support: Sequence[float] = PENTANOMIAL
+    rules: GateRules, number: int, outcomes: Sequence[SeedOutcome], support: Sequence[float] = PENTANOMIAL
 ) -> GateDecision:
     """The first step on outcomes in the order of their seeds: the same as when they came one by one."""
     test = GateTest(rules, number, support)
@@ -224,7 +224,7 @@ def decide(
     return test.decision()
 
 
-def decide_by_mean(rules: GateRules, games: int, least_gain: float, outcomes: Sequence[Outcome]) -> GateDecision:
+def decide_by_mean(rules: GateRules, games: int, least_gain: float, outcomes: Sequence[SeedOutcome]) -> GateDecision:
     """The guide's rule, `--accept mean`: better by more than `least_gain` on so many games, and nothing else.
 
     It says yes to almost every second change that does nothing; the start of a run warns of it.
@@ -251,7 +251,7 @@ def support_of(seats: Sequence[int], paired: bool = False) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class PoolComparison:
+class PoolScore:
     """Candidate and champion against one snake of the pool, or against all of it."""
 
     opponent: str
@@ -264,7 +264,7 @@ class PoolComparison:
     worse: bool
 
 
-def no_regression(rules: GateRules, scores: Mapping[str, Sequence[tuple[float, float]]]) -> tuple[PoolComparison, ...]:
+def no_regression(rules: GateRules, scores: Mapping[str, Sequence[tuple[float, float]]]) -> tuple[PoolScore, ...]:
     """The second step: where the candidate is found worse, with chance `regression_alpha` for all looks together.
 
     Args:
@@ -278,7 +278,7 @@ def no_regression(rules: GateRules, scores: Mapping[str, Sequence[tuple[float, f
     return tuple(_compared(opponent, pairs, level) for opponent, pairs in looks)
 
 
-def _compared(opponent: str, pairs: Sequence[tuple[float, float]], level: float) -> PoolComparison:
+def _compared(opponent: str, pairs: Sequence[tuple[float, float]], level: float) -> PoolScore:
     differences = [candidate - champion for candidate, champion in pairs]
     count = len(differences)
     mean = fmean(differences) if differences else 0.0
@@ -287,7 +287,7 @@ def _compared(opponent: str, pairs: Sequence[tuple[float, float]], level: float)
         # One loss more keeps a handful of alike differences from having no spread at all.
         spread = (sum((value - mean) ** 2 for value in differences) + 1) / (count - 1)
         p_value = NormalDist().cdf(mean / sqrt(spread / count))
-    return PoolComparison(opponent, count, mean, p_value, p_value < level)
+    return PoolScore(opponent, count, mean, p_value, p_value < level)
 
 
 @dataclass(frozen=True)
@@ -301,14 +301,14 @@ class MeasuredGain:
     seeds: int
 
 
-def measured_gain(outcomes: Sequence[Outcome], games_per_seed: int = 2) -> MeasuredGain | None:
+def measured_gain(outcomes: Sequence[SeedOutcome], games_per_seed: int = 2) -> MeasuredGain | None:
     """The gain on unseen seeds; None without any. It is unbiased: no decision depends on these games."""
     if not outcomes:
         return None
     values = [min(1.0, max(0.0, outcome.against_par)) for outcome in outcomes]
     if max(outcome.against_par for outcome in outcomes) > 1:
         return _measured_by_spread([outcome.against_par for outcome in outcomes])
-    rate: Measured = measure_blocks(values, games_per_seed)
+    rate: WinRate = measure_blocks(values, games_per_seed)
     return MeasuredGain(rate.win_rate - 0.5, rate.low - 0.5, rate.high - 0.5, len(outcomes))
 
 
@@ -319,7 +319,7 @@ def _measured_by_spread(values: Sequence[float]) -> MeasuredGain:
     return MeasuredGain(mean - 0.5, mean - 0.5 - half, mean - 0.5 + half, len(values))
 
 
-def concluded(decision: GateDecision, comparisons: Sequence[PoolComparison]) -> GateVerdict | None:
+def concluded(decision: GateDecision, comparisons: Sequence[PoolScore]) -> GateVerdict | None:
     """The whole gate's word: a promotion stands unless the pool shows a loss."""
     if decision.verdict is GateVerdict.PROMOTED and any(comparison.worse for comparison in comparisons):
         return GateVerdict.REGRESSED

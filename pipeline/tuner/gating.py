@@ -13,7 +13,7 @@ from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner import gate as rules_of_gate
 from pipeline.tuner.contest import Contest, SeedScore
 from pipeline.tuner.faults import fails_too_often
-from pipeline.tuner.gate import GateDecision, GateVerdict, Outcome
+from pipeline.tuner.gate import GateDecision, GateVerdict, SeedOutcome
 from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import differences
@@ -109,7 +109,7 @@ def counted(
 
 def decision_of(setup: Setup, gate: OpenGate) -> GateDecision:
     """What the seeds counted so far say."""
-    outcomes = [Outcome(0.5 + gain, same) for gain, same in zip(gate.gains, gate.unchanged, strict=True)]
+    outcomes = [SeedOutcome(0.5 + gain, same) for gain, same in zip(gate.gains, gate.unchanged, strict=True)]
     settings = setup.settings
     if settings.accept is AcceptRule.MEAN:
         return rules_of_gate.decide_by_mean(setup.gate_rules, settings.games, settings.min_improvement, outcomes)

@@ -16,7 +16,7 @@ from sqlite3 import Connection, connect
 from typing import Any
 
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob
-from pipeline.tuner.ledger_access import Told, Transaction
+from pipeline.tuner.ledger_access import Transaction, WordedErrors
 from schemas.errors import StateError
 from schemas.times import to_text
 from schemas.tuning_run import TuningState
@@ -295,4 +295,4 @@ class Ledger:
         return Transaction(self._db, self._path)
 
     def _told(self) -> AbstractContextManager[None]:
-        return Told(self._path)
+        return WordedErrors(self._path)

@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError, OperationalError
 from schemas.errors import DatabaseBusyError, DatabaseFullError, OuroborosError, StateError
 
 
-class Told(AbstractContextManager[None]):
+class WordedErrors(AbstractContextManager[None]):
     """SQLite's errors in our words."""
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +22,7 @@ class Told(AbstractContextManager[None]):
         raise _in_words(error, self._path) from error
 
 
-class Transaction(Told):
+class Transaction(WordedErrors):
     """BEGIN IMMEDIATE to COMMIT, or nothing of it."""
 
     def __init__(self, db: Connection, path: Path) -> None:
@@ -30,7 +30,7 @@ class Transaction(Told):
         self._db = db
 
     def __enter__(self) -> None:
-        with Told(self._path):
+        with WordedErrors(self._path):
             self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner.contest import Contest, SeedScore
-from pipeline.tuner.gate import MeasuredGain, Outcome, measured_gain
+from pipeline.tuner.gate import MeasuredGain, SeedOutcome, measured_gain
 from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from schemas.tuning import Objective
@@ -108,6 +108,6 @@ def _rate(contest: Contest, scores: Sequence[SeedScore]) -> MeasuredRate:
 
 def _gain(setup: Setup, scores: Sequence[SeedScore]) -> MeasuredGain:
     each = 2 if setup.settings.objective is Objective.DUEL else 3
-    gain = measured_gain([Outcome(0.5 + score.gain, score.unchanged) for score in scores], each)
+    gain = measured_gain([SeedOutcome(0.5 + score.gain, score.unchanged) for score in scores], each)
     assert gain is not None, "a measurement has at least one seed"
     return gain

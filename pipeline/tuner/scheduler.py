@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipeline.tuner.backends import Backend, GameOrder, Played
+from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, MatchResult
 
 POLL_S = 0.1
 JobOutcome = MatchResult | JobFailure
 
 
-class Records(Protocol):
+class GameRecords(Protocol):
     """Where finished games are kept: the ledger, or nowhere."""
 
     def known(self, job: MatchJob) -> Mapping[int, GameResult]:
@@ -65,7 +65,7 @@ class Scheduler:
     """
 
     backend: Backend
-    records: Records
+    records: GameRecords
     on_games: Sequence[Callable[[Sequence[tuple[MatchJob, GameResult]]], None]] = ()
     games_at_once: int | None = None
     _queue: dict[str, _Queued] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Scheduler:
         if orders:
             self.backend.begin(orders)
 
-    def _take(self, ended: Sequence[Played]) -> None:
+    def _take(self, ended: Sequence[PlayedGame]) -> None:
         games = []
         for played in ended:
             self._under_way.discard((played.job_id, played.number))

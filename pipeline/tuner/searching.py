@@ -10,7 +10,7 @@ from pipeline.tuner.contest import Contest
 from pipeline.tuner.custom_search import OwnSearch
 from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.objectives import estimates
-from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem
+from pipeline.tuner.optimise import Answer, Optimiser, Point, SearchSpace
 from pipeline.tuner.optimise.build import strategy
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import Space
@@ -31,7 +31,7 @@ def optimiser_of(setup: Setup, state: TuningState, space: Space, draw: Callable[
         return OwnSearch.restored(state.optimiser.encode(), draw) if state.optimiser else OwnSearch(draw)
     if state.optimiser:
         return strategy(setup.strategy).restore(state.optimiser.encode())
-    problem = Problem(
+    search_space = SearchSpace(
         start=tuple(space.point(weights.parse(state.champion, state.snake).values).tolist()),
         levels=space.levels,
         scale=space.sizes,
@@ -39,7 +39,7 @@ def optimiser_of(setup: Setup, state: TuningState, space: Space, draw: Callable[
         dear_gate=setup.probe != setup.gate,
         aims=len(setup.aims),
     )
-    return strategy(setup.strategy).build(problem)
+    return strategy(setup.strategy).build(search_space)
 
 
 def drawn(perturb: Perturb, state: TuningState, space: Space, champion: WeightFile, number: int) -> Point:

@@ -20,7 +20,7 @@ from runner.store.triggers import TriggerRecord, UnreadableTrigger
 from runner.triggers.built_in import TriggerFileParameters
 from runner.triggers.conditions import MANUAL_FILE
 from runner.triggers.context import ConditionContext
-from runner.triggers.evaluation import Evaluation, Evaluator
+from runner.triggers.evaluation import Evaluator, TriggerEvaluation
 from runner.triggers.store_view import StoreView
 from runner.triggers.trigger_files import (
     ClaimedFile,
@@ -96,7 +96,7 @@ class CheckTriggers:
                 troubles.append(error)
         return troubles
 
-    def _take_all(self, evaluations: Sequence[Evaluation], now: datetime) -> list[StateError]:
+    def _take_all(self, evaluations: Sequence[TriggerEvaluation], now: datetime) -> list[StateError]:
         troubles = []
         for evaluation in evaluations:
             try:
@@ -192,16 +192,16 @@ class CheckTriggers:
         )
         return self._evaluator.start(record.condition, context)
 
-    def _take_or_tell(self, evaluation: Evaluation, now: datetime) -> None:
+    def _take_or_tell(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         try:
             self._take(evaluation, now)
         except StateError:
             raise
         except Exception as error:  # noqa: BLE001 - one trigger's trouble costs a row and an alert, and no other
             _log.exception("Trigger %s", evaluation.trigger.name)
-            self._keep_error(Evaluation(evaluation.trigger, None, error_line(error)), now)
+            self._keep_error(TriggerEvaluation(evaluation.trigger, None, error_line(error)), now)
 
-    def _take(self, evaluation: Evaluation, now: datetime) -> None:
+    def _take(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         if evaluation.verdict is None:
             self._keep_error(evaluation, now)
         elif evaluation.verdict.fired:
@@ -209,7 +209,7 @@ class CheckTriggers:
         else:
             self._keep_look(evaluation, now)
 
-    def _keep_look(self, evaluation: Evaluation, now: datetime) -> None:
+    def _keep_look(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         """Nothing fired: write it down when the cursor has moved, or after a while."""
         assert evaluation.verdict is not None
         name, verdict, clock_s = evaluation.trigger.name, evaluation.verdict, self._runtime.clock.monotonic_s()
@@ -223,7 +223,7 @@ class CheckTriggers:
             triggers.checked(session, name, verdict.reason, now, cursor_json=verdict.cursor or None)
         self._kept_at_s[name] = clock_s
 
-    def _keep_error(self, evaluation: Evaluation, now: datetime) -> None:
+    def _keep_error(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         name, settings = evaluation.trigger.name, self._runtime.settings.notifications
         message = messages.alert(
             subject=f"trigger {name} cannot be looked at",
@@ -238,7 +238,7 @@ class CheckTriggers:
             self._runtime.notifier.put(session, message, now)
         _log.warning("Trigger %s: %s", name, evaluation.error)
 
-    def _fire(self, evaluation: Evaluation, now: datetime) -> None:
+    def _fire(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         """Record the run, the cursor and the firing together."""
         trigger, verdict = evaluation.trigger, evaluation.verdict
         assert verdict is not None

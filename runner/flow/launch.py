@@ -48,7 +48,7 @@ _log = logging.getLogger("ouroboros.launch")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LaunchVerdict:
     """Whether a run starts now."""
 
     choice: WorkerChoice
@@ -112,12 +112,12 @@ class LaunchRuns:
         self._keep_waiting(refusals, now)
         return not started and all(wait.code not in FOR_ALL for _, wait in refusals)
 
-    def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> Verdict:
+    def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> LaunchVerdict:
         device = run.schedule.training_config.device
         choice = self._probe.choose(snapshot, installed_workers(), run.schedule.worker, device)
         wait = _pause(run, paused) or self._crowd(run, choice) or self._data(run, choice)
         if wait is not None:
-            return Verdict(choice, wait)
+            return LaunchVerdict(choice, wait)
         in_the_way = [other for other in self._watch.under_way if other.schedule_name == run.schedule_name]
         needs = run.schedule.resource_requirements
         if in_the_way:  # its CPU use and its GPU come free with it: they must not keep it from being stopped
@@ -134,12 +134,12 @@ class LaunchRuns:
         )
         if not guard.allowed:
             self._refused[run.occurrence_id] = guard
-            return Verdict(choice, _wait(guard.code, guard.reason))
+            return LaunchVerdict(choice, _wait(guard.code, guard.reason))
         for other in in_the_way:  # only now: what runs is not given up for a run that may not start
             self._watch.cancel_occurrence(other.occurrence_id)
             reason = f"run {other.execution_id} of the same schedule is being stopped for it"
-            return Verdict(choice, _wait("cancelling", reason))
-        return Verdict(choice, None, guard.reason)
+            return LaunchVerdict(choice, _wait("cancelling", reason))
+        return LaunchVerdict(choice, None, guard.reason)
 
     def _crowd(self, run: QueuedRun, choice: WorkerChoice) -> Decision | None:
         """What other runs under way mean for this one; under cancel_running, those of its own schedule mean nothing."""
@@ -170,7 +170,7 @@ class LaunchRuns:
             return None
         return _wait("data", f"{new_games} of {needed} new games since its last successful run")
 
-    def _start(self, run: QueuedRun, verdict: Verdict, now: datetime) -> None:
+    def _start(self, run: QueuedRun, verdict: LaunchVerdict, now: datetime) -> None:
         choice = verdict.choice
         seed = run.schedule.seed if run.schedule.seed is not None else secrets.randbits(63)
         runs_dir = self._runtime.settings.runs_dir.absolute()

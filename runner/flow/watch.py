@@ -17,7 +17,7 @@ from runner.worker.launch import Launcher, WorkerHandle
 from runner.worker.observation import Observation, Phase
 from runner.worker.process_tree import Orphans
 from runner.worker.resource_usage import lifetime_s
-from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
+from runner.worker.stopping import StopReason, StopStep, StopUnderWay, follow, next_step, why_stop
 from schemas.automation import TrainingSchedule
 from schemas.errors import OuroborosError
 from schemas.model import PipelineState
@@ -37,7 +37,7 @@ class WatchedRun:
     handle: WorkerHandle
     deadline_s: float
     """Of the monotonic clock, so that a step of the wall clock neither ends a run nor prolongs it."""
-    stopping: Stopping | None = None
+    stopping: StopUnderWay | None = None
     known: bool = False
     """The history tells that it runs, and by which process."""
     cancelled: bool = False

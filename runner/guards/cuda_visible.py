@@ -9,7 +9,7 @@ _INDEX = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class VisibleDevice:
     """A GPU, or a slice of one (MIG), as NVML lists it."""
 
     index: int
@@ -24,12 +24,12 @@ class Device:
 class Visible:
     """One device that CUDA will show."""
 
-    device: Device
+    device: VisibleDevice
     mig_uuid: str | None = None
     """The slice, None for a whole GPU."""
 
 
-def visible_devices(devices: Sequence[Device], value: str | None) -> list[Visible]:
+def visible_devices(devices: Sequence[VisibleDevice], value: str | None) -> list[Visible]:
     """The devices that CUDA shows with this value of the variable, in its order.
 
     As CUDA does it (CUDA C++ Programming Guide, "CUDA Environment Variables"): unset shows all; entries are indices,
@@ -49,7 +49,7 @@ def visible_devices(devices: Sequence[Device], value: str | None) -> list[Visibl
     return found
 
 
-def _named(devices: Sequence[Device], entry: str) -> Visible | None:
+def _named(devices: Sequence[VisibleDevice], entry: str) -> Visible | None:
     if _INDEX.fullmatch(entry):
         return next((_first_of(device) for device in devices if device.index == int(entry)), None)
     if entry.startswith("MIG-GPU-"):
@@ -65,5 +65,5 @@ def _named(devices: Sequence[Device], entry: str) -> Visible | None:
     return None
 
 
-def _first_of(device: Device) -> Visible:
+def _first_of(device: VisibleDevice) -> Visible:
     return Visible(device, device.mig_uuids[0] if device.mig_uuids else None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner.guards.cuda_visible import VARIABLE, Device, Visible, visible_devices
+from runner.guards.cuda_visible import VARIABLE, Visible, VisibleDevice, visible_devices
 from schemas.machine import GpuFinding, GpuState, GpuUse
 from schemas.outside_text import line
 
@@ -216,7 +216,7 @@ class NvmlProbe:
             except nvml.NVMLError as error:
                 _log.debug("NVML does not shut down: %s", error)
 
-    def _devices(self, nvml: Any) -> tuple[list[Device], dict[str, Any], list[str]]:
+    def _devices(self, nvml: Any) -> tuple[list[VisibleDevice], dict[str, Any], list[str]]:
         """Those that answer, a handle for each UUID, and in words those that do not."""
         devices, handles, lost = [], {}, []
         for index in range(nvml.nvmlDeviceGetCount()):
@@ -228,7 +228,7 @@ class NvmlProbe:
                 lost.append(f"GPU {index}: {error}")
                 continue
             handles.update({uuid: handle, **slices})
-            devices.append(Device(index=index, uuid=uuid, mig_uuids=tuple(slices)))
+            devices.append(VisibleDevice(index=index, uuid=uuid, mig_uuids=tuple(slices)))
         return devices, handles, lost
 
     def _inspect(self, nvml: Any, handles: dict[str, Any], item: Visible, own_pids: Collection[int]) -> _Look:

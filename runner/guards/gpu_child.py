@@ -14,7 +14,7 @@ from schemas.base import Frozen
 from schemas.machine import GpuState, GpuUse
 
 
-class Question(Frozen):
+class GpuRequest(Frozen):
     """What the daemon wants to know."""
 
     number: int
@@ -25,7 +25,7 @@ class Question(Frozen):
     """Processes that do not make a GPU busy."""
 
 
-class Answer(Frozen):
+class GpuReply(Frozen):
     """What the driver told."""
 
     number: int
@@ -34,7 +34,7 @@ class Answer(Frozen):
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """GpuReply until the input ends."""
     answer_to = os.dup(1)
     os.dup2(2, 1)
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -48,16 +48,16 @@ def _answer_all(questions: "queue.SimpleQueue[bytes]", answer_to: int) -> None:
     probe = NvmlProbe()
     try:
         while True:
-            question = Question.model_validate_json(questions.get())
+            question = GpuRequest.model_validate_json(questions.get())
             os.write(answer_to, _answer(probe, question).model_dump_json().encode() + b"\n")
     finally:
         os._exit(1)  # without answers this process is of no use; the daemon begins anew
 
 
-def _answer(probe: NvmlProbe, question: Question) -> Answer:
+def _answer(probe: NvmlProbe, question: GpuRequest) -> GpuReply:
     if question.use_of is None:
-        return Answer(number=question.number, state=probe.look(question.own_pids))
-    return Answer(number=question.number, use=probe.use_of(set(question.use_of)))
+        return GpuReply(number=question.number, state=probe.look(question.own_pids))
+    return GpuReply(number=question.number, use=probe.use_of(set(question.use_of)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from runner.guards.gpu import LIBRARY, driver_traces, without_library
-from runner.guards.gpu_child import Answer, Question
+from runner.guards.gpu_child import GpuReply, GpuRequest
 from schemas.machine import GpuFinding, GpuState, GpuUse
 
 ANSWER_S = 5.0
@@ -85,7 +85,7 @@ class GpuProcess:
         if not self._installed():
             self.close()
             return without_library(driver_traces())
-        answer = self._ask(Question(number=0, own_pids=frozenset(own_pids)))
+        answer = self._ask(GpuRequest(number=0, own_pids=frozenset(own_pids)))
         if answer is not None and answer.state is not None:
             return answer.state
         return self._without_answer()
@@ -94,7 +94,7 @@ class GpuProcess:
         """What these processes hold of the GPUs; None when nothing, or when it cannot be told."""
         if not self._installed():
             return None
-        answer = self._ask(Question(number=0, use_of=frozenset(pids)))
+        answer = self._ask(GpuRequest(number=0, use_of=frozenset(pids)))
         return answer.use if answer is not None else None
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class GpuProcess:
         words = f"the NVIDIA driver does not answer, asked {silent_s:.0f} s ago; see whether `nvidia-smi` does"
         return GpuState(finding=GpuFinding.SILENT, detail=words, silent_s=silent_s)
 
-    def _ask(self, question: Question) -> Answer | None:
+    def _ask(self, question: GpuRequest) -> GpuReply | None:
         if not self._lock.acquire(timeout=self._answer_s):  # somebody else waits for the driver
             return None
         try:
@@ -125,7 +125,7 @@ class GpuProcess:
         finally:
             self._lock.release()
 
-    def _ask_alone(self, question: Question) -> Answer | None:
+    def _ask_alone(self, question: GpuRequest) -> GpuReply | None:
         now_s = time.monotonic()
         if self._process is None and not self._start(now_s):
             return None
@@ -165,7 +165,7 @@ class GpuProcess:
         self._read, self._pending = b"", False
         return True
 
-    def _receive(self, patience_s: float) -> Answer | None:
+    def _receive(self, patience_s: float) -> GpuReply | None:
         """The answer to the last question, if it comes in time; older ones are passed over."""
         end_s = time.monotonic() + patience_s
         while True:
@@ -196,9 +196,9 @@ class GpuProcess:
         self._read += data
         return True
 
-    def _understood(self, line: bytes) -> Answer | None:
+    def _understood(self, line: bytes) -> GpuReply | None:
         try:
-            return Answer.model_validate_json(line)
+            return GpuReply.model_validate_json(line)
         except ValidationError:
             return None
 

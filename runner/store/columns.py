@@ -179,7 +179,7 @@ def _read_base(base: str) -> tuple[dict[str, Any], dict[str, str]]:
     return json.loads(base), short_names(base)
 
 
-class Unreadable:
+class UnreadableColumn:
     """Stands where a model should: the stored text is none (a row damaged or edited by hand, or by another version)."""
 
     def __init__(self, problem: str) -> None:
@@ -187,7 +187,7 @@ class Unreadable:
 
 
 class DefinitionText(JsonText):
-    """As `JsonText`, but what cannot be read becomes an `Unreadable`: one bad row must not stop a query of many."""
+    """As `JsonText`, but what cannot be read becomes an `UnreadableColumn`: one bad row must stop no query of many."""
 
     cache_ok = True
 
@@ -196,7 +196,7 @@ class DefinitionText(JsonText):
         try:
             return super().process_result_value(value, dialect)
         except ValidationError as error:
-            return Unreadable(f"its definition in the database cannot be read: {describe(error)}")
+            return UnreadableColumn(f"its definition in the database cannot be read: {describe(error)}")
 
 
 class EnumText(TypeDecorator[Any]):

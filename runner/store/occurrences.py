@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from runner.store.columns import Unreadable
+from runner.store.columns import UnreadableColumn
 from runner.store.states import OccurrenceState
 from runner.store.tables import DefinitionRow, OccurrenceRow
 from schemas.automation import TrainingSchedule, TriggerType
@@ -98,7 +98,7 @@ def to_columns(new: NewOccurrence, definition_id: int | None, now: datetime) -> 
 def to_queued_run(row: OccurrenceRow) -> QueuedRun | None:
     """The model that goes to the guards; None if the row's definition cannot be read."""
     assert row.definition is not None, f"occurrence {row.id} was recorded as {row.state}: it has no definition to run"
-    if isinstance(row.definition, Unreadable):
+    if isinstance(row.definition, UnreadableColumn):
         return None
     return QueuedRun(
         occurrence_id=row.id,
@@ -129,7 +129,7 @@ def definition(session: Session, occurrence_id: int) -> TrainingSchedule | None:
         .join(OccurrenceRow, OccurrenceRow.definition_id == DefinitionRow.id)
         .where(OccurrenceRow.id == occurrence_id)
     )
-    return None if isinstance(found, Unreadable) else found
+    return None if isinstance(found, UnreadableColumn) else found
 
 
 def recent(session: Session, schedule_name: str, limit: int) -> list[OccurrenceRecord]:

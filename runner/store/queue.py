@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, func, literal, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from runner.store import definitions, history
-from runner.store.columns import EnumText, Unreadable, as_held, to_microseconds
+from runner.store.columns import EnumText, UnreadableColumn, as_held, to_microseconds
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.statements import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.states import OccurrenceState, occurrence_state
@@ -153,7 +153,7 @@ def expire(session: Session, now: datetime) -> list[QueuedRun]:
     expired = [run for row in rows if (run := to_queued_run(row)) is not None]
     ran = _that_ran(session, [row.id for row in rows])
     for row in rows:
-        if isinstance(row.definition, Unreadable):
+        if isinstance(row.definition, UnreadableColumn):
             row.reason = row.definition.problem
         waited = f": {row.reason}" if row.reason else ""
         row.state = OccurrenceState.FAILED if row.id in ran else OccurrenceState.MISSED
@@ -171,7 +171,7 @@ def renew_start_deadlines(session: Session, now: datetime) -> int:
     )
     rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, interrupted)).all()
     for row in rows:
-        if row.definition is not None and not isinstance(row.definition, Unreadable):
+        if row.definition is not None and not isinstance(row.definition, UnreadableColumn):
             row.start_deadline = max(row.start_deadline, start_deadline(row.definition, now))
     session.flush()
     return len(rows)
@@ -225,7 +225,7 @@ def retry(session: Session, occurrence_id: int, not_before: datetime, reason: st
     assert row.definition is not None
     row.state, row.reason, row.not_before = OccurrenceState.QUEUED, reason, not_before
     row.attempt = row.attempt + 1 if attempt is None else attempt
-    if not isinstance(row.definition, Unreadable):
+    if not isinstance(row.definition, UnreadableColumn):
         row.start_deadline = max(row.start_deadline, start_deadline(row.definition, not_before))
     session.flush()
     return True

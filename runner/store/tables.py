@@ -34,7 +34,7 @@ from runner.store.columns import (
     JsonText,
     PathText,
     RowId,
-    Unreadable,
+    UnreadableColumn,
 )
 from runner.store.states import ExecutionStatus, OccurrenceState, OutboxState, TokenScope, TriggerFileState
 from schemas.automation import RunnerStatus, TrainingSchedule, TriggerCondition, TriggerType
@@ -82,7 +82,7 @@ class DefinitionRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     """Of the JSON text."""
-    definition: Mapped[TrainingSchedule | Unreadable] = mapped_column(
+    definition: Mapped[TrainingSchedule | UnreadableColumn] = mapped_column(
         "definition_json", DefinitionText(TrainingSchedule)
     )
 
@@ -95,7 +95,7 @@ class ScheduleRow(Base):
     __tablename__ = "schedules"
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    definition: Mapped[TrainingSchedule | Unreadable] = mapped_column(
+    definition: Mapped[TrainingSchedule | UnreadableColumn] = mapped_column(
         "definition_json", DefinitionText(TrainingSchedule)
     )
     enabled: Mapped[bool]
@@ -121,7 +121,7 @@ class TriggerRow(Base):
     __tablename__ = "triggers"
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
-    definition: Mapped[TriggerCondition | Unreadable] = mapped_column(
+    definition: Mapped[TriggerCondition | UnreadableColumn] = mapped_column(
         "definition_json", DefinitionText(TriggerCondition)
     )
     enabled: Mapped[bool]
@@ -172,7 +172,7 @@ class OccurrenceRow(Base):
     definition_row: Mapped[DefinitionRow | None] = relationship()
 
     @property
-    def definition(self) -> TrainingSchedule | Unreadable | None:
+    def definition(self) -> TrainingSchedule | UnreadableColumn | None:
         """As it was when recorded; None for what was never to run."""
         return None if self.definition_row is None else self.definition_row.definition
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from runner.store.columns import Unreadable
+from runner.store.columns import UnreadableColumn
 from runner.store.schedules import STOPPED
 from runner.store.tables import TriggerRow
 from schemas.automation import TriggerCondition
@@ -82,7 +82,7 @@ def get(session: Session, name: str) -> TriggerRecord | None:
     row = _row(session, name)
     if row is None:
         return None
-    if isinstance(row.definition, Unreadable):
+    if isinstance(row.definition, UnreadableColumn):
         raise ScheduleError(row.definition.problem, where=f"trigger {name}", remedy="Save the trigger anew.")
     return _to_record(row, row.definition)
 
@@ -97,7 +97,7 @@ def look_up(session: Session) -> tuple[list[TriggerRecord], list[UnreadableTrigg
     rows = session.scalars(select(TriggerRow).where(TriggerRow.removed_at.is_(None)).order_by(TriggerRow.name))
     known, bad = [], []
     for row in rows:
-        if isinstance(row.definition, Unreadable):
+        if isinstance(row.definition, UnreadableColumn):
             bad.append(UnreadableTrigger(row.name, row.enabled, row.definition.problem))
         else:
             known.append(_to_record(row, row.definition))

@@ -22,7 +22,7 @@ _CHILD_START_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class TriggerEvaluation:
     """What came of one look."""
 
     trigger: TriggerCondition
@@ -35,7 +35,7 @@ class Evaluation:
 class _Look:
     trigger: TriggerCondition
     deadline_s: float
-    result: Evaluation | None = None
+    result: TriggerEvaluation | None = None
     told: bool = False
     thread: threading.Thread = field(default_factory=threading.Thread)
 
@@ -69,9 +69,9 @@ class Evaluator:
         self._looks[trigger.name] = look
         return True
 
-    def collect(self) -> list[Evaluation]:
+    def collect(self) -> list[TriggerEvaluation]:
         """What has ended or run out of time since the last call. Never waits."""
-        found: list[Evaluation] = []
+        found: list[TriggerEvaluation] = []
         for name, look in list(self._looks.items()):
             if look.result is not None:
                 del self._looks[name]
@@ -81,7 +81,7 @@ class Evaluator:
                 look.told = True
                 limit = look.trigger.time_limit_s
                 error = f"took longer than its time limit of {limit:g} s; not looked at again until it has ended"
-                found.append(Evaluation(look.trigger, None, error))
+                found.append(TriggerEvaluation(look.trigger, None, error))
         return found
 
     def close(self, patience_s: float = 2.0) -> None:
@@ -94,18 +94,18 @@ class Evaluator:
         self._wake()
 
 
-def evaluate(trigger: TriggerCondition, context: ConditionContext) -> Evaluation:
+def evaluate(trigger: TriggerCondition, context: ConditionContext) -> TriggerEvaluation:
     """Look at one condition here and now; whatever it raises becomes the evaluation's error."""
     try:
         known = BUILT_INS.get(trigger.condition_function)
         if known is not None:
-            return Evaluation(trigger, known.function(context))
+            return TriggerEvaluation(trigger, known.function(context))
         return _by_child(trigger, context)
     except Exception as error:  # noqa: BLE001 - it costs a row and an alert, never the loop
-        return Evaluation(trigger, None, error_line(error))
+        return TriggerEvaluation(trigger, None, error_line(error))
 
 
-def _by_child(trigger: TriggerCondition, context: ConditionContext) -> Evaluation:
+def _by_child(trigger: TriggerCondition, context: ConditionContext) -> TriggerEvaluation:
     request = ChildRequest(
         target=dotted_name(trigger.condition_function),
         trigger_name=trigger.name,
@@ -118,5 +118,5 @@ def _by_child(trigger: TriggerCondition, context: ConditionContext) -> Evaluatio
     )
     answer = run_condition(request, trigger.time_limit_s)
     if answer.error:
-        return Evaluation(trigger, None, f"{request.target}: {answer.error}")
-    return Evaluation(trigger, ConditionVerdict(answer.fired, answer.reason, answer.cursor))
+        return TriggerEvaluation(trigger, None, f"{request.target}: {answer.error}")
+    return TriggerEvaluation(trigger, ConditionVerdict(answer.fired, answer.reason, answer.cursor))

@@ -20,7 +20,7 @@ from runner.worker.identity import own_identity
 from runner.worker.job_errors import failure_of
 from runner.worker.jobs import resolve
 from runner.worker.process_tree import MARK_VARIABLE, Root, kill_all
-from runner.worker.run_folder import MOST_BYTES, ClaimRole, RunDir, Unreadable, WorkerExit
+from runner.worker.run_folder import MOST_BYTES, ClaimRole, RunDir, UnreadableFile, WorkerExit
 from schemas.errors import BadInputError
 from schemas.execution import FailureClass, Outcome, ProcessIdentity, RunFailure, RunRequest, RunResult
 from schemas.model import PipelineState, PipelineStatus
@@ -82,7 +82,7 @@ def _run_claimed(run_dir: RunDir, identity: ProcessIdentity) -> int:
 
 
 def _result_of(
-    request: RunRequest | Unreadable | None, heartbeat: HeartbeatThread, settings: WorkerSettings
+    request: RunRequest | UnreadableFile | None, heartbeat: HeartbeatThread, settings: WorkerSettings
 ) -> RunResult:
     """Do the work, and turn whatever comes out of it into a result."""
     try:
@@ -98,7 +98,9 @@ def _result_of(
         return RunResult(outcome=Outcome.FAILED, state=ended, failure=failure)
 
 
-def _work(request: RunRequest | Unreadable | None, heartbeat: HeartbeatThread, settings: WorkerSettings) -> RunResult:
+def _work(
+    request: RunRequest | UnreadableFile | None, heartbeat: HeartbeatThread, settings: WorkerSettings
+) -> RunResult:
     if not isinstance(request, RunRequest):
         problem = request.reason if request else "request.json is not there"
         raise BadInputError(f"cannot read what to do: {problem}", where=str(heartbeat.run_dir))

@@ -13,7 +13,7 @@ from runner.worker.log_cap import cap_log
 from runner.worker.observation import Observation, OomCount, OomKills, Phase, count_now, since
 from runner.worker.process_tree import MARK_VARIABLE, Root
 from runner.worker.resource_usage import GpuUseOf, Reaped, Sampler, lifetime_s
-from runner.worker.run_folder import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
+from runner.worker.run_folder import Claim, ClaimRole, Heartbeat, RunDir, UnreadableFile
 from runner.worker.stopping import StopReason
 from schemas.errors import WorkerError
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
@@ -279,7 +279,7 @@ def _spawn(folder: RunDir) -> int:
 def _begun(request: RunRequest, run_dir: Path) -> tuple[RunDir, int]:
     folder = _folder(run_dir)
     claim = folder.read_claim()
-    if isinstance(claim, Unreadable):
+    if isinstance(claim, UnreadableFile):
         raise WorkerError(f"cannot launch a worker: {claim.reason}", where=str(run_dir), remedy="Mend the folder.")
     if claim is not None:
         raise WorkerError("this run folder has been used already", where=str(run_dir), remedy="Use a new one.")
@@ -304,10 +304,10 @@ def _end_unwatched(pid: int) -> None:
 
 def _told(folder: RunDir) -> tuple[PipelineState | None, RunResult | None, str]:
     state, result = folder.read_progress(), folder.read_result()
-    if isinstance(state, Unreadable):  # the next one is whole; nothing hangs on a single state
+    if isinstance(state, UnreadableFile):  # the next one is whole; nothing hangs on a single state
         _log.warning("Skipping a state: %s", state.reason)
         state = None
-    if isinstance(result, Unreadable):
+    if isinstance(result, UnreadableFile):
         return state, None, result.reason
     return state, result, ""
 

@@ -93,7 +93,7 @@ class Heartbeat(Frozen):
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableFile:
     """A file that is there and cannot be used."""
 
     reason: str
@@ -102,7 +102,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class RunDir:
-    """One run's folder. Readers return None for an absent file and `Unreadable` for a torn or foreign one."""
+    """One run's folder. Readers return None for an absent file and `UnreadableFile` for a torn or foreign one."""
 
     path: Path
 
@@ -128,7 +128,7 @@ class RunDir:
         """Say what the run is. Raises OSError."""
         write_atomic(self.path / "request.json", request.model_dump_json(indent=2) + "\n")
 
-    def read_request(self) -> RunRequest | Unreadable | None:
+    def read_request(self) -> RunRequest | UnreadableFile | None:
         """What the run is."""
         return self._read("request.json", RunRequest)
 
@@ -136,7 +136,7 @@ class RunDir:
         """Keep how many processes were ended for want of memory before the run. Raises OSError."""
         write_atomic(self.path / "oom.json", count.model_dump_json() + "\n")
 
-    def read_oom_count(self) -> OomCount | Unreadable | None:
+    def read_oom_count(self) -> OomCount | UnreadableFile | None:
         """What `write_oom_count` kept."""
         return self._read("oom.json", OomCount)
 
@@ -159,7 +159,7 @@ class RunDir:
             temporary.unlink(missing_ok=True)
         return True
 
-    def read_claim(self) -> Claim | Unreadable | None:
+    def read_claim(self) -> Claim | UnreadableFile | None:
         """Who has the run."""
         return self._read("claim", Claim)
 
@@ -176,11 +176,11 @@ class RunDir:
         finally:
             os.close(descriptor)
 
-    def read_heartbeat(self) -> Heartbeat | Unreadable | None:
+    def read_heartbeat(self) -> Heartbeat | UnreadableFile | None:
         """The last sign of life."""
         heartbeat = self._read("heartbeat.json", Heartbeat)
         if isinstance(heartbeat, Heartbeat) and heartbeat.seal != heartbeat.checksum():
-            return Unreadable(f"{self.path / 'heartbeat.json'}: caught half written")
+            return UnreadableFile(f"{self.path / 'heartbeat.json'}: caught half written")
         return heartbeat
 
     def write_progress(self, state: PipelineState) -> None:
@@ -190,7 +190,7 @@ class RunDir:
         temporary.write_text(to_json(state) + "\n", encoding="utf-8")
         temporary.replace(target)
 
-    def read_progress(self) -> PipelineState | Unreadable | None:
+    def read_progress(self) -> PipelineState | UnreadableFile | None:
         """The state last told."""
         return self._read("progress.json", PipelineState)
 
@@ -211,7 +211,7 @@ class RunDir:
         (self.path / ".result.reserve").unlink(missing_ok=True)
         write_atomic(self.path / "result.json", to_json(result, indent=2) + "\n")
 
-    def read_result(self) -> RunResult | Unreadable | None:
+    def read_result(self) -> RunResult | UnreadableFile | None:
         """How the run ended."""
         return self._read("result.json", RunResult)
 
@@ -252,7 +252,7 @@ class RunDir:
         except OSError as error:
             return [f"(the log cannot be read: {error.strerror}, {self.log_path})"]
 
-    def _read(self, name: str, model: type[_Model]) -> _Model | Unreadable | None:
+    def _read(self, name: str, model: type[_Model]) -> _Model | UnreadableFile | None:
         path = self.path / name
         try:
             with path.open("rb") as handle:
@@ -260,10 +260,10 @@ class RunDir:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            return Unreadable(f"{path}: {error.strerror}")
+            return UnreadableFile(f"{path}: {error.strerror}")
         if len(data) > MOST_BYTES:
-            return Unreadable(f"{path}: larger than {MOST_BYTES:,} bytes")
+            return UnreadableFile(f"{path}: larger than {MOST_BYTES:,} bytes")
         try:
             return model.model_validate_json(data)
         except ValidationError as error:
-            return Unreadable(line(f"{path}: {describe(error)}", REASON_LIMIT))
+            return UnreadableFile(line(f"{path}: {describe(error)}", REASON_LIMIT))

@@ -33,7 +33,7 @@ class StopStep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class StopUnderWay:
     """A stop under way. Instants are of the monotonic clock."""
 
     reason: StopReason
@@ -42,9 +42,9 @@ class Stopping:
     """The hardest step taken so far."""
     taken_at_s: float = 0.0
 
-    def after(self, step: StopStep, now_s: float) -> "Stopping":
+    def after(self, step: StopStep, now_s: float) -> "StopUnderWay":
         """The same once `step` has been taken."""
-        return self if step is StopStep.NOTHING else Stopping(self.reason, self.since_s, step, now_s)
+        return self if step is StopStep.NOTHING else StopUnderWay(self.reason, self.since_s, step, now_s)
 
 
 _URGENT = (StopReason.MEMORY, StopReason.HUNG)
@@ -72,17 +72,17 @@ def why_stop(
     return StopReason.SHUTDOWN if shutting_down else None
 
 
-def follow(current: Stopping | None, reason: StopReason | None, now_s: float) -> Stopping | None:
+def follow(current: StopUnderWay | None, reason: StopReason | None, now_s: float) -> StopUnderWay | None:
     """The stop to work on: the one under way stays, as it says what became of the run, unless a worker that was
     asked to save its work turns out to be hung or to eat the memory; then there is no time to wait for it."""
     if current is None:
-        return None if reason is None else Stopping(reason, now_s)
+        return None if reason is None else StopUnderWay(reason, now_s)
     if reason in _URGENT and current.reason not in _URGENT:
-        return Stopping(reason, now_s, current.taken, current.taken_at_s)
+        return StopUnderWay(reason, now_s, current.taken, current.taken_at_s)
     return current
 
 
-def next_step(stopping: Stopping, now_s: float, workers: WorkerSettings, scheduler: SchedulerSettings) -> StopStep:
+def next_step(stopping: StopUnderWay, now_s: float, workers: WorkerSettings, scheduler: SchedulerSettings) -> StopStep:
     """The next step of the escalation soft -> TERM -> KILL, or NOTHING while the last one still has time to work.
 
     A hung worker does not look for the stop file, and one that eats the memory must not be given the time: both

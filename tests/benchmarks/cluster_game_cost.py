@@ -21,7 +21,7 @@ from tuning_bench import CONFIG, strength
 
 from pipeline.cluster.backend import ClusterBackend
 from pipeline.cluster.messages import GamesEnded, Joined
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import GameResult, JobKind, MatchJob, Participant, PlayConditions, SourceKind
 from pipeline.tuner.ledger import Ledger
@@ -38,7 +38,7 @@ class Idle(SimulatedBackend):
     def begin(self, orders: Any) -> None:
         pass
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         return []
 
 
@@ -53,7 +53,7 @@ class Wire:
 
     def send(self, message: Any) -> None:
         sent = _travelled(message)
-        answers = tuple(Played(game.job_id, game.number, self._results[game.number]) for game in sent.games)
+        answers = tuple(PlayedGame(game.job_id, game.number, self._results[game.number]) for game in sent.games)
         self._inbox.append(_travelled(GamesEnded("n", answers)))
 
     def receive(self, timeout_s: float) -> list[Any]:

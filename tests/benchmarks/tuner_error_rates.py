@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 from simulated_hill import elo_of_gain, pair_scores
 
-from pipeline.tuner.gate import GateRules, GateTest, GateVerdict, Outcome, concluded, measured_gain, no_regression
+from pipeline.tuner.gate import GateRules, GateTest, GateVerdict, SeedOutcome, concluded, measured_gain, no_regression
 
 RULES = GateRules()
 POOL = ("bundled snake", "earlier champion")
@@ -40,7 +40,7 @@ def whole_run(seed: int, elo: float, candidates: int) -> Run:
         test = GateTest(RULES, number)
         while not test.decided:
             for score in pair_scores(elo, 32, random).tolist():
-                test.add(Outcome(score))
+                test.add(SeedOutcome(score))
         decision = test.decision()
         run.games += 2 * decision.seeds
         if decision.verdict is not GateVerdict.PROMOTED:
@@ -49,7 +49,7 @@ def whole_run(seed: int, elo: float, candidates: int) -> Run:
         run.games += 4 * POOL_SEEDS * len(POOL)
         if concluded(decision, no_regression(RULES, pool)) is not GateVerdict.PROMOTED:
             continue
-        fresh = [Outcome(score) for score in pair_scores(elo, RULES.measure_seeds, random).tolist()]
+        fresh = [SeedOutcome(score) for score in pair_scores(elo, RULES.measure_seeds, random).tolist()]
         run.games += 2 * RULES.measure_seeds
         measured = measured_gain(fresh)
         assert measured is not None

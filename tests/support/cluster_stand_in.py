@@ -19,7 +19,7 @@ from pipeline.cluster.messages import (
     Willing,
 )
 from pipeline.cluster.node_backend import NodeBackend
-from pipeline.tuner.backends import Backend, Played
+from pipeline.tuner.backends import Backend, PlayedGame
 from schemas.cluster import NodeAnswer
 from schemas.machine import GuardDecision
 
@@ -36,7 +36,7 @@ class StandInNode:
     decision: list[GuardDecision]
     mute: bool = False
     repeat: bool = False
-    alter: Callable[[Played], Played] = lambda played: played
+    alter: Callable[[PlayedGame], PlayedGame] = lambda played: played
     given: int = 0
     """Games that it was sent."""
     sent_texts: int = 0
@@ -123,7 +123,7 @@ class StandInLink:
         self.closed += 1
 
 
-def other_moves(played: Played) -> Played:
+def other_moves(played: PlayedGame) -> PlayedGame:
     """What a machine would say whose floating point is another one."""
     return replace(played, result=replace(played.result, transcript="f" * 32))
 

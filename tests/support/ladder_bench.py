@@ -85,14 +85,6 @@ class Bench:
         return [line for file in files for line in file.read_bytes().splitlines()]
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once: an upgrade is a process of its own."""
-    home = tmp_path_factory.mktemp("empty")
-    database_of(Settings(home=home), create=True)
-    return home / "automation_tracking.db"
-
-
 @pytest.fixture
 def history_storage() -> StorageSettings:
     """Where the history lies; a file that overrides this tries another database."""

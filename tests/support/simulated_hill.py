@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.tuner.gate import GateRules, GateTest, GateVerdict, Outcome
-from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem, Question
+from pipeline.tuner.gate import GateRules, GateTest, GateVerdict, SeedOutcome
+from pipeline.tuner.optimise import Answer, Optimiser, Point, Question, SearchSpace
 
 DRAWS = 0.08
 SEAT_ELO = 60.0
@@ -54,8 +54,8 @@ class Hill:
         away = point - self.top
         return self.to_gain - float(away @ self.hessian @ away)
 
-    def problem(self, seed: int, budget_games: int | None = None) -> Problem:
-        return Problem(
+    def space(self, seed: int, budget_games: int | None = None) -> SearchSpace:
+        return SearchSpace(
             tuple(self.start.tolist()), (0,) * self.dimensions, tuple(self.scale.tolist()), seed, budget_games
         )
 
@@ -135,7 +135,7 @@ class Climb:
         while not test.decided and self.games < most_games:
             for score in pair_scores(difference, 4, self._random).tolist():
                 self.games += 0 if test.decided else 2
-                test.add(Outcome(score, same))
+                test.add(SeedOutcome(score, same))
         decision = test.decision()
         kept = decision.verdict is GateVerdict.PROMOTED
         self.promoted += kept

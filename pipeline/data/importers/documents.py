@@ -37,7 +37,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadablePlace:
     """A place that cannot be read, and why, in words that name the place."""
 
     reason: str
@@ -86,7 +86,7 @@ def _without_zstd(packed: bytes) -> bytes:
         raise ValueError(f"its zstandard data are cut or damaged: {error}") from error
 
 
-def documents(data: bytes) -> Iterator[Document | Unreadable]:
+def documents(data: bytes) -> Iterator[Document | UnreadablePlace]:
     """Yield the JSON values of a file: one a line, or one behind the other over any number of lines.
 
     A line that is no JSON stops no other; where values take several lines, what follows a fault cannot be read. An
@@ -104,12 +104,12 @@ def documents(data: bytes) -> Iterator[Document | Unreadable]:
         yield from _items(alone)
 
 
-def _of_line(numbered: tuple[int, bytes]) -> Document | Unreadable:
+def _of_line(numbered: tuple[int, bytes]) -> Document | UnreadablePlace:
     number, line = numbered
     try:
         return _body(Document(f"line {number}", orjson.loads(line)))
     except orjson.JSONDecodeError as error:
-        return Unreadable(f"line {number} is no JSON: {error.msg}")
+        return UnreadablePlace(f"line {number} is no JSON: {error.msg}")
 
 
 def _bare(line: bytes) -> bytes:
@@ -117,7 +117,7 @@ def _bare(line: bytes) -> bytes:
     return _PREFIX.sub(b"", line, count=1).strip().removesuffix(b",")
 
 
-def _one_behind_the_other(data: bytes) -> Iterator[Document | Unreadable]:
+def _one_behind_the_other(data: bytes) -> Iterator[Document | UnreadablePlace]:
     text, decoder, at = data.decode(errors="replace"), json.JSONDecoder(), 0
     while (match := _BLANKS.match(text, at)) and match.end() < len(text):
         at = match.end()
@@ -125,31 +125,33 @@ def _one_behind_the_other(data: bytes) -> Iterator[Document | Unreadable]:
         try:
             tree, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            yield Unreadable(f"line {error.lineno} is no JSON: {error.msg}")
+            yield UnreadablePlace(f"line {error.lineno} is no JSON: {error.msg}")
             return
         except (RecursionError, ValueError) as error:
-            yield Unreadable(f"line {number} is no JSON: {error}")
+            yield UnreadablePlace(f"line {number} is no JSON: {error}")
             return
         yield _body(Document(f"line {number}", tree))
 
 
-def _items(alone: Any) -> Iterator[Document | Unreadable]:
+def _items(alone: Any) -> Iterator[Document | UnreadablePlace]:
     """The only value of a file; where that is a list of objects, each of them."""
     body = _body(Document("", alone))
-    if isinstance(body, Unreadable) or not isinstance(body.tree, list):
+    if isinstance(body, UnreadablePlace) or not isinstance(body.tree, list):
         yield body
         return
     for number, item in enumerate(body.tree, start=1):
         yield _body(Document(f"item {number}", item))
 
 
-def _body(document: Document) -> Document | Unreadable:
+def _body(document: Document) -> Document | UnreadablePlace:
     tree = document.tree
     if not isinstance(tree, dict) or tree.keys() != {"status", "headers", "body"}:
         return document
     if tree["status"] == 200:
         return Document(document.where, tree["body"])
-    return Unreadable(f"{document.where or 'it'} is an error that a server answered: {tree['status']} {tree['body']}")
+    return UnreadablePlace(
+        f"{document.where or 'it'} is an error that a server answered: {tree['status']} {tree['body']}"
+    )
 
 
 def _is_json(line: bytes) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from pipeline.data.importers.cli_output import is_cli_game, is_cli_result, is_cli_turn
-from pipeline.data.importers.documents import FIELD_ERRORS, Document, Unreadable, at, in_words, lowered
+from pipeline.data.importers.documents import FIELD_ERRORS, Document, UnreadablePlace, at, in_words, lowered
 from pipeline.data.importers.engine_frames import GameDescription, describe_arena_game, describe_game, is_arena_game
 from schemas.game import GAME_LOG_FORMAT
 
@@ -79,10 +79,10 @@ class FrameParts:
         return bool(self.fault) or (self.game is not None and self.has_frames)
 
 
-Group = LogLine | CliLines | FrameParts | Unreadable
+Group = LogLine | CliLines | FrameParts | UnreadablePlace
 
 
-def groups_of(documents: Iterable[Document | Unreadable]) -> Iterator[Group]:
+def groups_of(documents: Iterable[Document | UnreadablePlace]) -> Iterator[Group]:
     """Yield a file's games, each as what belongs to it, and the places that cannot be read."""
     taking = _Taking()
     for document in documents:
@@ -101,9 +101,9 @@ class _Taking:
             yield self._open
             self._open = None
 
-    def take(self, document: Document | Unreadable) -> Iterator[Group]:
-        kind = Kind.NEITHER if isinstance(document, Unreadable) else kind_of(document.tree)
-        if isinstance(document, Unreadable) or kind is Kind.NEITHER:
+    def take(self, document: Document | UnreadablePlace) -> Iterator[Group]:
+        kind = Kind.NEITHER if isinstance(document, UnreadablePlace) else kind_of(document.tree)
+        if isinstance(document, UnreadablePlace) or kind is Kind.NEITHER:
             yield from self._take_fault(document)
         elif kind is Kind.LOG:
             yield from self.close()
@@ -113,11 +113,11 @@ class _Taking:
         else:
             yield from self._take_frames(document)
 
-    def _take_fault(self, document: Document | Unreadable) -> Iterator[Group]:
+    def _take_fault(self, document: Document | UnreadablePlace) -> Iterator[Group]:
         """A damaged line in the middle of a game spoils that game."""
-        reason = document.reason if isinstance(document, Unreadable) else _is_neither(document)
+        reason = document.reason if isinstance(document, UnreadablePlace) else _is_neither(document)
         if self._open is None:
-            yield Unreadable(reason)
+            yield UnreadablePlace(reason)
         else:
             self._open.fault = self._open.fault or reason
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.data.importers.cli_output import read_cli_game
-from pipeline.data.importers.documents import Unreadable, at, documents, in_words, unpacked
+from pipeline.data.importers.documents import UnreadablePlace, at, documents, in_words, unpacked
 from pipeline.data.importers.engine_frames import read_frames_game
 from pipeline.data.importers.frames import ImportedGame
 from pipeline.data.importers.grouping import CliLines, FrameParts, Group, LogLine, groups_of
@@ -23,7 +23,7 @@ class ReadGame:
     """What came of a game in a file: the game, or, in words, why it cannot be read."""
 
     path: Path
-    game: GameLog | ImportedGame | Unreadable
+    game: GameLog | ImportedGame | UnreadablePlace
 
 
 def games_in(paths: Sequence[Path]) -> Iterator[ReadGame]:
@@ -66,30 +66,30 @@ def _groups_in(path: Path) -> Iterator[Group]:
     try:
         data = unpacked(path)
     except (OSError, ValueError) as error:
-        yield Unreadable(str(error))
+        yield UnreadablePlace(str(error))
         return
     if not data.strip():
-        yield Unreadable("the file is empty")
+        yield UnreadablePlace("the file is empty")
         return
     found = False
     for group in groups_of(documents(data)):
         found = True
         yield group
     if not found:
-        yield Unreadable("there is no game in it")
+        yield UnreadablePlace("there is no game in it")
 
 
-def _read(group: Group) -> GameLog | ImportedGame | Unreadable:
-    if isinstance(group, Unreadable):
+def _read(group: Group) -> GameLog | ImportedGame | UnreadablePlace:
+    if isinstance(group, UnreadablePlace):
         return group
     try:
         if isinstance(group, LogLine):
             return _read_log(group)
         if group.fault:
-            return Unreadable(group.fault)
+            return UnreadablePlace(group.fault)
         return read_cli_game(group.lines) if isinstance(group, CliLines) else _read_frames(group)
     except ValueError as error:
-        return Unreadable(in_words(error))
+        return UnreadablePlace(in_words(error))
 
 
 def _read_log(log: LogLine) -> GameLog:
@@ -128,11 +128,11 @@ class _Apart:
             mine = [other for other in self.frames if self._belong(path, parts.game.game_id, other[0])]
             self.frames = [other for other in self.frames if other not in mine]
             if not mine:
-                yield ReadGame(path, Unreadable(at(parts.where, _NO_FRAMES)))
+                yield ReadGame(path, UnreadablePlace(at(parts.where, _NO_FRAMES)))
                 continue
             yield ReadGame(path, _read(_together(parts, [found for _, found in mine])))
         for path, parts in self.frames:
-            yield ReadGame(path, Unreadable(at(parts.where, _NO_DESCRIPTION)))
+            yield ReadGame(path, UnreadablePlace(at(parts.where, _NO_DESCRIPTION)))
 
     def _belong(self, description: Path, game_id: str, frames: Path) -> bool:
         if description.parent != frames.parent:

@@ -22,7 +22,7 @@ class GameOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedGame:
     """A game that has ended, or the reason why its job cannot be played."""
 
     job_id: str
@@ -56,7 +56,7 @@ class Backend(Protocol):
         """
         ...
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         """The games that ended since the last call, in any order; waits for one at most so long.
 
         Raises:

@@ -32,7 +32,7 @@ from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
 from pipeline.referee.schedule import ScheduledGame
 from pipeline.snake_builder import Cancelled
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.backends.running_snakes import RunningSnake, SnakePool
 from pipeline.tuner.backends.shown import about, names
 from pipeline.tuner.jobs import GameResult, JobFailure
@@ -76,7 +76,7 @@ class HttpBackend:
         self.notice = f"Games are played over HTTP, {self.capacity} at once{f': {why}' if why else ''}."
         self._closing = False
         self._players = SnakePool(source, folder, settings, run_command, lambda: self._closing)
-        self._ended: SimpleQueue[Played | BaseException] = SimpleQueue()
+        self._ended: SimpleQueue[PlayedGame | BaseException] = SimpleQueue()
         self._to_start: SimpleQueue[_Order | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._orders: dict[str, set[_Order]] = {}
@@ -104,9 +104,9 @@ class HttpBackend:
                 self._refused.discard(order.job.id)
             self._to_start.put(entry)
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         """See `Backend.finished`."""
-        found: list[Played] = []
+        found: list[PlayedGame] = []
         with contextlib.suppress(Empty):
             found.append(self._unless_failed(self._ended.get(timeout=timeout_s)))
             while True:
@@ -133,7 +133,7 @@ class HttpBackend:
         self._close_loop()
         self._players.close()
 
-    def _unless_failed(self, ended: Played | BaseException) -> Played:
+    def _unless_failed(self, ended: PlayedGame | BaseException) -> PlayedGame:
         if isinstance(ended, BaseException):
             raise ended
         return ended
@@ -187,7 +187,7 @@ class HttpBackend:
         self._loop.call_soon_threadsafe(self._hang_up, entries)
         if not told:
             failure = JobFailure(job_id, error.what, error.where, error.remedy)
-            self._ended.put(Played(job_id, entry.order.number, failure))
+            self._ended.put(PlayedGame(job_id, entry.order.number, failure))
 
     # On the event loop's thread
 
@@ -211,7 +211,7 @@ class HttpBackend:
             entry.lines.clear()
             self._released(entry)
             if not entry.dropped:
-                self._ended.put(Played(job.id, entry.order.number, result_of_outcome(outcome)))
+                self._ended.put(PlayedGame(job.id, entry.order.number, result_of_outcome(outcome)))
 
         spectator = self._spectator(entry.order)
         RunningGame(spec, job.conditions.referee, players, done, record=False, spectator=spectator).begin()

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.snake_builder import SnakeBuilder, links_arena
-from pipeline.tuner.backends import Backend, GameOrder, Played
+from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.backends.arena_link import ArenaLink, Hello, Message, open_link
 from pipeline.tuner.backends.running_snakes import played_text, scratch_folder
 from pipeline.tuner.backends.shown import about, names
@@ -64,7 +64,7 @@ class InProcessBackend:
         """Weights that the snake refuses, by id, with its words."""
         self._told: set[str] = set()
         """Jobs told as failures."""
-        self._ended: list[Played] = []
+        self._ended: list[PlayedGame] = []
         self.capacity = GAMES_PER_WORKER * hello.workers
         self.notice = (
             f"Games are played inside the snake's own process, {hello.workers} at once; over HTTP the same games "
@@ -79,7 +79,7 @@ class InProcessBackend:
             else:
                 self._over_http("", [order])
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         """See `Backend.finished`."""
         deadline = monotonic() + timeout_s
         while True:
@@ -160,7 +160,7 @@ class InProcessBackend:
             if self._live is not None and self._live.is_showing(message["job"]):
                 self._live.end(message["causes"])
             if order is not None:
-                self._ended.append(Played(order.job.id, order.number, result_of_message(message)))
+                self._ended.append(PlayedGame(order.job.id, order.number, result_of_message(message)))
         elif kind == "error":
             order = self._orders.pop(message.get("job", ""), None)
             if order is not None:
@@ -201,7 +201,7 @@ class InProcessBackend:
                 "weights",
                 "Mend what it says, or freeze that key.",
             )
-            self._ended.append(Played(order.job.id, order.number, failure))
+            self._ended.append(PlayedGame(order.job.id, order.number, failure))
 
     def _give_up_arena(self) -> None:
         orders, self._orders = list(self._orders.values()), {}

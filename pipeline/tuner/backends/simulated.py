@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import nan
 
 from pipeline.tuner import weights
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, Participant, SourceKind
 from schemas.tuning_run import WeightValue
 
@@ -73,7 +73,7 @@ class SimulatedBackend:
     def begin(self, orders: Sequence[GameOrder]) -> None:
         self._under_way.extend(orders)
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         count = min(len(self._under_way), self._order.randint(1, 64))
         ended = []
         for _ in range(count):
@@ -81,7 +81,7 @@ class SimulatedBackend:
             self.passing()
             refused = self.refuse(order.job)
             self.games += refused is None
-            ended.append(Played(order.job.id, order.number, refused or self._game(order)))
+            ended.append(PlayedGame(order.job.id, order.number, refused or self._game(order)))
         return ended
 
     def drop(self, job_id: str) -> None:

@@ -17,7 +17,7 @@ Point = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Problem:
+class SearchSpace:
     """What an optimiser is told of the space before it begins; `pipeline.tuner.space` makes it of the weights.
 
     Raises:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Self
 
-from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem, Question
+from pipeline.tuner.optimise import Answer, Optimiser, Point, Question, SearchSpace
 from pipeline.tuner.optimise.optuna_search import CmaEs
 from pipeline.tuner.optimise.racing import Raced
 from pipeline.tuner.optimise.snapshot import pack, point_of, unpack
@@ -28,11 +28,11 @@ _FINAL = "final"
 class Auto:
     """An `Optimiser` made of others; see the module's text."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        share = USUAL_GAMES if problem.budget_games is None else round(SHARE * problem.budget_games)
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        share = USUAL_GAMES if space.budget_games is None else round(SHARE * space.budget_games)
         self._race_games = min(MOST_GAMES, share)
-        self._searches: dict[str, Optimiser] = {name: racer(problem) for name, racer in RACERS.items()}
+        self._searches: dict[str, Optimiser] = {name: racer(space) for name, racer in RACERS.items()}
         self._games = dict.fromkeys(RACERS, 0)
         self._best: dict[str, Point] = {}
         self._next = 0
@@ -133,12 +133,12 @@ class Auto:
             "chosen": self._chosen,
             "candidate": self._candidate,
         }
-        return pack(KIND, self._problem, told)
+        return pack(KIND, self._space, told)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        problem, told = unpack(KIND, state)
-        search = cls(problem)
+        space, told = unpack(KIND, state)
+        search = cls(space)
         for name, racer in RACERS.items():
             search._searches[name] = racer.restore(json.dumps(told["searches"][name], sort_keys=True).encode())
         search._games, search._race_games = told["games"], told["race_games"]

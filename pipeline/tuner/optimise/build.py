@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.tuner.optimise import Optimiser, Problem
+from pipeline.tuner.optimise import Optimiser, SearchSpace
 from pipeline.tuner.optimise.auto import Auto
 from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.optimise.optuna_search import CmaEs, GaussianProcess, Nsga2, Tpe
@@ -18,7 +18,7 @@ from schemas.errors import SettingsError
 class Strategy:
     """A way to make an optimiser, and to bring one back."""
 
-    build: Callable[[Problem], Optimiser]
+    build: Callable[[SearchSpace], Optimiser]
     restore: Callable[[bytes], Optimiser]
 
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.tuner.optimise import Answer, Point, Problem, Question
+from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
 from pipeline.tuner.optimise.optuna_trials import OptunaTrials
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 
@@ -25,10 +25,10 @@ CONTENDERS = 7
 class FrontSearch:
     """An `Optimiser` that offers no candidate to the gate, but contenders for the front."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._trials = OptunaTrials(problem, "nsga2")
-        self._champion: Point = np.array(problem.start, dtype=np.float64)
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._trials = OptunaTrials(space, "nsga2")
+        self._champion: Point = np.array(space.start, dtype=np.float64)
         self._next = self._told = self._told_at_last = 0
         self._open: dict[int, int] = {}
         """Number -> trial."""
@@ -38,7 +38,7 @@ class FrontSearch:
         for _ in range(count):
             trial, point = self._trials.ask()
             self._open[self._next] = trial
-            asked.append(Question(self._next, settled(self._problem, point), None, PAIRS))
+            asked.append(Question(self._next, settled(self._space, point), None, PAIRS))
             self._next += 1
         return asked
 
@@ -46,7 +46,7 @@ class FrontSearch:
         for answer in answers:
             if answer.question not in self._open:
                 raise ValueError(f"question {answer.question} is not open")
-            known = len(answer.values) == self._problem.aims and not any(map(isnan, answer.values))
+            known = len(answer.values) == self._space.aims and not any(map(isnan, answer.values))
             self._trials.tell(self._open.pop(answer.question), list(answer.values) if known else None)
             self._told += known
 
@@ -66,14 +66,14 @@ class FrontSearch:
         if self._told < self._told_at_last + BETWEEN:
             return []
         points, values = self._trials.several(4 * BETWEEN)
-        others = range(1, self._problem.aims)
+        others = range(1, self._space.aims)
         groups = max(2, CONTENDERS // len(others))
         chosen: dict[int, None] = {}
         for aim in others:
             order = sorted(range(len(values)), key=lambda place: (values[place][aim], place))
             for group in np.array_split(np.array(order), groups):
                 chosen[max(group.tolist(), key=lambda place: (values[place][0], -place))] = None
-        return [settled(self._problem, points[place]) for place in chosen]
+        return [settled(self._space, points[place]) for place in chosen]
 
     def measured(self) -> None:
         """The contenders have played."""
@@ -86,12 +86,12 @@ class FrontSearch:
             "open": [list(entry) for entry in self._open.items()],
             "optuna": self._trials.dump(),
         }
-        return pack(KIND, self._problem, told)
+        return pack(KIND, self._space, told)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        problem, told = unpack(KIND, state)
-        search = cls(problem)
+        space, told = unpack(KIND, state)
+        search = cls(space)
         search._champion = point_of(told["champion"])
         search._next, search._told, search._told_at_last = told["counts"]
         search._open = dict(told["open"])

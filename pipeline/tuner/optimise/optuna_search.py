@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pipeline.tuner.optimise import Answer, Point, Problem, Question
+from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
 from pipeline.tuner.optimise.optuna_trials import OptunaTrials
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 from schemas.errors import SettingsError
@@ -50,10 +50,10 @@ class OptunaSearch:
 
     method: ClassVar[Method]
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._champion: Point = np.array(problem.start, dtype=np.float64)
-        self._trials = OptunaTrials(problem, self.method.sampler)
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._champion: Point = np.array(space.start, dtype=np.float64)
+        self._trials = OptunaTrials(space, self.method.sampler)
         self._next = self._told = self._told_at_last = 0
         self._champion_elo = 0.0
         self._open: dict[int, tuple[str, int, float]] = {}
@@ -64,7 +64,7 @@ class OptunaSearch:
     @property
     def pairs(self) -> int:
         """Seeds of a trial."""
-        budget = self._problem.budget_games
+        budget = self._space.budget_games
         return USUAL_PAIRS if budget is None else max(LEAST_PAIRS, budget // (2 * self.method.trials))
 
     def ask(self, count: int) -> list[Question]:
@@ -75,11 +75,11 @@ class OptunaSearch:
         self._next += 1
         if self._shortlist is not None and self._shortlist.waiting:
             self._open[number] = (_CONTENDER, 0, self._champion_elo)
-            point = settled(self._problem, self._shortlist.asked(number))
+            point = settled(self._space, self._shortlist.asked(number))
             return Question(number, point, None, CONTENDER_PAIRS * self.pairs)
         trial, point = self._trials.ask()
         self._open[number] = (_TRIAL, trial, self._champion_elo)
-        return Question(number, settled(self._problem, point), None, self.pairs)
+        return Question(number, settled(self._space, point), None, self.pairs)
 
     def tell(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
@@ -103,7 +103,7 @@ class OptunaSearch:
             self._shortlist = Shortlist.of(points, values, self._told + self.method.between)
 
     def candidate(self) -> Point | None:
-        return None if self._candidate is None else settled(self._problem, self._candidate)
+        return None if self._candidate is None else settled(self._space, self._candidate)
 
     def judged(self, point: Point, promoted: bool, gain: float) -> None:
         self._candidate = None
@@ -123,12 +123,12 @@ class OptunaSearch:
             "candidate": self._candidate,
             "optuna": self._trials.dump(),
         }
-        return pack(self.method.sampler, self._problem, told)
+        return pack(self.method.sampler, self._space, told)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        problem, told = unpack(cls.method.sampler, state)
-        search = cls(problem)
+        space, told = unpack(cls.method.sampler, state)
+        search = cls(space)
         search._champion, search._champion_elo = point_of(told["champion"]), told["champion_elo"]
         search._next, search._told, search._told_at_last = told["counts"]
         search._open = {number: (purpose, trial, against) for number, purpose, trial, against in told["open"]}
@@ -165,14 +165,14 @@ class GaussianProcess(OptunaSearch):
 
     method = Method("gp", trials=120, between=24)
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         if importlib.util.find_spec("torch") is None:
             raise SettingsError(
                 "the search gp needs PyTorch, which is not installed",
                 where="tuner.search",
                 remedy="Install it with: pip install 'ouroboros[train]', or use another search.",
             )
-        super().__init__(problem)
+        super().__init__(space)
 
 
 def _elo(scores: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.tuner.optimise import Point, Problem
+from pipeline.tuner.optimise import Point, SearchSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -33,19 +33,19 @@ class OptunaTrials:
         sampler: cma_es, tpe, gp or nsga2.
     """
 
-    def __init__(self, problem: Problem, sampler: str) -> None:
+    def __init__(self, space: SearchSpace, sampler: str) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._problem, self._sampler = problem, sampler
-        self._distributions = _distributions(problem)
+        self._space, self._sampler = space, sampler
+        self._distributions = _distributions(space)
         self.study: Study = optuna.create_study(
-            directions=["maximize"] * problem.aims, sampler=optuna.samplers.RandomSampler(seed=0)
+            directions=["maximize"] * space.aims, sampler=optuna.samplers.RandomSampler(seed=0)
         )
 
     def ask(self) -> tuple[int, Point]:
         """The number of a new trial and its point."""
-        self.study.sampler = _sampler(self._sampler, self._problem, len(self.study.get_trials(deepcopy=False)))
+        self.study.sampler = _sampler(self._sampler, self._space, len(self.study.get_trials(deepcopy=False)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna's, on methods that it calls experimental
             trial = self.study.ask(self._distributions)
@@ -53,10 +53,10 @@ class OptunaTrials:
 
     def point(self, params: Mapping[str, Any]) -> Point:
         """A trial's parameters as a point."""
-        values = np.array(self._problem.start, dtype=np.float64)
+        values = np.array(self._space.start, dtype=np.float64)
         for name, value in params.items():
             place = int(name)
-            levels = self._problem.levels[place]
+            levels = self._space.levels[place]
             values[place] = value / (levels - 1) if levels else value
         return values
 
@@ -114,11 +114,11 @@ def _plain(trial: "FrozenTrial", with_model: bool) -> dict[str, Any]:
     return {"state": trial.state.name, "values": trial.values, "params": trial.params, "attributes": attributes}
 
 
-def _distributions(problem: Problem) -> "dict[str, BaseDistribution]":
+def _distributions(space: SearchSpace) -> "dict[str, BaseDistribution]":
     from optuna.distributions import FloatDistribution, IntDistribution
 
     found: dict[str, BaseDistribution] = {}
-    for place, (start, levels, scale) in enumerate(zip(problem.start, problem.levels, problem.scale, strict=True)):
+    for place, (start, levels, scale) in enumerate(zip(space.start, space.levels, space.scale, strict=True)):
         if levels:
             found[f"{place:04d}"] = IntDistribution(0, levels - 1)
         else:
@@ -126,10 +126,10 @@ def _distributions(problem: Problem) -> "dict[str, BaseDistribution]":
     return found
 
 
-def _sampler(name: str, problem: Problem, trial: int) -> "BaseSampler":
+def _sampler(name: str, space: SearchSpace, trial: int) -> "BaseSampler":
     from optuna.samplers import CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
 
-    seed = int(np.random.default_rng((problem.seed, 2, trial)).integers(2**31))
+    seed = int(np.random.default_rng((space.seed, 2, trial)).integers(2**31))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name == "tpe":
@@ -138,8 +138,8 @@ def _sampler(name: str, problem: Problem, trial: int) -> "BaseSampler":
             return GPSampler(seed=seed)
         if name == "nsga2":
             return NSGAIISampler(seed=seed, population_size=32)
-        start = {f"{place:04d}": value for place, value in enumerate(problem.start)}
-        for place, levels in enumerate(problem.levels):
+        start = {f"{place:04d}": value for place, value in enumerate(space.start)}
+        for place, levels in enumerate(space.levels):
             if levels:
-                start[f"{place:04d}"] = round(problem.start[place] * (levels - 1))
+                start[f"{place:04d}"] = round(space.start[place] * (levels - 1))
         return CmaEsSampler(x0=start, sigma0=FIRST_SIGMA / (2 * WIDTH), seed=seed, lr_adapt=True)

@@ -15,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.tuner.optimise import Answer, Optimiser, Point, Problem, Question
+from pipeline.tuner.optimise import Answer, Optimiser, Point, Question, SearchSpace
 from pipeline.tuner.optimise.snapshot import pack, point_of, unpack
 from pipeline.tuner.optimise.spsa import Spsa
 
@@ -60,10 +60,10 @@ class Raced:
         inner: searches the weights without levels; default: SPSA.
     """
 
-    def __init__(self, problem: Problem, inner: Callable[[Problem], Optimiser] = Spsa) -> None:
-        self._problem = problem
-        self._inner = inner(problem)
-        self._champion: Point = np.array(problem.start, dtype=np.float64)
+    def __init__(self, space: SearchSpace, inner: Callable[[SearchSpace], Optimiser] = Spsa) -> None:
+        self._space = space
+        self._inner = inner(space)
+        self._champion: Point = np.array(space.start, dtype=np.float64)
         self._arms = self._all_arms()
         self._next = self._turn = 0
         self._open: dict[int, tuple[int, int]] = {}
@@ -74,7 +74,7 @@ class Raced:
 
     def _all_arms(self) -> list[Arm]:
         arms = []
-        for place, levels in enumerate(self._problem.levels):
+        for place, levels in enumerate(self._space.levels):
             present = round(float(self._champion[place]) * (levels - 1)) if levels else 0
             arms += [Arm(place, level) for level in range(levels) if level != present]
         return arms
@@ -114,7 +114,7 @@ class Raced:
 
     def _with_arm(self, number: int) -> Point:
         arm, point = self._arms[number], self._champion.copy()
-        point[arm.place] = arm.level / (self._problem.levels[arm.place] - 1)
+        point[arm.place] = arm.level / (self._space.levels[arm.place] - 1)
         return point
 
     def tell(self, answers: Sequence[Answer]) -> None:
@@ -154,7 +154,7 @@ class Raced:
     def state(self) -> bytes:
         return pack(
             KIND,
-            self._problem,
+            self._space,
             {
                 "inner": json.loads(self._inner.state()),
                 "champion": self._champion,
@@ -167,8 +167,8 @@ class Raced:
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        problem, told = unpack(KIND, state)
-        search = cls(problem)
+        space, told = unpack(KIND, state)
+        search = cls(space)
         search._inner = Spsa.restore(json.dumps(told["inner"], sort_keys=True).encode())
         search._champion = point_of(told["champion"])
         search._arms = [Arm(**arm) for arm in told["arms"]]

@@ -6,27 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tuner.optimise import Point, Problem
+from pipeline.tuner.optimise import Point, SearchSpace
 
 VERSION = 1
 
 
-def pack(kind: str, problem: Problem, fields: Mapping[str, Any]) -> bytes:
+def pack(kind: str, space: SearchSpace, fields: Mapping[str, Any]) -> bytes:
     """The state of an optimiser of this kind; arrays become lists, and every float comes back bit for bit."""
     told = {
-        "start": list(problem.start),
-        "levels": list(problem.levels),
-        "scale": list(problem.scale),
-        "seed": problem.seed,
-        "budget_games": problem.budget_games,
-        "dear_gate": problem.dear_gate,
-        "aims": problem.aims,
+        "start": list(space.start),
+        "levels": list(space.levels),
+        "scale": list(space.scale),
+        "seed": space.seed,
+        "budget_games": space.budget_games,
+        "dear_gate": space.dear_gate,
+        "aims": space.aims,
     }
     tree = {"kind": kind, "version": VERSION, "problem": told, **fields}
     return json.dumps(tree, default=_plain, sort_keys=True, allow_nan=False).encode()
 
 
-def unpack(kind: str, state: bytes) -> tuple[Problem, dict[str, Any]]:
+def unpack(kind: str, state: bytes) -> tuple[SearchSpace, dict[str, Any]]:
     """What `pack` was given.
 
     Raises:
@@ -37,7 +37,7 @@ def unpack(kind: str, state: bytes) -> tuple[Problem, dict[str, Any]]:
         if tree["kind"] != kind or tree["version"] != VERSION:
             raise ValueError(f"a state of {tree['kind']} version {tree['version']}, not of {kind} version {VERSION}")
         told = tree["problem"]
-        problem = Problem(
+        space = SearchSpace(
             start=tuple(told["start"]),
             levels=tuple(told["levels"]),
             scale=tuple(told["scale"]),
@@ -48,7 +48,7 @@ def unpack(kind: str, state: bytes) -> tuple[Problem, dict[str, Any]]:
         )
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not the state of the search {kind}: {error}") from error
-    return problem, tree
+    return space, tree
 
 
 def point_of(numbers: list[float]) -> Point:
@@ -56,19 +56,19 @@ def point_of(numbers: list[float]) -> Point:
     return np.array(numbers, dtype=np.float64)
 
 
-def chance(problem: Problem, stream: int, number: int) -> np.random.Generator:
+def chance(space: SearchSpace, stream: int, number: int) -> np.random.Generator:
     """The generator of one draw: by its number, so that nothing of it has to be kept and no order matters.
 
     Args:
         stream: which use of chance, so that two uses of one number differ.
     """
-    return np.random.default_rng((problem.seed, stream, number))
+    return np.random.default_rng((space.seed, stream, number))
 
 
-def settled(problem: Problem, point: Point) -> Point:
+def settled(space: SearchSpace, point: Point) -> Point:
     """The allowed point nearest to `point`: inside the cube, and on a level where there are levels."""
     inside = np.clip(point, 0.0, 1.0)
-    steps = np.maximum(np.array(problem.levels, dtype=np.float64) - 1, 0)
+    steps = np.maximum(np.array(space.levels, dtype=np.float64) - 1, 0)
     on_level = np.round(inside * steps) / np.maximum(steps, 1)
     return np.where(steps > 0, on_level, inside)
 

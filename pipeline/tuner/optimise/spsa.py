@@ -28,7 +28,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.tuner.optimise import Answer, Point, Problem, Question
+from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
 from pipeline.tuner.optimise.snapshot import chance, pack, point_of, unpack
 
 KIND = "spsa"
@@ -86,12 +86,12 @@ is nearly always wasted: first the climb."""
 class Spsa:
     """See the module's text; an `Optimiser`."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._moving: NDArray[np.float64] = (np.array(problem.levels) == 0).astype(np.float64)
-        self._champion: Point = np.array(problem.start, dtype=np.float64)
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._moving: NDArray[np.float64] = (np.array(space.levels) == 0).astype(np.float64)
+        self._champion: Point = np.array(space.start, dtype=np.float64)
         self._point, self._mean = self._champion.copy(), self._champion.copy()
-        self._checks = DEAR_CHECKS if problem.dear_gate else CHECKS
+        self._checks = DEAR_CHECKS if space.dear_gate else CHECKS
         self._probe = ReachProbe()
         self._next = 0
         self._open: dict[int, tuple[str, float]] = {}
@@ -137,8 +137,8 @@ class Spsa:
             step = 1 if number < PROBE_BUNDLE else PROBE_EVERY
             if number // step % 2:
                 drawn, sign = number - step, -1.0
-        signs = chance(self._problem, 0, drawn).integers(0, 2, self._problem.dimensions) * 2.0 - 1
-        return np.asarray(sign * signs * np.minimum(reach * np.array(self._problem.scale), 0.5) * self._moving)
+        signs = chance(self._space, 0, drawn).integers(0, 2, self._space.dimensions) * 2.0 - 1
+        return np.asarray(sign * signs * np.minimum(reach * np.array(self._space.scale), 0.5) * self._moving)
 
     def tell(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
@@ -204,7 +204,7 @@ class Spsa:
     def state(self) -> bytes:
         return pack(
             KIND,
-            self._problem,
+            self._space,
             {
                 "champion": self._champion,
                 "point": self._point,
@@ -221,8 +221,8 @@ class Spsa:
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        problem, told = unpack(KIND, state)
-        search = cls(problem)
+        space, told = unpack(KIND, state)
+        search = cls(space)
         search._champion, search._point, search._mean = (point_of(told[key]) for key in ("champion", "point", "mean"))
         search._candidate = None if told["candidate"] is None else point_of(told["candidate"])
         search._probe = ReachProbe.restore(told["probe"])

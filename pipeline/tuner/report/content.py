@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import unified_diff
 
-from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain, PoolComparison
+from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain, PoolScore
 from pipeline.tuner.interactions import Interaction
 from pipeline.tuner.screen import EffectKind
 from schemas.tuning_run import WeightValue
@@ -19,7 +19,7 @@ class GateRecord:
     """The whole gate's word; None: still playing."""
     games_before: int
     """Games of the run when the test began."""
-    pool: tuple[PoolComparison, ...] = ()
+    pool: tuple[PoolScore, ...] = ()
     measured: MeasuredGain | None = None
     """Over the champion before, on unseen seeds; None: not promoted, or not measured yet."""
 

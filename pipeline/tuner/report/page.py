@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.tuner.report.content import GateRecord, Report
-from pipeline.tuner.report.plots import Line, Mark, Plot, draw
+from pipeline.tuner.report.plots import Plot, PlotLine, PlotMark, draw
 from schemas.files import write_atomic
 
 FILE_NAME = "index.html"
@@ -54,7 +54,7 @@ def elo_plot(report: Report) -> Plot:
     if curve and curve[-1][0] < report.games_in_all:
         curve.append((report.games_in_all, curve[-1][1]))
     marks = [
-        Mark(point.games, point.elo, f"promoted after {point.games:,} games: {point.elo:+.0f} Elo")
+        PlotMark(point.games, point.elo, f"promoted after {point.games:,} games: {point.elo:+.0f} Elo")
         for point in report.elo
         if point.games > 0
     ]
@@ -62,7 +62,7 @@ def elo_plot(report: Report) -> Plot:
         title="Elo of the champion over the weights before",
         x_name="games of the run",
         y_name="Elo",
-        lines=[Line(curve, "line", stepped=True)],
+        lines=[PlotLine(curve, "line", stepped=True)],
         intervals=[(point.games, point.low, point.high) for point in report.elo],
         marks=marks,
     )
@@ -76,12 +76,12 @@ def front_plot(report: Report) -> Plot:
         title="What there is to choose from",
         x_name=across.name,
         y_name=up.name,
-        lines=[Line([(x, y) for x, y, _ in points])],
+        lines=[PlotLine([(x, y) for x, y, _ in points])],
         intervals=[
             (x, y - 1.96 * point.errors.get(up.name, 0.0), y + 1.96 * point.errors.get(up.name, 0.0))
             for x, y, point in points
         ],
-        marks=[Mark(x, y, point.name) for x, y, point in points],
+        marks=[PlotMark(x, y, point.name) for x, y, point in points],
         from_zero=False,
     )
 
@@ -94,6 +94,6 @@ def ratio_plot(record: GateRecord) -> Plot:
         title=f"Test {decision.number}: {verdict}",
         x_name="seeds",
         y_name="log-likelihood ratio",
-        lines=[Line([(0.0, 0.0), *decision.path])],
+        lines=[PlotLine([(0.0, 0.0), *decision.path])],
         levels=[(decision.upper, "better"), (decision.lower, "not better")],
     )

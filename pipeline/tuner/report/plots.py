@@ -11,7 +11,7 @@ _TICKS = 5
 
 
 @dataclass(frozen=True)
-class Mark:
+class PlotMark:
     """A point that is named."""
 
     x: float
@@ -20,7 +20,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Line:
+class PlotLine:
     """A curve; `kind` is its class in the page's style."""
 
     points: Sequence[tuple[float, float]]
@@ -35,10 +35,10 @@ class Plot:
     title: str
     x_name: str
     y_name: str
-    lines: Sequence[Line]
+    lines: Sequence[PlotLine]
     intervals: Sequence[tuple[float, float, float]] = ()
     """x, low, high."""
-    marks: Sequence[Mark] = ()
+    marks: Sequence[PlotMark] = ()
     levels: Sequence[tuple[float, str]] = ()
     """Horizontal lines with a name each."""
     from_zero: bool = True
@@ -133,7 +133,7 @@ def _whisker(interval: tuple[float, float, float], xs: _Axis, ys: _Axis) -> str:
     return f'<path class="whisker" d="M{xs.at(x):.1f} {ys.at(low):.1f}V{ys.at(high):.1f}"/>'
 
 
-def _path(line: Line, xs: _Axis, ys: _Axis) -> str:
+def _path(line: PlotLine, xs: _Axis, ys: _Axis) -> str:
     drawn = [(xs.at(x), ys.at(y)) for x, y in line.points if isfinite(x) and isfinite(y)]
     if not drawn:
         return ""
@@ -151,7 +151,7 @@ def _level(level: float, name: str, ys: _Axis) -> str:
     )
 
 
-def _mark(mark: Mark, xs: _Axis, ys: _Axis) -> str:
+def _mark(mark: PlotMark, xs: _Axis, ys: _Axis) -> str:
     return (
         f'<circle class="mark" cx="{xs.at(mark.x):.1f}" cy="{ys.at(mark.y):.1f}" r="4.5">'
         f"<title>{escape(mark.text)}</title></circle>"

@@ -15,7 +15,7 @@ from tuning_bench import CONFIG, strength
 
 from pipeline.cluster.backend import ClusterBackend
 from pipeline.cluster.dispatch import HERE
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob, Participant, PlayConditions, SourceKind
 
@@ -30,7 +30,7 @@ def job(name: str, seeds: int = 10, texts: tuple[str, ...] = (CONFIG, OTHER)) ->
 class Slow(SimulatedBackend):
     """This machine, beside which the nodes are quick: one game a look."""
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         kept, self._under_way = self._under_way[1:], self._under_way[:1]
         ended = super().finished(timeout_s)
         self._under_way += kept

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.external_games import stored_games
 from pipeline.data.game_logs import import_games
-from pipeline.data.importers.documents import Unreadable
+from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import FrameReader, ImportedGame, SeenBoard, SeenSnake, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.data.stored_game import RefusedGame, StoredGame
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 def read(*paths: Path) -> list[ImportedGame | GameLog | str]:
-    return [found.game.reason if isinstance(found.game, Unreadable) else found.game for found in games_in(paths)]
+    return [found.game.reason if isinstance(found.game, UnreadablePlace) else found.game for found in games_in(paths)]
 
 
 def only(*paths: Path) -> ImportedGame:

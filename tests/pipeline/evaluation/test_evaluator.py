@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from migrations.upgrade import upgrade
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import ModelPerformanceEvaluator, judge_production
 from pipeline.evaluation.measurement import AnalysedGame
 from pipeline.registry.model_store import ModelStore
 from pipeline.simulator.competitor import Competitor, from_policy
-from runner.store.engine import Store
 from schemas.errors import EvaluationError, ModelError, StoppedError
 from schemas.model import ByHand, EvaluationResult, ModelCard, ModelDraft
 from schemas.network import NeuralNetworkConfig
@@ -25,21 +23,10 @@ from schemas.settings import Settings
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database made once; each test gets a copy."""
-    path = tmp_path_factory.mktemp("evaluator") / "empty.db"
-    store = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(store, keep_backups=3, now=NOW)
-    store.checkpoint()
-    store.close()
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, upgraded: Path) -> Settings:
+def settings(tmp_path: Path, empty_database: Path) -> Settings:
     (tmp_path / "state").mkdir()
-    shutil.copyfile(upgraded, tmp_path / "state" / "automation_tracking.db")
+    shutil.copyfile(empty_database, tmp_path / "state" / "automation_tracking.db")
     return Settings(home=tmp_path / "state")
 
 

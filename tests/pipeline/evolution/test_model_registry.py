@@ -3,16 +3,13 @@
 import math
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from migrations.upgrade import upgrade
 from pipeline.evolution.model_registry import ModelRegistry
 from pipeline.evolution.networks import build_network
-from runner.store.engine import Store
 from schemas.errors import ModelError
 from schemas.model import Measured, ModelStatus
 from schemas.network import ArchitectureType, NeuralNetworkConfig
@@ -25,16 +22,6 @@ GUIDE = {
     "training_phase": "self_play",
     "performance_metrics": {"win_rate": 0.73, "strategic_score": 87.5, "inference_time_ms": 4.2},
 }
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("registry") / "empty.db"
-    store = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(store, keep_backups=3, now=NOW)
-    store.checkpoint()
-    store.close()
-    return path
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ladder_bench import NOW, Bench
 from sqlalchemy import select
 
 from pipeline.ladder import game_files, game_rows, sync
-from pipeline.ladder.challenge import Wanted, ask_for_games, snake_named
+from pipeline.ladder.challenge import WantedGame, ask_for_games, snake_named
 from pipeline.ladder.tables import challenges, games, opponents, ratings, results, syncs
 from runner.triggers.games_folder import look
 from schemas.errors import ArenaAwayError, ArenaError
@@ -225,7 +225,7 @@ def test_challenges_are_asked_of_the_arena_and_count_for_nothing_else(bench: Ben
         rival = snake_named(connection, client.snakes(), "Rival")
         with pytest.raises(ArenaError, match="no snake 'Nobody' is known"):
             snake_named(connection, [], "Nobody")
-    (made,) = ask_for_games(client, bench.database, Wanted((OURS, rival), "11x11", "standard", 1), bench.clock.now)
+    (made,) = ask_for_games(client, bench.database, WantedGame((OURS, rival), "11x11", "standard", 1), bench.clock.now)
     game = bench.world.game(made)
     assert game is not None
     game["status"] = "finished"
@@ -234,7 +234,7 @@ def test_challenges_are_asked_of_the_arena_and_count_for_nothing_else(bench: Ben
     assert len(all_of(bench, results)) == 1
     assert [GameLog.model_validate_json(line).imported_from for line in bench.lines()] == ["", "arena challenge"]
     with pytest.raises(ArenaError, match="Invalid board size"):
-        ask_for_games(client, bench.database, Wanted((OURS, rival), "5x5", "standard", 1), bench.clock.now)
+        ask_for_games(client, bench.database, WantedGame((OURS, rival), "5x5", "standard", 1), bench.clock.now)
     assert [row["state"] for row in all_of(bench, challenges)] == ["created", "refused"]
 
 
@@ -244,7 +244,7 @@ def test_a_lost_answer_to_a_challenge_is_found_out(bench: Bench) -> None:
         bench.world.add("lost", snakes=snakes, created_at=NOW.isoformat(), updated_at=NOW.isoformat())
         return cut(handler)
 
-    wanted = Wanted((OURS, THIRD), "11x11", "standard", 1)
+    wanted = WantedGame((OURS, THIRD), "11x11", "standard", 1)
     for act in (made_and_lost, cut):
         bench.world.fail("/api/games", act)
         with pytest.raises(ArenaAwayError):
@@ -256,12 +256,12 @@ def test_a_lost_answer_to_a_challenge_is_found_out(bench: Bench) -> None:
 
 
 def test_no_more_games_are_asked_for_than_the_arena_takes(bench: Bench) -> None:
-    wanted = Wanted((OURS, RIVAL), "11x11", "standard", 25)
+    wanted = WantedGame((OURS, RIVAL), "11x11", "standard", 25)
     with pytest.raises(ArenaAwayError, match=r"20 games were asked for .* after 12:10"):
         ask_for_games(bench.client(), bench.database, wanted, bench.clock.now)
     assert len(bench.world.games) == 20
     bench.clock.seconds += timedelta(minutes=10).total_seconds()
-    five = Wanted((OURS, RIVAL), "11x11", "standard", 5)
+    five = WantedGame((OURS, RIVAL), "11x11", "standard", 5)
     assert len(ask_for_games(bench.client(), bench.database, five, bench.clock.now)) == 5
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from migrations.upgrade import upgrade
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.registry.model_store import ModelStore
-from runner.store.engine import Store
 from schemas.model import ModelCard, ModelDraft
 from schemas.network import NeuralNetworkConfig
 from schemas.service import StorageSettings
@@ -23,17 +21,6 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def now() -> datetime:
     return NOW
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Upgraded once, in this process; each test gets a copy."""
-    path = tmp_path_factory.mktemp("registry") / "empty.db"
-    store = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(store, keep_backups=3, now=NOW)
-    store.checkpoint()
-    store.close()
-    return path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from battlesnake_requests import request, snake
 from pipeline.serve import game_log
 from pipeline.serve.game_log import GamesInHand, append_line
 from pipeline.serve.onnx_model import Evaluated
-from pipeline.serve.policy import Decision, thought_of
+from pipeline.serve.policy import ChosenMove, thought_of
 from schemas.game import GameLog, GameLogThought, GameOutcome
 
 START = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
@@ -115,8 +115,8 @@ def test_a_frame_tells_latencies_shouts_and_what_the_network_said(games):
     first["board"]["snakes"][1] |= {"latency": "soon", "shout": ""}
     games.find(first)
     said = Evaluated(np.array([[1.5, -2.0, 0.25, -0.5]], np.float32), np.array([[0.125]], np.float32))
-    games.add(first, thought_of(Decision(2, None, None, said), 0.00351))
-    games.add(board(1, "you", "me"), thought_of(Decision(2, None, None, None, "too late"), 0.4))
+    games.add(first, thought_of(ChosenMove(2, None, None, said), 0.00351))
+    games.add(board(1, "you", "me"), thought_of(ChosenMove(2, None, None, None, "too late"), 0.4))
     log = games.end(board(2, "me"))
     frame = log.frames[0]
     assert (frame.l, frame.w) == ([(0, 31)], [(0, "a <b>")])

@@ -9,7 +9,7 @@ from battlesnake_requests import ME, OTHER, request, snake
 
 from pipeline.serve import shadow as shadow_module
 from pipeline.serve.onnx_model import OnnxModel
-from pipeline.serve.policy import Decision
+from pipeline.serve.policy import ChosenMove
 from pipeline.serve.request_decoding import EncoderSessions, read_move_request
 from pipeline.serve.shadow import Shadow
 from pipeline.serve.shadow_report import agreement, report_shadows
@@ -34,7 +34,7 @@ class HeldModel(OnnxModel):
 def decision_on(model, asked, move):
     asked = read_move_request(asked, 2)
     rows = EncoderSessions().session_for(asked).observe(asked)
-    return Decision(move, asked, rows, model.look(rows))
+    return ChosenMove(move, asked, rows, model.look(rows))
 
 
 def start(challenger, folder):
@@ -48,7 +48,7 @@ def test_both_answers_are_written_and_reported(model_file, challenger_file, tmp_
     for game, body in (("g-1", ME), ("g-1", blocked), ("g-2", ME)):
         move = 3 if body is ME else 2
         shadow.offer(decision_on(champion, request([body, OTHER], game=game), move))
-    shadow.offer(Decision(0, None, None, None, "no such board"))
+    shadow.offer(ChosenMove(0, None, None, None, "no such board"))
     assert shadow.close(60).startswith("shadow up-1: asked about 3 positions, agreed on 33.3%; 0 dropped")
     (report,) = report_shadows(tmp_path)
     assert (report.champion, report.challenger) == ("right-1", "up-1")

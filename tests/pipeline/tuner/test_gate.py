@@ -11,7 +11,7 @@ from pipeline.tuner.gate import (
     GateRules,
     GateTest,
     GateVerdict,
-    Outcome,
+    SeedOutcome,
     concluded,
     decide,
     decide_by_mean,
@@ -29,7 +29,7 @@ def played(seed: int, elo: float, rules: GateRules = RULES, number: int = 1) -> 
     random, test = np.random.default_rng((20261129, seed)), GateTest(rules, number)
     while not test.decided:
         for score in pair_scores(elo, 32, random).tolist():
-            test.add(Outcome(score))
+            test.add(SeedOutcome(score))
     decision = test.decision()
     return decision.verdict, decision.seeds
 
@@ -70,7 +70,7 @@ def test_replayed_at_once_or_bit_by_bit_and_with_games_to_spare_the_decision_is_
     scores: list[float], number: int, cut: int
 ) -> None:
     rules = GateRules(better_gain=0.1)
-    outcomes = [Outcome(score) for score in scores]
+    outcomes = [SeedOutcome(score) for score in scores]
     test = GateTest(rules, number)
     for outcome in outcomes:
         test.add(outcome)
@@ -78,11 +78,11 @@ def test_replayed_at_once_or_bit_by_bit_and_with_games_to_spare_the_decision_is_
     assert test.decision() == decision
     assert decide(rules, number, [*outcomes[: decision.seeds], *outcomes[:cut]]).seeds >= decision.seeds
     if decision.verdict is not None:
-        assert decide(rules, number, [*outcomes[: decision.seeds], Outcome(0.0), Outcome(1.0)]) == decision
+        assert decide(rules, number, [*outcomes[: decision.seeds], SeedOutcome(0.0), SeedOutcome(1.0)]) == decision
 
 
 def test_no_verdict_within_the_limit_is_undecided() -> None:
-    decision = decide(GateRules(max_seeds=50), 1, [Outcome(0.5), Outcome(0.75), Outcome(0.25)] * 40)
+    decision = decide(GateRules(max_seeds=50), 1, [SeedOutcome(0.5), SeedOutcome(0.75), SeedOutcome(0.25)] * 40)
     assert (decision.verdict, decision.seeds) == (GateVerdict.UNDECIDED, 50)
 
 
@@ -112,15 +112,15 @@ def test_in_a_four_snake_game_a_fair_share_is_par() -> None:
     (outcome,) = outcomes_of(games)
     assert outcome.against_par == pytest.approx(0.5)
     support = support_of([4])
-    strong = decide(GateRules(better_gain=0.1), 1, [Outcome(0.75), Outcome(1.0)] * 60, support)
+    strong = decide(GateRules(better_gain=0.1), 1, [SeedOutcome(0.75), SeedOutcome(1.0)] * 60, support)
     assert strong.verdict is GateVerdict.PROMOTED
-    assert decide(GateRules(better_gain=0.1), 1, [Outcome(0.25), Outcome(0.5)] * 60, support).verdict is (
+    assert decide(GateRules(better_gain=0.1), 1, [SeedOutcome(0.25), SeedOutcome(0.5)] * 60, support).verdict is (
         GateVerdict.NOT_BETTER
     )
 
 
 def test_worse_against_one_snake_of_the_pool_turns_a_better_one_down() -> None:
-    promoted = decide(RULES, 1, [Outcome(1.0), Outcome(0.75)] * 100)
+    promoted = decide(RULES, 1, [SeedOutcome(1.0), SeedOutcome(0.75)] * 100)
     assert promoted.verdict is GateVerdict.PROMOTED
     random = np.random.default_rng(3)
     alike = [(float(a), float(b)) for a, b in random.choice([0.0, 0.5, 1.0], (200, 2))]
@@ -146,7 +146,7 @@ def test_the_measurement_covers_the_truth_and_is_not_hopeful() -> None:
     random, elo = np.random.default_rng(5), elo_of_gain(0.03)
     covered, total = 0, 0.0
     for _ in range(300):
-        measured = measured_gain([Outcome(score) for score in pair_scores(elo, 200, random).tolist()])
+        measured = measured_gain([SeedOutcome(score) for score in pair_scores(elo, 200, random).tolist()])
         assert measured is not None
         covered += measured.low <= 0.03 <= measured.high
         total += measured.gain
@@ -156,11 +156,11 @@ def test_the_measurement_covers_the_truth_and_is_not_hopeful() -> None:
 
 
 def test_the_mean_rule_is_the_guides() -> None:
-    slightly = [Outcome(0.75)] + [Outcome(0.5)] * 14
+    slightly = [SeedOutcome(0.75)] + [SeedOutcome(0.5)] * 14
     assert decide_by_mean(RULES, 30, 0.001, slightly).verdict is GateVerdict.PROMOTED
     assert decide_by_mean(RULES, 30, 0.02, slightly).verdict is GateVerdict.NOT_BETTER
     assert decide_by_mean(RULES, 30, 0.001, slightly[:14]).verdict is None
-    assert decide_by_mean(RULES, 29, 0.001, [*slightly, Outcome(0.0)]).seeds == 15
+    assert decide_by_mean(RULES, 29, 0.001, [*slightly, SeedOutcome(0.0)]).seeds == 15
 
 
 @pytest.mark.parametrize("wrong", [{"better_gain": 0.0}, {"alpha": 0.0}, {"max_seeds": 0}, {"regression_alpha": 0.6}])

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from simulated_hill import pair_scores
 
-from pipeline.tuner.gate import GateRules, Outcome, decide, measured_gain, no_regression
+from pipeline.tuner.gate import GateRules, SeedOutcome, decide, measured_gain, no_regression
 from pipeline.tuner.interactions import Interaction
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
 from pipeline.tuner.report.page import html_report, write_report
-from pipeline.tuner.report.plots import Line, Plot, draw
+from pipeline.tuner.report.plots import Plot, PlotLine, draw
 from pipeline.tuner.report.terminal import text_report
 from pipeline.tuner.screen import EffectKind
 
@@ -26,15 +26,15 @@ RULES = GateRules()
 
 def record(number: int, elo: float, games_before: int) -> GateRecord:
     random = np.random.default_rng((7, number))
-    decision = decide(RULES, number, [Outcome(score) for score in pair_scores(elo, 2000, random).tolist()])
+    decision = decide(RULES, number, [SeedOutcome(score) for score in pair_scores(elo, 2000, random).tolist()])
     promoted = decision.verdict is not None and decision.verdict.value == "promoted"
-    measured = measured_gain([Outcome(s) for s in pair_scores(elo, 500, random).tolist()]) if promoted else None
+    measured = measured_gain([SeedOutcome(s) for s in pair_scores(elo, 500, random).tolist()]) if promoted else None
     pool = no_regression(RULES, {"rust <snake>": [(0.5, 0.4), (0.75, 0.5)] * 20}) if promoted else ()
     return GateRecord(decision, decision.verdict, games_before, pool, measured)
 
 
 def sample(name: str = "search.head_on") -> Report:
-    measured = measured_gain([Outcome(s) for s in pair_scores(120, 1000, np.random.default_rng(3)).tolist()])
+    measured = measured_gain([SeedOutcome(s) for s in pair_scores(120, 1000, np.random.default_rng(3)).tolist()])
     assert measured is not None
     rows = [WeightRow(name, 1.0, 1.3125, EffectKind.RESULT, -0.12, 0.031)]
     rows += [WeightRow(f"area.weight_{n}", 0.5 + n, 0.55 + n, EffectKind.MOVES, -0.01 * n, 0.004) for n in range(9)]
@@ -190,7 +190,7 @@ def test_hostile_names_are_text_everywhere() -> None:
 
 
 def test_names_in_a_plot_are_text() -> None:
-    drawn = draw(Plot(HOSTILE, HOSTILE, HOSTILE, [Line([(0, 0), (1, 2)])], levels=[(1.0, HOSTILE)]))
+    drawn = draw(Plot(HOSTILE, HOSTILE, HOSTILE, [PlotLine([(0, 0), (1, 2)])], levels=[(1.0, HOSTILE)]))
     assert "<script" not in drawn
     assert "<img" not in drawn
     assert "script" not in read(drawn).tags
@@ -208,8 +208,8 @@ def test_before_the_first_candidate_there_is_a_page_too() -> None:
 
 
 def test_a_plot_leaves_out_what_is_not_a_number_and_stands_one_point() -> None:
-    assert "nan" not in draw(Plot("t", "x", "y", [Line([(0, float("nan")), (1, 3.0), (2, float("inf"))])]))
-    assert "nothing to draw" in draw(Plot("t", "x", "y", [Line([])]))
+    assert "nan" not in draw(Plot("t", "x", "y", [PlotLine([(0, float("nan")), (1, 3.0), (2, float("inf"))])]))
+    assert "nothing to draw" in draw(Plot("t", "x", "y", [PlotLine([])]))
 
 
 def test_the_file_is_written_whole_and_twice_the_same(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from runner.guards.cuda_visible import Device, Visible, visible_devices
+from runner.guards.cuda_visible import Visible, VisibleDevice, visible_devices
 
-WHOLE = [Device(0, "GPU-aaaa-1"), Device(1, "GPU-aabb-2"), Device(2, "GPU-cccc-3")]
-CUT = [Device(0, "GPU-aaaa-1", ("MIG-11", "MIG-22")), Device(1, "GPU-bbbb-2")]
+WHOLE = [VisibleDevice(0, "GPU-aaaa-1"), VisibleDevice(1, "GPU-aabb-2"), VisibleDevice(2, "GPU-cccc-3")]
+CUT = [VisibleDevice(0, "GPU-aaaa-1", ("MIG-11", "MIG-22")), VisibleDevice(1, "GPU-bbbb-2")]
 
 
 def indices(devices, value):

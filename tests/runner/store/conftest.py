@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from migrations.upgrade import upgrade
 from runner.store.engine import Store
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -16,17 +15,6 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def now() -> datetime:
     return NOW
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Upgraded once; each test gets a copy."""
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    made = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(made, keep_backups=3, now=NOW)
-    made.checkpoint()
-    made.close()
-    return path
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from migrations.upgrade import upgrade
 from runner.store.engine import Store
 from runner.triggers.context import ConditionContext, EndedRuns, FinishedRun, OverdueRun
 from schemas.execution import Outcome
@@ -117,16 +116,6 @@ def context_with(settings: Settings, tmp_path: Path) -> Callable[..., ConditionC
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    made = Store(f"sqlite:///{path}", busy_timeout_s=30)
-    upgrade(made, keep_backups=3, now=NOW)
-    made.checkpoint()
-    made.close()
-    return path
 
 
 @pytest.fixture

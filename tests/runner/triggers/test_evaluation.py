@@ -12,7 +12,7 @@ import pytest
 from runner.triggers import evaluation
 from runner.triggers.conditions import BUILT_INS, BuiltIn
 from runner.triggers.context import ConditionContext, ConditionVerdict
-from runner.triggers.evaluation import Evaluation, Evaluator, evaluate
+from runner.triggers.evaluation import Evaluator, TriggerEvaluation, evaluate
 from schemas.automation import TriggerCondition, TriggerType
 from schemas.base import Frozen
 
@@ -168,8 +168,8 @@ class HandClock:
         return self.now_s
 
 
-def collected(evaluator: Evaluator) -> list[Evaluation]:
-    found: list[Evaluation] = []
+def collected(evaluator: Evaluator) -> list[TriggerEvaluation]:
+    found: list[TriggerEvaluation] = []
 
     def some() -> bool:
         found.extend(evaluator.collect())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.worker.identity import own_identity
-from runner.worker.run_folder import Claim, ClaimRole, Heartbeat, RunDir, Unreadable
+from runner.worker.run_folder import Claim, ClaimRole, Heartbeat, RunDir, UnreadableFile
 from schemas.execution import Outcome, RunRequest, RunResult
 from schemas.model import PipelineState
 
@@ -58,7 +58,7 @@ def test_no_part_of_a_result_is_taken_for_a_result(tmp_path_factory, cut):
     folder = RunDir(tmp_path_factory.mktemp("run"))
     whole = RESULT.model_dump_json()
     (folder.path / "result.json").write_text(whole[: cut % len(whole)])
-    assert isinstance(folder.read_result(), Unreadable)
+    assert isinstance(folder.read_result(), UnreadableFile)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_no_part_of_a_result_is_taken_for_a_result(tmp_path_factory, cut):
 def test_foreign_content_is_unreadable_with_its_file(folder, content):
     (folder.path / "result.json").write_bytes(content)
     found = folder.read_result()
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableFile)
     assert "result.json" in found.reason
 
 
@@ -83,7 +83,7 @@ def test_a_heartbeat_caught_half_written_is_unreadable(folder):
         path.write_bytes(new[:cut] + old[cut:])
         found = folder.read_heartbeat()
         readable += isinstance(found, Heartbeat)
-        assert isinstance(found, Unreadable) or (found.beat, found.monotonic_s) in {(41, 1000.5), (42, 2000.75)}
+        assert isinstance(found, UnreadableFile) or (found.beat, found.monotonic_s) in {(41, 1000.5), (42, 2000.75)}
     assert 0 < readable < len(old)
 
 

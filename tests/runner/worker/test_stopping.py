@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.worker.stopping import Stopping, StopReason, StopStep, follow, next_step, why_stop
+from runner.worker.stopping import StopReason, StopStep, StopUnderWay, follow, next_step, why_stop
 from schemas.service import SchedulerSettings, WorkerSettings
 
 WORKERS = WorkerSettings(soft_stop_timeout_s=30, term_timeout_s=10, heartbeat_timeout_s=300)
@@ -75,7 +75,7 @@ def test_the_first_reason_stays_unless_time_is_short():
     pauses=st.lists(st.floats(min_value=0.0, max_value=45.0), min_size=1, max_size=60),
 )
 def test_never_softer_and_killed_in_the_end(reason, pauses):
-    stopping, now_s = Stopping(reason, 0.0), 0.0
+    stopping, now_s = StopUnderWay(reason, 0.0), 0.0
     for pause in [*pauses, 1000.0, 1000.0, 1000.0]:
         step = next_step(stopping, now_s, WORKERS, SCHEDULER)
         if step is not StopStep.NOTHING:

@@ -7,12 +7,12 @@ import pytest
 from simulated_hill import Climb, Hill, pair_scores
 
 from pipeline.tuner.gate import GateRules
-from pipeline.tuner.optimise import Answer, Optimiser, Problem, Question
+from pipeline.tuner.optimise import Answer, Optimiser, Question, SearchSpace
 from pipeline.tuner.optimise.build import SHIPPED, strategy
 from schemas.errors import SettingsError
 
 HILL = Hill(dimensions=10, inert=2, interactions=3, to_gain=250.0, seed=5)
-MIXED = Problem((0.3, 0.5, 1.0, 0.0, 0.5, 0.9), (0, 0, 2, 2, 3, 0), (0.3, 0.5, 1.0, 1.0, 0.5, 0.9), 11)
+MIXED = SearchSpace((0.3, 0.5, 1.0, 0.0, 0.5, 0.9), (0, 0, 2, 2, 3, 0), (0.3, 0.5, 1.0, 1.0, 0.5, 0.9), 11)
 GAIN_WANTED = {"random": 5.0, "momentum": 5.0}
 """Elo over the start after 6,000 games on `HILL`; 60 where nothing is said."""
 NAMES = sorted(SHIPPED)
@@ -55,16 +55,16 @@ def steps(search: Optimiser, rounds: int, first_round: int = 0) -> list[str]:
 def test_the_same_history_gives_the_same_questions(name: str) -> None:
     made = strategy(name)
     rounds = ROUNDS.get(name, 30)
-    first = steps(made.build(HILL.problem(3)), rounds)
-    assert first == steps(made.build(HILL.problem(3)), rounds)
-    assert first != steps(made.build(HILL.problem(4)), rounds)
+    first = steps(made.build(HILL.space(3)), rounds)
+    assert first == steps(made.build(HILL.space(3)), rounds)
+    assert first != steps(made.build(HILL.space(4)), rounds)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("before", [0, 36])
 def test_restored_in_mid_flight_it_goes_on_as_if_undisturbed(name: str, before: int) -> None:
     made = strategy(name)
-    undisturbed = made.build(HILL.problem(3))
+    undisturbed = made.build(HILL.space(3))
     before = min(before, ROUNDS.get(name, before))
     steps(undisturbed, before)
     open_questions = undisturbed.ask(4)
@@ -98,7 +98,7 @@ def test_every_point_is_in_the_cube_and_on_its_levels(name: str) -> None:
 @pytest.mark.parametrize("name", WITHOUT_GP)
 def test_answers_may_be_lost_and_nobody_waits_for_them(name: str) -> None:
     """Every third question is never answered, every other third one comes back without games or with fewer."""
-    search, moved = strategy(name).build(HILL.problem(3)), 0
+    search, moved = strategy(name).build(HILL.space(3)), 0
     for _ in range(80):
         questions = search.ask(3)
         for answer in answers(questions):
@@ -115,7 +115,7 @@ def test_answers_may_be_lost_and_nobody_waits_for_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_to_no_open_question_is_refused(name: str) -> None:
-    search = strategy(name).build(HILL.problem(3))
+    search = strategy(name).build(HILL.space(3))
     questions = search.ask(2)
     search.tell(answers(questions))
     for number in [question.id for question in questions] + [1000]:
@@ -125,7 +125,7 @@ def test_an_answer_to_no_open_question_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in WITHOUT_GP if name != "front"])  # which offers the gate nothing
 def test_it_gains_on_the_hill(name: str) -> None:
-    climb = Climb(HILL, strategy(name).build(HILL.problem(1, 6000)), GateRules(max_seeds=500), 1).until(6000)
+    climb = Climb(HILL, strategy(name).build(HILL.space(1, 6000)), GateRules(max_seeds=500), 1).until(6000)
     assert HILL.elo(climb.champion) > GAIN_WANTED.get(name, 60.0)
 
 
@@ -139,8 +139,8 @@ def test_what_is_no_state_is_refused(name: str, state: bytes) -> None:
 class Own:
     """A user's search: always the middle of the cube."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
 
     def ask(self, count: int) -> list[Question]:
         return []

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from simulated_hill import Climb, Hill
 
 from pipeline.tuner.gate import GateRules
-from pipeline.tuner.optimise import Answer, Problem
+from pipeline.tuner.optimise import Answer, SearchSpace
 from pipeline.tuner.optimise.spsa import PROBE_BUNDLE, PROBED_LOSS_ELO, ReachProbe, Spsa
 
 
 def test_the_two_points_mirror_each_other_about_one_middle_in_every_weight() -> None:
     hill = Hill()
-    for question in Spsa(hill.problem(1)).ask(12)[PROBE_BUNDLE:]:
+    for question in Spsa(hill.space(1)).ask(12)[PROBE_BUNDLE:]:
         assert question.second is not None
         assert np.allclose((question.first + question.second) / 2, hill.start)
         assert np.allclose(np.abs(question.first - hill.start), 0.3 * hill.scale)
@@ -22,7 +22,7 @@ def test_the_two_points_mirror_each_other_about_one_middle_in_every_weight() -> 
 
 def test_probes_come_in_mirrored_pairs_against_the_middle() -> None:
     hill = Hill()
-    first, second = Spsa(hill.problem(1)).ask(2)
+    first, second = Spsa(hill.space(1)).ask(2)
     assert np.allclose(first.first + second.first, 2 * hill.start)
     assert first.second is not None
     assert np.allclose(first.second, hill.start)
@@ -31,7 +31,7 @@ def test_probes_come_in_mirrored_pairs_against_the_middle() -> None:
 @settings(deadline=None)
 @given(st.floats(0.02, 0.98), st.integers(0, 1000))
 def test_at_the_cubes_edge_both_points_stay_inside_and_apart(place: float, seed: int) -> None:
-    search = Spsa(Problem((place, 0.0, 1.0), (0, 0, 0), (0.3, 0.3, 0.3), seed))
+    search = Spsa(SearchSpace((place, 0.0, 1.0), (0, 0, 0), (0.3, 0.3, 0.3), seed))
     for question in search.ask(8)[PROBE_BUNDLE:]:
         assert question.second is not None
         assert np.all((question.first >= 0) & (question.first <= 1) & (question.second >= 0) & (question.second <= 1))
@@ -41,7 +41,7 @@ def test_at_the_cubes_edge_both_points_stay_inside_and_apart(place: float, seed:
 def test_a_won_question_moves_the_point_towards_its_first_side_a_lost_one_away() -> None:
     hill = Hill()
     for score in (1.0, 0.0):
-        search = Spsa(hill.problem(1))
+        search = Spsa(hill.space(1))
         question = search.ask(PROBE_BUNDLE + 1)[-1]
         search.tell([Answer(question.id, (score,) * question.pairs)])
         nearer = search.ask(1)[0]
@@ -65,7 +65,7 @@ def test_most_of_sixty_weights_is_found_in_ten_thousand_games() -> None:
     gains = []
     for seed in range(3):
         hill = Hill(seed=200 + seed)
-        climb = Climb(hill, Spsa(hill.problem(seed)), GateRules(), seed).until(1000)
+        climb = Climb(hill, Spsa(hill.space(seed)), GateRules(), seed).until(1000)
         early = hill.elo(climb.champion)
         gains.append((early, hill.elo(climb.until(10_000).champion)))
     early, late = np.mean(gains, axis=0)
@@ -76,7 +76,7 @@ def test_most_of_sixty_weights_is_found_in_ten_thousand_games() -> None:
 def test_before_a_dear_gate_the_climb_is_longer_and_its_first_candidate_worth_the_games() -> None:
     for seed in range(2):
         hill = Hill(seed=300 + seed)
-        search = Spsa(replace(hill.problem(seed), dear_gate=True))
+        search = Spsa(replace(hill.space(seed), dear_gate=True))
         climb = Climb(hill, search, GateRules(), seed).until(3000)
         assert climb.tests == 0
         climb.until(6000)
