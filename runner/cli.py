@@ -15,6 +15,7 @@ from typing import NoReturn, cast
 
 import click
 
+from runner.imports import uncollected
 from schemas.errors import BadInputError, OuroborosError
 from schemas.outside_text import ERROR_LIMIT, line, passage
 
@@ -54,11 +55,12 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None where nobody offers it."""
-        if cmd_name in _OWN:
-            module, _, attribute = _OWN[cmd_name].partition(":")
-            return cast(click.Command, getattr(import_module(module), attribute))
-        for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
-            return cast(click.Command, point.load())
+        with uncollected():
+            if cmd_name in _OWN:
+                module, _, attribute = _OWN[cmd_name].partition(":")
+                return cast(click.Command, getattr(import_module(module), attribute))
+            for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
+                return cast(click.Command, point.load())
         return None
 
 

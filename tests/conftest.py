@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import sys
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
@@ -7,6 +8,17 @@ from pathlib import Path
 
 import pytest
 from postgresql_server import PrivateServer, private_server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What the imports of all tests make stays to the end: the collector looks at it neither meanwhile nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

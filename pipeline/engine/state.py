@@ -1,7 +1,7 @@
 """Writing plain data into the record of one game: its header, a checked state, food and hazards."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pipeline.engine.settings import RuleSettings
 from pipeline.engine.state_checks import Cell, CheckedSnake, CheckedState, refuse
 from pipeline.engine.turn import blank
 
+MOST_HAZARDS = 255  # on one cell: its byte's limit
 _DIRECTIONS = {(0, 1): layout.UP, (0, -1): layout.DOWN, (-1, 0): layout.LEFT, (1, 0): layout.RIGHT}
 
 
@@ -85,20 +86,17 @@ def _load_snake(records: Records, game: int, index: int, snake: CheckedSnake, id
     records.longs[game, layout.LONGS + index] = snake.on
 
 
-def load_hazards(records: Records, game: int, hazards: Iterable[Cell]) -> None:
+def load_hazards(records: Records, game: int, hazards: Sequence[Cell]) -> None:
     """Make these the hazards, repeated cells stacking; those more than one cell off the board are nobody's danger."""
-    record = records.game(game)
-    words = record.words
+    words = records.words[game]
     width, height = int(words[layout.WIDTH]), int(words[layout.HEIGHT])
-    grid.clear_hazards(record)
+    area, stride = int(words[layout.AREA]), int(words[layout.STRIDE])
+    stacks = np.bincount([(y + 1) * stride + x + 1 for x, y in hazards if y <= height], minlength=area)
+    records.cells[game, area : 2 * area] = np.minimum(stacks, MOST_HAZARDS)
+    words[layout.HAZARDS] = np.count_nonzero(stacks)
     words[layout.SHRUNK] = -1
     snail = words[layout.MAP] == SNAIL_MODE
-    pending = Counter[Cell]()
-    for (x, y), count in Counter(hazards).items():
-        if y <= height:
-            grid.add_hazard(record, _cell(records, game, (x, y)), count)
-        if snail and y >= height and 0 <= x < width:
-            pending[x, y - height] += count
+    pending = Counter((x, y - height) for x, y in hazards if snail and y >= height and 0 <= x < width)
     if snail:
         for index in range(words[layout.SNAKES]):
             at = layout.HEADER + index * layout.SNAKE_WORDS

@@ -9,6 +9,7 @@ whatever their ids (an error only once moves are played), food one step outside 
 away unread (constrictor).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -72,12 +73,16 @@ def _list(value: object, field: str) -> Sequence[Any]:
 
 def read_cells(value: object, field: str, xs: tuple[int, int], ys: tuple[int, int]) -> tuple[Cell, ...]:
     """Return a list of cells [x, y] whose coordinates lie within both bounds (inclusive)."""
+    (x_low, x_high), (y_low, y_high) = xs, ys
     cells = []
     for index, point in enumerate(_list(value, field)):
-        place = f"{field}[{index}]"
         if not isinstance(point, (list, tuple)) or len(point) != 2:
-            refuse(f"{point!r} is no cell [x, y]", place)
-        cells.append((read_integer(point[0], f"{place}.x", *xs), read_integer(point[1], f"{place}.y", *ys)))
+            refuse(f"{point!r} is no cell [x, y]", f"{field}[{index}]")
+        x, y = point
+        if not (type(x) is type(y) is int and x_low <= x <= x_high and y_low <= y <= y_high):
+            read_integer(x, f"{field}[{index}].x", *xs)
+            read_integer(y, f"{field}[{index}].y", *ys)
+        cells.append((x, y))
     return tuple(cells)
 
 
@@ -92,7 +97,7 @@ def read_food(value: object, field: str, width: int, height: int, slack: int = 0
 def read_hazards(value: object, field: str, width: int, height: int) -> tuple[Cell, ...]:
     """Return hazard cells; off the board as far as snail_mode keeps its pending trails."""
     hazards = read_cells(value, field, (-1, width), (-1, 2 * height))
-    if len(hazards) > 255 and max(hazards.count(cell) for cell in set(hazards)) > 255:
+    if len(hazards) > 255 and max(Counter(hazards).values()) > 255:
         refuse("more than 255 hazards on one cell", field)
     return hazards
 

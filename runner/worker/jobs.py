@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from runner.imports import uncollected
 from schemas.errors import BadInputError
 from schemas.execution import Job
 
@@ -53,7 +54,8 @@ def resolve(worker: str) -> Job:
     if point is None:
         raise _unknown(worker)
     try:
-        job: Job = point.load()
+        with uncollected():
+            job: Job = point.load()
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInputError(
             f"the worker cannot be imported: {error}",
