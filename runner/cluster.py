@@ -27,6 +27,7 @@ from schemas.cluster import (
     NodeRequest,
     NodeRole,
     cluster_dir,
+    process_began,
     ray_variables,
     token_path,
 )
@@ -223,7 +224,8 @@ def leave(settings: Settings) -> NodeNote:
     note = own_note(settings.home)
     if note is None:
         raise StateError("this state folder is in no cluster", where=str(settings.home))
-    os.kill(note.pid, signal.SIGTERM)
+    if process_began(note.pid) == note.began:
+        os.kill(note.pid, signal.SIGTERM)
     deadline = time.monotonic() + settings.cluster.start_timeout_s
     while is_held(cluster_dir(settings.home) / LOCK_NAME):
         if time.monotonic() > deadline:

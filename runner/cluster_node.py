@@ -26,6 +26,7 @@ from schemas.cluster import (
     NodeRequest,
     NodeRole,
     cluster_dir,
+    process_began,
 )
 from schemas.errors import OuroborosError
 from schemas.files import write_atomic
@@ -69,6 +70,7 @@ class _Node:
             head=self._request.head,
             host=self._request.host,
             pid=os.getpid(),
+            began=process_began(os.getpid()),
             ray_folder=str(ray_folder(self._settings.home)),
         )
         write_atomic(self._folder / NOTE_NAME, note.model_dump_json())

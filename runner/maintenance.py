@@ -52,7 +52,8 @@ class Maintenance:
         if cleaned.unremovable:
             with self._runtime.store.write() as session:
                 heartbeat.loop_error(session, LOOP, _told(cleaned.unremovable), now)
-        made = backup.periodic(self._runtime.store, storage, now)  # last: what was removed makes room for it
+        # Last: what was removed makes room for it.
+        made = backup.periodic(self._runtime.store, self._runtime.settings.home, storage, now)
         if made is not None:
             _log.info("Backup: %s", made)
         trim_heap()
@@ -117,7 +118,8 @@ class NightlyBackup:
         if self._first:
             self._first = False
             return FIRST_TURN_AFTER_S
-        made = backup.periodic(self._runtime.store, self._runtime.settings.storage, self._runtime.clock.now())
+        settings = self._runtime.settings
+        made = backup.periodic(self._runtime.store, settings.home, settings.storage, self._runtime.clock.now())
         if made is not None:
             _log.info("Backup: %s", made)
             trim_heap()

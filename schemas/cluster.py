@@ -63,11 +63,12 @@ class NodeIdentity(Frozen):
     cpu: str
     """The model's name: milliseconds are comparable only on one model."""
 
-    def refusal(self, other: "NodeIdentity", *, milliseconds: bool) -> str:
+    def refusal(self, other: "NodeIdentity", *, one_model: bool) -> str:
         """Why `other` may not play for this machine, in a clause; empty: it may.
 
         Args:
-            milliseconds: what is played is measured in them.
+            one_model: what is played depends on the model of processor: it is measured in milliseconds, or adds up what
+                another one may round otherwise.
         """
         for name, mine, theirs in (
             ("version", self.version, other.version),
@@ -76,8 +77,8 @@ class NodeIdentity(Frozen):
         ):
             if mine != theirs:
                 return f"its {name} is {theirs}, not {mine}, so its games need not be the same"
-        if milliseconds and self.cpu != other.cpu:
-            return f"its processor is {other.cpu}, not {self.cpu}, and milliseconds are measured"
+        if one_model and self.cpu != other.cpu:
+            return f"its processor is {other.cpu}, not {self.cpu}, and what is played depends on that"
         return ""
 
 
@@ -143,8 +144,21 @@ class NodeNote(Frozen):
     """This machine's address."""
     pid: int
     """Of the node process."""
+    began: str
+    """See `process_began`: another process may have this number later."""
     ray_folder: str
     """Where Ray keeps its sockets and logs."""
+
+
+def process_began(pid: int) -> str:
+    """What no other process of this number has: which start of the machine it belongs to, and when since then it began,
+    in ticks (proc(5)); "": there is none."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # a program's name may hold anything
+    except OSError:
+        return ""
+    return "" if fields[0] in {"Z", "X"} else f"{boot}/{fields[19]}"
 
 
 class NodeRequest(Frozen):

@@ -20,11 +20,15 @@ SECONDS_PER_ROW = 45e-6
 
 
 _SQLITE = "sqlite:///"
-BACKUP_NAME = "{stem}-{time}.db"
+DATABASE_NAME = "automation_tracking.db"
+"""Of the history in the state folder."""
+BACKUP_NAME = "{stem}-{time}{suffix}"
 """Of a nightly copy, in the folder `backups_of` the database; `time` sorts."""
 _UPGRADE_MARK = ".backup-"
 REPLACED_MARK = ".replaced-"
 """In the name of a database that a restore has set aside."""
+REPLACED_SCHEMA = "replaced_"
+"""How the name of a schema begins that holds the tables which a restore has set aside on a server."""
 _TIME_LENGTH = len("20260131T023000")
 
 
@@ -45,7 +49,8 @@ def backups_of(database: Path) -> Path:
 
 def nightly_backups(database: Path) -> list[Path]:
     """The nightly copies, newest first."""
-    return sorted(backups_of(database).glob(BACKUP_NAME.format(stem=database.stem, time="*")), reverse=True)
+    found = backups_of(database).glob(f"{database.stem}-*")
+    return sorted((each for each in found if each.suffix in {".db", ".dump"}), key=_time_in_name, reverse=True)
 
 
 def all_backups(database: Path) -> list[Path]:
@@ -82,7 +87,7 @@ def undo_unfinished(database: Path) -> None:
 
 
 def _time_in_name(backup: Path) -> str:
-    return backup.name.removesuffix(".db").rpartition("-")[2][:_TIME_LENGTH]
+    return backup.name.removesuffix(".db").removesuffix(".dump").rpartition("-")[2][:_TIME_LENGTH]
 
 
 class PassedError(Frozen):

@@ -99,7 +99,8 @@ def connect_options(purpose: str, given: Mapping[str, Any], *, busy_timeout_s: f
         "client_encoding": "utf8",
         "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
     }
-    return ours | dict(given)
+    both = {"options": f"{ours['options']} {given['options']}"} if given.get("options") else {}
+    return ours | dict(given) | both
 
 
 @cache

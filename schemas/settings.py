@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from schemas.base import Frozen
 from schemas.bounds import out_of_bounds
 from schemas.cluster import ClusterSettings
-from schemas.database import sqlite_url
+from schemas.database import DATABASE_NAME, sqlite_url
 from schemas.errors import SettingsError
 from schemas.files import write_atomic
 from schemas.ladder import ArenaSettings
@@ -69,7 +69,7 @@ class Settings(Frozen):
     @property
     def database_url(self) -> str:
         """The SQLAlchemy URL of the history."""
-        return self.storage.database_url or sqlite_url(self.home.absolute() / "automation_tracking.db")
+        return self.storage.database_url or sqlite_url(self.home.absolute() / DATABASE_NAME)
 
     @property
     def games_dir(self) -> Path:

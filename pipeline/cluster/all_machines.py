@@ -32,7 +32,7 @@ def on_all_machines(
         tell: told in a sentence who comes and goes.
     """
     packing = _Packing(source.folder, [where for where in folders if Path(where).is_dir()], tell)
-    milliseconds = Wanted.MOVE_TIME in settings.tuner.objectives
+    one_model = Wanted.MOVE_TIME in settings.tuner.objectives
 
     def reach() -> Link | None:
         head = find_head(settings.home)
@@ -42,7 +42,7 @@ def on_all_machines(
         opening = OpenGames(main.digest, tuner, source.run_command)
         packages = (main, *packing.others.values())
         log = cluster_dir(settings.home) / f"bridge-{os.getpid()}.log"
-        return Bridge(head, Begin(opening, packages, own_identity(), milliseconds), log)
+        return Bridge(head, Begin(opening, packages, own_identity(), one_model), log)
 
     return ClusterBackend(local, reach, packing.digest, tell)
 

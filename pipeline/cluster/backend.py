@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from math import nan
 from typing import Any
@@ -59,6 +60,8 @@ class ClusterBackend:
         travels: the digest under which a snake's folder is known on the nodes; None: it stays here.
         tell: told in a sentence who comes and goes.
         now: a monotonic clock.
+        in_batches: a node plays all that it takes at once about as quickly as one game, and is given that many from the
+            first.
     """
 
     def __init__(
@@ -68,7 +71,10 @@ class ClusterBackend:
         travels: Callable[[str], str | None],
         tell: Callable[[str], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        in_batches: bool = False,
     ) -> None:
+        self._in_batches = in_batches
         self._local, self._reach, self._travels, self._tell, self._now = local, reach, travels, tell, now
         self._link: Link | None = None
         self._looked_s = -LOOK_S
@@ -195,7 +201,8 @@ class ClusterBackend:
         self._nodes[message.node] = _Node(message.name, message.same_cpu, CrossCheck())
         self._known_texts[message.node] = OrderedDict()
         self._refused.pop(message.node, None)
-        self._dispatch.join(message.node, message.cores, AHEAD * message.capacity, takes=message.takes)
+        least = message.capacity if self._in_batches else message.cores
+        self._dispatch.join(message.node, least, AHEAD * message.capacity, takes=message.takes)
         cores = "1 core" if message.cores == 1 else f"{message.cores} cores"
         self._tell(f"{message.name} plays too: {cores}.")
 
@@ -241,7 +248,7 @@ class ClusterBackend:
             guests = []
             for who in order.job.participants:
                 guest = self._guest(who)
-                if who.source is SourceKind.WEIGHTS:
+                if who.source.is_text:
                     if guest.digest not in known:
                         texts[guest.digest] = who.text
                     known[guest.digest] = None
@@ -259,12 +266,12 @@ class ClusterBackend:
             digest = self._travels(who.text)
             assert digest is not None
             return Guest(who.source, digest)
-        return Guest(who.source, blake2b(who.text.encode(), digest_size=16).hexdigest())
+        return Guest(who.source, _digest_of(who.text))
 
     def _may_travel(self, who: Participant) -> bool:
         if who.source is SourceKind.URL:
             return False  # a port of this machine, most often
-        return who.source is SourceKind.WEIGHTS or self._travels(who.text) is not None
+        return who.source.is_text or self._travels(who.text) is not None
 
     # What comes back
 
@@ -337,3 +344,9 @@ class ClusterBackend:
             self._ended.append(played)
             if not any(node.check is not None and node.check.key == key for node in self._nodes.values()):
                 self._orders.pop(key, None)
+
+
+@lru_cache(maxsize=64)
+def _digest_of(text: str) -> str:
+    """A network is megabytes, and named by every game."""
+    return blake2b(text.encode(), digest_size=16).hexdigest()

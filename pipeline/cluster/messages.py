@@ -46,6 +46,23 @@ class OpenGames:
     tuner: TunerSettings
     run_command: str
 
+    @property
+    def patience_s(self) -> float:
+        """How long a build may take."""
+        return self.tuner.build_timeout_s
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMatches:
+    """What a node must know before it plays games of networks; these follow with the games."""
+
+    threads: int
+    """With so many the networks compute, whatever the node lends: another number may add up in another order."""
+    computes: str
+    """The versions of what computes."""
+    patience_s: float = 60.0
+    """How long the imports may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -94,10 +111,11 @@ class Introduction:
 class Begin:
     """The first word: who plays, and against whose identity nodes are held."""
 
-    opening: OpenGames
+    opening: OpenGames | OpenMatches
     packages: tuple[SnakePackage, ...]
     identity: NodeIdentity
-    milliseconds: bool
+    one_model: bool
+    """What is played depends on the model of processor: its milliseconds, or how its sums are rounded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,14 @@ from schemas.cluster import (
     NodeNote,
     NodeRole,
     cluster_dir,
+    process_began,
     token_path,
 )
 from schemas.errors import MachineError
 from schemas.files import write_atomic
 from schemas.machine import GuardDecision
 
-_PLAYS = ("engine", "referee", "snakes", "tuner", "cluster")
+_PLAYS = ("engine", "referee", "snakes", "tuner", "cluster", "simulator", "evolution")
 """The rooms of this package that decide a game's moves."""
 
 
@@ -138,7 +139,7 @@ def find_head(home: Path) -> Head | None:
     """The head that was started in this state folder and has not ended; None: there is none."""
     try:
         note = NodeNote.model_validate_json((cluster_dir(home) / NOTE_NAME).read_bytes())
-        os.kill(note.pid, 0)
     except (OSError, ValidationError):
         return None
-    return Head(note.head, note.host, token_path(home)) if note.role is NodeRole.MASTER else None
+    lives = process_began(note.pid) == note.began != ""
+    return Head(note.head, note.host, token_path(home)) if lives and note.role is NodeRole.MASTER else None

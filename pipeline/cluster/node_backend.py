@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.cluster import snake_packages
-from pipeline.cluster.messages import Guest, OpenGames, Request, RequestAnswer, SentGame, SnakePackage
+from pipeline.cluster.messages import Guest, OpenGames, OpenMatches, Request, RequestAnswer, SentGame, SnakePackage
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, SourceKind
@@ -57,14 +57,19 @@ class NodeBackend:
         """
         snake_packages.unpacked_snake(package, self._store)
 
-    def open(self, opening: OpenGames) -> tuple[int, str]:
-        """Build the snake and open a backend; its capacity and notice.
+    def open(self, opening: OpenGames | OpenMatches) -> tuple[int, str]:
+        """Build the snake, or load what computes, and open a backend; its capacity and notice.
 
         Raises:
             SnakeError: it does not build.
             MachineError: it is not here; no toolchain, no disk.
         """
-        if self._backend is None:
+        if self._backend is None and isinstance(opening, OpenMatches):
+            from pipeline.cluster.match_games import open_simulator  # torch: not for who plays a snake
+
+            self._backend = open_simulator(opening)
+        elif self._backend is None:
+            assert isinstance(opening, OpenGames)
             place = self._store / opening.package
             if not place.is_dir():
                 raise MachineError("the snake did not arrive", where=opening.package[:12])

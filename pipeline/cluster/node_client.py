@@ -133,7 +133,7 @@ class NodeClient:
 
     def _after_identity(self, found: NodeIdentity, now_s: float) -> None:
         self._identity = found
-        refusal = self.begin.identity.refusal(found, milliseconds=self.begin.milliseconds)
+        refusal = self.begin.identity.refusal(found, one_model=self.begin.one_model)
         if refusal:
             self.leave(refusal)
             return
@@ -150,7 +150,7 @@ class NodeClient:
         elif self._packages:
             self._start("keep", self._player.keep.remote(self._packages.pop()), now_s, HIRE_S)
         else:
-            limit_s = self.begin.opening.tuner.build_timeout_s + HIRE_S
+            limit_s = self.begin.opening.patience_s + HIRE_S
             self._start("open", self._player.open.remote(self.begin.opening), now_s, limit_s)
 
     def _after_open(self, found: Introduction | str, now_s: float) -> None:

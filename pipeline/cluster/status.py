@@ -70,10 +70,10 @@ def _report(node: dict[str, Any], call: Any, deadline: float) -> NodeReport:
 def _state(node: dict[str, Any], identity: NodeIdentity, says: NodeAnswer) -> tuple[NodeState, str]:
     if _is_head(node):
         return NodeState.HEAD, "Runs are here, and play here too."
-    refusal = own_identity().refusal(identity, milliseconds=False)
+    refusal = own_identity().refusal(identity, one_model=False)
     if refusal:
         return NodeState.REFUSED, refusal
     if says.decision.allowed:
-        other = own_identity().refusal(identity, milliseconds=True)
+        other = own_identity().refusal(identity, one_model=True)
         return NodeState.READY, f"Not for what is timed: {other}." if other else says.decision.reason
     return (NodeState.DRAINING if says.decision.code == "draining" else NodeState.GUARDED), says.decision.reason

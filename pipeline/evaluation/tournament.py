@@ -120,6 +120,7 @@ def run_tournament(
     threads: int = 1,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    play: Callable[..., Finished] = play_matches,
 ) -> TournamentResult:
     """Let every table of `snakes` players play the same fresh seeds, each from all rotations of its seats.
 
@@ -129,6 +130,7 @@ def run_tournament(
         seed: of all games and of the resampling.
         conditions: other than the official CLI's; `snakes` is put in.
         tapes, threads, stop, progress: as for `play_matches`.
+        play: plays the games as that does.
 
     Raises:
         GameStateError, StoppedError: as `play_matches`.
@@ -141,7 +143,7 @@ def run_tournament(
     rotations = [np.roll(table, -turn) for table in tables_of(len(players), snakes) for turn in range(snakes)]
     seatings = np.array(rotations, np.uint8)
     seeds = fresh_seeds(seed, -(-config.games_per_matchup // snakes))
-    finished = play_matches(
+    finished = play(
         players,
         *every_seating(seatings, seeds),
         conditions,

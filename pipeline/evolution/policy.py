@@ -35,6 +35,21 @@ class TorchPolicy:
         self._temperature: Final = temperature
         self._device: Final = next(network.parameters()).device
 
+    @property
+    def network(self) -> Network:
+        """Whose moves these are."""
+        return self._network
+
+    @property
+    def temperature(self) -> float:
+        """See the constructor."""
+        return self._temperature
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
     def choose(
         self, observations: Observations, masks: NDArray[np.bool_], draws: NDArray[np.float32]
     ) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.cluster.all_matches import MatchesOnAllMachines
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evaluation.tournament import TournamentResult, run_tournament
 from pipeline.evolution.networks import Network
@@ -26,7 +27,7 @@ from pipeline.simulator.competitor import Competitor, from_policy
 from schemas.errors import ModelError, SettingsError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings, describe, get_config
-from schemas.training import TrainingConfiguration, TrainingPhase
+from schemas.training import TournamentConfig, TrainingConfiguration, TrainingPhase
 
 _log = logging.getLogger("ouroboros.evolution")
 Model = Network | str
@@ -134,7 +135,7 @@ class ModelEvolutionSystem:
             updates = self.settings.self_play.updates_per_cycle
             improved = self._train(TrainingPhase.SELF_PLAY, improved, None, updates, {})
             players = [_seat("improved", improved), _seat("base", base)]
-            pairing = run_tournament(players, config, self._next_seed(), threads=self._lifecycle.threads).pairings[0]
+            pairing = self._play_out(players, config, self._next_seed()).pairings[0]
             interval = f"[{pairing.low:.3f}, {pairing.high:.3f}]"
             self._echo(f"cycle {cycle + 1}: {pairing.score:.3f} {interval} against the base")
             self._gain = pairing.score - 0.5
@@ -156,7 +157,14 @@ class ModelEvolutionSystem:
             config = config.model_copy(update={"games_per_matchup": games_per_matchup})
         players = [self._player(name, model) for name, model in models.items()]
         seed = config.seed if config.seed is not None else self._next_seed()
-        return run_tournament(players, config, seed, snakes, threads=self._lifecycle.threads)
+        return self._play_out(players, config, seed, snakes)
+
+    def _play_out(
+        self, players: Sequence[Competitor], config: TournamentConfig, seed: int, snakes: int = 2
+    ) -> TournamentResult:
+        threads = self._lifecycle.threads
+        with MatchesOnAllMachines(self.settings.home, threads, self._echo) as machines:
+            return run_tournament(players, config, seed, snakes, threads=threads, play=machines.play)
 
     def run_manual_tournament(
         self, models: Mapping[str, Model | Competitor], games: int = 100, *, verbose: bool = False

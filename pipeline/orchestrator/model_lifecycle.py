@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.cluster.all_matches import MatchesOnAllMachines
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
 from pipeline.evaluation.promotion import TrialPlan, decide_first_champion, decide_promotion
@@ -174,10 +175,11 @@ class ModelLifecycle:
         player, deadline = self.player(card.id), _Deadline(order.budget_s)
         path = self.settings.pipeline_dir / order.run_id / "judging" / f"{card.id}.jsonl"
         live = LiveGames(self.settings.home, LiveSource.TRAINING)
-        journal = GameJournal(path, live, f"The network {card.id} is judged")
-        measured = self._measure(player, card.id, order, journal, deadline)
-        champion = self.champion()
-        decision = self._decide(player, champion, measured[DUEL], order, journal, deadline)
+        with MatchesOnAllMachines(self.settings.home, self.threads, self._tell) as machines:
+            journal = GameJournal(path, live, f"The network {card.id} is judged", machines.play)
+            measured = self._measure(player, card.id, order, journal, deadline)
+            champion = self.champion()
+            decision = self._decide(player, champion, measured[DUEL], order, journal, deadline)
         self._tell(f"  {decision.outcome.value}: {decision.reason}")
         if decision.promoted:
             self.model_store.promote(card.id, decision, self._now(), instead_of=champion.id if champion else "")

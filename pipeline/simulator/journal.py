@@ -34,11 +34,18 @@ class GameJournal:
         path: of its file, which is made with its first game.
         live: where one of the games is shown while it is played; None: nowhere.
         about: what is judged, for whoever looks.
+        play: plays what is not in the journal, as `play_matches` does.
     """
 
-    def __init__(self, path: Path, live: LiveGames | None = None, about: str = "A judgement") -> None:
+    def __init__(
+        self,
+        path: Path,
+        live: LiveGames | None = None,
+        about: str = "A judgement",
+        play: Callable[..., Finished] = play_matches,
+    ) -> None:
         self.path: Final = path
-        self._live, self._about = live, about
+        self._live, self._about, self._matches = live, about, play
         self._rows: Final[dict[str, dict[str, Any]]] = _read(path)
         self._synced_at = time.monotonic()
 
@@ -93,7 +100,7 @@ class GameJournal:
                     self._synced_at = time.monotonic()
 
             watch = None if self._live is None else GameWatch(self._live, self._about, names.__getitem__, conditions)
-            play_matches(
+            self._matches(
                 players, seatings, seeds, conditions, tapes=tapes, threads=threads, stop=stop, finish=keep, watch=watch
             )
             os.fsync(file.fileno())

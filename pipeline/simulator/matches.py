@@ -91,7 +91,7 @@ def play_matches(
         ValueError: seatings that do not fit seeds, seats or players, or a policy's answer that is none.
     """
     _check(players, seatings, seeds, conditions, games_at_once, threads)
-    finished = _room(seatings, seeds, tapes)
+    finished = empty_results(seatings, seeds, tapes=tapes)
     if len(seeds):
         slots = min(games_at_once, len(seeds))
         with MatchBatch(players, conditions, slots, tapes=tapes, threads=threads) as batch:
@@ -149,7 +149,8 @@ def _file(finished: Finished, games: NDArray[np.int64], ended: Outcomes) -> None
             finished.tapes[game] = tape
 
 
-def _room(seatings: NDArray[np.uint8], seeds: NDArray[np.int64], tapes: bool) -> Finished:
+def empty_results(seatings: NDArray[np.uint8], seeds: NDArray[np.int64], *, tapes: bool) -> Finished:
+    """Results of these games, uint8[G, S] and int64[G], to be filled in; all zeros."""
     return Finished(
         seeds=seeds.copy(),
         turns=np.zeros(len(seeds), np.int64),

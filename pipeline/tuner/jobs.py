@@ -43,6 +43,13 @@ class SourceKind(StrEnum):
     """Another snake's folder, built and started as ours is."""
     URL = "url"
     """A snake that runs already."""
+    PLAYER = "player"
+    """A player of the simulator: a heuristic, or a network with its weights (`pipeline.cluster.match_games`)."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all of it stands in the participant's text, so that it can be sent."""
+        return self in {SourceKind.WEIGHTS, SourceKind.PLAYER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Participant:
 
     source: SourceKind
     text: str
-    """The whole text of the weights' file, the folder, or the URL."""
+    """The whole text of the weights' file or the player, the folder, or the URL."""
 
 
 @dataclass(frozen=True, slots=True)

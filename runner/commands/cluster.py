@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from runner.commands.output import Column, console, emit, formatted, listing
-from schemas.cluster import TOKEN_VARIABLE, ClusterSettings, NodeNote, NodeReport, NodeState, token_path
+from schemas.cluster import TOKEN_VARIABLE, ClusterSettings, NodeNote, NodeReport, NodeState, process_began, token_path
 from schemas.errors import BadInputError
 from schemas.outside_text import line
 from schemas.settings import Settings, get_config
@@ -166,19 +166,8 @@ def _stay(note: NodeNote, foreground: bool) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os.kill(note.pid, signal.SIGTERM))
-    while _lives(note.pid):
+    while process_began(note.pid) == note.began:
         time.sleep(0.2)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except ChildProcessError:
-        return Path(f"/proc/{pid}").exists()
-    return True
 
 
 def _row(node: NodeReport) -> list[str | Text]:

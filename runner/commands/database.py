@@ -51,19 +51,25 @@ def check() -> None:
 @database.command("backup")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 def copy(target: Path | None) -> None:
-    """Copy the last committed state to TARGET (default: beside the database), while the daemon goes on.
+    """Copy the last committed state to TARGET (default: in the state folder), while the daemon goes on.
+
+    Of PostgreSQL it is a dump where the name ends with .dump (the default where there is a pg_dump that is not older
+    than the server), else an SQLite file; `ouroboros db restore` takes both.
 
     Example: ouroboros db backup /mnt/backups/history.db
     """
     with open_store() as (settings, store):
-        name = f"automation_tracking.backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-        click.echo(backup.checked_copy(store, target or settings.home / name))
+        now = datetime.now(UTC)
+        if target is None:
+            target = settings.home / f"automation_tracking.backup-{now:%Y%m%dT%H%M%SZ}{backup.suffix_of(store)}"
+        click.echo(backup.checked_copy(store, target, now))
 
 
 @database.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def restore(file: Path | None) -> None:
-    """Put the backup FILE (default: the newest sound one) in the database's place, and keep the old database.
+    """Put the backup FILE (default: the newest sound one) in the database's place, and keep the old database; on
+    PostgreSQL its tables go into a schema of their own, and FILE may be a dump or an SQLite file.
 
     A daemon must not run meanwhile. The next `ouroboros up` goes on from the backup's state, and upgrades it if an
     older version made it.
@@ -74,13 +80,13 @@ def restore(file: Path | None) -> None:
     store = Store(settings.database_url, settings.storage.busy_timeout_s)
     try:
         with held(settings, store, now):
-            done = backup.restore(store, file, now)
+            done = backup.restore(store, settings.home, file, now)
     finally:
         store.close()
     for line in done.passed_over:
         click.echo(f"passed over: {line}", err=True)
     click.echo(f"restored from {done.source}")
-    if done.aside is not None:
+    if done.aside:
         click.echo(f"the old database is kept as {done.aside}")
 
 

@@ -84,19 +84,40 @@ def move(source: Store, target: Store, told: Told = lambda _table, _rows: None) 
     Raises:
         StateError: a database cannot be used; or the two differ in the end, by what else wrote the source meanwhile.
     """
-    with source.look() as connection:
-        tables = _tables(connection)
+    with source.look() as reading:
+        pairs = _copy_all(reading, source, target, told)
+    with source.look() as reading:  # another snapshot: what was written meanwhile is found
+        moved = [_compared(reading, target, table, into) for table, into in pairs]
+        _carry_counters(reading, target)
+    _mark(target, HEAD)
+    return moved
+
+
+def copy_snapshot(source: Store, target: Store) -> list[MovedTable]:
+    """As `move`, into a new database, of one moment: others may go on writing the source.
+
+    Raises:
+        StateError: a database cannot be used.
+    """
+    with source.look() as reading:
+        pairs = _copy_all(reading, source, target, lambda _table, _rows: None)
+        moved = [_compared(reading, target, table, into) for table, into in pairs]
+        _carry_counters(reading, target)
+    _mark(target, HEAD)
+    return moved
+
+
+def _copy_all(reading: Connection, source: Store, target: Store, told: Told) -> list[tuple[Table, Table]]:
+    """Every table, on both sides."""
+    tables = _tables(reading)
     with target.look() as connection:
         targets = {table.name: table for table in _tables(connection)}
     if missing := [table.name for table in tables if table.name not in targets]:
         raise StateError(f"the target has no table {missing[0]}", where=target.where)
     _mark(target, _mark_of(source), clear=_MADE_WITH_IT)
     for table in tables:
-        _copy(source, target, table, targets[table.name], told)
-    moved = [_compared(source, target, table, targets[table.name]) for table in tables]
-    _carry_counters(source, target)
-    _mark(target, HEAD)
-    return moved
+        _copy(reading, target, table, targets[table.name], told)
+    return [(table, targets[table.name]) for table in tables]
 
 
 def _mark_of(source: Store) -> str:
@@ -127,18 +148,17 @@ def _mark(target: Store, revision: str, clear: str = "") -> None:
         connection.exec_driver_sql(f"UPDATE {_REVISION} SET version_num = '{revision}'")  # noqa: S608
 
 
-def _copy(source: Store, target: Store, table: Table, into: Table, told: Told) -> None:
+def _copy(reading: Connection, target: Store, table: Table, into: Table, told: Told) -> None:
     """What is not there yet, by the key, which only grows; a column that refers to the same table comes afterwards."""
     later = _own_reference(table)
     last, there = _reached(target, into)
-    with source.look() as reading:
-        for piece in _pieces(reading, table, last):
-            rows = [_as_held(row._mapping, into) for row in piece]
-            _put(target, into, [row | ({later: None} if later else {}) for row in rows])
-            there += len(rows)
-            told(table.name, there)
-        if later:
-            _refer(reading, target, table, into, later)
+    for piece in _pieces(reading, table, last):
+        rows = [_as_held(row._mapping, into) for row in piece]
+        _put(target, into, [row | ({later: None} if later else {}) for row in rows])
+        there += len(rows)
+        told(table.name, there)
+    if later:
+        _refer(reading, target, table, into, later)
 
 
 def _put(target: Store, into: Table, rows: list[dict[str, Any]]) -> None:
@@ -208,12 +228,10 @@ def _as_held(row: Any, into: Table) -> dict[str, Any]:
     }
 
 
-def _compared(source: Store, target: Store, table: Table, into: Table) -> MovedTable:
-    counted = []
-    for store, which in ((source, table), (target, into)):
-        with store.look() as connection:
-            counted.append(_digest(connection, which))
-    (rows, sha256), (there, other) = counted
+def _compared(reading: Connection, target: Store, table: Table, into: Table) -> MovedTable:
+    rows, sha256 = _digest(reading, table)
+    with target.look() as connection:
+        there, other = _digest(connection, into)
     if (rows, sha256) != (there, other):
         raise StateError(
             f"the table {table.name} has {rows} rows in the source and {there} in the target, or others",
@@ -235,10 +253,9 @@ def _digest(connection: Connection, table: Table) -> tuple[int, str]:
     return rows, digest.hexdigest()
 
 
-def _carry_counters(source: Store, target: Store) -> None:
+def _carry_counters(reading: Connection, target: Store) -> None:
     """Ids go on where they stood: a folder or a mail of a row that was removed long ago must not be met again."""
-    with source.look() as connection:
-        counters = dict(_COUNTERS[connection.dialect.name](connection))
+    counters = dict(_COUNTERS[reading.dialect.name](reading))
     with target.write() as session:
         connection = session.connection()
         for table, last in counters.items():
@@ -251,7 +268,10 @@ def _sqlite_counters(connection: Connection) -> list[tuple[str, int]]:
 
 
 def _postgresql_counters(connection: Connection) -> list[tuple[str, int]]:
-    found = connection.exec_driver_sql("SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL")
+    found = connection.exec_driver_sql(
+        "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL "
+        "AND schemaname = current_schema()"
+    )
     return [(name.removesuffix("_id_seq"), last) for name, last in found]
 
 

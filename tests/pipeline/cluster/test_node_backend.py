@@ -1,16 +1,27 @@
 """The games on a node: a call made twice does nothing twice, and an answer is kept until it has arrived."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from tuning_bench import CONFIG, strength
 
 from pipeline.cluster.messages import Guest, Request, SentGame, SnakePackage
-from pipeline.cluster.node import mark_playing, node_says
+from pipeline.cluster.node import find_head, mark_playing, node_says
 from pipeline.cluster.node_backend import NodeBackend, own_scratch
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import PlayConditions, SourceKind
-from schemas.cluster import ANSWER_NAME, NodeAnswer, NodeIdentity
+from schemas.cluster import (
+    ANSWER_NAME,
+    NOTE_NAME,
+    NodeAnswer,
+    NodeIdentity,
+    NodeNote,
+    NodeRole,
+    cluster_dir,
+    process_began,
+)
 from schemas.errors import MachineError
 from schemas.machine import GuardDecision
 
@@ -123,12 +134,12 @@ def test_a_node_that_plays_leaves_a_mark(tmp_path: Path) -> None:
 
 def test_another_version_or_processor_is_refused_for_what_depends_on_it() -> None:
     mine = NodeIdentity(version="0.2.0+aa", python="3.12", machine="x86_64", cpu="Ryzen 7")
-    assert mine.refusal(mine, milliseconds=True) == ""
+    assert mine.refusal(mine, one_model=True) == ""
     other_cpu = mine.model_copy(update={"cpu": "Xeon"})
-    assert mine.refusal(other_cpu, milliseconds=False) == ""
-    assert "its processor is Xeon, not Ryzen 7" in mine.refusal(other_cpu, milliseconds=True)
+    assert mine.refusal(other_cpu, one_model=False) == ""
+    assert "its processor is Xeon, not Ryzen 7" in mine.refusal(other_cpu, one_model=True)
     for name, value in (("version", "0.2.0+bb"), ("python", "3.13"), ("machine", "aarch64")):
-        words = mine.refusal(mine.model_copy(update={name: value}), milliseconds=False)
+        words = mine.refusal(mine.model_copy(update={name: value}), one_model=False)
         assert f"is {value}, not" in words
 
 
@@ -150,3 +161,26 @@ def test_a_node_without_our_process_says_what_to_do(monkeypatch) -> None:
     monkeypatch.delenv("OUROBOROS_CLUSTER_NODE", raising=False)
     with pytest.raises(MachineError, match="ouroboros cluster join"):
         node_folder()
+
+
+def test_a_head_is_known_by_its_process_and_no_other_of_that_number(tmp_path: Path) -> None:
+    folder = cluster_dir(tmp_path)
+    folder.mkdir()
+    note = NodeNote(
+        role=NodeRole.MASTER, head="127.0.0.2:6380", host="127.0.0.2", pid=os.getpid(),
+        began=process_began(os.getpid()), ray_folder="/tmp/nothing",
+    )  # fmt: skip
+
+    def found(**changes: object) -> bool:
+        (folder / NOTE_NAME).write_text(note.model_copy(update=changes).model_dump_json())
+        return find_head(tmp_path) is not None
+
+    ended = subprocess.Popen(["sleep", "0"])
+    began = process_began(ended.pid)
+    ended.wait()
+    assert found()
+    assert not found(role=NodeRole.WORKER)
+    assert not found(pid=ended.pid, began=began), "it has ended"
+    assert not found(began=began), "another process has its number now"
+    assert not found(pid=1), "the machine's first process is always there"
+    assert not found(pid=ended.pid, began=""), "nothing is no process"

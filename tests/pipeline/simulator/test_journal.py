@@ -22,17 +22,17 @@ def same(one: Finished, other: Finished) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_games_are_those_that_play_matches_plays_and_none_is_played_twice(tmp_path, monkeypatch):
+def test_games_are_those_that_play_matches_plays_and_none_is_played_twice(tmp_path):
     seeds = fresh_seeds(3, 6)
     journal = GameJournal(tmp_path / "judging" / "m.jsonl")
     first = ask(journal, seeds, tapes=True)
     assert same(first, play_matches(PLAYERS, *every_seating(seatings_of(2, 2), seeds), SMALL, tapes=True))
-    monkeypatch.setattr("pipeline.simulator.journal.play_matches", lambda *_, **__: pytest.fail("played again"))
-    assert same(ask(GameJournal(journal.path), seeds, tapes=True), first)
+    nobody = GameJournal(journal.path, play=lambda *_, **__: pytest.fail("played again"))
+    assert same(ask(nobody, seeds, tapes=True), first)
     assert same(ask(journal, seeds[3:5], tapes=True), ask(GameJournal(journal.path), seeds[3:5], tapes=True))
 
 
-def test_an_interrupted_judgement_goes_on_game_by_game(tmp_path, monkeypatch):
+def test_an_interrupted_judgement_goes_on_game_by_game(tmp_path):
     seeds = fresh_seeds(4, 20)
     path, turns = tmp_path / "m.jsonl", iter(range(10_000))
     with pytest.raises(StoppedError):
@@ -45,8 +45,7 @@ def test_an_interrupted_judgement_goes_on_game_by_game(tmp_path, monkeypatch):
         played.append(len(seeds))
         return play_matches(players, seatings, seeds, *rest, **options)
 
-    monkeypatch.setattr("pipeline.simulator.journal.play_matches", counted)
-    whole = ask(GameJournal(path), seeds)
+    whole = ask(GameJournal(path, play=counted), seeds)
     assert played == [40 - kept]
     assert same(whole, play_matches(PLAYERS, *every_seating(seatings_of(2, 2), seeds), SMALL))
 

@@ -42,8 +42,8 @@ def test_a_copy_a_night_is_made_and_the_newest_are_kept(store: Store, now: datet
     made = []
     for night in range(4):
         count(store, 1, now)
-        made.append(backup.periodic(store, KEEP, now + night * DAY))
-        assert backup.periodic(store, KEEP, now + night * DAY + timedelta(hours=23)) is None
+        made.append(backup.periodic(store, store.path.parent, KEEP, now + night * DAY))
+        assert backup.periodic(store, store.path.parent, KEEP, now + night * DAY + timedelta(hours=23)) is None
     assert nightly_backups(store.path) == [made[3], made[2]]
     assert made[3] == backups_of(store.path) / "automation_tracking-20261124T120000Z.db"
     assert [counted(path) for path in nightly_backups(store.path)] == [4, 3]
@@ -52,8 +52,8 @@ def test_a_copy_a_night_is_made_and_the_newest_are_kept(store: Store, now: datet
 
 def test_a_copy_from_a_time_to_come_does_not_end_the_copies(store: Store, now: datetime) -> None:
     """The clock was a year ahead once."""
-    backup.periodic(store, KEEP, now + 365 * DAY)
-    assert backup.periodic(store, KEEP, now) is not None
+    backup.periodic(store, store.path.parent, KEEP, now + 365 * DAY)
+    assert backup.periodic(store, store.path.parent, KEEP, now) is not None
 
 
 def test_a_torn_copy_of_a_killed_daemon_is_removed(store: Store, now: datetime) -> None:
@@ -61,7 +61,7 @@ def test_a_torn_copy_of_a_killed_daemon_is_removed(store: Store, now: datetime) 
     backups_of(store.path).mkdir()
     torn = backups_of(store.path) / ".automation_tracking-20260101T000000Z.db.77.tmp"
     torn.write_bytes(b"half")
-    backup.periodic(store, KEEP, now)
+    backup.periodic(store, store.path.parent, KEEP, now)
     assert not torn.exists()
 
 
@@ -69,10 +69,10 @@ def test_without_room_no_copy_is_begun_and_the_older_ones_stay(
     store: Store, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert store.path is not None
-    first = backup.periodic(store, KEEP, now)
+    first = backup.periodic(store, store.path.parent, KEEP, now)
     monkeypatch.setattr(backup, "_ROOM", 10**9)
     with pytest.raises(DatabaseFullError, match="MB are free"):
-        backup.periodic(store, KEEP, now + DAY)
+        backup.periodic(store, store.path.parent, KEEP, now + DAY)
     assert nightly_backups(store.path) == [first]
 
 
@@ -88,7 +88,7 @@ def home(store: Store, tmp_path: Path, now: datetime, monkeypatch: pytest.Monkey
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
     for night in range(2):
         count(store, 1, now)
-        backup.periodic(store, KEEP, now + night * DAY)
+        backup.periodic(store, store.path.parent, KEEP, now + night * DAY)
     count(store, 1, now)
     store.checkpoint()
     store.close()
@@ -170,7 +170,7 @@ def watched(event, arguments):
         if steps == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watched)
-backup.restore(Store(f"sqlite:///{sys.argv[1]}/automation_tracking.db", 5), None, datetime.now(UTC))
+backup.restore(Store(f"sqlite:///{sys.argv[1]}/automation_tracking.db", 5), Path(sys.argv[1]), None, datetime.now(UTC))
 print(steps)
 """
 
@@ -224,5 +224,5 @@ def test_a_folder_that_is_no_backup_is_refused(store: Store, tmp_path: Path, now
     plain.execute("CREATE TABLE recipes (name)")
     plain.close()
     with pytest.raises(StateError, match="another program"):
-        backup.restore(store, tmp_path / "other.db", now)
+        backup.restore(store, tmp_path, tmp_path / "other.db", now)
     assert not list(tmp_path.glob("*.replaced-*"))

@@ -113,7 +113,7 @@ def test_the_database_lies_in_its_folder_whatever_that_is_called(name: str, tmp_
     migrate(store, 1, NOW)
     with store.write() as session:
         games.advance(session, Path("/g"), 1, 0, 7, NOW)
-    backup = checked_copy(store, home / "copy.db")
+    backup = checked_copy(store, home / "copy.db", NOW)
     store.close()
     assert {"automation_tracking.db", "copy.db"} <= {path.name for path in home.iterdir()}
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -122,7 +122,7 @@ def test_the_database_lies_in_its_folder_whatever_that_is_called(name: str, tmp_
     with in_child.read() as session:
         assert games.total(session) == 7
     in_child.close()
-    assert restore(store, backup, NOW).source == backup
+    assert restore(store, home, backup, NOW).source == backup
     store.close()
 
 

@@ -177,16 +177,16 @@ def test_check_tells_of_damage_and_of_an_old_revision(store: Store) -> None:
 def test_a_backup_opens_as_it_is(store: Store, now: datetime, tmp_path: Path) -> None:
     with store.write() as session:
         finished_run(session, now)
-    made = backup.checked_copy(store, tmp_path / "copy.db")
+    made = backup.checked_copy(store, tmp_path / "copy.db", now)
     copy = Store(f"sqlite:///{made}", 5)
     assert administration.check(copy).rows == administration.check(store).rows
     with copy.write() as session:
         finished_run(session, now + DAY)
     copy.close()
     with pytest.raises(StateError, match="never overwrites"):
-        backup.checked_copy(store, made)
+        backup.checked_copy(store, made, now)
     with pytest.raises(StateError, match="no such folder"):
-        backup.checked_copy(store, tmp_path / "nowhere" / "copy.db")
+        backup.checked_copy(store, tmp_path / "nowhere" / "copy.db", now)
 
 
 def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> None:
