@@ -26,7 +26,7 @@ from pipeline.evolution.networks import build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.simulator.competitor import HEURISTIC, Competitor, from_policy, heuristic
 from pipeline.simulator.match_batch import MatchBatch
-from pipeline.tuner.backends import GameOrder, Played
+from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult, JobFailure, Participant, PlayConditions
 from schemas.errors import MachineError, ModelError
 from schemas.network import NeuralNetworkConfig
@@ -68,7 +68,7 @@ class SimulatorBackend:
     def __init__(self) -> None:
         self._tables: dict[Hashable, _Table] = {}
         self._players: OrderedDict[str, Competitor] = OrderedDict()
-        self._failed: list[Played] = []
+        self._failed: list[PlayedGame] = []
 
     def begin(self, orders: Sequence[GameOrder]) -> None:
         """See `Backend.begin`."""
@@ -80,11 +80,11 @@ class SimulatorBackend:
                 table = self._tables.get(key) or self._tables.setdefault(key, self._table(order, conditions.game))
             except (ModelError, KeyError) as error:
                 failure = JobFailure(order.job.id, str(error), "the simulator", "")
-                self._failed.append(Played(order.job.id, order.number, failure))
+                self._failed.append(PlayedGame(order.job.id, order.number, failure))
             else:
                 table.waiting.append(order)
 
-    def finished(self, timeout_s: float) -> list[Played]:
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
         """See `Backend.finished`."""
         end_s = time.monotonic() + timeout_s
         ended, self._failed = self._failed, []
@@ -139,7 +139,7 @@ class _Table:
         """Whether games wait or are under way."""
         return bool(self.waiting) or any(order is not None for order in self._orders)
 
-    def turn(self) -> list[Played]:
+    def turn(self) -> list[PlayedGame]:
         """Play one turn of every game; those that ended on it."""
         self._seat()
         ended = self._batch.turn()
@@ -149,7 +149,7 @@ class _Table:
         for row, slot in enumerate(ended.slot.tolist()):
             order, self._orders[slot] = self._orders[slot], None
             if order is not None:
-                played.append(Played(order.job.id, order.number, _result(ended, row, order)))
+                played.append(PlayedGame(order.job.id, order.number, _result(ended, row, order)))
         return played
 
     def drop(self, job_id: str) -> None:

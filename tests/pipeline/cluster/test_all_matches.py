@@ -28,7 +28,7 @@ from pipeline.simulator.competitor import Competitor, from_policy, heuristic
 from pipeline.simulator.journal import GameJournal
 from pipeline.simulator.matches import Finished, play_matches
 from pipeline.simulator.seating import every_seating
-from pipeline.tuner.backends import Played
+from pipeline.tuner.backends import PlayedGame
 from schemas.errors import MachineError, ModelError, StoppedError
 from schemas.training import TournamentConfig
 
@@ -111,7 +111,7 @@ def test_a_node_that_is_lost_repeats_itself_or_lies(machines: Machines, tmp_path
     lost, liar, twice = (machines.join(name) for name in ("lost", "liar", "twice"))
     twice.repeat = True
 
-    def lie(played: Played) -> Played:
+    def lie(played: PlayedGame) -> PlayedGame:
         ranks = played.result.ranks[::-1]  # type: ignore[union-attr]
         return replace(played, result=replace(played.result, ranks=ranks, transcript="f" * 32))
 
