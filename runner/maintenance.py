@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from runner import kept_replays
 from runner.flow.runtime import Runtime
 from runner.store import backup, heartbeat, retention
 
@@ -30,8 +31,12 @@ class CleanupReport:
 
     rows: int
     run_folders: int
+    replays: int
+    """Games of `data/replays`."""
     unremovable: tuple[str, ...]
     """Run folders that are too old and could not be removed, with the reason; their rows stay."""
+    problem: str = ""
+    """Why a game of `data/replays` could not be removed."""
 
 
 class Maintenance:
@@ -49,9 +54,10 @@ class Maintenance:
         now = self._runtime.clock.now()
         storage = self._runtime.settings.storage
         cleaned = self.clean_up(now)
-        if cleaned.unremovable:
+        problem = _told(cleaned.unremovable) if cleaned.unremovable else cleaned.problem
+        if problem:
             with self._runtime.store.write() as session:
-                heartbeat.loop_error(session, LOOP, _told(cleaned.unremovable), now)
+                heartbeat.loop_error(session, LOOP, problem, now)
         # Last: what was removed makes room for it.
         made = backup.periodic(self._runtime.store, self._runtime.settings.home, storage, now)
         if made is not None:
@@ -60,8 +66,8 @@ class Maintenance:
         return min(storage.maintenance_interval_hours, storage.backup_interval_hours) * 3600
 
     def clean_up(self, now: datetime) -> CleanupReport:
-        """Remove run folders, then rows, then give space back. Several may do so at once: each finds what is left.
-        A run folder that cannot be removed holds up nothing but its own rows.
+        """Remove run folders, rows and kept games, then give space back. Several may do so at once: each finds what is
+        left of it. A run folder that cannot be removed holds up nothing but its own rows.
 
         Raises:
             StateError: the database cannot be used.
@@ -74,11 +80,14 @@ class Maintenance:
             rows += batch.total
             if batch.nothing:
                 break
+        settings = self._runtime.settings
+        replays = kept_replays.remove_old(settings.replays_dir.absolute(), settings.storage, now)
         retention.give_back_space(self._runtime.store)
-        _log.info("Housekeeping: %s rows and %s run folders removed", rows, folders)
-        if unremovable:
-            _log.warning("%s", _told(unremovable))
-        return CleanupReport(rows, folders, unremovable)
+        _log.info("Housekeeping: %s rows, %s run folders, %s kept games removed", rows, folders, replays.files)
+        for problem in (_told(unremovable) if unremovable else "", replays.problem):
+            if problem:
+                _log.warning("%s", problem)
+        return CleanupReport(rows, folders, replays.files, unremovable, replays.problem)
 
     def _remove_run_folders(self, now: datetime) -> tuple[int, tuple[str, ...]]:
         """How many were removed, and which could not be, in words."""

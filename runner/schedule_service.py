@@ -5,7 +5,8 @@ recorded as missed, and what still waits of a schedule that goes is cancelled.
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -102,8 +103,10 @@ def remove_schedule(session: Session, name: str, now: datetime) -> None:
     schedules.remove(session, name, now)
 
 
-def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None:
-    """Save, after a check that its condition exists and takes its parameters.
+@contextmanager
+def saving_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> Iterator[Session]:
+    """Save, after a check that its condition exists and takes its parameters; what else belongs into the transaction
+    may be done within.
 
     Raises:
         ScheduleError: no such condition, or parameters that it does not take.
@@ -111,6 +114,13 @@ def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None
     check_condition(trigger)  # before the transaction: a condition of the user's own is imported by a child process
     with store.write() as session:
         triggers.save(session, trigger, now)
+        yield session
+
+
+def save_trigger(store: Store, trigger: TriggerCondition, now: datetime) -> None:
+    """Save it, and nothing else; raises as `saving_trigger`."""
+    with saving_trigger(store, trigger, now):
+        pass
 
 
 def seed(session: Session, now: datetime, max_queue_length: int, *, first_run: bool = True) -> bool:

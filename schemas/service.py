@@ -80,6 +80,10 @@ class StorageSettings(Frozen):
     """Finished occurrences and executions older than this are removed; counters stay."""
     keep_run_folders_days: float = Field(default=60, gt=0)
     """How long the folder of an ended run (log, files) is kept."""
+    keep_replays_days: float = Field(default=60, gt=0)
+    """How long games in `data/replays` (`ouroboros play --watch`, `--replay-dir`) are kept."""
+    max_replays_mb: float = Field(default=1000, ge=0)
+    """Beyond so much of them the oldest go before their time; 0: no limit."""
     keep_backups: int = Field(default=10, ge=1)
     """Copies that upgrades make beside the database."""
     backup_interval_hours: float = Field(default=24, gt=0)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from schemas.automation import NAME_PATTERN
 from schemas.base import Frozen
 from schemas.bounds import out_of_bounds
 from schemas.cluster import ClusterSettings
@@ -238,4 +240,11 @@ def _with_a_home_for_all_to_read(settings: Settings) -> Settings:
 
 def describe(error: ValidationError) -> str:
     """All of a validation error's complaints on one line, each with its field's path."""
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in error.errors())
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'value'}: {_complaint(item)}" for item in error.errors())
+
+
+def _complaint(item: ErrorDetails) -> str:
+    """pydantic's words, or better ones."""
+    if item["type"] == "string_pattern_mismatch" and item["ctx"].get("pattern") == NAME_PATTERN:
+        return "a name has up to 100 letters (A to z), digits, `_`, `-` and `.`, and begins with a letter or digit"
+    return item["msg"]

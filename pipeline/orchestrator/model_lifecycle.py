@@ -22,7 +22,7 @@ from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.live_games import LiveGames
 from pipeline.orchestrator.phase_runner import JudgingOrder, Origin
-from pipeline.orchestrator.run_record import RunRecord
+from pipeline.orchestrator.run_record import JUDGING, RunRecord
 from pipeline.phases.bootstrap import bootstrap
 from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
 from pipeline.phases.continuous import CYCLES_FILE, Judging, continuous
@@ -173,7 +173,7 @@ class ModelLifecycle:
         if card.status is not ModelStatus.CANDIDATE:
             return
         player, deadline = self.player(card.id), _Deadline(order.budget_s)
-        path = self.settings.pipeline_dir / order.run_id / "judging" / f"{card.id}.jsonl"
+        path = self.settings.pipeline_dir / order.run_id / JUDGING / f"{card.id}.jsonl"
         live = LiveGames(self.settings.home, LiveSource.TRAINING)
         with MatchesOnAllMachines(self.settings.home, self.threads, self._tell) as machines:
             journal = GameJournal(path, live, f"The network {card.id} is judged", machines.play)
@@ -186,6 +186,10 @@ class ModelLifecycle:
             self._tell(f"✓ {card.id} is the {'champion' if champion else 'first champion'}")
         else:
             self.model_store.reject(card.id, decision, self._now())
+
+    def promoted(self) -> set[str]:
+        """The networks that were ever promoted."""
+        return {event.model_id for event in self.model_store.events() if event.kind is ModelEventKind.PROMOTED}
 
     def _measure(
         self, player: Competitor, model_id: str, order: JudgingOrder, journal: GameJournal, deadline: _Deadline

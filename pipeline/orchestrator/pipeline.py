@@ -4,7 +4,7 @@ import logging
 import secrets
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.orchestrator.model_lifecycle import ModelLifecycle
 from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import PhasePlan, plan_phases
 from pipeline.orchestrator.progress import RunProgress, machine_use, read_state
-from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, load_run
+from pipeline.orchestrator.run_record import JUDGING, RUN_FILE, PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
 from pipeline.stopping import Stopping
 from schemas.errors import ExportError, OuroborosError, StateError
@@ -115,7 +115,7 @@ class SelfPlayTrainingPipeline:
         def conclude() -> None:
             if record.configuration.export_onnx:
                 self._deploy(lifecycle, progress, tell)
-            self._prune(record.run_id)
+            self._prune(record.run_id, lifecycle.promoted())
 
         run = TrainingRun(record, lifecycle.settings, folder, lifecycle, progress, stopping, self._now, tell, conclude)
         summary = run.go()
@@ -271,11 +271,27 @@ class SelfPlayTrainingPipeline:
         if self._progress is not None:
             self._progress.change(**machine_use(self.folder))
 
-    def _prune(self, current: str) -> None:
-        """Remove the folders of older runs."""
+    def _prune(self, current: str, promoted: Collection[str]) -> None:
+        """Remove the folders of older runs, but for the games that a promotion rests on."""
         runs = sorted(path for path in self.folder.glob("run_*") if path.is_dir() and path.name != current)
-        for path in runs[: max(0, len(runs) - (KEEP_RUNS - 1))]:
+        whole = [path for path in runs if any(part.name != JUDGING for part in path.iterdir())]
+        for path in whole[: max(0, len(whole) - (KEEP_RUNS - 1))]:
+            _strip(path, {f"{model_id}.jsonl" for model_id in promoted})
+
+
+def _strip(run: Path, kept: Collection[str]) -> None:
+    """Remove all of a run's folder but these journals of judgements."""
+    journals = run / JUDGING
+    for path in (*run.iterdir(), *(journals.iterdir() if journals.is_dir() else ())):
+        if path == journals or (path.parent == journals and path.name in kept):
+            continue
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        else:
+            path.unlink()
+    for path in (journals, run):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _same(left: TrainingConfiguration, asked: TrainingConfiguration) -> bool:

@@ -12,6 +12,8 @@ from schemas.files import write_atomic
 from schemas.settings import describe
 from schemas.training import TrainingConfiguration
 
+JUDGING = "judging"
+"""In a run's folder: a journal of games for each network that was judged."""
 RUN_FILE = "run.json"
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import click
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 
 from runner import leader
 from runner.flow.command_arguments import Verb
@@ -88,6 +89,11 @@ def send_command(verb: Verb, arguments: Frozen, *, needs_daemon: bool = False) -
         where=f"command {number}",
         remedy="It stays in the queue; `ouroboros status` and the log tell what the daemon does.",
     )
+
+
+def note_change(session: Session, verb: Verb, arguments: Frozen, words: str, now: datetime) -> None:
+    """Leave a row that says who changed a definition here, in the transaction of the change."""
+    commands.note_done(session, verb.value, arguments, _who(), words, now)
 
 
 def _tell(command: commands.Command) -> None:

@@ -150,7 +150,8 @@ def prune() -> None:
         clock = SystemClock()
         runtime = Runtime(settings, store, clock, Notifier([], settings.notifications))
         cleaned = Maintenance(runtime).clean_up(clock.now())
-    click.echo(f"{cleaned.rows:,} rows and {cleaned.run_folders:,} run folders removed")
+    games = f" and {cleaned.replays:,} kept games" if cleaned.replays else ""
+    click.echo(f"{cleaned.rows:,} rows and {cleaned.run_folders:,} run folders{games} removed")
     if cleaned.unremovable:
         raise MachineError(
             f"{len(cleaned.unremovable)} run folders cannot be removed",

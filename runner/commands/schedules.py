@@ -8,9 +8,10 @@ import click
 from pydantic import ValidationError
 
 from runner import schedule_service, status
-from runner.commands.client import open_store, read_definition
+from runner.commands.client import note_change, open_store, read_definition
 from runner.commands.completion import names
 from runner.commands.output import SCHEDULE_COLUMNS, console, emit, formatted, listing, schedule_row, when
+from runner.flow.command_arguments import NamedArguments, ScheduleArguments, Verb
 from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
@@ -83,8 +84,12 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
         )
         with store.write() as session:
             coming = schedule_service.save_schedule(session, schedule, now)
+            note_change(session, Verb.SAVE_SCHEDULE, ScheduleArguments(schedule=schedule), "saved in a terminal", now)
     if warning := seconds_first_warning(schedule.cron_expression, schedule.timezone, schedule.name):
         click.echo(warning)
+    if not schedule.enabled:
+        click.echo(f"Saved {schedule.name}. It is disabled: it does not fire.")
+        return
     click.echo(f"Saved {schedule.name}. It fires next at:")
     for instant in coming:
         click.echo(f"  {when(instant, now, schedule.timezone)}")
@@ -100,8 +105,11 @@ def pause(name: str, note: str) -> None:
 
     Example: ouroboros schedules pause nightly --note "until the disk is changed"
     """
+    now, why = datetime.now(UTC), line(note, REASON_LIMIT)
     with open_store() as (_, store), store.write() as session:
-        rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
+        rows.pause(session, name, why, now)
+        asked = NamedArguments(name=name, note=why)
+        note_change(session, Verb.PAUSE_SCHEDULE, asked, "paused in a terminal", now)
     click.echo(f"{name} is paused.")
 
 
@@ -112,8 +120,10 @@ def unpause(name: str) -> None:
 
     Example: ouroboros schedules unpause nightly
     """
+    now = datetime.now(UTC)
     with open_store() as (_, store), store.write() as session:
-        rows.unpause(session, name, datetime.now(UTC))
+        rows.unpause(session, name, now)
+        note_change(session, Verb.UNPAUSE_SCHEDULE, NamedArguments(name=name), "goes on, from a terminal", now)
     click.echo(f"{name} goes on.")
 
 
@@ -124,8 +134,10 @@ def remove(name: str) -> None:
 
     Example: ouroboros schedules remove nightly
     """
+    now = datetime.now(UTC)
     with open_store() as (_, store), store.write() as session:
-        schedule_service.remove_schedule(session, name, datetime.now(UTC))
+        schedule_service.remove_schedule(session, name, now)
+        note_change(session, Verb.REMOVE_SCHEDULE, NamedArguments(name=name), "removed in a terminal", now)
     click.echo(f"{name} is removed, and what waited of it is cancelled; its history stays.")
 
 

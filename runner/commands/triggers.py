@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from runner import schedule_service, status
-from runner.commands.client import open_store, read_definition
+from runner.commands.client import note_change, open_store, read_definition
 from runner.commands.completion import names
 from runner.commands.output import Column, console, emit, formatted, listing, soon
+from runner.flow.command_arguments import NamedArguments, TriggerDefinitionArguments, Verb
 from runner.store import triggers as rows
 from runner.store.triggers import TriggerRecord
 from schemas.automation import TriggerCondition
@@ -68,8 +69,9 @@ def add(file: Path) -> None:
     Example: ouroboros triggers add trigger.json
     """
     trigger = read_definition(TriggerCondition, file, "trigger")
-    with open_store() as (_, store):
-        schedule_service.save_trigger(store, trigger, datetime.now(UTC))
+    now, asked = datetime.now(UTC), TriggerDefinitionArguments(trigger=trigger)
+    with open_store() as (_, store), schedule_service.saving_trigger(store, trigger, now) as session:
+        note_change(session, Verb.SAVE_TRIGGER, asked, "saved in a terminal", now)
     click.echo(f"Saved {trigger.name}; it is looked at every {trigger.check_interval_s:g} s.")
 
 
@@ -81,8 +83,10 @@ def pause(name: str, note: str) -> None:
 
     Example: ouroboros triggers pause high_data_availability
     """
+    now, why = datetime.now(UTC), line(note, REASON_LIMIT)
     with open_store() as (_, store), store.write() as session:
-        rows.pause(session, name, line(note, REASON_LIMIT), datetime.now(UTC))
+        rows.pause(session, name, why, now)
+        note_change(session, Verb.PAUSE_TRIGGER, NamedArguments(name=name, note=why), "paused in a terminal", now)
     click.echo(f"{name} is paused.")
 
 
@@ -93,8 +97,10 @@ def unpause(name: str) -> None:
 
     Example: ouroboros triggers unpause high_data_availability
     """
+    now = datetime.now(UTC)
     with open_store() as (_, store), store.write() as session:
-        rows.unpause(session, name, datetime.now(UTC))
+        rows.unpause(session, name, now)
+        note_change(session, Verb.UNPAUSE_TRIGGER, NamedArguments(name=name), "goes on, from a terminal", now)
     click.echo(f"{name} goes on.")
 
 
@@ -105,9 +111,11 @@ def remove(name: str) -> None:
 
     Example: ouroboros triggers remove high_data_availability
     """
+    now = datetime.now(UTC)
     with open_store() as (_, store), store.write() as session:
-        if not rows.remove(session, name, datetime.now(UTC)):
+        if not rows.remove(session, name, now):
             raise ScheduleError("no such trigger", where=name, remedy="`ouroboros triggers` lists them.")
+        note_change(session, Verb.REMOVE_TRIGGER, NamedArguments(name=name), "removed in a terminal", now)
     click.echo(f"{name} is removed; its history stays.")
 
 

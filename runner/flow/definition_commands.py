@@ -1,7 +1,7 @@
 """Commands that change definitions: schedules, triggers, mail that is to be tried again.
 
-The command line changes them itself; whoever steers from a browser or by REST asks, so that each change has its row
-with who, when and what came of it. None of these needs a daemon: where none lives, whoever asks starts
+The command line changes them itself and leaves its row; whoever steers from a browser or by REST asks. So each change
+has its row with who, when and what came of it. None of these needs a daemon: where none lives, whoever asks starts
 `python -m runner.flow.definition_commands`, and need not load what changes definitions. A daemon that starts meanwhile
 is no harm: each command is answered once, in the transaction of its effect.
 """

@@ -174,7 +174,7 @@ class LaunchRuns:
         choice = verdict.choice
         seed = run.schedule.seed if run.schedule.seed is not None else secrets.randbits(63)
         runs_dir = self._runtime.settings.runs_dir.absolute()
-        reason = f"{choice.worker}: {choice.reason}; {verdict.allowed_because}"
+        reason = f"{choice.worker}: {choice.reason.rstrip('.')}; {verdict.allowed_because}"
         launch = Decision(kind=DecisionKind.LAUNCH, code=choice.worker, reason=reason)
         with self._runtime.store.write() as session:
             execution_id = queue.begin(

@@ -40,6 +40,11 @@ def enqueue(session: Session, verb: str, arguments: BaseModel | None, requested_
     return row.id
 
 
+def note_done(session: Session, verb: str, arguments: BaseModel, requested_by: str, words: str, now: datetime) -> None:
+    """What a terminal did itself, as a row like any other: call it in the transaction of the effect."""
+    answer(session, enqueue(session, verb, arguments, requested_by, now), True, words, now)
+
+
 def pending(session: Session, limit: int) -> list[Command]:
     """What is not handled yet, oldest first."""
     rows = session.scalars(

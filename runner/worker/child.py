@@ -107,7 +107,8 @@ def _work(
     RunDir(heartbeat.run_dir).reserve_result()
     _take_limits(settings)
     job = resolve(request.worker)
-    _log.info("Run %s of %s, attempt %s: %s", request.execution_id, request.schedule_name, request.attempt, job)
+    who, run = request.worker, request.execution_id
+    _log.info("Run %s of %s, attempt %s: %s", run, request.schedule_name, request.attempt, who)
     try:
         result = job(request, heartbeat)
     except SystemExit as leaving:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from runner.web.pages.page import AnyRequest, clockwork, page
 from runner.web.pages.words import Clockwork, elo_words
+from runner.web.pages.your_snake import your_snake
 from runner.web.read import news, runs, tuning, waiting
 from runner.web.read.daemon import DaemonView, read_daemon
 from runner.web.read.runs import Run
@@ -18,10 +19,13 @@ from runner.web.read.waiting import Fire
 from runner.web.site import Site
 from schemas.errors import StateError, TransientStateError
 from schemas.machine import ResourceRequirements
+from schemas.outside_text import line
 
 QUEUE_SHOWN, RECENT, ALERTS, ASKED, LOG_LINES = 20, 8, 5, 5, 14
 SILENT_AFTER_S = 60.0
 _HOURS = 24
+_ROW = 38
+"""Of the timeline: a name, and below it its fires."""
 TUNER = "tuner"
 
 
@@ -62,7 +66,8 @@ def now(request: AnyRequest, site: Site) -> Template:
     gauges = site.machine.gauges(needs, clock.now)
     return page(
         request, site, "now.html", "Now", "/", clock=clock, alive=alive, current=current, gauges=gauges, whose=whose,
-        hours=site.settings.guards, timeline=timeline(fires, clock), silence=_silence(daemon, alive, clock), **seen,
+        snake=your_snake(site, clock.now), hours=site.settings.guards, timeline=timeline(fires, clock),
+        silence=_silence(daemon, alive, clock), **seen,
     )  # fmt: skip
 
 
@@ -107,7 +112,7 @@ def _needs(site: Site, queue: list[waiting.Waiting], fires: list[Fire]) -> tuple
 
 def timeline(fires: list[Fire], clock: Clockwork) -> Markup:
     """The next fires on a line of hours; nothing where none comes within a day."""
-    width, left, right = 720, 10, 10
+    width, left, right = 720, 24, 24  # half a label of an hour fits on either side
     end = clock.now + timedelta(hours=_HOURS)
     near = [fire for fire in fires if fire.at <= end]
     if not near:
@@ -118,11 +123,11 @@ def timeline(fires: list[Fire], clock: Clockwork) -> Markup:
         return round(left + share * (width - left - right), 1)
 
     names = list(dict.fromkeys(fire.schedule for fire in near))
-    height = 26 * len(names) + 26
+    height = _ROW * len(names) + 26
     parts = [_hours(clock, place, height)]
     for number, name in enumerate(names):
-        y = 26 * number + 20
-        parts.append(Markup('<text x="{}" y="{}">{}</text>').format(left, y - 7, name))
+        y = _ROW * number + 28
+        parts.append(Markup('<text class="name" x="{}" y="{}">{}</text>').format(left, y - 12, line(name, 60)))
         parts += [
             Markup('<circle class="fire" cx="{}" cy="{}" r="4.5"><title>{} {:%H:%M}</title></circle>').format(
                 place(fire.at), y, name, fire.at.astimezone(clock.zone)

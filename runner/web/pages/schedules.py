@@ -56,14 +56,14 @@ def schedules(request: AnyRequest, site: Site) -> Template:
     )  # fmt: skip
 
 
-@get("/schedules/new", sync_to_thread=True)
+@get("/new/schedule", sync_to_thread=True)
 def new_schedule(request: AnyRequest, site: Site) -> Template:
     """An empty form."""
     tree = TrainingSchedule(name="new", cron_expression="0 3 * * *").model_dump(mode="json")
     return _schedule_form(request, site, tree | {"name": ""}, {}, "New schedule")
 
 
-@get("/schedules/preview", sync_to_thread=True)
+@get("/new/schedule/fires", sync_to_thread=True)
 def preview(request: AnyRequest, site: Site) -> dict[str, Any]:
     """What is typed, in words, and its next five fires."""
     query = {key: str(request.query_params.get(key, ""))[:300] for key in ("cron_expression", "timezone", "name")}
@@ -102,7 +102,7 @@ async def save_schedule(request: AnyRequest, site: Site, data: Form) -> Redirect
     return await put(request, site, Verb.SAVE_SCHEDULE, ScheduleArguments(schedule=made), "/schedules")
 
 
-@get("/triggers/new", sync_to_thread=True)
+@get("/new/trigger", sync_to_thread=True)
 def new_trigger(request: AnyRequest, site: Site) -> Template:
     """An empty form."""
     tree = {"name": "", "trigger_type": "data_driven", "condition_function": "check_new_data_threshold",

@@ -20,6 +20,7 @@ from schemas.errors import StateError
 
 SPANS = {"week": 7, "month": 31, "quarter": 92, "year": 366, "all": 36_500}
 RUNS_READ, CUPS_SHOWN, MEASURED_SHOWN = 30, 5, 2_000
+_START = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class SnakePoint:
 
     at: datetime
     elo: float
-    half: float
-    """Half of its 95 % interval: those of the runs before it are added to its own as independent errors."""
+    low: float
+    high: float
+    """Its 95 % interval: the errors of the runs before it are added to its own as independent ones, side by side."""
     run: str
     serial: int
     words: str
@@ -91,32 +93,38 @@ def snake_points(site: Site) -> list[SnakePoint]:
     except StateError:
         return []
     points: list[SnakePoint] = []
-    chain, base, base_half, last_champion = 0, 0.0, 0.0, None
+    chain, base, last_champion = 0, _START, None
     for each in runs:
         state = states[each.run]
         if state is None:
             continue
         if last_champion is not None and state.reference != last_champion:
-            chain, base, base_half = chain + 1, 0.0, 0.0
-        own = _points_of(site, each.run, chain, base, base_half)
+            chain, base = chain + 1, _START
+        own = _points_of(site, each.run, chain, base)
         points += own
         if own:
-            base, base_half = own[-1].elo, own[-1].half
+            base = (own[-1].elo, own[-1].low, own[-1].high)
         last_champion = state.champion
     return points
 
 
-def _points_of(site: Site, run: str, chain: int, base: float, base_half: float) -> list[SnakePoint]:
+def _points_of(site: Site, run: str, chain: int, base: tuple[float, float, float]) -> list[SnakePoint]:
+    """After each promotion of a run that began at `base`: Elo, and the ends of its interval."""
     points = []
+    start, start_low, start_high = base
     for each in site.digests.of(run).promotions:
         facts = each.facts
         if facts.best_win_rate_against != "reference":
             continue
-        low, high = elo(facts.best_win_rate_low), elo(facts.best_win_rate_high)
+        gain, low, high = (
+            elo(share) for share in (facts.best_win_rate, facts.best_win_rate_low, facts.best_win_rate_high)
+        )
         rates = (facts.best_win_rate, facts.best_win_rate_low, facts.best_win_rate_high)
         words = f"snake promoted: {elo_words(*rates)} in this run, {facts.best_win_rate_games:,} games"
-        level, half = base + elo(facts.best_win_rate), hypot(base_half, (high - low) / 2)
-        points.append(SnakePoint(each.at, level, half, run, each.serial, words, chain))
+        level = start + gain
+        least = level - hypot(start - start_low, gain - low)
+        most = level + hypot(start_high - start, high - gain)
+        points.append(SnakePoint(each.at, level, least, most, run, each.serial, words, chain))
     return points
 
 
@@ -145,7 +153,7 @@ def _curves(
         own = [(point.at.timestamp(), point.elo) for point in snake if point.chain == chain]
         lines.append(Line("snake, over the weights it began with", own, "c1", stepped=True))
     marks += [
-        Mark(point.at.timestamp(), point.elo, point.words, point.elo - point.half, point.elo + point.half,
+        Mark(point.at.timestamp(), point.elo, point.words, point.low, point.high,
              f"/tuner/{point.run}/step/{point.serial}", "c1", strong=True)
         for point in snake
     ]  # fmt: skip

@@ -116,6 +116,16 @@ def latest_evaluations(rows: Rows, limit: int) -> list[Evaluation]:
     return [_evaluation(row) for row in found]
 
 
+def champion_measured(rows: Rows) -> Evaluation | None:
+    """The newest duels of the champion with REFERENCE; None: there is no champion, or it was not measured."""
+    row = rows.execute(
+        f"SELECT {_COLUMNS} FROM evaluations WHERE model_id = (SELECT id FROM models WHERE status = 'champion') AND "  # noqa: S608
+        "opponent = ? AND snakes = 2 ORDER BY id DESC LIMIT 1",
+        (REFERENCE,),
+    ).fetchone()
+    return None if row is None else _evaluation(row)
+
+
 def evaluation(rows: Rows, number: int) -> tuple[Evaluation, Mapping[str, Any]] | None:
     """One measurement with all that was told of it."""
     row = rows.execute(f"SELECT {_COLUMNS}, evaluation_json FROM evaluations WHERE id = ?", (number,)).fetchone()  # noqa: S608

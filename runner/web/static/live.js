@@ -2,7 +2,7 @@
 // the moment at which it was loaded.
 "use strict";
 (() => {
-  const LEAST_GAP_MS = 700, IDLE_MS = 30000;
+  const LEAST_GAP_MS = 700, IDLE_MS = 30000, END = 1e9;  // of a log: Infinity would be its top
   const state = document.getElementById("link");
   let busy = false, again = false, last = 0, timer = 0;
 
@@ -24,7 +24,7 @@
     const focused = area.contains(document.activeElement) ? document.activeElement.id : "";
     const open = [...area.querySelectorAll("details[open][id]")].map((item) => item.id);
     const scrolled = [...area.querySelectorAll("pre[id]")].map((item) => [
-      item.id, item.scrollTop + item.clientHeight >= item.scrollHeight - 4 ? Infinity : item.scrollTop,
+      item.id, item.scrollTop + item.clientHeight >= item.scrollHeight - 4 ? END : item.scrollTop,
     ]);
     area.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");

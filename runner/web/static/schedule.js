@@ -16,7 +16,7 @@
   async function look() {
     const mine = ++asked, fields = new FormData(form);
     const query = new URLSearchParams(["cron_expression", "timezone", "name"].map((key) => [key, fields.get(key)]));
-    const answer = await fetch("/schedules/preview?" + query, { headers: { Accept: "application/json" } });
+    const answer = await fetch("/new/schedule/fires?" + query, { headers: { Accept: "application/json" } });
     if (!answer.ok || mine !== asked) return;
     const found = await answer.json();
     const fresh = document.createElement("div");

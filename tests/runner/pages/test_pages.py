@@ -21,12 +21,22 @@ SCRUB = "turn => { const s = document.getElementById('scrub'); s.value = turn; s
 SHAPES = """[...document.querySelectorAll('#board *')].map(
     node => [node.tagName, node.getAttribute('d'), node.getAttribute('cx'), node.getAttribute('x')].join())"""
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+CUT_OFF = """[...document.querySelectorAll('table.cards')].filter(
+    table => innerWidth <= 640 && table.scrollWidth > table.parentElement.clientWidth + 1
+    ).map(table => table.innerText)"""
+COVERED = """[...document.querySelectorAll('.timeline .name')].filter(name => {
+    const one = name.getBoundingClientRect();
+    return [...document.querySelectorAll('.timeline .fire')].some(fire => {
+        const two = fire.getBoundingClientRect();
+        return one.left < two.right && two.left < one.right && one.top + 2 < two.bottom && two.top + 2 < one.bottom;
+    });
+}).map(name => name.textContent)"""
 LOOKS = {
     "desk-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "phone-dark": {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
 }
 PAGES = {
-    "now": ("/", "Waiting"),
+    "now": ("/", "over the weights it began with"),
     "games": ("/games", "turns of"),
     "game": (f"/game?{urlencode({'id': HOSTILE_ID, 'turn': 20})}", "ran into a wall on turn 62"),
     "thoughts": (f"/game?{urlencode({'id': THOUGHT, 'turn': 3})}", "9 turns ahead"),
@@ -38,6 +48,11 @@ PAGES = {
     "trigger": ("/triggers/high_data_availability", "What the built-in conditions take"),
     "training": ("/training", "Positions per second"),
     "steer": ("/steer?verb=cancel&run=4", "saves its work"),
+    "run": ("/history/2", "Timeline"),
+    "new-schedule": ("/new/schedule", "The next five fires"),
+    "new-trigger": ("/new/trigger", "What the built-in conditions take"),
+    "games-of-training": ("/training/games", "Training has kept no game yet"),
+    "interface": ("/api/docs", "/api/v1/openapi.json"),
 }
 
 
@@ -72,6 +87,8 @@ def test_a_page_shows_what_there_is_to_everybody(
     page.screenshot(path=pictures / f"{name}-{how}.png", full_page=True)
     assert said == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.evaluate(CUT_OFF) == []
+    assert page.evaluate(COVERED) == []
     assert page.evaluate("[typeof pwned, document.querySelectorAll('#content img, #content script, #x').length]") == [
         "undefined", 0
     ]  # fmt: skip
@@ -164,7 +181,7 @@ def test_a_game_is_played_stepped_scrubbed_and_linked_by_mouse_and_keys(chromium
 
 def test_a_cron_line_is_told_as_one_types_and_saved_only_when_it_fires(chromium: Browser, site: Served) -> None:
     context = chromium.new_context()
-    page, _ = opened(context, site, "/schedules/new")
+    page, _ = opened(context, site, "/new/schedule")
     page.locator("[name=cron_expression]").fill("30 6 * * 1")
     page.wait_for_function("() => document.getElementById('preview').innerText.includes('Monday')")
     assert page.locator("#preview li").count() == 5
@@ -277,3 +294,26 @@ def test_the_game_that_is_played_is_shown_turn_by_turn_and_the_next_one_after_it
     context.close()
     still.close()
     live_file(home, LiveSource.TUNER).unlink()
+
+
+def test_a_log_that_is_followed_stays_at_its_end_and_one_that_is_read_where_it_is(
+    chromium: Browser, site: Served
+) -> None:
+    context = chromium.new_context(timezone_id="UTC", bypass_csp=True, viewport={"width": 390, "height": 800})
+    page, _ = opened(context, site, "/history/2")
+    page.add_style_tag(content="pre.log { max-height: 24px !important; padding: 0 !important }")
+    end = "(() => { const log = document.querySelector('pre.log'); return log.scrollHeight - log.clientHeight; })()"
+    assert page.evaluate(end) > 24, "the log is longer than what is shown of it"
+    for place in (page.evaluate(end), 0):
+        page.evaluate(
+            """top => new Promise(done => {
+                document.addEventListener("refreshed", done, {once: true});
+                const log = document.querySelector("pre.log");
+                log.scrollTop = top;
+                log.closest("[data-live]").append("changed");
+                document.dispatchEvent(new Event("visibilitychange"));
+            })""",
+            place,
+        )
+        assert page.evaluate("document.querySelector('pre.log').scrollTop") == place
+    context.close()

@@ -278,14 +278,14 @@ def test_an_empty_folder_says_what_will_come_and_one_without_a_database_says_why
         "/strength",
         "/history",
         "/schedules",
-        "/schedules/new",
+        "/new/schedule",
         "/training",
         "/history.csv",
     )
     with served(empty) as found:
         answers = {path: found.get(path, accept="text/html") for path in pages}
         assert {path for path, answer in answers.items() if answer.status == 503} == {
-            "/history", "/schedules", "/schedules/new", "/history.csv"
+            "/history", "/schedules", "/new/schedule", "/history.csv"
         }  # fmt: skip
         assert b"ouroboros up" in answers["/history"].body
         assert all(answer.status in {200, 503} for answer in answers.values())

@@ -15,6 +15,8 @@ from runner.store import queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
 from runner.store.states import OccurrenceState
+from runner.web.metrics import _Look
+from runner.web.site import open_site
 from schemas.automation import CatchUpPolicy, OverlapPolicy, TrainingSchedule
 
 MONITORING = Path(__file__).parents[3] / "deploy" / "monitoring"
@@ -91,17 +93,67 @@ def test_promtool_reads_the_figures_and_the_rules(reading: Served) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _asked_for() -> dict[str, str]:
-    rules = (MONITORING / "alerts.yml").read_text()
-    found = dict.fromkeys(re.findall(r"expr: (.*)", rules), "alerts.yml")
-    panels = json.loads((MONITORING / "grafana.json").read_text())["panels"]
-    return found | {target["expr"]: panel["title"] for panel in panels for target in panel["targets"]}
-
-
-def test_rules_and_panels_ask_for_what_there_is(home: Path) -> None:
+def test_rules_and_panels_ask_for_figures_and_labels_that_there_are(home: Path) -> None:
     with served(home) as site, daemon_of(site.settings):
         wait_for(lambda: site.get("/readyz").status == 200)
-        told = re.findall(r"^# TYPE (\w+)", site.get("/metrics").body.decode(), flags=re.MULTILINE)
-    asked = {name for expression in _asked_for() for name in re.findall(r"\bouroboros_[a-z_]+", expression)}
-    assert len(asked) > 15
-    assert asked <= set(told)
+        opened = open_site(site.settings, b"")
+        labels = {family.name: {*family._labelnames, "instance", "job"} for family in _Look(opened).collect()}
+        opened.close()
+        told = re.findall(r"^# TYPE (\w+?)(?:_total)? ", site.get("/metrics").body.decode(), flags=re.MULTILINE)
+    assert set(told) == set(labels)
+    asked = 0
+    for expression, legend in [*_rules(), *_panels()]:
+        names = re.findall(r"\bouroboros_[a-z_]+", expression)
+        of_all = set.intersection(*(labels[name.removesuffix("_total")] for name in names))
+        for name, selector in re.findall(r"\b(ouroboros_[a-z_]+)\{([^}]*)\}", expression):
+            chosen = set(re.findall(r"(\w+)\s*[=!]~?", selector))
+            assert chosen <= labels[name.removesuffix("_total")], expression
+            asked += len(chosen)
+        shown = set(re.findall(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}", legend))
+        assert shown <= of_all | {"value"}, (expression, legend)
+        asked += len(shown)
+    assert asked > 30
+
+
+def test_grafana_can_load_the_dashboard(tmp_path: Path) -> None:
+    """Its panels lie side by side, name variables that there are, and ask what Prometheus understands."""
+    tree = json.loads((MONITORING / "grafana.json").read_text())
+    variables = {each["name"] for each in tree["templating"]["list"]}
+    assert set(re.findall(r"\$\{?(\w+)", json.dumps(tree["panels"]))) <= variables
+    assert tree["schemaVersion"] >= 36
+    ids = [panel["id"] for panel in tree["panels"]]
+    assert len(set(ids)) == len(ids)
+    taken: set[tuple[int, int]] = set()
+    for panel in tree["panels"]:
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])}  # fmt: skip
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+        references = [target["refId"] for target in panel["targets"]]
+        assert len(set(references)) == len(references)
+        assert panel["type"] in {"stat", "timeseries", "gauge", "bargauge", "table"}
+    rules = tmp_path / "panels.yml"
+    written = [
+        {"record": f"panel:{number}", "expr": expression.replace("$instance", ".*")}
+        for number, (expression, _) in enumerate(_panels())
+    ]
+    rules.write_text(json.dumps({"groups": [{"name": "panels", "rules": written}]}))
+    done = subprocess.run([needed_program("promtool", "prometheus"), "check", "rules", str(rules)],
+                          capture_output=True, check=False, timeout=60)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _panels() -> list[tuple[str, str]]:
+    """Expression and legend of each line of the dashboard."""
+    panels = json.loads((MONITORING / "grafana.json").read_text())["panels"]
+    return [(target["expr"], target.get("legendFormat") or "") for panel in panels for target in panel["targets"]]
+
+
+def _rules() -> list[tuple[str, str]]:
+    """Expression and words of each alert."""
+    text = (MONITORING / "alerts.yml").read_text()
+    parts = re.split(r"- alert:", text)[1:]
+    told = [(re.search(r"expr: (.*)", part), part) for part in parts]
+    return [(found[1], part) for found, part in told if found and "ouroboros_" in found[1]]
