@@ -1,17 +1,16 @@
 """Housekeeping beside the loop, or by hand: what is too old goes, disk and memory go back; a batch at a time."""
 
 import contextlib
-import ctypes
 import logging
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from runner import kept_replays
 from runner.flow.runtime import Runtime
+from runner.heap import trim_heap
 from runner.store import backup, heartbeat, retention
 
 LOOP = "maintenance"
@@ -21,8 +20,6 @@ BACKUP_LOOK_S = 900.0
 FIRST_TURN_AFTER_S = 120.0
 """Not while a start is busy with what is due."""
 _log = logging.getLogger("ouroboros.maintenance")
-_M_ARENA_MAX = -8
-"""malloc.h: see mallopt(3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +144,3 @@ def _remove(folder: Path) -> bool:
 def _told(unremovable: Sequence[str]) -> str:
     more = f", and {len(unremovable) - 1} more" if len(unremovable) > 1 else ""
     return f"a run folder is too old and cannot be removed: {unremovable[0]}{more}"
-
-
-def share_one_heap() -> None:
-    """One heap for all threads that are started from now on (mallopt(3)); on another C library nothing happens.
-
-    By default glibc gives each thread that allocates a heap of its own, which stays when the thread has ended: threads
-    that do a turn of work now and then leave megabytes behind that nobody uses.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-def trim_heap() -> None:
-    """Memory that is free goes back to the machine, after work that took much for a moment (malloc_trim(3))."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

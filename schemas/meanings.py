@@ -6,6 +6,7 @@ eighth of its time, for words that only the list of settings and the REST docume
 
 import ast
 import inspect
+import linecache
 import sys
 from functools import cache
 from itertools import pairwise
@@ -34,6 +35,8 @@ def describe_all() -> None:
         model = waiting.pop()
         describe(model)
         waiting += model.__subclasses__()
+    _classes.cache_clear()  # syntax trees and sources of all files: 3 MB
+    linecache.clearcache()
 
 
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from runner.commands.output import when
 from runner.commands.progress import ProgressLine, say
 from runner.dashboard import DashboardProcess
 from runner.flow.runtime import Runtime
-from runner.maintenance import share_one_heap, trim_heap
+from runner.heap import share_one_heap, trim_heap
 from runner.schedule_service import coming_fires
 from runner.service import Service
 from runner.store import clock_changes, queue, schedules, triggers

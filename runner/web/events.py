@@ -7,6 +7,7 @@ from litestar import get
 from litestar.concurrency import sync_to_thread
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from runner.heap import trim_heap
 from runner.web.problems import ProblemError
 from runner.web.site import Site
 from schemas.errors import StateError
@@ -14,6 +15,8 @@ from schemas.errors import StateError
 LOOK_S = 0.5
 KEEP_ALIVE_S = 15.0
 MOST_LISTENERS = 100
+_LOOKS_TO_A_TRIM = 60
+"""Memory that pages took for a moment goes back twice a minute."""
 CHANGED = "changed"
 
 
@@ -62,7 +65,11 @@ class Changes:
     async def _watch(self) -> None:
         """The daemon's life counts as well: a page says so when it is killed."""
         seen: tuple[object, ...] | None = None
+        looks = 0
         while True:
+            if looks % _LOOKS_TO_A_TRIM == 0:  # also what the start took for a moment: 3 MB
+                trim_heap()
+            looks += 1
             now = await sync_to_thread(self._look)
             if now != seen and seen is not None:
                 self.count += 1

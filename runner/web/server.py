@@ -1,6 +1,6 @@
 """The web process: takes its port, serves until TERM, and says in one line why it cannot."""
 
-import ctypes
+import gc
 import logging
 import os
 import secrets
@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 from litestar.concurrency import set_asyncio_executor
 
+from runner.heap import share_one_heap
 from runner.logs import LOGGER_NAME, TEXT_FORMAT
 from runner.single_instance import SingleInstanceLock
 from runner.web.app import create_app
@@ -28,8 +29,6 @@ from schemas.settings import Settings
 SECRET_NAME = "dashboard.secret"
 _SECRET_BYTES = 32
 _MOST_CONNECTIONS = 256
-_M_ARENA_MAX = -8
-"""Of `malloc.h`."""
 LOG_NAME = "dashboard.log"
 _LOG_BYTES = 5_000_000
 _log = logging.getLogger("ouroboros.web")
@@ -43,15 +42,18 @@ def serve(settings: Settings) -> None:
         MachineError: the port is taken, or may not be listened on.
     """
     home = settings.home.absolute()
-    _keep_one_heap()
+    share_one_heap()  # 4 MB a thread otherwise, for nothing: all wait for one interpreter
     _start_log(settings)
     with SingleInstanceLock(home / LOCK_NAME, home, "dashboard", datetime.now(UTC)), _listening(settings.web) as port:
         site = open_site(settings, _secret(home / SECRET_NAME))
         set_asyncio_executor(ThreadPoolExecutor(READERS, thread_name_prefix="ouroboros-web"))
+        app = create_app(site)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is not looked through again
         config = uvicorn.Config(
-            create_app(site),
+            app,
             http="httptools",
-            loop="uvloop",
+            loop="asyncio",  # uvloop would take 2 MB, for the few requests of a few people
             ws="none",
             lifespan="on",
             log_config=None,
@@ -63,13 +65,6 @@ def serve(settings: Settings) -> None:
         )
         _log.info("The dashboard is at %s (process %d)", url_of(settings.web), os.getpid())
         uvicorn.Server(config).run(sockets=[port])
-
-
-def _keep_one_heap() -> None:
-    """glibc gives each thread a heap of its own: 4 MB here, for nothing, since all wait for one interpreter."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # of glibc alone
-        mallopt(_M_ARENA_MAX, 1)
 
 
 def _start_log(settings: Settings) -> None:

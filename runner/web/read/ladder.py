@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from pydantic import ValidationError
 
 from runner.web.read.rows import Row, Rows
@@ -101,20 +102,18 @@ def _rating_before(rows: Rows, row: Row, week_ago: str) -> float | None:
 def outcomes(rows: Rows, since: datetime) -> dict[str, int]:
     """How many ladder games of ours since then ended how: `win`, `loss`, `draw`."""
     found = rows.execute(
-        "SELECT outcome, count(*) FROM arena_games WHERE created_at >= ? AND state = 'kept' AND challenged = 0 AND "
+        "SELECT outcome, count(*) FROM arena_games WHERE created_at >= ? AND state = 'kept' AND NOT challenged AND "
         "outcome IS NOT NULL GROUP BY outcome",
         (to_text(since),),
     )
-    return dict(found.fetchall())
+    return {row[0]: row[1] for row in found}
 
 
 def losses(rows: Rows, limit: int) -> list[Loss]:
     """The lost ladder games, the newest first."""
     found = rows.execute(
-        "SELECT game_id, created_at, snake_name, cause, killed_by, turns, why_json IS NOT NULL AS thought_over, "
-        "CASE WHEN json_valid(why_json) THEN json_extract(why_json, '$.last_chance') END AS last_chance "
-        "FROM arena_games WHERE state = 'kept' AND challenged = 0 AND outcome = 'loss' "
-        "ORDER BY created_at DESC LIMIT ?",
+        "SELECT game_id, created_at, snake_name, cause, killed_by, turns, why_json FROM arena_games "
+        "WHERE state = 'kept' AND NOT challenged AND outcome = 'loss' ORDER BY created_at DESC LIMIT ?",
         (limit,),
     )
     return [
@@ -125,8 +124,16 @@ def losses(rows: Rows, limit: int) -> list[Loss]:
             cause=row["cause"] or "",
             killed_by=row["killed_by"] or "",
             turns=row["turns"],
-            last_chance=row["last_chance"] if isinstance(row["last_chance"], int) else None,
-            thought_over=bool(row["thought_over"]),
+            last_chance=_last_chance(row["why_json"]),
+            thought_over=row["why_json"] is not None,
         )
         for row in found
     ]
+
+
+def _last_chance(why_json: str | None) -> int | None:
+    try:
+        turn = orjson.loads(why_json or "{}").get("last_chance")
+    except (ValueError, AttributeError):
+        return None
+    return turn if isinstance(turn, int) else None
