@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log, pow
 from typing import Any
@@ -112,6 +112,17 @@ class Digest:
         """All steps of the ledger are in it."""
         return self.serial >= self.last_serial
 
+    def copy(self) -> "Digest":
+        """As it is now: another thread may read on meanwhile."""
+        return replace(
+            self,
+            decisions=Counter(self.decisions),
+            promotions=list(self.promotions),
+            tests={number: replace(test, path=list(test.path)) for number, test in self.tests.items()},
+            effects=dict(self.effects),
+            pairs=list(self.pairs),
+        )
+
     def take(self, serial: int, at: str, kind: str, body: Mapping[str, Any]) -> None:
         """Add the next step."""
         self.serial = serial
@@ -176,18 +187,18 @@ class Digests:
         self._behind: threading.Thread | None = None
 
     def of(self, run: str) -> Digest:
-        """What is known of a run by now; a long ledger is read on behind this call.
+        """What is known of a run by now, for the caller alone; a long ledger is read on behind this call.
 
         Raises:
             StateError: the ledger cannot be read.
         """
         with self._lock:
-            found = self._known.setdefault(run, Digest(run))
-            self._read_on(found, LOOK_S)
+            self._read_on(self._known.setdefault(run, Digest(run)), LOOK_S)
+            found = self._known[run]  # another one, where another ledger lies there now
             if not found.complete and (self._behind is None or not self._behind.is_alive()):
                 self._behind = threading.Thread(target=self._finish, args=(found,), name="tuning-digest", daemon=True)
                 self._behind.start()
-            return found
+            return found.copy()
 
     def _finish(self, digest: Digest) -> None:
         while not digest.complete:

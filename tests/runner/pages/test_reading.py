@@ -3,7 +3,9 @@
 import gzip
 import itertools
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -179,6 +181,34 @@ def test_the_digest_is_the_tuner_s_own_report(lived_in: Path) -> None:
         screened = {row.path for row in report.weights if row.effect is not None}
         assert screened <= set(digest.effects) | set(book.state(run).inert)
     book.close()
+
+
+def test_what_a_page_was_given_stands_still_while_the_ledger_is_read_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page once met a test whose first ratio was still to come."""
+    monkeypatch.setattr("runner.web.read.tuning._SLICE", 3)
+    monkeypatch.setattr("runner.web.read.tuning.LOOK_S", 0.0005)
+    path, steps = tmp_path / "ledger.db", 30_000
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE steps (run TEXT, serial INTEGER PRIMARY KEY, at TEXT, kind TEXT, body TEXT)")
+        rows = ((serial, json.dumps({"gate": 1 + serial // 3, "seeds": serial % 3, "ratio": 0.5, "decision": "rejected"}))
+                for serial in range(1, steps + 1))  # fmt: skip
+        database.executemany("INSERT INTO steps VALUES ('r', ?, '2026-11-29T00:00:00.000000Z', 'judged', ?)", rows)
+    digests = Digests(Database(path, revision=""))
+    given, told = list[Digest](), list[str]()
+
+    def look() -> bool:
+        found = digests.of("r")
+        assert all(test.path for test in found.tests.values())
+        given.append(found)
+        told.append(repr(found))
+        return found.complete
+
+    wait_for(look)
+    assert len({each.serial for each in given}) > 3, "it was read on between the looks"
+    assert [repr(each) for each in given] == told
+    assert given[-1].serial == steps
 
 
 def test_the_bounds_of_every_test_are_the_gate_s() -> None:
