@@ -23,7 +23,7 @@ PAGES = (
     "/", "/games", f"/game?id={THOUGHT}", f"/game?id={LOST}", "/tuner", "/strength", "/history",
     "/history?outcome=failed", "/history?trigger=scheduled&since=2026-01-01", "/history/1", "/history/2",
     "/history.csv", "/schedules", "/training",
-    "/schedules/nightly", "/steer?verb=trigger", "/triggers/new", "/strength/evaluation/1", "/metrics",
+    "/schedules/nightly", "/steer?verb=trigger", "/new/trigger", "/strength/evaluation/1", "/metrics",
 )  # fmt: skip
 REST = (
     "status", "executions", "executions?limit=1", "executions?outcome=failed&schedule=nightly", "executions/1",

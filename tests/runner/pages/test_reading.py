@@ -192,8 +192,9 @@ def test_what_a_page_was_given_stands_still_while_the_ledger_is_read_on(
     path, steps = tmp_path / "ledger.db", 30_000
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("CREATE TABLE steps (run TEXT, serial INTEGER PRIMARY KEY, at TEXT, kind TEXT, body TEXT)")
-        rows = ((serial, json.dumps({"gate": 1 + serial // 3, "seeds": serial % 3, "ratio": 0.5, "decision": "rejected"}))
-                for serial in range(1, steps + 1))  # fmt: skip
+        tested = {"ratio": 0.5, "decision": "rejected"}
+        rows = [(serial, json.dumps(tested | {"gate": 1 + serial // 3, "seeds": serial % 3}))
+                for serial in range(1, steps + 1)]  # fmt: skip
         database.executemany("INSERT INTO steps VALUES ('r', ?, '2026-11-29T00:00:00.000000Z', 'judged', ?)", rows)
     digests = Digests(Database(path, revision=""))
     given, told = list[Digest](), list[str]()
