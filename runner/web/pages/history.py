@@ -117,7 +117,7 @@ def _filter(request: AnyRequest, clock: Clockwork) -> tuple[RunFilter, dict[str,
             until=_day(given["until"], clock, 1),
             before=int(before) if before else None,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the day after the calendar's last one
         raise ProblemError(400, "a day is written as 2026-11-29, and a page's beginning is a number") from error
     return wanted, given
 

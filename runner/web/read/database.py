@@ -8,7 +8,7 @@ from queue import Empty, Full, LifoQueue
 
 from runner.store.opened_file import connect_read_only, may_not_be_written
 from schemas.database import HEAD
-from schemas.errors import StateError
+from schemas.errors import BadInputError, StateError
 from schemas.sqlite_errors import sqlite_error
 
 READERS = 3
@@ -154,6 +154,8 @@ class Database:
         except sqlite3.Error as error:
             fault = sqlite_error(error, str(self.path), BUSY_S)
             raise fault or StateError(f"the database refused: {error}", where=str(self.path)) from error
+        except OverflowError as error:
+            raise BadInputError("no row has a number as large as that", where=str(self.path)) from error
 
 
 def _let_go(held: _Held | None) -> None:

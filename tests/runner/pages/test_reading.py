@@ -350,3 +350,14 @@ def test_a_live_file_of_anything_is_followed_or_left_alone(tmp_path: Path) -> No
         path.write_text(odd)
         assert list(Follower(tmp_path).news(now_s)) == [], odd
         assert newest(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/history/{}", "/history/{}/files/x", "/history?before={}", "/strength/evaluation/{}", "/tuner/nobody/step/{}",
+     "/games?before={}", "/history?until=9999-12-31", "/strength?span={}", "/game?id=%00&turn={}", "/training?run={}"],
+)  # fmt: skip
+def test_numbers_that_no_row_has_are_answered_in_words(site: Served, path: str) -> None:
+    for large in (2**63, 10**30):
+        answer = site.get(path.format(large), accept="text/html")
+        assert answer.status in {200, 400, 404, 422}, (path, answer.status)
