@@ -43,7 +43,7 @@ from schemas.settings import PRESETS, Settings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SMALL = Settings(
-    neural_network=light_network().model_copy(update={"conv_channels": 4, "hidden_layers": [8], "ground_steps": 2}),
+    neural_network=light_network().model_copy(update={"conv_channels": 4, "hidden_layers": [8], "ground_steps": 0}),
     self_play=SelfPlaySettings(environments=8, rollout_turns=4, update_epochs=1, crowd_from=1.0),
     training_phases={
         "self_play": TrainingPhaseConfig(batch_size=16, data_source=DataSource.SELF_PLAY, heuristic_mix_ratio=0.5)

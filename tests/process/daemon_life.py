@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cradle import rock
-from daemon_world import DATABASE_VARIABLE, World, die_at, schedule
+from daemon_world import DATABASE_VARIABLE, World, die_at, empty_history, schedule
 
 from runner.flow.command_arguments import TriggerArguments, Verb
 from runner.store import commands, schedules
@@ -60,4 +60,5 @@ def live(home: str, point: str | None, nth: int, database: str) -> None:
 
 
 if __name__ == "__main__":
+    empty_history()
     rock(live)

@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from migrations.upgrade import upgrade
@@ -16,6 +18,7 @@ from runner.service import Service
 from runner.store import queue
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
+from schemas.database import sqlite_file, sqlite_url
 from schemas.errors import DatabaseAwayError, LeadershipLostError
 from schemas.execution import ExecutionResult
 from schemas.files import write_atomic
@@ -27,7 +30,7 @@ from schemas.times import from_text, to_text
 from schemas.training import TrainingConfiguration
 
 ANY_MACHINE = ResourceRequirements(min_free_memory_gb=0, min_free_disk_gb=0, max_cpu_usage_percent=100)
-LOOK_S = 0.01
+LOOK_S = 0.05  # a turn takes about as long, and its processor is the one that a worker of the test waits for
 DEADLINE_S = 90.0
 
 
@@ -116,6 +119,18 @@ def schedule(name: str, cron: str, job: str = "ledger", **fields: object) -> Tra
     return TrainingSchedule(name=name, cron_expression=cron, **{**given, **fields})
 
 
+@cache
+def empty_history() -> bytes:
+    """A database as an upgrade makes it, made once for this process and those that it forks."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        store = Store(sqlite_url(path), 30)
+        upgrade(store, 1, datetime(2026, 1, 1, tzinfo=UTC))
+        store.checkpoint()
+        store.close()
+        return path.read_bytes()
+
+
 class World:
     """One life of a daemon, turned by hand."""
 
@@ -153,11 +168,10 @@ class World:
         return self
 
     def _make_database(self, settings: Settings) -> None:
-        """In this process: the daemon's child would cost each of the many tests a second, and is tested elsewhere."""
-        store = Store(settings.database_url, settings.storage.busy_timeout_s)
-        if store.path is not None and not store.path.exists():
-            upgrade(store, settings.storage.keep_backups, self.clock.now())
-        store.close()
+        """A copy: the daemon's own upgrade would cost each of the many tests a second, and is tested elsewhere."""
+        path = sqlite_file(settings.database_url)
+        if path is not None and not path.exists():
+            path.write_bytes(empty_history())
 
     def __exit__(self, *_: object) -> None:
         self.service.__exit__(None, None, None)

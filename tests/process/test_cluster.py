@@ -73,4 +73,6 @@ def test_a_node_that_is_killed_loses_no_game_and_comes_back(world: World, alone,
     want = contract.play(alone, asked)["j"]
     by_number = {played.number: played.result.transcript for played in told}
     assert [by_number[number] for number in range(60)] == [game.transcript for game in want]
-    until(lambda: world.states() == {"head": "head", "desk": "ready"}, "desk came back by itself")
+    until(
+        lambda: world.states() == {"head": "head", "desk": "ready"}, "desk came back by itself", look_s=1.0
+    )  # each look is a start

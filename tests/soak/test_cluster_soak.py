@@ -97,7 +97,7 @@ def test_a_partition_of_a_minute_costs_its_games_a_second_way_and_nothing_else(w
     with world.backend(tmp_path) as backend:
         both_play(world, backend)
         assert whole(world, backend, asked, cut_off) == [g.transcript for g in contract.play(alone, asked)["j"]]
-    until(lambda: world.states().get("desk") == "ready", "desk is back")
+    until(lambda: world.states().get("desk") == "ready", "desk is back", look_s=1.0)
 
 
 @pytest.mark.timeout(1800)
@@ -161,7 +161,7 @@ def test_a_node_is_drained_by_its_name(world: World) -> None:
     attic = world.machines[2]
     assert "attic takes nothing new" in world.head.must("drain", "attic")
     until(lambda: not (cluster_dir(attic.home) / "node.json").exists(), "attic has left")
-    until(lambda: "attic" not in world.states(), "nobody lists it")
+    until(lambda: "attic" not in world.states(), "nobody lists it", look_s=1.0)
     again = attic.type("status")
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert "this state folder is in no cluster" in again.stderr
@@ -172,4 +172,4 @@ def test_a_node_process_that_is_killed_takes_its_ray_with_it(world: World) -> No
     ray = desk.everything()
     os.kill(desk.note["pid"], signal.SIGKILL)
     until(lambda: not any(process.is_running() and process.status() != "zombie" for process in ray), "all have ended")
-    until(lambda: "desk" not in world.states(), "nobody lists it")
+    until(lambda: "desk" not in world.states(), "nobody lists it", look_s=1.0)

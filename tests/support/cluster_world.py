@@ -38,12 +38,12 @@ DEADLINE_S = 120.0
 NOTHING_ASKED = {"min_free_memory_gb": 0, "min_free_disk_gb": 0, "max_cpu_usage_percent": 100}
 
 
-def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait for a condition; fails after a deadline that only a broken program reaches."""
+def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S, look_s: float = 0.05) -> None:
+    """Wait for a condition, looking every `look_s`; fails after a deadline that only a broken program reaches."""
     end_s, pause = time.monotonic() + deadline_s, threading.Event()
     while not condition():
         assert time.monotonic() < end_s, f"never came: {what}"
-        pause.wait(0.05)
+        pause.wait(look_s)
 
 
 GUIDE_MASTER = """

@@ -20,7 +20,7 @@ TINY = NeuralNetworkConfig(
     conv_blocks=1,
     hidden_layers=[8],
     attention_heads=1,
-    ground_steps=2,
+    ground_steps=0,
 )
 
 

@@ -21,6 +21,9 @@ def proc_self(tmp_path):
     return write
 
 
+V2_EVENTS = "low 0\nhigh 0\nmax 31\noom 9\noom_kill {n}\noom_group_kill 0\n"  # as Linux 6.1 writes it
+
+
 @pytest.fixture
 def vmstat(tmp_path):
     file = tmp_path / "vmstat"
@@ -31,7 +34,7 @@ def vmstat(tmp_path):
 @pytest.mark.parametrize(
     ("groups", "mounts", "counter", "text"),
     [
-        ("0::/a.service\n", V2, "sys/a.service/memory.events", "low 0\noom 9\noom_kill {n}\noom_group_kill 0\n"),
+        ("0::/a.service\n", V2, "sys/a.service/memory.events", V2_EVENTS),
         ("9:memory:/job\n0::/\n", V1, "mem/job/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill {n}\n"),
     ],
 )
