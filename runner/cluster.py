@@ -194,7 +194,7 @@ def ask(settings: Settings, question: str, name: str = "") -> ClusterReport:
     limit_s = settings.cluster.start_timeout_s
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "runner.cluster", question, note.head, note.host, name],
+            [sys.executable, "-P", "-m", "runner.cluster", question, note.head, note.host, name, str(limit_s)],
             env={**os.environ, **ray_variables(token_path(settings.home))},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -278,7 +278,7 @@ def _require_ray() -> None:
 
 
 def main() -> None:
-    """The other process, `python -m runner.cluster QUESTION HEAD HOST NAME`: ask the cluster, print a `ClusterReport`.
+    """The other process, `python -m runner.cluster QUESTION HEAD HOST NAME SECONDS`: ask, print a `ClusterReport`.
 
     What speaks Ray is an entry point of group `ouroboros.cluster`: this package never imports it, and what hangs in it
     is ended with this process. Whatever libraries print goes to standard error.

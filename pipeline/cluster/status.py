@@ -13,20 +13,20 @@ from pipeline.cluster.node import own_identity
 from schemas.cluster import ClusterReport, NodeAnswer, NodeIdentity, NodeReport, NodeState
 from schemas.errors import BadInputError
 
-ANSWER_S = 15.0
-"""Ray starts a process on each node to ask it."""
+_ANSWER_SHARE = 2 / 3
+"""Of a question's time, for the nodes: Ray starts a process on each, and what plays has no core idle for it."""
 
 
-def census(address: str, host: str, _name: str) -> ClusterReport:
-    """Every node that the head knows to live."""
+def census(address: str, host: str, _name: str, limit_s: str) -> ClusterReport:
+    """Every node that the head knows to live; one that does not answer within two thirds of `limit_s` is silent."""
+    deadline = time.monotonic() + _ANSWER_SHARE * float(limit_s)
     connect(address, host)
     present = present_nodes()
     calls = {node["NodeID"]: _on(node, node_actor.LOOK) for node in present}
-    deadline = time.monotonic() + ANSWER_S
     return ClusterReport(nodes=tuple(_report(node, calls[node["NodeID"]], deadline) for node in present))
 
 
-def drain(address: str, host: str, name: str) -> ClusterReport:
+def drain(address: str, host: str, name: str, limit_s: str) -> ClusterReport:
     """Ask one node to leave once it has played what it has.
 
     Raises:
@@ -41,7 +41,7 @@ def drain(address: str, host: str, name: str) -> ClusterReport:
     if _is_head(node):
         raise BadInputError("that is the head", where=name, remedy="`ouroboros cluster stop` ends it.")
     try:
-        ray.get(_on(node, node_actor.DRAIN), timeout=ANSWER_S)
+        ray.get(_on(node, node_actor.DRAIN), timeout=_ANSWER_SHARE * float(limit_s))
     except RayError as error:
         raise BadInputError("the node does not answer", where=name, remedy="Stop it on its own machine.") from error
     return ClusterReport()

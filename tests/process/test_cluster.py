@@ -10,7 +10,10 @@ from cluster_world import World, here, job, until
 from pipeline.tuner.backends import GameOrder
 from schemas.cluster import cluster_dir, token_path
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray (the extra `cluster`)")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray (the extra `cluster`)"),
+    pytest.mark.timeout(1500),
+]
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ OUROBOROS = Path(sys.executable).with_name("ouroboros")
 SOURCE = REPOSITORY / "deploy" / "go-snake"
 WEIGHTS = (SOURCE / "config.yaml").read_text()
 OTHER = re.sub(r"room_need: [\d.]+", "room_need: 0.4", WEIGHTS)
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 NOTHING_ASKED = {"min_free_memory_gb": 0, "min_free_disk_gb": 0, "max_cpu_usage_percent": 100}
 
 
@@ -72,7 +72,8 @@ class Machine:
     def __init__(self, name: str, host: str, port: int, **cluster: Any) -> None:
         self.name, self.host, self.port = name, host, port
         self.home = Path(tempfile.mkdtemp(prefix=f"ocl-{name}-"))
-        settings = {"name": name, "cores": 1, "answer_interval_s": 0.5, "requirements": NOTHING_ASKED, **cluster}
+        settings = {"name": name, "cores": 1, "answer_interval_s": 0.5, "requirements": NOTHING_ASKED}
+        settings |= {"start_timeout_s": DEADLINE_S * 0.8, **cluster}
         (self.home / "settings.json").write_text(
             json.dumps({"cluster": {"address": host, "port": port, **settings}, "guards": {"cpu_window_s": 1}})
         )

@@ -14,9 +14,10 @@ from postgresql_server import private_server
 from served_site import Served, daemon_of, served, wait_for
 
 from migrations.upgrade import upgrade
-from runner.store import move
+from runner.store import move, schedules
 from runner.store.engine import Store
 from runner.web.read.server_database import ServerDatabase
+from schemas.automation import TrainingSchedule
 from schemas.errors import BadInputError, SettingsError, StateError
 
 PAGES = (
@@ -90,8 +91,14 @@ def test_an_answer_of_rest_is_the_same(both: tuple[Served, Served], path: str) -
     )
 
 
-def test_a_wish_is_put_to_the_daemon_once_and_answered(both: tuple[Served, Served], tmp_path: Path) -> None:
-    url = str(both[1].settings.storage.database_url)
+def test_a_wish_is_put_to_the_daemon_once_and_answered(postgresql_url: str, tmp_path: Path) -> None:
+    """On a server's database of its own: what the others compare must stay as it is."""
+    store = Store(postgresql_url, 30)
+    now = datetime.now(UTC)
+    with store.write() as session:
+        schedules.save(session, TrainingSchedule(name="nightly", cron_expression="0 3 * * *"), now, now)
+    store.close()
+    url = postgresql_url
     with served(tmp_path / "automation", storage={"database_url": url}) as site:
         key = {"Idempotency-Key": "once"}
         assert site.get("/readyz").status == 503
