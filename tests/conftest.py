@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import gc
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from postgresql_server import PrivateServer, private_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell begins what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
