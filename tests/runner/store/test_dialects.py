@@ -24,13 +24,14 @@ ENGINE_SPECIFIC = {
     "runner/store/statements.py": "foreign keys that point at nothing",
     "runner/store/sqlite_connections.py": "sets a connection up",
     "runner/store/opened_file.py": "opens an SQLite file that may not be written",
+    "runner/store/server_backup.py": "makes the file that a copy without a dump is kept in",
     "migrations/rebuild.py": "moves an SQLite file into a new one",
     "migrations/disk_space.py": "measures the SQLite file that is moved",
     "migrations/views.py": "the views in the words of each dialect",
 }
 """All of another database's engine would be written beside these; nothing else names one."""
 READS_SQLITE_FILES = "runner/web/read/"
-"""The dashboard's own readers: it refuses another database (`runner.web.site`)."""
+"""The dashboard's own readers, in narrow SQL; each says beside it what PostgreSQL is asked."""
 
 
 def strings_of(source: str) -> list[str]:
