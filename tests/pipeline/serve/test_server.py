@@ -10,6 +10,7 @@ import sys
 import orjson
 import pytest
 from battlesnake_requests import ME, OTHER, request
+from served_site import wait_for
 
 from pipeline.data.external_games import tape_of
 from pipeline.engine.players.kinds import HUNGRY
@@ -86,6 +87,7 @@ def test_a_refereed_game_is_logged_shadowed_and_proved_by_the_rules(start, model
     )
     opponent.stop()
     assert not match.games[0].failed
+    wait_for(lambda: any((tmp_path / "self_play" / "shadow").glob("*")))  # its thread is of the lowest standing
     (pid,) = process.pids()
     os.kill(pid, signal.SIGTERM)
     assert until_gone(pid)
