@@ -196,7 +196,7 @@ class AutomatedTrainingRunner:
             signal.signal(number, before)
             # Once the script has ended, the interpreter only waits for the daemon's thread: an exception raised here
             # would end that wait, and the daemon with it.
-            if threading.main_thread().is_alive():
+            if threading.main_thread().is_alive() and not _only_waits(frame):
                 if callable(before):
                     before(caught, frame)
                 elif before is signal.SIG_DFL:
@@ -219,3 +219,12 @@ class AutomatedTrainingRunner:
             logging.getLogger("ouroboros").exception("The daemon ended")
         finally:
             ready.set()
+
+
+def _only_waits(frame: FrameType | None) -> bool:
+    """Whether the script has ended and the interpreter waits for threads; at first the main one still counts."""
+    while frame is not None:
+        if frame.f_code.co_name == "_shutdown" and frame.f_globals.get("__name__") == "threading":
+            return True
+        frame = frame.f_back
+    return False
