@@ -30,6 +30,8 @@ HOLDER = f"""
       AND l.classid = {LEADER[0]} AND l.objid = {LEADER[1]} AND l.objsubid = 2
 """  # noqa: S608 - our numbers
 """Who leads: the server's process for it, its name, and for how many seconds it has asked nothing; no row: nobody."""
+SECRETS = frozenset({"password", "sslpassword"})
+"""What a URL may not hold: it is printed, copied into run folders and given to programs by name."""
 CONNECT_S = 5
 ANSWER_EXTRA_S = 5.0
 """So much later than the server should have given a statement up, we do."""
@@ -65,7 +67,7 @@ def parameters_of(url: str) -> tuple[dict[str, Any], str]:
         given = conninfo_to_dict(plain)
     except ProgrammingError as error:
         raise SettingsError(f"no database URL: {error}", where="storage.database_url") from error
-    if given.pop("password", None) is not None or not given.get("dbname"):
+    if SECRETS & given.keys() or not given.get("dbname"):
         raise SettingsError(
             "the URL holds a password, or names no database",
             where="storage.database_url",

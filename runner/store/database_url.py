@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from schemas.errors import SettingsError
 from schemas.outside_text import NAME_LIMIT, line
+from schemas.postgresql import SECRETS
 
 SERVER_DRIVER = "postgresql+psycopg"
 _PATH_BYTES = 504
@@ -41,7 +42,7 @@ def _checked_server(url: URL) -> URL:
             where="storage.database_url",
             remedy="Use SQLite, or PostgreSQL: postgresql+psycopg://USER@HOST/DATABASE.",
         )
-    if url.password is not None:
+    if url.password is not None or SECRETS & url.query.keys():
         raise SettingsError(
             "a password does not belong into the settings, which are printed and copied into every run's folder",
             where="storage.database_url",

@@ -37,6 +37,7 @@ _DUMP_MAGIC = b"PGDMP"
 _FOLDERS = (Path("/usr/lib/postgresql"), Path("/usr"))
 _STAGED_SCHEMA = "restoring"
 _LOCK_WAIT_MS = 30_000
+_LOOK_S = 10.0
 _OURS = """
     SELECT CASE WHEN relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END, quote_ident(relname) FROM pg_class
     WHERE relnamespace = '{schema}'::regnamespace AND relkind IN ('r', 'v')
@@ -269,8 +270,15 @@ def _installed() -> tuple[tuple[int, Path], ...]:
     for folder in folders:
         if not all((folder / program).exists() for program in ("pg_restore", "psql")):
             continue
-        said = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, check=False, text=True).stdout
-        version = re.search(r" (\d+)\b", said)
+        version = re.search(rb" (\d+)\b", _said_of_itself(folder / "pg_dump"))
         if version:
             found.append((int(version[1]), folder))
     return tuple(found)
+
+
+def _said_of_itself(program: Path) -> bytes:
+    """Its version in words; empty where it cannot be run, or hangs."""
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, check=False, timeout=_LOOK_S).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return b""

@@ -343,10 +343,22 @@ def test_no_database_is_no_reason_to_make_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:////a.db?mode=memory"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:////a.db?mode=memory",
+        "postgresql://me:secret@host/db",
+        "postgresql://me@host/db?password=secret",
+        "postgresql://me@host/db?sslpassword=secret",
+    ],
+)
 def test_a_url_that_cannot_work_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"storage\.database_url"):
+    with pytest.raises(SettingsError, match=r"storage\.database_url") as refused:
         Store(url, 1)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_path_with_odd_characters(tmp_path: Path, now: datetime) -> None:
