@@ -73,6 +73,7 @@ class InProcessBackend:
 
     def begin(self, orders: Sequence[GameOrder]) -> None:
         """See `Backend.begin`."""
+        self._ask_to_watch()  # before the games: the one that begins first is the one to be told
         for order in orders:
             if self._plays(order):
                 self._send(order)
