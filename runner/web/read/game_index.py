@@ -196,8 +196,8 @@ class GameIndex:
         return self._db
 
     def _read_on(self, budget_s: float) -> None:
-        deadline_s = time.monotonic() + budget_s
         database = self._open()
+        deadline_s = time.monotonic() + budget_s
         known = {row["path"]: row for row in database.execute("SELECT * FROM files")}
         found = {str(path): path for folder in self._folders for path in _game_files(folder)}
         database.execute("BEGIN")
