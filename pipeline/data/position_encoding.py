@@ -26,7 +26,7 @@ _ZEROS: Final = 0
 _SNAKES: Final = 1
 
 
-class Asked(NamedTuple):
+class PositionSelection(NamedTuple):
     """Which rows of which games: tapes packed as by `scan.pack`, rows[g] .. rows[g + 1] being game g's; offsets
     int64[G, S]: the first turn sampled of a seat, -1 for none; every: turns between samples; teacher: a player kind, or
     CALLER for the moves played; lenses and which of them each game needs (`observe`)."""
@@ -58,7 +58,7 @@ class Made(NamedTuple):
 
 
 @compiled
-def list_snakes(game: Record, asked: Asked, number: int, row: int, end: int, scratch: NDArray[np.int64],
+def list_snakes(game: Record, asked: PositionSelection, number: int, row: int, end: int, scratch: NDArray[np.int64],
                 made: Made) -> int:  # fmt: skip
     """Write turn and seat of this turn's rows, from `row` on; return their number, or REFUSED beyond `end`."""
     count, turn = 0, int(game.longs[layout.TURN])
@@ -143,7 +143,8 @@ def write_endings(game: Record, owners: NDArray[np.uint8], first: int, end: int,
 @compiled
 def encode_game(
     mind: Mind, records: Records, kinds: Moves, moves: Moves, trail: Any,
-    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made, number: int
+    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: PositionSelection, made: Made,
+    number: int,
 ) -> int:  # fmt: skip
     """Write the rows of one game; REFUSED if its tape is no game's, or makes other rows than were counted."""
     game = record_of(records, 0)
@@ -184,7 +185,7 @@ def encode_game(
 @compiled
 def encode_games(
     mind: Mind, records: Records, kinds: Moves, moves: Moves, trail: Any,
-    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: Asked, made: Made
+    owners: NDArray[np.uint8], scratch: NDArray[np.int64], symmetries: Moves, asked: PositionSelection, made: Made
 ) -> int:  # fmt: skip
     """Write all rows asked for; return -1, or the first game that is refused."""
     for number in range(asked.ends.shape[0] - 1):

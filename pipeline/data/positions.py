@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.position_encoding import HORIZON, Asked, Made, encode_games
+from pipeline.data.position_encoding import HORIZON, Made, PositionSelection, encode_games
 from pipeline.data.scan import pack, workspace
 from pipeline.data.stored_game import StoredGame
 from pipeline.engine import layout
@@ -140,7 +140,9 @@ def positions_of(
     lenses, lens_of = lenses_for(np.array(boards, np.int64), frame)
     longest = max(game.turns for game in games)
     kinds = np.full(layout.MAX_SNAKES, CALLER, np.uint8)
-    asked = Asked(packed, ends, rows, offsets, every, CALLER if teacher is None else teacher, lenses, lens_of)
+    asked = PositionSelection(
+        packed, ends, rows, offsets, every, CALLER if teacher is None else teacher, lenses, lens_of
+    )
     refused = encode_games(
         make_mind(), records, kinds, np.zeros(layout.MAX_SNAKES, np.uint8),
         np.zeros(1, TRAIL)[0], np.zeros((longest + 1, frame * frame), np.uint8),

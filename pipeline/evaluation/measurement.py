@@ -107,7 +107,7 @@ class Measurement:
     enough: Callable[[], bool] = lambda: False
 
 
-class Found(TypedDict):
+class MeasuredGames(TypedDict):
     """The fields of `EvaluationResult` that the games tell."""
 
     opponent: str
@@ -128,7 +128,7 @@ class Found(TypedDict):
     metrics: dict[str, float]
 
 
-def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
+def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> MeasuredGames:
     """Play the games and count them.
 
     Args:
@@ -153,7 +153,7 @@ def measure(what: Measurement, analyses: Sequence[Analysis] = ()) -> Found:
     if not reference:  # the plain names are the reference duels'
         metrics = {f"{name}/{what.rival.name}/{snakes}": value for name, value in metrics.items()}
         metrics[f"strategic_score/{what.rival.name}/{snakes}"] = score
-    return Found(
+    return MeasuredGames(
         opponent=what.rival.name,
         snakes=snakes,
         games=rate.games,

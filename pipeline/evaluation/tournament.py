@@ -19,7 +19,7 @@ from schemas.training import TournamentConfig
 
 
 @dataclass(frozen=True)
-class Standing:
+class PlayerStanding:
     """One player: Elo around the field's mean, and its share of first places (a drawn duel is half, a first place
     shared by k is 1/k), both with their interval."""
 
@@ -65,7 +65,7 @@ class TournamentResult:
     seed: int
     games: int
     cut_off: int
-    standings: tuple[Standing, ...]
+    standings: tuple[PlayerStanding, ...]
     pairings: tuple[Pairing, ...]
     scores: NDArray[np.float64]
     block_seeds: NDArray[np.int64]
@@ -180,14 +180,16 @@ def _rate(finished: Finished, counted: BlockScores, games_per_block: int, confid
     return rate_orders(orders, players, confidence, seed)
 
 
-def _standings(names: Sequence[str], counted: BlockScores, ratings: Ratings, confidence: float) -> tuple[Standing, ...]:
+def _standings(
+    names: Sequence[str], counted: BlockScores, ratings: Ratings, confidence: float
+) -> tuple[PlayerStanding, ...]:
     blocks = len(counted.shares)
     rows = []
     for number, name in enumerate(names):
         games = int(counted.games[number])
         share = measure_blocks(counted.shares[:, number].tolist(), games / blocks, confidence)
         rows.append(
-            Standing(
+            PlayerStanding(
                 name=name,
                 elo=float(ratings.elo[number]),
                 elo_low=float(ratings.low[number]),

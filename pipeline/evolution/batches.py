@@ -19,7 +19,7 @@ _MINE: Final = 1
 _BOARD: Final = CHANNELS.index("board")
 
 
-class Rows(Protocol):
+class EncodedRows(Protocol):
     """Whatever has uint8 planes [M, 12, H, W], features [M, 32] and context [M, 16]: observations, positions."""
 
     @property
@@ -44,7 +44,7 @@ class Floats(NamedTuple):
     game_context: Tensor
 
 
-def to_tensors(rows: Rows, device: torch.device | str = "cpu") -> Floats:
+def to_tensors(rows: EncodedRows, device: torch.device | str = "cpu") -> Floats:
     """Scale uint8 rows by the encoder's table.
 
     Each number is the byte times its slot's scale, one float32 product: the same bits as the engine's float form.
@@ -103,7 +103,7 @@ class Targets(NamedTuple):
     weights: Tensor
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """N rows for a network, and what it is to say about them."""
 
     inputs: Floats
@@ -148,10 +148,10 @@ class BatchReader:
     def __len__(self) -> int:
         return len(self.weights)
 
-    def read(self, rows: NDArray[np.int64], symmetries: Bytes | None = None) -> Batch:
+    def read(self, rows: NDArray[np.int64], symmetries: Bytes | None = None) -> TrainingBatch:
         """Return these rows, each seen through its symmetry (uint8, 0..7; None: as they are)."""
         moved = self._gather(rows, np.zeros(len(rows), np.uint8) if symmetries is None else symmetries)
-        return Batch(to_tensors(moved, self.device), self._targets(rows, moved))
+        return TrainingBatch(to_tensors(moved, self.device), self._targets(rows, moved))
 
     def _gather(self, rows: NDArray[np.int64], symmetries: Bytes) -> _Moved:
         known, count, side = self.positions, len(rows), self._frame

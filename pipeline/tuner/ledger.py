@@ -47,7 +47,7 @@ _GAME_LISTS = ("rotation", "scores", "lengths", "died_on", "causes", "failures")
 
 
 @dataclass(frozen=True)
-class Step:
+class LedgerStep:
     """One step of a run: what was learned or decided, and from which jobs."""
 
     kind: str
@@ -124,7 +124,7 @@ class Ledger:
         """The state that the run began with."""
         return TuningState.model_validate_json(self._of_run(run, "first_state"))
 
-    def add_step(self, step: Step, state: TuningState, state_hash: str, now: datetime) -> None:
+    def add_step(self, step: LedgerStep, state: TuningState, state_hash: str, now: datetime) -> None:
         """Commit a step, and the state after it."""
         run = state.campaign
         with self._transaction():

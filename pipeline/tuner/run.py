@@ -14,7 +14,7 @@ from pipeline.stopping import Stopping
 from pipeline.tuner import fronts, interactions, progress, screen
 from pipeline.tuner.guide_files import GuideFiles
 from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, SourceKind
-from pipeline.tuner.ledger import Ledger, Step
+from pipeline.tuner.ledger import Ledger, LedgerStep
 from pipeline.tuner.noise import NoiseWatch
 from pipeline.tuner.progress import TuningProgress
 from pipeline.tuner.scheduler import Scheduler
@@ -117,7 +117,7 @@ class TuningRun:
         finally:
             self._save_checkpoint()
 
-    def take(self, step: Step) -> None:
+    def take(self, step: LedgerStep) -> None:
         """Commit a step that comes from outside (a start, an edit), and what follows from it."""
         self._commit(step)
         self._consequences(step)
@@ -151,12 +151,12 @@ class TuningRun:
         self._passing("game")
         return self._stopping.requested or self._noise.noisy
 
-    def _commit(self, step: Step) -> None:
+    def _commit(self, step: LedgerStep) -> None:
         self._passing("before_step")
         self._ledger.add_step(step, self._state, self._tuning.state_hash(), self._now())
         self._passing("step_committed")
 
-    def _consequences(self, step: Step) -> None:
+    def _consequences(self, step: LedgerStep) -> None:
         if "failure" in step.body:
             self._progress.failed(str(step.body["failure"]))
             self._tell(f"⚠ {self._skipped(step)}: {step.body['failure']}")
@@ -176,7 +176,7 @@ class TuningRun:
             itself = not self._tuning.setup.opponents and self._state.champion == self._state.reference
             self._tell("The snake plays." if itself else f"Win rate {progress.words(best)}.")
 
-    def _skipped(self, step: Step) -> str:
+    def _skipped(self, step: LedgerStep) -> str:
         what = {"skipped": "Candidate skipped", "measured": "Not measured, which is tried again"} | {
             "crossed": "It is not asked which weights matter together"
         }

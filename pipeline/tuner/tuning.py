@@ -22,7 +22,7 @@ from pipeline.tuner import fronts, gating, interactions, measuring, screen, sear
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.faults import EMPTY_CANDIDATES, count_sides, require_playable, require_sound
 from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult
-from pipeline.tuner.ledger import Step
+from pipeline.tuner.ledger import LedgerStep
 from pipeline.tuner.optimise import Point
 from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.scheduler import JobOutcome
@@ -70,7 +70,7 @@ class Tuning:
 
     # Steps
 
-    def advance(self, outcomes: Mapping[str, JobOutcome]) -> Step:
+    def advance(self, outcomes: Mapping[str, JobOutcome]) -> LedgerStep:
         """Take the next step; `outcomes` are those of the jobs that are `due`.
 
         Raises:
@@ -89,14 +89,14 @@ class Tuning:
         self._count(jobs, results)
         kind, body = self._take(contests, results, failure)
         wanted = {job.id for job in self.jobs()}
-        return Step(
+        return LedgerStep(
             kind,
             body if failure is None else {**body, "failure": str(failure)},
             closes=tuple(jobs),
             drops=tuple(job for job in wanted_before if job not in wanted and job not in jobs),
         )
 
-    def _screened(self, outcomes: Mapping[str, JobOutcome]) -> Step:
+    def _screened(self, outcomes: Mapping[str, JobOutcome]) -> LedgerStep:
         """Jobs that could not be played only make a weight's effect unknown."""
         plan = self._wanted.screen_plan(self.state)
         jobs = {job.id: job for job in plan.jobs}
@@ -110,7 +110,7 @@ class Tuning:
         if inert != self.state.inert:
             drops = self._new_chapter(self.state.champion, inert)
         self._begin_phase()
-        return Step("screened", body, closes=tuple(jobs), drops=tuple(job for job in drops if job not in jobs))
+        return LedgerStep("screened", body, closes=tuple(jobs), drops=tuple(job for job in drops if job not in jobs))
 
     def check(self) -> None:
         """Raise what ends the run, after a step was committed.
@@ -254,7 +254,7 @@ class Tuning:
 
     # What comes from outside
 
-    def started(self, setup: Setup) -> Step:
+    def started(self, setup: Setup) -> LedgerStep:
         """A start of the program with these settings; a change of what the optimiser stands on begins a chapter."""
         before, self.setup = self.setup, setup
         self._wanted = replace(self._wanted, setup=setup)
@@ -269,9 +269,9 @@ class Tuning:
             self._update(best=None, measurement_due=True)
         self._update(failures=0, empty=0)
         self._begin_phase()
-        return Step("started", {"setup": setup.plain()}, drops=drops)
+        return LedgerStep("started", {"setup": setup.plain()}, drops=drops)
 
-    def edited(self, text: str, *, conflict: bool = False) -> Step:
+    def edited(self, text: str, *, conflict: bool = False) -> LedgerStep:
         """The weights were edited by hand: the run goes on from them.
 
         Args:
@@ -291,13 +291,13 @@ class Tuning:
             self._update(reference=text, best=None)  # other weights than before: nothing to compare them with
         drops = self._new_chapter(text)
         self._begin_phase()
-        return Step("edited", body, drops=drops)
+        return LedgerStep("edited", body, drops=drops)
 
-    def remeasure(self) -> Step:
+    def remeasure(self) -> LedgerStep:
         """Measure the champion anew."""
         self._update(measurement_due=True, measurements=self.state.measurements + 1)
         self._begin_phase()
-        return Step("asked", {"measurement": self.state.measurements})
+        return LedgerStep("asked", {"measurement": self.state.measurements})
 
     def _begin_phase(self) -> None:
         """Where nothing is under way: measure first if that is due, else search."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from pipeline.tuner.jobs import MatchResult
-from pipeline.tuner.ledger import Ledger, Step, StoredStep
+from pipeline.tuner.ledger import Ledger, LedgerStep, StoredStep
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.setup import restored
 from pipeline.tuner.tuning import Tuning
@@ -98,8 +98,8 @@ class _Replay:
             return f"{where}: {', '.join(sorted(odd))} should be {[body.get(key) for key in sorted(odd)]}"
         return "" if self._tuning.state_hash() == stored.state_hash else f"{where}: leads to another state"
 
-    def _taken(self, stored: StoredStep) -> Step:
-        own: dict[str, Callable[[], Step]] = {
+    def _taken(self, stored: StoredStep) -> LedgerStep:
+        own: dict[str, Callable[[], LedgerStep]] = {
             "started": lambda: self._tuning.started(restored(stored.body["setup"])),
             "edited": lambda: self._tuning.edited(stored.body["text"], conflict=stored.body["conflict"]),
             "asked": self._tuning.remeasure,

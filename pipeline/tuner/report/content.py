@@ -36,7 +36,7 @@ class ChampionElo:
 
 
 @dataclass(frozen=True)
-class WeightRow:
+class WeightChange:
     """One weight before and after."""
 
     path: str
@@ -114,7 +114,7 @@ class Report:
     """The whole text of the weights' file."""
     gates: tuple[GateRecord, ...] = ()
     elo: tuple[ChampionElo, ...] = ()
-    weights: tuple[WeightRow, ...] = ()
+    weights: tuple[WeightChange, ...] = ()
     crossed: tuple[str, ...] = ()
     """The weights of which it was asked which matter together; empty: not asked."""
     interactions: tuple[Interaction, ...] = ()

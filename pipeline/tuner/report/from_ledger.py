@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.tuner import interactions, screen, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import Ledger, StoredStep
-from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightChange
 from pipeline.tuner.report.page import write_report
 from pipeline.tuner.screen import EffectKind, WeightEffect
 from pipeline.tuner.screen_run import KeptEffect, kept_effects
@@ -206,18 +206,20 @@ def _effects(book: Ledger, run: str, state: TuningState) -> Mapping[str, WeightE
     return own or kept_effects(book.folder, frozenset(weights.parse(state.champion, state.snake).weights))
 
 
-def _rows(state: TuningState, setup: Setup, screened: Mapping[str, WeightEffect | KeptEffect]) -> tuple[WeightRow, ...]:
+def _rows(
+    state: TuningState, setup: Setup, screened: Mapping[str, WeightEffect | KeptEffect]
+) -> tuple[WeightChange, ...]:
     before = weights.parse(state.reference, state.snake).values
     after = weights.parse(state.champion, state.snake).values
     inert = set(state.inert)
 
-    def row(path: str, now: WeightValue) -> WeightRow:
+    def row(path: str, now: WeightValue) -> WeightChange:
         tuned = path in setup.rules and path not in inert
         found = screened.get(path)
         if found is None:
             effect = EffectKind.NO_EFFECT if path in inert else None
-            return WeightRow(path, before.get(path, now), now, effect, tuned=tuned)
-        return WeightRow(path, before.get(path, now), now, found.kind, found.low_gain, found.high_gain, tuned)
+            return WeightChange(path, before.get(path, now), now, effect, tuned=tuned)
+        return WeightChange(path, before.get(path, now), now, found.kind, found.low_gain, found.high_gain, tuned)
 
     return tuple(row(path, now) for path, now in after.items())
 

@@ -1,6 +1,6 @@
 """The report for a terminal: the same numbers, a screenful."""
 
-from pipeline.tuner.report.content import FrontPoint, GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import FrontPoint, GateRecord, Report, WeightChange
 from pipeline.tuner.screen import EffectKind
 
 SHOWN_WEIGHTS, SHOWN_TESTS = 15, 8
@@ -59,7 +59,7 @@ def _gate(record: GateRecord) -> str:
     return f"{decision.number:>4}  {verdict:<16} {2 * decision.seeds:>6}  {decision.ratio:>+6.2f}  {shown}".rstrip()
 
 
-def _weight(row: WeightRow, wide: int) -> str:
+def _weight(row: WeightChange, wide: int) -> str:
     effect = "" if row.effect is None else f"  {row.effect.value.replace('_', ' ')}"
     dead = "  (left out)" if row.effect is EffectKind.NO_EFFECT else ""
     return f"  {row.path:<{wide}}  {row.before!s:>10} -> {row.after!s:<10}{effect}{dead}"

@@ -14,7 +14,7 @@ from simulated_hill import pair_scores
 
 from pipeline.tuner.gate import GateRules, SeedOutcome, decide, measured_gain, no_regression
 from pipeline.tuner.interactions import Interaction
-from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightRow
+from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightChange
 from pipeline.tuner.report.page import html_report, write_report
 from pipeline.tuner.report.plots import Plot, PlotLine, draw
 from pipeline.tuner.report.terminal import text_report
@@ -36,9 +36,9 @@ def record(number: int, elo: float, games_before: int) -> GateRecord:
 def sample(name: str = "search.head_on") -> Report:
     measured = measured_gain([SeedOutcome(s) for s in pair_scores(120, 1000, np.random.default_rng(3)).tolist()])
     assert measured is not None
-    rows = [WeightRow(name, 1.0, 1.3125, EffectKind.RESULT, -0.12, 0.031)]
-    rows += [WeightRow(f"area.weight_{n}", 0.5 + n, 0.55 + n, EffectKind.MOVES, -0.01 * n, 0.004) for n in range(9)]
-    rows += [WeightRow(f"unread.key_{n}", n, n, EffectKind.NO_EFFECT, 0.0, 0.0, tuned=False) for n in range(5)]
+    rows = [WeightChange(name, 1.0, 1.3125, EffectKind.RESULT, -0.12, 0.031)]
+    rows += [WeightChange(f"area.weight_{n}", 0.5 + n, 0.55 + n, EffectKind.MOVES, -0.01 * n, 0.004) for n in range(9)]
+    rows += [WeightChange(f"unread.key_{n}", n, n, EffectKind.NO_EFFECT, 0.0, 0.0, tuned=False) for n in range(5)]
     before = "# my snake\nsearch:\n  head_on: 1.0  # [0, 4]\n  depth: 4\n"
     return Report(
         run="20261129_143000_ab12cd",
