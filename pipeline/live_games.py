@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from schemas.game import GameLogFrame
 from schemas.live_game import (
@@ -27,6 +28,32 @@ _LOOK_S = 0.5
 """Between two looks at whether somebody looks."""
 _SILENT_S = 30.0
 """A game that tells nothing for so long was dropped: another may be shown."""
+
+
+class ToldGames(Protocol):
+    """Where one game at a time is told while it is played: to eyes (`LiveGames`), or to be kept."""
+
+    def wanted(self) -> bool:
+        """Whether the game that begins now may be told."""
+        ...
+
+    def begin(
+        self, game_id: str, about: str, rules: tuple[str, str], size: tuple[int, int], names: Sequence[str]
+    ) -> None:
+        """Tell of a game that begins; see `LiveGames.begin`."""
+        ...
+
+    def is_showing(self, game_id: str) -> bool:
+        """Whether this game is the one that is told."""
+        ...
+
+    def turn(self, frame: GameLogFrame) -> None:
+        """Tell of a turn of the game that was begun last."""
+        ...
+
+    def end(self, causes: Sequence[str]) -> None:
+        """Tell that it has ended."""
+        ...
 
 
 class LiveGames:

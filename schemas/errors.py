@@ -66,6 +66,10 @@ class FolderInUseError(StateError):
     """Another process works in this folder: the same call may succeed once that one is done."""
 
 
+class NothingThereError(StateError):
+    """What is asked for is not there and cannot be: its number is larger than any, or no work of its kind was done."""
+
+
 class DatabaseReadOnlyError(StateError):
     """The database file or its folder may not be written."""
 
@@ -116,6 +120,10 @@ class SilentDaemonError(OuroborosError):
 
 class EvaluationError(OuroborosError):
     """Games were played but must not be scored, for instance because more than 1 % ended by time-outs."""
+
+
+class ReplayDiffersError(OuroborosError):
+    """A game that was played again is not the one that was recorded."""
 
 
 class TrainingError(OuroborosError):

@@ -15,6 +15,7 @@ that died on the last turn shows this turn's board under the next number.
 
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -146,3 +147,13 @@ class GameLog(Frozen):
     def to_line(self) -> str:
         """The game as one line with its line break, the fields a frame does not change left out."""
         return self.model_dump_json(exclude_none=True) + "\n"
+
+
+def replayed_game_id(run: str, job: str, number: int) -> str:
+    """The id of a game of the tuner or of a tournament that was played again: 32 hexadecimal digits.
+
+    Args:
+        job: as the ledger of that run names it.
+        number: of the game in the job, from 0 on.
+    """
+    return blake2b("\0".join((run, job, str(number))).encode(), digest_size=16).hexdigest()

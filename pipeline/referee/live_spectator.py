@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from pipeline.live_games import LiveGames
+from pipeline.live_games import ToldGames
 from schemas.game import GameLogFrame
 
 
 class LiveSpectator:
-    """A `Spectator` of one game: make one for each that `LiveGames.wanted` lets be told. It makes no game wait.
+    """A `Spectator` of one game: make one for each that `ToldGames.wanted` lets be told. It makes no game wait.
 
     Args:
         games: where they are told.
@@ -18,7 +18,7 @@ class LiveSpectator:
         names: by seat; None: as the snakes are called in the game.
     """
 
-    def __init__(self, games: LiveGames, about: str, names: Sequence[str] | None = None) -> None:
+    def __init__(self, games: ToldGames, about: str, names: Sequence[str] | None = None) -> None:
         self._games, self._about, self._names = games, about, names
         self._seats: dict[str, int] = {}
         self._food: list[int] | None = None

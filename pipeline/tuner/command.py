@@ -138,6 +138,33 @@ def verify_run(run: str | None) -> None:
         raise SystemExit(1)
 
 
+@tune.command("replay")
+@click.argument("run")
+@click.argument("job")
+@click.argument("number", type=click.IntRange(0))
+@click.option("--turn", type=click.IntRange(0), help="Default: the last.")
+@click.option("--as-log", is_flag=True, help="Write it as a line of the game log instead.")
+def replay(run: str, job: str, number: int, turn: int | None, as_log: bool) -> None:
+    """Play a game of the tuner or of a tournament again, and draw one of its boards in the terminal.
+
+    RUN is the tuner's run or the tournament's name, JOB and NUMBER are those of the game in its ledger; the pages name
+    them. The snake is built and plays the same seed with the same weights; a game that comes out otherwise (the
+    snake's code changed, or it looks at the clock) is not shown.
+
+    Example: ouroboros tune replay run_20261121_231702 gate-3 0 --turn 40
+    """
+    from rich.console import Console
+
+    from pipeline.data.game_showing import FoundGame, drawn
+    from pipeline.tuner.replaying import game_again
+
+    log = game_again(get_config(), run, job, number)
+    if as_log:
+        sys.stdout.write(log.to_line())
+        return
+    Console(highlight=False).print(drawn(FoundGame(log, None).shown(), turn, ""))
+
+
 @tune.command("screen")
 @click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="Boards of each weight's games.")
 @click.option("--snake-dir", type=click.Path(path_type=Path), help="Folder of the snake.  [default: the bundled one]")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache, lru_cache
+from typing import Any
 
-from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.conditions import MatchConditions, RuleNumbers
 from schemas.tuning_run import WeightValue
 
 _BITS = 60
@@ -71,6 +72,18 @@ class PlayConditions:
 
     referee: MatchConditions = field(default_factory=MatchConditions)
     overrides: Mapping[str, WeightValue] = field(default_factory=dict)
+
+
+def restored_conditions(plain: Mapping[str, Any]) -> PlayConditions:
+    """The conditions that `dataclasses.asdict` made plain.
+
+    Raises:
+        TypeError, KeyError: they are of another version.
+        BadInputError: a number out of its range.
+    """
+    referee = dict(plain["referee"])
+    numbers = RuleNumbers(**referee.pop("numbers"))
+    return PlayConditions(MatchConditions(**referee, numbers=numbers), plain["overrides"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,15 @@ from pathlib import Path
 from sqlite3 import Connection, connect
 from typing import Any
 
-from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob
+from pipeline.tuner.jobs import (
+    GameResult,
+    JobFailure,
+    JobKind,
+    MatchJob,
+    Participant,
+    SourceKind,
+    restored_conditions,
+)
 from pipeline.tuner.ledger_access import Transaction, WordedErrors
 from schemas.errors import StateError
 from schemas.times import to_text
@@ -233,6 +241,27 @@ class Ledger:
                 found[number] = GameResult(seed=seed, turns=turns, transcript=transcript, move_ms=times, **own)
         return found
 
+    def job(self, run: str, job: str) -> MatchJob | None:
+        """A job as it was noted; None: there is none.
+
+        Raises:
+            StateError: its row is of another version, or damaged.
+        """
+        with self._told():
+            row = self._db.execute(
+                "SELECT kind, participants, line, seeds, conditions FROM jobs WHERE run = ? AND job = ?", (run, job)
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            kind, (people, line, seeds, conditions) = row[0], map(json.loads, row[1:])
+            participants = tuple(Participant(SourceKind(source), self._text(source, text)) for source, text in people)
+            return MatchJob(
+                job, JobKind(kind), participants, tuple(line), tuple(seeds), restored_conditions(conditions)
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise StateError(f"job {job!r} of {run!r} cannot be read: {error}", where=str(self._path)) from error
+
     def failure(self, run: str, job: str) -> JobFailure | None:
         """Why a job could not be played; None: it could, so far."""
         with self._told():
@@ -268,6 +297,16 @@ class Ledger:
                 (run,),
             )
             return dict(rows.fetchall())
+
+    def _text(self, source: str, text: str) -> str:
+        """A participant's own text, where the job names its hash."""
+        if source != SourceKind.WEIGHTS:
+            return text
+        with self._told():
+            row = self._db.execute("SELECT text FROM texts WHERE hash = ?", (text,)).fetchone()
+        if row is None:
+            raise KeyError(f"the weights {text[:12]} are not kept")
+        return str(row[0])
 
     def _of_run(self, run: str, column: str) -> str:
         with self._told():

@@ -211,12 +211,12 @@ def _opened(
     from pipeline.tuner.backends.choice import choose  # brings numba, which `ouroboros --help` must not cost
     from pipeline.tuner.backends.http import HttpBackend
 
+    live = LiveGames(settings.home, LiveSource.TOURNAMENT)
     if sum(who.participant.source is SourceKind.WEIGHTS for who in cup.entrants) < 2:
-        live = LiveGames(settings.home, LiveSource.TOURNAMENT)
         opened: Backend = HttpBackend(source.folder, folder, settings.tuner, source.run_command, live=live)
     else:
         try:
-            opened = choose(settings, source, lambda: stopping.requested, folder, LiveSource.TOURNAMENT)
+            opened = choose(settings, source, lambda: stopping.requested, folder, live)
         except Cancelled:
             return None
     others = [who.participant.text for who in cup.entrants if who.participant.source is SourceKind.FOLDER]

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from litestar import MediaType, Request, Response
@@ -11,12 +12,13 @@ from litestar.response import Template
 from litestar.types import ExceptionHandlersMap
 from pydantic import ValidationError
 
-from schemas.errors import OuroborosError, StateError
+from schemas.errors import NothingThereError, OuroborosError, StateError
 from schemas.outside_text import ERROR_LIMIT, passage
 from schemas.settings import describe
 
 PROBLEM_JSON = "application/problem+json"
 API = "/api/"
+API_LIST = "/api/docs"
 _TITLES = {
     400: "Bad request",
     401: "A token is needed",
@@ -24,6 +26,7 @@ _TITLES = {
     404: "Not found",
     405: "Not that way",
     409: "Refused",
+    410: "It cannot be shown",
     413: "Too large",
     415: "Not of that kind",
     421: "Not this host",
@@ -64,6 +67,8 @@ def of_error(error: Exception) -> Problem:
         return error.problem
     if isinstance(error, ValidationError):
         return problem(422, describe(error))
+    if isinstance(error, NothingThereError):
+        return problem(404, f"{error.what[0].upper()}{error.what[1:]}.")
     if isinstance(error, OuroborosError):
         return problem(503 if isinstance(error, StateError) else 422, str(error))
     if isinstance(error, HTTPException):
@@ -74,6 +79,8 @@ def of_error(error: Exception) -> Problem:
 
 
 def _http_detail(error: HTTPException) -> str:
+    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:  # the router's own words
+        return f"Nothing lies at this address; the first page leads to all pages, {API_LIST} lists the interface."
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         told = [f"{item.get('key', 'value')}: {item.get('message', '')}" for item in error.extra]
         return f"{'; '.join(told)}" or error.detail

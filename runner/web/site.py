@@ -20,7 +20,7 @@ LEDGER = "ledger.db"
 
 
 def opened_dir(home: Path) -> Path:
-    """Where games of training that were opened lie, as lines of the game log."""
+    """Where games of training, of the tuner and of tournaments that were opened lie, as lines of the game log."""
     return home.absolute() / "web" / "opened"
 
 
@@ -75,7 +75,7 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         SettingsError: the history's URL cannot be used, or its driver is not installed.
     """
     history, lives = _history(settings)
-    ledger = Database(settings.tuner_dir.absolute() / LEDGER, revision="")
+    ledger = Database(settings.tuner_dir.absolute() / LEDGER, revision="", maker="ouroboros tune")
     return Site(
         settings=settings,
         history=history,
@@ -84,7 +84,9 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         digests=Digests(ledger),
         games=GameIndex(_game_folders(settings), settings.home.absolute()),
         machine=Machine(settings),
-        tournaments=Database(settings.home.absolute() / "tournaments" / "tournaments.db", revision=""),
+        tournaments=Database(
+            settings.home.absolute() / "tournaments" / "tournaments.db", revision="", maker="ouroboros tournament"
+        ),
         secret=secret,
     )
 

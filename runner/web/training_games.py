@@ -1,22 +1,17 @@
 """Games that training keeps. Their records are rebuilt by the engine, in a short process of its own."""
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass
 
 from runner.web.child import run_module
+from runner.web.opened_games import ALONE, LIMIT_S, keep_opened, opened_file
 from runner.web.problems import ProblemError
-from runner.web.site import Site, opened_dir
-from schemas.errors import StateError
-from schemas.files import write_atomic
+from runner.web.site import Site
 from schemas.outside_text import line
 
-LISTED, OPENED_KEPT = 100, 200
-_LIMIT_S = 120.0
+LISTED = 100
 _ID = re.compile("[0-9a-f]{32}")
-_ALONE = asyncio.Lock()
-"""One of these processes at a time: each loads the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,8 @@ async def list_games(site: Site) -> list[TrainingGame]:
         ProblemError: the process failed; in its words.
     """
     words = ("game", "list", "--limit", str(LISTED), "--format", "json")
-    async with _ALONE:
-        code, told, problem = await run_module(site, "runner", *words, limit_s=_LIMIT_S)
+    async with ALONE:
+        code, told, problem = await run_module(site, "runner", *words, limit_s=LIMIT_S)
     try:
         return [TrainingGame(**row) for row in json.loads(told)]
     except (ValueError, TypeError) as error:
@@ -57,20 +52,11 @@ async def open_game(site: Site, game_id: str) -> bool:
     """
     if not _ID.fullmatch(game_id):
         return False
-    path = opened_dir(site.settings.home) / f"{game_id}.jsonl"
-    if path.exists():
+    if opened_file(site, game_id).exists():
         return True
-    async with _ALONE:
-        code, told, _ = await run_module(site, "runner", "game", "show", game_id, "--as-log", limit_s=_LIMIT_S)
+    async with ALONE:
+        code, told, _ = await run_module(site, "runner", "game", "show", game_id, "--as-log", limit_s=LIMIT_S)
     if code or not told.endswith("\n"):
         return False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        older = sorted(path.parent.glob("*.jsonl"), key=lambda each: each.stat().st_mtime, reverse=True)
-        for stale in older[OPENED_KEPT - 1 :]:
-            stale.unlink(missing_ok=True)
-        write_atomic(path, told)
-    except OSError as error:
-        fault = StateError(f"the game cannot be opened: {error.strerror}", where=str(path.parent))
-        raise ProblemError(503, str(fault)) from error
+    keep_opened(site, game_id, told)
     return True

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.live_games import LiveGames
+from pipeline.live_games import LiveGames, ToldGames
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.backends.http import HttpBackend
 from pipeline.tuner.backends.inprocess import open_inprocess
@@ -20,13 +20,13 @@ def choose(
     source: SnakeSource,
     abandon: Callable[[], bool],
     scratch: Path | None = None,
-    shown: LiveSource = LiveSource.TUNER,
+    live: ToldGames | None = None,
 ) -> Backend:
     """Open the backend.
 
     Args:
         scratch: a folder whose lock the caller holds, for scratch copies; None: the tuner's.
-        shown: as whose games one is shown while it is played.
+        live: where a game is told while it is played; None: it is shown to whoever looks, as one of the tuner's.
 
     Raises:
         SnakeError: `backend` asks for one that the snake does not allow, or the snake does not build.
@@ -34,17 +34,16 @@ def choose(
         Cancelled: `abandon` became true meanwhile.
     """
     folder, tuner = scratch or settings.tuner_dir, settings.tuner
+    told = live or LiveGames(settings.home, LiveSource.TUNER)
     for stale in folder.glob("scratch_*"):  # of a tuner that was killed; the folder's lock is ours
         shutil.rmtree(stale, ignore_errors=True)
 
     def over_http(why: str) -> Backend:
-        live = LiveGames(settings.home, shown)
-        return HttpBackend(source.folder, folder, tuner, source.run_command, why, live)
+        return HttpBackend(source.folder, folder, tuner, source.run_command, why, told)
 
     if tuner.backend is BackendChoice.HTTP:
         return over_http("the settings ask for it")
-    live = LiveGames(settings.home, shown)
-    opened = open_inprocess(source.folder, folder, tuner, abandon, over_http, live)
+    opened = open_inprocess(source.folder, folder, tuner, abandon, over_http, told)
     if not isinstance(opened, str):
         return opened
     if tuner.backend is BackendChoice.IN_PROCESS:

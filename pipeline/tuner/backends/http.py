@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from pipeline.live_games import LiveGames
+from pipeline.live_games import ToldGames
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Recording, RunningGame, SeatedSnake
@@ -57,7 +57,7 @@ class HttpBackend:
         source, run_command: see `SnakePool`.
         folder: an existing folder for scratch copies.
         why: why games go over HTTP, for the notice.
-        live: where a game is shown while it is played; None: nowhere.
+        live: where a game is told while it is played; None: nowhere.
     """
 
     name = "http"
@@ -69,7 +69,7 @@ class HttpBackend:
         settings: TunerSettings,
         run_command: str,
         why: str = "",
-        live: LiveGames | None = None,
+        live: ToldGames | None = None,
     ) -> None:
         self._live = live
         self.capacity = settings.parallel_games or default_games_at_once()

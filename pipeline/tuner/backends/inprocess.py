@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.live_games import LiveGames
+from pipeline.live_games import ToldGames
 from pipeline.referee.conditions import MatchConditions
 from pipeline.snake_builder import SnakeBuilder, links_arena
 from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
@@ -39,7 +39,7 @@ class InProcessBackend:
     Args:
         open_http: makes the backend for what the arena does not play; called when it is first needed.
         scratch: removed at the end.
-        live: where a game is shown while it is played; None: nowhere.
+        live: where a game is told while it is played; None: nowhere.
     """
 
     name = "inprocess"
@@ -50,7 +50,7 @@ class InProcessBackend:
         hello: Hello,
         open_http: Callable[[str], Backend],
         scratch: Path,
-        live: LiveGames | None = None,
+        live: ToldGames | None = None,
     ) -> None:
         self._link, self._hello, self._open_http, self._scratch = link, hello, open_http, scratch
         self._live = live if hello.watch else None
@@ -173,7 +173,7 @@ class InProcessBackend:
             self._asked_to_watch = True
             self._link.send({"type": "watch"})
 
-    def _show(self, live: LiveGames, message: Message) -> None:
+    def _show(self, live: ToldGames, message: Message) -> None:
         order = self._orders.get(message["job"])
         try:
             frame = GameLogFrame.model_validate(message["frame"])
@@ -222,7 +222,7 @@ def open_inprocess(
     settings: TunerSettings,
     abandon: Callable[[], bool],
     open_http: Callable[[str], Backend],
-    live: LiveGames | None = None,
+    live: ToldGames | None = None,
 ) -> InProcessBackend | str:
     """Build the snake once and ask its program; why it cannot play its own games, where it cannot.
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from litestar import Response, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.params import Parameter
 
 from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, Verb
@@ -10,7 +11,8 @@ from runner.web.api.answers import READS, WRITES, CommandListing, Note
 from runner.web.api.asking import Asking, Key, steered
 from runner.web.api.looking import Cursor, Limit
 from runner.web.api.paging import PAGE, cursor_of, key_of
-from runner.web.read import news
+from runner.web.problems import ProblemError
+from runner.web.read import news, runs
 from runner.web.site import Site
 from runner.web.steer import Steered, read_command
 
@@ -38,6 +40,7 @@ async def cancel_run(
     site: Site, request: Asking, run_id: Annotated[int, Parameter(ge=1, le=2**62)], key: Key = ""
 ) -> Response[Steered]:
     """As `ouroboros cancel RUN`."""
+    await sync_to_thread(_require_run, site, run_id)
     return await steered(site, request, Verb.CANCEL, CancelArguments(execution_id=run_id), key)
 
 
@@ -61,3 +64,9 @@ def list_commands(site: Site, limit: Limit = PAGE, cursor: Cursor = None) -> Com
 def command(site: Site, number: Annotated[int, Parameter(ge=1, le=2**62)]) -> Steered:
     """Where `Location` of a write leads."""
     return read_command(site, number)
+
+
+def _require_run(site: Site, run_id: int) -> None:
+    with site.history.snapshot() as rows:
+        if runs.one(rows, run_id) is None:
+            raise ProblemError(404, f"no execution {run_id}")

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from runner.web.api.answers import READS
 from runner.web.api.looking import Cursor, Limit
 from runner.web.api.paging import PAGE, cursor_of, key_of
+from runner.web.opened_games import keeps, read_again
 from runner.web.pages.tuner import REPORT_POLICY, report_of
 from runner.web.problems import ProblemError
 from runner.web.read import ladder, strength, tuning
@@ -137,6 +138,20 @@ def tournament(site: Site, tournament: Id) -> TournamentTable:
     return TournamentTable(tournament, found)
 
 
+@get("/games/again", responses=READS, summary="A game of the tuner or of a tournament, played again")
+async def game_again(
+    site: Site,
+    run: Annotated[str, Parameter(max_length=200, description="The tuner's run, or the tournament's name.")],
+    job: Annotated[str, Parameter(max_length=300, description="The job, as its ledger names it.")],
+    number: Annotated[int, Parameter(ge=0, le=1_000_000, description="The game in that job, from 0 on.")],
+) -> GameLog:
+    """As `ouroboros tune replay`, in a process of its own; 410 where it comes out otherwise than it did."""
+    for ledger in (site.ledger, site.tournaments):
+        if ledger.path.exists() and await keeps(ledger, run, job, number):
+            return await read_again(site, run, job, number)
+    raise ProblemError(404, f"no game {number} of job {job} in {run}")
+
+
 @get("/models", responses=READS, sync_to_thread=True, summary="Registered networks, newest first")
 def models(site: Site, limit: Limit = PAGE, cursor: Cursor = None) -> ModelListing:
     """As `ouroboros models list`."""
@@ -235,6 +250,7 @@ STRENGTH_ROUTES = [
     tuner_report,
     list_tournaments,
     tournament,
+    game_again,
     models,
     model,
     evaluations,

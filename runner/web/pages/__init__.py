@@ -5,6 +5,7 @@ from litestar import Router
 from runner.web.pages.games import game, game_data, games
 from runner.web.pages.history import history, history_csv, run_file, run_page
 from runner.web.pages.now import now
+from runner.web.pages.played_again import PLAYED_AGAIN_ROUTES
 from runner.web.pages.schedules import (
     new_schedule,
     new_trigger,
@@ -27,7 +28,7 @@ pages = Router(
         now, ask_back, do, games, game, game_data, tuner, tuner_run, tuner_step, tuner_report, history, history_csv,
         run_page, run_file, schedules, new_schedule, preview, schedule, save_schedule, new_trigger, trigger,
         save_trigger, strength, evaluation, cup_games, training,
-        *TRAINING_GAME_ROUTES,
+        *TRAINING_GAME_ROUTES, *PLAYED_AGAIN_ROUTES,
     ],
     include_in_schema=False,
 )  # fmt: skip

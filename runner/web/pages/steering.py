@@ -18,8 +18,9 @@ from runner.flow.command_arguments import (
     TriggerArguments,
     Verb,
 )
-from runner.web.pages.page import ASKED, AnyRequest, page
+from runner.web.pages.page import ASKED, AnyRequest, missing, page
 from runner.web.problems import ProblemError
+from runner.web.read import definitions, runs
 from runner.web.site import Site
 from runner.web.steer import steer
 from schemas.base import Frozen
@@ -55,6 +56,7 @@ def ask_back(request: AnyRequest, site: Site) -> Template:
     query = {key: str(request.query_params.get(key, "")) for key in ("verb", "run", "name", "enabled")}
     verb = _verb(query)
     title, effect = _QUESTIONS[verb]
+    _require(site, query)
     names: list[str] = []
     if verb is Verb.TRIGGER:
         with site.history.snapshot() as rows:
@@ -91,6 +93,20 @@ def _verb(given: dict[str, str]) -> Verb:
     except (ValueError, KeyError) as error:
         raise ProblemError(400, "this page knows no such wish; go back and choose a button") from error
     return verb
+
+
+def _require(site: Site, query: dict[str, str]) -> None:
+    """That the run, schedule or trigger which a wish names is there; what waits may be of one that was removed.
+
+    Raises:
+        NotFoundException: it is not.
+    """
+    run, name = query["run"], query["name"]
+    with site.history.snapshot() as rows:
+        if run and not (run.isascii() and run.isdigit() and len(run) < 19 and runs.one(rows, int(run))):
+            raise missing(f"run {run}")
+        if name and query["verb"] != Verb.CANCEL and not definitions.is_there(rows, name):
+            raise missing(f"schedule or trigger {name}")
 
 
 def _back(verb: Verb) -> str:

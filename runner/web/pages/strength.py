@@ -10,6 +10,7 @@ from litestar.response import Template
 
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw, legend
 from runner.web.pages.page import AnyRequest, clockwork, missing, page
+from runner.web.pages.played_again import again_link
 from runner.web.pages.words import Clockwork, elo, elo_words
 from runner.web.read import ladder, ledger_games, models, tournaments, tuning
 from runner.web.read.ladder import LadderRating
@@ -77,10 +78,14 @@ def evaluation(request: AnyRequest, site: Site, number: int) -> Template:
 def cup_games(request: AnyRequest, site: Site, name: str, first: int, second: int) -> Template:
     """The games of one pairing of a tournament."""
     with site.tournaments.snapshot() as rows:
-        games, total = ledger_games.games_of_cup(rows, name, first, second)
+        found = ledger_games.games_of_cup(rows, name, first, second)
+    if found is None:
+        raise missing(f"pairing of entrants {first + 1} and {second + 1} in a tournament {name}")
+    games, total = found
     return page(
         request, site, "ledger_games.html", f"Tournament {name}", "/strength", games=games, total=total,
-        told=f"Entrants {first + 1} and {second + 1}.", at=None, back="/strength",
+        told=f"Entrants {first + 1} and {second + 1}.", at=None, back="/strength", base=f"/strength/cup/{name}",
+        again=again_link,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw
 from runner.web.pages.page import AnyRequest, missing, page
+from runner.web.pages.played_again import again_link
 from runner.web.pages.words import elo, elo_words, gain
 from runner.web.read import ledger_games, tuning
 from runner.web.read.tuning import Digest, Effect, GateTest, Promotion
@@ -78,7 +79,8 @@ def tuner_step(request: AnyRequest, site: Site, run: str, serial: int) -> Templa
         games, total = ledger_games.games_of_step(rows, run, serial)
     return page(
         request, site, "ledger_games.html", f"Games behind step {serial} of {run}", "/tuner", games=games, total=total,
-        told=f"Step {serial}, {row['kind']}.", at=row["at"], back=f"/tuner/{run}",
+        told=f"Step {serial}, {row['kind']}.", at=row["at"], back=f"/tuner/{run}", base=f"/tuner/{run}",
+        again=again_link,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from queue import Empty, Full, LifoQueue
 
 from runner.store.opened_file import connect_read_only, may_not_be_written
 from schemas.database import HEAD
-from schemas.errors import BadInputError, StateError
+from schemas.errors import NothingThereError, StateError
 from schemas.sqlite_errors import sqlite_error
 
 READERS = 3
@@ -27,11 +27,12 @@ class Database:
     Args:
         path: of the file.
         revision: what its table `alembic_version` must hold; "" for a file that has none (the tuner's ledger).
+        maker: the command whose first work makes a file without revision.
     """
 
-    def __init__(self, path: Path, revision: str = HEAD) -> None:
+    def __init__(self, path: Path, revision: str = HEAD, maker: str = "") -> None:
         self.path = path
-        self._revision = revision
+        self._revision, self._maker = revision, maker
         self._idle: LifoQueue[_Held] = LifoQueue(READERS)
         self._watcher: _Held | None = None
 
@@ -40,8 +41,11 @@ class Database:
         """One transaction that cannot write; its rows are `sqlite3.Row`.
 
         Raises:
+            NothingThereError: there is no file yet, of one without revision; a number is larger than any row's.
             StateError: there is no database, it is of another version, or cannot be read.
         """
+        if self._maker and not self.path.exists():
+            raise NothingThereError(f"nothing of the kind is there yet: `{self._maker}` has not been used here")
         held = self._kept()
         try:
             with self._faults():
@@ -155,7 +159,7 @@ class Database:
             fault = sqlite_error(error, str(self.path), BUSY_S)
             raise fault or StateError(f"the database refused: {error}", where=str(self.path)) from error
         except OverflowError as error:
-            raise BadInputError("no row has a number as large as that", where=str(self.path)) from error
+            raise NothingThereError("no row has a number as large as that") from error
 
 
 def _let_go(held: _Held | None) -> None:

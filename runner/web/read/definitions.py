@@ -48,6 +48,16 @@ class TriggerView:
     failure_count: int
 
 
+def is_there(rows: Rows, name: str) -> bool:
+    """Whether a schedule or trigger has this name."""
+    found = rows.execute(
+        "SELECT 1 FROM schedules WHERE name = ? AND removed_at IS NULL UNION ALL "
+        "SELECT 1 FROM triggers WHERE name = ? AND removed_at IS NULL",
+        (name, name),
+    )
+    return found.fetchone() is not None
+
+
 def schedules(rows: Rows, limit: int, after: str = "") -> list[ScheduleView]:
     """By name, those behind `after`."""
     found = rows.execute(

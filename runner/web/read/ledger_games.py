@@ -25,8 +25,9 @@ class LedgerSeat:
 
 @dataclass(frozen=True, slots=True)
 class LedgerGame:
-    """One game, as the ledger keeps it: it can be played again from seed and seats."""
+    """One game, as the ledger keeps it: it can be played again from seed and seats, which its fingerprint proves."""
 
+    run: str
     job: str
     kind: str
     number: int
@@ -42,9 +43,18 @@ def games_of_step(rows: sqlite3.Connection, run: str, serial: int) -> tuple[list
     return _games(rows, run, [row[0] for row in jobs])
 
 
-def games_of_cup(rows: sqlite3.Connection, cup: str, first: int, second: int) -> tuple[list[LedgerGame], int]:
-    """The games of a tournament that two entrants, by their numbers, played with each other alone."""
-    return _games(rows, cup, [f"{cup}:{min(first, second)}-{max(first, second)}"])
+def games_of_cup(rows: sqlite3.Connection, cup: str, first: int, second: int) -> tuple[list[LedgerGame], int] | None:
+    """The games of a tournament that two entrants, by their numbers, played with each other alone; None: it has no
+    such pairing."""
+    job = f"{cup}:{min(first, second)}-{max(first, second)}"
+    known = rows.execute("SELECT 1 FROM jobs WHERE run = ? AND job = ?", (cup, job)).fetchone()
+    return None if known is None else _games(rows, cup, [job])
+
+
+def has_game(rows: sqlite3.Connection, run: str, job: str, number: int) -> bool:
+    """Whether a ledger keeps this game."""
+    found = rows.execute("SELECT 1 FROM games WHERE run = ? AND job = ? AND number = ?", (run, job, number)).fetchone()
+    return found is not None
 
 
 def _games(rows: sqlite3.Connection, run: str, jobs: list[str]) -> tuple[list[LedgerGame], int]:
@@ -68,6 +78,7 @@ def _game(row: sqlite3.Row, kind: str, people: list[str]) -> LedgerGame:
     columns = (row["scores"], row["lengths"], row["died_on"], row["causes"], row["failures"], row["move_ms"])
     seats = zip(orjson.loads(row["rotation"]), *(orjson.loads(column) for column in columns), strict=True)
     return LedgerGame(
+        run=row["run"],
         job=row["job"],
         kind=kind,
         number=row["number"],

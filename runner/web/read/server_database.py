@@ -12,7 +12,7 @@ from runner.web.read.database import BUSY_S, READERS
 from runner.web.read.rows import Found, Row, Rows
 from schemas import postgresql
 from schemas.database import HEAD
-from schemas.errors import BadInputError, StateError
+from schemas.errors import BadInputError, NothingThereError, StateError
 
 LIMIT_S = 15.0
 """For a statement of a page: whoever looks at it has gone by then."""
@@ -148,6 +148,8 @@ class ServerDatabase:
         try:
             yield
         except Exception as error:
+            if type(error).__name__ == "NumericValueOutOfRange":
+                raise NothingThereError("no row has a number as large as that") from error
             if type(error).__name__ == "DataError" and type(error).__module__.startswith("psycopg"):
                 raise BadInputError(f"the database cannot hold this: {error}", where=self.where) from error
             fault = postgresql.server_error(error, self.where, BUSY_S)

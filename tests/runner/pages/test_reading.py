@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -359,3 +360,36 @@ def test_numbers_that_no_row_has_are_answered_in_words(site: Served, path: str) 
     for large in (2**63, 10**30):
         answer = site.get(path.format(large), accept="text/html")
         assert answer.status in {200, 400, 404, 422}, (path, answer.status)
+
+
+PAGES_OF_NOTHING = (
+    "/nowhere", "/history/999", "/history/999/files/worker.log", "/history/{}", "/schedules/none", "/triggers/none",
+    "/game?id=none", "/game/data?id=none", "/training/game?id=none", "/tuner/none", "/tuner/none/step/1",
+    "/tuner/none/report", "/tuner/none/game?job=x&number=1", "/strength/evaluation/999", "/strength/evaluation/{}",
+    "/strength/cup/none/0/1", "/strength/cup/none/game?job=x&number=1", "/steer?verb=cancel&run=999",
+    "/steer?verb=cancel&run={}", "/steer?verb=trigger&name=none", "/static/none.js",
+)  # fmt: skip
+API_OF_NOTHING = (
+    "GET nowhere", "GET executions/999", "GET executions/999/log", "GET schedules/none", "GET triggers/none",
+    "GET why/none", "GET commands/999", "GET models/none", "GET tuner/runs/none", "GET tuner/runs/none/report",
+    "GET tournaments/none", "GET games/none", "GET games/again?run=a&job=b&number=1", "POST executions/999/cancel",
+    "POST schedules/none/run", "POST schedules/none/pause", "DELETE schedules/none", "POST triggers/none/pause",
+    "DELETE triggers/none",
+)  # fmt: skip
+
+
+def test_what_is_not_there_is_answered_by_404_and_a_sentence(site: Served, tmp_path: Path) -> None:
+    """Where much has run, and where nothing has: a file that the first work makes is no fault before it."""
+    with served(tmp_path) as empty:
+        for path in (path for path in PAGES_OF_NOTHING if path.startswith(("/tuner", "/strength/cup", "/game", "/no"))):
+            told = empty.get(path, accept="text/html")
+            assert (told.status, b"<h1>Not found</h1>" in told.body) == (404, True), path
+    for path in PAGES_OF_NOTHING:
+        told = site.get(path.format(2**63), accept="text/html")
+        assert (told.status, b"<h1>Not found</h1>" in told.body) == (404, True), path
+        assert not re.search(rb"Not Found|Traceback", told.body), path
+    for wish in API_OF_NOTHING:
+        method, path = wish.split(" ")
+        told = site.ask(method, f"/api/v1/{path}", {} if method == "POST" else None)
+        assert (told.status, told.headers["content-type"]) == (404, "application/problem+json"), wish
+        assert len(told.json["detail"].split()) > 2, wish

@@ -25,7 +25,7 @@ OVER_REST = {
     "tune report": "GET /api/v1/tuner/runs/{run}/report", "tournament": "GET /api/v1/tournaments/{tournament}",
     "models": "GET /api/v1/models", "models list": "GET /api/v1/models", "models show": "GET /api/v1/models/{model_id}",
     "arena standing": "GET /api/v1/arena/ratings", "game show": "GET /api/v1/games/{game_id}",
-    "game list": "GET /api/v1/training/games",
+    "game list": "GET /api/v1/training/games", "tune replay": "GET /api/v1/games/again",
 }  # fmt: skip
 TERMINAL_ONLY = {
     "what begins or serves the program itself": {

@@ -1,0 +1,95 @@
+"""Games that are put on the board when somebody asks: those that training keeps, and those that are played again.
+
+Each is made by a short process that loads the engine, and lies from then on among the games that the pages read.
+"""
+
+import asyncio
+from pathlib import Path
+
+from runner.web.child import run_module
+from runner.web.problems import ProblemError
+from runner.web.read.database import Database
+from runner.web.read.ledger_games import has_game
+from runner.web.site import Site, opened_dir
+from schemas.errors import StateError
+from schemas.files import write_atomic
+from schemas.game import GameLog, replayed_game_id
+from schemas.outside_text import line
+
+OPENED_KEPT = 200
+LIMIT_S = 120.0
+"""For one of these processes."""
+ALONE = asyncio.Lock()
+"""One of them at a time."""
+_DIFFERS = 1
+"""The exit code of `ouroboros tune replay` where the game came out otherwise; others: not just now."""
+
+
+async def keeps(ledger: Database, run: str, job: str, number: int) -> bool:
+    """Whether a ledger has this game.
+
+    Raises:
+        NothingThereError: there is no such ledger yet.
+    """
+
+    def look() -> bool:
+        with ledger.snapshot() as rows:
+            return has_game(rows, run, job, number)
+
+    return await asyncio.to_thread(look)
+
+
+async def open_again(site: Site, run: str, job: str, number: int) -> str:
+    """Have a game of the tuner or of a tournament played again and put it on the board; its id there.
+
+    Raises:
+        ProblemError: it came out otherwise, or it cannot be played just now; in the process's words.
+    """
+    game_id = replayed_game_id(run, job, number)
+    if opened_file(site, game_id).exists():
+        return game_id
+    async with ALONE:
+        if not opened_file(site, game_id).exists():  # two readers may have asked for the same
+            words = ("tune", "replay", "--as-log", "--", run, job, str(number))
+            code, told, problem = await run_module(site, "runner", *words, limit_s=LIMIT_S)
+            if code or not told.endswith("\n"):
+                said = line(problem, 500).removeprefix("error: ") or f"it gave no answer (code {code})"
+                raise ProblemError(410 if code == _DIFFERS and problem.startswith("error: ") else 503, said)
+            keep_opened(site, game_id, told)
+    return game_id
+
+
+async def read_again(site: Site, run: str, job: str, number: int) -> GameLog:
+    """The game that `open_again` puts on the board, frame by frame.
+
+    Raises:
+        ProblemError: as `open_again`; it has been put away meanwhile.
+    """
+    path = opened_file(site, await open_again(site, run, job, number))
+    try:
+        return GameLog.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ProblemError(503, "the game was put away meanwhile: ask again") from error
+
+
+def opened_file(site: Site, game_id: str) -> Path:
+    """Where an opened game lies. `game_id`: 32 hexadecimal digits."""
+    return opened_dir(site.settings.home) / f"{game_id}.jsonl"
+
+
+def keep_opened(site: Site, game_id: str, told: str) -> None:
+    """Put a game's line among the games that the pages read, of which the oldest go.
+
+    Raises:
+        ProblemError: the folder cannot be written.
+    """
+    path = opened_file(site, game_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        older = sorted(path.parent.glob("*.jsonl"), key=lambda each: each.stat().st_mtime, reverse=True)
+        for stale in older[OPENED_KEPT - 1 :]:
+            stale.unlink(missing_ok=True)
+        write_atomic(path, told)
+    except OSError as error:
+        fault = StateError(f"the game cannot be opened: {error.strerror}", where=str(path.parent))
+        raise ProblemError(503, str(fault)) from error
