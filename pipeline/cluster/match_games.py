@@ -27,9 +27,17 @@ from pipeline.evolution.policy import TorchPolicy
 from pipeline.simulator.competitor import HEURISTIC, Competitor, from_policy, heuristic
 from pipeline.simulator.match_batch import MatchBatch
 from pipeline.tuner.backends import GameOrder, PlayedGame
-from pipeline.tuner.jobs import GameResult, JobFailure, Participant, PlayConditions
+from pipeline.tuner.jobs import (
+    GameResult,
+    JobFailure,
+    JobKind,
+    MatchJob,
+    Participant,
+    PlayConditions,
+    SourceKind,
+)
 from schemas.errors import MachineError, ModelError
-from schemas.network import NeuralNetworkConfig
+from schemas.network import NeuralNetworkConfig, light_network
 
 SLOTS: Final = 64
 """Games at once: a network is asked for all their snakes together, in batches of 64."""
@@ -243,7 +251,8 @@ def own_opening(threads: int) -> OpenMatches:
 
 
 def open_simulator(opening: OpenMatches) -> SimulatorBackend:
-    """A backend that computes as the run does: the same sums in the same order.
+    """A backend that computes as the run does, the same sums in the same order, and has played: whoever is asked for a
+    game next waits for no compiler.
 
     Raises:
         MachineError: other versions of what computes are installed here.
@@ -253,7 +262,22 @@ def open_simulator(opening: OpenMatches) -> SimulatorBackend:
             f"it computes with {_computes()}, not {opening.computes}, so a network's games need not be the same"
         )
     prepare_cpu(opening.threads)
+    _warm()
     return SimulatorBackend()
+
+
+def _warm() -> None:
+    """Play two turns of a game of a network and a heuristic: what plays is compiled, or loaded, at its first use."""
+    network = TorchPolicy(build_network(light_network()), "model:warm")
+    people = [
+        Participant(SourceKind.PLAYER, str(text_of(player))) for player in (from_policy(network), heuristic("strong"))
+    ]
+    conditions = SimulatorConditions(game=GameConditions(7, 7, most_turns=2), tapes=True)
+    job = MatchJob("warm", JobKind.PROBE, tuple(people), (0, 1), (1,), conditions)
+    backend = SimulatorBackend()
+    backend.begin([GameOrder(job, 0)])
+    while not backend.finished(1.0):
+        pass
 
 
 def _computes() -> str:

@@ -60,8 +60,8 @@ class OpenMatches:
     """With so many the networks compute, whatever the node lends: another number may add up in another order."""
     computes: str
     """The versions of what computes."""
-    patience_s: float = 60.0
-    """How long the imports may take."""
+    patience_s: float = 900.0
+    """How long the imports may take and, where nothing was compiled yet, the compiling."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,3 +204,21 @@ def test_a_node_with_another_torch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"it computes with torch .*, not torch 1\.0 .* need not be the same"):
         node.open(replace(own_opening(1), computes="torch 1.0 and numpy 1.0"))
     assert node.open(own_opening(1)) == (SLOTS, "Networks and heuristics play in the simulator.")
+
+
+def test_a_node_has_played_before_it_is_asked_for_a_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled at its first use takes minutes on a new machine: no game may wait for that."""
+    turns, ended = list[str](), list[PlayedGame]()
+    choose, result = TorchPolicy.choose, SimulatorBackend.finished
+    monkeypatch.setattr(TorchPolicy, "choose", lambda self, *given: turns.append(self.name) or choose(self, *given))
+    monkeypatch.setattr(
+        SimulatorBackend, "finished", lambda self, wait_s: [ended.append(game) or game for game in result(self, wait_s)]
+    )
+    node = NodeBackend(tmp_path, lambda: None)  # type: ignore[arg-type, return-value]
+    node.open(own_opening(1))
+    assert turns
+    (game,) = ended
+    assert game.result.turns >= 1
+    assert game.result.tape
+    assert not node.busy
+    assert node._backend.finished(0) == []
