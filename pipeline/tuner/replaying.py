@@ -13,7 +13,7 @@ from time import monotonic
 from pipeline import folder_lock
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import Backend, GameOrder
-from pipeline.tuner.backends.shown import about, names
+from pipeline.tuner.backends.shown import names
 from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob, SourceKind
 from pipeline.tuner.ledger import NAME, Ledger
 from pipeline.tuner.snake_source import snake_source
@@ -188,7 +188,7 @@ def _log(run: str, order: GameOrder, kept: KeptBoards, result: GameResult) -> Ga
         snakes=[GameLogSnake(id=f"s{seat}", name=name) for seat, name in enumerate(names(order))],
         outcome=GameOutcome.WIN if score == 1 else GameOutcome.DRAW if score else GameOutcome.LOSS,
         turns=result.turns,
-        imported_from=f"{'tournament' if is_cup else 'run'} {run}: {about(order)}, played again",
+        imported_from=f"{'tournament' if is_cup else 'run'} {run}, played again",
         deaths=[
             GameLogDeath(snake=seat, turn=turn, cause=cause)
             for seat, (turn, cause) in enumerate(zip(result.died_on, result.causes, strict=True))

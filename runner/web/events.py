@@ -83,7 +83,9 @@ class Changes:
             lives: object = self._site.daemon_lives()
         except StateError as error:  # a server that is away: the pages say so, once
             lives = error.what
-        return self._site.history.version(), self._site.ledger.version(), lives
+        site = self._site
+        is_behind = site.digests.is_reading, site.games.pending_bytes > 0  # what ends shows the rest
+        return site.history.version(), site.ledger.version(), lives, is_behind
 
 
 @get("/events", include_in_schema=False)

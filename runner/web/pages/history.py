@@ -45,7 +45,6 @@ def history(request: AnyRequest, site: Site) -> Template:
     return page(
         request, site, "history.html", "History", "/history", clock=clock, found=found, given=given, names=names,
         triggers=[*_TYPES, *triggers], outcomes=_OUTCOMES, older=older, newest=urlencode(kept), csv=urlencode(kept),
-        reach=runs.REACH,
     )  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """One curve over days of what matters: how strong snake and network are, and what the ladder says of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import hypot
+from pathlib import Path
 
 from litestar import get
 from litestar.response import Template
@@ -18,10 +20,12 @@ from runner.web.read.models import Evaluation, Step
 from runner.web.read.tournaments import Cup
 from runner.web.site import Site
 from schemas.errors import StateError
+from schemas.outside_text import NAME_LIMIT, line
 
 SPANS = {"week": 7, "month": 31, "quarter": 92, "year": 366, "all": 36_500}
 RUNS_READ, CUPS_SHOWN, MEASURED_SHOWN = 30, 5, 2_000
 _START = (0.0, 0.0, 0.0)
+_CUP_NAME = re.compile("[0-9a-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def strength(request: AnyRequest, site: Site) -> Template:
         chart=draw(chart) if marks else "", legend=legend(lines), snake=snake[::-1], measured=measured, steps=steps,
         ladder=ratings[::-1], ladder_chart=draw(ladder_chart(ratings, clock)) if ratings else "",
         ladder_legend=legend(_ladder_lines(ratings)), cups=cups, reference=models.REFERENCE,
+        is_reading=site.digests.is_reading,
     )  # fmt: skip
 
 
@@ -77,16 +82,25 @@ def evaluation(request: AnyRequest, site: Site, number: int) -> Template:
 @get("/strength/cup/{name:str}/{first:int}/{second:int}", sync_to_thread=True)
 def cup_games(request: AnyRequest, site: Site, name: str, first: int, second: int) -> Template:
     """The games of one pairing of a tournament."""
+    names, _ = tournaments.entrants(_cup_folder(site), name) if _CUP_NAME.fullmatch(name) else ((), "")
     with site.tournaments.snapshot() as rows:
-        found = ledger_games.games_of_cup(rows, name, first, second)
+        found = ledger_games.games_of_cup(rows, name, first, second, names)
     if found is None:
         raise missing(f"pairing of entrants {first + 1} and {second + 1} in a tournament {name}")
     games, total = found
     return page(
         request, site, "ledger_games.html", f"Tournament {name}", "/strength", games=games, total=total,
-        told=f"Entrants {first + 1} and {second + 1}.", at=None, back="/strength", base=f"/strength/cup/{name}",
-        again=again_link,
+        told=f"{_entrant(names, first)} and {_entrant(names, second)}.", at=None, back="/strength",
+        base=f"/strength/cup/{name}", again=again_link,
     )  # fmt: skip
+
+
+def _cup_folder(site: Site) -> Path:
+    return site.settings.home / "tournaments"
+
+
+def _entrant(names: Sequence[str], number: int) -> str:
+    return line(names[number], NAME_LIMIT) if number < len(names) else f"Entrant {number + 1}"
 
 
 def snake_points(site: Site) -> list[SnakePoint]:
@@ -145,7 +159,7 @@ def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[Step]
 def _cups(site: Site) -> list[Cup]:
     try:
         with site.tournaments.snapshot() as rows:
-            return tournaments.cups(rows, site.settings.home / "tournaments", CUPS_SHOWN)
+            return tournaments.cups(rows, _cup_folder(site), CUPS_SHOWN)
     except StateError:
         return []
 

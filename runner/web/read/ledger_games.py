@@ -1,6 +1,7 @@
 """The games behind a number of the tuner or of a tournament: seeds, seats, scores and causes of death."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -43,12 +44,19 @@ def games_of_step(rows: sqlite3.Connection, run: str, serial: int) -> tuple[list
     return _games(rows, run, [row[0] for row in jobs])
 
 
-def games_of_cup(rows: sqlite3.Connection, cup: str, first: int, second: int) -> tuple[list[LedgerGame], int] | None:
+def games_of_cup(
+    rows: sqlite3.Connection, cup: str, first: int, second: int, names: Sequence[str]
+) -> tuple[list[LedgerGame], int] | None:
     """The games of a tournament that two entrants, by their numbers, played with each other alone; None: it has no
-    such pairing."""
+    such pairing.
+
+    Args:
+        names: of all entrants; fewer where they are not known.
+    """
     job = f"{cup}:{min(first, second)}-{max(first, second)}"
     known = rows.execute("SELECT 1 FROM jobs WHERE run = ? AND job = ?", (cup, job)).fetchone()
-    return None if known is None else _games(rows, cup, [job])
+    people = [names[number] for number in sorted((first, second)) if number < len(names)]
+    return None if known is None else _games(rows, cup, [job], people if len(people) == 2 else ())
 
 
 def has_game(rows: sqlite3.Connection, run: str, job: str, number: int) -> bool:
@@ -57,14 +65,18 @@ def has_game(rows: sqlite3.Connection, run: str, job: str, number: int) -> bool:
     return found is not None
 
 
-def _games(rows: sqlite3.Connection, run: str, jobs: list[str]) -> tuple[list[LedgerGame], int]:
+def _games(
+    rows: sqlite3.Connection, run: str, jobs: list[str], names: Sequence[str] = ()
+) -> tuple[list[LedgerGame], int]:
     found: list[LedgerGame] = []
     total = 0
     for job in jobs:
         known = rows.execute("SELECT kind, participants FROM jobs WHERE run = ? AND job = ?", (run, job)).fetchone()
         if known is None:
             continue
-        people = [text if source != "weights" else text[:10] for source, text in orjson.loads(known["participants"])]
+        people = names or [
+            text if source != "weights" else text[:10] for source, text in orjson.loads(known["participants"])
+        ]
         total += rows.execute("SELECT count(*) FROM games WHERE run = ? AND job = ?", (run, job)).fetchone()[0]
         games = rows.execute(
             "SELECT * FROM games WHERE run = ? AND job = ? ORDER BY number LIMIT ?",
@@ -74,7 +86,7 @@ def _games(rows: sqlite3.Connection, run: str, jobs: list[str]) -> tuple[list[Le
     return found, total
 
 
-def _game(row: sqlite3.Row, kind: str, people: list[str]) -> LedgerGame:
+def _game(row: sqlite3.Row, kind: str, people: Sequence[str]) -> LedgerGame:
     columns = (row["scores"], row["lengths"], row["died_on"], row["causes"], row["failures"], row["move_ms"])
     seats = zip(orjson.loads(row["rotation"]), *(orjson.loads(column) for column in columns), strict=True)
     return LedgerGame(

@@ -1,5 +1,6 @@
 """Executions: the latest, those that fit a filter, one with all that is known of it."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,11 @@ from schemas.execution import ResourceUsage
 from schemas.model import PipelineState
 from schemas.times import from_text, to_text
 
-REACH = 200_000
-"""Rows that one look for a rare kind goes through; the page then offers to look further back."""
+REACH, SLICE = 200_000, 10_000
+"""Rows that one look for a rare kind goes through, and those of each step of it; the page then offers to look further
+back."""
+LOOK_S = 0.12
+"""A look ends with the step in which this has passed: a disk that has to be read anew goes less far at once."""
 _COLUMNS = (
     "id, occurrence_id, schedule_name, trigger_type, trigger_name, scheduled_for, started_at, completed_at, status, "
     "error_message, failure_class, pipeline_state_json, resource_usage_json, worker, worker_reason, attempt, seed, "
@@ -77,22 +81,32 @@ class RunPage:
     """Where the next page begins; None: there is none."""
     searched_to: int | None = None
     """Not None: nothing of the rest was looked at, and the next page goes on there."""
+    looked: int = 0
+    """Ids that were gone through until there."""
 
 
 def find(rows: Rows, wanted: RunFilter, limit: int) -> RunPage:
-    """The newest executions that fit. It goes through at most REACH rows; where those are used up, the page says so."""
+    """The newest executions that fit. It goes through at most REACH rows, for about LOOK_S; where that did not do, the
+    page says so."""
     top = wanted.before or (rows.execute("SELECT max(id) FROM execution_rows").fetchone()[0] or 0) + 1
-    floor = top - REACH
-    where, values = ["id < ?", "id >= ?"], [top, floor]
-    where, values = _conditions(wanted, where, values)
-    statement = f"SELECT id FROM execution_rows WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
-    ids = [row[0] for row in rows.execute(statement, (*values, limit + 1))]
-    more = len(ids) > limit
-    found = _of_ids(rows, ids[:limit])
-    if more:
-        return RunPage(found, ids[limit - 1])
     oldest = rows.execute("SELECT min(id) FROM execution_rows").fetchone()[0] or 0
-    return RunPage(found, None) if floor <= oldest else RunPage(found, floor, searched_to=floor)
+    floor, deadline_s = max(oldest, top - REACH), time.monotonic() + LOOK_S
+    ids: list[int] = []
+    low = top
+    while low > floor and len(ids) <= limit and (low == top or time.monotonic() < deadline_s):
+        high, low = low, max(floor, low - SLICE)
+        ids += _slice(rows, wanted, high, low, limit + 1 - len(ids))
+    found = _of_ids(rows, ids[:limit])
+    if len(ids) > limit:
+        return RunPage(found, ids[limit - 1])
+    return RunPage(found, None) if low <= oldest else RunPage(found, low, searched_to=low, looked=top - low)
+
+
+def _slice(rows: Rows, wanted: RunFilter, high: int, low: int, limit: int) -> list[int]:
+    """Ids below `high` from `low` on that fit, newest first."""
+    where, values = _conditions(wanted, ["id < ?", "id >= ?"], [high, low])
+    statement = f"SELECT id FROM execution_rows WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
+    return [row[0] for row in rows.execute(statement, (*values, limit))]
 
 
 def one(rows: Rows, run_id: int) -> Run | None:

@@ -78,14 +78,20 @@ def _cup(rows: sqlite3.Connection, folder: Path, name: str) -> Cup:
         (name,),
     )
     pairings = tuple(Pairing(*row) for row in found)
+    snakes, kind = entrants(folder, name)
+    if not snakes:
+        snakes = tuple(dict.fromkeys(name for row in pairings for name in (row.first, row.second)))
+    return Cup(name, snakes, kind, pairings)
+
+
+def entrants(folder: Path, name: str) -> tuple[tuple[str, ...], str]:
+    """Who was named for a tournament, in order, and its format; nobody where its file cannot be read."""
     try:
         with (folder / f"{name}.json").open("rb") as handle:
             asked = orjson.loads(handle.read(_MOST_BYTES))
-        snakes, kind = tuple(str(snake) for snake in asked["snakes"]), str(asked["format"])
+        return tuple(str(snake) for snake in asked["snakes"]), str(asked["format"])
     except (OSError, ValueError, KeyError, TypeError):
-        snakes = tuple(dict.fromkeys(name for row in pairings for name in (row.first, row.second)))
-        kind = ""
-    return Cup(name, snakes, kind, pairings)
+        return (), ""
 
 
 def _written_at(path: Path) -> float:

@@ -26,6 +26,8 @@ from schemas.tuning_run import CandidateDecision, IterationFacts, TuningState
 TESTS_KEPT = 40
 LOOK_S = 0.1
 """How long a page waits for a digest; the rest of a long ledger is read behind it."""
+_LOOK_BEHIND_S, _REST_S = 0.02, 0.005
+"""Behind the pages: how long the lock is held, and let go for a page that waits for it."""
 _SLICE = 2_000
 _ZETA, _SPENDING = 2.612375348685488, 1.5
 """The share of the error rate that test k may use is alpha / (zeta k^1.5): `pipeline/tuner/gate.py`."""
@@ -186,6 +188,11 @@ class Digests:
         self._known: dict[str, Digest] = {}
         self._behind: threading.Thread | None = None
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a long ledger is being read on behind the pages: what they show of it is not all yet."""
+        return self._behind is not None and self._behind.is_alive()
+
     def of(self, run: str) -> Digest:
         """What is known of a run by now, for the caller alone; a long ledger is read on behind this call.
 
@@ -193,10 +200,11 @@ class Digests:
             StateError: the ledger cannot be read.
         """
         with self._lock:
-            self._read_on(self._known.setdefault(run, Digest(run)), LOOK_S)
+            is_read_behind = self.is_reading and self._behind is not None and self._behind.name == run
+            self._read_on(self._known.setdefault(run, Digest(run)), 0.0 if is_read_behind else LOOK_S)
             found = self._known[run]  # another one, where another ledger lies there now
-            if not found.complete and (self._behind is None or not self._behind.is_alive()):
-                self._behind = threading.Thread(target=self._finish, args=(found,), name="tuning-digest", daemon=True)
+            if not found.complete and not self.is_reading:
+                self._behind = threading.Thread(target=self._finish, args=(found,), name=run, daemon=True)
                 self._behind.start()
             return found.copy()
 
@@ -204,9 +212,10 @@ class Digests:
         while not digest.complete:
             with self._lock:
                 try:
-                    self._read_on(digest, LOOK_S)
+                    self._read_on(digest, _LOOK_BEHIND_S)
                 except StateError:
                     return  # the next page says so
+            time.sleep(_REST_S)  # else it takes the lock again before a page that waits
 
     def _read_on(self, digest: Digest, budget_s: float) -> None:
         deadline_s = time.monotonic() + budget_s

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.report.from_ledger import report_of
 from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
-from runner.web.read import board, replay_files
+from runner.web.read import board, replay_files, runs
 from runner.web.read.board import Board
 from runner.web.read.curves import read_curves
 from runner.web.read.database import Database
@@ -360,6 +361,24 @@ def test_numbers_that_no_row_has_are_answered_in_words(site: Served, path: str) 
     for large in (2**63, 10**30):
         answer = site.get(path.format(large), accept="text/html")
         assert answer.status in {200, 400, 404, 422}, (path, answer.status)
+
+
+def test_a_look_that_takes_too_long_goes_on_where_it_ended(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(site.settings.home / "automation_tracking.db")
+    with database.snapshot() as rows:
+        for wanted in (runs.RunFilter(), runs.RunFilter(outcome="failed"), runs.RunFilter(outcome="timed_out")):
+            whole = [run.id for run in runs.find(rows, wanted, 100).runs]
+            assert whole == sorted(whole, reverse=True)
+            with monkeypatch.context() as slow:
+                slow.setattr(runs, "SLICE", 1)
+                slow.setattr(runs, "LOOK_S", 0.0)
+                pieces, before = list[int](), None
+                while (page := runs.find(rows, replace(wanted, before=before), 100)).before is not None:
+                    assert page.searched_to == page.before
+                    assert page.looked == 1
+                    pieces, before = [*pieces, *(run.id for run in page.runs)], page.before
+                assert [*pieces, *(run.id for run in page.runs)] == whole
+    database.close()
 
 
 PAGES_OF_NOTHING = (
