@@ -11,6 +11,8 @@ from pipeline.data.game_logs import import_games
 from schemas.outside_text import REASON_LIMIT, line
 from schemas.settings import Settings, get_config
 
+_MOST_SEARCHED = 100_000
+
 
 @click.command("import-games")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -81,18 +83,22 @@ def show(source: str, turn: int | None, chosen: str | None, as_log: bool) -> Non
 
 @game.command("list")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--player", "players", multiple=True, metavar="NAME", help="Only games that it took part in; repeatable.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
-def list_games(limit: int, form: str) -> None:
+def list_games(limit: int, players: tuple[str, ...], form: str) -> None:
     """List games that training keeps: those by which networks were judged, then the store's, the newest first.
 
-    Example: ouroboros game list --limit 20
+    Players are called as the list calls them (model:ID, heuristic:KIND); by them the newest 100,000 games are searched.
+
+    Example: ouroboros game list --player heuristic:strong --limit 20
     """
     from itertools import islice
 
     from pipeline.data.training_games import training_games
 
-    found = list(islice(training_games(get_config()), limit))
+    searched = islice(training_games(get_config()), _MOST_SEARCHED if players else None)
+    found = list(islice((each for each in searched if set(players) <= set(each.players)), limit))
     rows = [
         {
             "game_id": each.game_id,
@@ -110,10 +116,10 @@ def list_games(limit: int, form: str) -> None:
         sys.stdout.write(json.dumps(rows) + "\n")
         return
     for each in found:
-        players = ", ".join(each.players)
-        click.echo(f"{each.game_id}  {each.source:12} {each.turns:5} turns  {line(players)}")
+        names = ", ".join(each.players)
+        click.echo(f"{each.game_id}  {each.source:12} {each.turns:5} turns  {line(names)}")
     if not found:
-        click.echo("Training has kept no game yet.")
+        click.echo("No game of these players is kept." if players else "Training has kept no game yet.")
 
 
 def _is_followed(path: Path, config: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.web.child import run_module
@@ -29,13 +30,17 @@ class TrainingGame:
     played_at: str
 
 
-async def list_games(site: Site) -> list[TrainingGame]:
+async def list_games(site: Site, players: Sequence[str] = ()) -> list[TrainingGame]:
     """The newest: those by which networks were judged, then those from which they learned.
+
+    Args:
+        players: only games in which all of these took part.
 
     Raises:
         ProblemError: the process failed; in its words.
     """
-    words = ("game", "list", "--limit", str(LISTED), "--format", "json")
+    words = ["game", "list", "--limit", str(LISTED), "--format", "json"]
+    words += [f"--player={name}" for name in players]
     async with ALONE:
         code, told, problem = await run_module(site, "runner", *words, limit_s=LIMIT_S)
     try:

@@ -211,9 +211,12 @@ def game(site: Site, game_id: Id) -> GameLog:
 
 
 @get("/training/games", responses=READS, summary="The newest games that training keeps")
-async def training_games(site: Site) -> list[TrainingGame]:
+async def training_games(
+    site: Site,
+    player: Annotated[str, Parameter(max_length=200, description="Only games that it took part in.")] = "",
+) -> list[TrainingGame]:
     """As `ouroboros game list`, in a process of its own: it loads the engine."""
-    return await list_games(site)
+    return await list_games(site, [player] if player else [])
 
 
 @get("/arena/ratings", responses=READS, sync_to_thread=True, summary="Our snakes on the Arena's ladders")

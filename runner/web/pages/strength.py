@@ -13,6 +13,7 @@ from litestar.response import Template
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw, legend
 from runner.web.pages.page import AnyRequest, clockwork, missing, page
 from runner.web.pages.played_again import again_link
+from runner.web.pages.training_games import players_link
 from runner.web.pages.words import Clockwork, elo, elo_words
 from runner.web.read import ladder, ledger_games, models, tournaments, tuning
 from runner.web.read.ladder import LadderRating
@@ -76,7 +77,8 @@ def evaluation(request: AnyRequest, site: Site, number: int) -> Template:
     if found is None:
         raise missing(f"measurement {number}")
     title = f"{found[0].model_id} against {found[0].opponent}"
-    return page(request, site, "evaluation.html", title, "/strength", found=found[0], told=found[1])
+    games = players_link([f"model:{found[0].model_id}", found[0].opponent])
+    return page(request, site, "evaluation.html", title, "/strength", found=found[0], told=found[1], games=games)
 
 
 @get("/strength/cup/{name:str}/{first:int}/{second:int}", sync_to_thread=True)

@@ -42,6 +42,9 @@ def test_they_are_listed_and_become_lines_of_the_game_log(kept: Settings) -> Non
     ]  # fmt: skip
     told = CliRunner().invoke(game, ["list", "--json"])
     assert [row["game_id"] for row in json.loads(told.output)] == [each.game_id for each in found]
+    for names, count in ((["heuristic:hungry", "heuristic:random"], 2), (["heuristic:hungry"], 2), (["model:none"], 0)):
+        told = CliRunner().invoke(game, ["list", "--json", *(f"--player={name}" for name in names)])
+        assert len(json.loads(told.output)) == count
     for each in found:
         line = CliRunner().invoke(game, ["show", each.game_id[:12], "--as-log"])
         log = GameLog.model_validate_json(line.output)
@@ -62,6 +65,9 @@ def test_one_is_opened_on_the_board_and_lies_among_the_kept_games_from_then_on(k
     with served(kept.home) as site:
         page = site.get("/training/games", **HTML).body.decode()
         assert f"/training/game?id={first.game_id}" in page
+        none = site.get("/training/games?player=heuristic%3Ahungry&player=model%3A%3Cb%3Ex", **HTML).body.decode()
+        assert "<code>heuristic:hungry</code> and <code>model:&lt;b&gt;x</code>" in none
+        assert "is kept any more" in none
         assert site.get("/api/v1/training/games").json[0]["game_id"] == first.game_id
         away = site.get(f"/training/game?id={first.game_id}&turn=3", **HTML)
         assert (away.status, away.headers["location"]) == (302, f"/game?id={first.game_id}&turn=3")
