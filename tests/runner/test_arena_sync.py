@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from arena_stand_in import TOKEN, StandIn, World, drip, status
+from forked import forked
 
 from migrations.upgrade import upgrade
 from runner.arena_sync import OFF_LOOK_S, ArenaSync
@@ -112,12 +113,7 @@ def test_a_child_ends_when_its_daemon_does(runtime: Runtime, server: StandIn) ->
     log_in(runtime)
     server.world.fail("/api/snakes", drip)
     work = ArenaSync(runtime, first_after_s=0)
-    child = os.fork()
-    if child == 0:
-        try:
-            work.turn()
-        finally:
-            os._exit(0)
+    child = forked(work.turn)
     wait_for(lambda: server.world.asked, "the first request")
     (of_it,) = (Path("/proc") / str(child) / "task" / str(child) / "children").read_text().split()
     os.kill(child, 9)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
+from forked import forked
 
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.training_state import TrainingState
@@ -16,15 +17,9 @@ SAVES = 3
 
 
 def save_until_killed(folder: Path, kill_at: int) -> tuple[int, int]:
-    """In a fork: save SAVES checkpoints, killed at touch `kill_at`; return (saves that returned, touches).
-
-    A fork of this one-threaded test costs milliseconds; a new interpreter with torch costs seconds.
-    """
+    """In a fork: save SAVES checkpoints, killed at touch `kill_at`; return (saves that returned, touches)."""
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _save(folder, kill_at, writer)
-        os._exit(0)
+    child = forked(lambda: _save(folder, kill_at, writer))
     os.close(writer)
     with os.fdopen(reader) as lines:
         told = lines.read()

@@ -4,10 +4,12 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from forked import forked
 from played_positions import played_lesson
 from small_networks import small_network
 
@@ -63,13 +65,9 @@ def test_kills_at_random_steps_change_no_bit(
     assert whole.steps == STEPS
     chance, folder = random.Random(interval_s), tmp_path / "killed"
     for _ in range(4):
-        child = os.fork()  # a new interpreter with torch would take seconds; the child computes on one thread
-        if child == 0:
-            learn(rows, folder, interval_s, killed_at(chance.randrange(1, 9)))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
+        asked = killed_at(chance.randrange(1, 9))
+        _, status = os.waitpid(forked(partial(learn, rows, folder, interval_s, asked)), 0)
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-        chance.random()
     made, resumed = learn(rows, folder, interval_s, lambda: False)
     assert made.resumed or interval_s > 0.01
     assert made.history == whole.history
@@ -90,10 +88,8 @@ def test_a_setback_after_a_kill_goes_back_to_where_the_undisturbed_run_would(
     monkeypatch.setattr(SupervisedLearner, "step", spoilt)
     whole, network = learn(rows, tmp_path / "whole", 60, lambda: False)
     assert whole.setbacks == 1
-    child = os.fork()
-    if child == 0:
-        learn(rows, tmp_path / "killed", 1e-9, killed_at(10))  # two steps into the second epoch's checkpoints
-        os._exit(0)
+    # Two steps into the second epoch's checkpoints.
+    child = forked(lambda: learn(rows, tmp_path / "killed", 1e-9, killed_at(10)))
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
     made, resumed = learn(rows, tmp_path / "killed", 1e-9, lambda: False)
     assert made.resumed and made.setbacks == 1 and made.history == whole.history

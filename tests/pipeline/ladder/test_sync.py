@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from arena_stand_in import OURS, RIVAL, THIRD, cut, no_json, recorded_game, status
+from forked import forked
 from ladder_bench import NOW, Bench
 from sqlalchemy import select
 
@@ -304,14 +305,7 @@ POINTS: dict[str, tuple[Any, str, Any]] = {
 
 def in_a_child(work: Any) -> int:
     """Run in a forked process; how it ended."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return os.waitstatus_to_exitcode(os.waitpid(forked(work), 0)[1])
 
 
 @pytest.mark.parametrize("point", POINTS)
