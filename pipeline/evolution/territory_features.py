@@ -23,7 +23,7 @@ from torch import Tensor
 
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.planes import FRAME
-from pipeline.engine.players.bits import count_bits
+from pipeline.engine.players.bitboard import size
 from pipeline.evolution.territory_tensors import (
     BODIES,
     FOOD,
@@ -109,7 +109,7 @@ def _wider(low: Any, high: Any) -> Any:
 
 @inlined
 def _count(low: Any, high: Any) -> Any:
-    return count_bits(low) + count_bits(high)
+    return size((low, high))
 
 
 @compiled

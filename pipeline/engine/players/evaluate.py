@@ -8,8 +8,7 @@ from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import MAX_HEALTH
 from pipeline.engine.players import mind as legend
 from pipeline.engine.players import weights as weight
-from pipeline.engine.players.flood_large import flood_large
-from pipeline.engine.players.flood_small import flood_small
+from pipeline.engine.players.flood import NARROW, flood, flood_wide
 from pipeline.engine.players.mind import Ints, Mind
 
 _FARTHEST: Final = 63
@@ -67,9 +66,9 @@ def food(mind: Mind, weights: Ints, life: int, lead: int) -> int:
 def evaluate(mind: Mind, me: int, kind: int, turns: int) -> int:
     """Return the points of a position `turns` after the picture, in which `me` lives and the game is not decided."""
     if mind.shape[legend.S_WORDS] <= 2:
-        flood_small(mind, me, turns)
+        flood(mind, me, turns, NARROW)
     else:
-        flood_large(mind, me, turns)
+        flood_wide(mind, me, turns)
     weights, finding, fields = mind.weights[kind], mind.finding, mind.snakes[me]
     rivals, longest = 0, 0
     for snake in range(mind.shape[legend.S_SNAKES]):

@@ -59,15 +59,7 @@ EDGE: Final = 3
 OCCUPIED: Final = 4  # all spots of living snakes
 FOODS: Final = 5
 HURTING: Final = 6  # spots with hazards
-FREE: Final = 7  # from here on: memory of the flood
-MINE: Final = 8
-LONGER: Final = 9
-SHORTER: Final = 10
-GROWN: Final = 11
-GROWN_LONGER: Final = 12
-GROWN_MINE: Final = 13
-GROWN_SHORTER: Final = 14
-MASKS: Final = 15
+MASKS: Final = 7
 
 # fields of a snake
 LIVES: Final = 0
