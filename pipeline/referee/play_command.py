@@ -1,9 +1,11 @@
 """What `ouroboros play` does: games between any snakes, started if need be, and what came of them."""
 
+import os
 import signal
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -101,7 +103,7 @@ def _play(
         f"{len(schedule)} games, seed {request.seed}, {conditions.ruleset} on map {conditions.map_id}, {board}"
     )
     if request.watch and (page := live_page(settings)):
-        console.print(f"In the browser while it is played: {page}", soft_wrap=True)
+        show_page(page, console)
     with ExitStack() as stack:
         # A game can only be watched in the process that plays it.
         pool = stack.enter_context(RefereePool(workers)) if workers > 1 and not request.watch else None
@@ -126,6 +128,15 @@ def _play(
             turn_delay_s=watch.turn_delay_s if watch else 0.0,
             live=LiveGames(settings.home, LiveSource.PLAY),
         )
+
+
+def show_page(page: str, console: Console) -> None:
+    """Tell the address of the games that are being played, and open it where a person sits at a desktop."""
+    console.print(f"In the browser while it is played: {page}", soft_wrap=True)
+    has_desktop = bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()) and "SSH_CONNECTION" not in os.environ
+    if console.is_terminal and has_desktop:
+        with suppress(webbrowser.Error, OSError):
+            webbrowser.open(page)
 
 
 def _schedule(request: PlayRequest, snakes: int) -> tuple[ScheduledGame, ...]:

@@ -149,9 +149,8 @@ def _body(document: Document) -> Document | UnreadablePlace:
         return document
     if tree["status"] == 200:
         return Document(document.where, tree["body"])
-    return UnreadablePlace(
-        f"{document.where or 'it'} is an error that a server answered: {tree['status']} {tree['body']}"
-    )
+    what = "what a server answered, and no game" if tree["status"] in (201, 204) else "an error that a server answered"
+    return UnreadablePlace(f"{document.where or 'it'} is {what}: {tree['status']} {tree['body']}")
 
 
 def _is_json(line: bytes) -> bool:

@@ -9,7 +9,9 @@ from litestar.response import Template
 
 from runner.web.pages import words
 from runner.web.pages.board import draw_board
-from runner.web.pages.page import AnyRequest, missing, page
+from runner.web.pages.page import AnyRequest, clockwork, missing, page
+from runner.web.pages.words import Clockwork
+from runner.web.problems import ProblemError
 from runner.web.read import board, game_index, ladder, live
 from runner.web.read.board import Board, Death
 from runner.web.read.game_index import GameFilter, IndexedGame
@@ -23,23 +25,16 @@ SHOWN, SNAKES_LISTED = 50, 300
 _CAUSES = (
     "wall-collision", "snake-collision", "head-collision", "snake-self-collision", "out-of-health", "hazard",
 )  # fmt: skip
+_FIELDS = ("snake", "outcome", "cause", "length", "day")
 _LENGTHS = {"short": (None, 100), "middle": (101, 300), "long": (301, None)}
 
 
 @get("/games", sync_to_thread=True)
 def games(request: AnyRequest, site: Site) -> Template:
     """All games that are known, newest first."""
-    given = {name: str(request.query_params.get(name, ""))[:200] for name in ("snake", "outcome", "cause", "length")}
-    before = str(request.query_params.get("before", ""))
-    low, high = _LENGTHS.get(given["length"], (None, None))
-    wanted = GameFilter(
-        snake=given["snake"],
-        outcome=given["outcome"],
-        cause=given["cause"],
-        turns_from=low,
-        turns_to=high,
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
-    )
+    clock = clockwork(request, site)
+    given = {name: str(request.query_params.get(name, ""))[:200] for name in _FIELDS}
+    wanted = _wanted(given, str(request.query_params.get("before", "")), clock)
     site.games.refresh()
     found = site.games.find(wanted, SHOWN + 1)
     told = live.say_somebody_looks(site.settings.home)
@@ -49,8 +44,26 @@ def games(request: AnyRequest, site: Site) -> Template:
         request, site, "games.html", "Games", "/games", found=found[:SHOWN], given=given, older=older,
         snakes=site.games.snakes(SNAKES_LISTED), causes=_CAUSES, total=site.games.count(), link=game_link,
         pending=site.games.pending_bytes, newest=urlencode(kept), folders=_folders(site), lengths=_LENGTHS,
-        live=_live(site), told=told,
+        live=_live(site), told=told, clock=clock,
     )  # fmt: skip
+
+
+def _wanted(given: dict[str, str], before: str, clock: Clockwork) -> GameFilter:
+    try:
+        since, until = clock.day(given["day"]), clock.day(given["day"], 1)
+    except (ValueError, OverflowError) as error:
+        raise ProblemError(400, "a day is written as 2026-11-29") from error
+    low, high = _LENGTHS.get(given["length"], (None, None))
+    return GameFilter(
+        snake=given["snake"],
+        outcome=given["outcome"],
+        cause=given["cause"],
+        turns_from=low,
+        turns_to=high,
+        since=since,
+        until=until,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+    )
 
 
 @get("/game", sync_to_thread=True)
@@ -95,6 +108,11 @@ def game_data(request: AnyRequest, site: Site) -> Response[bytes]:
 def game_link(game_id: str, turn: int | None = None) -> str:
     """The URL of a game, at a turn."""
     return f"/game?{urlencode({'id': game_id} | ({} if turn is None else {'turn': turn}))}"
+
+
+def games_link(snake: str, day: str = "") -> str:
+    """The URL of a snake's games, of one day (2026-11-29) or of all."""
+    return f"/games?{urlencode({'snake': snake} | ({'day': day} if day else {}))}"
 
 
 def death_words(death: Death, names: list[str]) -> str:

@@ -5,7 +5,6 @@ import difflib
 import io
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -112,20 +111,13 @@ def _filter(request: AnyRequest, clock: Clockwork) -> tuple[RunFilter, dict[str,
             schedule=given["schedule"],
             trigger=given["trigger"],
             outcome=given["outcome"],
-            since=_day(given["since"], clock),
-            until=_day(given["until"], clock, 1),
+            since=clock.day(given["since"]),
+            until=clock.day(given["until"], 1),
             before=int(before) if before else None,
         )
     except (ValueError, OverflowError) as error:  # the day after the calendar's last one
         raise ProblemError(400, "a day is written as 2026-11-29, and a page's beginning is a number") from error
     return wanted, given
-
-
-def _day(text: str, clock: Clockwork, later: int = 0) -> datetime | None:
-    """The beginning of a day of the reader's calendar, or of a later one."""
-    if not text:
-        return None
-    return datetime.fromisoformat(text[:10]).replace(tzinfo=clock.zone) + timedelta(days=later)
 
 
 def _csv_rows(site: Site, wanted: RunFilter) -> Iterator[bytes]:

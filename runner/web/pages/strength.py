@@ -11,6 +11,7 @@ from litestar import get
 from litestar.response import Template
 
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw, legend
+from runner.web.pages.games import games_link
 from runner.web.pages.page import AnyRequest, clockwork, missing, page
 from runner.web.pages.played_again import again_link
 from runner.web.pages.training_games import players_link
@@ -24,7 +25,7 @@ from schemas.errors import StateError
 from schemas.outside_text import NAME_LIMIT, line
 
 SPANS = {"week": 7, "month": 31, "quarter": 92, "year": 366, "all": 36_500}
-RUNS_READ, CUPS_SHOWN, MEASURED_SHOWN = 30, 5, 2_000
+RUNS_READ, CUPS_SHOWN, MEASURED_SHOWN, MARKED_DAYS = 30, 5, 2_000, 200
 _START = (0.0, 0.0, 0.0)
 _CUP_NAME = re.compile("[0-9a-f]{1,64}")
 
@@ -214,11 +215,26 @@ def _ladder_lines(ratings: Sequence[LadderRating]) -> list[Line]:
     ]
 
 
+def _ladder_marks(ratings: Sequence[LadderRating], clock: Clockwork) -> list[Mark]:
+    """The last rating of each of the reader's days, which opens that day's games of the snake."""
+    looks = {line.name: line.look for line in _ladder_lines(ratings)}
+    last = {(each.snake, each.ladder, f"{each.at.astimezone(clock.zone):%Y-%m-%d}"): each for each in ratings}
+    return [
+        Mark(
+            each.at.timestamp(), each.rating,
+            f"{snake} on {where}, {day}: {each.rating:.1f}, {each.games:,} games so far",
+            href=games_link(snake, day), look=looks[f"{snake} on {where}"],
+        )
+        for (snake, where, day), each in list(last.items())[-MARKED_DAYS:]
+    ]  # fmt: skip
+
+
 def ladder_chart(ratings: Sequence[LadderRating], clock: Clockwork) -> Chart:
     """The rating that the Arena shows, mu - 3 sigma, over days."""
     newest = {(each.snake, each.ladder): each for each in ratings}
     words = [f"{each.snake} on {each.ladder}: {each.rating:.1f} after {each.games:,} games" for each in newest.values()]
     return Chart(
         title="Ratings on the Arena's ladders", x_name="day", y_name="rating", lines=_ladder_lines(ratings),
+        marks=_ladder_marks(ratings, clock),
         x_time=True, zone=clock.zone, words=words,
     )  # fmt: skip

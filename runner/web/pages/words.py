@@ -46,6 +46,16 @@ class Clockwork:
             to_text(known), known.astimezone(UTC), shown
         )
 
+    def day(self, text: str, later: int = 0) -> datetime | None:
+        """The beginning of a day of the reader's calendar, written 2026-11-29, or of one so many days later; None: "".
+
+        Raises:
+            ValueError, OverflowError: it is no day.
+        """
+        if not text:
+            return None
+        return datetime.fromisoformat(text[:10]).replace(tzinfo=self.zone) + timedelta(days=later)
+
     def gap(self, instant: datetime | str | None) -> str:
         """`in 2 h 05 min`, `3 d 4 h ago`."""
         if not instant:

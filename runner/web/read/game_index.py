@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -88,6 +89,9 @@ class GameFilter:
     """Of the death of any snake, or of the named one."""
     turns_from: int | None = None
     turns_to: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Ended from then on, before then; a game whose file tells no time is of no day."""
     before: int | None = None
 
 
@@ -129,6 +133,10 @@ class GameIndex:
             where, values = [*where, "turns >= ?"], [*values, wanted.turns_from]
         if wanted.turns_to is not None:
             where, values = [*where, "turns <= ?"], [*values, wanted.turns_to]
+        if wanted.since is not None:
+            where, values = [*where, "ended_at >= ?"], [*values, to_text(wanted.since)]
+        if wanted.until is not None:
+            where, values = [*where, "ended_at < ?"], [*values, to_text(wanted.until)]
         if wanted.snake or wanted.cause:
             seat, given = _seat_condition(wanted)
             where, values = [*where, seat], [*values, *given]

@@ -1,5 +1,6 @@
 """`ouroboros play` from the outside: as a process with real snakes, and as a click command."""
 
+import io
 import json
 import os
 import re
@@ -12,13 +13,14 @@ from time import monotonic, sleep
 import psutil
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from rich.progress import Task, TaskID
 from scripted_snake import Hang, http, move, safe_move
 
 from pipeline.referee.command import play
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, PairOutcome, SnakeOutcome
 from pipeline.referee.paired_score import game_score, paired_score
-from pipeline.referee.play_command import GamesColumn
+from pipeline.referee.play_command import GamesColumn, show_page
 from pipeline.referee.play_report import win_rate_text
 from pipeline.referee.play_snakes import names_of
 from pipeline.referee.result import ContestantTally
@@ -288,3 +290,17 @@ def test_the_interval_of_a_paired_score_counts_pairs():
     # Wilson (1927) for 6.5 of 10 as above: (0.65 + 0.19207 ± 1.95996 sqrt(0.02275 + 0.0096036)) / 1.384146.
     assert str(score) == "65.0% [35.4%, 86.3%]"
     assert str(paired_score([], 0)) == "-"
+
+
+def test_the_page_of_a_watched_game_opens_at_a_desktop_alone(monkeypatch):
+    opened, told = [], io.StringIO()
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    for names, terminal, count in (((), True, 0), (("DISPLAY",), False, 0), (("DISPLAY", "SSH_CONNECTION"), True, 0),
+                                   (("WAYLAND_DISPLAY",), True, 1)):  # fmt: skip
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
+            monkeypatch.delenv(name, raising=False)
+        for name in names:
+            monkeypatch.setenv(name, ":0")
+        show_page("http://127.0.0.1:8817/games#live", Console(file=told, force_terminal=terminal))
+        assert len(opened) == count
+    assert told.getvalue().count("/games#live") == 4

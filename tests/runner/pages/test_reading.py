@@ -159,6 +159,12 @@ def test_games_are_found_by_snake_result_length_and_cause(site: Served) -> None:
     assert "No game fits" in shown("snake=Ouroboros&outcome=win&length=long&cause=out-of-health")
     assert shown("cause=wall-collision").count('<p class="seats">') >= 2
     assert "No game fits" in shown("snake=nobody")
+    ended = {str(row["ended_at"])[:10] for row in site.get("/api/v1/games?limit=200").json["items"] if row["ended_at"]}
+    for day in ended:
+        assert shown(f"day={day}").count('<p class="seats">') >= 1
+    assert ended
+    assert "No game fits" in shown("day=2001-01-01")
+    assert site.get("/games?day=soon", accept="text/html").status == 400
     assert site.get("/game?id=none", accept="text/html").status == 404
     assert site.get("/game", accept="text/html").status == 404
     assert HOSTILE_ID not in shown("")
