@@ -64,7 +64,8 @@ class Cradle:
 @contextmanager
 def cradle(program: Path) -> Iterator[Cradle]:
     """Start `program`, which calls `rock`."""
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent / "support"), *filter(None, [os.environ.get("PYTHONPATH")])])
     with subprocess.Popen(
         [sys.executable, program], env=os.environ | {"PYTHONPATH": path}, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True,
