@@ -261,3 +261,27 @@ class TuningState(Frozen):
     """With several objectives: what there is to choose from."""
     best: MeasuredRate | None = None
     measurement_due: bool = True
+
+
+_SIDES = {
+    "probe": ("explorer", "explorer"),
+    "gate": ("candidate", "champion"),
+    "no_regression": ("candidate", "opponent"),
+    "measurement": ("champion", "reference"),
+    "screen": ("explorer", "champion"),
+    "tournament": ("entrant", "entrant"),
+}
+
+
+def sides_of_job(kind: str, job: str, participants: int) -> tuple[str, ...]:
+    """What each participant of a job of games is in its run; "" for a kind of another version.
+
+    Args:
+        kind: of the job; job: its id, whose end says which half of a comparison against opponents it is.
+    """
+    first, second = _SIDES.get(kind, ("", ""))
+    if job.endswith("/second"):
+        first = "explorer" if kind == "probe" else "champion"
+    if job.endswith(("/first", "/second")):
+        second = "opponent"
+    return first, *[second] * (participants - 1)

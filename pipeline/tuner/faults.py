@@ -7,9 +7,9 @@ that its share of games with a failure lies over the limit.
 from collections.abc import Mapping, Sequence
 
 from pipeline.evaluation.intervals import wilson
-from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob
+from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob
 from schemas.errors import EvaluationError, SnakeError
-from schemas.tuning_run import TuningState
+from schemas.tuning_run import TuningState, sides_of_job
 
 FAILURE_LIMIT = 0.01
 """Share of a side's games in which it may fail to answer."""
@@ -17,24 +17,11 @@ CONFIDENCE = 0.98
 """Of the interval whose lower end must lie over the limit."""
 EMPTY_CANDIDATES = 20
 """So often in a row a strategy may propose no change at all."""
-_SIDES = {
-    JobKind.PROBE: ("explorer", "explorer"),
-    JobKind.GATE: ("candidate", "champion"),
-    JobKind.NO_REGRESSION: ("candidate", "opponent"),
-    JobKind.MEASUREMENT: ("champion", "reference"),
-    JobKind.SCREEN: ("explorer", "champion"),
-    JobKind.TOURNAMENT: ("entrant", "entrant"),
-}
 
 
 def sides_of(job: MatchJob) -> tuple[str, ...]:
     """What each participant of a job is in the run."""
-    first, second = _SIDES[job.kind]
-    if job.id.endswith("/second"):
-        first = "explorer" if job.kind is JobKind.PROBE else "champion"
-    if job.id.endswith(("/first", "/second")):
-        second = "opponent"
-    return first, *[second] * (len(job.participants) - 1)
+    return sides_of_job(job.kind.value, job.id, len(job.participants))
 
 
 def count_sides(

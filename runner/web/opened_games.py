@@ -17,7 +17,7 @@ from schemas.game import GameLog, replayed_game_id
 from schemas.outside_text import line
 
 OPENED_KEPT = 200
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 """For one of these processes."""
 ALONE = asyncio.Lock()
 """One of them at a time."""

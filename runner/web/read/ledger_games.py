@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from schemas.tuning_run import sides_of_job
+
 GAMES_SHOWN = 400
 
 
@@ -13,8 +15,10 @@ GAMES_SHOWN = 400
 class LedgerSeat:
     """One snake in one game."""
 
+    side: str
+    """What it is in the run: `candidate`, `champion`, ...; empty in a tournament."""
     who: str
-    """Hash of its weights, its folder or its URL."""
+    """Hash of its weights, its folder or its URL; in a tournament the name that it was given."""
     score: float
     length: int
     died_on: int
@@ -74,19 +78,19 @@ def _games(
         known = rows.execute("SELECT kind, participants FROM jobs WHERE run = ? AND job = ?", (run, job)).fetchone()
         if known is None:
             continue
-        people = names or [
-            text if source != "weights" else text[:10] for source, text in orjson.loads(known["participants"])
-        ]
+        told = orjson.loads(known["participants"])
+        people = names or [text if source != "weights" else text[:10] for source, text in told]
+        sides = [""] * len(told) if names else sides_of_job(known["kind"], job, len(told))
         total += rows.execute("SELECT count(*) FROM games WHERE run = ? AND job = ?", (run, job)).fetchone()[0]
         games = rows.execute(
             "SELECT * FROM games WHERE run = ? AND job = ? ORDER BY number LIMIT ?",
             (run, job, max(0, GAMES_SHOWN - len(found))),
         )
-        found += [_game(row, known["kind"], people) for row in games]
+        found += [_game(row, known["kind"], list(zip(sides, people, strict=True))) for row in games]
     return found, total
 
 
-def _game(row: sqlite3.Row, kind: str, people: Sequence[str]) -> LedgerGame:
+def _game(row: sqlite3.Row, kind: str, people: Sequence[tuple[str, str]]) -> LedgerGame:
     columns = (row["scores"], row["lengths"], row["died_on"], row["causes"], row["failures"], row["move_ms"])
     seats = zip(orjson.loads(row["rotation"]), *(orjson.loads(column) for column in columns), strict=True)
     return LedgerGame(
@@ -97,5 +101,5 @@ def _game(row: sqlite3.Row, kind: str, people: Sequence[str]) -> LedgerGame:
         seed=row["seed"],
         turns=row["turns"],
         transcript=row["transcript"],
-        seats=tuple(LedgerSeat(people[who], *rest) for who, *rest in seats),
+        seats=tuple(LedgerSeat(*people[who], *rest) for who, *rest in seats),
     )
