@@ -138,7 +138,7 @@ class TunerSettings(Frozen):
     stagnation_warning_after: int = Field(default=100, ge=1)
     """Iterations without an improvement after which a warning is given."""
     parallel_games: int | None = Field(default=None, ge=1)
-    """Games at once; None: chosen from the number of cores."""
+    """Games at once on this machine, whatever a cluster's nodes play; None: chosen from the number of cores."""
     width: int = Field(default=11, ge=3, le=25)
     """The board's width in cells."""
     height: int = Field(default=11, ge=3, le=25)

@@ -182,7 +182,7 @@ class ContinuousTrainer:
             noise = NoiseWatch(tell)
             records = LedgerRecords(book, state.campaign)
             watching = [self._progress.count, noise.see]
-            scheduler = Scheduler(backend, records, watching, self.settings.tuner.parallel_games)
+            scheduler = Scheduler(backend, records, watching)
             run = TuningRun(
                 book, tuning, scheduler, disk, files, self._stopping, self._progress, noise, tell, self._now,
                 self._passing,

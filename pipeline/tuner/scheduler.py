@@ -61,13 +61,11 @@ class Scheduler:
         backend: who plays; closed by whoever made it.
         records: where games are kept.
         on_games: told of every batch of finished games, after they were kept; for progress and for counting faults.
-        games_at_once: None: what the backend thinks worth having.
     """
 
     backend: Backend
     records: GameRecords
     on_games: Sequence[Callable[[Sequence[tuple[MatchJob, GameResult]]], None]] = ()
-    games_at_once: int | None = None
     _queue: dict[str, _Queued] = field(default_factory=dict)
     """By job id, the most important first."""
     _under_way: set[tuple[str, int]] = field(default_factory=set)
@@ -109,7 +107,7 @@ class Scheduler:
         return _Queued(job, known, _missing(job, known))
 
     def _fill(self) -> None:
-        room = (self.games_at_once or self.backend.capacity) - len(self._under_way)
+        room = self.backend.capacity - len(self._under_way)
         orders = []
         for queued in self._queue.values():
             while room > 0 and queued.waiting and queued.failure is None:

@@ -101,7 +101,7 @@ def run_screen(
             return None
         stack.callback(opened.close)
         tell(f"{len(setup.rules)} weights. {opened.notice}")
-        scheduler = Scheduler(opened, LedgerRecords(book, name), games_at_once=settings.tuner.parallel_games)
+        scheduler = Scheduler(opened, LedgerRecords(book, name))
         screening = _Screening(name, champion, setup, seed, scheduler, stopping)
         effects = screening.found(seeds, tell)
         if effects is not None:

@@ -107,7 +107,7 @@ def run_tournament(
             return None
         stack.callback(opened.close)
         tell(opened.notice)
-        scheduler = Scheduler(opened, LedgerRecords(book, cup.prefix), games_at_once=settings.tuner.parallel_games)
+        scheduler = Scheduler(opened, LedgerRecords(book, cup.prefix))
         results, failure = _play(cup, request, scheduler, stopping, tell)
         if not results:
             if failure is not None:

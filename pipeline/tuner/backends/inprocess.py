@@ -51,6 +51,7 @@ class InProcessBackend:
         open_http: Callable[[str], Backend],
         scratch: Path,
         live: ToldGames | None = None,
+        most: int | None = None,
     ) -> None:
         self._link, self._hello, self._open_http, self._scratch = link, hello, open_http, scratch
         self._live = live if hello.watch else None
@@ -65,10 +66,11 @@ class InProcessBackend:
         self._told: set[str] = set()
         """Jobs told as failures."""
         self._ended: list[PlayedGame] = []
-        self.capacity = GAMES_PER_WORKER * hello.workers
+        games = GAMES_PER_WORKER * hello.workers
+        self.capacity = games if most is None else min(most, games)
         self.notice = (
-            f"Games are played inside the snake's own process, {hello.workers} at once; over HTTP the same games "
-            "would take about twice the processor time."
+            f"Games are played inside the snake's own process, {min(hello.workers, self.capacity)} at once; over HTTP "
+            "the same games would take about twice the processor time."
         )
 
     def begin(self, orders: Sequence[GameOrder]) -> None:
@@ -246,7 +248,7 @@ def open_inprocess(
     if isinstance(opened, str):
         shutil.rmtree(scratch, ignore_errors=True)
         return opened
-    return InProcessBackend(*opened, open_http, scratch, live)
+    return InProcessBackend(*opened, open_http, scratch, live, settings.parallel_games)
 
 
 def conditions_message(conditions: MatchConditions) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_results_come_in_the_jobs_order_whatever_order_games_end_in() -> None:
 
 def test_the_first_job_comes_first_and_cores_that_are_left_play_ahead() -> None:
     memory = Memory()
-    scheduler = Scheduler(SimulatedBackend(strength, capacity=8), memory, games_at_once=8)
+    scheduler = Scheduler(SimulatedBackend(strength, capacity=8), memory)
     scheduler.want([job("first", 20), job("later", 20)])
     assert scheduler.wait_for(["first"], lambda: False)
     assert 0 < len(memory.games["later"]) < 40

@@ -171,7 +171,8 @@ def test_a_map_that_the_arena_does_not_know_goes_over_http(in_process, lender):
 
 
 def test_a_process_that_is_killed_loses_no_game(folder, lender):
-    backend = opened(folder)
+    backend = opened(folder, settings=TunerSettings(parallel_games=1))
+    assert backend.capacity == 1
     backend._open_http = lender
     asked = job("killed", WEIGHTS, OTHER, seeds=(1, 2, 3))
     want = play(backend, asked)
