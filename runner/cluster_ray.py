@@ -25,13 +25,17 @@ END_S = 10.0
 _UP = "Ray runtime started"
 _PR_SET_PDEATHSIG = 1
 _LAST_BYTES = 4000
+_NO_HEAD = (
+    "there is no head at that address, a firewall is between, or one of the two speaks TLS and the other does not"
+)
+_LATE = "its parts did not find each other in time; this machine is too busy, or nobody reaches it at its address"
 _SIGNS = (
     ("does not match", "Python or Ray is another version there: install the same ones on both machines"),
     ("authentication", "the token is another one than the head's"),
     ("Unauthenticated", "the token is another one than the head's"),
     ("InvalidAuthToken", "the token is another one than the head's"),
-    ("Failed to connect", "there is no head at that address, or a firewall is between"),
-    ("Timed out", "there is no head at that address, or a firewall is between"),
+    ("Failed to connect", _NO_HEAD),
+    ("Timed out", _NO_HEAD),
     ("Address already in use", "a port of `cluster.port` and the 109 after it is taken"),
     ("port number", "a port of `cluster.port` and the 109 after it is taken"),
     ("No space left", "the disk is full"),
@@ -153,7 +157,8 @@ class RayProcesses:
         said = self._said()
         for sign, words in _SIGNS:
             if sign.lower() in said.lower():
-                return f"Ray does not start: {words}"
+                own = self._request.role is NodeRole.MASTER and words == _NO_HEAD
+                return f"Ray does not start: {_LATE if own else words}"
         lines = [line for line in said[-_LAST_BYTES:].splitlines() if line.strip()]
         return f"Ray does not start: {lines[-1].strip()[:300] if lines else 'it says nothing'}"
 

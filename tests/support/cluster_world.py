@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ from go_programs import REPOSITORY
 
 from pipeline.cluster.all_machines import on_all_machines
 from pipeline.referee import MatchConditions
-from pipeline.tuner.backends import Backend
+from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.backends.inprocess import open_inprocess
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, PlayConditions, SourceKind
 from pipeline.tuner.snake_source import SnakeSource
 from runner.cluster_ray import end_processes, ray_folder
-from schemas.cluster import TOKEN_VARIABLE, cluster_dir, token_path
+from schemas.cluster import PLAYING_NAME, TOKEN_VARIABLE, cluster_dir, token_path
 from schemas.settings import Settings, load
 
 OUROBOROS = Path(sys.executable).with_name("ouroboros")
@@ -35,6 +36,8 @@ SOURCE = REPOSITORY / "deploy" / "go-snake"
 WEIGHTS = (SOURCE / "config.yaml").read_text()
 OTHER = re.sub(r"room_need: [\d.]+", "room_need: 0.4", WEIGHTS)
 DEADLINE_S = 300.0
+AS_IF_ALONE = {"RAY_worker_niceness": "0"}
+"""Ray's workers yield to everybody else; here that would be the other nodes, on the same processors."""
 NOTHING_ASKED = {"min_free_memory_gb": 0, "min_free_disk_gb": 0, "max_cpu_usage_percent": 100}
 
 
@@ -67,21 +70,35 @@ worker_runner.join_cluster()
 
 
 class Machine:
-    """One node: its state folder, and what is typed on it."""
+    """One node: its state folder, and what is typed on it.
 
-    def __init__(self, name: str, host: str, port: int, **cluster: Any) -> None:
-        self.name, self.host, self.port = name, host, port
+    Args:
+        inside: what stands before a command so that it runs in this machine's network (`network_spaces`).
+        settings: further ones of its state folder.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        *,
+        inside: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
+        **cluster: Any,
+    ) -> None:
+        self.name, self.host, self.port, self._inside = name, host, port, inside
         self.home = Path(tempfile.mkdtemp(prefix=f"ocl-{name}-"))
-        settings = {"name": name, "cores": 1, "answer_interval_s": 0.5, "requirements": NOTHING_ASKED}
-        settings |= {"start_timeout_s": DEADLINE_S * 0.8, **cluster}
+        own = {"name": name, "cores": 1, "answer_interval_s": 0.5, "requirements": NOTHING_ASKED}
+        own |= {"start_timeout_s": DEADLINE_S * 0.8, "address": host, "port": port, **cluster}
         (self.home / "settings.json").write_text(
-            json.dumps({"cluster": {"address": host, "port": port, **settings}, "guards": {"cpu_window_s": 1}})
+            json.dumps({"cluster": own, "guards": {"cpu_window_s": 1}, **(settings or {})})
         )
 
     def type(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Type `ouroboros cluster ...` here."""
-        command = [str(OUROBOROS), "cluster", *words]
-        environment = {**os.environ, "OUROBOROS_HOME": str(self.home)}
+        command = [*self._inside, str(OUROBOROS), "cluster", *words]
+        environment = {**os.environ, **AS_IF_ALONE, "OUROBOROS_HOME": str(self.home)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
     def must(self, *words: str) -> str:
@@ -92,7 +109,8 @@ class Machine:
 
     def run(self, script: str, token: str = "") -> None:
         """Run a script here, which ends."""
-        environment = {**os.environ, "OUROBOROS_HOME": str(self.home)} | ({TOKEN_VARIABLE: token} if token else {})
+        environment = {**os.environ, **AS_IF_ALONE, "OUROBOROS_HOME": str(self.home)}
+        environment |= {TOKEN_VARIABLE: token} if token else {}
         done = subprocess.run(
             [sys.executable, "-c", script],
             env=environment,
@@ -120,16 +138,26 @@ class Machine:
                 found.append(process)
         return found
 
-    def kill(self) -> None:
-        """`kill -9` of all that Ray and the players are here; the node process lives, as after a crash of Ray."""
-        for process in self.everything():
-            with suppress(psutil.Error):
-                process.kill()
+    def players(self) -> list[psutil.Process]:
+        """The actors that play here; Ray calls a process after what it does."""
+        return [process for process in self.everything() if name_of(process).startswith("ray::NodeActor")]
+
+    def plays(self) -> bool:
+        """Whether an actor has games at this moment."""
+        marks = cluster_dir(self.home) / PLAYING_NAME
+        return any((marks / str(process.pid)).exists() for process in self.players())
+
+    def kill(self) -> int:
+        """`kill -9` of all that Ray and the players are here; the node process lives, as after a crash of Ray. How many
+        processes that were."""
+        return killed(self.everything())
 
     def everything(self) -> list[psutil.Process]:
         """The node process, Ray, the players and their snakes."""
-        root = psutil.Process(self.note["pid"])
-        return root.children(recursive=True)
+        try:
+            return psutil.Process(self.note["pid"]).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def stop(self) -> None:
         """Whatever state it is in."""
@@ -148,11 +176,15 @@ class World:
 
     Args:
         guide: by the snippets of the operations guide; else by the commands.
+        host: the head's address.
+        settings: further ones of the head's state folder.
     """
 
-    def __init__(self, *, guide: bool = False) -> None:
+    def __init__(
+        self, *, guide: bool = False, host: str = "127.0.0.2", settings: Mapping[str, Any] | None = None
+    ) -> None:
         self._guide, self._base = guide, free_ports()
-        self.head = Machine("head", "127.0.0.2", self._base)
+        self.head = Machine("head", host, self._base, settings=settings)
         self.machines = [self.head]
         self.told: list[str] = []
         if guide:
@@ -160,10 +192,11 @@ class World:
         else:
             self.head.must("start")
 
-    def join(self, name: str, **cluster: Any) -> Machine:
+    def join(self, name: str, host: str = "", inside: Sequence[str] = (), **cluster: Any) -> Machine:
         """One machine more."""
         number = len(self.machines)
-        machine = Machine(name, f"127.0.0.{2 + number}", self._base + 120 * number, **cluster)
+        host = host or f"127.0.0.{2 + number}"
+        machine = Machine(name, host, self._base + 120 * number, inside=inside, **cluster)
         self.machines.append(machine)
         token, address = token_path(self.head.home), f"{self.head.host}:{self.head.port}"
         if self._guide:
@@ -190,9 +223,51 @@ class World:
         """Whether the run was told so."""
         return any(words in line for line in self.told)
 
+    def wait_for(self, backend: Backend, *names: str) -> None:
+        """Until these play for it."""
+        until(
+            lambda: backend.finished(0.05) == [] and all(self.heard(f"{name} plays") for name in names),
+            f"{names} play",
+        )
+
     def close(self) -> None:
         for machine in reversed(self.machines):
             machine.stop()
+
+
+def played_once(backend: Backend, asked: MatchJob, disturb: Callable[[], None]) -> list[str]:
+    """The transcripts of all games of a job, in its order, while something happens; each must be told once."""
+    games = range(len(asked.games))
+    backend.begin([GameOrder(asked, number) for number in games])
+    told: list[PlayedGame] = []
+    with ThreadPoolExecutor(1) as disturbing:
+        happening = disturbing.submit(disturb)
+        until(
+            lambda: told.extend(backend.finished(0.05)) or (len(told) >= len(games) and happening.done()),
+            "all games",
+            400,
+        )
+        happening.result()
+    assert sorted(played.number for played in told) == list(games)
+    return [played.result.transcript for played in sorted(told, key=lambda played: played.number)]
+
+
+def name_of(process: psutil.Process) -> str:
+    """Its name; "" once it has ended."""
+    with suppress(psutil.Error):
+        return process.name()
+    return ""
+
+
+def killed(processes: Iterable[psutil.Process]) -> int:
+    """`kill -9` of these; how many of them lived until then."""
+    count = 0
+    for process in processes:
+        with suppress(psutil.Error):
+            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            process.kill()
+            count += alive
+    return count
 
 
 def here(folder: Path) -> Backend:
