@@ -9,6 +9,8 @@ import orjson
 from schemas.tuning_run import sides_of_job
 
 GAMES_SHOWN = 400
+_LONGEST_TEST = 2_000
+"""Steps of a run that are looked through for those of one test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,27 @@ class LedgerGame:
 
 
 def games_of_step(rows: sqlite3.Connection, run: str, serial: int) -> tuple[list[LedgerGame], int]:
-    """The games that a step counted, and how many there are in all."""
-    jobs = rows.execute("SELECT job FROM jobs WHERE run = ? AND closed_by = ?", (run, serial)).fetchall()
-    return _games(rows, run, [row[0] for row in jobs])
+    """The games that stand behind a step, and how many there are in all: those that it counted; of a step of a test,
+    which counts some at a time, all of that test until then."""
+    serials = steps_of_test(rows, run, serial) or [serial]
+    marks = ", ".join("?" * len(serials))
+    jobs = rows.execute(
+        f"SELECT job FROM jobs WHERE run = ? AND closed_by IN ({marks}) ORDER BY closed_by, job",  # noqa: S608
+        (run, *serials),
+    )
+    return _games(rows, run, [row[0] for row in jobs.fetchall()])
+
+
+def steps_of_test(rows: sqlite3.Connection, run: str, serial: int) -> list[int]:
+    """The steps by which the test that a step belongs to had come as far as there; none: it belongs to no test."""
+    found = rows.execute(
+        "SELECT serial, json_extract(body, '$.gate') AS gate FROM steps WHERE run = ? AND serial <= ? AND serial > ? "
+        "AND kind IN ('counted', 'judged') ORDER BY serial DESC",
+        (run, serial, serial - _LONGEST_TEST),
+    ).fetchall()
+    if not found or found[0]["serial"] != serial or found[0]["gate"] is None:
+        return []
+    return [row["serial"] for row in found if row["gate"] == found[0]["gate"]]
 
 
 def games_of_cup(

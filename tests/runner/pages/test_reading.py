@@ -34,7 +34,7 @@ from runner.web.read.board import Board
 from runner.web.read.curves import read_curves
 from runner.web.read.database import Database
 from runner.web.read.game_index import GameFilter, GameIndex, load
-from runner.web.read.ledger_games import games_of_cup
+from runner.web.read.ledger_games import games_of_cup, games_of_step
 from runner.web.read.live import Follower, newest
 from runner.web.read.tuning import Digest, Digests
 from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
@@ -176,12 +176,16 @@ def test_games_are_found_by_snake_result_length_and_cause(site: Served) -> None:
 
 def test_the_digest_is_the_tuner_s_own_report(lived_in: Path) -> None:
     folder = lived_in / "nn_training_results"
-    digests = Digests(Database(folder / "ledger.db", revision=""))
+    ledger = Database(folder / "ledger.db", revision="")
+    digests = Digests(ledger)
     book = Ledger(folder / "ledger.db", read_only=True)
     for run in book.runs():
         digest, report = digests.of(run), report_of(book, run, NOW)
         assert digest.complete
         assert len(digest.promotions) == len(report.promotions)
+        with ledger.snapshot() as rows:
+            for test in digest.tests.values():
+                assert games_of_step(rows, run, test.serial)[1] == test.games > 0
         elo = [point for point in report.elo if point.games]
         assert [each.games for each in digest.promotions] == [point.games for point in elo]
         for test in report.gates:
