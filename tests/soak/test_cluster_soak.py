@@ -8,18 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import backend_contract as contract
 import psutil
 import pytest
-from cluster_world import World, here, job, until
+from cluster_world import World, here, job, killed, played_once, until
 
-from pipeline.tuner.backends import GameOrder
 from schemas.cluster import cluster_dir
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray (the extra `cluster`)")
-KILLS = int(os.environ.get("OUROBOROS_SOAK_KILLS", "10"))
-PARTITION_S = 60.0
+KILLS = 10
+VICTIMS = ("desk", "attic", "desk's actor", "attic's actor", "bridge")
+HANGS_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +41,6 @@ def alone(tmp_path_factory):
     backend.close()
 
 
-def whole(world: World, backend, asked, disturb) -> list:
-    """All games of a job while something happens; each once."""
-    backend.begin([GameOrder(asked, number) for number in range(len(asked.games))])
-    told: list = []
-    disturbing = threading.Thread(target=disturb)
-    disturbing.start()
-    until(
-        lambda: told.extend(backend.finished(0.05)) or (len(told) >= len(asked.games) and not disturbing.is_alive()),
-        "all games",
-        400,
-    )
-    disturbing.join()
-    assert sorted(played.number for played in told) == list(range(len(asked.games)))
-    by_number = {played.number: played.result.transcript for played in told}
-    return [by_number[number] for number in range(len(told))]
-
-
-def both_play(world: World, backend) -> None:
-    until(
-        lambda: backend.finished(0.05) == [] and world.heard("desk plays") and world.heard("attic plays"), "both play"
-    )
-
-
 @pytest.mark.parametrize(
     "mode", [{"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64}]
 )
@@ -77,53 +55,58 @@ def test_nobody_comes_in_without_the_token(world: World, mode) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_partition_of_a_minute_costs_its_games_a_second_way_and_nothing_else(world: World, alone, tmp_path) -> None:
-    """Stopped, all of the node's processes are as good as cut off: no name space for networks is needed."""
+def test_a_machine_that_hangs_for_a_minute_costs_its_games_a_second_way_and_nothing_else(
+    world: World, alone, tmp_path
+) -> None:
     desk = world.machines[1]
 
-    def cut_off() -> None:
+    def hang() -> None:
         frozen = desk.everything()
+        assert len(frozen) > 1
         for process in frozen:
             process.suspend()
         until(lambda: world.heard("desk does not"), "it is noticed")
-        threading.Event().wait(PARTITION_S)
+        threading.Event().wait(HANGS_S)
         for process in frozen:
-            try:
+            with suppress(psutil.Error):
                 process.resume()
-            except psutil.Error:
-                continue
 
     asked = job("j", 200, budget=300)
     with world.backend(tmp_path) as backend:
-        both_play(world, backend)
-        assert whole(world, backend, asked, cut_off) == [g.transcript for g in contract.play(alone, asked)["j"]]
+        world.wait_for(backend, "desk", "attic")
+        assert played_once(backend, asked, hang) == [g.transcript for g in contract.play(alone, asked)["j"]]
     until(lambda: world.states().get("desk") == "ready", "desk is back", look_s=1.0)
+
+
+def struck(world: World, backend, victim: str) -> int:
+    """Kill it; how many processes that were."""
+    if victim == "bridge":
+        until(lambda: backend._link is not None, "there is a bridge")
+        return killed([psutil.Process(backend._link._process.pid)])
+    machine = next(each for each in world.machines if each.name == victim.removesuffix("'s actor"))
+    until(machine.players, f"{machine.name} has an actor")
+    return killed(machine.players()) if victim.endswith("actor") else machine.kill()
 
 
 @pytest.mark.timeout(1800)
 def test_kills_at_random_count_every_game_once(world: World, alone, tmp_path) -> None:
-    """Node, player, bridge, any of them with -9, at any moment."""
+    """Node, its actor, the bridge, any of them with -9, at any moment, while one job of games is played."""
     draw = random.Random(11)
     asked = job("j", 60, budget=300)
     want = [game.transcript for game in contract.play(alone, asked)["j"]]
     with world.backend(tmp_path) as backend:
-        both_play(world, backend)
+        world.wait_for(backend, "desk", "attic")
         for _ in range(KILLS):
-            pause_s, victim = draw.uniform(0.1, 4), draw.choice(["desk", "attic", "player", "bridge"])
+            pause_s, victim = draw.uniform(0.1, 4), draw.choice(VICTIMS)
+            ended: list[int] = []
 
-            def kill(victim: str = victim, pause_s: float = pause_s) -> None:
+            def kill(victim: str = victim, pause_s: float = pause_s, ended: list[int] = ended) -> None:
                 threading.Event().wait(pause_s)
-                if victim == "bridge":
-                    if backend._link is not None:
-                        backend._link._process.kill()
-                elif victim == "player":
-                    for process in world.machines[1].everything():
-                        if process.name().startswith("ray::Player"):
-                            process.kill()
-                else:
-                    next(each for each in world.machines if each.name == victim).kill()
+                ended.append(struck(world, backend, victim))
 
-            assert whole(world, backend, asked, kill) == want, victim
+            assert played_once(backend, asked, kill) == want, victim
+            assert ended
+            assert ended[0] >= 1, f"no process was hit: {victim}"
 
 
 @pytest.mark.timeout(900)
@@ -131,7 +114,7 @@ def test_a_head_that_is_killed_costs_a_run_its_nodes_for_a_while(world: World, a
     asked = job("j", 100, budget=300)
     with world.backend(tmp_path) as backend:
         until(lambda: backend.finished(0.05) == [] and any("plays too" in line for line in world.told), "one plays")
-        assert whole(world, backend, asked, world.head.kill) == [
+        assert played_once(backend, asked, world.head.kill) == [
             game.transcript for game in contract.play(alone, asked)["j"]
         ]
         world.told.clear()

@@ -36,6 +36,7 @@ SOURCE = REPOSITORY / "deploy" / "go-snake"
 WEIGHTS = (SOURCE / "config.yaml").read_text()
 OTHER = re.sub(r"room_need: [\d.]+", "room_need: 0.4", WEIGHTS)
 DEADLINE_S = 300.0
+TRIES = 3
 AS_IF_ALONE = {"RAY_worker_niceness": "0"}
 """Ray's workers yield to everybody else; here that would be the other nodes, on the same processors."""
 NOTHING_ASKED = {"min_free_memory_gb": 0, "min_free_disk_gb": 0, "max_cpu_usage_percent": 100}
@@ -106,6 +107,14 @@ class Machine:
         done = self.type(*words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def comes_up(self, *words: str) -> None:
+        """Start or join; once more where Ray gave up waiting for its own parts, as on a machine that is very busy."""
+        for _ in range(TRIES):
+            done = self.type(*words)
+            if done.returncode == 0 or "Ray does not start" not in done.stderr:
+                break
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def run(self, script: str, token: str = "") -> None:
         """Run a script here, which ends."""
@@ -190,7 +199,7 @@ class World:
         if guide:
             self.head.run(GUIDE_MASTER)
         else:
-            self.head.must("start")
+            self.head.comes_up("start")
 
     def join(self, name: str, host: str = "", inside: Sequence[str] = (), **cluster: Any) -> Machine:
         """One machine more."""
@@ -202,7 +211,7 @@ class World:
         if self._guide:
             machine.run(GUIDE_WORKER.replace("192.168.1.100:5000", address), token.read_text())
         else:
-            machine.must("join", address, "--token-file", str(token))
+            machine.comes_up("join", address, "--token-file", str(token))
         return machine
 
     def states(self) -> dict[str, str]:
