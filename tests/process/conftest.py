@@ -2,9 +2,13 @@
 
 import email
 import email.policy
+import os
 from pathlib import Path
 
 import pytest
+from daemon_world import DATABASE_VARIABLE
+
+ON_POSTGRESQL_VARIABLE = "OUROBOROS_TESTS_ON_POSTGRESQL"
 
 
 class Mailbox:
@@ -28,3 +32,11 @@ def filed_mail() -> Mailbox:
 def jobs_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def history_where_it_is_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tests/soak` sets the variable and runs the daemon's tests once more: each with a PostgreSQL database for itself,
+    but for what is about SQLite's files."""
+    if os.environ.get(ON_POSTGRESQL_VARIABLE) and request.node.get_closest_marker("sqlite_files") is None:
+        monkeypatch.setenv(DATABASE_VARIABLE, request.getfixturevalue("postgresql_url"))

@@ -1,5 +1,6 @@
 """A daemon with a clock and a GPU of our own; everything else is real: database, worker processes, files."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,9 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
 
 from migrations.upgrade import upgrade
 from runner import schedule_service
@@ -155,6 +159,9 @@ class World:
             wanted, self.clock, NoGpu(gpu), pigeon, seed_defaults=False, stand_by=lambda _words: None
         )
         self._reach = reach
+        elsewhere = wanted.storage.database_url
+        if elsewhere and not (home / "settings.json").exists():  # for the commands that are typed beside it
+            write_atomic(home / "settings.json", json.dumps({"storage": {"database_url": elsewhere}}))
         if not upgrade_by_child:
             self._make_database(wanted)
 
@@ -230,6 +237,11 @@ class World:
         """How many wait, ready or not."""
         with self.store.read() as session:
             return queue.depth(session)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the history answers, whichever database it is in."""
+        with self.store.read() as session:
+            return [tuple(row) for row in session.execute(text(query))]
 
     def lines(self, name: str) -> list[list[str]]:
         """The words of each line of a file in the state folder."""

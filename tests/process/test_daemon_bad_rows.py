@@ -13,6 +13,7 @@ from runner.store import decisions, history, occurrences, schedules, triggers
 from runner.store.states import ExecutionStatus, OccurrenceState
 from schemas.automation import create_default_triggers
 
+pytestmark = pytest.mark.sqlite_files
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

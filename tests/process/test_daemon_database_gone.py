@@ -11,6 +11,7 @@ from runner.store import schedules
 from runner.store.engine import Store
 from schemas.errors import StateError
 
+pytestmark = pytest.mark.sqlite_files
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 

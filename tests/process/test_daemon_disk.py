@@ -17,6 +17,8 @@ from runner import cli
 from runner.store.engine import Store
 from schemas.database import HEAD
 
+pytestmark = pytest.mark.sqlite_files
+
 
 def test_a_full_disk_delays_and_loses_nothing_and_tells_nobody_twice(tmp_path):
     disk = tmp_path / "disk"

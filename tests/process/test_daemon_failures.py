@@ -57,14 +57,6 @@ def impatient(tmp_path):
         yield opened
 
 
-def rows(world: World, query: str) -> list[tuple]:
-    connection = sqlite3.connect(world.home / "automation_tracking.db")
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
 def fates(world: World, name: str = "hourly") -> dict[datetime, OccurrenceState]:
     with world.store.read() as session:
         return {record.scheduled_for: record.state for record in occurrences.recent(session, name, 1000)}
@@ -75,6 +67,7 @@ def runs_of(world: World, name: str = "hourly"):
         return history.recent(session, 100, name)[::-1]
 
 
+@pytest.mark.sqlite_files
 def test_a_locked_database_delays_what_is_due_and_loses_nothing(impatient):
     world = impatient
     world.save(schedule("hourly", "0 * * * *"))
@@ -90,11 +83,12 @@ def test_a_locked_database_delays_what_is_due_and_loses_nothing(impatient):
     world.turn_until(lambda: OccurrenceState.SUCCEEDED in fates(world).values(), "the run after the lock")
     assert fates(world) == {START + HOUR: OccurrenceState.COALESCED, START + 2 * HOUR: OccurrenceState.SUCCEEDED}
     assert world.daemon.status.value != "error"
-    ((error,),) = rows(world, "SELECT last_error FROM loops WHERE name = 'schedules'")
+    ((error,),) = world.rows("SELECT last_error FROM loops WHERE name = 'schedules'")
     assert "held by another process for more than 0.1 s" in error
-    assert rows(world, "SELECT state FROM outbox WHERE kind = 'alert'") == [("sent",)]
+    assert world.rows("SELECT state FROM outbox WHERE kind = 'alert'") == [("sent",)]
 
 
+@pytest.mark.sqlite_files
 def test_a_run_that_ends_or_must_end_while_the_database_is_locked_is_settled_once(impatient):
     world = impatient
     world.save(
@@ -115,6 +109,7 @@ def test_a_run_that_ends_or_must_end_while_the_database_is_locked_is_settled_onc
     assert sorted(line[0] for line in world.lines("pigeon.txt")) == ["1", "2"]
 
 
+@pytest.mark.sqlite_files
 def test_a_run_whose_intent_is_the_last_thing_written_is_settled_once_writing_works_again(impatient):
     world = impatient
     world.save(schedule("hourly", "0 * * * *", retry_backoff_s=1))
@@ -187,7 +182,7 @@ def test_mail_waits_out_an_hour_without_a_server_and_arrives_once(tmp_path, file
         world.save(schedule("hourly", "0 * * * *"), schedule("bad", "30 * * * *", job="refuses"))
         world.start()
         world.live_until(START + HOUR + timedelta(minutes=1), timedelta(minutes=5))
-        waiting = rows(world, "SELECT state, attempts FROM outbox")
+        waiting = world.rows("SELECT state, attempts FROM outbox")
         assert {state for state, _ in waiting} == {"pending"}
         assert max(attempts for _, attempts in waiting) >= 3
         controller = Controller(filed_mail, hostname="127.0.0.1", port=port)
@@ -196,8 +191,8 @@ def test_mail_waits_out_an_hour_without_a_server_and_arrives_once(tmp_path, file
             world.live_until(START + 2 * HOUR + timedelta(minutes=1), timedelta(minutes=5))
         finally:
             controller.stop()
-        keys = [message_id for (message_id,) in rows(world, "SELECT message_id FROM outbox WHERE state = 'sent'")]
-        assert len(keys) == len(rows(world, "SELECT id FROM outbox")) == 4
+        keys = [message_id for (message_id,) in world.rows("SELECT message_id FROM outbox WHERE state = 'sent'")]
+        assert len(keys) == len(world.rows("SELECT id FROM outbox")) == 4
     assert sorted(mail["Message-ID"] for mail in filed_mail.mails) == sorted(keys)
 
 

@@ -50,6 +50,7 @@ def ask(world: World, verb: Verb, arguments) -> commands.Command:
     return answered
 
 
+@pytest.mark.sqlite_files
 def test_every_fire_runs_once_and_the_guides_queries_answer(world):
     world.save(schedule("hourly", "0 * * * *"))
     world.start()
@@ -288,10 +289,8 @@ def test_a_step_that_fails_costs_a_row_and_a_message_and_nothing_else(world):
     world.clock.advance(HOUR)
     world.turn_until(lambda: fates(world, "hourly") == [OccurrenceState.SUCCEEDED], "the run all the same")
     assert world.daemon.status.value == "error"
-    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
-        (row,) = connection.execute("SELECT last_error FROM loops WHERE name = 'trigger files'").fetchall()
-        keys = connection.execute("SELECT dedup_key FROM outbox WHERE kind = 'alert'").fetchall()
-    connection.close()
+    (row,) = world.rows("SELECT last_error FROM loops WHERE name = 'trigger files'")
+    keys = world.rows("SELECT dedup_key FROM outbox WHERE kind = 'alert'")
     assert "a bug in this step" in row[0]
     assert len(keys) == 1
     world.daemon.steps.trigger_files = healthy
@@ -316,10 +315,7 @@ def _finished(world: World, name: str) -> list[ExecutionRecord]:
 
 
 def _messages(world: World) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
-        rows = connection.execute("SELECT dedup_key, kind FROM outbox").fetchall()
-    connection.close()
-    return rows
+    return world.rows("SELECT dedup_key, kind FROM outbox")
 
 
 def _waits(world: World, name: str) -> int:

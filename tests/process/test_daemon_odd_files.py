@@ -2,8 +2,6 @@
 
 import json
 import os
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,8 +27,7 @@ def put(world, name: bytes, content: str) -> None:
 
 
 def rows(world) -> dict[str, tuple[str, str]]:
-    with closing(sqlite3.connect(f"file:{world.store.path}?mode=ro", uri=True)) as connection:
-        found = connection.execute("SELECT original_name, state, reason FROM drops").fetchall()
+    found = world.rows("SELECT original_name, state, reason FROM drops")
     return {name: (state, reason) for name, state, reason in found}
 
 

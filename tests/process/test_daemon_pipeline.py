@@ -1,8 +1,6 @@
 """The daemon's way to the self-play pipeline, with the real pipeline in a real worker process."""
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import daemon_world
 import pytest
 from daemon_world import World
+from sqlalchemy import text
 from tiny_pipeline import settings_for
 
 from runner.flow.command_arguments import CancelArguments, Verb
@@ -54,11 +53,8 @@ def save(world: World, device: Device) -> None:
 
 
 def executions(world: World) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(world.home / "automation_tracking.db")) as connection, connection:
-        connection.row_factory = sqlite3.Row
-        rows = [dict(row) for row in connection.execute("SELECT * FROM executions ORDER BY id")]
-    connection.close()
-    return rows
+    with world.store.read() as session:
+        return [dict(row) for row in session.execute(text("SELECT * FROM executions ORDER BY id")).mappings()]
 
 
 def ended(world: World, count: int) -> bool:
