@@ -10,7 +10,7 @@ import pytest
 from left_out import leave_out, needed_program
 from lived_in import live_in
 from playwright.sync_api import Browser, Error, sync_playwright
-from served_site import Served, served
+from served_site import Served, has_read_on, served, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(lived_in: Path) -> Iterator[Served]:
     """For tests that change nothing."""
     with served(lived_in) as found:
+        wait_for(lambda: has_read_on(found))
         yield found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lived_in import HOSTILE, LOST, THOUGHT
 from postgresql_server import private_server
-from served_site import Served, daemon_of, served, wait_for
+from served_site import Served, daemon_of, has_read_on, served, wait_for
 
 from migrations.upgrade import upgrade
 from runner.store import move, schedules
@@ -57,6 +57,7 @@ def both(lived_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         moved(homes[0], url)
         (homes[1] / "automation_tracking.db").unlink()
         with served(homes[0]) as file, served(homes[1], storage={"database_url": url}) as there:
+            wait_for(lambda: has_read_on(file) and has_read_on(there))
             yield file, there
 
 
@@ -83,7 +84,7 @@ def test_a_page_is_the_same(both: tuple[Served, Served], path: str) -> None:
         assert (here.status, other.status) == (200, 200)
         return plain(file, here.body), plain(there, other.body)
 
-    # Both look at the same machine, each at its own moment, and the index of games reads on for a while at each view.
+    # Both look at the same machine, each at its own moment.
     with contextlib.suppress(AssertionError):  # then by what they differ
         wait_for(lambda: len(set(looks())) == 1)
     here, other = looks()

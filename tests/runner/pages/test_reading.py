@@ -154,7 +154,6 @@ def test_games_are_found_by_snake_result_length_and_cause(site: Served) -> None:
     def shown(query: str) -> str:
         return site.get(f"/games?{query}", accept="text/html").body.decode()
 
-    wait_for(lambda: "bytes of game logs are still being read" not in shown(""))
     assert shown("snake=Ouroboros&outcome=win").count('<p class="seats">') >= 1
     assert "No game fits" in shown("snake=Ouroboros&outcome=win&length=long&cause=out-of-health")
     assert shown("cause=wall-collision").count('<p class="seats">') >= 2
