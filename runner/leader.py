@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +92,10 @@ class LeaderLock:
         """Let the lead go: the next in line has it within a second."""
         self._closing.set()
         self._thread.join(ANSWER_S + BEAT_S)
+        if self._connection is not None and not self._thread.is_alive():
+            # A server notices the end of a connection in its own time; told, it has let the lead go when this returns.
+            with suppress(StateError), self._faults():
+                self._ask("SELECT pg_advisory_unlock_all()")
         self._drop()
 
     @property

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from postgresql_server import PrivateServer, private_server
@@ -85,6 +86,17 @@ def test_one_leads_and_the_next_in_line_follows_its_end_and_its_death(store: Sto
     for process in (second, third):
         process.communicate(timeout=LIMIT_S)
     until(lambda: not daemon_is_running(tmp_path, store), "the end of the lead")
+
+
+def test_after_a_good_end_nobody_leads_even_before_the_server_sees_the_connection_end(
+    store: Store, tmp_path: Path
+) -> None:
+    lead = LeaderLock(store, None)
+    with patch.object(lead, "_drop"):
+        with lead:
+            pass
+        assert not daemon_is_running(tmp_path, store)
+    lead._drop()
 
 
 def test_a_leader_that_hangs_is_put_out_and_finds_that_out_before_it_does_anything(store: Store) -> None:
