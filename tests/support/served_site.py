@@ -136,14 +136,6 @@ def daemon_of(settings: Settings) -> Iterator[Service]:
             thread.join(DEADLINE_S)
 
 
-def has_read_on(site: Served) -> bool:
-    """Whether nothing of its games and its ledger is left to read: each view reads on for a moment only, and on a busy
-    machine the first ones show a part and say so."""
-    return not any(
-        b"still being read" in site.get(path, accept="text/html").body for path in ("/games", "/tuner", "/strength")
-    )
-
-
 def wait_for(condition: Any) -> None:
     """Until it holds; a broken program alone reaches the deadline."""
     end_s, pause = time.monotonic() + DEADLINE_S, threading.Event()

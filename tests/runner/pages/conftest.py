@@ -10,7 +10,19 @@ import pytest
 from left_out import leave_out, needed_program
 from lived_in import live_in
 from playwright.sync_api import Browser, Error, sync_playwright
-from served_site import Served, has_read_on, served, wait_for
+from served_site import Served, served
+
+from runner.web.read import game_index, tuning
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole_looks() -> Iterator[None]:
+    """A view reads on in the games' files and in the ledger for a moment only and shows what it has: on a busy machine
+    that was a part of them, and in the order in which the moments ended. Here the first view reads all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(game_index, "LOOK_S", 60.0)
+        patch.setattr(tuning, "LOOK_S", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +37,6 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(lived_in: Path) -> Iterator[Served]:
     """For tests that change nothing."""
     with served(lived_in) as found:
-        wait_for(lambda: has_read_on(found))
         yield found
 
 
