@@ -53,7 +53,7 @@ class CheckedState:
 
 def refuse(what: str, field: str) -> NoReturn:
     """Raise the refusal of one field."""
-    raise GameStateError(what, where=field, remedy="Correct the state; nothing was loaded.")
+    raise GameStateError(what, where=field, remedy="Correct it; nothing was loaded or played.")
 
 
 def read_integer(value: object, field: str, low: int, high: int) -> int:
