@@ -13,11 +13,13 @@ from runner.web.api.paging import PAGE, cursor_of, key_of
 from runner.web.opened_games import keeps, read_again
 from runner.web.pages.tuner import REPORT_POLICY, report_of
 from runner.web.problems import ProblemError
-from runner.web.read import ladder, strength, tuning
+from runner.web.read import ladder, tournaments, tuning
+from runner.web.read import models as registered
 from runner.web.read.game_index import GameFilter, IndexedGame, load
 from runner.web.read.ladder import LadderRating
+from runner.web.read.models import Evaluation, Model
 from runner.web.read.rows import Rows
-from runner.web.read.strength import EvaluationView, ModelView, Pairing
+from runner.web.read.tournaments import Pairing
 from runner.web.read.tuning import Effect, GateTest, Promotion, TuningRun
 from runner.web.site import Site
 from runner.web.training_games import TrainingGame, list_games
@@ -49,7 +51,7 @@ class TuningDetails:
 class ModelListing:
     """Models, newest first."""
 
-    items: list[ModelView]
+    items: list[Model]
     next: str | None
 
 
@@ -57,7 +59,7 @@ class ModelListing:
 class EvaluationListing:
     """Measurements, newest first."""
 
-    items: list[EvaluationView]
+    items: list[Evaluation]
     next: str | None
 
 
@@ -123,7 +125,7 @@ def list_tournaments(site: Site) -> list[str]:
     if not site.tournaments.path.exists():
         return []
     with site.tournaments.snapshot() as rows:
-        return strength.tournaments(rows)
+        return tournaments.names(rows)
 
 
 @get("/tournaments/{tournament:str}", responses=READS, sync_to_thread=True, summary="A tournament's cross-table")
@@ -132,7 +134,7 @@ def tournament(site: Site, tournament: Id) -> TournamentTable:
     found: list[Pairing] = []
     if site.tournaments.path.exists():
         with site.tournaments.snapshot() as rows:
-            found = strength.pairings(rows, tournament)
+            found = tournaments.pairings(rows, tournament)
     if not found:
         raise ProblemError(404, f"no tournament {tournament}")
     return TournamentTable(tournament, found)
@@ -157,13 +159,13 @@ def models(site: Site, limit: Limit = PAGE, cursor: Cursor = None) -> ModelListi
     """As `ouroboros models list`."""
     before = key_of(cursor, [str, str])
     with site.history.snapshot() as rows:
-        items = strength.models(rows, limit + 1, (str(before[0]), str(before[1])) if before else None)
+        items = registered.models(rows, limit + 1, (str(before[0]), str(before[1])) if before else None)
     last = items[limit - 1] if len(items) > limit else None
     return ModelListing(items[:limit], cursor_of(to_text(last.created_at), last.id) if last else None)
 
 
 @get("/models/{model_id:str}", responses=READS, sync_to_thread=True, summary="One network")
-def model(site: Site, model_id: Id) -> ModelView:
+def model(site: Site, model_id: Id) -> Model:
     """As `ouroboros models show`; `/api/v1/evaluations?model=` has what was measured of it."""
     with site.history.snapshot() as rows:
         return _model(rows, model_id)
@@ -179,7 +181,7 @@ def evaluations(
     """Each the games of one seed, with its interval."""
     before = key_of(cursor, [int])
     with site.history.snapshot() as rows:
-        items = strength.evaluations(rows, model, limit + 1, int(before[0]) if before else None)
+        items = registered.evaluations_of(rows, model, limit + 1, int(before[0]) if before else None)
     return EvaluationListing(items[:limit], cursor_of(items[limit - 1].id) if len(items) > limit else None)
 
 
@@ -240,8 +242,8 @@ def _tuner_run(site: Site, run: str) -> TuningRun:
     return head
 
 
-def _model(rows: Rows, model_id: str) -> ModelView:
-    found = strength.model(rows, model_id)
+def _model(rows: Rows, model_id: str) -> Model:
+    found = registered.model(rows, model_id)
     if found is None:
         raise ProblemError(404, f"no model {model_id}")
     return found

@@ -153,7 +153,7 @@ def _points_of(site: Site, run: str, chain: int, base: tuple[float, float, float
 def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[Step], list[LadderRating]]:
     try:
         with site.history.snapshot() as rows:
-            found = models.evaluations(rows, since, MEASURED_SHOWN)
+            found = models.evaluations_since(rows, since, MEASURED_SHOWN)
             return found, models.steps(rows, 200), ladder.ratings(rows, since)
     except StateError:
         return [], [], []
@@ -181,7 +181,7 @@ def _curves(
     ]  # fmt: skip
     promoted = {step.model_id for step in steps if step.kind == "promoted"}
     duels = [each for each in measured if each.opponent == models.REFERENCE and each.snakes == 2][::-1]
-    champions = [(each.at.timestamp(), elo(each.win_rate)) for each in duels if each.model_id in promoted]
+    champions = [(each.evaluated_at.timestamp(), elo(each.win_rate)) for each in duels if each.model_id in promoted]
     if champions:
         lines.append(Line(f"network, over {models.REFERENCE}", champions, "c2", stepped=True))
     marks += [_network_mark(each, each.model_id in promoted) for each in duels]
@@ -191,7 +191,7 @@ def _curves(
 def _network_mark(each: Evaluation, promoted: bool) -> Mark:
     told = f"network {each.model_id}{', promoted' if promoted else ''}"
     return Mark(
-        each.at.timestamp(),
+        each.evaluated_at.timestamp(),
         elo(each.win_rate),
         f"{told}: {elo_words(each.win_rate, each.low, each.high)} over {each.opponent}, {each.games:,} games",
         elo(each.low),

@@ -50,7 +50,7 @@ def training(request: AnyRequest, site: Site) -> Template:
 def _models(site: Site) -> tuple[list[Model], list[Step], list[Evaluation]]:
     try:
         with site.history.snapshot() as rows:
-            measured = models.latest_evaluations(rows, MEASURED_READ)
+            measured = models.evaluations_of(rows, "", MEASURED_READ)
             return models.models(rows, MODELS_SHOWN), models.steps(rows, STEPS_SHOWN), measured
     except StateError:
         return [], [], []

@@ -22,12 +22,17 @@ class Model:
     name: str
     version: int
     status: str
-    phase: str
+    architecture: str
+    training_phase: str
     parent_id: str | None
-    parameters: int
+    encoder_id: str
+    weights_file: str
     size_bytes: int
+    parameters: int
     created_at: datetime
+    code_revision: str
     damage: str | None
+    """What is wrong with its file; None: nothing is known of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +69,23 @@ class Evaluation:
     high: float
     seed: int
     conditions: str
-    at: datetime
+    evaluated_at: datetime
 
 
-def models(rows: Rows, limit: int) -> list[Model]:
-    """The newest first."""
+def models(rows: Rows, limit: int, before: tuple[str, str] | None = None) -> list[Model]:
+    """The newest first; behind (created_at, id) of the last one shown."""
+    at, model_id = before or ("9", "")
     found = rows.execute(
-        "SELECT id, name, version, status, training_phase, parent_id, parameters, size_bytes, created_at, damage "
-        "FROM models ORDER BY created_at DESC, id LIMIT ?",
-        (limit,),
+        f"SELECT {_MODEL} FROM models WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?",  # noqa: S608
+        (at, model_id, limit),
     )
-    return [
-        Model(
-            id=row["id"],
-            name=row["name"],
-            version=row["version"],
-            status=row["status"],
-            phase=row["training_phase"],
-            parent_id=row["parent_id"],
-            parameters=row["parameters"],
-            size_bytes=row["size_bytes"],
-            created_at=from_text(row["created_at"]),
-            damage=row["damage"],
-        )
-        for row in found
-    ]
+    return [_model(row) for row in found]
+
+
+def model(rows: Rows, model_id: str) -> Model | None:
+    """One by its id."""
+    row = rows.execute(f"SELECT {_MODEL} FROM models WHERE id = ?", (model_id,)).fetchone()  # noqa: S608
+    return None if row is None else _model(row)
 
 
 def steps(rows: Rows, limit: int) -> list[Step]:
@@ -101,25 +98,28 @@ def steps(rows: Rows, limit: int) -> list[Step]:
     ]  # fmt: skip
 
 
-def evaluations(rows: Rows, since: datetime, limit: int) -> list[Evaluation]:
-    """Measurements since then, newest first."""
+def evaluations_of(rows: Rows, model_id: str, limit: int, before: int | None = None) -> list[Evaluation]:
+    """Measurements of a model, the newest first, behind the number of the last one shown; of all for ""."""
     found = rows.execute(
-        f"SELECT {_COLUMNS} FROM evaluations WHERE evaluated_at >= ? ORDER BY evaluated_at DESC, id DESC LIMIT ?",  # noqa: S608
-        (to_text(since), limit),
+        f"SELECT {_EVALUATION} FROM evaluations WHERE id < ? AND (? = '' OR model_id = ?) ORDER BY id DESC LIMIT ?",  # noqa: S608
+        (before or 2**62, model_id, model_id, limit),
     )
     return [_evaluation(row) for row in found]
 
 
-def latest_evaluations(rows: Rows, limit: int) -> list[Evaluation]:
-    """The newest measurements, whenever they were made."""
-    found = rows.execute(f"SELECT {_COLUMNS} FROM evaluations ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608
+def evaluations_since(rows: Rows, since: datetime, limit: int) -> list[Evaluation]:
+    """Measurements since then, newest first."""
+    found = rows.execute(
+        f"SELECT {_EVALUATION} FROM evaluations WHERE evaluated_at >= ? ORDER BY evaluated_at DESC, id DESC LIMIT ?",  # noqa: S608
+        (to_text(since), limit),
+    )
     return [_evaluation(row) for row in found]
 
 
 def champion_measured(rows: Rows) -> Evaluation | None:
     """The newest duels of the champion with REFERENCE; None: there is no champion, or it was not measured."""
     row = rows.execute(
-        f"SELECT {_COLUMNS} FROM evaluations WHERE model_id = (SELECT id FROM models WHERE status = 'champion') AND "  # noqa: S608
+        f"SELECT {_EVALUATION} FROM evaluations WHERE model_id = (SELECT id FROM models WHERE status = 'champion') AND "  # noqa: S608
         "opponent = ? AND snakes = 2 ORDER BY id DESC LIMIT 1",
         (REFERENCE,),
     ).fetchone()
@@ -128,32 +128,26 @@ def champion_measured(rows: Rows) -> Evaluation | None:
 
 def evaluation(rows: Rows, number: int) -> tuple[Evaluation, Mapping[str, Any]] | None:
     """One measurement with all that was told of it."""
-    row = rows.execute(f"SELECT {_COLUMNS}, evaluation_json FROM evaluations WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    row = rows.execute(f"SELECT {_EVALUATION}, evaluation_json FROM evaluations WHERE id = ?", (number,)).fetchone()  # noqa: S608
     return None if row is None else (_evaluation(row), _object(row["evaluation_json"]))
 
 
-_COLUMNS = (
+_MODEL = (
+    "id, name, version, status, architecture, training_phase, parent_id, encoder_id, weights_file, size_bytes, "
+    "parameters, created_at, code_revision, damage"
+)
+_EVALUATION = (
     "id, model_id, opponent, snakes, games, wins, draws, losses, win_rate, low, high, seed, conditions, evaluated_at"
 )
 
 
+def _model(row: Row) -> Model:
+    return Model(**dict(row) | {"created_at": from_text(row["created_at"])})
+
+
 def _evaluation(row: Row) -> Evaluation:
-    return Evaluation(
-        id=row["id"],
-        model_id=row["model_id"],
-        opponent=row["opponent"],
-        snakes=row["snakes"],
-        games=row["games"],
-        wins=row["wins"],
-        draws=row["draws"],
-        losses=row["losses"],
-        win_rate=row["win_rate"],
-        low=row["low"],
-        high=row["high"],
-        seed=row["seed"],
-        conditions=row["conditions"],
-        at=from_text(row["evaluated_at"]),
-    )
+    told = {name: row[name] for name in _EVALUATION.split(", ")}
+    return Evaluation(**told | {"evaluated_at": from_text(row["evaluated_at"])})
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Two entrants: the score of the first against the second."""
+    """Two entrants of a tournament: the first one's score, with its 95 % interval."""
 
     first: str
     second: str
@@ -63,25 +63,34 @@ class Cup:
         return self.snakes.index(name) if name in self.snakes else -1
 
 
+def names(rows: sqlite3.Connection) -> list[str]:
+    """Of all that have results."""
+    return [row[0] for row in rows.execute("SELECT DISTINCT tournament FROM pairings ORDER BY tournament LIMIT 1000")]
+
+
+def pairings(rows: sqlite3.Connection, tournament: str) -> list[Pairing]:
+    """All of one tournament, by name."""
+    found = rows.execute(
+        "SELECT first, second, score, low, high, games FROM pairings WHERE tournament = ? ORDER BY first, second",
+        (tournament,),
+    )
+    return [Pairing(*row) for row in found]
+
+
 def cups(rows: sqlite3.Connection, folder: Path, limit: int) -> list[Cup]:
     """Tournaments with results, the newest first as far as their files tell."""
     if not rows.execute("SELECT count(*) FROM sqlite_master WHERE name = 'pairings'").fetchone()[0]:
         return []
-    names = [row[0] for row in rows.execute("SELECT DISTINCT tournament FROM pairings LIMIT 500")]
-    newest = sorted(names, key=lambda name: _written_at(folder / f"{name}.json"), reverse=True)[:limit]
+    newest = sorted(names(rows), key=lambda name: _written_at(folder / f"{name}.json"), reverse=True)[:limit]
     return [_cup(rows, folder, name) for name in newest]
 
 
 def _cup(rows: sqlite3.Connection, folder: Path, name: str) -> Cup:
-    found = rows.execute(
-        "SELECT first, second, score, low, high, games FROM pairings WHERE tournament = ? ORDER BY first, second",
-        (name,),
-    )
-    pairings = tuple(Pairing(*row) for row in found)
+    found = pairings(rows, name)
     snakes, kind = entrants(folder, name)
     if not snakes:
-        snakes = tuple(dict.fromkeys(name for row in pairings for name in (row.first, row.second)))
-    return Cup(name, snakes, kind, pairings)
+        snakes = tuple(dict.fromkeys(name for row in found for name in (row.first, row.second)))
+    return Cup(name, snakes, kind, tuple(found))
 
 
 def entrants(folder: Path, name: str) -> tuple[tuple[str, ...], str]:
