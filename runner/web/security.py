@@ -61,7 +61,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgedRequest:
     """The parts of a request that the gate judges."""
 
     method: str
@@ -129,7 +129,7 @@ class Gate:
             await self._inner(scope, receive, send)
             return
         peer = scope["client"][0] if scope["client"] else ""
-        asked = Asked(scope["method"], scope["path"], peer, _single(scope["headers"]))
+        asked = JudgedRequest(scope["method"], scope["path"], peer, _single(scope["headers"]))
         send = _with_headers(send, asked)
         try:
             self._check_host(asked)
@@ -149,7 +149,7 @@ class Gate:
             send = _with_cookie(send, f"{CSRF_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict")
         await self._inner(scope, receive, send)
 
-    def _check_host(self, asked: Asked) -> None:
+    def _check_host(self, asked: JudgedRequest) -> None:
         host = asked.header(b"host").lower()
         if not host:
             raise Refused(400, "a request names the host it asks")
@@ -174,7 +174,7 @@ class Gate:
             or (self._settings.host in _EVERYWHERE and _is_address(bare))
         )
 
-    def _who(self, asked: Asked) -> Principal | None:
+    def _who(self, asked: JudgedRequest) -> Principal | None:
         """Raises: Refused: nobody we know."""
         text = _bearer(asked) or asked.cookie(TOKEN_COOKIE)
         if text:
@@ -189,14 +189,14 @@ class Gate:
             return None
         raise Refused(401, "name a token: `Authorization: Bearer ...`. `ouroboros dashboard token add` makes one.")
 
-    def _is_here(self, asked: Asked) -> bool:
-        """Asked on this machine itself: by its address, under a loopback name, and handed on by nobody."""
+    def _is_here(self, asked: JudgedRequest) -> bool:
+        """JudgedRequest on this machine itself: by its address, under a loopback name, and handed on by nobody."""
         if self._settings.token_always or any(name in asked.headers for name in _FORWARDED):
             return False
         name, _ = split_host(asked.header(b"host").lower())
         return is_loopback(asked.peer) and name in _LOOPBACK_NAMES
 
-    async def _check_write(self, asked: Asked, principal: Principal | None, receive: Receive) -> Receive:
+    async def _check_write(self, asked: JudgedRequest, principal: Principal | None, receive: Receive) -> Receive:
         if asked.path == LOGIN:
             _check_origin(asked)
             return receive
@@ -240,7 +240,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _check_origin(asked: Asked) -> None:
+def _check_origin(asked: JudgedRequest) -> None:
     """Browsers say from which page a write comes; programs say nothing."""
     site = asked.header(b"sec-fetch-site")
     if site and site not in {"same-origin", "none"}:
@@ -250,16 +250,16 @@ def _check_origin(asked: Asked) -> None:
         raise Refused(403, f"asked from a page of {line(origin, 100)}")
 
 
-def _is_browser(asked: Asked) -> bool:
+def _is_browser(asked: JudgedRequest) -> bool:
     return any(name in asked.headers for name in (b"origin", b"sec-fetch-site", b"cookie", b"referer"))
 
 
-def _bearer(asked: Asked) -> str:
+def _bearer(asked: JudgedRequest) -> str:
     kind, _, text = asked.header(b"authorization").partition(" ")
     return text.strip() if kind.lower() == "bearer" else ""
 
 
-def _check_length(asked: Asked) -> None:
+def _check_length(asked: JudgedRequest) -> None:
     length = asked.header(b"content-length")
     if length and (not length.isdigit() or int(length) > MOST_BODY_BYTES):
         raise Refused(413, f"a request holds at most {MOST_BODY_BYTES:,} bytes")
@@ -299,7 +299,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _with_headers(send: Send, asked: Asked) -> Send:
+def _with_headers(send: Send, asked: JudgedRequest) -> Send:
     cached = asked.path.startswith("/static/")
     extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
@@ -324,7 +324,7 @@ def _with_cookie(send: Send, cookie: str) -> Send:
     return wrapped
 
 
-async def _refuse(found: Problem, asked: Asked, send: Send) -> None:
+async def _refuse(found: Problem, asked: JudgedRequest, send: Send) -> None:
     html = "text/html" in asked.header(b"accept") and not asked.path.startswith(API)
     headers: list[tuple[bytes, bytes]] = []
     if found.status == 401:

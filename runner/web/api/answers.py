@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from runner.web.problems import PROBLEM_JSON, Problem
 from runner.web.read.daemon import DaemonView, LoopView
 from runner.web.read.definitions import ScheduleView, TriggerView
-from runner.web.read.news import Asked, Letter
+from runner.web.read.news import AskedCommand, Letter
 from runner.web.read.runs import Run
 from runner.web.read.waiting import Fire, Occurrence, Told, Waiting
 from schemas.automation import RunnerStatus
@@ -94,7 +94,7 @@ class QueueListing:
 class CommandListing:
     """What was asked of the daemon, newest first."""
 
-    items: list[Asked]
+    items: list[AskedCommand]
     next: str | None
 
 

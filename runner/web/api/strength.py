@@ -20,7 +20,7 @@ from runner.web.read.ladder import LadderRating
 from runner.web.read.models import Evaluation, Model
 from runner.web.read.rows import Rows
 from runner.web.read.tournaments import Pairing
-from runner.web.read.tuning import Effect, GateTest, Promotion, TuningRun
+from runner.web.read.tuning import Effect, Promotion, RunSummary, TestDigest
 from runner.web.site import Site
 from runner.web.training_games import TrainingGame, list_games
 from schemas.game import GameLog
@@ -34,14 +34,14 @@ LADDER_DAYS = 90
 class TuningDetails:
     """A run of the tuner, from the steps of its ledger."""
 
-    run: TuningRun
+    run: RunSummary
     complete: bool
     """All steps are in it; false while a long ledger is still being read: ask again."""
     games: int
     iterations: int
     decisions: dict[str, int]
     promotions: list[Promotion]
-    tests: list[GateTest]
+    tests: list[TestDigest]
     """The latest, with each one's log-likelihood ratio over the seeds and its bounds."""
     effects: dict[str, Effect]
     """What the screen found of each weight."""
@@ -80,7 +80,7 @@ class GameListing:
 
 
 @get("/tuner/runs", responses=READS, sync_to_thread=True, summary="The tuner's runs, newest first")
-def tuner_runs(site: Site) -> list[TuningRun]:
+def tuner_runs(site: Site) -> list[RunSummary]:
     """Empty before the first."""
     return _runs(site)
 
@@ -228,14 +228,14 @@ def arena_ratings(site: Site) -> list[LadderRating]:
         return ladder.ratings(rows, site.clock() - timedelta(days=LADDER_DAYS))
 
 
-def _runs(site: Site) -> list[TuningRun]:
+def _runs(site: Site) -> list[RunSummary]:
     if not site.ledger.path.exists():
         return []
     with site.ledger.snapshot() as rows:
         return tuning.list_runs(rows)
 
 
-def _tuner_run(site: Site, run: str) -> TuningRun:
+def _tuner_run(site: Site, run: str) -> RunSummary:
     head = next((each for each in _runs(site) if each.run == run), None)
     if head is None:
         raise ProblemError(404, f"no run {run} in the tuner's ledger")

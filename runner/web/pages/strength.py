@@ -18,7 +18,7 @@ from runner.web.pages.training_games import players_link
 from runner.web.pages.words import Clockwork, elo, elo_words
 from runner.web.read import ladder, ledger_games, models, tournaments, tuning
 from runner.web.read.ladder import LadderRating
-from runner.web.read.models import Evaluation, Step
+from runner.web.read.models import ChampionStep, Evaluation
 from runner.web.read.tournaments import Cup
 from runner.web.site import Site
 from schemas.errors import StateError
@@ -150,7 +150,7 @@ def _points_of(site: Site, run: str, chain: int, base: tuple[float, float, float
     return points
 
 
-def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[Step], list[LadderRating]]:
+def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[ChampionStep], list[LadderRating]]:
     try:
         with site.history.snapshot() as rows:
             found = models.evaluations_since(rows, since, MEASURED_SHOWN)
@@ -168,7 +168,7 @@ def _cups(site: Site) -> list[Cup]:
 
 
 def _curves(
-    snake: Sequence[SnakePoint], measured: Sequence[Evaluation], steps: Sequence[Step]
+    snake: Sequence[SnakePoint], measured: Sequence[Evaluation], steps: Sequence[ChampionStep]
 ) -> tuple[list[Line], list[Mark]]:
     lines, marks = [], []
     for chain in dict.fromkeys(point.chain for point in snake):

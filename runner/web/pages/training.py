@@ -11,7 +11,7 @@ from runner.web.pages.charts import Chart, Line, draw, legend
 from runner.web.pages.page import AnyRequest, clockwork, page
 from runner.web.read import models, pipeline_run
 from runner.web.read.curves import Curve, read_curves
-from runner.web.read.models import Evaluation, Model, Step
+from runner.web.read.models import ChampionStep, Evaluation, Model
 from runner.web.site import Site
 from schemas.errors import StateError
 from schemas.exported_model import ProductionCard
@@ -47,7 +47,7 @@ def training(request: AnyRequest, site: Site) -> Template:
     )  # fmt: skip
 
 
-def _models(site: Site) -> tuple[list[Model], list[Step], list[Evaluation]]:
+def _models(site: Site) -> tuple[list[Model], list[ChampionStep], list[Evaluation]]:
     try:
         with site.history.snapshot() as rows:
             measured = models.evaluations_of(rows, "", MEASURED_READ)

@@ -14,7 +14,7 @@ from runner.web.pages.page import AnyRequest, missing, page
 from runner.web.pages.played_again import again_link
 from runner.web.pages.words import elo, elo_words, gain
 from runner.web.read import ledger_games, tuning
-from runner.web.read.tuning import Digest, Effect, GateTest, Promotion
+from runner.web.read.tuning import Digest, Effect, Promotion, TestDigest
 from runner.web.site import Site
 from schemas.errors import StateError
 from schemas.tuning_run import TuningPhase, TuningState, WeightValue
@@ -195,7 +195,7 @@ def _promotion_mark(run: str, each: Promotion) -> Mark:
     )
 
 
-def ratio_chart(test: GateTest) -> Chart:
+def ratio_chart(test: TestDigest) -> Chart:
     """The log-likelihood ratio of one test between its bounds."""
     last = test.path[-1]
     decided = test.decision.replace("_", " ") or "under way"

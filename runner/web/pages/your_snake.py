@@ -7,7 +7,7 @@ from math import hypot
 from runner.web.pages.games import game_link
 from runner.web.pages.words import elo
 from runner.web.read import ladder, models, tuning
-from runner.web.read.ladder import Loss, Standing
+from runner.web.read.ladder import LadderStanding, Loss
 from runner.web.read.models import Evaluation
 from runner.web.site import Site
 from schemas.errors import StateError
@@ -18,7 +18,7 @@ _WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class GainSoFar:
     """How strong the tuner's best weights are."""
 
     words: str
@@ -33,8 +33,8 @@ class Level:
 class YourSnake:
     """All of it; what is not known is empty."""
 
-    level: Level | None
-    standings: list[Standing]
+    level: GainSoFar | None
+    standings: list[LadderStanding]
     week: dict[str, int]
     """Ladder games of the last seven days by their outcome."""
     losses: list[tuple[Loss, str]]
@@ -65,7 +65,7 @@ def _where(loss: Loss) -> str:
     return game_link(loss.game_id, turn)
 
 
-def _level(site: Site) -> Level | None:
+def _level(site: Site) -> GainSoFar | None:
     """Over the newest chain of runs, each of which began where the one before had ended: their gains are added, and
     their errors as independent ones."""
     try:
@@ -87,4 +87,4 @@ def _level(site: Site) -> Level | None:
     low = gain - hypot(*(elo(best.win_rate) - elo(best.low) for best in measured))
     high = gain + hypot(*(elo(best.high) - elo(best.win_rate) for best in measured))
     words = f"{gain:+.0f} Elo [{low:+.0f}, {high:+.0f}]"
-    return Level(words, sum(state.accepted for state in chain), measured[0].games)
+    return GainSoFar(words, sum(state.accepted for state in chain), measured[0].games)

@@ -5,7 +5,7 @@ from itertools import islice
 
 import orjson
 
-from runner.web.read.news import Asked, asked_of
+from runner.web.read.news import AskedCommand, asked_of
 from runner.web.read.rows import Rows
 from schemas.times import from_text
 
@@ -15,7 +15,7 @@ VERSIONS_LOOKED_AT = 5_000
 """Due times, the newest, whose definitions are told apart."""
 
 
-def edits(rows: Rows, kind: str, name: str, limit: int) -> list[Asked]:
+def edits(rows: Rows, kind: str, name: str, limit: int) -> list[AskedCommand]:
     """What was asked about a schedule or trigger, the newest first, among the last EDITS_LOOKED_AT wishes.
 
     Args:

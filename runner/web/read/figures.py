@@ -34,7 +34,7 @@ class Skips:
 
 
 @dataclass(frozen=True, slots=True)
-class LadderRating:
+class LatestRating:
     """Where a snake of ours stands on a ladder of the Arena."""
 
     leaderboard: str
@@ -57,7 +57,7 @@ class Figures:
     """Guard -> runs that it holds back now."""
     skips: list[Skips]
     production_games: int
-    ladder: list[LadderRating]
+    ladder: list[LatestRating]
 
 
 def look(rows: Rows, now: datetime) -> Figures:
@@ -114,9 +114,9 @@ def _skips(rows: Rows, now: datetime) -> list[Skips]:
     return [Skips(row[0], row[1], row[2]) for row in found]
 
 
-def _ladder(rows: Rows) -> list[LadderRating]:
+def _ladder(rows: Rows) -> list[LatestRating]:
     found = rows.execute(
         "SELECT leaderboard_name, snake_name, rating FROM arena_ratings WHERE id IN "
         "(SELECT max(id) FROM arena_ratings GROUP BY leaderboard_id, snake_id) ORDER BY leaderboard_name, snake_name"
     )
-    return [LadderRating(row[0], row[1], row[2]) for row in found]
+    return [LatestRating(row[0], row[1], row[2]) for row in found]

@@ -57,7 +57,7 @@ def why_lost(rows: Rows, game_id: str) -> GameWhy | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LadderStanding:
     """A snake of ours on a ladder, and since when it moved."""
 
     now: LadderRating
@@ -80,14 +80,14 @@ class Loss:
     thought_over: bool
 
 
-def standings(rows: Rows, week_ago: datetime, limit: int) -> list[Standing]:
+def standings(rows: Rows, week_ago: datetime, limit: int) -> list[LadderStanding]:
     """The newest rating of each snake of ours on each ladder, the highest first."""
     newest = rows.execute(
         "SELECT * FROM arena_ratings WHERE id IN (SELECT max(id) FROM arena_ratings GROUP BY leaderboard_id, snake_id) "
         "ORDER BY rating DESC LIMIT ?",
         (limit,),
     )
-    return [Standing(_rating(row), _rating_before(rows, row, to_text(week_ago))) for row in newest.fetchall()]
+    return [LadderStanding(_rating(row), _rating_before(rows, row, to_text(week_ago))) for row in newest.fetchall()]
 
 
 def _rating_before(rows: Rows, row: Row, week_ago: str) -> float | None:

@@ -36,7 +36,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChampionStep:
     """A step in the history of champions."""
 
     id: int
@@ -88,11 +88,11 @@ def model(rows: Rows, model_id: str) -> Model | None:
     return None if row is None else _model(row)
 
 
-def steps(rows: Rows, limit: int) -> list[Step]:
+def steps(rows: Rows, limit: int) -> list[ChampionStep]:
     """The history of champions, newest first."""
     found = rows.execute("SELECT * FROM model_events ORDER BY id DESC LIMIT ?", (limit,))
     return [
-        Step(row["id"], row["kind"], row["model_id"], row["previous_id"], from_text(row["at"]),
+        ChampionStep(row["id"], row["kind"], row["model_id"], row["previous_id"], from_text(row["at"]),
              _object(row["evidence_json"]))
         for row in found
     ]  # fmt: skip

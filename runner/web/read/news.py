@@ -36,7 +36,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedCommand:
     """A command: who asked for what, and what came of it."""
 
     id: int
@@ -74,15 +74,15 @@ def undelivered(rows: Rows, limit: int) -> list[Letter]:
     return [letter for row in found if (letter := _letter(row)) is not None]
 
 
-def asked_lately(rows: Rows, limit: int, before: int | None = None) -> list[Asked]:
+def asked_lately(rows: Rows, limit: int, before: int | None = None) -> list[AskedCommand]:
     """The newest commands; those with ids below `before`, if it is given."""
     found = rows.execute("SELECT * FROM commands WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit))
     return [asked_of(row) for row in found]
 
 
-def asked_of(row: Row) -> Asked:
+def asked_of(row: Row) -> AskedCommand:
     """A whole row of `commands`."""
-    return Asked(
+    return AskedCommand(
         id=row["id"],
         verb=row["verb"],
         arguments_json=row["arguments_json"],

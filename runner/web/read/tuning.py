@@ -34,7 +34,7 @@ _ZETA, _SPENDING = 2.612375348685488, 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class TuningRun:
+class RunSummary:
     """A run as its first columns tell."""
 
     run: str
@@ -59,7 +59,7 @@ class Promotion:
 
 
 @dataclass(slots=True)
-class GateTest:
+class TestDigest:
     """One sequential test: its ratio seed by seed between its bounds."""
 
     number: int
@@ -100,7 +100,7 @@ class Digest:
     iterations: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     promotions: list[Promotion] = field(default_factory=list)
-    tests: dict[int, GateTest] = field(default_factory=dict)
+    tests: dict[int, TestDigest] = field(default_factory=dict)
     """The latest, by number."""
     effects: dict[str, Effect] = field(default_factory=dict)
     pairs: list[tuple[str, str, float, float]] = field(default_factory=list)
@@ -154,7 +154,7 @@ class Digest:
         number = int(body["gate"])
         test = self.tests.get(number)
         if test is None:
-            test = self.tests[number] = GateTest(number, *self.bounds(number))
+            test = self.tests[number] = TestDigest(number, *self.bounds(number))
             while len(self.tests) > TESTS_KEPT:
                 self.tests.pop(min(self.tests))
         test.path.append((float(body["seeds"]), float(body["ratio"])))
@@ -239,13 +239,13 @@ class Digests:
         digest.serial = min(until, digest.last_serial)
 
 
-def list_runs(rows: sqlite3.Connection) -> list[TuningRun]:
+def list_runs(rows: sqlite3.Connection) -> list[RunSummary]:
     """All runs, the newest first."""
     found = rows.execute(
         "SELECT run, snake, begun_at, backend, seconds, cpu_seconds, games_played FROM runs "
         "ORDER BY begun_at DESC, run DESC LIMIT 200"
     )
-    return [TuningRun(row[0], row[1], from_text(row[2]), *row[3:]) for row in found]
+    return [RunSummary(row[0], row[1], from_text(row[2]), *row[3:]) for row in found]
 
 
 def state_of(rows: sqlite3.Connection, run: str) -> TuningState | None:
