@@ -25,7 +25,7 @@ LAST_LOOK_S = 0.001
 """How long after the deadline bytes that have already arrived may still be read."""
 
 
-class Answer(NamedTuple):
+class SnakeAnswer(NamedTuple):
     """What came back, or why nothing did."""
 
     failure: Failure | None
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
     """More on the failure, for a person: the system's error, a redirect that led nowhere."""
 
 
-AnswerHandler = Callable[[Answer], None]
+AnswerHandler = Callable[[SnakeAnswer], None]
 
 
 class SnakeConnection:
@@ -133,8 +133,8 @@ class SnakeConnection:
             self._hang_up()  # nobody asked for it
             return
         self._handler = None
-        # What Answer() does, in a third of the time.
-        handler(tuple.__new__(Answer, (None, status, body, perf_counter() - self._started, "")))
+        # What SnakeAnswer() does, in a third of the time.
+        handler(tuple.__new__(SnakeAnswer, (None, status, body, perf_counter() - self._started, "")))
 
     def answered(self, status: int, body: bytes, location: str, *, reusable: bool) -> None:
         """A whole answer has come (called by the wire); nobody may have asked for it."""
@@ -169,7 +169,7 @@ class SnakeConnection:
         line.ask(request, self._relay)
         line._redirects = self._redirects
 
-    def _relay(self, answer: Answer) -> None:
+    def _relay(self, answer: SnakeAnswer) -> None:
         line, self._followed = self._followed, None
         shown = line.endpoint.shown if line is not None else ""
         detail = f"after a redirect to {shown}: {answer.detail}" if answer.failure else ""
@@ -198,7 +198,7 @@ class SnakeConnection:
         handler = self._handler
         if handler is not None:
             self._handler = None
-            handler(Answer(failure, status, body, perf_counter() - self._started, detail))
+            handler(SnakeAnswer(failure, status, body, perf_counter() - self._started, detail))
 
     def _hang_up(self) -> None:
         if self._connecting is not None:

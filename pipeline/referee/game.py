@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Protocol
 
 from pipeline.referee.conditions import MatchConditions
-from pipeline.referee.connection import Answer, AnswerHandler, SnakeConnection
+from pipeline.referee.connection import AnswerHandler, SnakeAnswer, SnakeConnection
 from pipeline.referee.game_board import Bodies, GameBoard
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
 from pipeline.referee.protocol import Identity, failure_detail, read_move
@@ -176,7 +176,7 @@ class RunningGame:
         seat, board = self._seats[number], self._board
         keep_latency, latencies_ms, moves = seat.latencies_ms.append, board.latencies_ms, board.moves
 
-        def handle(answer: Answer) -> None:
+        def handle(answer: SnakeAnswer) -> None:
             failure, status, body, elapsed_s, detail = answer
             elapsed_ms = elapsed_s * 1000.0
             keep_latency(elapsed_ms)
@@ -194,7 +194,7 @@ class RunningGame:
         return handle
 
     def _lifecycle_handler(self, seat: _Seat) -> AnswerHandler:
-        def handle(answer: Answer) -> None:
+        def handle(answer: SnakeAnswer) -> None:
             if answer.failure is not None:
                 seat.ignored_failures += 1
                 self._note(seat, "start or end", answer.failure, answer.detail)

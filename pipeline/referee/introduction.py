@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.connection import SnakeAnswer, SnakeConnection
 from pipeline.referee.endpoint import parse_endpoint
 from pipeline.referee.protocol import Identity, read_identity
 from schemas.errors import SnakeError
@@ -35,7 +35,7 @@ async def ask_identity(line: SnakeConnection) -> Identity:
     Raises:
         SnakeError: it does not answer, or with something that is no JSON object; says what came instead.
     """
-    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[SnakeAnswer] = asyncio.get_running_loop().create_future()
     line.ask(line.endpoint.index_request, answered.set_result)
     answer = await answered
     line.close()

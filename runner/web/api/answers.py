@@ -157,7 +157,7 @@ class MailFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusReport:
+class DaemonStatus:
     """One consistent look at everything."""
 
     status: RunnerStatus

@@ -14,6 +14,7 @@ from runner.store.states import ExecutionStatus
 from runner.web.api.answers import (
     READS,
     UNUSABLE,
+    DaemonStatus,
     Explained,
     MailFigures,
     MailListing,
@@ -21,7 +22,6 @@ from runner.web.api.answers import (
     QueueListing,
     RunDetails,
     RunListing,
-    StatusReport,
     Totals,
     Why,
 )
@@ -52,14 +52,14 @@ def _status_of(daemon: DaemonView | None, alive: bool, quiet: str, busy: bool) -
 
 
 @get("/status", responses=READS, sync_to_thread=True, summary="What the daemon does, what waits, what comes next")
-def status(site: Site) -> StatusReport:
+def status(site: Site) -> DaemonStatus:
     """As `ouroboros status`."""
     now, alive = site.clock(), site.daemon_lives()
     with site.history.snapshot() as rows:
         daemon, current = read_daemon(rows), runs.under_way(rows)
         queued, depth = waiting.queue(rows, QUEUE_SHOWN)
         quiet = silence(daemon.heartbeat_at, daemon.step, now) if daemon is not None and alive else ""
-        return StatusReport(
+        return DaemonStatus(
             status=_status_of(daemon, alive, quiet, bool(current)),
             running=alive,
             silence=quiet,

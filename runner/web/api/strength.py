@@ -16,11 +16,11 @@ from runner.web.problems import ProblemError
 from runner.web.read import ladder, tournaments, tuning
 from runner.web.read import models as registered
 from runner.web.read.game_index import GameFilter, IndexedGame, load
-from runner.web.read.ladder import LadderRating
+from runner.web.read.ladder import RatingChange
 from runner.web.read.models import Evaluation, Model
 from runner.web.read.rows import Rows
 from runner.web.read.tournaments import Pairing
-from runner.web.read.tuning import Effect, Promotion, RunSummary, TestDigest
+from runner.web.read.tuning import Effect, Promotion, TestDigest, TunedRun
 from runner.web.site import Site
 from runner.web.training_games import TrainingGame, list_games
 from schemas.game import GameLog
@@ -34,7 +34,7 @@ LADDER_DAYS = 90
 class TuningDetails:
     """A run of the tuner, from the steps of its ledger."""
 
-    run: RunSummary
+    run: TunedRun
     complete: bool
     """All steps are in it; false while a long ledger is still being read: ask again."""
     games: int
@@ -80,7 +80,7 @@ class GameListing:
 
 
 @get("/tuner/runs", responses=READS, sync_to_thread=True, summary="The tuner's runs, newest first")
-def tuner_runs(site: Site) -> list[RunSummary]:
+def tuner_runs(site: Site) -> list[TunedRun]:
     """Empty before the first."""
     return _runs(site)
 
@@ -222,20 +222,20 @@ async def training_games(
 
 
 @get("/arena/ratings", responses=READS, sync_to_thread=True, summary="Our snakes on the Arena's ladders")
-def arena_ratings(site: Site) -> list[LadderRating]:
+def arena_ratings(site: Site) -> list[RatingChange]:
     """Of the last 90 days, oldest first; as `ouroboros arena standing`."""
     with site.history.snapshot() as rows:
         return ladder.ratings(rows, site.clock() - timedelta(days=LADDER_DAYS))
 
 
-def _runs(site: Site) -> list[RunSummary]:
+def _runs(site: Site) -> list[TunedRun]:
     if not site.ledger.path.exists():
         return []
     with site.ledger.snapshot() as rows:
         return tuning.list_runs(rows)
 
 
-def _tuner_run(site: Site, run: str) -> RunSummary:
+def _tuner_run(site: Site, run: str) -> TunedRun:
     head = next((each for each in _runs(site) if each.run == run), None)
     if head is None:
         raise ProblemError(404, f"no run {run} in the tuner's ledger")

@@ -2,13 +2,13 @@
 
 from markupsafe import Markup
 
-from runner.web.read.board import Board, Cell, Piece
+from runner.web.read.board import Cell, Piece, ShownBoard
 from schemas.game import GameLog
 
 COLOURS = 8
 
 
-def draw_board(log: GameLog, board: Board, names: list[str], name: str = "board") -> Markup:
+def draw_board(log: GameLog, board: ShownBoard, names: list[str], name: str = "board") -> Markup:
     """The board of one turn; y grows upward. A body that crosses the edge of a wrapped board is drawn in parts.
 
     Args:

@@ -13,7 +13,7 @@ from runner.web.pages.page import AnyRequest, clockwork, missing, page
 from runner.web.pages.words import Clockwork
 from runner.web.problems import ProblemError
 from runner.web.read import board, game_index, ladder, live
-from runner.web.read.board import Board, Death
+from runner.web.read.board import Death, ShownBoard
 from runner.web.read.game_index import GameFilter, IndexedGame
 from runner.web.site import Site
 from schemas.errors import StateError
@@ -147,7 +147,7 @@ def _loaded(request: AnyRequest, site: Site) -> tuple[IndexedGame, GameLog]:
     return found, log
 
 
-def _board_at(log: GameLog, turn: int) -> tuple[Board, int]:
+def _board_at(log: GameLog, turn: int) -> tuple[ShownBoard, int]:
     """The board of a turn, or the nearest before it; and the last turn that is shown."""
     shown = None
     last = 0
@@ -177,7 +177,7 @@ def _own_thought(log: GameLog, turn: int) -> GameLogThought | None:
     return next((frame.k for frame in log.frames if frame.t == turn), None)
 
 
-def _rows(log: GameLog, shown: Board, ends: list[Death], names: list[str]) -> list[dict[str, Any]]:
+def _rows(log: GameLog, shown: ShownBoard, ends: list[Death], names: list[str]) -> list[dict[str, Any]]:
     """What stands beside the board, snake by snake."""
     by_snake = {death.snake: death for death in ends}
     frame = next((each for each in log.frames if each.t == shown.turn), None)

@@ -17,7 +17,7 @@ from runner.web.pages.played_again import again_link
 from runner.web.pages.training_games import players_link
 from runner.web.pages.words import Clockwork, elo, elo_words
 from runner.web.read import ladder, ledger_games, models, tournaments, tuning
-from runner.web.read.ladder import LadderRating
+from runner.web.read.ladder import RatingChange
 from runner.web.read.models import ChampionStep, Evaluation
 from runner.web.read.tournaments import Cup
 from runner.web.site import Site
@@ -150,7 +150,7 @@ def _points_of(site: Site, run: str, chain: int, base: tuple[float, float, float
     return points
 
 
-def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[ChampionStep], list[LadderRating]]:
+def _measured(site: Site, since: datetime) -> tuple[list[Evaluation], list[ChampionStep], list[RatingChange]]:
     try:
         with site.history.snapshot() as rows:
             found = models.evaluations_since(rows, since, MEASURED_SHOWN)
@@ -202,7 +202,7 @@ def _network_mark(each: Evaluation, promoted: bool) -> Mark:
     )
 
 
-def _ladder_lines(ratings: Sequence[LadderRating]) -> list[Line]:
+def _ladder_lines(ratings: Sequence[RatingChange]) -> list[Line]:
     names = list(dict.fromkeys((each.snake, each.ladder) for each in ratings))
     return [
         Line(
@@ -215,7 +215,7 @@ def _ladder_lines(ratings: Sequence[LadderRating]) -> list[Line]:
     ]
 
 
-def _ladder_marks(ratings: Sequence[LadderRating], clock: Clockwork) -> list[Mark]:
+def _ladder_marks(ratings: Sequence[RatingChange], clock: Clockwork) -> list[Mark]:
     """The last rating of each of the reader's days, which opens that day's games of the snake."""
     looks = {line.name: line.look for line in _ladder_lines(ratings)}
     last = {(each.snake, each.ladder, f"{each.at.astimezone(clock.zone):%Y-%m-%d}"): each for each in ratings}
@@ -229,7 +229,7 @@ def _ladder_marks(ratings: Sequence[LadderRating], clock: Clockwork) -> list[Mar
     ]  # fmt: skip
 
 
-def ladder_chart(ratings: Sequence[LadderRating], clock: Clockwork) -> Chart:
+def ladder_chart(ratings: Sequence[RatingChange], clock: Clockwork) -> Chart:
     """The rating that the Arena shows, mu - 3 sigma, over days."""
     newest = {(each.snake, each.ladder): each for each in ratings}
     words = [f"{each.snake} on {each.ladder}: {each.rating:.1f} after {each.games:,} games" for each in newest.values()]

@@ -7,7 +7,7 @@ from math import hypot
 from runner.web.pages.games import game_link
 from runner.web.pages.words import elo
 from runner.web.read import ladder, models, tuning
-from runner.web.read.ladder import LadderStanding, Loss
+from runner.web.read.ladder import Loss, StandingNow
 from runner.web.read.models import Evaluation
 from runner.web.site import Site
 from schemas.errors import StateError
@@ -34,7 +34,7 @@ class YourSnake:
     """All of it; what is not known is empty."""
 
     level: GainSoFar | None
-    standings: list[LadderStanding]
+    standings: list[StandingNow]
     week: dict[str, int]
     """Ladder games of the last seven days by their outcome."""
     losses: list[tuple[Loss, str]]

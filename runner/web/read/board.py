@@ -31,7 +31,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class ShownBoard:
     """One turn."""
 
     turn: int
@@ -89,7 +89,7 @@ def cells_of(flat: Sequence[int]) -> list[Cell]:
     return list(zip(flat[::2], flat[1::2], strict=False))
 
 
-def boards(log: GameLog) -> Iterator[Board]:
+def boards(log: GameLog) -> Iterator[ShownBoard]:
     """The boards of a game, one frame after another; one is held at a time."""
     bodies = _Bodies()
     food: tuple[Cell, ...] = ()
@@ -101,14 +101,14 @@ def boards(log: GameLog) -> Iterator[Board]:
         pieces = tuple(
             Piece(snake, health, tuple(bodies.known.get(snake) or [(x, y)])) for snake, health, _, x, y in frame.s
         )
-        yield Board(frame.t, pieces, food, hazards)
+        yield ShownBoard(frame.t, pieces, food, hazards)
 
 
 def deaths(log: GameLog) -> list[Death]:
     """How each snake that died did, in the order of their deaths."""
     told = {death.snake: Death(death.snake, death.turn, (death.cause,), death.by) for death in log.deaths or ()}
     found: dict[int, Death] = {}
-    last: Board | None = None
+    last: ShownBoard | None = None
     for board in boards(log):
         if last is not None:
             for piece in last.pieces:
@@ -120,7 +120,7 @@ def deaths(log: GameLog) -> list[Death]:
     return sorted(found.values(), key=lambda death: (death.turn, death.snake))
 
 
-def _inferred(log: GameLog, before: Board, after: Board, piece: Piece) -> Death:
+def _inferred(log: GameLog, before: ShownBoard, after: ShownBoard, piece: Piece) -> Death:
     """What each of its moves would have led to; those that it would have lived through were not made."""
     if after.turn != before.turn + 1:
         return Death(piece.snake, after.turn, ())
@@ -133,7 +133,7 @@ def _inferred(log: GameLog, before: Board, after: Board, piece: Piece) -> Death:
     return Death(piece.snake, after.turn, causes, ends[causes[0]] if len(causes) == 1 else None)
 
 
-def _ends_of(log: GameLog, before: Board, after: Board, piece: Piece, step: Cell) -> Mapping[str, int | None]:
+def _ends_of(log: GameLog, before: ShownBoard, after: ShownBoard, piece: Piece, step: Cell) -> Mapping[str, int | None]:
     """Causes that this move may have ended in, and who did it."""
     x, y = piece.head[0] + step[0], piece.head[1] + step[1]
     if log.ruleset.startswith("wrapped") or log.map.startswith("wrapped"):
@@ -151,7 +151,7 @@ def _ends_of(log: GameLog, before: Board, after: Board, piece: Piece, step: Cell
     return _met(before, after, piece, cell)
 
 
-def _met(before: Board, after: Board, piece: Piece, cell: Cell) -> Mapping[str, int | None]:
+def _met(before: ShownBoard, after: ShownBoard, piece: Piece, cell: Cell) -> Mapping[str, int | None]:
     for other in after.pieces:
         if cell == other.head and len(other.body) > len(piece.body):
             return {HEADS: other.snake}

@@ -12,7 +12,7 @@ from schemas.times import from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)
-class LadderRating:
+class RatingChange:
     """A snake's rating on one ladder, from this moment on."""
 
     at: datetime
@@ -24,7 +24,7 @@ class LadderRating:
     games: int
 
 
-def ratings(rows: Rows, since: datetime, limit: int = 5_000) -> list[LadderRating]:
+def ratings(rows: Rows, since: datetime, limit: int = 5_000) -> list[RatingChange]:
     """Ratings of all our snakes since then, oldest first."""
     found = rows.execute(
         "SELECT * FROM (SELECT * FROM arena_ratings WHERE at >= ? ORDER BY id DESC LIMIT ?) AS newest ORDER BY id",
@@ -33,8 +33,8 @@ def ratings(rows: Rows, since: datetime, limit: int = 5_000) -> list[LadderRatin
     return [_rating(row) for row in found]
 
 
-def _rating(row: Row) -> LadderRating:
-    return LadderRating(
+def _rating(row: Row) -> RatingChange:
+    return RatingChange(
         at=from_text(row["at"]),
         ladder=row["leaderboard_name"],
         snake=row["snake_name"],
@@ -57,10 +57,10 @@ def why_lost(rows: Rows, game_id: str) -> GameWhy | None:
 
 
 @dataclass(frozen=True, slots=True)
-class LadderStanding:
+class StandingNow:
     """A snake of ours on a ladder, and since when it moved."""
 
-    now: LadderRating
+    now: RatingChange
     before: float | None
     """A week ago, or when it was first seen since; None: it has not changed since."""
 
@@ -80,14 +80,14 @@ class Loss:
     thought_over: bool
 
 
-def standings(rows: Rows, week_ago: datetime, limit: int) -> list[LadderStanding]:
+def standings(rows: Rows, week_ago: datetime, limit: int) -> list[StandingNow]:
     """The newest rating of each snake of ours on each ladder, the highest first."""
     newest = rows.execute(
         "SELECT * FROM arena_ratings WHERE id IN (SELECT max(id) FROM arena_ratings GROUP BY leaderboard_id, snake_id) "
         "ORDER BY rating DESC LIMIT ?",
         (limit,),
     )
-    return [LadderStanding(_rating(row), _rating_before(rows, row, to_text(week_ago))) for row in newest.fetchall()]
+    return [StandingNow(_rating(row), _rating_before(rows, row, to_text(week_ago))) for row in newest.fetchall()]
 
 
 def _rating_before(rows: Rows, row: Row, week_ago: str) -> float | None:

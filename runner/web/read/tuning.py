@@ -34,7 +34,7 @@ _ZETA, _SPENDING = 2.612375348685488, 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
+class TunedRun:
     """A run as its first columns tell."""
 
     run: str
@@ -239,13 +239,13 @@ class Digests:
         digest.serial = min(until, digest.last_serial)
 
 
-def list_runs(rows: sqlite3.Connection) -> list[RunSummary]:
+def list_runs(rows: sqlite3.Connection) -> list[TunedRun]:
     """All runs, the newest first."""
     found = rows.execute(
         "SELECT run, snake, begun_at, backend, seconds, cpu_seconds, games_played FROM runs "
         "ORDER BY begun_at DESC, run DESC LIMIT 200"
     )
-    return [RunSummary(row[0], row[1], from_text(row[2]), *row[3:]) for row in found]
+    return [TunedRun(row[0], row[1], from_text(row[2]), *row[3:]) for row in found]
 
 
 def state_of(rows: sqlite3.Connection, run: str) -> TuningState | None:

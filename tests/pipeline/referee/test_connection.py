@@ -17,7 +17,7 @@ from odd_answers import PLAYED
 from scripted_snake import Close, Hang, Wait, http, move
 
 from pipeline.referee.answer_reader import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, AnswerReader
-from pipeline.referee.connection import Answer, SnakeConnection
+from pipeline.referee.connection import SnakeAnswer, SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.outcome import Failure
 from schemas.errors import SnakeError
@@ -30,16 +30,16 @@ def request_to(endpoint: Endpoint) -> bytes:
     return endpoint.move_head + b"2\r\n\r\n{}"
 
 
-async def ask(line: SnakeConnection) -> Answer:
+async def ask(line: SnakeConnection) -> SnakeAnswer:
     answered = asyncio.get_running_loop().create_future()
     line.ask(request_to(line.endpoint), answered.set_result)
     return await answered
 
 
-def ask_in_turn(url: str, times: int, timeout_s: float = LONG_S) -> tuple[list[Answer], SnakeConnection]:
+def ask_in_turn(url: str, times: int, timeout_s: float = LONG_S) -> tuple[list[SnakeAnswer], SnakeConnection]:
     """Ask so often on one line, one after the other."""
 
-    async def run() -> tuple[list[Answer], SnakeConnection]:
+    async def run() -> tuple[list[SnakeAnswer], SnakeConnection]:
         line = SnakeConnection(asyncio.get_running_loop(), parse_endpoint(url), timeout_s)
         answers = [await ask(line) for _ in range(times)]
         line.close()
@@ -49,7 +49,7 @@ def ask_in_turn(url: str, times: int, timeout_s: float = LONG_S) -> tuple[list[A
     return uvloop.run(run())
 
 
-def only(answers: list[Answer]) -> Answer:
+def only(answers: list[SnakeAnswer]) -> SnakeAnswer:
     assert len(answers) == 1
     return answers[0]
 

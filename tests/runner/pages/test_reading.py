@@ -29,7 +29,7 @@ from pipeline.tuner.report.from_ledger import report_of
 from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
 from runner.web.read import board, replay_files, runs
-from runner.web.read.board import Board
+from runner.web.read.board import ShownBoard
 from runner.web.read.curves import read_curves
 from runner.web.read.database import Database
 from runner.web.read.game_index import GameFilter, GameIndex, load
@@ -114,7 +114,7 @@ def without_bodies(log: GameLog) -> GameLog:
     return log.model_copy(update={"frames": frames})
 
 
-def as_told(shown: Board) -> list[tuple[int, list[tuple[int, int]]]]:
+def as_told(shown: ShownBoard) -> list[tuple[int, list[tuple[int, int]]]]:
     return [(piece.health, list(piece.body)) for piece in shown.pieces]
 
 
