@@ -69,7 +69,8 @@ def test_a_free_machine_allows():
 @pytest.mark.parametrize(
     ("changes", "code", "figures"),
     [
-        ({"free_disk_gb": 9.94}, "disk", ["9.9 GiB", "at least 10 "]),
+        ({"free_disk_gb": 9.94}, "disk", ["9.9 GiB", "at least 10 ", "free at the state folder"]),
+        ({"free_disk_gb": 9.94, "fullest_folder": "/games"}, "disk", ["free at /games"]),
         ({"free_memory_gb": 3.94}, "memory", ["3.9 GiB", "at least 4 "]),
         ({"gpu": BUSY}, "gpu_busy", ["2 other processes"]),
         ({"gpu": GPU.model_copy(update={"free_memory_gb": 7.5})}, "gpu_memory", ["7.5 GiB", "at least 8 "]),
@@ -140,6 +141,12 @@ def test_a_figure_that_cannot_be_measured_is_waited_for_a_while_and_then_done_wi
 def test_a_figure_that_nobody_asks_for_blocks_nothing(figure):
     needs, settings = NOBODY_ASKS
     assert ask(blind(figure, 0.0), needs=needs, settings=settings).allowed
+
+
+@pytest.mark.parametrize("figure", ["disk", "memory"])
+def test_a_small_limit_is_asked_for_too(figure):
+    needs = ResourceRequirements(min_free_memory_gb=0.5, min_free_disk_gb=0.5, max_cpu_usage_percent=100)
+    assert ask(blind(figure, 0.0), needs=needs, settings=NOBODY_ASKS[1]).code == figure
 
 
 def test_who_sets_no_limit_of_the_cpu_does_not_wait_for_its_first_window():
