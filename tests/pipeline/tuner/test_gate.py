@@ -1,12 +1,14 @@
 """The gate: error rates by simulation, order only by seed, a change without effect after four games."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_hill import elo_of_gain, pair_scores
 
-from pipeline.evaluation.sequential import PENTANOMIAL
+from pipeline.evaluation.sequential import PAIR_DIFFERENCES, PENTANOMIAL
 from pipeline.tuner.gate import (
     GateRules,
     GateTest,
@@ -161,6 +163,41 @@ def test_the_mean_rule_is_the_guides() -> None:
     assert decide_by_mean(RULES, 30, 0.02, slightly).verdict is GateVerdict.NOT_BETTER
     assert decide_by_mean(RULES, 30, 0.001, slightly[:14]).verdict is None
     assert decide_by_mean(RULES, 29, 0.001, [*slightly, SeedOutcome(0.0)]).seeds == 15
+
+
+def test_the_outcomes_that_seats_can_have() -> None:
+    assert support_of([2, 2]) == PENTANOMIAL and support_of([2], paired=True) == PAIR_DIFFERENCES
+    for seats in ([4], [2, 4]):
+        assert support_of(seats)[::12] == (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+        assert support_of(seats, paired=True)[::24] == (-0.5, 0.0, 0.5, 1.0, 1.5)
+        assert support_of(seats)[-1] == 1.25 and support_of(seats, paired=True)[-1] == 1.5
+
+
+def test_a_decision_tells_its_mean_and_its_looks() -> None:
+    undecided = decide(GateRules(beta=0.001), 1, [SeedOutcome(0.25), SeedOutcome(0.5)] * 96)
+    assert undecided.gain == pytest.approx(-0.125)
+    seeds = [seeds for seeds, _ in undecided.path]
+    assert seeds == [*range(4, seeds[-1] + 1, 4)][: len(seeds)] and undecided.ratio == undecided.path[-1][1] < 0
+    long = decide(
+        GateRules(beta=1e-6, max_seeds=200), 1, ([SeedOutcome(0.5)] * 2 + [SeedOutcome(0.75), SeedOutcome(0.25)]) * 50
+    )
+    assert [seeds for seeds, _ in long.path] == [*range(4, 129, 4), *range(144, 200, 16), 200]
+    nothing = decide_by_mean(RULES, 2, 0.0, [])
+    assert (nothing.gain, nothing.ratio, nothing.seeds, nothing.verdict) == (0.0, 0.0, 0, None)
+
+
+def test_a_comparison_and_a_measurement_by_hand() -> None:
+    """Normal approximations with one loss more in the spread."""
+    (alone,) = no_regression(RULES, {"a": [(0.0, 1.0)]})
+    assert (alone.seeds, alone.difference, alone.p_value, alone.worse) == (1, -1.0, 1.0, False)
+    (few,) = no_regression(RULES, {"a": [(0.0, 0.5), (0.5, 0.5), (0.0, 1.0)]})
+    assert few.p_value == pytest.approx(NormalDist().cdf(-0.5 / ((0.5 + 1) / 2 / 3) ** 0.5))
+    measured = measured_gain([SeedOutcome(1.25), SeedOutcome(0.25), SeedOutcome(0.75)])
+    assert measured is not None and (measured.gain, measured.seeds) == (pytest.approx(0.25), 3)
+    half = NormalDist().inv_cdf(0.975) * ((0.5 + 1) / 2 / 3) ** 0.5
+    assert (measured.low, measured.high) == pytest.approx((0.25 - half, 0.25 + half))
+    in_duels = measured_gain([SeedOutcome(1.0), SeedOutcome(0.5)])
+    assert in_duels is not None and in_duels.high <= 0.5 < measured.high, "a duel's score ends at 1"
 
 
 @pytest.mark.parametrize("wrong", [{"better_gain": 0.0}, {"alpha": 0.0}, {"max_seeds": 0}, {"regression_alpha": 0.6}])
