@@ -14,6 +14,8 @@ struct Service {
     worker: Option<Arc<Worker>>,
     /// Of the file that was last tried, whether or not it could be loaded: a bad one is not tried over and over.
     tried: Option<Mark>,
+    /// Why that file does not play, where it does not.
+    refused: Option<String>,
 }
 
 /// The network of a file, in service.
@@ -32,7 +34,7 @@ impl Network {
     pub fn start(path: PathBuf) -> Result<Self, String> {
         let tried = mark(&path);
         let worker = Some(Arc::new(Worker::start(path.clone())?));
-        Ok(Self { path, service: Mutex::new(Service { worker, tried }), loading: Mutex::new(()) })
+        Ok(Self { path, service: Mutex::new(Service { worker, tried, refused: None }), loading: Mutex::new(()) })
     }
 
     /// The network for a game that begins now; None where none could be loaded again.
@@ -41,9 +43,23 @@ impl Network {
     }
 
     /// Loads the file if it was replaced or the network has broken down; takes as long as that does. Returns what
-    /// happened in words, None where there was nothing to do.
+    /// happened in words, None where there was nothing to do, or somebody else is at it.
     pub fn refresh(&self) -> Option<Result<String, String>> {
         let _loading = self.loading.try_lock().ok()?;
+        self.load_if_new()
+    }
+
+    /// As `refresh`, and waits for who is at it: the file of now plays when this returns.
+    ///
+    /// # Errors
+    /// Why the file does not play, whoever tried it, and what does.
+    pub fn refresh_now(&self) -> Result<(), String> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.load_if_new();
+        self.service().refused.clone().map_or(Ok(()), Err)
+    }
+
+    fn load_if_new(&self) -> Option<Result<String, String>> {
         let found = mark(&self.path);
         let broken = self.current().is_none_or(|worker| worker.has_ended());
         // A file that is gone is about to come again: what plays goes on.
@@ -60,6 +76,7 @@ impl Network {
             Ok(worker) => {
                 let told = format!("model {}{}", worker.card.model_id, if broken { ", loaded again" } else { "" });
                 service.worker = Some(Arc::new(worker));
+                service.refused = None;
                 Ok(told)
             }
             Err(why) => {
@@ -67,7 +84,9 @@ impl Network {
                 let goes_on = service.worker.as_ref().map_or("there is no network".to_owned(), |worker| {
                     format!("model {} goes on", worker.card.model_id)
                 });
-                Err(format!("{why}; {goes_on}"))
+                let words = format!("{why}; {goes_on}");
+                service.refused = Some(words.clone());
+                Err(words)
             }
         })
     }
@@ -94,7 +113,7 @@ mod tests {
     fn one_that_broke_down_is_loaded_again_and_a_bad_file_is_tried_once() {
         let path = std::env::temp_dir().join(format!("rust-snake-network-{}.onnx", std::process::id()));
         fs::write(&path, "no model").unwrap();
-        let service = Service { worker: Some(Arc::new(broken())), tried: mark(&path) };
+        let service = Service { worker: Some(Arc::new(broken())), tried: mark(&path), refused: None };
         let network = Network { path: path.clone(), service: Mutex::new(service), loading: Mutex::new(()) };
         let why = network.refresh().unwrap().unwrap_err();
         assert!(why.contains("ONNX") && why.contains("there is no network"), "{why}");
@@ -105,14 +124,30 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_while_a_file_is_loaded_waits_for_it() {
+        let path = std::env::temp_dir().join(format!("rust-snake-waits-{}.onnx", std::process::id()));
+        let service = Service { worker: Some(Arc::new(idle())), tried: None, refused: None };
+        let network = Network { path, service: Mutex::new(service), loading: Mutex::new(()) };
+        std::thread::scope(|scope| {
+            let loading = network.loading.lock().unwrap();
+            assert!(network.refresh().is_none());
+            let asked = scope.spawn(|| network.refresh_now());
+            network.service().refused = Some("it is no model".into()); // what the other one finds
+            drop(loading);
+            assert_eq!(asked.join().unwrap().unwrap_err(), "it is no model");
+        });
+    }
+
+    #[test]
     fn a_bad_file_in_a_good_ones_place_leaves_the_old_network_playing() {
         let path = std::env::temp_dir().join(format!("rust-snake-other-{}.onnx", std::process::id()));
-        let service = Service { worker: Some(Arc::new(idle())), tried: None };
+        let service = Service { worker: Some(Arc::new(idle())), tried: None, refused: None };
         let network = Network { path: path.clone(), service: Mutex::new(service), loading: Mutex::new(()) };
         assert!(network.refresh().is_none(), "a file that is gone is about to come again");
         fs::write(&path, "half of a mod").unwrap();
         assert!(network.refresh().unwrap().unwrap_err().contains("model m goes on"));
         assert!(network.current().is_some() && network.refresh().is_none());
+        assert!(network.refresh_now().unwrap_err().contains("model m goes on"), "whoever has tried it");
         fs::remove_file(&path).unwrap();
     }
 }

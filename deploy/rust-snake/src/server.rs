@@ -138,11 +138,11 @@ impl Server {
     async fn reload(&self) -> Answer {
         let network = self.network.clone().ok_or((StatusCode::CONFLICT, "there is no model".to_owned()))?;
         let refreshing = network.clone();
-        let happened = tokio::task::spawn_blocking(move || refreshing.refresh()).await;
+        let happened = tokio::task::spawn_blocking(move || refreshing.refresh_now()).await;
         match happened {
-            Ok(Some(Err(why))) => Err((StatusCode::CONFLICT, why)),
+            Ok(Err(why)) => Err((StatusCode::CONFLICT, why)),
             Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
-            Ok(_) => {
+            Ok(Ok(())) => {
                 let model = network.current().map(|worker| worker.card.model_id.clone());
                 serde_json::to_string(&serde_json::json!({ "model": model }))
                     .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
