@@ -148,7 +148,7 @@ class Batch:
         """
         longs = self.records.longs
         if isinstance(seeds, (int, np.integer)):
-            base = signed_seed(seeds if isinstance(seeds, int) else seeds.item(), "seeds")
+            base = signed_seed(seeds, "seeds")
             longs[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
         else:
             longs[:, layout.SEED] = _seeds(seeds, self.games)
@@ -156,7 +156,7 @@ class Batch:
         self._waiting = 0
         self._begin(np.arange(self.games))
 
-    def start(self, slots: NDArray[np.int64], seeds: NDArray[np.int64]) -> None:
+    def start(self, slots: NDArray[np.int64], seeds: Sequence[int] | NDArray[np.int64]) -> None:
         """Begin a new game, of its own seed, in each of `slots`, whatever stood there; outcomes that wait stay.
 
         Raises:

@@ -1,5 +1,9 @@
 """Checking what a fresh game is asked to be, and setting it up."""
 
+from typing import Any
+
+import numpy as np
+
 from pipeline.engine import layout
 from pipeline.engine.errors import SetUpError
 from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES, Records
@@ -11,15 +15,16 @@ from pipeline.engine.state_checks import read_integer, refuse
 from pipeline.engine.turn import begin
 
 
-def signed_seed(seed: int, field: str = "seed") -> int:
+def signed_seed(seed: int | np.integer[Any], field: str = "seed") -> int:
     """Return the 64 bits of a seed as the record holds them.
 
     Raises:
-        GameStateError: `seed` is no int within 64 bits, signed or unsigned.
+        GameStateError: `seed` is no whole number, Python's or numpy's, within 64 bits, signed or unsigned.
     """
-    if type(seed) is not int or not -(2**63) <= seed < 2**64:
+    number = seed.item() if isinstance(seed, np.integer) else seed
+    if type(number) is not int or not -(2**63) <= number < 2**64:
         refuse(f"{seed!r} is no whole number of 64 bits", field)
-    return seed - 2**64 if seed >= 2**63 else seed
+    return number - 2**64 if number >= 2**63 else number
 
 
 def check_map(size: tuple[int, int, int], map_id: str) -> MapLimits:

@@ -21,6 +21,7 @@ from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
+from pipeline.engine.state_checks import refuse
 from pipeline.environment.settling import DRAW, LOSS, SOLO_TURN, WIN
 from pipeline.environment.spaces import Observation, action_masks, observation_space, view
 
@@ -78,24 +79,34 @@ class BattlesnakeVectorEnv(VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a new game everywhere; game i of `seed` has the seed `seed + i`. `options` has no effect.
+        """Begin a new game everywhere; game i of a number `seed` has the seed `seed + i`. `options` has no effect.
 
-        Without a seed each slot goes on to the game that follows its last.
+        Without a seed a slot goes on to the game that follows its last; its first is the constructor's `seed + i`.
 
         Raises:
             GameStateError: a seed that is none, or not one for each game.
         """
-        seed = self._first_seed if seed is None else seed
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
+        seeds = self._seed_of_each(seed)
+        told = [index for index, one in enumerate(seeds) if one is not None]
+        self._batch.start(np.array(told, np.int64), [signed_seed(seeds[index], f"seed[{index}]") for index in told])
+        self._batch.begin_next(np.array([index for index, one in enumerate(seeds) if one is None], np.int64))
         self._first_seed = None
         self._ended[:] = False
-        if seed is None:
-            self._batch.begin_next(np.arange(self.num_envs))
-        elif isinstance(seed, int):
-            super().reset(seed=seed)
-            self._batch.reset([signed_seed(seed + index) for index in range(self.num_envs)])
-        else:
-            self._batch.reset([signed_seed(one) for one in seed])  # type: ignore[arg-type]
         return self._observe()
+
+    def _seed_of_each(self, seed: int | Sequence[int | None] | None) -> list[Any]:
+        """Return what each game begins with; None: the game that follows its last."""
+        numbers, first = range(self.num_envs), self._first_seed
+        unsaid = [None if first is None else first + index for index in numbers]
+        if seed is None:
+            return unsaid
+        if isinstance(seed, (int, np.integer)):
+            return [int(seed) + index for index in numbers]
+        if len(seed) != self.num_envs:
+            refuse(f"{len(seed)} seeds for {self.num_envs} games", "seed")
+        return [other if one is None else one for one, other in zip(seed, unsaid, strict=True)]
 
     def step(
         self, actions: NDArray[Any]
@@ -103,13 +114,20 @@ class BattlesnakeVectorEnv(VectorEnv[Any, Any, Any]):
         """Play one turn everywhere, but begin the next game where one had ended.
 
         Raises:
-            GameStateError: actions of another shape, or no game stands yet.
+            GameStateError: not a whole number for each game, or no game stands yet. Others than 0..3 take the rules'
+                default move.
         """
         batch, resetting = self._batch, np.flatnonzero(self._ended)
         batch.require_games()
-        moves = np.zeros_like(batch.actions)
-        moves[:, 0] = actions
-        choose_in_batch(self._mind, batch.records, self._kinds, moves)
+        given = np.asarray(actions)
+        if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
+            refuse(
+                f"{given.dtype}{list(given.shape)} is not a whole number for each of {self.num_envs} games", "actions"
+            )
+        moves: NDArray[Any] = np.zeros_like(batch.actions, np.int64)
+        moves[:, 0] = given
+        choose_in_batch(self._mind, batch.records, self._kinds, batch.actions)
+        moves[:, 1:] = batch.actions[:, 1:]
         batch.step(moves)
         batch.drain_outcomes()
         rewards, terminated, truncated = self._settle()

@@ -84,13 +84,13 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
 
         Raises:
             ValueError: a living agent has no action.
+            GameStateError: an action that is no whole number; others than 0..3 take the rules' default move.
         """
         acting = self.agents
         for agent in acting:
             if agent not in actions:
                 raise ValueError(f"{agent} lives and has no action")
-            self._batch.actions[0, self._seat[agent]] = actions[agent]
-        self._batch.step()
+        self._batch.step(np.asarray([[actions[agent] if agent in acting else 0 for agent in self.possible_agents]]))
         words = self._batch.records.words[0]
         living = [agent for agent in acting if words[self._at(agent) + layout.CAUSE] == ALIVE_CAUSE]
         over = bool(words[layout.OVER])

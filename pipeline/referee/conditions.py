@@ -24,7 +24,7 @@ class MatchConditions:
     """How every game of a match is played.
 
     Raises:
-        BadInputError: a time-out or turn limit below 1, or a board that is not 1 to 25 cells wide and high.
+        BadInputError: a time-out or turn limit below 1, or a board that is not 3 to 25 cells wide and high.
     """
 
     width: int = 11
@@ -39,8 +39,8 @@ class MatchConditions:
 
     def __post_init__(self) -> None:
         for name, least, most in (
-            ("width", 1, 25),
-            ("height", 1, 25),
+            ("width", 3, 25),
+            ("height", 3, 25),
             ("timeout_ms", 1, 3_600_000),
             ("max_turns", 1, 1_000_000),
         ):

@@ -19,6 +19,7 @@ from rich.text import Text
 from pipeline.dashboard_link import dashboard_url, game_page, live_page
 from pipeline.live_games import LiveGames
 from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.game_board import rehearse
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.introduction import introduce
 from pipeline.referee.match import play_match
@@ -61,11 +62,13 @@ def play_games(request: PlayRequest) -> None:
     Raises:
         KeyboardInterrupt: Ctrl+C or TERM came; what was played has been shown.
         EvaluationError: too many games had failures; they have been shown.
+        GameStateError: ruleset, map, board and number of snakes do not go together; nothing was built or started.
         OuroborosError: as `play_match` and `SnakeProcess.start`.
     """
     names = names_of(request.urls, request.folders, request.names)
     builds = commands_for(request.folders, request.build_commands, BUILD_COMMAND, "--build-command")
     runs = commands_for(request.folders, request.run_commands, RUN_COMMAND, "--run-command")
+    rehearse(_schedule(request, len(names))[0], request.conditions)  # rules that do not exist: before anything is built
     console, settings = Console(stderr=request.as_json), get_config()
     if request.watch and request.replay_dir is None and dashboard_url(settings) is not None:
         request = replace(request, replay_dir=settings.replays_dir)  # what was watched can be opened again there

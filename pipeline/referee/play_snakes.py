@@ -26,9 +26,11 @@ def names_of(urls: Sequence[str], folders: Sequence[Path], given: Sequence[str])
     """Return a name per snake, all different: those given, in order, then URLs without passwords and folders' names.
 
     Raises:
-        BadInputError: more names than snakes, or a name given twice.
+        BadInputError: more names than snakes, a name given twice, or one of which nothing would be seen.
     """
     count = len(urls) + len(folders)
+    if not all(name.strip() for name in given):
+        raise BadInputError("a name is empty", where="--name", remedy="Leave it out, or give some letters.")
     if len(given) > count or len(set(given)) < len(given):
         what = f"{len(given)} names for {count} snakes" if len(given) > count else "a name is given twice"
         raise BadInputError(what, where="--name", remedy="Name each snake once: first the --url, then the folders.")
@@ -48,8 +50,10 @@ def commands_for(folders: Sequence[Path], given: Sequence[str], default: str, op
     """Return a command per folder: the one given for all, or one given for each.
 
     Raises:
-        BadInputError: another number of them.
+        BadInputError: another number of them, or no folder that they could be for.
     """
+    if given and not folders:
+        raise BadInputError("there is no folder to use it on", where=option, remedy="Give the folder with --snake-dir.")
     if len(given) not in (0, 1, len(folders)):
         raise BadInputError(
             f"{len(given)} commands for {len(folders)} folders",

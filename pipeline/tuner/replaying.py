@@ -17,7 +17,7 @@ from pipeline.tuner.backends.shown import names
 from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob, SourceKind
 from pipeline.tuner.ledger import NAME, Ledger
 from pipeline.tuner.snake_source import snake_source
-from pipeline.tuner.tournament_run import DATABASE, FOLDER
+from pipeline.tuner.tournament_run import DATABASE, FOLDER, entrants_of_job
 from schemas.errors import BadInputError, MachineError, ReplayDiffersError, SnakeError
 from schemas.game import (
     GameLog,
@@ -71,7 +71,9 @@ def game_again(settings: Settings, run: str, job_id: str, number: int, deadline_
             where=f"run {run}",
             remedy="The snake's code is another by now, or it looks at the clock; its rows are what is kept.",
         )
-    return _log(run, order, kept, result)
+    asked = entrants_of_job(settings, run, job_id) if job.kind is JobKind.TOURNAMENT else ()
+    called = [Path(asked[who]).name for who in result.rotation] if len(asked) == len(job.participants) else names(order)
+    return _log(run, order, kept, result, called)
 
 
 class KeptBoards:
@@ -165,8 +167,8 @@ def _too_late() -> MachineError:
     return MachineError("the game was not over in time when it was played again", remedy="Try when less goes on here.")
 
 
-def _log(run: str, order: GameOrder, kept: KeptBoards, result: GameResult) -> GameLog:
-    """For the first participant: the candidate, where one is tested."""
+def _log(run: str, order: GameOrder, kept: KeptBoards, result: GameResult, called: Sequence[str]) -> GameLog:
+    """For the first participant: the candidate, where one is tested. `called`: the snakes' names, by seat."""
     referee, you = order.job.conditions.referee, result.rotation.index(min(result.rotation))
     score = result.scores[you]
     is_cup = order.job.kind is JobKind.TOURNAMENT
@@ -185,7 +187,7 @@ def _log(run: str, order: GameOrder, kept: KeptBoards, result: GameResult) -> Ga
         width=referee.width,
         height=referee.height,
         you=you,
-        snakes=[GameLogSnake(id=f"s{seat}", name=name) for seat, name in enumerate(names(order))],
+        snakes=[GameLogSnake(id=f"s{seat}", name=name) for seat, name in enumerate(called)],
         outcome=GameOutcome.WIN if score == 1 else GameOutcome.DRAW if score else GameOutcome.LOSS,
         turns=result.turns,
         imported_from=f"{'tournament' if is_cup else 'run'} {run}, played again",

@@ -184,6 +184,20 @@ def _note_request(folder: Path, name: str, request: TournamentRequest) -> None:
     write_atomic(folder / f"{name}.json", json.dumps(tree, indent=2) + "\n")
 
 
+def entrants_of_job(settings: Settings, name: str, job_id: str) -> tuple[str, ...]:
+    """How the participants of a tournament's job were named when it was asked for; nobody where its file is gone.
+
+    Args:
+        name: of the tournament.
+        job_id: ends in their numbers (`tournament.round_robin`).
+    """
+    try:
+        snakes = json.loads((settings.home / FOLDER / f"{name}.json").read_bytes())["snakes"]
+        return tuple(str(snakes[int(number)]) for number in job_id.rpartition(":")[2].split("-"))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return ()
+
+
 def _keep_pairings(path: Path, name: str, table: CrossTable) -> None:
     rows = [(name, row.first, row.second, row.score, row.low, row.high, row.games) for row in table.pairings]
     try:

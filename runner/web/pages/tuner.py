@@ -77,9 +77,10 @@ def tuner_step(request: AnyRequest, site: Site, run: str, serial: int) -> Templa
         if row is None:
             raise missing(f"step {serial} of run {run}")
         games, total = ledger_games.games_of_step(rows, run, serial)
+        whole = ": all games of its test until then" if ledger_games.steps_of_test(rows, run, serial) else ""
     return page(
         request, site, "ledger_games.html", f"Games behind step {serial} of {run}", "/tuner", games=games, total=total,
-        told=f"Step {serial}, {row['kind']}.", at=row["at"], back=f"/tuner/{run}", base=f"/tuner/{run}",
+        told=f"Step {serial}, {row['kind']}{whole}.", at=row["at"], back=f"/tuner/{run}", base=f"/tuner/{run}",
         again=again_link,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The games behind a number of the tuner or of a tournament: seeds, seats, scores and causes of death."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -9,6 +9,8 @@ import orjson
 from schemas.tuning_run import sides_of_job
 
 GAMES_SHOWN = 400
+_LONGEST_TEST = 2_000
+"""Steps of a run that are looked through for those of one test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +45,48 @@ class LedgerGame:
 
 
 def games_of_step(rows: sqlite3.Connection, run: str, serial: int) -> tuple[list[LedgerGame], int]:
-    """The games that a step counted, and how many there are in all."""
-    jobs = rows.execute("SELECT job FROM jobs WHERE run = ? AND closed_by = ?", (run, serial)).fetchall()
-    return _games(rows, run, [row[0] for row in jobs])
+    """The games that stand behind a step, and how many there are in all: those that it counted; of a step of a test,
+    which counts some at a time, all of that test until then."""
+    serials = steps_of_test(rows, run, serial) or [serial]
+    marks = ", ".join("?" * len(serials))
+    jobs = rows.execute(
+        f"SELECT job FROM jobs WHERE run = ? AND closed_by IN ({marks}) ORDER BY closed_by, job",  # noqa: S608
+        (run, *serials),
+    )
+    return _games(rows, run, [row[0] for row in jobs.fetchall()])
+
+
+def steps_of_test(rows: sqlite3.Connection, run: str, serial: int) -> list[int]:
+    """The steps by which the test that a step belongs to had come as far as there; none: it belongs to no test."""
+    found = rows.execute(
+        "SELECT serial, json_extract(body, '$.gate') AS gate FROM steps WHERE run = ? AND serial <= ? AND serial > ? "
+        "AND kind IN ('counted', 'judged') ORDER BY serial DESC",
+        (run, serial, serial - _LONGEST_TEST),
+    ).fetchall()
+    if not found or found[0]["serial"] != serial or found[0]["gate"] is None:
+        return []
+    return [row["serial"] for row in found if row["gate"] == found[0]["gate"]]
 
 
 def games_of_cup(
     rows: sqlite3.Connection, cup: str, first: int, second: int, names: Sequence[str]
 ) -> tuple[list[LedgerGame], int] | None:
-    """The games of a tournament that two entrants, by their numbers, played with each other alone; None: it has no
-    such pairing.
+    """The games of a tournament in which two entrants, by their numbers, met; None: they have not.
 
     Args:
         names: of all entrants; fewer where they are not known.
     """
-    job = f"{cup}:{min(first, second)}-{max(first, second)}"
-    known = rows.execute("SELECT 1 FROM jobs WHERE run = ? AND job = ?", (cup, job)).fetchone()
-    people = [names[number] for number in sorted((first, second)) if number < len(names)]
-    return None if known is None else _games(rows, cup, [job], people if len(people) == 2 else ())
+    known = rows.execute("SELECT job FROM jobs WHERE run = ? ORDER BY job", (cup,)).fetchall()
+    tables = {row[0]: _table(row[0]) for row in known}
+    met = {job: table for job, table in tables.items() if {first, second} <= set(table)}
+    called = {job: [names[who] for who in table] for job, table in met.items() if max(table) < len(names)}
+    return _games(rows, cup, list(met), called) if met and first != second else None
+
+
+def _table(job: str) -> list[int]:
+    """The numbers of the entrants that meet in a tournament's job, `NAME:0-2`."""
+    numbers = job.rpartition(":")[2].split("-")
+    return [int(number) for number in numbers] if all(map(str.isdecimal, numbers)) else []
 
 
 def has_game(rows: sqlite3.Connection, run: str, job: str, number: int) -> bool:
@@ -70,8 +96,9 @@ def has_game(rows: sqlite3.Connection, run: str, job: str, number: int) -> bool:
 
 
 def _games(
-    rows: sqlite3.Connection, run: str, jobs: list[str], names: Sequence[str] = ()
+    rows: sqlite3.Connection, run: str, jobs: list[str], called: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[list[LedgerGame], int]:
+    """`called`: the participants' names, by job, where they have some."""
     found: list[LedgerGame] = []
     total = 0
     for job in jobs:
@@ -79,6 +106,8 @@ def _games(
         if known is None:
             continue
         told = orjson.loads(known["participants"])
+        names = (called or {}).get(job, ())
+        names = names if len(names) == len(told) else ()
         people = names or [text if source != "weights" else text[:10] for source, text in told]
         sides = [""] * len(told) if names else sides_of_job(known["kind"], job, len(told))
         total += rows.execute("SELECT count(*) FROM games WHERE run = ? AND job = ?", (run, job)).fetchone()[0]

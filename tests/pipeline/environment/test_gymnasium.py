@@ -12,7 +12,16 @@ from schemas.errors import GameStateError
 SOLO = GameSpec(7, 7, 1, "solo")
 
 
-@pytest.mark.parametrize("spec", [GameSpec(snakes=2), SOLO])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        GameSpec(snakes=2),
+        SOLO,
+        GameSpec(7, 7, 2, "wrapped"),
+        GameSpec(9, 9, 3, "royale"),
+        GameSpec(ruleset="constrictor"),
+    ],
+)
 def test_gymnasium_accepts_it(spec):
     check_env(BattlesnakeEnv(spec, turn_limit=40), skip_render_check=True)
 
@@ -26,8 +35,11 @@ def test_the_vector_environment_is_gymnasiums_own_over_single_ones(spec):
     assert ours.observation_space == theirs.observation_space and ours.action_space == theirs.action_space
     assert ours.metadata["autoreset_mode"] == theirs.metadata["autoreset_mode"]
     chance, ends = np.random.default_rng(2), 0
-    for mine, other in zip(ours.reset(seed=3), theirs.reset(seed=3), strict=True):
-        same(mine, other)
+    # Constructors without a seed begin with 0; a seed left out of several goes on to that game's next.
+    for seed in (3, [7, None, 9, None, 2**40], None, np.array([5, 4, 3, 2, 1]), 3):
+        told = seed if seed is None or isinstance(seed, int) else [one if one is None else int(one) for one in seed]
+        for mine, other in zip(ours.reset(seed=seed), theirs.reset(seed=told), strict=True):
+            same(mine, other)
     for _ in range(60):
         actions = chance.integers(0, 4, 5)
         got, expected = ours.step(actions), theirs.step(actions)
@@ -53,9 +65,21 @@ def test_a_seed_of_the_constructor_is_that_of_the_first_reset():
         same(given.reset()[0], told.reset()[0])
 
 
-def test_actions_that_are_none_are_refused():
+def test_actions_and_seeds_that_are_none_are_refused():
     env = BattlesnakeVectorEnv(2)
     with pytest.raises(GameStateError, match="reset"):
         env.step(np.array([0, 0]))
+    env.reset(seed=np.int64(3))
+    single = BattlesnakeEnv()
+    single.reset(seed=3)
+    for odd in ("up", 1.5, None, [0], True):
+        with pytest.raises(GameStateError, match=r"\(actions\)"):
+            env.step([odd, odd])
+        with pytest.raises(GameStateError, match=r"\(actions\)"):
+            single.step(odd)
+    env.step(np.array([-1, 300]))  # the rules' default move
+    for odd in ([1], ["a", 2], [1, 2**65]):
+        with pytest.raises(GameStateError, match=r"\(seed"):
+            env.reset(seed=odd)
     with pytest.raises(ValueError, match="one for each seat"):
         BattlesnakeVectorEnv(2, opponents=["hungry"] * 2)

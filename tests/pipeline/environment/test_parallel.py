@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, render_test, seed_test
 from pettingzoo.utils import parallel_to_aec
 
 from pipeline.engine.game_spec import GameSpec
 from pipeline.environment.parallel import BattlesnakeParallelEnv
+from schemas.errors import GameStateError
 
 
 @pytest.mark.filterwarnings("ignore:Observation:UserWarning")  # PettingZoo would rather have no dicts
@@ -16,9 +17,14 @@ def test_pettingzoo_accepts_it(spec):
     api_test(parallel_to_aec(BattlesnakeParallelEnv(spec)), num_cycles=60)
 
 
-def test_equal_seeds_give_equal_games():
-    parallel_seed_test(lambda: BattlesnakeParallelEnv(GameSpec(snakes=2)), num_cycles=40)
-    seed_test(lambda: parallel_to_aec(BattlesnakeParallelEnv(GameSpec(snakes=2))), num_cycles=40)
+@pytest.mark.parametrize("spec", [GameSpec(snakes=2), GameSpec(7, 7, 1, "solo"), GameSpec(9, 9, 3, "royale")])
+def test_equal_seeds_give_equal_games(spec):
+    parallel_seed_test(lambda: BattlesnakeParallelEnv(spec), num_cycles=40)
+    seed_test(lambda: parallel_to_aec(BattlesnakeParallelEnv(spec)), num_cycles=40)
+
+
+def test_it_is_drawn_as_pettingzoo_asks():
+    render_test(lambda render_mode=None: parallel_to_aec(BattlesnakeParallelEnv(render_mode=render_mode)))
 
 
 def test_a_seed_of_the_constructor_is_that_of_the_first_reset():
@@ -59,3 +65,14 @@ def test_a_missing_action_is_refused():
     env.reset()
     with pytest.raises(ValueError, match="snake_1"):
         env.step({"snake_0": 0})
+
+
+def test_an_action_that_is_no_number_is_refused_and_another_number_is_the_default_move():
+    env, other = BattlesnakeParallelEnv(GameSpec(snakes=2)), BattlesnakeParallelEnv(GameSpec(snakes=2))
+    env.reset(seed=np.int64(4))
+    other.reset(seed=4)
+    for odd in ("up", 1.5, None, np.array([1])):
+        with pytest.raises(GameStateError, match=r"\(actions\)"):
+            env.step({"snake_0": odd, "snake_1": odd})
+    seen, meant = env.step({"snake_0": -1, "snake_1": 300})[0], other.step({"snake_0": 7, "snake_1": 9})[0]
+    np.testing.assert_array_equal(seen["snake_0"]["board_state"], meant["snake_0"]["board_state"])

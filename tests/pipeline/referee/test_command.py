@@ -82,6 +82,28 @@ def test_bad_input():
     assert run("--snake-dir", "/no/such/folder").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--build-command", "make"], "no folder"),
+        (["--run-command", "make"], "no folder"),
+        (["--name", " "], "a name is empty"),
+        (["--width", 2], "Use 3 to 25"),
+        (["--ruleset", "chess"], "unknown ruleset"),
+        (["--map", "moon"], "not played here"),
+        (["--shrink-every", 0, "--ruleset", "royale"], "shrink"),
+        (["--map", "arcade_maze"], "19x21"),
+        (["--url", "http://127.0.0.1:1"] * 16, "17 is not within 1..16"),
+    ],
+)
+def test_what_cannot_be_played_is_told_before_a_snake_is_asked_or_built(scripted, options, says):
+    snake = scripted(lambda _: [move("up")])
+    error = run("--url", snake.url, *options).exception
+    assert isinstance(error, BadInputError)
+    assert says in str(error)
+    assert snake.connections == 0
+
+
 def test_a_folder_that_does_not_build(tmp_path):
     before = set(psutil.Process().children())
     (tmp_path / "go.mod").write_text("module broken\n\ngo 1.18\n")

@@ -63,6 +63,7 @@ def test_every_game_comes_out_as_it_did(played: tuple[Settings, str]) -> None:
             length for length, died in zip(games[number].lengths, games[number].died_on, strict=True) if not died
         ]
         assert log.you == games[number].rotation.index(0)
+        assert log.snakes[log.you].name == "clever.yaml"
         assert log.outcome is (GameOutcome.WIN if games[number].scores[log.you] == 1 else GameOutcome.LOSS)
         assert [(death.turn, death.cause) for death in log.deaths or []] == [
             (turn, cause) for turn, cause in zip(games[number].died_on, games[number].causes, strict=True) if cause

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lived_in import GOLDEN, HOSTILE_ID
 from served_site import Served, served, wait_for
-from tuning_bench import Bench
+from tuning_bench import Bench, strength
 
 from migrations.upgrade import upgrade
 from pipeline.data.importers.frames import ImportedGame, to_game_log
@@ -26,6 +26,7 @@ from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.gate import GateRules
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.report.from_ledger import report_of
+from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
 from runner.store.engine import Store
 from runner.web.pages.charts import Chart, Line, Mark, draw, number, thinned
 from runner.web.read import board, replay_files, runs
@@ -33,10 +34,13 @@ from runner.web.read.board import ShownBoard
 from runner.web.read.curves import read_curves
 from runner.web.read.database import Database
 from runner.web.read.game_index import GameFilter, GameIndex, load
+from runner.web.read.ledger_games import games_of_cup, games_of_step
 from runner.web.read.live import Follower, newest
 from runner.web.read.tuning import Digest, Digests
 from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
 from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file
+from schemas.settings import Settings
+from schemas.tuning import TunerSettings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -171,12 +175,16 @@ def test_games_are_found_by_snake_result_length_and_cause(site: Served) -> None:
 
 def test_the_digest_is_the_tuner_s_own_report(lived_in: Path) -> None:
     folder = lived_in / "nn_training_results"
-    digests = Digests(Database(folder / "ledger.db", revision=""))
+    ledger = Database(folder / "ledger.db", revision="")
+    digests = Digests(ledger)
     book = Ledger(folder / "ledger.db", read_only=True)
     for run in book.runs():
         digest, report = digests.of(run), report_of(book, run, NOW)
         assert digest.complete
         assert len(digest.promotions) == len(report.promotions)
+        with ledger.snapshot() as rows:
+            for test in digest.tests.values():
+                assert games_of_step(rows, run, test.serial)[1] == test.games > 0
         elo = [point for point in report.elo if point.games]
         assert [each.games for each in digest.promotions] == [point.games for point in elo]
         for test in report.gates:
@@ -383,6 +391,27 @@ def test_a_look_that_takes_too_long_goes_on_where_it_ended(site: Served, monkeyp
                     assert page.looked == 1
                     pieces, before = [*pieces, *(run.id for run in page.runs)], page.before
                 assert [*pieces, *(run.id for run in page.runs)] == whole
+    database.close()
+
+
+def test_games_of_three_stand_with_every_pairing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda: NOW)
+    snakes = [bench.snake / f"w{number}.yaml" for number in range(3)]
+    for idle, path in enumerate(snakes):
+        path.write_text(bench.config.read_text().replace("idle: 5.0", f"idle: {idle}.0"))
+    settings = Settings(home=bench.home, tuner=TunerSettings(snake_dir=bench.snake))
+    request = TournamentRequest(tuple(map(str, snakes)), games=6, seats=3)
+    run_tournament(settings, request, bench.said.append, backend=lambda *_: SimulatedBackend(strength))
+    (told,) = (bench.home / "tournaments").glob("*.json")
+    database = Database(bench.home / "tournaments" / "tournaments.db", revision="")
+    with database.snapshot() as rows:
+        found = games_of_cup(rows, told.stem, 2, 0, ["a", "b", "c"])
+        assert found is not None
+        assert found[1] == len(found[0]) == 6
+        assert {seat.who for game in found[0] for seat in game.seats} == {"a", "b", "c"}
+        assert games_of_cup(rows, told.stem, 0, 3, ["a", "b", "c"]) is None
+        assert games_of_cup(rows, told.stem, 1, 1, ["a", "b", "c"]) is None
+        assert games_of_cup(rows, "none", 0, 1, []) is None
     database.close()
 
 
