@@ -135,7 +135,7 @@ class Daemon:
 
     def tick(self, now: datetime) -> None:
         """One turn: every step once. A step that fails is told of, and the others have their turn."""
-        self._look_at_file(now)
+        self.look_at_file(now)
         if not self._leads(now):
             return
         self.runtime.idle.begin_turn(now, whole=self._errors.any or self._stopping)
@@ -165,7 +165,7 @@ class Daemon:
             self.runtime.idle.end_turn(now)
         self.progress.rest()
 
-    def _look_at_file(self, now: datetime) -> None:
+    def look_at_file(self, now: datetime) -> None:
         """The database went from under us: whatever is written now goes to a file that nobody finds any more. The runs
         are asked to save, the daemon ends, and what it still has open is copied beside the old place."""
         trouble = self.runtime.store.file_trouble()

@@ -133,6 +133,12 @@ class Service:
                 self.daemon.lost, LeadershipLostError
             ):  # else it is at a message, which must not go out twice
                 self.deliver()  # what the last turns told of should not wait for a restart
+        except StateError as error:
+            # A file that is gone shows as whatever the disk says of it first, in the midst of a turn or after the last.
+            self.daemon.look_at_file(self._clock.now())
+            if self.daemon.lost is None:
+                raise
+            _log.warning("The end of the daemon: %s", error)
         finally:
             self.periodic.stop(THREAD_END_S)
         if isinstance(self.daemon.lost, LeadershipLostError):
