@@ -46,19 +46,21 @@ def test_games_at_once_does_not_change_the_games(duel):
     assert outcomes(1) == outcomes(6)
 
 
-def test_a_sequential_test_can_end_the_match_at_a_pair(duel):
+# One at a time no game is in hand beside the one that ends the match; of four, three go on while one is slow.
+@pytest.mark.parametrize(("games_at_once", "most"), [(1, 6), (4, 399)])
+def test_a_sequential_test_can_end_the_match_at_a_pair(duel, games_at_once, most):
     pairs = []
     result = play_match(
         duel,
         paired_schedule(200, 4),
         SHORT_GAMES,
-        games_at_once=4,
+        games_at_once=games_at_once,
         on_pair=pairs.append,
         stop=lambda: len(pairs) >= 3,
     )
     assert result.stopped
     assert [pair.pair for pair in pairs[:3]] == [0, 1, 2]
-    assert len(result.games) < 20
+    assert len(result.games) <= most
     assert result.pairs()[:3] == tuple(pairs[:3])
 
 
