@@ -140,7 +140,7 @@ class _Table:
         self.waiting: deque[GameOrder] = deque()
         every = np.arange(SLOTS)
         self._batch.seat(every, np.zeros((SLOTS, self._seats), np.uint8), np.zeros(SLOTS, np.int64))
-        self._batch.records.words[every, OVER] = 1  # a game must stand in each slot, and none is played yet
+        self._batch.records.fields[every, OVER] = 1  # a game must stand in each slot, and none is played yet
 
     @property
     def busy(self) -> bool:
@@ -166,7 +166,7 @@ class _Table:
         for slot, order in enumerate(self._orders):
             if order is not None and order.job.id == job_id:
                 self._orders[slot] = None
-                self._batch.records.words[slot, OVER] = 1
+                self._batch.records.fields[slot, OVER] = 1
 
     def _seat(self) -> None:
         free = [slot for slot, order in enumerate(self._orders) if order is None][: len(self.waiting)]

@@ -17,7 +17,7 @@ from pipeline.data.importers.reading import ReadGame, games_in
 from pipeline.data.stored_game import IMPORTED, RefusedGame, StoredGame
 from pipeline.engine import layout
 from pipeline.engine.grid import neighbour
-from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Records
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_FIELDS, Records
 from pipeline.engine.map_names import map_limits
 from pipeline.engine.rules import apply_rules, is_over
 from pipeline.engine.settings import RuleSettings, rules_bits
@@ -164,7 +164,7 @@ class _Rebuilding:
         self._begin(frames[0])
         put_start(self._game, self._tape, self._lengths)
         for frame in frames[1:]:
-            if self._game.words[layout.OVER]:
+            if self._game.fields[layout.OVER]:
                 raise self._refusal(frame, "the game was over by the rules before this turn")
             self._turn(frame)
         length = int(self._lengths[0])
@@ -180,23 +180,23 @@ class _Rebuilding:
                 raise self._refusal(frame, f"snake {self._log.snakes[index].name!r} does not begin curled up in a cell")
             if not (0 <= x < self._log.width and 0 <= y < self._log.height):
                 raise self._refusal(frame, f"a snake begins on {[x, y]}")
-            if self._game.cells[self._cell((x, y))] & layout.OWNER:
+            if self._game.grid[self._cell((x, y))] & layout.OWNER:
                 raise self._refusal(frame, f"two snakes begin on {[x, y]}")
             place_snake(self._game, index, x, y)
         put_food(self._records, 0, self._food(frame))
         load_hazards(self._records, 0, self._hazards(frame))
-        self._game.words[layout.OVER] = is_over(self._game)
+        self._game.fields[layout.OVER] = is_over(self._game)
 
     def _turn(self, frame: GameLogFrame) -> None:
         food = self._food(frame) if frame.f is not None else tuple(map(_cell_of, food_cells(self._records, 0)))
         self._find_moves(frame, set(food))
-        food_before, print_before = int(self._game.words[layout.FOOD]), np.uint64(hazards_print(self._game))
+        food_before, print_before = int(self._game.fields[layout.FOOD]), np.uint64(hazards_print(self._game))
         there = {_cell_of(cell) for cell in food_cells(self._records, 0)}
         put_food(self._records, 0, [cell for cell in food if cell not in there])
         if frame.z is not None and sorted(map(list, self._hazards(frame))) != sorted(hazard_cells(self._records, 0)):
             load_hazards(self._records, 0, self._hazards(frame))
         put_turn(self._game, self._tape, self._lengths, food_before, print_before)
-        self._game.longs[layout.TURN] += 1
+        self._game.clock[layout.TURN] += 1
 
     def _find_moves(self, frame: GameLogFrame, food: set[Cell]) -> None:
         """Play the moves that lead to the snakes of `frame` and leave no food but `food`."""
@@ -220,24 +220,24 @@ class _Rebuilding:
         return itertools.product(*options)
 
     def _options(self, frame: GameLogFrame, seat: int, head: Cell | None) -> list[int]:
-        words, at = self._game.words, HEADER + seat * SNAKE_WORDS
-        if words[at + layout.CAUSE] != layout.ALIVE_CAUSE:
+        fields, at = self._game.fields, HEADER + seat * SNAKE_FIELDS
+        if fields[at + layout.CAUSE] != layout.ALIVE_CAUSE:
             return [layout.UP]
-        facing = int(words[at + layout.FACING])
+        facing = int(fields[at + layout.FACING])
         if head is None:
             return sorted(range(4), key=lambda move: move != facing)
-        here = int(words[at + layout.HEAD])
+        here = int(fields[at + layout.HEAD])
         ways = [move for move in range(4) if neighbour(self._game, here, move) == self._cell(head)]
         if not ways:
             raise self._refusal(frame, f"snake {self._log.snakes[seat].name!r} jumped to {list(head)}")
         return ways[:1]
 
     def _stands(self) -> list[tuple[int, int, int, int, int]]:
-        words = self._records.words[0]
-        stride = int(words[layout.STRIDE])
+        fields = self._records.fields[0]
+        stride = int(fields[layout.STRIDE])
         standing = []
         for seat in range(len(self._log.snakes)):
-            block = words[HEADER + seat * SNAKE_WORDS : HEADER + (seat + 1) * SNAKE_WORDS].tolist()
+            block = fields[HEADER + seat * SNAKE_FIELDS : HEADER + (seat + 1) * SNAKE_FIELDS].tolist()
             if block[layout.CAUSE] == layout.ALIVE_CAUSE:
                 head = block[layout.HEAD]
                 standing.append(
@@ -246,7 +246,7 @@ class _Rebuilding:
         return standing
 
     def _cell(self, cell: Cell) -> int:
-        return (cell[1] + 1) * int(self._records.words[0, layout.STRIDE]) + cell[0] + 1
+        return (cell[1] + 1) * int(self._records.fields[0, layout.STRIDE]) + cell[0] + 1
 
     def _food(self, frame: GameLogFrame) -> tuple[Cell, ...]:
         return read_food(_pairs(frame.f), "food", self._log.width, self._log.height)

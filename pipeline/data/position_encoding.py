@@ -61,10 +61,10 @@ class Made(NamedTuple):
 def list_snakes(game: Record, asked: PositionSelection, number: int, row: int, end: int, scratch: NDArray[np.int64],
                 made: Made) -> int:  # fmt: skip
     """Write turn and seat of this turn's rows, from `row` on; return their number, or REFUSED beyond `end`."""
-    count, turn = 0, int(game.longs[layout.TURN])
-    for snake in range(game.words[layout.SNAKES]):
+    count, turn = 0, int(game.clock[layout.TURN])
+    for snake in range(game.fields[layout.SNAKES]):
         offset = asked.offsets[number, snake]
-        alive = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE
+        alive = game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE
         if offset < 0 or not alive or turn < offset or (turn - offset) % asked.every != 0:
             continue
         if row + count >= end:
@@ -103,20 +103,20 @@ def write_labels(mind: Mind, game: Record, kinds: Moves, moves: Moves, teacher: 
 def keep_owners(game: Record, place: NDArray[np.int16], owners: NDArray[np.uint8]) -> None:
     """Write who lies on each place of the frame: 0 nobody, else snake + 1."""
     owners[:] = 0
-    width, stride = int(game.words[layout.WIDTH]), int(game.words[layout.STRIDE])
-    for y in range(1, game.words[layout.HEIGHT] + 1):
+    width, stride = int(game.fields[layout.WIDTH]), int(game.fields[layout.STRIDE])
+    for y in range(1, game.fields[layout.HEIGHT] + 1):
         # A row of the board is one of the frame, and no wall lies in it: the inner loop branches nowhere.
         cell = y * stride + 1
         start = place[cell]
         for x in range(width):
-            owners[start + x] = game.cells[cell + x] & layout.OWNER
+            owners[start + x] = game.grid[cell + x] & layout.OWNER
 
 
 @compiled
 def outcome_of(game: Record, snake: int) -> float:
     """Return +1, 0 or -1 for a snake of a finished game, as `Positions` defines it."""
-    death, turns, living = game.longs[layout.LONGS + snake], game.longs[layout.TURN], game.words[layout.ALIVE]
-    if game.words[layout.RULES] & layout.SOLO:
+    death, turns, living = game.clock[layout.DEATHS + snake], game.clock[layout.TURN], game.fields[layout.ALIVE]
+    if game.fields[layout.RULES] & layout.SOLO:
         return -1.0 if death > 0 else 0.0
     if death == 0:
         return 1.0 if living == 1 else 0.0
@@ -126,10 +126,10 @@ def outcome_of(game: Record, snake: int) -> float:
 @compiled
 def write_endings(game: Record, owners: NDArray[np.uint8], first: int, end: int, made: Made) -> None:
     """Write of a finished game's rows what only its course tells: outcome, survival, territory."""
-    turns = int(game.longs[layout.TURN])
+    turns = int(game.clock[layout.TURN])
     for row in range(first, end):
         snake, turn = int(made.seats[row]), int(made.turns[row])
-        death = int(game.longs[layout.LONGS + snake])
+        death = int(game.clock[layout.DEATHS + snake])
         made.outcome[row] = outcome_of(game, snake)
         made.survived[row] = min((death if death > 0 else turns) - turn, _MOST_SURVIVED)
         made.died[row] = death > 0
@@ -154,7 +154,7 @@ def encode_game(
     place = asked.lenses[asked.lens_of[number]].place[IDENTITY]
     at = begin_tape(game, tape, asked.ends[number], end)
     while at >= 0 and at < end:
-        turn = game.longs[layout.TURN]
+        turn = game.clock[layout.TURN]
         if turn + 1 >= owners.shape[0]:
             return REFUSED
         keep_owners(game, place, owners[turn])
@@ -177,7 +177,7 @@ def encode_game(
         row += count
     if at < 0 or row != last:
         return REFUSED
-    keep_owners(game, place, owners[game.longs[layout.TURN]])
+    keep_owners(game, place, owners[game.clock[layout.TURN]])
     write_endings(game, owners, asked.rows[number], last, made)
     return at
 

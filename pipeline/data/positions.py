@@ -126,7 +126,7 @@ def positions_of(
         raise ValueError(f"every is {every}; it must be at least 1")
     tapes = [game.tape for game in games]
     records = workspace(tapes)
-    most = records.longs.shape[1] - layout.LONGS
+    most = records.clock.shape[1] - layout.DEATHS
     _check(games, frame)
     lived = _lived(games, most)
     offsets = _offsets(games, most, seats, every, seed)

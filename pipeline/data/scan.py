@@ -13,15 +13,15 @@ from pipeline.engine.layout import (
     ALIVE,
     ALIVE_CAUSE,
     CAUSE,
+    DEATHS,
     FACING,
     HAZARD,
     HEAD,
     HEADER,
     KILLER,
     LENGTH,
-    LONGS,
     OUT_OF_HEALTH,
-    SNAKE_WORDS,
+    SNAKE_FIELDS,
     SNAKES,
     TURN,
     Moves,
@@ -104,13 +104,13 @@ def workspace(tapes: Sequence[bytes]) -> Records:
 @inlined
 def is_threatened(game: Record, snake: int, cell: int) -> bool:
     """Return whether another living head at least as long may enter `cell` on the same turn."""
-    mine = game.words[HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(game.words[SNAKES]):
-        at = HEADER + other * SNAKE_WORDS
-        if other == snake or game.words[at + CAUSE] != ALIVE_CAUSE or game.words[at + LENGTH] < mine:
+    mine = game.fields[HEADER + snake * SNAKE_FIELDS + LENGTH]
+    for other in range(game.fields[SNAKES]):
+        at = HEADER + other * SNAKE_FIELDS
+        if other == snake or game.fields[at + CAUSE] != ALIVE_CAUSE or game.fields[at + LENGTH] < mine:
             continue
         for way in range(4):
-            if neighbour(game, int(game.words[at + HEAD]), way) == cell:
+            if neighbour(game, int(game.fields[at + HEAD]), way) == cell:
                 return True
     return False
 
@@ -118,13 +118,13 @@ def is_threatened(game: Record, snake: int, cell: int) -> bool:
 @compiled
 def look_round(game: Record, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
     """Count decisions and free ones; safe[snake] = its open moves on to cells that no head can contest."""
-    for snake in range(game.words[SNAKES]):
-        at = HEADER + snake * SNAKE_WORDS
-        if game.words[at + CAUSE] != ALIVE_CAUSE:
+    for snake in range(game.fields[SNAKES]):
+        at = HEADER + snake * SNAKE_FIELDS
+        if game.fields[at + CAUSE] != ALIVE_CAUSE:
             continue
         opened, safe[snake] = 0, 0
         for way in range(4):
-            cell = neighbour(game, int(game.words[at + HEAD]), way)
+            cell = neighbour(game, int(game.fields[at + HEAD]), way)
             if is_open(game, cell):
                 opened += 1
                 safe[snake] += not is_threatened(game, snake, cell)
@@ -136,9 +136,9 @@ def look_round(game: Record, safe: NDArray[np.int64], sums: NDArray[np.int64]) -
 def contest_now(game: Record) -> float:
     """Return the second longest living snake's length over the longest's."""
     longest, second = 0, 0
-    for snake in range(game.words[SNAKES]):
-        at = HEADER + snake * SNAKE_WORDS
-        length = int(game.words[at + LENGTH]) if game.words[at + CAUSE] == ALIVE_CAUSE else 0
+    for snake in range(game.fields[SNAKES]):
+        at = HEADER + snake * SNAKE_FIELDS
+        length = int(game.fields[at + LENGTH]) if game.fields[at + CAUSE] == ALIVE_CAUSE else 0
         if length > longest:
             longest, second = length, longest
         elif length > second:
@@ -152,13 +152,13 @@ def note_openings(game: Record, facing: NDArray[np.int64], seats: NDArray[np.int
 
     `facing` [snakes] holds where each looked before, and is brought up to date; `seats` [snakes, D_...] is written.
     """
-    turn = game.longs[TURN]
-    for snake in range(game.words[SNAKES]):
-        at = HEADER + snake * SNAKE_WORDS
-        if game.words[at + CAUSE] != ALIVE_CAUSE:
+    turn = game.clock[TURN]
+    for snake in range(game.fields[SNAKES]):
+        at = HEADER + snake * SNAKE_FIELDS
+        if game.fields[at + CAUSE] != ALIVE_CAUSE:
             seats[snake, D_OPENING] = -1
             continue
-        now = int(game.words[at + FACING])
+        now = int(game.fields[at + FACING])
         if turn > 1:
             seats[snake, D_OPENING] = 3 * seats[snake, D_OPENING] + _STRAIGHT_LEFT_RIGHT[facing[snake], now]
         facing[snake] = now
@@ -168,9 +168,9 @@ def note_openings(game: Record, facing: NDArray[np.int64], seats: NDArray[np.int
 def note_deaths(game: Record, safe: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
     """Count the avoidable among the deaths of the turn just played into `sums` [S_...]; `safe` [snakes]: the ways out
     that each had before it."""
-    for snake in range(game.words[SNAKES]):
-        cause = game.words[HEADER + snake * SNAKE_WORDS + CAUSE]
-        if cause != ALIVE_CAUSE and game.longs[LONGS + snake] == game.longs[TURN]:
+    for snake in range(game.fields[SNAKES]):
+        cause = game.fields[HEADER + snake * SNAKE_FIELDS + CAUSE]
+        if cause != ALIVE_CAUSE and game.clock[DEATHS + snake] == game.clock[TURN]:
             sums[S_AVOIDABLE] += cause in (OUT_OF_HEALTH, HAZARD) or safe[snake] > 0
 
 
@@ -185,22 +185,22 @@ def scan_game(
     at = begin_tape(game, tape, at, end)
     while at >= 0 and at < end:
         look_round(game, safe, sums)
-        if game.words[ALIVE] > 1:
+        if game.fields[ALIVE] > 1:
             sums[S_CONTESTED] += 1
             contest += contest_now(game)
         at = play_tape_turn(game, moves, tape, at, end)
-        if game.longs[TURN] <= OPENING_TURNS:
+        if game.clock[TURN] <= OPENING_TURNS:
             note_openings(game, facing, seats)
         note_deaths(game, safe, sums)
     if at < 0:
         return REFUSED
-    sums[S_TURNS] = game.longs[TURN]
-    for snake in range(game.words[SNAKES]):
-        block = HEADER + snake * SNAKE_WORDS
-        seats[snake, D_DEATH] = game.longs[LONGS + snake]
-        seats[snake, D_CAUSE], seats[snake, D_KILLER] = game.words[block + CAUSE], game.words[block + KILLER]
-        seats[snake, D_LENGTH] = game.words[block + LENGTH]
-        if game.longs[TURN] < OPENING_TURNS:
+    sums[S_TURNS] = game.clock[TURN]
+    for snake in range(game.fields[SNAKES]):
+        block = HEADER + snake * SNAKE_FIELDS
+        seats[snake, D_DEATH] = game.clock[DEATHS + snake]
+        seats[snake, D_CAUSE], seats[snake, D_KILLER] = game.fields[block + CAUSE], game.fields[block + KILLER]
+        seats[snake, D_LENGTH] = game.fields[block + LENGTH]
+        if game.clock[TURN] < OPENING_TURNS:
             seats[snake, D_OPENING] = -1
     return contest
 
@@ -228,7 +228,7 @@ def scan(tapes: Sequence[bytes]) -> GameFacts:
         DataError: a tape is cut, or holds what no game can; names the first such by its index.
     """
     records = workspace(tapes)
-    games, most = len(tapes), records.longs.shape[1] - LONGS
+    games, most = len(tapes), records.clock.shape[1] - DEATHS
     sums = np.zeros((games, SUMS), np.int64)
     seats = np.zeros((games, most, SEAT_FIELDS), np.int64)
     seats[:, :, D_KILLER] = -1

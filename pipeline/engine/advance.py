@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.layout import EPISODE, FOOD, HEADER, LONGS, OVER, SEED, SNAKE_WORDS, TURN, Moves, Record
+from pipeline.engine.layout import DEATHS, EPISODE, FOOD, HEADER, OVER, SEED, SNAKE_FIELDS, TURN, Moves, Record
 from pipeline.engine.record import fetch, record_of
 from pipeline.engine.rng import derive_seed, turn_key
 from pipeline.engine.rules import run_stages
@@ -32,8 +32,8 @@ def begin_slot(slots: Slots, slot: int, follows: bool) -> int:
     """Begin the game of the slot's seed, or the one that follows its last; return FINE or why it cannot be."""
     game = record_of(slots, slot)
     if follows:
-        game.longs[EPISODE] += 1
-        game.longs[SEED] = derive_seed(game.longs[SEED], game.longs[EPISODE])
+        game.clock[EPISODE] += 1
+        game.clock[SEED] = derive_seed(game.clock[SEED], game.clock[EPISODE])
     problem = begin(game)
     if slots.tape.shape[0] > 0:
         put_start(game, slots.tape[slot], slots.lengths[slot : slot + 1])
@@ -79,7 +79,7 @@ def settle(slots: Slots, first: int, end: int, auto_reset: bool) -> Any:
 @inlined
 def may_play(slots: Slots, slot: int, game: Record, auto_reset: bool) -> bool:
     """Return whether a game has a turn to play; one that has waited to be filed spends this turn on that."""
-    if slots.left[slot] > 0 and game.words[OVER]:
+    if slots.left[slot] > 0 and game.fields[OVER]:
         slots.left[slot] = slots.left[slot] - 1 if auto_reset else 0
         slots.done[slot] = ENDED if auto_reset else 0
         return False
@@ -97,11 +97,11 @@ def choose_and_apply(board: Board, game: Record, moves: Moves, key: Any, random:
 @inlined
 def close_turn(slots: Slots, slot: int, game: Record, turn_limit: int) -> bool:
     """Raise the turn number; return whether the game goes on and has turns left."""
-    game.longs[TURN] += 1
+    game.clock[TURN] += 1
     slots.left[slot] -= 1
-    if turn_limit > 0 and game.longs[TURN] >= turn_limit:
-        game.words[OVER] = 1
-    if game.words[OVER]:
+    if turn_limit > 0 and game.clock[TURN] >= turn_limit:
+        game.fields[OVER] = 1
+    if game.fields[OVER]:
         slots.done[slot] = ENDED
         return False
     return slots.left[slot] > 0
@@ -121,9 +121,9 @@ def advance_any(first: int, end: int, turns: int, turn_limit: int, auto_reset: b
             game, moves = record_of(slots, slot), slots.actions[slot]
             goes_on = may_play(slots, slot, game, auto_reset)
             while goes_on:
-                board, key = board_of(game), turn_key(game.longs[SEED], game.longs[TURN])
+                board, key = board_of(game), turn_key(game.clock[SEED], game.clock[TURN])
                 choose_and_apply(board, game, moves, key, random)
-                food, before = int(game.words[FOOD]), np.uint64(0)
+                food, before = int(game.fields[FOOD]), np.uint64(0)
                 if taped:
                     before = hazards_print(game)
                 draw_by(board, game, food_dice(key))
@@ -146,7 +146,7 @@ def kernel(board: Board) -> Callable[..., int]:
     """
     width, height, snakes, rules, number = board
     # What a turn reads: all before the hazards.
-    size = 8 * (LONGS + snakes) + 2 * (HEADER + SNAKE_WORDS * snakes + width * height) + (width + 2) * (height + 2)
+    size = 8 * (DEATHS + snakes) + 2 * (HEADER + SNAKE_FIELDS * snakes + width * height) + (width + 2) * (height + 2)
 
     def advance(first: int, end: int, turns: int, turn_limit: int, auto_reset: bool, random: bool, *arrays: Any) -> int:
         slots, played, filed, going = Slots(*arrays), 0, 0, True
@@ -165,7 +165,7 @@ def kernel(board: Board) -> Callable[..., int]:
                 game, moves = record_of(slots, slot), slots.actions[slot]
                 goes_on = may_play(slots, slot, game, auto_reset)
                 while goes_on:
-                    key = turn_key(game.longs[SEED], game.longs[TURN])
+                    key = turn_key(game.clock[SEED], game.clock[TURN])
                     # Drawn before the rules, though used after: multiplications that the processor works off meanwhile.
                     dice = food_dice(key)
                     choose_and_apply(this, game, moves, key, random)

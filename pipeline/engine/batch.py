@@ -146,12 +146,12 @@ class Batch:
         Raises:
             SetUpError: a map has no room for its snakes or food.
         """
-        longs = self.records.longs
+        clock = self.records.clock
         if isinstance(seeds, (int, np.integer)):
             base = signed_seed(seeds, "seeds")
-            longs[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
+            clock[:, layout.SEED] = [derive_seed(base, slot) for slot in range(self.games)]
         else:
-            longs[:, layout.SEED] = _seeds(seeds, self.games)
+            clock[:, layout.SEED] = _seeds(seeds, self.games)
         self._slots.waiting[:] = 0
         self._waiting = 0
         self._begin(np.arange(self.games))
@@ -164,12 +164,12 @@ class Batch:
             GameStateError: a slot that does not exist, or not a seed for each.
         """
         slots = self._known(slots)
-        self.records.longs[slots, layout.SEED] = _seeds(seeds, len(slots))
+        self.records.clock[slots, layout.SEED] = _seeds(seeds, len(slots))
         self._begin(slots)
 
     def _begin(self, slots: NDArray[np.int64]) -> None:
-        longs = self.records.longs
-        longs[slots, layout.EPISODE] = 0
+        clock = self.records.clock
+        clock[slots, layout.EPISODE] = 0
         self.done[slots] = 0
         problems = np.zeros(len(slots), np.uint8)
         begin_slots(slots, problems, False, *self._slots)
@@ -268,21 +268,21 @@ class Batch:
         self._standing[slot] = True
         self._ready = bool(self._standing.all())
 
-    def load_records(self, words: NDArray[Any], cells: NDArray[Any], longs: NDArray[Any]) -> None:
+    def load_records(self, fields: NDArray[Any], grid: NDArray[Any], clock: NDArray[Any]) -> None:
         """Put the games of another batch of the same specs into this one, as its `records` held them.
 
         Raises:
             GameStateError: they are of other games than these, or such as the rules never leave; nothing was loaded.
         """
-        given = {"words": words, "cells": cells, "longs": longs}
+        given = {"fields": fields, "grid": grid, "clock": clock}
         for name, array in given.items():
             own = getattr(self.records, name)
             if array.shape != own.shape or array.dtype != own.dtype:
                 refuse(f"{array.dtype}{list(array.shape)} is not {own.dtype}{list(own.shape)}", name)
         same = [layout.WIDTH, layout.HEIGHT, layout.SNAKES, layout.RULES, layout.MAP]
-        if (words[:, same] != self.records.words[:, same]).any():
-            refuse("other games than these specs are for", "words")
-        whole = Records(np.array(words), np.array(cells), np.array(longs), self.records.corpses)
+        if (fields[:, same] != self.records.fields[:, same]).any():
+            refuse("other games than these specs are for", "fields")
+        whole = Records(np.array(fields), np.array(grid), np.array(clock), self.records.corpses)
         for slot in range(self.games):
             problem = row_problem(whole.game(slot))
             if problem:
@@ -316,9 +316,9 @@ class Batch:
             spec, game = self.specs[slot], self.records.game(slot)
             new_food = read_food(food, "food", spec.width, spec.height)
             new_hazards = read_hazards(hazards, "hazards", spec.width, spec.height)
-            if not game.words[layout.OVER]:
+            if not game.fields[layout.OVER]:
                 apply_rules(game, self.actions[slot], True)
             put_food(self.records, slot, new_food)
             load_hazards(self.records, slot, new_hazards)
-            game.longs[layout.TURN] += 1
-            game.words[layout.OVER] = is_over(game)
+            game.clock[layout.TURN] += 1
+            game.fields[layout.OVER] = is_over(game)

@@ -21,9 +21,9 @@ class Board(NamedTuple):
 def board_of(game: Record) -> Board:
     """Return what a game's header says."""
     return Board(
-        int(game.words[layout.WIDTH]),
-        int(game.words[layout.HEIGHT]),
-        int(game.words[layout.SNAKES]),
-        int(game.words[layout.RULES]),
-        int(game.words[layout.MAP]),
+        int(game.fields[layout.WIDTH]),
+        int(game.fields[layout.HEIGHT]),
+        int(game.fields[layout.SNAKES]),
+        int(game.fields[layout.RULES]),
+        int(game.fields[layout.MAP]),
     )

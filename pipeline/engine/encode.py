@@ -94,30 +94,32 @@ def byte(value: int) -> int:
 @inlined
 def gather_open(trail: Any, game: Record) -> None:
     """Write which cells may be entered: those without owner, and the tails that move away this turn."""
-    for cell in range(game.words[layout.AREA]):
-        trail.open[np.uint64(cell)] = game.cells[np.uint64(cell)] & layout.OWNER == 0
-    for at in range(layout.HEADER, layout.HEADER + game.words[layout.SNAKES] * layout.SNAKE_WORDS, layout.SNAKE_WORDS):
-        if game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[at + layout.STACK] == 1:
-            trail.open[unsigned(game.words[at + layout.TAIL])] = 1
+    for cell in range(game.fields[layout.AREA]):
+        trail.open[np.uint64(cell)] = game.grid[np.uint64(cell)] & layout.OWNER == 0
+    for at in range(
+        layout.HEADER, layout.HEADER + game.fields[layout.SNAKES] * layout.SNAKE_FIELDS, layout.SNAKE_FIELDS
+    ):
+        if game.fields[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.fields[at + layout.STACK] == 1:
+            trail.open[unsigned(game.fields[at + layout.TAIL])] = 1
 
 
 @inlined
 def gather(trail: Any, game: Record) -> None:
     """Fill the trail of one game."""
     gather_open(trail, game)
-    ways, wrapped = ways_of(game.words[layout.STRIDE]), bool(game.words[layout.RULES] & layout.WRAPPED)
+    ways, wrapped = ways_of(game.fields[layout.STRIDE]), bool(game.fields[layout.RULES] & layout.WRAPPED)
     at_entry, longest, second, bodies = 0, 0, 0, 0
-    for snake in range(game.words[layout.SNAKES]):
+    for snake in range(game.fields[layout.SNAKES]):
         trail.start[snake] = at_entry
-        at = layout.HEADER + snake * layout.SNAKE_WORDS
-        if game.words[at + layout.CAUSE] != layout.ALIVE_CAUSE:
+        at = layout.HEADER + snake * layout.SNAKE_FIELDS
+        if game.fields[at + layout.CAUSE] != layout.ALIVE_CAUSE:
             continue
         length, stack, head = (
-            int(game.words[at + layout.LENGTH]),
-            int(game.words[at + layout.STACK]),
-            int(game.words[at + layout.HEAD]),
+            int(game.fields[at + layout.LENGTH]),
+            int(game.fields[at + layout.STACK]),
+            int(game.fields[at + layout.HEAD]),
         )
-        cell = int(game.words[at + layout.TAIL])
+        cell = int(game.fields[at + layout.TAIL])
         for index in range(length - stack + 1):
             trail.cell[unsigned(at_entry)] = cell
             trail.turns[unsigned(at_entry)] = byte(index + stack)
@@ -132,7 +134,7 @@ def gather(trail: Any, game: Record) -> None:
             longest, second = length, longest
         else:
             second = max(second, length)
-    trail.start[game.words[layout.SNAKES]] = at_entry
+    trail.start[game.fields[layout.SNAKES]] = at_entry
     trail.longest, trail.second, trail.bodies = longest, second, bodies
 
 
@@ -143,13 +145,13 @@ def write_board(lens: Any, game: Record, symmetry: int, row: Bytes, size: int) -
         row[spot] = lens.board[symmetry, spot]
     row[size:] = 0
     place = lens.place[symmetry]
-    first = int(game.words[layout.FOOD_AT])
-    for index in range(first, first + game.words[layout.FOOD]):
-        row[unsigned(P_FOOD * size + place[unsigned(game.words[index])])] = 255
-    if game.words[layout.HAZARDS] > 0:
-        area = int(game.words[layout.AREA])
+    first = int(game.fields[layout.FOOD_AT])
+    for index in range(first, first + game.fields[layout.FOOD]):
+        row[unsigned(P_FOOD * size + place[unsigned(game.fields[index])])] = 255
+    if game.fields[layout.HAZARDS] > 0:
+        area = int(game.fields[layout.AREA])
         for cell in range(area):
-            count = game.cells[area + cell]
+            count = game.grid[area + cell]
             if count > 0 and place[cell] >= 0:
                 row[P_HAZARDS * size + place[cell]] = count
 
@@ -159,14 +161,14 @@ def write_other(lens: Any, trail: Any, game: Record, other: int, mine: int, symm
                 size: int) -> None:  # fmt: skip
     """Write another living snake's body, head and reach; `mine` is my length."""
     place = lens.place[symmetry]
-    at = layout.HEADER + other * layout.SNAKE_WORDS
-    length = int(game.words[at + layout.LENGTH])
+    at = layout.HEADER + other * layout.SNAKE_FIELDS
+    length = int(game.fields[at + layout.LENGTH])
     for entry in range(trail.start[other], trail.start[other + 1]):
         spot = place[unsigned(trail.cell[unsigned(entry)])]
         row[unsigned(P_OTHER_BODIES * size + spot)] = trail.turns[unsigned(entry)]
         row[unsigned(P_LENGTHS * size + spot)] = byte(length)
-    spot = place[unsigned(game.words[at + layout.HEAD])]
-    row[unsigned(P_OTHER_HEADS * size + spot)] = byte(game.words[at + layout.HEALTH])
+    spot = place[unsigned(game.fields[at + layout.HEAD])]
+    row[unsigned(P_OTHER_HEADS * size + spot)] = byte(game.fields[at + layout.HEALTH])
     reach = P_THREATS
     if length >= mine:
         row[unsigned(P_STRONGER * size + spot)] = byte(1 + length - mine)
@@ -188,8 +190,8 @@ def offsets(lens: Any, game: Record, start: int, end: int) -> Any:
     right = int(lens.column[unsigned(end)]) - int(lens.column[unsigned(start)])
     up = int(lens.row[unsigned(end)]) - int(lens.row[unsigned(start)])
     left, down = -right, -up
-    if game.words[layout.RULES] & layout.WRAPPED:
-        width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
+    if game.fields[layout.RULES] & layout.WRAPPED:
+        width, height = int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT])
         right, left = right + width * (right < 0), left + width * (left < 0)
         up, down = up + height * (up < 0), down + height * (down < 0)
         if right > left:
@@ -223,7 +225,7 @@ def write_moves(lens: Any, trail: Any, game: Record, snake: int, symmetry: int, 
                 size: int, row: Bytes) -> None:  # fmt: skip
     """Write the features of my four moves; the planes of threats and prey stand already."""
     place = lens.place[symmetry]
-    stride, wrapped = int(game.words[layout.STRIDE]), bool(game.words[layout.RULES] & layout.WRAPPED)
+    stride, wrapped = int(game.fields[layout.STRIDE]), bool(game.fields[layout.RULES] & layout.WRAPPED)
     for direction in range(4):
         there = int(trail.next[snake, direction])
         to = MOVE_TO[symmetry, direction]
@@ -242,51 +244,51 @@ def write_moves(lens: Any, trail: Any, game: Record, snake: int, symmetry: int, 
 @inlined
 def write_distances(lens: Any, game: Record, snake: int, symmetry: int, row: Bytes) -> None:
     """Write where the nearest food, the nearest other head and my tail are."""
-    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
+    head = int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.HEAD])
     nearest, least = -1, 255
-    first = int(game.words[layout.FOOD_AT])
-    for index in range(first, first + game.words[layout.FOOD]):
-        away = steps(offsets(lens, game, head, int(game.words[index])))
+    first = int(game.fields[layout.FOOD_AT])
+    for index in range(first, first + game.fields[layout.FOOD]):
+        away = steps(offsets(lens, game, head, int(game.fields[index])))
         if away < least:
-            nearest, least = int(game.words[index]), away
+            nearest, least = int(game.fields[index]), away
     row[F_FOOD_STEPS] = least
     if nearest >= 0:
         write_way(offsets(lens, game, head, nearest), symmetry, F_FOOD_AT, row)
     nearest, least = -1, 255
-    for other in range(game.words[layout.SNAKES]):
-        at = layout.HEADER + other * layout.SNAKE_WORDS
-        if other != snake and game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE:
-            away = steps(offsets(lens, game, head, int(game.words[at + layout.HEAD])))
+    for other in range(game.fields[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_FIELDS
+        if other != snake and game.fields[at + layout.CAUSE] == layout.ALIVE_CAUSE:
+            away = steps(offsets(lens, game, head, int(game.fields[at + layout.HEAD])))
             if away < least:
-                nearest, least = int(game.words[at + layout.HEAD]), away
+                nearest, least = int(game.fields[at + layout.HEAD]), away
     row[F_HEAD_STEPS] = least
     if nearest >= 0:
         write_way(offsets(lens, game, head, nearest), symmetry, F_HEAD_AT, row)
-    tail = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.TAIL])
+    tail = int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.TAIL])
     row[F_TAIL_STEPS] = byte(steps(offsets(lens, game, head, tail)))
 
 
 @inlined
 def write_context(trail: Any, game: Record, symmetry: int, row: Bytes) -> None:
     """Write the context, slot by slot in the table's order."""
-    rules, damage = int(game.words[layout.RULES]), int(game.words[layout.DAMAGE])
-    width, height = byte(game.words[layout.WIDTH]), byte(game.words[layout.HEIGHT])
-    row[0] = min(game.longs[layout.TURN] >> 2, 255)
-    row[1] = game.words[layout.ALIVE] - 1
-    row[2] = game.words[layout.SNAKES]
+    rules, damage = int(game.fields[layout.RULES]), int(game.fields[layout.DAMAGE])
+    width, height = byte(game.fields[layout.WIDTH]), byte(game.fields[layout.HEIGHT])
+    row[0] = min(game.clock[layout.TURN] >> 2, 255)
+    row[1] = game.fields[layout.ALIVE] - 1
+    row[2] = game.fields[layout.SNAKES]
     row[3] = height if SWAPS_AXES[symmetry] else width
     row[4] = width if SWAPS_AXES[symmetry] else height
     row[5] = 255 if rules & layout.WRAPPED else 0
     row[6] = 255 if rules & layout.CONSTRICTOR else 0
-    row[7] = 255 if rules & layout.ROYALE or game.words[layout.MAP] == ROYALE_MAP else 0
+    row[7] = 255 if rules & layout.ROYALE or game.fields[layout.MAP] == ROYALE_MAP else 0
     row[8] = 255 if rules & layout.SOLO else 0
     row[9] = byte(damage)
     row[10] = byte(-damage)
-    row[11] = byte(game.words[layout.HAZARDS])
+    row[11] = byte(game.fields[layout.HAZARDS])
     row[12] = byte(trail.bodies)
-    row[13] = byte(game.words[layout.FOOD])
-    row[14] = byte(game.words[layout.FOOD_CHANCE])
-    row[15] = byte(game.words[layout.MINIMUM_FOOD])
+    row[13] = byte(game.fields[layout.FOOD])
+    row[14] = byte(game.fields[layout.FOOD_CHANCE])
+    row[15] = byte(game.fields[layout.MINIMUM_FOOD])
 
 
 @inlined
@@ -294,27 +296,27 @@ def write_row(lens: Any, trail: Any, game: Record, snake: int, symmetry: int,
               planes: Bytes, features: Bytes, context: Bytes) -> None:  # fmt: skip
     """Write the whole row of one living snake."""
     size = planes.shape[0] // _PLANES
-    at = layout.HEADER + snake * layout.SNAKE_WORDS
-    mine, place = int(game.words[at + layout.LENGTH]), lens.place[symmetry]
+    at = layout.HEADER + snake * layout.SNAKE_FIELDS
+    mine, place = int(game.fields[at + layout.LENGTH]), lens.place[symmetry]
     write_board(lens, game, symmetry, planes, size)
-    for other in range(game.words[layout.SNAKES]):
+    for other in range(game.fields[layout.SNAKES]):
         if (
             other != snake
-            and game.words[layout.HEADER + other * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE
+            and game.fields[layout.HEADER + other * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE
         ):
             write_other(lens, trail, game, other, mine, symmetry, planes, size)
     for entry in range(trail.start[snake], trail.start[snake + 1]):
         planes[unsigned(P_MY_BODY * size + place[unsigned(trail.cell[unsigned(entry)])])] = trail.turns[unsigned(entry)]
-    planes[unsigned(P_MY_HEAD * size + place[unsigned(game.words[at + layout.HEAD])])] = byte(
-        game.words[at + layout.HEALTH]
+    planes[unsigned(P_MY_HEAD * size + place[unsigned(game.fields[at + layout.HEAD])])] = byte(
+        game.fields[at + layout.HEALTH]
     )
     features[:] = 0
-    features[0] = byte(game.words[at + layout.HEALTH])
+    features[0] = byte(game.fields[at + layout.HEALTH])
     features[1] = byte(mine)
     longest = trail.second if mine == trail.longest else trail.longest
     features[2] = byte(mine - longest)
     features[3] = byte(longest - mine)
-    features[F_TAIL_WAITS] = byte(game.words[at + layout.STACK] - 1)
+    features[F_TAIL_WAITS] = byte(game.fields[at + layout.STACK] - 1)
     write_moves(lens, trail, game, snake, symmetry, planes, size, features)
     write_distances(lens, game, snake, symmetry, features)
     write_context(trail, game, symmetry, context)
@@ -335,8 +337,8 @@ def encode_rows(
         snake = snakes[index]
         game = record_of(records, games[index])
         if (
-            snake >= game.words[layout.SNAKES]
-            or game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] != layout.ALIVE_CAUSE
+            snake >= game.fields[layout.SNAKES]
+            or game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] != layout.ALIVE_CAUSE
         ):
             planes[index] = 0
             features[index] = 0
@@ -348,7 +350,7 @@ def encode_rows(
             trail.game = games[index]
         symmetry = int(symmetries[index])
         if symmetry == FOLLOW_FACING:
-            symmetry = int(FACING_UP[game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.FACING]])
+            symmetry = int(FACING_UP[game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.FACING]])
             symmetries[index] = symmetry
         lens = lenses[lens_of[games[index]]]
         write_row(lens, trail, game, snake, symmetry, planes[index], features[index], context[index])

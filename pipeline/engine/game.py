@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
-from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, Records
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_FIELDS, Records
 from pipeline.engine.map_names import ROYALE_MAP
 from pipeline.engine.new_game import begin_checked, check_map, signed_seed
 from pipeline.engine.rules import apply_rules, initialise, is_over
@@ -36,8 +36,8 @@ class Game:
         """Take over a one-game record that is already loaded; the two constructors below do that."""
         self.records: Final = records
         self.snake_ids: Final = tuple(ids)
-        self.width: Final = int(records.words[0, layout.WIDTH])
-        self.height: Final = int(records.words[0, layout.HEIGHT])
+        self.width: Final = int(records.fields[0, layout.WIDTH])
+        self.height: Final = int(records.fields[0, layout.HEIGHT])
         self._game: Final = records.game(0)
         self._moves = np.zeros(max(len(ids), 1), np.uint8)
         # What the record cannot hold: bodies and deaths of snakes that were dead when loaded, hazards as they were
@@ -70,7 +70,7 @@ class Game:
         records = layout.allocate(1, [size], corpses=True)
         numbers = read_settings(settings, RULES_DEFAULTS)
         write_header(records, 0, size, rules, limits.number, numbers)
-        records.longs[0, layout.SEED] = signed_seed(seed)
+        records.clock[0, layout.SEED] = signed_seed(seed)
         load_state(records, 0, checked)
         game = cls(records, [snake.id for snake in checked.snakes])
         game._keep_aside(checked, state)
@@ -110,15 +110,15 @@ class Game:
     @property
     def turn(self) -> int:
         """Turns played."""
-        return int(self.records.longs[0, layout.TURN])
+        return int(self.records.clock[0, layout.TURN])
 
     def living(self) -> list[str]:
         """Return the ids of the living snakes, in the order of the snakes."""
-        words = self.records.words[0]
+        fields = self.records.fields[0]
         return [
             name
             for index, name in enumerate(self.snake_ids)
-            if words[HEADER + index * SNAKE_WORDS + layout.CAUSE] == ALIVE_CAUSE
+            if fields[HEADER + index * SNAKE_FIELDS + layout.CAUSE] == ALIVE_CAUSE
         ]
 
     def is_over(self) -> bool:
@@ -169,7 +169,7 @@ class Game:
         if new_hazards is not None:
             load_hazards(records, 0, new_hazards)
             self._given_hazards = [list(cell) for cell in new_hazards]
-        records.longs[0, layout.TURN] += 1
+        records.clock[0, layout.TURN] += 1
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain data, in the form `from_state` takes."""
@@ -205,21 +205,21 @@ class Game:
             raise
 
     def _check_turn(self, moves: Mapping[str, str], drawing: bool) -> None:
-        words = self.records.words[0]
+        fields = self.records.fields[0]
         for index, name in enumerate(self.snake_ids):
-            at = HEADER + index * SNAKE_WORDS
-            if words[at + layout.LENGTH] >= _LONGEST:
-                refuse(f"a body of {words[at + layout.LENGTH]} entries cannot grow on", f"snake {name!r}")
-            if words[at + layout.CAUSE] != ALIVE_CAUSE or (not moves and self.turn == 0):
+            at = HEADER + index * SNAKE_FIELDS
+            if fields[at + layout.LENGTH] >= _LONGEST:
+                refuse(f"a body of {fields[at + layout.LENGTH]} entries cannot grow on", f"snake {name!r}")
+            if fields[at + layout.CAUSE] != ALIVE_CAUSE or (not moves and self.turn == 0):
                 continue
-            if words[at + layout.LENGTH] == 0 and not self._loaded_bodies.get(index):
+            if fields[at + layout.LENGTH] == 0 and not self._loaded_bodies.get(index):
                 raise ZeroLengthSnakeError("snake is length zero", where=f"snake {name!r}")
             if moves and name not in moves:
                 raise MissingMoveError(
                     "move not provided for snake", where=f"snake {name!r}", remedy="Give each living snake a move."
                 )
-        shrinks = words[layout.RULES] & layout.ROYALE or (drawing and words[layout.MAP] == ROYALE_MAP)
-        if shrinks and moves and self.records.longs[0, layout.SHRINK] < 1:
+        shrinks = fields[layout.RULES] & layout.ROYALE or (drawing and fields[layout.MAP] == ROYALE_MAP)
+        if shrinks and moves and self.records.clock[0, layout.SHRINK] < 1:
             raise ShrinkError(
                 "royale game can't shrink more frequently than every turn",
                 where="settings.shrinkEveryNTurns",

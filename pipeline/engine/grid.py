@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.layout import Record, Words
+from pipeline.engine.layout import Bodies, Record
 
 
 @inlined
@@ -38,19 +38,19 @@ def step_towards(cell: int, direction: int, stride: int) -> int:
 def wrap(game: Record, cell: int, direction: int) -> int:
     """Return the cell at the opposite edge, for a border cell reached by a step in `direction`."""
     if direction == 0:
-        return cell - game.words[layout.HEIGHT] * game.words[layout.STRIDE]
+        return cell - game.fields[layout.HEIGHT] * game.fields[layout.STRIDE]
     if direction == 1:
-        return cell + game.words[layout.HEIGHT] * game.words[layout.STRIDE]
+        return cell + game.fields[layout.HEIGHT] * game.fields[layout.STRIDE]
     if direction == 2:
-        return cell + game.words[layout.WIDTH]
-    return cell - game.words[layout.WIDTH]
+        return cell + game.fields[layout.WIDTH]
+    return cell - game.fields[layout.WIDTH]
 
 
 @inlined
 def neighbour(game: Record, cell: int, direction: int) -> int:
     """Return the next cell in `direction`; in wrapped games across the edge, else maybe on the border."""
-    there = step_towards(cell, direction, game.words[layout.STRIDE])
-    if game.words[layout.RULES] & layout.WRAPPED and game.cells[unsigned(there)] & layout.OWNER == layout.WALL:
+    there = step_towards(cell, direction, game.fields[layout.STRIDE])
+    if game.fields[layout.RULES] & layout.WRAPPED and game.grid[unsigned(there)] & layout.OWNER == layout.WALL:
         return wrap(game, there, direction)
     return there
 
@@ -59,7 +59,7 @@ def neighbour(game: Record, cell: int, direction: int) -> int:
 def following(game: Record, cell: int, direction: int, ways: int, wrapped: bool) -> int:
     """Return what `neighbour` does, for callers that have looked up the board's ways and whether edges wrap."""
     there = onward(cell, direction, ways)
-    if wrapped and game.cells[unsigned(there)] & layout.OWNER == layout.WALL:
+    if wrapped and game.grid[unsigned(there)] & layout.OWNER == layout.WALL:
         return wrap(game, there, direction)
     return there
 
@@ -67,73 +67,73 @@ def following(game: Record, cell: int, direction: int, ways: int, wrapped: bool)
 @inlined
 def direction_at(game: Record, cell: int) -> int:
     """Return the direction from a body cell to the next one towards the head."""
-    return (game.cells[unsigned(cell)] >> layout.DIRECTION_SHIFT) & layout.DIRECTION_MASK
+    return (game.grid[unsigned(cell)] >> layout.DIRECTION_SHIFT) & layout.DIRECTION_MASK
 
 
 @inlined
 def cell_of(game: Record, x: int, y: int) -> int:
     """Return the cell number of (x, y)."""
-    return (y + 1) * game.words[layout.STRIDE] + x + 1
+    return (y + 1) * game.fields[layout.STRIDE] + x + 1
 
 
 @compiled
-def body_path(game: Record, snake_at: int, path: Words) -> int:
+def body_path(game: Record, snake_at: int, path: Bodies) -> int:
     """Write a living snake's distinct cells, tail first and head last, into `path`; return their number."""
-    steps = game.words[snake_at + layout.LENGTH] - game.words[snake_at + layout.STACK]
-    cell = int(game.words[snake_at + layout.TAIL])
+    steps = game.fields[snake_at + layout.LENGTH] - game.fields[snake_at + layout.STACK]
+    cell = int(game.fields[snake_at + layout.TAIL])
     for index in range(steps):
         path[index] = cell
         cell = neighbour(game, cell, direction_at(game, cell))
-    path[steps] = game.words[snake_at + layout.HEAD]
+    path[steps] = game.fields[snake_at + layout.HEAD]
     return steps + 1
 
 
 @compiled
 def add_food(game: Record, cell: int) -> None:
     """Append food on a cell that has none."""
-    game.words[game.words[layout.FOOD_AT] + game.words[layout.FOOD]] = cell
-    game.words[layout.FOOD] += 1
-    game.cells[cell] |= layout.FOOD_BIT
+    game.fields[game.fields[layout.FOOD_AT] + game.fields[layout.FOOD]] = cell
+    game.fields[layout.FOOD] += 1
+    game.grid[cell] |= layout.FOOD_BIT
 
 
 @compiled
 def remove_food(game: Record, cell: int) -> None:
     """Take the food on `cell` away; the rest keeps its order."""
-    game.cells[cell] &= 255 - layout.FOOD_BIT
-    first = game.words[layout.FOOD_AT]
-    last = first + game.words[layout.FOOD] - 1
+    game.grid[cell] &= 255 - layout.FOOD_BIT
+    first = game.fields[layout.FOOD_AT]
+    last = first + game.fields[layout.FOOD] - 1
     index = first
-    while game.words[index] != cell:
+    while game.fields[index] != cell:
         index += 1
     while index < last:
-        game.words[index] = game.words[index + 1]
+        game.fields[index] = game.fields[index + 1]
         index += 1
-    game.words[layout.FOOD] -= 1
+    game.fields[layout.FOOD] -= 1
 
 
 @compiled
 def clear_food(game: Record) -> None:
     """Take all food away."""
-    first = game.words[layout.FOOD_AT]
-    for index in range(first, first + game.words[layout.FOOD]):
-        game.cells[game.words[index]] &= 255 - layout.FOOD_BIT
-    game.words[layout.FOOD] = 0
+    first = game.fields[layout.FOOD_AT]
+    for index in range(first, first + game.fields[layout.FOOD]):
+        game.grid[game.fields[index]] &= 255 - layout.FOOD_BIT
+    game.fields[layout.FOOD] = 0
 
 
 @compiled
 def add_hazard(game: Record, cell: int, count: int) -> None:
     """Stack `count` more hazards on a cell (255 at most, the byte's limit)."""
-    at = game.words[layout.AREA] + cell
-    if game.cells[at] == 0 and count > 0:
-        game.words[layout.HAZARDS] += 1
-    game.cells[at] = min(game.cells[at] + count, 255)
+    at = game.fields[layout.AREA] + cell
+    if game.grid[at] == 0 and count > 0:
+        game.fields[layout.HAZARDS] += 1
+    game.grid[at] = min(game.grid[at] + count, 255)
 
 
 @compiled
 def clear_hazards(game: Record) -> None:
     """Take all hazards away."""
-    area = game.words[layout.AREA]
-    if game.words[layout.HAZARDS] > 0:
+    area = game.fields[layout.AREA]
+    if game.fields[layout.HAZARDS] > 0:
         for at in range(area, 2 * area):
-            game.cells[at] = 0
-    game.words[layout.HAZARDS] = 0
+            game.grid[at] = 0
+    game.fields[layout.HAZARDS] = 0

@@ -13,9 +13,9 @@ from pipeline.engine.rng import HAZARD_MAP, draw, stream
 @compiled
 def add_if_on_board(game: Record, x: int, y: int) -> None:
     """Stack one hazard on (x, y), if that is a cell of the board."""
-    if 0 <= x < game.words[WIDTH] and 0 <= y < game.words[HEIGHT]:
+    if 0 <= x < game.fields[WIDTH] and 0 <= y < game.fields[HEIGHT]:
         add_hazard(game, cell_of(game, x, y), 1)
-        game.words[SHRUNK] = -1
+        game.fields[SHRUNK] = -1
 
 
 @compiled
@@ -31,7 +31,7 @@ def add_ring(game: Record, left: int, right: int, bottom: int, top: int) -> None
 @compiled
 def draw_rings(game: Record, last: int) -> None:
     """Rings whose corners lie 1, 3, 5 .. `last` cells in from the edge."""
-    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
+    width, height = int(game.fields[WIDTH]), int(game.fields[HEIGHT])
     for inset in range(1, last + 1, 2):
         if inset <= width - 1 - inset and inset <= height - 1 - inset:
             add_ring(game, inset, width - 1 - inset, inset, height - 1 - inset)
@@ -40,8 +40,8 @@ def draw_rings(game: Record, last: int) -> None:
 @compiled
 def draw_columns(game: Record, spare_starts: bool) -> None:
     """All cells with both coordinates odd; `spare_starts`: but for the four starts of hazard pits on 11x11."""
-    for x in range(1, game.words[WIDTH], 2):
-        for y in range(1, game.words[HEIGHT], 2):
+    for x in range(1, game.fields[WIDTH], 2):
+        for y in range(1, game.fields[HEIGHT], 2):
             if not spare_starts or not ((x == 1 or x == 9) and (y == 1 or y == 9)):  # noqa: PLR1714
                 add_if_on_board(game, x, y)
 
@@ -49,15 +49,15 @@ def draw_columns(game: Record, spare_starts: bool) -> None:
 @compiled
 def farthest_edge(game: Record, x: int, y: int) -> int:
     """Return how many rings around (x, y) may still touch the board."""
-    return max(max(x, y), max(game.words[WIDTH] - x, game.words[HEIGHT] - y))  # noqa: PLW3301 - compiled
+    return max(max(x, y), max(game.fields[WIDTH] - x, game.fields[HEIGHT] - y))  # noqa: PLW3301 - compiled
 
 
 @compiled
 def random_start(game: Record, margin: int, square: bool) -> int:
     """Return the number of a random cell, coordinates in margin .. side - margin; `square`: both by the width."""
-    key = stream(game.longs[SEED], 0, HAZARD_MAP)
-    width = int(game.words[WIDTH])
-    height = width if square else int(game.words[HEIGHT])
+    key = stream(game.clock[SEED], 0, HAZARD_MAP)
+    width = int(game.fields[WIDTH])
+    height = width if square else int(game.fields[HEIGHT])
     x = margin + draw(key, 0, width - 2 * margin + 1)
     y = margin + draw(key, 1, height - 2 * margin + 1)
     return x * 64 + y
@@ -66,11 +66,11 @@ def random_start(game: Record, margin: int, square: bool) -> int:
 @compiled
 def grow_spiral(game: Record) -> None:
     """Every 3 turns one more step of a clockwise spiral around a point near the middle."""
-    turn = game.longs[TURN] + 1
+    turn = game.clock[TURN] + 1
     if turn % 3 != 0:
         return
-    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
-    key = stream(game.longs[SEED], 0, HAZARD_MAP)
+    width, height = int(game.fields[WIDTH]), int(game.fields[HEIGHT])
+    key = stream(game.clock[SEED], 0, HAZARD_MAP)
     margin_x, margin_y = 3 * width // 10, 3 * height // 10
     x = margin_x + draw(key, 0, width - 2 * margin_x)
     y = margin_y + draw(key, 1, height - 2 * margin_y)
@@ -117,22 +117,22 @@ def scrambled(key: int, size: int, position: int) -> int:
 @compiled
 def scatter(game: Record) -> None:
     """Every 2 turns one more cell of the whole board, in random order."""
-    turn = game.longs[TURN] + 1
-    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
+    turn = game.clock[TURN] + 1
+    width, height = int(game.fields[WIDTH]), int(game.fields[HEIGHT])
     position = (turn - 2) // 2
     if turn % 2 != 0 or position >= width * height:
         return
-    spot = scrambled(stream(game.longs[SEED], 0, HAZARD_MAP), width * height, position)
+    spot = scrambled(stream(game.clock[SEED], 0, HAZARD_MAP), width * height, position)
     add_if_on_board(game, spot // height, spot % height)
 
 
 @compiled
 def grow_box(game: Record) -> None:
     """Every 12 turns a box grows by one row or column on a random side that has room."""
-    turn = game.longs[TURN] + 1
+    turn = game.clock[TURN] + 1
     if (turn - 1) % 12 != 0:
         return
-    width, height = int(game.words[WIDTH]), int(game.words[HEIGHT])
+    width, height = int(game.fields[WIDTH]), int(game.fields[HEIGHT])
     start = random_start(game, 2, False)
     left, bottom = start // 64, start % 64
     right, top = left, bottom
@@ -140,7 +140,7 @@ def grow_box(game: Record) -> None:
     if steps == 0:
         add_if_on_board(game, left, bottom)
         return
-    key = stream(game.longs[SEED], 0, HAZARD_MAP)
+    key = stream(game.clock[SEED], 0, HAZARD_MAP)
     for step in range(steps):
         old_left, old_right, old_bottom, old_top = left, right, bottom, top
         room = (left > 0) + (top < height - 1) + (right < width - 1) + (bottom > 0)
@@ -167,7 +167,7 @@ def grow_box(game: Record) -> None:
 @compiled
 def expand_box(game: Record) -> None:
     """Every 20 turns a square ring is added around a random point."""
-    turn = game.longs[TURN] + 1
+    turn = game.clock[TURN] + 1
     if (turn - 1) % 20 != 0:
         return
     start = random_start(game, 2, True)
@@ -181,8 +181,8 @@ def expand_box(game: Record) -> None:
 def on_board_of_ring(game: Record, x: int, y: int, ring: int, wanted: int) -> int:
     """Return the number of board cells in a square ring, or, with `wanted` >= 0, that one of them as x * 64 + y."""
     found = 0
-    for cell_x in range(max(x - ring, 0), min(x + ring, game.words[WIDTH] - 1) + 1):
-        for cell_y in range(max(y - ring, 0), min(y + ring, game.words[HEIGHT] - 1) + 1):
+    for cell_x in range(max(x - ring, 0), min(x + ring, game.fields[WIDTH] - 1) + 1):
+        for cell_y in range(max(y - ring, 0), min(y + ring, game.fields[HEIGHT] - 1) + 1):
             if abs(cell_x - x) == ring or abs(cell_y - y) == ring:
                 if found == wanted:
                     return cell_x * 64 + cell_y
@@ -193,7 +193,7 @@ def on_board_of_ring(game: Record, x: int, y: int, ring: int, wanted: int) -> in
 @compiled
 def expand_scatter(game: Record) -> None:
     """Every 2 turns one more cell: rings around a random point, each filled in random order."""
-    turn = game.longs[TURN] + 1
+    turn = game.clock[TURN] + 1
     if (turn - 1) % 2 != 0:
         return
     start = random_start(game, 1, True)
@@ -205,7 +205,7 @@ def expand_scatter(game: Record) -> None:
     for ring in range(1, farthest_edge(game, x, y) + 1):
         size = on_board_of_ring(game, x, y, ring, -1)
         if position < size:
-            order = scrambled(stream(game.longs[SEED], -ring, HAZARD_MAP), size, position)
+            order = scrambled(stream(game.clock[SEED], -ring, HAZARD_MAP), size, position)
             cell = on_board_of_ring(game, x, y, ring, order)
             add_if_on_board(game, cell // 64, cell % 64)
             return
@@ -215,11 +215,11 @@ def expand_scatter(game: Record) -> None:
 @compiled
 def grow_sinkhole(game: Record) -> None:
     """Every SHRINK turns (10 where that is not set) a larger disc is laid over the middle."""
-    turn = game.longs[TURN]
-    every = game.longs[SHRINK] if game.longs[SHRINK] > 0 else 10
-    width = int(game.words[WIDTH])
+    turn = game.clock[TURN]
+    every = game.clock[SHRINK] if game.clock[SHRINK] > 0 else 10
+    width = int(game.fields[WIDTH])
     most = 3 if width == 7 else (7 if width == 19 else 5)
-    x, y = width // 2, int(game.words[HEIGHT]) // 2
+    x, y = width // 2, int(game.fields[HEIGHT]) // 2
     if turn == 1:
         add_if_on_board(game, x, y)
     elif turn > 1 and turn <= every * most and (turn - 1) % every == 0:
@@ -233,10 +233,10 @@ def grow_sinkhole(game: Record) -> None:
 @compiled
 def fill_pits(game: Record) -> None:
     """Every SHRINK turns the pits stand one layer higher, up to four; after seven steps they start empty again."""
-    turn, every = game.longs[TURN], game.longs[SHRINK]
+    turn, every = game.clock[TURN], game.clock[SHRINK]
     if every > 0 and turn % every == 0:
         clear_hazards(game)
-        game.words[SHRUNK] = -1
+        game.fields[SHRUNK] = -1
         for _ in range(min(turn // every % 7, 4)):
             draw_columns(game, True)
 
@@ -244,8 +244,8 @@ def fill_pits(game: Record) -> None:
 @compiled
 def place_pools(game: Record) -> None:
     """One to four single cells: a random one of the arrangements there are for this size."""
-    key = stream(game.longs[SEED], 0, HAZARD_MAP)
-    width = int(game.words[WIDTH])
+    key = stream(game.clock[SEED], 0, HAZARD_MAP)
+    width = int(game.fields[WIDTH])
     if width == 7:
         add_if_on_board(game, 3, 3)
     elif width == 11:
@@ -268,16 +268,16 @@ def place_pools(game: Record) -> None:
 @compiled
 def drain_pool(game: Record) -> None:
     """Every SHRINK turns, not on turn 0, one random pool vanishes."""
-    turn, every = game.longs[TURN], game.longs[SHRINK]
-    if turn == 0 or every <= 0 or turn % every != 0 or game.words[HAZARDS] == 0:
+    turn, every = game.clock[TURN], game.clock[SHRINK]
+    if turn == 0 or every <= 0 or turn % every != 0 or game.fields[HAZARDS] == 0:
         return
-    chosen = draw(stream(game.longs[SEED], turn, HAZARD_MAP), 0, game.words[HAZARDS])
-    area = game.words[AREA]
+    chosen = draw(stream(game.clock[SEED], turn, HAZARD_MAP), 0, game.fields[HAZARDS])
+    area = game.fields[AREA]
     for at in range(area, 2 * area):
-        if game.cells[at] > 0:
+        if game.grid[at] > 0:
             if chosen == 0:
-                game.cells[at] = 0
-                game.words[HAZARDS] -= 1
-                game.words[SHRUNK] = -1
+                game.grid[at] = 0
+                game.fields[HAZARDS] -= 1
+                game.fields[SHRUNK] = -1
                 return
             chosen -= 1

@@ -1,19 +1,19 @@
 """The legend of the game record: every array, shape, dtype and unit that compiled code reads and writes.
 
-A game is one row of bytes, begun on a cache line: its longs, then its words, then its cells. `Records` are the rows
+A game is one row of bytes, begun on a cache line: its clock, its fields and its grid. `Records` are the rows
 of N games, seen as three arrays; `Record` is one of them, which compiled code takes as `game`. What is in each part
 depends only on the game's own width, height and number of snakes, never on the batch: the same game is the same bytes
 in any batch, and a batch may mix board sizes, rulesets, maps and numbers of snakes. `record_shape` gives the widths.
 
-**words**, int16[N, HEADER + SNAKE_WORDS * snakes + width * height]
+**fields**, int16[N, HEADER + SNAKE_FIELDS * snakes + width * height]: the game's and its snakes' numbers
 
-- header, one word each: WIDTH, HEIGHT (cells), STRIDE = WIDTH + 2, AREA = STRIDE * (HEIGHT + 2),
+- header: WIDTH, HEIGHT (cells), STRIDE = WIDTH + 2, AREA = STRIDE * (HEIGHT + 2),
   SNAKES (number, dead included), ALIVE (number), FOOD (number of food on the board), FOOD_AT (index of the
-  first food word), RULES (bits WRAPPED, CONSTRICTOR, ROYALE, SOLO), MAP (map number, `maps.py`), DAMAGE
+  first of them), RULES (bits WRAPPED, CONSTRICTOR, ROYALE, SOLO), MAP (map number, `maps.py`), DAMAGE
   (health per hazard entry, may be negative), FOOD_CHANCE (percent, as the rules' setting), MINIMUM_FOOD,
   HAZARDS (number of cells, border included, with at least one hazard), OVER (1 once the game is over),
   MAP_A .. MAP_D (the map's own memory), SHRUNK (royale rows and columns cut so far, -1: hazards were changed since).
-- snakes, SNAKE_WORDS each, snake `s` at `HEADER + s * SNAKE_WORDS`: HEALTH (0..100), LENGTH (body entries,
+- snakes, SNAKE_FIELDS each, snake `s` at `HEADER + s * SNAKE_FIELDS`: HEALTH (0..100), LENGTH (body entries,
   stacked ones included), HEAD (cell), TAIL (cell of the last entry), STACK (body entries on the tail's cell,
   at least 1), FACING (direction from the neck's cell to the head's, NO_DIRECTION while all lie on one cell),
   CAUSE (ALIVE_CAUSE = 0, or why it died), KILLER (snake index or -1), VERDICT (used within a turn; BURIED once
@@ -21,9 +21,10 @@ in any batch, and a batch may mix board sizes, rulesets, maps and numbers of sna
   comes on the board next turn, cell and hazards; 0 where none).
 - food: FOOD cells from FOOD_AT on, in the rules' order (oldest first).
 
-**cells**, uint8[N, 2 * (width + 2) * (height + 2)]
+**grid**, uint8[N, 2 * (width + 2) * (height + 2)]: what lies on each cell
 
-- grid, AREA bytes: the board with a border of one cell. Cell number = (y + 1) * STRIDE + (x + 1), y upwards. In a byte:
+- bodies and food, AREA bytes: the board with a border of one cell. Cell number = (y + 1) * STRIDE + (x + 1), y
+  upwards. In a byte:
   bits 0-4 OWNER: 0 free, 1..16 = living snake index + 1, WALL = 31 on the border;
   bits 5-6 the direction in which that snake's next entry towards the head lies (undefined on the head's cell);
   bit 7 FOOD_BIT. A body is walked from its tail: `cell = neighbour(cell, direction)`, LENGTH - STACK steps to the head.
@@ -31,15 +32,15 @@ in any batch, and a batch may mix board sizes, rulesets, maps and numbers of sna
 - hazards, AREA bytes from AREA on: how many hazards are stacked on each cell. The border counts too: a hazard
   just outside the board can hurt a head that leaves it (map snail_mode).
 
-**longs**, int64[N, LONGS + snakes]: SEED (of all draws), TURN (turns played), SHRINK (shrinkEveryNTurns), EPISODE
-(games finished before in this slot of a batch); then per snake the turn on which it died, 0 while it lives.
+**clock**, int64[N, DEATHS + snakes]: SEED (of all draws), TURN (turns played), SHRINK (shrinkEveryNTurns), EPISODE
+(games finished before in this slot of a batch); from DEATHS on, per snake the turn on which it died, 0 while it lives.
 
 Directions and moves: UP 0 (y+1), DOWN 1, LEFT 2 (x-1), RIGHT 3; any other move byte takes the default move.
 A living snake's body is connected and overlaps neither itself (but for the stack at its tail) nor another; `state.py`
 refuses anything else, and the rules keep it so.
 
 **corpses**, int16[N, snakes, width * height + 2], apart, or shape (N, 0, 0) where nobody asks: the last body of each
-dead snake as distinct cells, tail first, head last (maybe on the border), with LENGTH and STACK as in the words.
+dead snake as distinct cells, tail first, head last (maybe on the border), with LENGTH and STACK as in the fields.
 """
 
 from collections.abc import Sequence
@@ -48,12 +49,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Words = NDArray[np.int16]
-Cells = NDArray[np.uint8]
-Longs = NDArray[np.int64]
+Fields = NDArray[np.int16]
+Grid = NDArray[np.uint8]
+Clock = NDArray[np.int64]
+Bodies = NDArray[np.int16]
 Moves = NDArray[np.uint8]
 
-# header words
+# fields of the game
 WIDTH: Final = 0
 HEIGHT: Final = 1
 STRIDE: Final = 2
@@ -76,7 +78,7 @@ MAP_D: Final = 18
 SHRUNK: Final = 19
 HEADER: Final = 20
 
-# snake words
+# fields of a snake
 HEALTH: Final = 0
 LENGTH: Final = 1
 HEAD: Final = 2
@@ -89,16 +91,16 @@ VERDICT: Final = 8
 VERDICT_BY: Final = 9
 PENDING: Final = 10
 PENDING_COUNT: Final = 11
-SNAKE_WORDS: Final = 12
+SNAKE_FIELDS: Final = 12
 
-# longs
+# clock
 SEED: Final = 0
 TURN: Final = 1
 SHRINK: Final = 2
 EPISODE: Final = 3
-LONGS: Final = 4
+DEATHS: Final = 4
 
-# grid bytes
+# a byte of the grid
 OWNER: Final = 0x1F
 WALL: Final = 31
 DIRECTION_SHIFT: Final = 5
@@ -160,35 +162,35 @@ LINE: Final = 64
 class Record(NamedTuple):
     """One game, as the module's docstring describes it; `corpses` is int16[snakes, path] or (0, 0)."""
 
-    words: Words
-    cells: Cells
-    longs: Longs
-    corpses: Words
+    fields: Fields
+    grid: Grid
+    clock: Clock
+    corpses: Bodies
 
 
 class Records(NamedTuple):
     """`N` games."""
 
-    words: Words
-    cells: Cells
-    longs: Longs
-    corpses: Words
+    fields: Fields
+    grid: Grid
+    clock: Clock
+    corpses: Bodies
 
     def game(self, game: int) -> Record:
         """Return one of them."""
-        return Record(self.words[game], self.cells[game], self.longs[game], self.corpses[game])
+        return Record(self.fields[game], self.grid[game], self.clock[game], self.corpses[game])
 
 
 def record_shape(width: int, height: int, snakes: int) -> tuple[int, int, int]:
-    """Return the widths of words, cells and longs that one game of this size needs."""
+    """Return the widths of fields, grid and clock that one game of this size needs."""
     area = (width + 2) * (height + 2)
-    return HEADER + SNAKE_WORDS * snakes + width * height, 2 * area, LONGS + snakes
+    return HEADER + SNAKE_FIELDS * snakes + width * height, 2 * area, DEATHS + snakes
 
 
 def allocate(games: int, sizes: Sequence[tuple[int, int, int]], *, corpses: bool) -> Records:
     """Return zeroed records for `games` games of any of these sizes (width, height, snakes)."""
-    words, cells, longs = (max(widths) for widths in zip(*map(record_shape, *zip(*sizes, strict=True)), strict=True))
-    ends = [8 * longs, 8 * longs + 2 * words, 8 * longs + 2 * words + cells]
+    fields, grid, clock = (max(widths) for widths in zip(*map(record_shape, *zip(*sizes, strict=True)), strict=True))
+    ends = [8 * clock, 8 * clock + 2 * fields, 8 * clock + 2 * fields + grid]
     row = -(-ends[2] // LINE) * LINE
     block = np.zeros(games * row + LINE, np.uint8)
     first = -block.ctypes.data % LINE
@@ -204,4 +206,4 @@ def allocate(games: int, sizes: Sequence[tuple[int, int, int]], *, corpses: bool
 
 def record_bytes(records: Records) -> float:
     """Return the bytes that one game takes."""
-    return records.words.strides[0] + records.corpses[:1].nbytes
+    return records.fields.strides[0] + records.corpses[:1].nbytes

@@ -14,8 +14,8 @@ from pipeline.engine.starts import FINE, place_fixed_food, place_food, place_sna
 @compiled
 def set_up_pits(game: Record) -> int:
     """Hazard pits: the four inner corners shuffled, the standard map's food."""
-    order = shuffled(4, stream(game.longs[SEED], 0, STARTS), 0)
-    for snake in range(game.words[SNAKES]):
+    order = shuffled(4, stream(game.clock[SEED], 0, STARTS), 0)
+    for snake in range(game.fields[SNAKES]):
         point = (order >> (4 * snake)) & 15
         place_snake(game, snake, 9 if point & 1 else 1, 9 if point & 2 else 1)
     return place_fixed_food(game, False)
@@ -24,11 +24,11 @@ def set_up_pits(game: Record) -> int:
 @compiled
 def draw_still_hazards(game: Record) -> None:
     """Put down the hazards that a map begins with."""
-    this_map = game.words[MAP]
+    this_map = game.fields[MAP]
     if this_map == map_names.INNER_WALL:
         hazard_shapes.draw_rings(game, 1)
     elif this_map == map_names.RINGS:
-        hazard_shapes.draw_rings(game, int(game.words[WIDTH]) // 2 - 2)
+        hazard_shapes.draw_rings(game, int(game.fields[WIDTH]) // 2 - 2)
     elif this_map == map_names.COLUMNS:
         hazard_shapes.draw_columns(game, False)
     elif this_map == map_names.HEALING_POOLS:
@@ -38,7 +38,7 @@ def draw_still_hazards(game: Record) -> None:
 @compiled
 def set_up(game: Record) -> int:
     """Place snakes, food and hazards on a blank board; return FINE or why that is impossible."""
-    this_map = game.words[MAP]
+    this_map = game.fields[MAP]
     if this_map == map_names.SOLO_MAZE:
         set_up_maze(game)
         return FINE
@@ -56,7 +56,7 @@ def set_up(game: Record) -> int:
 @compiled
 def change_hazards(game: Record) -> None:
     """Play the hazards of the maps that change them."""
-    this_map = game.words[MAP]
+    this_map = game.fields[MAP]
     if this_map == map_names.SPIRAL:
         hazard_shapes.grow_spiral(game)
     elif this_map == map_names.SCATTER:
@@ -83,7 +83,7 @@ def update(game: Record, dice: int) -> None:
 
     `dice`: the turn's `food_dice`.
     """
-    this_map = game.words[MAP]
+    this_map = game.fields[MAP]
     if this_map == map_names.SOLO_MAZE:
         update_maze(game)
         return

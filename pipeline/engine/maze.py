@@ -24,13 +24,13 @@ _TRIES: Final = 100
 @inlined
 def largest_side(game: Record) -> int:
     """Return the side of the largest maze: the bottom row is the level's, and one more stays free for the tail."""
-    return min(int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT]) - 2)
+    return min(int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT]) - 2)
 
 
 @inlined
 def maze_cell(game: Record, side: int, x: int, y: int) -> int:
     """Return the cell of a maze's (x, y): the maze lies in the middle of the board."""
-    left, bottom = (int(game.words[layout.WIDTH]) - side) // 2, (int(game.words[layout.HEIGHT]) - side) // 2
+    left, bottom = (int(game.fields[layout.WIDTH]) - side) // 2, (int(game.fields[layout.HEIGHT]) - side) // 2
     return cell_of(game, x + left, y + bottom)
 
 
@@ -54,7 +54,7 @@ def allowed(low: int, high: int, forbidden: int, key: Any, index: int) -> int:
 def put_wall(game: Record, side: int, x: int, y: int) -> None:
     """Make a cell of the maze a wall, if it is none yet."""
     cell = maze_cell(game, side, x, y)
-    if game.cells[game.words[layout.AREA] + cell] == 0:
+    if game.grid[game.fields[layout.AREA] + cell] == 0:
         add_hazard(game, cell, 1)
 
 
@@ -102,30 +102,30 @@ def divide(
 @compiled
 def put_back(game: Record, side: int, level: int) -> None:
     """Put the snake, as long as the level asks, with its head in the maze's corner and all else on the cell below."""
-    for cell in range(game.words[layout.AREA]):
-        if game.cells[cell] & layout.OWNER != layout.WALL:
-            game.cells[cell] &= 255 - layout.OWNER
+    for cell in range(game.fields[layout.AREA]):
+        if game.grid[cell] & layout.OWNER != layout.WALL:
+            game.grid[cell] &= 255 - layout.OWNER
     head, tail = maze_cell(game, side, 0, 0), maze_cell(game, side, 0, -1)
-    game.words[layout.HEADER + layout.HEALTH] = layout.MAX_HEALTH
-    game.words[layout.HEADER + layout.LENGTH] = level + 3
-    game.words[layout.HEADER + layout.STACK] = level + 2
-    game.words[layout.HEADER + layout.HEAD] = head
-    game.words[layout.HEADER + layout.TAIL] = tail
-    game.words[layout.HEADER + layout.FACING] = layout.UP
-    game.cells[tail] = 1 | (layout.UP << layout.DIRECTION_SHIFT)
-    game.cells[head] = 1
+    game.fields[layout.HEADER + layout.HEALTH] = layout.MAX_HEALTH
+    game.fields[layout.HEADER + layout.LENGTH] = level + 3
+    game.fields[layout.HEADER + layout.STACK] = level + 2
+    game.fields[layout.HEADER + layout.HEAD] = head
+    game.fields[layout.HEADER + layout.TAIL] = tail
+    game.fields[layout.HEADER + layout.FACING] = layout.UP
+    game.grid[tail] = 1 | (layout.UP << layout.DIRECTION_SHIFT)
+    game.grid[head] = 1
 
 
 @compiled
 def place_maze_food(game: Record, side: int) -> None:
     """Put food on a random cell of the maze: no wall, no snake, some steps from the head. It may not be found."""
-    stride, head = int(game.words[layout.STRIDE]), int(game.words[layout.HEADER + layout.HEAD])
-    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], FOOD_CELL)
+    stride, head = int(game.fields[layout.STRIDE]), int(game.fields[layout.HEADER + layout.HEAD])
+    key = stream(game.clock[layout.SEED], game.clock[layout.TURN], FOOD_CELL)
     for attempt in range(_TRIES):
         spot = draw(key, attempt, side * side)
         cell = maze_cell(game, side, spot // side, spot % side)
         steps = abs(cell % stride - head % stride) + abs(cell // stride - head // stride)
-        taken = game.cells[cell] & layout.OWNER or game.cells[game.words[layout.AREA] + cell] > 0
+        taken = game.grid[cell] & layout.OWNER or game.grid[game.fields[layout.AREA] + cell] > 0
         if not taken and steps >= min(SHY, side // 2):
             add_food(game, cell)
             return
@@ -134,12 +134,12 @@ def place_maze_food(game: Record, side: int) -> None:
 @compiled
 def draw_maze(game: Record, level: int) -> None:
     """Draw the maze of a level in place of all hazards, put the snake back and place its food."""
-    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
+    width, height = int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT])
     level = min(level, (1 << width) - 1)
     side = min(FIRST_SIDE + level, largest_side(game))
     clear_hazards(game)
-    game.words[layout.SHRUNK] = -1
-    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], HAZARD_MAP)
+    game.fields[layout.SHRUNK] = -1
+    key = stream(game.clock[layout.SEED], game.clock[layout.TURN], HAZARD_MAP)
     divide(game, side, key, 0, 0, side - 1, side - 1, 0, 0)
     left, bottom = (width - side) // 2, (height - side) // 2
     for x in range(width):
@@ -162,17 +162,17 @@ def set_up_maze(game: Record) -> None:
 @compiled
 def update_maze(game: Record) -> None:
     """Draw the next level's maze where the food was eaten; after the last size, food shuns a head that comes near."""
-    if game.words[layout.ALIVE] == 0:
+    if game.fields[layout.ALIVE] == 0:
         return
-    width, stride = int(game.words[layout.WIDTH]), int(game.words[layout.STRIDE])
+    width, stride = int(game.fields[layout.WIDTH]), int(game.fields[layout.STRIDE])
     level = 0
     for x in range(width):
-        level = 2 * level + (game.cells[game.words[layout.AREA] + cell_of(game, x, 0)] > 0)
-    if game.words[layout.FOOD] == 0:
+        level = 2 * level + (game.grid[game.fields[layout.AREA] + cell_of(game, x, 0)] > 0)
+    if game.fields[layout.FOOD] == 0:
         draw_maze(game, level + 1)
         return
     most = largest_side(game)
-    food, head = int(game.words[game.words[layout.FOOD_AT]]), int(game.words[layout.HEADER + layout.HEAD])
+    food, head = int(game.fields[game.fields[layout.FOOD_AT]]), int(game.fields[layout.HEADER + layout.HEAD])
     steps = abs(food % stride - head % stride) + abs(food // stride - head // stride)
     if level - LEVELS_AT_MOST > most - FIRST_SIDE and steps < SHY:
         remove_food(game, food)

@@ -82,6 +82,6 @@ def begin_checked(size: tuple[int, int, int], rules: int, map_id: str, settings:
     number = check_new_game(size, rules, map_id, settings)
     records = layout.allocate(1, [size], corpses=True)
     write_header(records, 0, size, rules, number, settings)
-    records.longs[0, layout.SEED] = signed_seed(seed)
+    records.clock[0, layout.SEED] = signed_seed(seed)
     raise_set_up_problem(int(begin(records.game(0))), size, map_id)
     return records

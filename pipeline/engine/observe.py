@@ -94,19 +94,21 @@ class Observer:
         """
         self.records: Final = records
         self.frame: Final = frame
-        words = records.words
-        boards = np.stack([words[:, layout.WIDTH], words[:, layout.HEIGHT], words[:, layout.RULES] & layout.WRAPPED], 1)
+        fields = records.fields
+        boards = np.stack(
+            [fields[:, layout.WIDTH], fields[:, layout.HEIGHT], fields[:, layout.RULES] & layout.WRAPPED], 1
+        )
         self._lenses, self._lens_of = lenses_for(boards, frame)
         self._trail: Final = np.zeros(1, TRAIL)[0]
         self._buffer: Final = allocate_observations(_CHUNK, np.uint8, frame)
 
     def living(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (games, snakes) of all living snakes, game by game."""
-        words, seats = self.records.words, (self.records.words[:, layout.SNAKES]).max()
-        columns = layout.HEADER + np.arange(seats) * layout.SNAKE_WORDS + layout.CAUSE
-        there = np.arange(seats) < words[:, layout.SNAKES, None]
+        fields, seats = self.records.fields, (self.records.fields[:, layout.SNAKES]).max()
+        columns = layout.HEADER + np.arange(seats) * layout.SNAKE_FIELDS + layout.CAUSE
+        there = np.arange(seats) < fields[:, layout.SNAKES, None]
         # Narrow boards of few snakes have rows too short for seats that another game of the batch has.
-        causes = words[:, np.minimum(columns, words.shape[1] - 1)]
+        causes = fields[:, np.minimum(columns, fields.shape[1] - 1)]
         games, snakes = np.nonzero(there & (causes == layout.ALIVE_CAUSE))
         return np.ascontiguousarray(games), np.ascontiguousarray(snakes)
 
@@ -124,7 +126,7 @@ class Observer:
         """
         rows = len(games)
         self._check(games, snakes, into)
-        if not self.records.words[:, layout.STRIDE].all():
+        if not self.records.fields[:, layout.STRIDE].all():
             raise ValueError("no game stands in one of these records yet; set them up first")
         for first in range(0, rows, rows if into.planes.dtype == np.uint8 else _CHUNK) if rows else ():
             part = slice(first, rows if into.planes.dtype == np.uint8 else min(first + _CHUNK, rows))
@@ -153,7 +155,7 @@ class Observer:
             wanted = np.dtype(np.uint8) if name == "symmetries" else dtype
             if array.shape != shape or array.dtype != wanted or not array.flags.c_contiguous:
                 raise ValueError(f"{name} is {array.dtype}{array.shape}; needed is contiguous {wanted}{shape}")
-        for name, array, end in (("games", games, len(self.records.words)), ("snakes", snakes, layout.MAX_SNAKES + 1)):
+        for name, array, end in (("games", games, len(self.records.fields)), ("snakes", snakes, layout.MAX_SNAKES + 1)):
             if array.shape != (rows,) or array.dtype != np.int64 or not array.flags.c_contiguous:
                 raise ValueError(f"{name} is {array.dtype}{array.shape}; needed is contiguous int64({rows},)")
             if rows and (array.min() < 0 or array.max() >= end):

@@ -14,10 +14,10 @@ from pipeline.engine.starts import FINE, place_fixed_food, place_snake, shuffled
 @compiled
 def place_in_quadrants(game: Record) -> None:
     """Rivers and islands: round the four quadrants from a random one, a random unused point of each."""
-    picture = game.words[layout.MAP] - FIRST_PICTURE
-    key = stream(game.longs[layout.SEED], 0, STARTS)
+    picture = game.fields[layout.MAP] - FIRST_PICTURE
+    key = stream(game.clock[layout.SEED], 0, STARTS)
     first = draw(key, 0, 4)
-    for snake in range(game.words[layout.SNAKES]):
+    for snake in range(game.fields[layout.SNAKES]):
         quadrant = (first + snake) % 4
         order = shuffled(START_COUNTS[picture, quadrant], key, 10 + 20 * quadrant)
         point = (order >> (4 * (snake // 4))) & 15
@@ -28,10 +28,10 @@ def place_in_quadrants(game: Record) -> None:
 @compiled
 def place_in_groups(game: Record) -> None:
     """Castle walls: all points of as many groups as are needed (4, 8, 12 points), shuffled together."""
-    picture = game.words[layout.MAP] - FIRST_PICTURE
-    snakes = int(game.words[layout.SNAKES])
+    picture = game.fields[layout.MAP] - FIRST_PICTURE
+    snakes = int(game.fields[layout.SNAKES])
     points = 4 if snakes < 5 else (8 if snakes < 9 else 12)
-    order = shuffled(points, stream(game.longs[layout.SEED], 0, STARTS), 0)
+    order = shuffled(points, stream(game.clock[layout.SEED], 0, STARTS), 0)
     for snake in range(snakes):
         point = (order >> (4 * snake)) & 15
         at = STARTS_AT[picture, point // 4, point % 4]
@@ -41,22 +41,22 @@ def place_in_groups(game: Record) -> None:
 @compiled
 def place_in_maze(game: Record) -> None:
     """The maze: four shuffled points first, then the two in the middle; one food if there must be any."""
-    picture = game.words[layout.MAP] - FIRST_PICTURE
-    order = shuffled(4, stream(game.longs[layout.SEED], 0, STARTS), 0)
-    for snake in range(game.words[layout.SNAKES]):
+    picture = game.fields[layout.MAP] - FIRST_PICTURE
+    order = shuffled(4, stream(game.clock[layout.SEED], 0, STARTS), 0)
+    for snake in range(game.fields[layout.SNAKES]):
         group, point = (0, (order >> (4 * snake)) & 15) if snake < 4 else (snake - 3, 0)
         at = STARTS_AT[picture, group, point]
         place_snake(game, snake, at[0], at[1])
-    if game.words[layout.MINIMUM_FOOD] > 0:
+    if game.fields[layout.MINIMUM_FOOD] > 0:
         add_food(game, cell_of(game, 9, 11))
 
 
 @compiled
 def draw_picture(game: Record) -> None:
     """Put down the picture's hazards."""
-    picture = game.words[layout.MAP] - FIRST_PICTURE
-    for x in range(game.words[layout.WIDTH]):
-        for y in range(game.words[layout.HEIGHT]):
+    picture = game.fields[layout.MAP] - FIRST_PICTURE
+    for x in range(game.fields[layout.WIDTH]):
+        for y in range(game.fields[layout.HEIGHT]):
             count = FIXED_HAZARDS[picture, x, y]
             if count > 0:
                 add_hazard(game, cell_of(game, x, y), count)
@@ -65,7 +65,7 @@ def draw_picture(game: Record) -> None:
 @compiled
 def set_up_picture(game: Record) -> int:
     """Set up one of these maps; return FINE or NO_ROOM_FOR_FOOD."""
-    this_map = game.words[layout.MAP]
+    this_map = game.fields[layout.MAP]
     if this_map == ARCADE_MAZE:
         place_in_maze(game)
     elif this_map < FIRST_RIVERS:
@@ -83,15 +83,15 @@ def near_corpse(game: Record, cell: int, beside_heads: bool) -> bool:
     """Return whether a kept corpse lies on `cell` or, if asked, a dead head beside it: these maps mind the dead."""
     if game.corpses.shape[0] == 0:
         return False
-    for snake in range(game.words[layout.SNAKES]):
-        at = layout.HEADER + snake * layout.SNAKE_WORDS
-        if game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE or game.words[at + layout.HEAD] == 0:
+    for snake in range(game.fields[layout.SNAKES]):
+        at = layout.HEADER + snake * layout.SNAKE_FIELDS
+        if game.fields[at + layout.CAUSE] == layout.ALIVE_CAUSE or game.fields[at + layout.HEAD] == 0:
             continue  # HEAD 0: dead when the game was loaded, its body is not kept here
-        for index in range(game.words[at + layout.LENGTH] - game.words[at + layout.STACK] + 1):
+        for index in range(game.fields[at + layout.LENGTH] - game.fields[at + layout.STACK] + 1):
             if game.corpses[snake, index] == cell:
                 return True
-        distance = abs(game.words[at + layout.HEAD] - cell)
-        if beside_heads and (distance == 1 or distance == game.words[layout.STRIDE]):
+        distance = abs(game.fields[at + layout.HEAD] - cell)
+        if beside_heads and (distance == 1 or distance == game.fields[layout.STRIDE]):
             return True
     return False
 
@@ -99,9 +99,9 @@ def near_corpse(game: Record, cell: int, beside_heads: bool) -> bool:
 @compiled
 def beside_food(game: Record, cell: int) -> bool:
     """Return whether one of the four neighbours of a cell inside the board holds food."""
-    stride = game.words[layout.STRIDE]
+    stride = game.fields[layout.STRIDE]
     return bool(
-        (game.cells[cell - 1] | game.cells[cell + 1] | game.cells[cell - stride] | game.cells[cell + stride])
+        (game.grid[cell - 1] | game.grid[cell + 1] | game.grid[cell - stride] | game.grid[cell + stride])
         & layout.FOOD_BIT
     )
 
@@ -109,7 +109,7 @@ def beside_food(game: Record, cell: int) -> bool:
 @compiled
 def spot_is_free(game: Record, cell: int, castle: bool) -> bool:
     """Return whether food may appear on a spot; castles also keep it away from heads and other food."""
-    if game.cells[cell] & (layout.OWNER | layout.FOOD_BIT) or near_corpse(game, cell, castle):
+    if game.grid[cell] & (layout.OWNER | layout.FOOD_BIT) or near_corpse(game, cell, castle):
         return False
     return not castle or not (beside_living_head(game, cell) or beside_food(game, cell))
 
@@ -121,17 +121,17 @@ def spawn_on_spots(game: Record) -> None:
     Castle walls: none in the first 10 turns, then one each turn up to 2 (extra large: 4) on the board. The maze: with
     probability (chance + 1) %, and none where the chance is 0.
     """
-    castle = game.words[layout.MAP] != ARCADE_MAZE
-    seed, turn = game.longs[layout.SEED], game.longs[layout.TURN]
+    castle = game.fields[layout.MAP] != ARCADE_MAZE
+    seed, turn = game.clock[layout.SEED], game.clock[layout.TURN]
     if castle:
-        if turn < 10 or game.words[layout.FOOD] == (4 if game.words[layout.MAP] == CASTLE_XL else 2):
+        if turn < 10 or game.fields[layout.FOOD] == (4 if game.fields[layout.MAP] == CASTLE_XL else 2):
             return
     elif (
-        game.words[layout.FOOD_CHANCE] == 0
-        or draw(stream(seed, turn, FOOD_DICE), 0, 100) > game.words[layout.FOOD_CHANCE]
+        game.fields[layout.FOOD_CHANCE] == 0
+        or draw(stream(seed, turn, FOOD_DICE), 0, 100) > game.fields[layout.FOOD_CHANCE]
     ):
         return
-    picture = game.words[layout.MAP] - FIRST_PICTURE
+    picture = game.fields[layout.MAP] - FIRST_PICTURE
     free = 0
     for spot in range(FOOD_COUNTS[picture, 0]):
         cell = cell_of(game, FOOD_SPOTS[picture, 0, spot, 0], FOOD_SPOTS[picture, 0, spot, 1])

@@ -60,7 +60,7 @@ if numba.config.BOUNDSCHECK:  # type: ignore[attr-defined]
     @inlined
     def record_of(records: Any, index: int) -> Record:
         """Return game `index` of `Records` or `Slots`."""
-        return Record(records.words[index], records.cells[index], records.longs[index], records.corpses[index])
+        return Record(records.fields[index], records.grid[index], records.clock[index], records.corpses[index])
 
 else:
 
@@ -68,7 +68,7 @@ else:
     def record_of(records: Any, index: int) -> Record:
         """Return game `index` of `Records` or `Slots`."""
         return Record(
-            _ROW(records.words, index), _ROW(records.cells, index), _ROW(records.longs, index),
+            _ROW(records.fields, index), _ROW(records.grid, index), _ROW(records.clock, index),
             _ROW(records.corpses, index),
         )  # fmt: skip
 
@@ -77,4 +77,4 @@ else:
 def fetch(records: Any, index: int, size: int) -> None:
     """Begin to fetch the first `size` bytes of game `index`; no harm beyond the last game."""
     for at in range(0, size, LINE):
-        _FETCH(records.longs, index, at)
+        _FETCH(records.clock, index, at)

@@ -9,8 +9,8 @@ from pipeline.engine.rng import HAZARD_MAP, draw, stream
 @compiled
 def fill_outside(game: Record, left: int, right: int, bottom: int, top: int) -> None:
     """Put one hazard on every cell outside left..right x bottom..top."""
-    for x in range(game.words[WIDTH]):
-        for y in range(game.words[HEIGHT]):
+    for x in range(game.fields[WIDTH]):
+        for y in range(game.fields[HEIGHT]):
             if x < left or x > right or y < bottom or y > top:
                 add_hazard(game, cell_of(game, x, y), 1)
 
@@ -21,17 +21,17 @@ def shrink_royale(game: Record, clear_early: bool) -> None:
 
     `clear_early`: also empty the hazards before the first cut, as the ruleset does and the map does not.
     """
-    every = game.longs[SHRINK]
-    cuts = (game.longs[TURN] + 1) // every if every > 0 else 0
+    every = game.clock[SHRINK]
+    cuts = (game.clock[TURN] + 1) // every if every > 0 else 0
     # Cutting more often than there are rows and columns changes nothing: from then on the board is full.
     cuts = min(cuts, 32000)
-    if cuts == game.words[SHRUNK] or (cuts == 0 and not clear_early):
+    if cuts == game.fields[SHRUNK] or (cuts == 0 and not clear_early):
         return
     clear_hazards(game)
-    game.words[SHRUNK] = cuts
-    left, right = 0, int(game.words[WIDTH]) - 1
-    bottom, top = 0, int(game.words[HEIGHT]) - 1
-    key = stream(game.longs[SEED], 0, HAZARD_MAP)
+    game.fields[SHRUNK] = cuts
+    left, right = 0, int(game.fields[WIDTH]) - 1
+    bottom, top = 0, int(game.fields[HEIGHT]) - 1
+    key = stream(game.clock[SEED], 0, HAZARD_MAP)
     for index in range(cuts):
         side = draw(key, index, 4)
         if side == 0:

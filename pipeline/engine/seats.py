@@ -21,15 +21,15 @@ CALLER: Final = 255  # no player's kind: the seat's move is the caller's, what s
 @inlined
 def legal_moves(game: Record, snake: int) -> int:
     """Return a mask (bit = move) of the moves that hit neither the wall nor a body that is still there next turn."""
-    snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-    head = int(game.words[snake_at + layout.HEAD])
+    snake_at = layout.HEADER + snake * layout.SNAKE_FIELDS
+    head = int(game.fields[snake_at + layout.HEAD])
     mask = 0
     for move in range(4):
         cell = neighbour(game, head, move)
-        mask |= int(game.cells[cell] & layout.OWNER == 0) << move
+        mask |= int(game.grid[cell] & layout.OWNER == 0) << move
     blocked = 15 - mask
-    if game.words[snake_at + layout.LENGTH] > 2:
-        blocked &= ~(1 << (game.words[snake_at + layout.FACING] ^ 1))  # the neck is no leaving tail
+    if game.fields[snake_at + layout.LENGTH] > 2:
+        blocked &= ~(1 << (game.fields[snake_at + layout.FACING] ^ 1))  # the neck is no leaving tail
     while blocked:
         move = choice(choices_of(blocked), 0)
         blocked &= blocked - 1
@@ -42,21 +42,21 @@ def legal_moves(game: Record, snake: int) -> int:
 def set_leaving_tails(board: Board, game: Record, standing: int) -> None:
     """Take the tails that move away this turn out of the grid (`standing` 0), or put them back (1)."""
     for snake in range(board.snakes):
-        snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-        if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[snake_at + layout.STACK] == 1:
-            tail = int(game.words[snake_at + layout.TAIL])
-            game.cells[unsigned(tail)] = (game.cells[unsigned(tail)] & (255 - layout.OWNER)) | standing * (snake + 1)
+        snake_at = layout.HEADER + snake * layout.SNAKE_FIELDS
+        if game.fields[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE and game.fields[snake_at + layout.STACK] == 1:
+            tail = int(game.fields[snake_at + layout.TAIL])
+            game.grid[unsigned(tail)] = (game.grid[unsigned(tail)] & (255 - layout.OWNER)) | standing * (snake + 1)
 
 
 @inlined
 def random_free(board: Board, game: Record, snake: int, key: int) -> int:
     """Return a uniform move on to a cell without owner, drawn from the stream `key`, or up where there is none."""
-    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
+    head = int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.HEAD])
     mask = 0
     ways, wrapped = ways_of(board.width + 2), board.rules & layout.WRAPPED != 0
     for move in range(4):
         there = following(game, head, move, ways, wrapped)
-        mask |= int(game.cells[unsigned(there)] & layout.OWNER == 0) << move
+        mask |= int(game.grid[unsigned(there)] & layout.OWNER == 0) << move
     choices = choices_of(mask)
     return choice(choices, draw(key, 0, count_of(choices)))
 
@@ -70,6 +70,6 @@ def choose_moves(board: Board, game: Record, actions: Moves, key: Any) -> None:
     """
     set_leaving_tails(board, game, 0)
     for snake in range(board.snakes):
-        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+        if game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE:
             actions[snake] = random_free(board, game, snake, neighbour_stream(key, PLAYER + snake))
     set_leaving_tails(board, game, 1)

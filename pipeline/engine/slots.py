@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import Cells, Longs, Moves, Record, Records, Words
+from pipeline.engine.layout import Bodies, Clock, Fields, Grid, Moves, Record, Records
 from pipeline.engine.record import record_of
 
 # fields of `ended`, and of what a drain hands out behind the slot
@@ -25,7 +25,7 @@ SEAT_FIELDS: Final = 5
 class Slots(NamedTuple):
     """N games of S seats side by side, K finished ones at most waiting per slot.
 
-    `words`, `cells`, `longs`, `corpses`: the records (`layout.py`). `actions` uint8[N, S]: the moves; `done` uint8[N];
+    `fields`, `grid`, `clock`, `corpses`: the records (`layout.py`). `actions` uint8[N, S]: the moves; `done` uint8[N];
     `left` int32[N]: turns that the call under way has still to play; `filed` int32[N]: games that it filed, at the
     first slot of each thread's part. (So a call has 21 arguments: CPython 3.11 never gives tuples of 20 back.)
     `waiting` int32[N]: finished games that wait; `ended` int64[N, K, 2]: their seeds and turns; `seats`
@@ -35,10 +35,10 @@ class Slots(NamedTuple):
     kept, these four are empty.
     """
 
-    words: Words
-    cells: Cells
-    longs: Longs
-    corpses: Words
+    fields: Fields
+    grid: Grid
+    clock: Clock
+    corpses: Bodies
     actions: Moves
     done: Moves
     left: NDArray[np.int32]
@@ -54,7 +54,7 @@ class Slots(NamedTuple):
 
 def allocate_slots(records: Records, seats: int, waiting: int, tape_bytes: int) -> Slots:
     """Return the slots of these records, nothing played and nothing waiting."""
-    games = len(records.words)
+    games = len(records.fields)
     taped = games if tape_bytes > 0 else 0
     return Slots(
         *records,
@@ -75,9 +75,9 @@ def allocate_slots(records: Records, seats: int, waiting: int, tape_bytes: int) 
 @compiled
 def death_order(game: Record, snake: int) -> int:
     """Return a number that is larger the later a snake died; alive is largest."""
-    if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+    if game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE:
         return 2**62
-    return game.longs[layout.LONGS + snake]
+    return game.clock[layout.DEATHS + snake]
 
 
 @compiled
@@ -85,7 +85,7 @@ def rank_of(game: Record, snake: int) -> int:
     """Return 1 + the number of snakes that lived longer."""
     own = death_order(game, snake)
     rank = 1
-    for other in range(game.words[layout.SNAKES]):
+    for other in range(game.fields[layout.SNAKES]):
         rank += death_order(game, other) > own
     return rank
 
@@ -96,19 +96,19 @@ def file_game(slots: Slots, slot: int) -> bool:
     at, game = slots.waiting[slot], record_of(slots, slot)
     if at >= slots.ended.shape[1]:
         return False
-    slots.ended[slot, at, ENDED_SEED] = game.longs[layout.SEED]
-    slots.ended[slot, at, ENDED_TURNS] = game.longs[layout.TURN]
+    slots.ended[slot, at, ENDED_SEED] = game.clock[layout.SEED]
+    slots.ended[slot, at, ENDED_TURNS] = game.clock[layout.TURN]
     for snake in range(slots.seats.shape[2]):
         seat = slots.seats[slot, at, snake]
-        if snake >= game.words[layout.SNAKES]:
+        if snake >= game.fields[layout.SNAKES]:
             seat[RANK] = 0
             continue
-        block = layout.HEADER + snake * layout.SNAKE_WORDS
+        block = layout.HEADER + snake * layout.SNAKE_FIELDS
         seat[RANK] = rank_of(game, snake)
-        seat[SEAT_CAUSE] = game.words[block + layout.CAUSE]
-        seat[SEAT_KILLER] = game.words[block + layout.KILLER]
-        seat[DIED_ON] = game.longs[layout.LONGS + snake]
-        seat[SEAT_LENGTH] = game.words[block + layout.LENGTH]
+        seat[SEAT_CAUSE] = game.fields[block + layout.CAUSE]
+        seat[SEAT_KILLER] = game.fields[block + layout.KILLER]
+        seat[DIED_ON] = game.clock[layout.DEATHS + snake]
+        seat[SEAT_LENGTH] = game.fields[block + layout.LENGTH]
     if slots.tape.shape[0] > 0:
         slots.kept_lengths[slot, at] = slots.lengths[slot]
         for index in range(slots.lengths[slot]):

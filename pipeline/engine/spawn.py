@@ -14,12 +14,12 @@ _TRIES = 24
 @compiled
 def beside_living_head(game: Record, cell: int) -> bool:
     """Return whether `cell` is one of the four neighbours (never across the edge) of a living head."""
-    stride = int(game.words[layout.STRIDE])
+    stride = int(game.fields[layout.STRIDE])
     for snake_at in range(
-        layout.HEADER, layout.HEADER + game.words[layout.SNAKES] * layout.SNAKE_WORDS, layout.SNAKE_WORDS
+        layout.HEADER, layout.HEADER + game.fields[layout.SNAKES] * layout.SNAKE_FIELDS, layout.SNAKE_FIELDS
     ):
-        if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
-            distance = abs(int(game.words[snake_at + layout.HEAD]) - cell)
+        if game.fields[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
+            distance = abs(int(game.fields[snake_at + layout.HEAD]) - cell)
             if distance == 1 or distance == stride:  # noqa: PLR1714 - compiled; cells on the board: the border keeps row ends apart
                 return True
     return False
@@ -28,9 +28,9 @@ def beside_living_head(game: Record, cell: int) -> bool:
 @compiled
 def may_hold_food(game: Record, cell: int, beside_heads: bool, on_hazards: bool) -> bool:
     """Return whether food may appear on `cell`: no food, no living body, and as the two flags allow."""
-    if game.cells[cell] & (layout.OWNER | layout.FOOD_BIT):
+    if game.grid[cell] & (layout.OWNER | layout.FOOD_BIT):
         return False
-    if not on_hazards and game.cells[game.words[layout.AREA] + cell] > 0:
+    if not on_hazards and game.grid[game.fields[layout.AREA] + cell] > 0:
         return False
     return beside_heads or not beside_living_head(game, cell)
 
@@ -41,7 +41,7 @@ def random_food_cell(game: Record, key: int, index: int, beside_heads: bool, on_
 
     Draws cells until one fits, and on a crowded board chooses among a full count: both are uniform.
     """
-    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
+    width, height = int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT])
     at = index * (_TRIES + 1)
     for attempt in range(_TRIES):
         spot = draw(key, at + attempt, width * height)
@@ -76,17 +76,17 @@ def food_needed(game: Record, dice: int) -> int:
 
     A chance of c means (c - 1) %, as in the official engine.
     """
-    lacking = int(game.words[layout.MINIMUM_FOOD]) - int(game.words[layout.FOOD])
+    lacking = int(game.fields[layout.MINIMUM_FOOD]) - int(game.fields[layout.FOOD])
     if lacking > 0:
         return lacking
-    chance = int(game.words[layout.FOOD_CHANCE])
+    chance = int(game.fields[layout.FOOD_CHANCE])
     return int(chance > 1 and 100 - dice < chance)
 
 
 @compiled
 def place_spawned(game: Record, needed: int, on_hazards: bool) -> None:
     """Put down `needed` food on random cells, fewer where they run out."""
-    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], FOOD_CELL)
+    key = stream(game.clock[layout.SEED], game.clock[layout.TURN], FOOD_CELL)
     for index in range(needed):
         cell = random_food_cell(game, key, index, False, on_hazards)
         if cell < 0:

@@ -38,11 +38,11 @@ _BASIS = np.uint64(0xCBF29CE484222325)
 
 def with_head(records: Records, slot: int, seed: int, tape: bytes) -> bytes:
     """Return a tape with the head that says by which rules, and from which seed, the game was played."""
-    words = records.words[slot]
+    fields = records.fields[slot]
     rules = [layout.RULES, layout.MAP, layout.DAMAGE, layout.FOOD_CHANCE, layout.MINIMUM_FOOD]
-    shrink = int(records.longs[slot, layout.SHRINK])
+    shrink = int(records.clock[slot, layout.SHRINK])
     return (
-        _HEAD.pack(FORMAT, *words[[layout.WIDTH, layout.HEIGHT, layout.SNAKES, *rules]].tolist(), shrink, seed) + tape
+        _HEAD.pack(FORMAT, *fields[[layout.WIDTH, layout.HEIGHT, layout.SNAKES, *rules]].tolist(), shrink, seed) + tape
     )
 
 
@@ -67,7 +67,7 @@ def put(tape: Moves, length: Length, value: int) -> None:
 @compiled
 def put_cell(game: Record, tape: Moves, length: Length, cell: int) -> None:
     """Append a cell's x and y."""
-    stride = int(game.words[layout.STRIDE])
+    stride = int(game.fields[layout.STRIDE])
     put(tape, length, cell % stride - 1)
     put(tape, length, cell // stride - 1)
 
@@ -75,35 +75,35 @@ def put_cell(game: Record, tape: Moves, length: Length, cell: int) -> None:
 @compiled
 def put_hazards(game: Record, tape: Moves, length: Length) -> None:
     """Append the hazards, and the pending trails of snail_mode."""
-    area = int(game.words[layout.AREA])
+    area = int(game.fields[layout.AREA])
     at = area
     while at < 2 * area:
         run = 1
-        while run < 255 and at + run < 2 * area and game.cells[at + run] == game.cells[at]:
+        while run < 255 and at + run < 2 * area and game.grid[at + run] == game.grid[at]:
             run += 1
         put(tape, length, run)
-        put(tape, length, int(game.cells[at]))
+        put(tape, length, int(game.grid[at]))
         at += run
-    if game.words[layout.MAP] == SNAIL_MODE:
-        for snake in range(game.words[layout.SNAKES]):
-            block = layout.HEADER + snake * layout.SNAKE_WORDS
-            put_cell(game, tape, length, int(game.words[block + layout.PENDING]))
-            put(tape, length, int(game.words[block + layout.PENDING_COUNT]))
+    if game.fields[layout.MAP] == SNAIL_MODE:
+        for snake in range(game.fields[layout.SNAKES]):
+            block = layout.HEADER + snake * layout.SNAKE_FIELDS
+            put_cell(game, tape, length, int(game.fields[block + layout.PENDING]))
+            put(tape, length, int(game.fields[block + layout.PENDING_COUNT]))
 
 
 @compiled
 def hazards_print(game: Record) -> np.uint64:
     """Return a fingerprint (FNV-1a) of the hazards and pending trails; 0 where there are none."""
     value = np.uint64(0)
-    if game.words[layout.HAZARDS] > 0:
+    if game.fields[layout.HAZARDS] > 0:
         value = _BASIS
-        for at in range(game.words[layout.AREA], 2 * game.words[layout.AREA]):
-            value = (value ^ np.uint64(game.cells[at])) * _PRIME
-    if game.words[layout.MAP] == SNAIL_MODE:
-        for snake in range(game.words[layout.SNAKES]):
-            block = layout.HEADER + snake * layout.SNAKE_WORDS
-            value = (value ^ np.uint64(game.words[block + layout.PENDING])) * _PRIME
-            value = (value ^ np.uint64(game.words[block + layout.PENDING_COUNT])) * _PRIME
+        for at in range(game.fields[layout.AREA], 2 * game.fields[layout.AREA]):
+            value = (value ^ np.uint64(game.grid[at])) * _PRIME
+    if game.fields[layout.MAP] == SNAIL_MODE:
+        for snake in range(game.fields[layout.SNAKES]):
+            block = layout.HEADER + snake * layout.SNAKE_FIELDS
+            value = (value ^ np.uint64(game.fields[block + layout.PENDING])) * _PRIME
+            value = (value ^ np.uint64(game.fields[block + layout.PENDING_COUNT])) * _PRIME
     return value
 
 
@@ -111,11 +111,11 @@ def hazards_print(game: Record) -> np.uint64:
 def put_start(game: Record, tape: Moves, length: Length) -> None:
     """Begin a game's tape, right after its set-up."""
     length[0] = 0
-    for snake in range(game.words[layout.SNAKES]):
-        put_cell(game, tape, length, int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD]))
-    put(tape, length, min(int(game.words[layout.FOOD]), 255))
-    for index in range(game.words[layout.FOOD]):
-        put_cell(game, tape, length, int(game.words[game.words[layout.FOOD_AT] + index]))
+    for snake in range(game.fields[layout.SNAKES]):
+        put_cell(game, tape, length, int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.HEAD]))
+    put(tape, length, min(int(game.fields[layout.FOOD]), 255))
+    for index in range(game.fields[layout.FOOD]):
+        put_cell(game, tape, length, int(game.fields[game.fields[layout.FOOD_AT] + index]))
     put_hazards(game, tape, length)
 
 
@@ -123,27 +123,27 @@ def put_start(game: Record, tape: Moves, length: Length) -> None:
 def put_turn(game: Record, tape: Moves, length: Length, food_before: int, print_before: np.uint64) -> None:
     """Append a turn just played, its number not raised yet; the two `_before` are from between rules and map."""
     packed, bits = 0, 0
-    for snake in range(game.words[layout.SNAKES]):
-        block = layout.HEADER + snake * layout.SNAKE_WORDS
+    for snake in range(game.fields[layout.SNAKES]):
+        block = layout.HEADER + snake * layout.SNAKE_FIELDS
         if (
-            game.words[block + layout.CAUSE] != layout.ALIVE_CAUSE
-            and game.longs[layout.LONGS + snake] != game.longs[layout.TURN] + 1
+            game.fields[block + layout.CAUSE] != layout.ALIVE_CAUSE
+            and game.clock[layout.DEATHS + snake] != game.clock[layout.TURN] + 1
         ):
             continue
-        packed |= int(game.words[block + layout.FACING]) << bits
+        packed |= int(game.fields[block + layout.FACING]) << bits
         bits += 2
         if bits == 8:
             put(tape, length, packed)
             packed, bits = 0, 0
     if bits > 0:
         put(tape, length, packed)
-    food = int(game.words[layout.FOOD]) - food_before
+    food = int(game.fields[layout.FOOD]) - food_before
     if food > MOST_FOOD_A_TURN:
         length[0] = -1
         return
     changed = hazards_print(game) != print_before
     put(tape, length, food | (HAZARDS_CHANGED if changed else 0))
     for index in range(food_before, food_before + food):
-        put_cell(game, tape, length, int(game.words[game.words[layout.FOOD_AT] + index]))
+        put_cell(game, tape, length, int(game.fields[game.fields[layout.FOOD_AT] + index]))
     if changed:
         put_hazards(game, tape, length)

@@ -71,12 +71,12 @@ def head_problem(game: Record, tape: Moves, at: int, end: int) -> int:
     if not (
         3 <= width <= layout.MAX_SIDE
         and 3 <= height <= layout.MAX_SIDE
-        and 2 * (width + 2) * (height + 2) <= game.cells.shape[0]
+        and 2 * (width + 2) * (height + 2) <= game.grid.shape[0]
     ):
         return BAD_SIZE
     fits = (
-        layout.LONGS + snakes <= game.longs.shape[0]
-        and layout.HEADER + layout.SNAKE_WORDS * snakes + width * height <= game.words.shape[0]
+        layout.DEATHS + snakes <= game.clock.shape[0]
+        and layout.HEADER + layout.SNAKE_FIELDS * snakes + width * height <= game.fields.shape[0]
     )
     if not (1 <= snakes <= layout.MAX_SNAKES and fits):
         return BAD_SNAKES
@@ -91,24 +91,24 @@ def read_head(game: Record, tape: Moves, at: int, end: int) -> int:
     problem = head_problem(game, tape, at, end)
     if problem < 0:
         return problem
-    game.words[layout.WIDTH], game.words[layout.HEIGHT], game.words[layout.SNAKES] = (
+    game.fields[layout.WIDTH], game.fields[layout.HEIGHT], game.fields[layout.SNAKES] = (
         tape[at + 1],
         tape[at + 2],
         tape[at + 3],
     )
-    game.words[layout.RULES], game.words[layout.MAP] = tape[at + 4], tape[at + 5]
-    game.words[layout.DAMAGE] = read_short(tape, at + 6)
-    game.words[layout.FOOD_CHANCE] = read_short(tape, at + 8)
-    game.words[layout.MINIMUM_FOOD] = read_short(tape, at + 10)
-    game.longs[layout.SHRINK] = read_long(tape, at + 12)
-    game.longs[layout.SEED] = read_long(tape, at + 20)
+    game.fields[layout.RULES], game.fields[layout.MAP] = tape[at + 4], tape[at + 5]
+    game.fields[layout.DAMAGE] = read_short(tape, at + 6)
+    game.fields[layout.FOOD_CHANCE] = read_short(tape, at + 8)
+    game.fields[layout.MINIMUM_FOOD] = read_short(tape, at + 10)
+    game.clock[layout.SHRINK] = read_long(tape, at + 12)
+    game.clock[layout.SEED] = read_long(tape, at + 20)
     return at + HEAD_BYTES
 
 
 @inlined
 def on_board(game: Record, x: int, y: int) -> bool:
     """Return whether a cell lies on the board."""
-    return bool(x < game.words[layout.WIDTH] and y < game.words[layout.HEIGHT])
+    return bool(x < game.fields[layout.WIDTH] and y < game.fields[layout.HEIGHT])
 
 
 @compiled
@@ -121,7 +121,7 @@ def read_food(game: Record, tape: Moves, at: int, end: int, count: int) -> int:
         if not on_board(game, x, y):
             return BAD_FOOD
         cell = cell_of(game, x, y)
-        if game.cells[cell] & layout.FOOD_BIT:
+        if game.grid[cell] & layout.FOOD_BIT:
             return BAD_FOOD
         add_food(game, cell)
     return at + 2 * count
@@ -130,16 +130,16 @@ def read_food(game: Record, tape: Moves, at: int, end: int, count: int) -> int:
 @compiled
 def read_trails(game: Record, tape: Moves, at: int, end: int) -> int:
     """Take over the pending trails of map snail_mode."""
-    snakes, stride = int(game.words[layout.SNAKES]), int(game.words[layout.STRIDE])
+    snakes, stride = int(game.fields[layout.SNAKES]), int(game.fields[layout.STRIDE])
     if end - at < 3 * snakes:
         return CUT
     for snake in range(snakes):
-        block = layout.HEADER + snake * layout.SNAKE_WORDS
+        block = layout.HEADER + snake * layout.SNAKE_FIELDS
         x, y, count = int(tape[at]), int(tape[at + 1]), int(tape[at + 2])
         if count > 0 and not on_board(game, x, y):
             return BAD_TRAIL
-        game.words[block + layout.PENDING] = (y + 1) * stride + x + 1 if count > 0 else 0
-        game.words[block + layout.PENDING_COUNT] = count
+        game.fields[block + layout.PENDING] = (y + 1) * stride + x + 1 if count > 0 else 0
+        game.fields[block + layout.PENDING_COUNT] = count
         at += 3
     return at
 
@@ -148,7 +148,7 @@ def read_trails(game: Record, tape: Moves, at: int, end: int) -> int:
 def read_hazards(game: Record, tape: Moves, at: int, end: int) -> int:
     """Put the tape's hazards in place of those there are."""
     clear_hazards(game)
-    cell, area = 0, int(game.words[layout.AREA])
+    cell, area = 0, int(game.fields[layout.AREA])
     while cell < area:
         if end - at < 2:
             return CUT
@@ -159,7 +159,7 @@ def read_hazards(game: Record, tape: Moves, at: int, end: int) -> int:
             add_hazard(game, cell + offset, count)
         cell += run
         at += 2
-    if game.words[layout.MAP] == SNAIL_MODE:
+    if game.fields[layout.MAP] == SNAIL_MODE:
         return read_trails(game, tape, at, end)
     return at
 
@@ -170,20 +170,20 @@ def begin_tape(game: Record, tape: Moves, at: int, end: int) -> int:
     at = read_head(game, tape, at, end)
     if at < 0:
         return at
-    snakes = int(game.words[layout.SNAKES])
+    snakes = int(game.fields[layout.SNAKES])
     if end - at < 2 * snakes + 1:
         return CUT
     blank(game)
     for snake in range(snakes):
         x, y = int(tape[at]), int(tape[at + 1])
-        if not on_board(game, x, y) or game.cells[cell_of(game, x, y)] & layout.OWNER:
+        if not on_board(game, x, y) or game.grid[cell_of(game, x, y)] & layout.OWNER:
             return BAD_START
         place_snake(game, snake, x, y)
         at += 2
     at = read_food(game, tape, at + 1, end, int(tape[at]))
     if at < 0:
         return at
-    game.words[layout.OVER] = is_over(game)
+    game.fields[layout.OVER] = is_over(game)
     return read_hazards(game, tape, at, end)
 
 
@@ -191,8 +191,8 @@ def begin_tape(game: Record, tape: Moves, at: int, end: int) -> int:
 def read_moves(game: Record, moves: Moves, tape: Moves, at: int, end: int) -> int:
     """Write the next turn's moves of the living into `moves` uint8[snakes]; return where what appeared in it stands."""
     packed, bits = 0, 8
-    for snake in range(game.words[layout.SNAKES]):
-        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] != layout.ALIVE_CAUSE:
+    for snake in range(game.fields[layout.SNAKES]):
+        if game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] != layout.ALIVE_CAUSE:
             continue
         if bits == 8:
             if at >= end:
@@ -210,7 +210,7 @@ def play_tape_turn(game: Record, moves: Moves, tape: Moves, at: int, end: int) -
 
     A tape that goes on after its game is over is refused.
     """
-    if game.words[layout.OVER]:
+    if game.fields[layout.OVER]:
         return AFTER_THE_END
     at = read_moves(game, moves, tape, at, end)
     if at < 0 or at >= end:
@@ -220,5 +220,5 @@ def play_tape_turn(game: Record, moves: Moves, tape: Moves, at: int, end: int) -
     at = read_food(game, tape, at + 1, end, event & (HAZARDS_CHANGED - 1))
     if at >= 0 and event & HAZARDS_CHANGED:
         at = read_hazards(game, tape, at, end)
-    game.longs[layout.TURN] += 1
+    game.clock[layout.TURN] += 1
     return at

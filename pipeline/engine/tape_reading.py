@@ -49,14 +49,14 @@ class TapeReader:
         """
         at = self._begin()
         yield self.records
-        moves = np.zeros(int(self.records.words[0, layout.SNAKES]), np.uint8)
+        moves = np.zeros(int(self.records.fields[0, layout.SNAKES]), np.uint8)
         while at < len(self._tape):
             at = _checked(play_tape_turn(self.records.game(0), moves, self._tape, at, len(self._tape)))
             yield self.records
 
     def states(self) -> Iterator[dict[str, Any]]:
         """Yield the states, snakes called s0, s1, ..."""
-        ids = [f"s{index}" for index in range(int(self.records.words[0, layout.SNAKES]))]
+        ids = [f"s{index}" for index in range(int(self.records.fields[0, layout.SNAKES]))]
         for records in self.turns():
             yield read_state_back(records, 0, ids)
 

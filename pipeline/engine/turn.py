@@ -17,32 +17,32 @@ def blank(game: Record) -> None:
 
     Reads WIDTH, HEIGHT, SNAKES; keeps those, the rules, the map, the settings, the seed and the episode.
     """
-    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
+    width, height = int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT])
     stride = width + 2
     area = stride * (height + 2)
-    game.words[layout.STRIDE] = stride
-    game.words[layout.AREA] = area
-    game.words[layout.FOOD_AT] = layout.HEADER + layout.SNAKE_WORDS * game.words[layout.SNAKES]
-    game.words[layout.ALIVE] = 0
-    game.words[layout.FOOD] = 0
-    game.words[layout.HAZARDS] = 0
-    game.words[layout.OVER] = 0
-    game.words[layout.SHRUNK] = 0
+    game.fields[layout.STRIDE] = stride
+    game.fields[layout.AREA] = area
+    game.fields[layout.FOOD_AT] = layout.HEADER + layout.SNAKE_FIELDS * game.fields[layout.SNAKES]
+    game.fields[layout.ALIVE] = 0
+    game.fields[layout.FOOD] = 0
+    game.fields[layout.HAZARDS] = 0
+    game.fields[layout.OVER] = 0
+    game.fields[layout.SHRUNK] = 0
     for index in range(layout.MAP_A, layout.SHRUNK):
-        game.words[index] = 0
-    for index in range(layout.HEADER, game.words[layout.FOOD_AT]):
-        game.words[index] = 0
+        game.fields[index] = 0
+    for index in range(layout.HEADER, game.fields[layout.FOOD_AT]):
+        game.fields[index] = 0
     for cell in range(2 * area):
-        game.cells[cell] = 0
+        game.grid[cell] = 0
     for x in range(stride):
-        game.cells[x] = layout.WALL
-        game.cells[area - 1 - x] = layout.WALL
+        game.grid[x] = layout.WALL
+        game.grid[area - 1 - x] = layout.WALL
     for y in range(1, height + 1):
-        game.cells[y * stride] = layout.WALL
-        game.cells[y * stride + stride - 1] = layout.WALL
-    game.longs[layout.TURN] = 0
-    for snake in range(game.words[layout.SNAKES]):
-        game.longs[layout.LONGS + snake] = 0
+        game.grid[y * stride] = layout.WALL
+        game.grid[y * stride + stride - 1] = layout.WALL
+    game.clock[layout.TURN] = 0
+    for snake in range(game.fields[layout.SNAKES]):
+        game.clock[layout.DEATHS + snake] = 0
 
 
 @compiled
@@ -51,7 +51,7 @@ def begin(game: Record) -> int:
     blank(game)
     problem = maps.set_up(game)
     initialise(game)
-    game.words[layout.OVER] = is_over(game)
+    game.fields[layout.OVER] = is_over(game)
     return int(problem)
 
 
@@ -80,7 +80,7 @@ def draw_by(board: Board, game: Record, dice: int) -> None:
 @compiled
 def draw_turn(game: Record) -> None:
     """Play what the seed decides in a turn whose rules have been applied."""
-    dice = food_dice(turn_key(game.longs[layout.SEED], game.longs[layout.TURN]))
+    dice = food_dice(turn_key(game.clock[layout.SEED], game.clock[layout.TURN]))
     draw_by(board_of(game), game, dice)
 
 
@@ -88,7 +88,7 @@ def draw_turn(game: Record) -> None:
 def play_turn(game: Record, moves: Moves) -> None:
     """Play one whole turn of a game that is not over: rules, map, turn number."""
     board = board_of(game)
-    dice = food_dice(turn_key(game.longs[layout.SEED], game.longs[layout.TURN]))
+    dice = food_dice(turn_key(game.clock[layout.SEED], game.clock[layout.TURN]))
     run_stages(board, game, moves, True)
     draw_by(board, game, dice)
-    game.longs[layout.TURN] += 1
+    game.clock[layout.TURN] += 1

@@ -139,9 +139,9 @@ class BattlesnakeVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _settle(self) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Return what the turn was worth to each learner, and whose episode it ended or cut."""
-        words = self._batch.records.words
-        lives, over = words[:, HEADER + layout.CAUSE] == ALIVE_CAUSE, words[:, layout.OVER] != 0
-        left = words[:, layout.ALIVE]
+        fields = self._batch.records.fields
+        lives, over = fields[:, HEADER + layout.CAUSE] == ALIVE_CAUSE, fields[:, layout.OVER] != 0
+        left = fields[:, layout.ALIVE]
         truncated = over & lives & (left > (0 if self._solo else 1))
         if self._solo:
             return np.where(lives, SOLO_TURN, LOSS), ~lives, truncated

@@ -9,7 +9,7 @@ from pettingzoo import ParallelEnv
 from pipeline.engine import layout
 from pipeline.engine.batch import Batch
 from pipeline.engine.game_spec import GameSpec
-from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_WORDS, WALL
+from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_FIELDS, WALL
 from pipeline.engine.observe import Observer, allocate_observations
 from pipeline.engine.planes import FRAME
 from pipeline.engine.rng import derive_seed
@@ -91,9 +91,9 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
             if agent not in actions:
                 raise ValueError(f"{agent} lives and has no action")
         self._batch.step(np.asarray([[actions[agent] if agent in acting else 0 for agent in self.possible_agents]]))
-        words = self._batch.records.words[0]
-        living = [agent for agent in acting if words[self._at(agent) + layout.CAUSE] == ALIVE_CAUSE]
-        over = bool(words[layout.OVER])
+        fields = self._batch.records.fields[0]
+        living = [agent for agent in acting if fields[self._at(agent) + layout.CAUSE] == ALIVE_CAUSE]
+        over = bool(fields[layout.OVER])
         truncated = over and len(living) > (0 if self._solo else 1)
         rewards = {agent: self._reward(agent in living, living, over) for agent in acting}
         terminations = {agent: agent not in living or (over and not truncated) for agent in acting}
@@ -106,13 +106,13 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
         """Return the board as text, top row first: letters for snakes (head upper case), `*` food, `~` hazard."""
         if self.render_mode != "ansi":
             return None
-        words, cells = self._batch.records.words[0], self._batch.records.cells[0]
-        width, height = int(words[layout.WIDTH]), int(words[layout.HEIGHT])
-        heads = {int(words[self._at(agent) + layout.HEAD]) for agent in self.agents}
+        fields, grid = self._batch.records.fields[0], self._batch.records.grid[0]
+        width, height = int(fields[layout.WIDTH]), int(fields[layout.HEIGHT])
+        heads = {int(fields[self._at(agent) + layout.HEAD]) for agent in self.agents}
         lines = []
         for y in reversed(range(height)):
             row = [(y + 1) * (width + 2) + x + 1 for x in range(width)]
-            lines.append("".join(_symbol(int(cells[c]), int(cells[words[layout.AREA] + c]), c in heads) for c in row))
+            lines.append("".join(_symbol(int(grid[c]), int(grid[fields[layout.AREA] + c]), c in heads) for c in row))
         return "\n".join(lines)
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class BattlesnakeParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo i
         return bool(self.spec.rules() & layout.SOLO)
 
     def _at(self, agent: str) -> int:
-        return HEADER + self._seat[agent] * SNAKE_WORDS
+        return HEADER + self._seat[agent] * SNAKE_FIELDS
 
     def _reward(self, lives: bool, living: list[str], over: bool) -> float:
         if self._solo:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import ALIVE_CAUSE, CAUSE, HEADER, MAX_SNAKES, SNAKE_WORDS, Moves, Words
+from pipeline.engine.layout import ALIVE_CAUSE, CAUSE, HEADER, MAX_SNAKES, SNAKE_FIELDS, Fields, Moves
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import MOVE_FROM
 
@@ -28,11 +28,11 @@ def turn_back(actions: Moves, symmetries: Moves, moves: Moves) -> None:
 
 
 @compiled
-def settle_running(words: Words, living: Flags, solo: bool, rewards: NDArray[np.float32], dones: Flags) -> None:
+def settle_running(fields: Fields, living: Flags, solo: bool, rewards: NDArray[np.float32], dones: Flags) -> None:
     """Write every seat's reward and end as if its game went on; only those in `living` took part in the turn."""
     for game in range(living.shape[0]):
         for seat in range(living.shape[1]):
-            died = words[game, HEADER + seat * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE
+            died = fields[game, HEADER + seat * SNAKE_FIELDS + CAUSE] != ALIVE_CAUSE
             reward = LOSS if died else (SOLO_TURN if solo else 0.0)
             rewards[game, seat] = reward if living[game, seat] else 0.0
             dones[game, seat] = died and living[game, seat]
@@ -74,14 +74,14 @@ def settle_finished(
 
 @compiled
 def find_learners(
-    words: Words, kinds: Moves, views: Moves, living: Flags, symmetries: Moves, snakes: NDArray[np.int64]
+    fields: Fields, kinds: Moves, views: Moves, living: Flags, symmetries: Moves, snakes: NDArray[np.int64]
 ) -> None:
     """Write who moves next, through which symmetry each is to see (`views`: of each game), and the seat to observe
     (MAX_SNAKES: nobody)."""
     seats = living.shape[1]
     for game in range(living.shape[0]):
         for seat in range(seats):
-            there = words[game, HEADER + seat * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE and kinds[game, seat] == CALLER
+            there = fields[game, HEADER + seat * SNAKE_FIELDS + CAUSE] == ALIVE_CAUSE and kinds[game, seat] == CALLER
             living[game, seat] = there
             symmetries[game, seat] = views[game]
             snakes[game * seats + seat] = seat if there else MAX_SNAKES

@@ -119,8 +119,8 @@ class VectorEnvironment:
         self._games: Final = np.repeat(np.arange(games, dtype=np.int64), seats)
         self._snakes: Final = np.zeros(games * seats, np.int64)
         self._mind: Final = make_mind()
-        end = layout.HEADER + seats * layout.SNAKE_WORDS
-        self._causes: Final = self.batch.records.words[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_WORDS]
+        end = layout.HEADER + seats * layout.SNAKE_FIELDS
+        self._causes: Final = self.batch.records.fields[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_FIELDS]
 
     def reset(self, seeds: int | Sequence[int] | NDArray[np.int64]) -> None:
         """Begin a first game in every slot: one seed per slot, or one from which they follow.
@@ -184,8 +184,8 @@ class VectorEnvironment:
 
     def _settle(self) -> None:
         """Write rewards and ends of the turn just played; `living` still says who took part in it."""
-        out, words = self.outcomes, self.batch.records.words
-        settle_running(words, self.living, self._solo, self.rewards, self.dones)
+        out, fields = self.outcomes, self.batch.records.fields
+        settle_running(fields, self.living, self._solo, self.rewards, self.dones)
         settle_finished(
             out.slot, out.died_on, out.turns, self.living, self._solo, self.rewards, self.dones, self.truncated
         )
@@ -202,7 +202,7 @@ class VectorEnvironment:
 
     def _look(self) -> None:
         """Observe the games as they stand now."""
-        words = self.batch.records.words
-        find_learners(words, self.kinds, self.views, self.living, self.symmetries, self._snakes)
+        fields = self.batch.records.fields
+        find_learners(fields, self.kinds, self.views, self.living, self.symmetries, self._snakes)
         self.observer.observe(self._games, self._snakes, self._rows)
         allow(self.features, OPEN_FEATURE, self.masks)

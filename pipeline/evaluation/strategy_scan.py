@@ -14,14 +14,14 @@ from pipeline.engine.layout import (
     ALIVE_CAUSE,
     CAUSE,
     CONSTRICTOR,
+    DEATHS,
     HAZARD,
     HEAD,
     HEADER,
     LENGTH,
-    LONGS,
     OUT_OF_HEALTH,
     RULES,
-    SNAKE_WORDS,
+    SNAKE_FIELDS,
     SNAKES,
     TURN,
     Moves,
@@ -104,11 +104,11 @@ def share_ground(game: Record, scratch: Scratch, first_to: NDArray[np.int64]) ->
     """
     scratch.distance[:] = -1
     first, last, owned = 0, 0, 0
-    for snake in range(game.words[SNAKES]):
-        at = HEADER + snake * SNAKE_WORDS
+    for snake in range(game.fields[SNAKES]):
+        at = HEADER + snake * SNAKE_FIELDS
         first_to[snake] = 0
-        if game.words[at + CAUSE] == ALIVE_CAUSE:
-            head = int(game.words[at + HEAD])
+        if game.fields[at + CAUSE] == ALIVE_CAUSE:
+            head = int(game.fields[at + HEAD])
             scratch.distance[head], scratch.owner[head] = 0, snake
             scratch.queue[last] = head
             last += 1
@@ -134,13 +134,13 @@ def share_ground(game: Record, scratch: Scratch, first_to: NDArray[np.int64]) ->
 @inlined
 def may_be_prey(game: Record, snake: int, cell: int) -> bool:
     """Return whether a shorter living head may enter `cell` on the same turn."""
-    mine = game.words[HEADER + snake * SNAKE_WORDS + LENGTH]
-    for other in range(game.words[SNAKES]):
-        at = HEADER + other * SNAKE_WORDS
-        if other == snake or game.words[at + CAUSE] != ALIVE_CAUSE or game.words[at + LENGTH] >= mine:
+    mine = game.fields[HEADER + snake * SNAKE_FIELDS + LENGTH]
+    for other in range(game.fields[SNAKES]):
+        at = HEADER + other * SNAKE_FIELDS
+        if other == snake or game.fields[at + CAUSE] != ALIVE_CAUSE or game.fields[at + LENGTH] >= mine:
             continue
         for way in range(4):
-            if neighbour(game, int(game.words[at + HEAD]), way) == cell:
+            if neighbour(game, int(game.fields[at + HEAD]), way) == cell:
                 return True
     return False
 
@@ -148,15 +148,15 @@ def may_be_prey(game: Record, snake: int, cell: int) -> bool:
 @compiled
 def look_ahead(game: Record, scratch: Scratch) -> None:
     """Write of each living snake's four moves what the turn about to be played will be judged by."""
-    for snake in range(game.words[SNAKES]):
-        at = HEADER + snake * SNAKE_WORDS
+    for snake in range(game.fields[SNAKES]):
+        at = HEADER + snake * SNAKE_FIELDS
         scratch.length[snake] = 0
-        if game.words[at + CAUSE] != ALIVE_CAUSE:
+        if game.fields[at + CAUSE] != ALIVE_CAUSE:
             continue
-        length = int(game.words[at + LENGTH])
+        length = int(game.fields[at + LENGTH])
         scratch.length[snake] = length
         for way in range(4):
-            cell = neighbour(game, int(game.words[at + HEAD]), way)
+            cell = neighbour(game, int(game.fields[at + HEAD]), way)
             opened = is_open(game, cell)
             scratch.room[snake, way] = room_behind(game, cell, length, scratch) if opened else 0
             scratch.threat[snake, way] = opened and is_threatened(game, snake, cell)
@@ -191,17 +191,17 @@ def judge_move(scratch: Scratch, snake: int, move: int, counts: NDArray[np.int64
 @compiled
 def note_turn(game: Record, moves: Moves, scratch: Scratch, counts: NDArray[np.int64]) -> None:
     """Count the turn just played for everybody who lived before it into `counts` [snakes, COUNTS]."""
-    for snake in range(game.words[SNAKES]):
+    for snake in range(game.fields[SNAKES]):
         if scratch.length[snake] == 0:
             continue
-        at = HEADER + snake * SNAKE_WORDS
+        at = HEADER + snake * SNAKE_FIELDS
         safe = judge_move(scratch, snake, int(moves[snake]), counts[snake])
-        if game.words[at + LENGTH] > scratch.length[snake] and not game.words[RULES] & CONSTRICTOR:
+        if game.fields[at + LENGTH] > scratch.length[snake] and not game.fields[RULES] & CONSTRICTOR:
             counts[snake, FOOD] += 1
             if counts[snake, FIRST_FOOD] == 0:
-                counts[snake, FIRST_FOOD] = game.longs[TURN]
-        cause = game.words[at + CAUSE]
-        if cause != ALIVE_CAUSE and game.longs[LONGS + snake] == game.longs[TURN]:
+                counts[snake, FIRST_FOOD] = game.clock[TURN]
+        cause = game.fields[at + CAUSE]
+        if cause != ALIVE_CAUSE and game.clock[DEATHS + snake] == game.clock[TURN]:
             counts[snake, AVOIDABLE] = cause in (OUT_OF_HEALTH, HAZARD) or safe > 0
 
 
@@ -215,8 +215,8 @@ def count_game(
     while at >= 0 and at < end:
         owned = share_ground(game, scratch, first_to)
         look_ahead(game, scratch)
-        stretch = min(game.longs[TURN] // STRETCH_TURNS, STRETCHES - 1)
-        for snake in range(game.words[SNAKES]):
+        stretch = min(game.clock[TURN] // STRETCH_TURNS, STRETCHES - 1)
+        for snake in range(game.fields[SNAKES]):
             if scratch.length[snake] > 0:
                 territory[snake, stretch, 0] += first_to[snake]
                 territory[snake, stretch, 1] += owned
@@ -233,7 +233,7 @@ def count_strategy(tapes: Sequence[bytes]) -> Counted:
         DataError: a tape is none, is cut, or holds what no game can; names the first such by its index.
     """
     records = workspace(tapes)
-    games, seats = len(tapes), records.longs.shape[1] - LONGS
+    games, seats = len(tapes), records.clock.shape[1] - DEATHS
     counts = np.zeros((games, seats, COUNTS), np.int64)
     territory = np.zeros((games, seats, STRETCHES, 2), np.int64)
     moves, scratch, first_to = np.zeros(layout.MAX_SNAKES, np.uint8), _scratch(), np.zeros(seats, np.int64)

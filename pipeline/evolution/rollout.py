@@ -20,6 +20,8 @@ from pipeline.evolution.policy import draw_moves, judge
 from pipeline.simulator.watch import GameWatch
 from schemas.self_play import SelfPlaySettings
 
+_KEPT_AS: Final = ("words", "cells", "longs")
+"""What checkpoints call the fields, the grid and the clock of the games: older ones are read too."""
 UNTAUGHT: Final = 255
 
 
@@ -272,10 +274,10 @@ class RolloutWorker:
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """The games and who plays them; with the generator's state all that the next stretch depends on."""
-        words, cells, longs, _ = self._environment.batch.records
+        fields, grid, clock, _ = self._environment.batch.records
         views = self._environment.views
-        games: dict[str, NDArray[np.generic]] = {"words": words, "cells": cells, "longs": longs, "cast": self._seated}
-        return games | {"begun_at": self._begun_at, "views": views}
+        games: dict[str, NDArray[np.generic]] = dict(zip(_KEPT_AS, (fields, grid, clock), strict=True))
+        return games | {"cast": self._seated, "begun_at": self._begun_at, "views": views}
 
     def fits(self, arrays: Mapping[str, NDArray[np.generic]]) -> bool:
         """Whether `to_arrays` of as many games of as many seats gave these."""
@@ -290,7 +292,7 @@ class RolloutWorker:
         """
         self._seated[:], self._begun_at[:] = arrays["cast"], arrays["begun_at"]
         self._environment.views[:] = arrays["views"]
-        self._environment.batch.load_records(*(arrays[name] for name in ("words", "cells", "longs")))
+        self._environment.batch.load_records(*(arrays[name] for name in _KEPT_AS))
         self._environment.look_again()
         if self._watch:
             self._watch.let_go()

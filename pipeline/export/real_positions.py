@@ -64,8 +64,8 @@ def played_batches(seed: int) -> Iterator[Batch]:
 
 def living_seats(batch: Batch, slot: int) -> list[int]:
     """Return the seats of a slot's living snakes."""
-    words = batch.records.words[slot]
-    causes = [words[layout.HEADER + s * layout.SNAKE_WORDS + layout.CAUSE] for s in range(words[layout.SNAKES])]
+    fields = batch.records.fields[slot]
+    causes = [fields[layout.HEADER + s * layout.SNAKE_FIELDS + layout.CAUSE] for s in range(fields[layout.SNAKES])]
     return [seat for seat, cause in enumerate(causes) if cause == layout.ALIVE_CAUSE]
 
 

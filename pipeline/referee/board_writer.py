@@ -78,17 +78,17 @@ def _write_cell(out: Text, at: int, cell: int, stride: int) -> int:
 
 @compiled
 def _write_snake(game: Record, snake: int, path: Any, out: Text, at: int) -> int:
-    snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-    stride = int(game.words[layout.STRIDE])
-    length = int(game.words[snake_at + layout.LENGTH])
-    stack = int(game.words[snake_at + layout.STACK])
+    snake_at = layout.HEADER + snake * layout.SNAKE_FIELDS
+    stride = int(game.fields[layout.STRIDE])
+    length = int(game.fields[snake_at + layout.LENGTH])
+    stack = int(game.fields[snake_at + layout.STACK])
     distinct = length - stack + 1
-    if game.words[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
+    if game.fields[snake_at + layout.CAUSE] == layout.ALIVE_CAUSE:
         grid.body_path(game, snake_at, path)
     else:
         for index in range(distinct):
             path[index] = game.corpses[snake, index]
-    at = _write_number(out, at, int(game.words[snake_at + layout.HEALTH]))
+    at = _write_number(out, at, int(game.fields[snake_at + layout.HEALTH]))
     at = _write_bytes(out, at, _BODY)
     for index in range(length):
         if index > 0:
@@ -105,12 +105,12 @@ def _write_snake(game: Record, snake: int, path: Any, out: Text, at: int) -> int
 def _write_food(game: Record, out: Text, at: int) -> int:
     out[at] = 91
     at += 1
-    first = int(game.words[layout.FOOD_AT])
-    for index in range(game.words[layout.FOOD]):
+    first = int(game.fields[layout.FOOD_AT])
+    for index in range(game.fields[layout.FOOD]):
         if index > 0:
             out[at] = 44
             at += 1
-        at = _write_cell(out, at, game.words[first + index], int(game.words[layout.STRIDE]))
+        at = _write_cell(out, at, game.fields[first + index], int(game.fields[layout.STRIDE]))
     out[at] = 93
     return at + 1
 
@@ -130,19 +130,19 @@ def _write_hazards(game: Record, out: Text, at: int) -> int:
 
     Map snail_mode's pending trails follow where the official engine keeps them, one board height above.
     """
-    area, stride, height = game.words[layout.AREA], game.words[layout.STRIDE], game.words[layout.HEIGHT]
-    snail = game.words[layout.MAP] == SNAIL_MODE
+    area, stride, height = game.fields[layout.AREA], game.fields[layout.STRIDE], game.fields[layout.HEIGHT]
+    snail = game.fields[layout.MAP] == SNAIL_MODE
     first = at
-    if game.words[layout.HAZARDS] > 0:
+    if game.fields[layout.HAZARDS] > 0:
         for x in range(stride):
             # The row above the board is written from the pending trails on that map.
             for cell in range(x, (height + 1) * stride if snail else area, stride):
-                at = _write_cells(out, at, cell, stride, game.cells[area + cell])
+                at = _write_cells(out, at, cell, stride, game.grid[area + cell])
     if snail:
-        for snake in range(game.words[layout.SNAKES]):
-            snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-            cell = game.words[snake_at + layout.PENDING] + height * stride
-            at = _write_cells(out, at, cell, stride, game.words[snake_at + layout.PENDING_COUNT])
+        for snake in range(game.fields[layout.SNAKES]):
+            snake_at = layout.HEADER + snake * layout.SNAKE_FIELDS
+            cell = game.fields[snake_at + layout.PENDING] + height * stride
+            at = _write_cells(out, at, cell, stride, game.fields[snake_at + layout.PENDING_COUNT])
     if at == first:
         out[at] = 91
         at += 1
@@ -154,15 +154,15 @@ def _write_hazards(game: Record, out: Text, at: int) -> int:
 @compiled
 def _bytes_needed(game: Record, fixed: int) -> int:
     """Enough for all: every snake stands on the board and once more as `you`."""
-    total = int(game.words[layout.FOOD]) + 2
-    for snake in range(game.words[layout.SNAKES]):
-        snake_at = layout.HEADER + snake * layout.SNAKE_WORDS
-        total += 2 * int(game.words[snake_at + layout.LENGTH]) + int(game.words[snake_at + layout.PENDING_COUNT])
-    if game.words[layout.HAZARDS] > 0:
-        area = int(game.words[layout.AREA])
+    total = int(game.fields[layout.FOOD]) + 2
+    for snake in range(game.fields[layout.SNAKES]):
+        snake_at = layout.HEADER + snake * layout.SNAKE_FIELDS
+        total += 2 * int(game.fields[snake_at + layout.LENGTH]) + int(game.fields[snake_at + layout.PENDING_COUNT])
+    if game.fields[layout.HAZARDS] > 0:
+        area = int(game.fields[layout.AREA])
         for at in range(area, 2 * area):
-            total += int(game.cells[at])
-    return total * _CELL_BYTES + (2 * int(game.words[layout.SNAKES]) + 2) * _SNAKE_BYTES + 2 * fixed
+            total += int(game.grid[at])
+    return total * _CELL_BYTES + (2 * int(game.fields[layout.SNAKES]) + 2) * _SNAKE_BYTES + 2 * fixed
 
 
 @compiled
@@ -193,14 +193,14 @@ def write_bodies(
     needed = _bytes_needed(game, texts.shape[0])
     if needed > out.shape[0]:
         return int(needed)
-    snakes = int(game.words[layout.SNAKES])
+    snakes = int(game.fields[layout.SNAKES])
     at = _write_part(texts, ends, 0, out, 0)
-    at = _write_number(out, at, game.longs[layout.TURN])
+    at = _write_number(out, at, game.clock[layout.TURN])
     at = _write_part(texts, ends, 1, out, at)
     first = at
     for snake in range(snakes):
         marks[1 + snake] = marks[1 + snakes + snake] = 0
-        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+        if game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE:
             if at > first:
                 out[at] = 44
                 at += 1

@@ -41,7 +41,7 @@ class GameBoard:
         self.snake_ids = tuple(spec.snake_id(seat) for seat in range(seats))
         game = _new_game(spec, conditions, self.snake_ids)
         self._game = game.records.game(0)
-        self._row = self._game.words
+        self._row = self._game.fields
         self._over = memoryview(self._row.data)[layout.OVER : layout.OVER + 1]
         self.moves = bytearray(seats)
         """What `play` plays, by seat, as `protocol.MOVES` has it; a dead snake's is not read."""
@@ -84,16 +84,16 @@ class GameBoard:
 
     def death(self, seat: int) -> tuple[str, int | None, int | None]:
         """Return why a snake died, the killer's seat and the turn: ("", None, None) while it lives."""
-        at = layout.HEADER + seat * layout.SNAKE_WORDS
+        at = layout.HEADER + seat * layout.SNAKE_FIELDS
         cause = layout.CAUSE_WORDS[int(self._row[at + layout.CAUSE])]
         if not cause:
             return "", None, None
         killer = int(self._row[at + layout.KILLER])
-        return cause, killer if killer >= 0 else None, int(self._game.longs[layout.LONGS + seat])
+        return cause, killer if killer >= 0 else None, int(self._game.clock[layout.DEATHS + seat])
 
     def length(self, seat: int) -> int:
         """Return the number of a snake's body entries, stacked ones included."""
-        return int(self._row[layout.HEADER + seat * layout.SNAKE_WORDS + layout.LENGTH])
+        return int(self._row[layout.HEADER + seat * layout.SNAKE_FIELDS + layout.LENGTH])
 
     def _cut(self) -> Bodies:
         view = self._view

@@ -111,7 +111,7 @@ class MatchBatch:
 
     def _ask_policies(self) -> None:
         records, starts = self._batch.records, self._starts
-        list_rows(records.words, records.longs, self._asked, starts, self._games, self._snakes, self._draws)
+        list_rows(records.fields, records.clock, self._asked, starts, self._games, self._snakes, self._draws)
         count = int(starts[-1])
         self._spread(count, self._observe)
         for number, policy in enumerate(self._policies):
@@ -135,7 +135,7 @@ class MatchBatch:
         records, part = self._batch.records, slice(first, end)
         choose_in_batch(
             self._minds[thread],
-            Records(records.words[part], records.cells[part], records.longs[part], records.corpses[part]),
+            Records(records.fields[part], records.grid[part], records.clock[part], records.corpses[part]),
             self._kinds[part],
             self._batch.actions[part],
         )

@@ -12,12 +12,12 @@ from pipeline.engine.layout import (
     HEADER,
     OVER,
     SEED,
-    SNAKE_WORDS,
+    SNAKE_FIELDS,
     SNAKES,
     TURN,
-    Longs,
+    Clock,
+    Fields,
     Moves,
-    Words,
 )
 from pipeline.engine.rng import PLAYER, draw, stream
 
@@ -28,16 +28,16 @@ _DRAW_INDEX: Final = 1  # number 0 of a seat's stream is the random heuristic's
 
 
 @inlined
-def is_asked(words: Words, asked: Moves, game: int, snake: int) -> bool:
+def is_asked(fields: Fields, asked: Moves, game: int, snake: int) -> bool:
     """Return whether a policy moves this seat next."""
-    alive = words[game, HEADER + snake * SNAKE_WORDS + CAUSE] == ALIVE_CAUSE
-    return bool(alive and asked[game, snake] != NOBODY and not words[game, OVER])
+    alive = fields[game, HEADER + snake * SNAKE_FIELDS + CAUSE] == ALIVE_CAUSE
+    return bool(alive and asked[game, snake] != NOBODY and not fields[game, OVER])
 
 
 @compiled
 def list_rows(
-    words: Words,
-    longs: Longs,
+    fields: Fields,
+    clock: Clock,
     asked: Moves,
     starts: NDArray[np.int64],
     games: NDArray[np.int64],
@@ -53,20 +53,20 @@ def list_rows(
             number from (game seed, turn, seat).
     """
     starts[:] = 0
-    for game in range(words.shape[0]):
-        for snake in range(words[game, SNAKES]):
-            if is_asked(words, asked, game, snake):
+    for game in range(fields.shape[0]):
+        for snake in range(fields[game, SNAKES]):
+            if is_asked(fields, asked, game, snake):
                 starts[asked[game, snake] + 1] += 1
     for policy in range(1, starts.shape[0]):
         starts[policy] += starts[policy - 1]
     # From here on starts[p] is where p's next row goes, which in the end is where the rows of p + 1 begin.
-    for game in range(words.shape[0]):
-        for snake in range(words[game, SNAKES]):
-            if is_asked(words, asked, game, snake):
+    for game in range(fields.shape[0]):
+        for snake in range(fields[game, SNAKES]):
+            if is_asked(fields, asked, game, snake):
                 row = starts[asked[game, snake]]
                 starts[asked[game, snake]] = row + 1
                 games[row], snakes[row] = game, snake
-                key = stream(longs[game, SEED], longs[game, TURN], PLAYER + snake)
+                key = stream(clock[game, SEED], clock[game, TURN], PLAYER + snake)
                 draws[row] = np.float32(draw(key, _DRAW_INDEX, 1 << _DRAW_BITS)) / np.float32(1 << _DRAW_BITS)
     for policy in range(starts.shape[0] - 1, 0, -1):
         starts[policy] = starts[policy - 1]

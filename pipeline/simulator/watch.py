@@ -34,7 +34,7 @@ class GameWatch:
         """A game begins in this slot: it is the one that is shown, where one is wanted."""
         if self._slot is not None or not self._live.wanted():
             return
-        self._slot, self._game_id = slot, f"seed {int(records.longs[slot, layout.SEED])}"
+        self._slot, self._game_id = slot, f"seed {int(records.clock[slot, layout.SEED])}"
         told, names = self._conditions, [self._name_of(player) for player in seating.tolist()]
         self._live.begin(self._game_id, self._about, (told.ruleset, told.map_id), (told.width, told.height), names)
         self._tell(records, slot, whole=True)
@@ -47,7 +47,7 @@ class GameWatch:
             self._slot = None
             return
         self._tell(records, self._slot, whole=False)
-        if records.words[self._slot, layout.OVER] or self._cut_off(records):
+        if records.fields[self._slot, layout.OVER] or self._cut_off(records):
             self._live.end(_causes(records, self._slot))
             self._slot = None
 
@@ -58,10 +58,10 @@ class GameWatch:
         self._slot = None
 
     def _cut_off(self, records: Records) -> bool:
-        return bool(records.longs[self._slot, layout.TURN] >= self._conditions.most_turns)
+        return bool(records.clock[self._slot, layout.TURN] >= self._conditions.most_turns)
 
     def _tell(self, records: Records, slot: int, *, whole: bool) -> None:
-        seats = int(records.words[slot, layout.SNAKES])
+        seats = int(records.fields[slot, layout.SNAKES])
         state = read_state_back(records, slot, [str(seat) for seat in range(seats)])
         living = [(int(snake["id"]), snake) for snake in state["snakes"] if "cause" not in snake]
         self._live.turn(
@@ -76,9 +76,9 @@ class GameWatch:
 
 
 def _causes(records: Records, slot: int) -> list[str]:
-    blocks: Any = records.words[slot, layout.HEADER :].tolist()
-    seats = int(records.words[slot, layout.SNAKES])
-    causes = [blocks[seat * layout.SNAKE_WORDS + layout.CAUSE] for seat in range(seats)]
+    blocks: Any = records.fields[slot, layout.HEADER :].tolist()
+    seats = int(records.fields[slot, layout.SNAKES])
+    causes = [blocks[seat * layout.SNAKE_FIELDS + layout.CAUSE] for seat in range(seats)]
     return ["" if cause == ALIVE_CAUSE else CAUSE_WORDS[cause] for cause in causes]
 
 

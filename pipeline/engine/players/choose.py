@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.compile_cache import compiled
-from pipeline.engine.layout import ALIVE_CAUSE, CAUSE, HEADER, OVER, SNAKE_WORDS, SNAKES, Moves, Record, Records
+from pipeline.engine.layout import ALIVE_CAUSE, CAUSE, HEADER, OVER, SNAKE_FIELDS, SNAKES, Moves, Record, Records
 from pipeline.engine.players.kinds import FIRST_THINKER
 from pipeline.engine.players.mind import Mind
 from pipeline.engine.players.picture import picture
@@ -23,9 +23,9 @@ def choose_moves(mind: Mind, game: Record, kinds: Kinds, moves: Moves) -> None:
     `kinds` and `moves` are uint8[at least snakes]. Allocates nothing; depends on the game's record alone.
     """
     pictured = False
-    for snake in range(game.words[SNAKES]):
+    for snake in range(game.fields[SNAKES]):
         kind = int(kinds[snake])
-        if game.words[HEADER + snake * SNAKE_WORDS + CAUSE] != ALIVE_CAUSE or kind == CALLER:
+        if game.fields[HEADER + snake * SNAKE_FIELDS + CAUSE] != ALIVE_CAUSE or kind == CALLER:
             continue
         if kind < FIRST_THINKER:
             moves[snake] = choose_simply(game, snake, kind)
@@ -41,5 +41,5 @@ def choose_in_batch(mind: Mind, records: Records, kinds: Kinds, moves: Moves) ->
     """`choose_moves` for every game of a batch that is not over; `kinds` and `moves` uint8[N, at least snakes]."""
     for index in range(kinds.shape[0]):
         game = record_of(records, index)
-        if not game.words[OVER]:
+        if not game.fields[OVER]:
             choose_moves(mind, game, kinds[index], moves[index])

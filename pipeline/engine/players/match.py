@@ -45,7 +45,7 @@ def play_out(mind: Mind, records: Records, kinds: Kinds, moves: Moves, most_turn
         if problem != FINE:
             return problem
         turns = 0
-        while not game.words[OVER] and turns < most_turns:
+        while not game.fields[OVER] and turns < most_turns:
             choose_moves(mind, game, kinds[index], moves)
             play_turn(game, moves)
             turns += 1
@@ -81,15 +81,15 @@ def play_games(
         part = slice(first, min(first + _GAMES_AT_ONCE, games))
         records = layout.allocate(part.stop - first, [size], corpses=False)
         write_header(records, 0, size, rules, number, conditions.settings)
-        records.words[1:] = records.words[0]
-        records.longs[1:] = records.longs[0]
-        records.longs[:, SEED] = seeds[part]
+        records.fields[1:] = records.fields[0]
+        records.clock[1:] = records.clock[0]
+        records.clock[:, SEED] = seeds[part]
         kinds = np.ascontiguousarray(seats[part])
         moves = np.zeros(kinds.shape[1], np.uint8)
         problem = play_out(mind, records, kinds, moves, conditions.most_turns)
         raise_set_up_problem(int(problem), size, conditions.map_id)
-        deaths[part] = records.longs[:, layout.LONGS :]
-        turns[part] = records.longs[:, layout.TURN]
+        deaths[part] = records.clock[:, layout.DEATHS :]
+        turns[part] = records.clock[:, layout.TURN]
     return Played(deaths, turns)
 
 

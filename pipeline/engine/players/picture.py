@@ -57,14 +57,14 @@ def learn_board(mind: Mind, width: int, height: int, wrapped: int) -> None:
 @compiled
 def picture_hazards(mind: Mind, game: Record) -> None:
     """Copy the hazards, if there are any now or were in the last picture."""
-    if game.words[layout.HAZARDS] == 0 and mind.shape[legend.S_HAZARDS] == 0:
+    if game.fields[layout.HAZARDS] == 0 and mind.shape[legend.S_HAZARDS] == 0:
         return
-    mind.shape[legend.S_HAZARDS] = game.words[layout.HAZARDS] > 0
+    mind.shape[legend.S_HAZARDS] = game.fields[layout.HAZARDS] > 0
     mind.masks[legend.HURTING] = 0
-    width, stride, area = mind.shape[legend.S_WIDTH], game.words[layout.STRIDE], game.words[layout.AREA]
+    width, stride, area = mind.shape[legend.S_WIDTH], game.fields[layout.STRIDE], game.fields[layout.AREA]
     for y in range(mind.shape[legend.S_HEIGHT]):
         for x in range(width):
-            count = game.cells[area + (y + 1) * stride + x + 1]
+            count = game.grid[area + (y + 1) * stride + x + 1]
             mind.hazards[y * width + x] = count
             if count > 0:
                 put(mind, legend.HURTING, y * width + x)
@@ -73,14 +73,14 @@ def picture_hazards(mind: Mind, game: Record) -> None:
 @inlined
 def picture_snake(mind: Mind, game: Record, snake: int) -> None:
     """Copy one living snake: its path, tail first, when it leaves which spot, and its numbers."""
-    at = layout.HEADER + snake * layout.SNAKE_WORDS
+    at = layout.HEADER + snake * layout.SNAKE_FIELDS
     steps, pile = (
-        int(game.words[at + layout.LENGTH] - game.words[at + layout.STACK]),
-        int(game.words[at + layout.STACK]),
+        int(game.fields[at + layout.LENGTH] - game.fields[at + layout.STACK]),
+        int(game.fields[at + layout.STACK]),
     )
     cell, stride, wrapped = (
-        int(game.words[at + layout.TAIL]),
-        int(game.words[layout.STRIDE]),
+        int(game.fields[at + layout.TAIL]),
+        int(game.fields[layout.STRIDE]),
         mind.shape[legend.S_WRAPPED],
     )
     masks, leaving, path = mind.masks, mind.leaving, mind.paths[snake]
@@ -97,9 +97,9 @@ def picture_snake(mind: Mind, game: Record, snake: int) -> None:
     fields[legend.LIVES] = 1
     fields[legend.HEAD_AT] = steps
     fields[legend.TAIL_AT] = 0
-    fields[legend.SIZE] = game.words[at + layout.LENGTH]
+    fields[legend.SIZE] = game.fields[at + layout.LENGTH]
     fields[legend.PILE] = pile
-    fields[legend.LIFE] = game.words[at + layout.HEALTH]
+    fields[legend.LIFE] = game.fields[at + layout.HEALTH]
     fields[legend.BEHIND] = 0
     mind.shape[legend.S_LAST_LEAVE] = max(mind.shape[legend.S_LAST_LEAVE], min(steps + pile, legend.LEAVE_STEPS - 1))
 
@@ -119,22 +119,22 @@ def clear_picture(mind: Mind) -> None:
 @compiled
 def picture(mind: Mind, game: Record) -> None:
     """Picture game `game` as it stands, for all its snakes."""
-    width, height = int(game.words[layout.WIDTH]), int(game.words[layout.HEIGHT])
-    wrapped = int(game.words[layout.RULES] & layout.WRAPPED)
+    width, height = int(game.fields[layout.WIDTH]), int(game.fields[layout.HEIGHT])
+    wrapped = int(game.fields[layout.RULES] & layout.WRAPPED)
     shape = mind.shape
     if shape[legend.S_WIDTH] != width or shape[legend.S_HEIGHT] != height or shape[legend.S_WRAPPED] != wrapped:
         learn_board(mind, width, height, wrapped)
-    shape[legend.S_SNAKES] = game.words[layout.SNAKES]
-    shape[legend.S_DAMAGE] = game.words[layout.DAMAGE]
-    shape[legend.S_CONSTRICTOR] = int(game.words[layout.RULES] & layout.CONSTRICTOR) > 0
-    shape[legend.S_ALONE] = game.words[layout.ALIVE] <= 1
+    shape[legend.S_SNAKES] = game.fields[layout.SNAKES]
+    shape[legend.S_DAMAGE] = game.fields[layout.DAMAGE]
+    shape[legend.S_CONSTRICTOR] = int(game.fields[layout.RULES] & layout.CONSTRICTOR) > 0
+    shape[legend.S_ALONE] = game.fields[layout.ALIVE] <= 1
     clear_picture(mind)
-    first = int(game.words[layout.FOOD_AT])
-    for index in range(first, first + game.words[layout.FOOD]):
-        put(mind, legend.FOODS, mind.spot_of[game.words[index]])
+    first = int(game.fields[layout.FOOD_AT])
+    for index in range(first, first + game.fields[layout.FOOD]):
+        put(mind, legend.FOODS, mind.spot_of[game.fields[index]])
     picture_hazards(mind, game)
-    for snake in range(game.words[layout.SNAKES]):
-        if game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.CAUSE] == layout.ALIVE_CAUSE:
+    for snake in range(game.fields[layout.SNAKES]):
+        if game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.CAUSE] == layout.ALIVE_CAUSE:
             picture_snake(mind, game, snake)
         else:
             mind.snakes[snake, legend.LIVES] = 0

@@ -18,10 +18,10 @@ _HUNGRY_BELOW = 30
 @inlined
 def steps_between(game: Record, a: int, b: int) -> int:
     """Return the steps between two cells on an empty board."""
-    stride = int(game.words[layout.STRIDE])
+    stride = int(game.fields[layout.STRIDE])
     dx, dy = abs(a % stride - b % stride), abs(a // stride - b // stride)
-    if game.words[layout.RULES] & layout.WRAPPED:
-        dx, dy = min(dx, game.words[layout.WIDTH] - dx), min(dy, game.words[layout.HEIGHT] - dy)
+    if game.fields[layout.RULES] & layout.WRAPPED:
+        dx, dy = min(dx, game.fields[layout.WIDTH] - dx), min(dy, game.fields[layout.HEIGHT] - dy)
     return dx + dy
 
 
@@ -29,9 +29,9 @@ def steps_between(game: Record, a: int, b: int) -> int:
 def steps_to_food(game: Record, cell: int) -> int:
     """Return the steps to the nearest food, _FAR without any."""
     least = _FAR
-    first = int(game.words[layout.FOOD_AT])
-    for index in range(first, first + game.words[layout.FOOD]):
-        least = min(least, steps_between(game, cell, int(game.words[index])))
+    first = int(game.fields[layout.FOOD_AT])
+    for index in range(first, first + game.fields[layout.FOOD]):
+        least = min(least, steps_between(game, cell, int(game.fields[index])))
     return least
 
 
@@ -39,26 +39,26 @@ def steps_to_food(game: Record, cell: int) -> int:
 def steps_to_shorter(game: Record, cell: int, snake: int) -> int:
     """Return the steps to the nearest head of a shorter snake, _FAR without any."""
     least = _FAR
-    length = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH]
-    for other in range(game.words[layout.SNAKES]):
-        at = layout.HEADER + other * layout.SNAKE_WORDS
-        if game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.words[at + layout.LENGTH] < length:
-            least = min(least, steps_between(game, cell, int(game.words[at + layout.HEAD])))
+    length = game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.LENGTH]
+    for other in range(game.fields[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_FIELDS
+        if game.fields[at + layout.CAUSE] == layout.ALIVE_CAUSE and game.fields[at + layout.LENGTH] < length:
+            least = min(least, steps_between(game, cell, int(game.fields[at + layout.HEAD])))
     return least
 
 
 @inlined
 def is_threatened(game: Record, cell: int, snake: int) -> bool:
     """Return whether a head of another snake at least as long is one step from `cell`."""
-    length = game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.LENGTH]
-    for other in range(game.words[layout.SNAKES]):
-        at = layout.HEADER + other * layout.SNAKE_WORDS
+    length = game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.LENGTH]
+    for other in range(game.fields[layout.SNAKES]):
+        at = layout.HEADER + other * layout.SNAKE_FIELDS
         feared = (
             other != snake
-            and game.words[at + layout.CAUSE] == layout.ALIVE_CAUSE
-            and game.words[at + layout.LENGTH] >= length
+            and game.fields[at + layout.CAUSE] == layout.ALIVE_CAUSE
+            and game.fields[at + layout.LENGTH] >= length
         )
-        if feared and steps_between(game, cell, int(game.words[at + layout.HEAD])) == 1:
+        if feared and steps_between(game, cell, int(game.fields[at + layout.HEAD])) == 1:
             return True
     return False
 
@@ -80,23 +80,23 @@ def liking(game: Record, snake: int, kind: int, cell: int) -> int:
     food = steps_to_food(game, cell)
     if kind == HUNGRY:
         return -food
-    at = layout.HEADER + snake * layout.SNAKE_WORDS
+    at = layout.HEADER + snake * layout.SNAKE_FIELDS
     room = 4 * min(open_around(game, cell), 2)
     threat = -1000 * is_threatened(game, cell, snake)
     if kind == AGGRESSIVE:
         prey = steps_to_shorter(game, cell, snake)
-        if game.words[at + layout.HEALTH] < _HUNGRY_BELOW or prey == _FAR:
+        if game.fields[at + layout.HEALTH] < _HUNGRY_BELOW or prey == _FAR:
             return threat + room - 2 * food
         return threat + room - 2 * prey
-    if game.words[at + layout.HEALTH] < _HUNGRY_BELOW:
+    if game.fields[at + layout.HEALTH] < _HUNGRY_BELOW:
         return threat + room - 2 * food
-    return threat + room - 2 * steps_between(game, cell, int(game.words[at + layout.TAIL]))
+    return threat + room - 2 * steps_between(game, cell, int(game.fields[at + layout.TAIL]))
 
 
 @inlined
 def any_move(game: Record, snake: int) -> int:
     """Return the move of a snake that has no open one: straight on."""
-    facing = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.FACING])
+    facing = int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.FACING])
     return 0 if facing == layout.NO_DIRECTION else facing
 
 
@@ -106,8 +106,8 @@ def choose_simply(game: Record, snake: int, kind: int) -> Any:
     moves = legal_moves(game, snake)
     if moves == 0:
         return any_move(game, snake)
-    key = stream(game.longs[layout.SEED], game.longs[layout.TURN], PLAYER + snake)
-    head = int(game.words[layout.HEADER + snake * layout.SNAKE_WORDS + layout.HEAD])
+    key = stream(game.clock[layout.SEED], game.clock[layout.TURN], PLAYER + snake)
+    head = int(game.fields[layout.HEADER + snake * layout.SNAKE_FIELDS + layout.HEAD])
     best, best_liking, equals = 0, -(1 << 30), 0
     for direction in range(4):
         if (moves >> direction) & 1:

@@ -39,7 +39,7 @@ def test_rows_are_what_an_observer_sees_and_what_was_played(games: list[StoredGa
         states = list(reader.states())
         observer, one = None, allocate_observations(1)
         for records in reader.turns():
-            turn = int(records.longs[0, layout.TURN])
+            turn = int(records.clock[0, layout.TURN])
             observer = observer or Observer(records)
             if turn == game.turns:
                 break
@@ -96,7 +96,7 @@ def test_the_teacher_is_asked_in_each_position(games: list[StoredGame]) -> None:
     mind, moves = make_mind(), np.zeros(16, np.uint8)
     for index, game in enumerate(chosen):
         for records in (reader := TapeReader(game.tape)).turns():
-            here = (made.game == index) & (made.turns == int(records.longs[0, layout.TURN]))
+            here = (made.game == index) & (made.turns == int(records.clock[0, layout.TURN]))
             for row in np.flatnonzero(here):
                 kinds = np.full(16, CALLER, np.uint8)
                 kinds[made.seats[row]] = STRONG

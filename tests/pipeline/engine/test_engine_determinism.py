@@ -28,12 +28,12 @@ def rows(batch: Batch) -> list[bytes]:
     """Each slot's own bytes: only what its own size gives a meaning."""
     found = []
     for slot, spec in enumerate(batch.specs):
-        words, cells, longs = layout.record_shape(spec.width, spec.height, spec.snakes)
-        used = int(batch.records.words[slot, layout.FOOD_AT] + batch.records.words[slot, layout.FOOD])
+        fields, grid, clock = layout.record_shape(spec.width, spec.height, spec.snakes)
+        used = int(batch.records.fields[slot, layout.FOOD_AT] + batch.records.fields[slot, layout.FOOD])
         found.append(
-            batch.records.words[slot, : min(used, words)].tobytes()
-            + batch.records.cells[slot, :cells].tobytes()
-            + batch.records.longs[slot, :longs].tobytes()
+            batch.records.fields[slot, : min(used, fields)].tobytes()
+            + batch.records.grid[slot, :grid].tobytes()
+            + batch.records.clock[slot, :clock].tobytes()
         )
     return found
 

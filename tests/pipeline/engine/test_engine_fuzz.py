@@ -228,7 +228,7 @@ def test_actions_slots_and_seeds_are_taken_or_refused(
 
 @settings(QUICK, max_examples=300)
 @given(
-    st.sampled_from(["words", "cells", "longs"]),
+    st.sampled_from(["fields", "grid", "clock"]),
     st.integers(0, 5),
     st.integers(0, 1200),
     st.integers(-(2**15), 2**15 - 1),
@@ -237,7 +237,7 @@ def test_records_of_another_run_are_played_or_refused(name: str, game: int, at: 
     batch = Batch(SPECS)
     batch.reset(9)
     batch.play_random(9)
-    given_arrays = {"words": batch.records.words, "cells": batch.records.cells, "longs": batch.records.longs}
+    given_arrays = {"fields": batch.records.fields, "grid": batch.records.grid, "clock": batch.records.clock}
     given_arrays = {key: array.copy() for key, array in given_arrays.items()}
     row = given_arrays[name][game]
     row[at % len(row)] = np.array(value).astype(row.dtype)
@@ -263,5 +263,5 @@ def test_records_as_the_rules_leave_them_are_taken_whole() -> None:
 def test_records_of_other_games_are_refused() -> None:
     batch, other = Batch(SPECS), Batch(SPECS[::-1])
     batch.reset(1)
-    assert refused(lambda: other.load_records(*batch.records[:3])) == "words"
-    assert refused(lambda: Batch(SPECS[:2]).load_records(*batch.records[:3])) == "words"
+    assert refused(lambda: other.load_records(*batch.records[:3])) == "fields"
+    assert refused(lambda: Batch(SPECS[:2]).load_records(*batch.records[:3])) == "fields"

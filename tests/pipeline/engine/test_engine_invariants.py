@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engine import Batch, GameSpec, layout
-from pipeline.engine.layout import HEADER, RULESETS, SNAKE_WORDS
+from pipeline.engine.layout import HEADER, RULESETS, SNAKE_FIELDS
 from pipeline.engine.map_names import MAPS
 from pipeline.engine.state_checks import read_state
 
@@ -49,17 +49,17 @@ def check_slot(batch: Batch, slot: int) -> None:
             assert 3 <= len(snake["body"]) <= most
     twin = Batch([spec], corpses=True)
     twin.load_state(0, state | {"hazards": on_board})
-    area = int(batch.records.words[slot, layout.AREA])
-    mine, theirs = batch.records.cells[slot, : 2 * area].copy(), twin.records.cells[0, : 2 * area].copy()
-    for grid, words in ((mine, batch.records.words[slot]), (theirs, twin.records.words[0])):
-        for at in range(HEADER, HEADER + spec.snakes * SNAKE_WORDS, SNAKE_WORDS):
-            if words[at + layout.CAUSE] == 0:
-                grid[words[at + layout.HEAD]] &= 255 - (layout.DIRECTION_MASK << layout.DIRECTION_SHIFT)
+    area = int(batch.records.fields[slot, layout.AREA])
+    mine, theirs = batch.records.grid[slot, : 2 * area].copy(), twin.records.grid[0, : 2 * area].copy()
+    for grid, fields in ((mine, batch.records.fields[slot]), (theirs, twin.records.fields[0])):
+        for at in range(HEADER, HEADER + spec.snakes * SNAKE_FIELDS, SNAKE_FIELDS):
+            if fields[at + layout.CAUSE] == 0:
+                grid[fields[at + layout.HEAD]] &= 255 - (layout.DIRECTION_MASK << layout.DIRECTION_SHIFT)
         free = (grid[:area] & layout.OWNER) == 0
         grid[:area][free] &= layout.FOOD_BIT
     np.testing.assert_array_equal(mine, theirs)
     for word in (layout.ALIVE, layout.FOOD, layout.HAZARDS):
-        assert batch.records.words[slot, word] == twin.records.words[0, word]
+        assert batch.records.fields[slot, word] == twin.records.fields[0, word]
 
 
 @settings(max_examples=60, deadline=None)

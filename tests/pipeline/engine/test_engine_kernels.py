@@ -29,7 +29,7 @@ def test_a_kernel_agrees_bit_for_bit(spec: GameSpec, auto_reset: bool) -> None:
         wild = chance.integers(0, 6, own.actions.shape, dtype=np.uint8)
         played = [(batch.play_random(turns), batch.step(wild)) for batch in (general, own)]
         assert played[0] == played[1]
-        for name in ("words", "cells", "longs"):
+        for name in ("fields", "grid", "clock"):
             np.testing.assert_array_equal(getattr(general.records, name), getattr(own.records, name))
         np.testing.assert_array_equal(general.done, own.done)
         if turns != 500:  # so that some slots are full for a while
@@ -45,7 +45,7 @@ def test_two_threads_play_what_one_does() -> None:
     for batch in (alone, shared):
         batch.reset(8)
         batch.play_random(400)
-    np.testing.assert_array_equal(alone.records.words, shared.records.words)
+    np.testing.assert_array_equal(alone.records.fields, shared.records.fields)
     for one, other in zip(alone.drain_outcomes(), shared.drain_outcomes(), strict=True):
         np.testing.assert_array_equal(one, other)
 

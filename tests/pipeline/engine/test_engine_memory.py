@@ -106,12 +106,12 @@ def test_a_cache_folder_that_cannot_be_written_is_replaced(tmp_path: Path, place
 
 def test_every_record_begins_on_a_cache_line_and_is_one_row() -> None:
     records = Batch([GameSpec(7, 9, 3), GameSpec(11, 11, 4)] * 3).records
-    step = records.longs.strides[0]
-    assert (records.words.strides[0], records.cells.strides[0]) == (step, step)
+    step = records.clock.strides[0]
+    assert (records.fields.strides[0], records.grid.strides[0]) == (step, step)
     assert step % LINE == 0
     for game in range(6):
         row = records.game(game)
-        start, end = row.longs.ctypes.data, row.cells.ctypes.data + row.cells.nbytes
+        start, end = row.clock.ctypes.data, row.grid.ctypes.data + row.grid.nbytes
         assert start % LINE == 0
-        assert start < row.words.ctypes.data < row.cells.ctypes.data
+        assert start < row.fields.ctypes.data < row.grid.ctypes.data
         assert end <= start + step

@@ -77,15 +77,15 @@ def test_food_appears_as_often_as_recorded(row: dict[str, Any]) -> None:
         {"id": "b", "health": 100, "body": [[9, 1], [9, 1], [9, 1]]},
     ]
     for slot in range(games):
-        seed = batch.records.longs[slot, layout.SEED]
+        seed = batch.records.clock[slot, layout.SEED]
         if slot == 0:
             batch.load_state(0, state)
         else:
             for array in batch.records[:3]:
                 array[slot] = array[0]
-        batch.records.longs[slot, layout.SEED] = seed
+        batch.records.clock[slot, layout.SEED] = seed
     batch.step(np.zeros_like(batch.actions))
-    added = batch.records.words[:, layout.FOOD].mean() - row["food_present"]
+    added = batch.records.fields[:, layout.FOOD].mean() - row["food_present"]
     chance = row["mean_food_added"]
     assert abs(added - chance) < 5 * max((chance * abs(1 - chance) / games) ** 0.5, 0.0005)
 
@@ -106,11 +106,11 @@ def test_food_lies_where_it_may_and_everywhere_there() -> None:
     games = 6000
     batch = Batch.uniform(games, GameSpec(7, 5, 2, "standard", "standard", {"minimumFood": 2}), auto_reset=False)
     batch.reset(8)
-    seeds = batch.records.longs[:, layout.SEED].copy()
+    seeds = batch.records.clock[:, layout.SEED].copy()
     batch.load_state(0, state)
     for array in batch.records[:3]:
         array[:] = array[0]
-    batch.records.longs[:, layout.SEED] = seeds
+    batch.records.clock[:, layout.SEED] = seeds
     batch.step(np.full_like(batch.actions, 0))
     spots = Counter(tuple(batch.state_of(slot)["food"][1]) for slot in range(games))
     bodies = {(0, 1), (0, 0), (1, 0), (5, 4), (5, 3), (5, 2)}

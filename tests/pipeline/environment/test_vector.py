@@ -80,7 +80,7 @@ def test_the_egocentric_view_plays_the_same_game():
         board = np.take_along_axis(MOVE_FROM[turned.symmetries & 7], seen[:, :, None], 2)[:, :, 0]
         turned.step(seen)
         plain.step(board)
-        np.testing.assert_array_equal(plain.batch.records.words, turned.batch.records.words)
+        np.testing.assert_array_equal(plain.batch.records.fields, turned.batch.records.fields)
         np.testing.assert_array_equal(plain.rewards, turned.rewards)
 
 

@@ -69,12 +69,12 @@ def test_tapes_replay_to_what_is_told(reference: Finished) -> None:
         reader = TapeReader(reference.tapes[game])
         assert reader.seed == reference.seeds[game]
         turns = sum(1 for _ in reader.turns()) - 1
-        words = reader.records.words[0]
-        blocks = words[layout.HEADER : layout.HEADER + 4 * layout.SNAKE_WORDS].reshape(4, layout.SNAKE_WORDS)
+        fields = reader.records.fields[0]
+        blocks = fields[layout.HEADER : layout.HEADER + 4 * layout.SNAKE_FIELDS].reshape(4, layout.SNAKE_FIELDS)
         assert turns == reference.turns[game]
         assert np.array_equal(blocks[:, layout.LENGTH], reference.lengths[game])
         assert np.array_equal(blocks[:, layout.CAUSE], reference.causes[game])
-        assert np.array_equal(reader.records.longs[0, layout.LONGS :], reference.deaths[game])
+        assert np.array_equal(reader.records.clock[0, layout.DEATHS :], reference.deaths[game])
 
 
 def test_a_policy_is_asked_once_a_turn_for_all_its_rows(drawn: Any) -> None:
@@ -123,7 +123,7 @@ def test_other_conditions(drawn: Any) -> None:
     seatings, seeds = every_seating(seatings_of(3, 3), fresh_seeds(1, 4))
     games = play_matches(players, seatings, seeds, conditions, tapes=True, games_at_once=5)
     records = TapeReader(games.tapes[0]).records
-    assert records.words[0, [layout.WIDTH, layout.SNAKES, layout.DAMAGE]].tolist() == [9, 3, 10]
+    assert records.fields[0, [layout.WIDTH, layout.SNAKES, layout.DAMAGE]].tolist() == [9, 3, 10]
     assert all(games.tapes)
 
 

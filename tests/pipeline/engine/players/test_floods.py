@@ -172,5 +172,5 @@ def test_a_turn_looked_ahead_is_the_rules_turn_and_is_taken_back():
 def _ruleset(game: Game) -> str:
     from pipeline.engine.layout import RULES, RULESETS
 
-    bits = int(game.records.words[0, RULES])
+    bits = int(game.records.fields[0, RULES])
     return next(name for name, value in RULESETS.items() if value == bits)

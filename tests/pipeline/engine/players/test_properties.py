@@ -36,9 +36,9 @@ def test_no_player_dies_of_a_wall_or_body_while_a_move_is_open(ask, width, heigh
 
 def _check_open(ask, game, state, kind, seat, ruleset) -> str:
     word = ask(state, name_of(kind), seat, ruleset=ruleset, solo=ruleset == "solo" or len(game.snake_ids) == 1)
-    words = game.records.words
-    head = words[0, layout.HEADER + seat * layout.SNAKE_WORDS + layout.HEAD]
-    stride = int(words[0, layout.STRIDE])
+    fields = game.records.fields
+    head = fields[0, layout.HEADER + seat * layout.SNAKE_FIELDS + layout.HEAD]
+    stride = int(fields[0, layout.STRIDE])
     there = []
     for step in (stride, -stride, -1, 1):
         cell = int(head) + step
