@@ -58,8 +58,8 @@ def check_slot(batch: Batch, slot: int) -> None:
         free = (grid[:area] & layout.OWNER) == 0
         grid[:area][free] &= layout.FOOD_BIT
     np.testing.assert_array_equal(mine, theirs)
-    for word in (layout.ALIVE, layout.FOOD, layout.HAZARDS):
-        assert batch.records.fields[slot, word] == twin.records.fields[0, word]
+    for field in (layout.ALIVE, layout.FOOD, layout.HAZARDS):
+        assert batch.records.fields[slot, field] == twin.records.fields[0, field]
 
 
 @settings(max_examples=60, deadline=None)
