@@ -1,6 +1,5 @@
 """`ouroboros models`: the registry from the command line."""
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +8,7 @@ import click
 
 from schemas.errors import ModelError
 from schemas.model import ByHand, ModelStatus
+from schemas.person import user_name
 from schemas.settings import get_config
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _model_store() -> "ModelStore":
 
 
 def _by_hand(reason: str) -> ByHand:
-    return ByHand(asked_by=getpass.getuser(), reason=reason)
+    return ByHand(asked_by=user_name(), reason=reason)
 
 
 def _whole_id(model_store: "ModelStore", given: str) -> str:

@@ -1,7 +1,6 @@
 """What a command reaches beside the daemon: the same database, the answer to what it asks there, a file that it was
 given."""
 
-import getpass
 import os
 import socket
 import time
@@ -23,6 +22,7 @@ from runner.store.migrate import stored_revision
 from schemas.base import Frozen
 from schemas.database import HEAD
 from schemas.errors import BadInputError, ScheduleError, StateError
+from schemas.person import user_name
 from schemas.settings import Settings, describe, get_config
 
 _Definition = TypeVar("_Definition", bound=Frozen)
@@ -103,7 +103,7 @@ def _tell(command: commands.Command) -> None:
 
 
 def _who() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
+    return f"{user_name()}@{socket.gethostname()} (process {os.getpid()})"
 
 
 def read_definition(model: type[_Definition], file: Path, what: str) -> _Definition:
