@@ -148,6 +148,7 @@ def _number(path: Path) -> int | None:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        # A mount point of any bytes may stand in it: an old USB stick's name is no UTF-8.
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return None

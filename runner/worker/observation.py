@@ -9,6 +9,7 @@ from runner.worker.stopping import StopReason
 from schemas.base import Frozen
 from schemas.execution import ResourceUsage, RunResult
 from schemas.model import PipelineState
+from schemas.outside_text import line
 
 _VMSTAT = Path("/proc/vmstat")
 
@@ -41,7 +42,7 @@ def count_now(proc_self: Path = Path("/proc/self"), vmstat: Path = _VMSTAT) -> O
     candidates = [(file, "its control group") for file in oom_counters(proc_self)]
     for file, whose in [*candidates, (vmstat, "this machine")]:
         kills = _read(file)
-        if kills is not None:
+        if kills is not None and line(str(file), 0) == str(file):  # else no file of ours could name it
             return OomCount(file=file, kills=kills, whose=whose)
     return None
 
@@ -54,8 +55,8 @@ def since(before: OomCount) -> OomKills | None:
 
 def _read(file: Path) -> int | None:
     try:
-        for line in file.read_text(encoding="ascii").splitlines():
-            name, _, value = line.partition(" ")
+        for counter in file.read_text(encoding="ascii").splitlines():
+            name, _, value = counter.partition(" ")
             if name == "oom_kill":
                 return int(value)
     except (OSError, ValueError):

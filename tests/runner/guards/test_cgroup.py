@@ -118,3 +118,11 @@ def test_this_machine_can_be_read():
     limits = read_limits()
     assert limits.cpu_cores is None or limits.cpu_cores > 0
     assert limits.memory_bytes is None or limits.memory_bytes > 0
+
+
+def test_a_mount_whose_name_is_no_utf_8_hides_no_limit(machine):
+    own = "sys/app.slice/ouroboros.service/"
+    proc_self = machine({**V2, own + "memory.max": f"{900 * MIB}", own + "memory.current": f"{50 * MIB}"})
+    with (proc_self / "mountinfo").open("ab") as handle:
+        handle.write(b"31 24 8:17 / /media/Musik\xe4 rw shared:5 - vfat /dev/sdb1 rw\n")
+    assert read_limits(proc_self).memory_bytes == 900 * MIB
