@@ -30,6 +30,7 @@ from schemas.automation import OverlapPolicy, TriggerType
 from schemas.errors import WorkerError
 from schemas.execution import Decision, DecisionKind, QueuedRun, RunRequest
 from schemas.machine import GuardDecision, ResourceSnapshot
+from schemas.outside_text import error_line
 
 PAGE = 20
 LOOK_AT_MOST = 500
@@ -197,7 +198,22 @@ class LaunchRuns:
         self._make_process(run, execution, now)
 
     def _make_process(self, run: QueuedRun, execution: ExecutionRecord, now: datetime) -> None:
-        request = RunRequest(
+        try:
+            request = self._request(run, execution, now)
+            handle = self._launcher.launch(request, execution.run_dir, self._runtime.clock.monotonic_s())
+        except Exception as error:  # noqa: BLE001 - as below
+            # The intent stands in the history: whatever kept the worker from starting, it ends there as a failed run.
+            foreseen = isinstance(error, WorkerError | OSError)
+            if not foreseen:
+                _log.exception("Run %s cannot be launched", execution.execution_id)
+            self._watch.finish_unlaunched(execution, run.schedule, str(error) if foreseen else error_line(error), now)
+            return
+        self._runtime.reach("launch.spawned")
+        self._watch.add(execution, run.schedule, handle)
+        _log.info("Run %s of %s started: %s", execution.execution_id, run.schedule_name, execution.worker)
+
+    def _request(self, run: QueuedRun, execution: ExecutionRecord, now: datetime) -> RunRequest:
+        return RunRequest(
             execution_id=execution.execution_id,
             schedule_name=run.schedule_name,
             trigger_type=run.trigger_type,
@@ -210,15 +226,6 @@ class LaunchRuns:
             seed=execution.seed,
             settings=self._runtime.settings.located(),
         )
-        try:
-            handle = self._launcher.launch(request, execution.run_dir, self._runtime.clock.monotonic_s())
-        except (WorkerError, OSError) as error:
-            # The intent stands in the history: whatever kept the worker from starting, it ends there as a failed run.
-            self._watch.finish_unlaunched(execution, run.schedule, str(error), now)
-            return
-        self._runtime.reach("launch.spawned")
-        self._watch.add(execution, run.schedule, handle)
-        _log.info("Run %s of %s started: %s", execution.execution_id, run.schedule_name, execution.worker)
 
     def _keep_waiting(self, refusals: Sequence[tuple[QueuedRun, Decision]], now: datetime) -> None:
         if refusals and self.head is None:

@@ -11,11 +11,15 @@ from runner import schedule_service
 from runner.clock import WakeEvent
 from runner.store import decisions, history, occurrences, schedules, triggers
 from runner.store.states import ExecutionStatus, OccurrenceState
+from runner.worker.launch import Launcher
 from schemas.automation import create_default_triggers
+from schemas.errors import WorkerError
+from schemas.execution import RunRequest
 
 pytestmark = pytest.mark.sqlite_files
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ONCE = {"retry_on_failure": False}
 
 
 @pytest.fixture
@@ -148,6 +152,23 @@ def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin
     world.clock.advance(HOUR)
     world.daemon.run()
     assert naps.seen == [world.service.settings.scheduler.poll_interval_s] * 3
+
+
+def test_a_run_that_cannot_be_launched_for_whatever_reason_ends_as_failed_and_the_next_one_starts(world, monkeypatch):
+    def refuses(_launcher: Launcher, request: RunRequest, *_rest: object) -> None:
+        if request.schedule_name == "bad":
+            raise UnicodeDecodeError("utf-8", b"\xe4", 0, 1, "unexpected end of data")
+        raise WorkerError("no worker is wanted in this test")
+
+    monkeypatch.setattr(Launcher, "launch", refuses)
+    world.save(schedule("bad", "0 * * * *", priority=9, **ONCE), schedule("good", "0 * * * *", **ONCE))
+    world.start()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: fates(world, "good") == [OccurrenceState.FAILED], "the good one")
+    assert fates(world, "bad") == [OccurrenceState.FAILED]
+    with world.store.read() as session:
+        (run,) = history.recent(session, 10, "bad")
+    assert "UnicodeDecodeError" in (run.error_message or "")
 
 
 def looked_at(world: World, name: str) -> bool:
