@@ -51,12 +51,13 @@ def own_identity() -> ProcessIdentity:
 def stat_fields(pid: int) -> list[bytes] | None:
     """Fields 3 and onward of `/proc/PID/stat` (so index 0 is the state, 19 the start ticks); None: no such process.
 
-    The command's name (field 2) may hold spaces and brackets, hence the search from the right.
+    The command's name (field 2) may hold spaces and brackets, hence the search from the right. Where /proc hides the
+    processes of others (mount option `hidepid`), they are none of ours.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as handle:  # noqa: PTH123 - read thousands of times a minute
             content = handle.read()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     return content[content.rindex(b")") + 2 :].split()
 

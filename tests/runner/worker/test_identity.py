@@ -1,13 +1,16 @@
 """A process beyond doubt, with real processes."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from runner.worker.identity import identity_of, is_alive, own_identity, send_signal
+from runner.worker.process_tree import process_table
 
 
 @pytest.fixture
@@ -55,3 +58,16 @@ def test_a_name_with_brackets_and_spaces_does_not_confuse(tmp_path):
         identity = identity_of(process.pid)
         assert is_alive(identity)
         process.kill()
+
+
+def test_processes_that_proc_hides_are_none_of_ours(sleeper, monkeypatch):
+    def as_with_hidepid(path, mode):
+        if path == f"/proc/{sleeper.pid}/stat":
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        return Path(path).open(mode)
+
+    monkeypatch.setattr("runner.worker.identity.open", as_with_hidepid, raising=False)
+    assert identity_of(sleeper.pid) is None
+    table = process_table()
+    assert sleeper.pid not in table
+    assert os.getpid() in table
