@@ -13,18 +13,26 @@ last frame may show the board before it once more, with no head moved (food and 
 that died on the last turn shows this turn's board under the next number.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.base import Frozen
 from schemas.outside_text import LineText, NameText
 
 GAME_LOG_FORMAT = "ouroboros-game-log/1"
 GAME_LOG_SUFFIX = ".jsonl"
+
+
+def in_utc(instant: datetime) -> datetime:
+    """The instant; one that somebody wrote without an offset is UTC, so that it can be compared with any other."""
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+_Instant = Annotated[datetime, AfterValidator(in_utc)]
 
 
 class GameOutcome(StrEnum):
@@ -122,8 +130,8 @@ class GameLog(Frozen):
     outcome: GameOutcome
     turns: int = Field(ge=0)
     """The last turn number."""
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
+    started_at: _Instant | None = None
+    ended_at: _Instant | None = None
     """None where an imported file does not tell."""
     imported_from: NameText = ""
     """Name of the file it was imported from; empty: a snake of ours wrote it when the game ended."""

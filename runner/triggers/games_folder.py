@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome
+from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome, in_utc
 from schemas.outside_text import line
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _to_game(tree: dict[str, Any]) -> LoggedGame | None:
         you_name=str(snakes[you].get("name", "")),
         outcome=GameOutcome(tree["outcome"]),
         snakes=len(snakes),
-        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+        ended_at=in_utc(datetime.fromisoformat(ended_at)) if ended_at else None,
         imported=bool(tree.get("imported_from")),
     )
 

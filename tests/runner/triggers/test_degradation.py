@@ -112,3 +112,12 @@ def test_error_rates_are_as_stated(context_with: Make, game: Any, settings: Sett
     overlooked = sum(not decide(0.4) for _ in range(trials))
     assert false_alarms / trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials)
     assert overlooked / trials <= 0.10 + 2 * math.sqrt(0.1 * 0.9 / trials)
+
+
+def test_a_game_without_an_offset_in_its_time_stops_no_test(
+    context_with: Make, view: Any, run: Any, game: Any, settings: Settings
+) -> None:
+    old, new = "2026-11-21T09:59:00", "2026-11-21T11:59:00"  # the champion is there since 11:00 UTC
+    append(settings, [game("old", "loss", ended_at=old), game("new", "loss", ended_at=new), game("last", "loss")])
+    verdict = check_performance_degradation(context_with(view(measured=run(7)), **RATE))
+    assert verdict.reason.startswith("undecided after 2 games")

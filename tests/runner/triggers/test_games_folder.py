@@ -1,6 +1,6 @@
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,13 @@ def test_other_lines_tell_of_no_game(line: str) -> None:
 )
 def test_a_game_with_a_wrong_field_is_malformed(game: Game, wrong: dict[str, object]) -> None:
     assert read_game(game("1", **wrong).encode()) is None
+
+
+def test_a_time_without_an_offset_is_utc(game: Game) -> None:
+    line = game("g", ended_at="2026-11-21T11:59:00")
+    found = read_game(line.encode())
+    assert found is not None
+    assert found.ended_at == GameLog.model_validate_json(line).ended_at == datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
 
 
 def test_the_schema_reads_what_the_counter_counts(game: Game) -> None:
