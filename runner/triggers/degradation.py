@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import Field
 
 from runner.triggers.context import ConditionContext, ConditionVerdict, load_cursor
-from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look
+from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look, note_unreadable
 from runner.triggers.ladder_conditions import Evidence, check_ladder
 from schemas.base import Frozen
 from schemas.game import GameOutcome
@@ -128,7 +128,7 @@ def _new_games(
     """Games that count, each once; `files` is moved on as they are read."""
     known = {games_dir / name: Cursor(file.inode, file.offset_bytes) for name, file in files.items()}
     read = 0
-    for news in look(games_dir, known):
+    for news in look(games_dir, known, note_unreadable):
         files[news.path.name] = _FileRead(inode=news.after.inode, offset_bytes=news.after.offset_bytes)
         for game in news.games:
             too_old = since is not None and game.ended_at is not None and game.ended_at < since

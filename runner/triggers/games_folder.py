@@ -235,7 +235,7 @@ def count_new_games(
 
     with store.read() as session:
         known = {path: Cursor(file.inode, file.offset_bytes) for path, file in games.counted(session).items()}
-    for news in look(games_dir.absolute(), known, unreadable or _note):
+    for news in look(games_dir.absolute(), known, unreadable or note_unreadable):
         if not _keep(store, news, known.get(news.path), now):
             break
         known[news.path] = news.after
@@ -243,7 +243,8 @@ def count_new_games(
         return games.total(session)
 
 
-def _note(path: Path, error: OSError) -> None:
+def note_unreadable(path: Path, error: OSError) -> None:
+    """For whoever goes on without such a file: the count of games tells of it."""
     _log.debug("The games in %s cannot be read: %s", path, error.strerror)
 
 

@@ -1,9 +1,14 @@
+import errno
 import math
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from runner.triggers import games_folder
 from runner.triggers.context import ConditionContext
 from runner.triggers.degradation import check_performance_degradation
 from schemas.settings import Settings
@@ -121,3 +126,23 @@ def test_a_game_without_an_offset_in_its_time_stops_no_test(
     append(settings, [game("old", "loss", ended_at=old), game("new", "loss", ended_at=new), game("last", "loss")])
     verdict = check_performance_degradation(context_with(view(measured=run(7)), **RATE))
     assert verdict.reason.startswith("undecided after 2 games")
+
+
+def test_a_file_that_cannot_be_read_stops_no_test(
+    context_with: Make, view: Any, run: Any, game: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(settings, [game("hidden", "loss")], "a.jsonl")
+    append(settings, [game("seen", "loss")], "b.jsonl")
+    real = games_folder._read_on
+
+    def denied(path: Path, *cursors: Any) -> Any:
+        if path.name == "a.jsonl":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *cursors)
+
+    monkeypatch.setattr(games_folder, "_read_on", denied)
+    verdict = check_performance_degradation(context_with(view(measured=run(7)), **RATE))
+    assert verdict.reason.startswith("undecided after 1 games")
+    monkeypatch.undo()
+    later = check_performance_degradation(context_with(view(measured=run(7)), verdict.cursor, **RATE))
+    assert later.reason.startswith("undecided after 2 games"), "it counts once it can be read"
