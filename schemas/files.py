@@ -36,6 +36,12 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def inode_of(status: os.stat_result) -> int:
+    """A file's number, as one that a database can hold: file systems in user space and over a network use all 64 bits,
+    a database's numbers have a sign."""
+    return status.st_ino - (1 << 64) if status.st_ino >= 1 << 63 else status.st_ino
+
+
 def fsync_folder(folder: Path) -> None:
     """Make renames and new names in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
+from schemas.files import inode_of
 from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome, in_utc
 from schemas.outside_text import line
 
@@ -86,10 +87,10 @@ def look(
                 unreadable(path, OSError(errno.EILSEQ, "its name is not UTF-8, or holds control characters; rename it"))
             continue
         cursor = known.get(path)
-        if cursor == Cursor(status.st_ino, status.st_size):
+        if cursor == Cursor(inode_of(status), status.st_size):
             continue
         try:
-            yield from _read_on(path, cursor, by_inode.get(status.st_ino))
+            yield from _read_on(path, cursor, by_inode.get(inode_of(status)))
         except OSError as error:
             if unreadable is None:
                 raise
@@ -130,9 +131,9 @@ def _read_on(path: Path, at_path: Cursor | None, of_inode: Cursor | None) -> Ite
         return  # rotated away since the listing; seen under its new name next time
     with handle:
         status = os.fstat(handle.fileno())
-        same = at_path if at_path is not None and at_path.inode == status.st_ino else of_inode
+        same = at_path if at_path is not None and at_path.inode == inode_of(status) else of_inode
         before = same if same is not None and _still_holds(handle, same, status) else None
-        cursor = before or Cursor(status.st_ino, 0)
+        cursor = before or Cursor(inode_of(status), 0)
         seen = _tail_ids(handle, cursor.offset_bytes)
         while True:
             news = _read_piece(handle, path, before, cursor, seen)
@@ -146,7 +147,7 @@ def _read_on(path: Path, at_path: Cursor | None, of_inode: Cursor | None) -> Ite
 
 def _still_holds(handle: BinaryIO, cursor: Cursor, status: os.stat_result) -> bool:
     """False when the file was cut short, or another one has come to bear its inode."""
-    if cursor.inode != status.st_ino or status.st_size < cursor.offset_bytes:
+    if cursor.inode != inode_of(status) or status.st_size < cursor.offset_bytes:
         return False
     if cursor.offset_bytes == 0:
         return True

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from runner.web.read import replay_files
 from runner.web.read.board import Death, deaths
+from schemas.files import inode_of
 from schemas.game import GAME_LOG_SUFFIX, GameLog
 from schemas.times import to_text
 
@@ -224,7 +225,7 @@ class GameIndex:
         except OSError:
             return 0
         start = row["read"] if row is not None else 0
-        if row is not None and (row["inode"] != seen.st_ino or seen.st_size < start):
+        if row is not None and (row["inode"] != inode_of(seen) or seen.st_size < start):
             _forget(database, str(path))
             start = 0
         if start >= seen.st_size:
@@ -241,7 +242,7 @@ class GameIndex:
                     break
         except OSError:
             return 0
-        database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (str(path), seen.st_ino, end))
+        database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (str(path), inode_of(seen), end))
         return seen.st_size - end if end < seen.st_size and end > start else 0
 
     def _game(self, row: sqlite3.Row) -> IndexedGame:

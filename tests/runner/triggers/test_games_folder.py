@@ -1,4 +1,5 @@
 import os
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -249,3 +250,22 @@ def test_a_file_whose_name_no_row_can_hold_is_told_of_and_stops_no_other(tmp_pat
     assert [piece.path.name for piece in news] == ["c.jsonl"]
     assert [name for name, _ in told] == [os.fsdecode(b"a\xff.jsonl"), "b\n.jsonl"]
     assert all("rename it" in (why or "") for _, why in told)
+
+
+def test_files_whose_numbers_take_all_64_bits_are_counted(
+    store: Store, tmp_path: Path, game: Game, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fstat
+
+    def as_in_user_space(descriptor: int) -> os.stat_result:
+        told = list(real(descriptor))
+        told[stat.ST_INO] += 1 << 63
+        return os.stat_result(told)
+
+    path = tmp_path / "a.jsonl"
+    path.write_text(game("1"))
+    monkeypatch.setattr(games_folder.os, "fstat", as_in_user_space)
+    assert count_new_games(store, tmp_path, now) == 1
+    with path.open("a") as handle:
+        handle.write(game("2"))
+    assert count_new_games(store, tmp_path, now) == 2
