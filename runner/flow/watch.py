@@ -21,6 +21,7 @@ from runner.worker.stopping import StopReason, StopStep, StopUnderWay, follow, n
 from schemas.automation import TrainingSchedule
 from schemas.errors import OuroborosError
 from schemas.model import PipelineState
+from schemas.outside_text import error_line
 
 PROGRESS_INTERVAL_S = 5.0
 """The history takes a run's state this often; the run folder has it four times a second."""
@@ -99,9 +100,10 @@ class WatchRuns:
         for record, schedule in left:
             try:
                 said.append(self._take_over(UndecidedRun(record, schedule, machine_gone=machine_gone), now))
-            except OuroborosError as error:  # a full disk, say: the daemon serves all the same, and tries again
+            except Exception as error:  # noqa: BLE001 - a full disk, a damaged row: the daemon serves all the same, and tries again
                 self._undecided[record.execution_id] = UndecidedRun(record, schedule, machine_gone=machine_gone)
-                said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {error}")
+                why = error if isinstance(error, OuroborosError) else error_line(error)
+                said.append(f"run {record.execution_id} of {record.schedule_name} cannot be judged yet: {why}")
         with self._runtime.store.write() as session:
             queue.renew_start_deadlines(session, now)
         return said

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy.orm import Session, defer
 
 from runner.store import games
@@ -119,7 +119,7 @@ def mark_running(session: Session, execution_id: int, identity: ProcessIdentity)
 
 def progress(session: Session, execution_id: int, state: PipelineState, now: datetime) -> bool:
     """Keep what the worker last told; False if the execution has ended already."""
-    row = session.get(ExecutionRow, execution_id)
+    row = _row(session, execution_id)
     if row is None or row.completed_at is not None:
         return False
     row.state, row.progress_at = _carried_state(row.state, state), now
@@ -134,7 +134,7 @@ def finish(session: Session, result: ExecutionResult) -> bool:
         False if the execution had ended before: then nothing is changed, and the caller must not count, mail or
         retry it a second time.
     """
-    row = session.get(ExecutionRow, result.execution_id)
+    row = _row(session, result.execution_id)
     if row is None or row.completed_at is not None:
         return False
     row.completed_at = result.completed_at
@@ -152,7 +152,7 @@ def finish(session: Session, result: ExecutionResult) -> bool:
 
 def get(session: Session, execution_id: int) -> ExecutionRecord | None:
     """One execution by its id."""
-    found = _records(session, select(ExecutionRow).where(ExecutionRow.id == execution_id))
+    found = records(session, select(ExecutionRow).where(ExecutionRow.id == execution_id))
     return found[0] if found else None
 
 
@@ -162,25 +162,25 @@ def recent(session: Session, limit: int, schedule_name: str | None = None) -> li
     wanted = select(ExecutionRow)
     if schedule_name is not None:
         wanted = wanted.where(ExecutionRow.schedule_name == schedule_name)
-    return _records(session, wanted.order_by(ExecutionRow.id.desc()).limit(limit))
+    return records(session, wanted.order_by(ExecutionRow.id.desc()).limit(limit))
 
 
 def unfinished(session: Session) -> list[ExecutionRecord]:
     """Executions `starting` or `running`, oldest first: what a recovering daemon must account for."""
     under_way = select(ExecutionRow).where(ExecutionRow.completed_at.is_(None))
-    return _records(session, under_way.order_by(ExecutionRow.started_at))
+    return records(session, under_way.order_by(ExecutionRow.started_at))
 
 
 def of_occurrence(session: Session, occurrence_id: int) -> list[ExecutionRecord]:
     """All attempts at one occurrence, in order."""
     theirs = select(ExecutionRow).where(ExecutionRow.occurrence_id == occurrence_id)
-    return _records(session, theirs.order_by(ExecutionRow.id))
+    return records(session, theirs.order_by(ExecutionRow.id))
 
 
 def new_games_since_success(session: Session, schedule_name: str) -> int | None:
     """Production games that arrived since the last successful run of this schedule began; None: no success yet."""
-    row = session.scalar(_last_success(schedule_name))
-    return None if row is None else games.total(session) - row.games_before
+    before = session.scalar(_games_before_last_success(schedule_name))
+    return None if before is None else games.total(session) - before
 
 
 def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRatePoint]:
@@ -188,7 +188,7 @@ def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRateP
     ended = select(ExecutionRow).where(
         ExecutionRow.schedule_name == schedule_name, ExecutionRow.completed_at.is_not(None)
     )
-    rows = _records(session, ended.order_by(ExecutionRow.id.desc()).limit(limit))
+    rows = records(session, ended.order_by(ExecutionRow.id.desc()).limit(limit))
     points = [
         WinRatePoint(
             completed_at=row.completed_at,
@@ -205,11 +205,7 @@ def win_rates(session: Session, schedule_name: str, limit: int) -> list[WinRateP
 
 def known_before(session: Session, execution_id: int, worker: str) -> PipelineState | None:
     """The state at the end of this worker's run before that one; None: there was none, or its row cannot be read."""
-    statement = select(ExecutionRow.state).where(ExecutionRow.worker == worker, ExecutionRow.id < execution_id)
-    try:
-        return session.scalar(statement.order_by(ExecutionRow.id.desc()).limit(1))
-    except ValueError:
-        return None
+    return _last_state(session, worker, ExecutionRow.id < execution_id)
 
 
 def statistics(session: Session) -> Statistics:
@@ -252,19 +248,38 @@ def _count(session: Session, row: ExecutionRow, result: ExecutionResult) -> None
         )
 
 
-def _last_success(schedule_name: str) -> Select[ExecutionRow]:
+def _games_before_last_success(schedule_name: str) -> Select[int]:
     return (
-        select(ExecutionRow)
+        select(ExecutionRow.games_before)
         .where(ExecutionRow.schedule_name == schedule_name, _SUCCEEDED)
         .order_by(ExecutionRow.id.desc())
         .limit(1)
     )
 
 
-def _last_state(session: Session, worker: str) -> PipelineState | None:
-    return session.scalar(
-        select(ExecutionRow.state).where(ExecutionRow.worker == worker).order_by(ExecutionRow.id.desc()).limit(1)
-    )
+def _last_state(session: Session, worker: str, *further: ColumnElement[bool]) -> PipelineState | None:
+    """None too where its row cannot be read: what was reached before is no reason to start nothing any more."""
+    statement = select(ExecutionRow.state).where(ExecutionRow.worker == worker, *further)
+    try:
+        return session.scalar(statement.order_by(ExecutionRow.id.desc()).limit(1))
+    except ValueError:
+        return None
+
+
+def _row(session: Session, execution_id: int) -> ExecutionRow | None:
+    """The row to be written; what of it somebody damaged while it ran is replaced, so that the run can come to an end.
+
+    Raises:
+        ValueError: it cannot be read even so.
+    """
+    try:
+        return session.get(ExecutionRow, execution_id)
+    except ValueError as error:
+        _log.error("Execution %s was damaged while it ran: %s", execution_id, error_line(error))
+    anew = update(ExecutionRow).where(ExecutionRow.id == execution_id)
+    anew = anew.values(state=PipelineState(), usage=None, identity=None)
+    session.execute(anew.execution_options(synchronize_session=False))
+    return session.get(ExecutionRow, execution_id)
 
 
 def _carried_state(known: PipelineState | None, told: PipelineState) -> PipelineState:
@@ -274,7 +289,7 @@ def _carried_state(known: PipelineState | None, told: PipelineState) -> Pipeline
     return told.model_copy(update={field: getattr(known, field) for field in _CARRIED})
 
 
-def _records(session: Session, statement: Select[ExecutionRow]) -> list[ExecutionRecord]:
+def records(session: Session, statement: Select[ExecutionRow]) -> list[ExecutionRecord]:
     """The executions; a row that somebody damaged says so in place of its state, and hides no other."""
     try:
         return [_to_record(row, row.state, row.usage, row.identity) for row in session.scalars(statement)]

@@ -7,9 +7,10 @@ from pathlib import Path
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
-from runner.store import ladder
+from runner.store import history, ladder
 from runner.store.columns import EnumText
 from runner.store.engine import Store
+from runner.store.history import ExecutionRecord
 from runner.store.states import ExecutionStatus, OccurrenceState
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow
 from runner.triggers.context import EndedRuns, FinishedRun, OverdueRun
@@ -46,17 +47,18 @@ class StoreView:
         return count_new_games(self._store, self._games_dir, self._now)
 
     def last_measured_success(self) -> FinishedRun | None:
-        query = select(ExecutionRow).where(_SUCCEEDED).order_by(ExecutionRow.id.desc()).limit(_PAGE)
+        query = select(ExecutionRow.id).where(_SUCCEEDED).order_by(ExecutionRow.id.desc()).limit(_PAGE)
         with self._store.read() as session:
-            for row in session.scalars(query).yield_per(10):
-                if row.state.best_win_rate_games > 0:
-                    return _finished(row)
+            for number in session.scalars(query).all():
+                run = history.get(session, number)
+                if run is not None and run.state.best_win_rate_games > 0:
+                    return _finished(run)
         return None
 
     def recent_runs(self) -> list[FinishedRun]:
         query = select(ExecutionRow).where(~_UNDER_WAY).order_by(ExecutionRow.id.desc()).limit(_RECENT)
         with self._store.read() as session:
-            return [_finished(row) for row in session.scalars(query)]
+            return [_finished(run) for run in history.records(session, query)]
 
     def ended_after(self, execution_id: int | None) -> EndedRuns:
         with self._store.read() as session:
@@ -65,7 +67,7 @@ class StoreView:
             query = (
                 select(ExecutionRow).where(ExecutionRow.id > beyond, ~_UNDER_WAY).order_by(ExecutionRow.id).limit(_PAGE)
             )
-            runs = [_finished(row) for row in session.scalars(query)]
+            runs = [_finished(run) for run in history.records(session, query)]
         if len(runs) == _PAGE:
             all_ended_up_to = min(all_ended_up_to, runs[-1].execution_id)
         return EndedRuns(runs=runs, all_ended_up_to=all_ended_up_to)
@@ -116,13 +118,13 @@ def _all_ended_up_to(session: Session) -> int:
     return session.scalar(select(func.max(ExecutionRow.id))) or 0
 
 
-def _finished(row: ExecutionRow) -> FinishedRun:
+def _finished(run: ExecutionRecord) -> FinishedRun:
     return FinishedRun(
-        execution_id=row.id,
-        schedule_name=row.schedule_name,
-        outcome=Outcome(row.status.value),
-        completed_at=row.completed_at or row.started_at,
-        best_win_rate=row.state.best_win_rate,
-        best_win_rate_games=row.state.best_win_rate_games,
-        best_model_version=row.state.best_model_version,
+        execution_id=run.execution_id,
+        schedule_name=run.schedule_name,
+        outcome=Outcome(run.status.value),
+        completed_at=run.completed_at or run.started_at,
+        best_win_rate=run.state.best_win_rate,
+        best_win_rate_games=run.state.best_win_rate_games,
+        best_model_version=run.state.best_model_version,
     )

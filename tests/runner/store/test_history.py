@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from runner.store import games, history, queue, schedules, triggers
@@ -167,3 +168,22 @@ def test_the_plot_shows_measured_points_in_time_order(store: Store, now: datetim
         start(session, now + timedelta(hours=9))
         assert [point.win_rate for point in history.win_rates(session, "nightly", 10)] == [0.61, 0.7]
         assert [point.win_rate for point in history.win_rates(session, "nightly", 1)] == [0.7]
+
+
+@pytest.mark.parametrize("damage", ["pipeline_state_changes_json = '{'", "identity_json = '[]'"])
+def test_a_run_whose_row_was_damaged_comes_to_its_end_and_keeps_no_other_from_starting(
+    store: Store, now: datetime, damage: str
+) -> None:
+    with store.write() as session:
+        won = start(session, now)
+        history.finish(session, result_of(session, won, timedelta(hours=1), state=MEASURED))
+        bad = start(session, now)
+    with store.write() as session:
+        session.execute(text(f"UPDATE execution_rows SET {damage} WHERE id IN ({won}, {bad})"))
+    with store.write() as session:
+        after = start(session, now)
+        assert history.new_games_since_success(session, "nightly") == 0
+        assert history.progress(session, bad, MEASURED, now)
+        assert history.finish(session, result_of(session, bad, timedelta(hours=1), Outcome.FAILED))
+        found = {record.execution_id: record.status for record in history.recent(session, 10)}
+    assert found == {won: ExecutionStatus.SUCCEEDED, bad: ExecutionStatus.FAILED, after: ExecutionStatus.STARTING}

@@ -3,6 +3,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from runner.store import queue, schedules
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
@@ -87,3 +89,17 @@ def test_games_are_counted_when_asked(store: Store, tmp_path: Path, now: datetim
     (tmp_path / "games").mkdir()
     (tmp_path / "games" / "a.jsonl").write_text(game("1") + game("2"))
     assert view.games_counted() == 2
+
+
+def test_a_run_whose_row_cannot_be_read_hides_no_other(store: Store, tmp_path: Path, now: datetime) -> None:
+    numbers = [begun(store, "nightly", now) for _ in range(3)]
+    for number in numbers:
+        ended(store, number, now, ExecutionStatus.SUCCEEDED, best_win_rate=0.5, best_win_rate_games=100)
+    with store.write() as session:
+        session.execute(text(f"UPDATE execution_rows SET pipeline_state_changes_json = '{{' WHERE id = {numbers[2]}"))
+    view = a_view(store, tmp_path, now)
+    measured = view.last_measured_success()
+    assert measured is not None
+    assert measured.execution_id == numbers[1]
+    assert [run.execution_id for run in view.recent_runs()] == numbers[::-1]
+    assert [run.execution_id for run in view.ended_after(numbers[0]).runs] == numbers[1:]
