@@ -161,9 +161,19 @@ class Daemon:
         self._supervise(now)
         self._errors.tell()
         self._beat(now)
-        with suppress(StateError):  # told of by the steps themselves
-            self.runtime.idle.end_turn(now)
+        self._rest(now)
         self.progress.rest()
+
+    def _rest(self, now: datetime) -> None:
+        """Find out until when the rows are content to wait; where that cannot be, the next turn is a whole one."""
+        try:
+            self.runtime.idle.end_turn(now)
+        except StateError:
+            return  # told of by the steps themselves
+        except Exception as error:  # noqa: BLE001 - whatever the rows hold must not end the loop
+            self._errors.note("rest", error, now)
+        else:
+            self._errors.over("rest")
 
     def look_at_file(self, now: datetime) -> None:
         """The database went from under us: whatever is written now goes to a file that nobody finds any more. The runs

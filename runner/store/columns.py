@@ -22,7 +22,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from schemas.settings import describe
-from schemas.times import from_text, to_text
+from schemas.times import to_text
 
 STATE_BASE = (
     '{"status":"idle","current_phase":null,"current_model":null,"champion_model":null,"phases_completed":[],'
@@ -57,6 +57,9 @@ def short_names(base: str) -> dict[str, str]:
 class Instant(TypeDecorator[datetime]):
     """An aware datetime as `schemas.times` text: text order is time order.
 
+    What somebody wrote by hand is read as well as can be, so that it costs no other row: without an offset it is UTC
+    (as SQLite's own `datetime()` writes it), and what is no instant at all is the first one.
+
     Raises:
         ValueError: the datetime is naive.
     """
@@ -70,7 +73,15 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """From text."""
-        return None if value is None else from_text(value)
+        return None if value is None else _read_instant(value)
+
+
+def _read_instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return _EPOCH
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -85,7 +96,7 @@ def to_microseconds(instant: datetime) -> int:
 
 
 class InstantNumber(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970.
+    """An aware datetime as microseconds since 1970; what somebody wrote by hand and is none is the first one.
 
     Raises:
         ValueError: the datetime is naive.
@@ -100,7 +111,10 @@ class InstantNumber(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From a number."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        try:
+            return None if value is None else _EPOCH + timedelta(microseconds=value)
+        except (TypeError, OverflowError):
+            return _EPOCH
 
 
 def as_held(kind: TypeEngine[Any], value: Any) -> Any:

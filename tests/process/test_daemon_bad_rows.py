@@ -154,6 +154,28 @@ def test_a_step_in_trouble_that_leaves_something_due_does_not_make_the_loop_spin
     assert naps.seen == [world.service.settings.scheduler.poll_interval_s] * 3
 
 
+@pytest.mark.parametrize("instant", ["datetime('2026-03-01 00:30:00')", "'soon'", "17", "''"])
+def test_an_instant_that_somebody_wrote_by_hand_stops_no_schedule_and_no_trigger(world, monkeypatch, instant):
+    def refuses(*_arguments: object) -> None:
+        raise WorkerError("no worker is wanted in this test")
+
+    monkeypatch.setattr(Launcher, "launch", refuses)
+    world.save(schedule("bad", "0 * * * *", **ONCE), schedule("good", "0 * * * *", **ONCE))
+    for name in ("bad", "good"):
+        trigger = create_default_triggers()[0].model_copy(update={"name": name})
+        schedule_service.save_trigger(world.store, trigger, world.clock.now())
+    damage(world, f"UPDATE schedules SET next_run = {instant}, last_run = {instant} WHERE name = 'bad'")
+    damage(world, f"UPDATE triggers SET last_triggered = {instant} WHERE name = 'bad'")
+    world.start()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: fates(world, "good") == [OccurrenceState.FAILED], "the good one")
+    world.turn_until(lambda: looked_at(world, "good"), "a look at the good trigger")
+    with world.store.read() as session:
+        assert {record.name for record in schedules.list_active(session)} == {"bad", "good"}
+    if "datetime" in instant:
+        assert len(fates(world, "bad")) == 1
+
+
 def test_a_run_that_cannot_be_launched_for_whatever_reason_ends_as_failed_and_the_next_one_starts(world, monkeypatch):
     def refuses(_launcher: Launcher, request: RunRequest, *_rest: object) -> None:
         if request.schedule_name == "bad":
