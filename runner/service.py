@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from pydantic import ValidationError
 
 from runner import schedule_service
 from runner.arena_sync import HUNG_AFTER_S, ArenaSync
@@ -241,11 +243,12 @@ class Service:
     def _trigger_files(self) -> list[Path]:
         with self.store.read() as session:
             conditions = [record.condition for record in triggers.list_active(session)]
-        return [
-            Path.cwd() / TriggerFileParameters.model_validate(condition.parameters).trigger_file
-            for condition in conditions
-            if condition.condition_function == MANUAL_FILE
-        ]
+        files = []
+        for condition in conditions:
+            if condition.condition_function == MANUAL_FILE:
+                with suppress(ValidationError):  # told of when it is looked at
+                    files.append(TriggerFileParameters.model_validate(condition.parameters).trigger_file)
+        return [Path.cwd() / file for file in files]
 
     def _after_clock_change(self) -> None:
         self.daemon.beat_soon()

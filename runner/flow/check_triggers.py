@@ -81,7 +81,7 @@ class CheckTriggers:
         troubles = [*self._record_left(now), *self._take_all(self._evaluator.collect(), now)]
         self._read(now)
         for record in self._known.values():
-            self._look_at(record, now)
+            troubles += self._look_or_tell(record, now)
         if troubles:
             raise troubles[0]
 
@@ -123,8 +123,9 @@ class CheckTriggers:
         for record in manual:
             try:
                 self._take_over_file(record, known, now)
-            except OSError as error:  # of this one's file: the others are taken over all the same
-                _log.error("What trigger %s had claimed cannot be taken over yet: %s", record.name, error)
+            except Exception as error:  # noqa: BLE001 - of this one's file: the others are taken over all the same
+                told = error_line(error)
+                _log.error("What trigger %s had claimed cannot be taken over yet: %s", record.name, told)
 
     def _take_over_file(self, record: TriggerRecord, known: frozenset[Path], now: datetime) -> None:
         path, folder = self._trigger_file(record.condition), self._runtime.settings.triggers_dir
@@ -150,6 +151,16 @@ class CheckTriggers:
             triggers.stop(session, broken.name, broken.problem, now)
             self._runtime.notifier.put(session, message, now)
         _log.error("Trigger %s is disabled: %s", broken.name, broken.problem)
+
+    def _look_or_tell(self, record: TriggerRecord, now: datetime) -> list[StateError]:
+        try:
+            self._look_at(record, now)
+        except StateError as error:
+            return [error]
+        except Exception as error:  # noqa: BLE001 - of this trigger's file, say: the others are looked at all the same
+            self._looked_at_s[record.name] = self._runtime.clock.monotonic_s()
+            self._keep_error(TriggerEvaluation(record.condition, None, error_line(error)), now)
+        return []
 
     def _look_at(self, record: TriggerRecord, now: datetime) -> None:
         """Begin a look if its time has come; in the cooldown, say what waits for its end."""

@@ -176,6 +176,26 @@ def test_an_instant_that_somebody_wrote_by_hand_stops_no_schedule_and_no_trigger
         assert len(fates(world, "bad")) == 1
 
 
+@pytest.mark.parametrize("file", ["3", "'" + "x" * 300 + "'"])
+def test_a_manual_trigger_whose_file_can_be_none_stops_no_start_and_no_other_trigger(tmp_path, file):
+    home = tmp_path / "home"
+    with World(home, START) as world:
+        *_, manual = create_default_triggers()
+        fired = manual.model_copy(update={"name": "bad", "last_triggered": START})
+        good = create_default_triggers()[0].model_copy(update={"name": "good"})
+        for trigger in (fired, good):
+            schedule_service.save_trigger(world.store, trigger, world.clock.now())
+    damaged = f"json_set(definition_json, '$.parameters.trigger_file', {file})"
+    damage(world, f"UPDATE triggers SET definition_json = {damaged} WHERE name = 'bad'")
+    with World(home, START) as world:
+        world.start()
+        world.turn_until(lambda: looked_at(world, "good"), "a look at the good one")
+        with world.store.read() as session:
+            bad = triggers.get(session, "bad")
+        assert bad is not None
+        assert bad.last_verdict.startswith("could not look")
+
+
 def test_a_run_that_cannot_be_launched_for_whatever_reason_ends_as_failed_and_the_next_one_starts(world, monkeypatch):
     def refuses(_launcher: Launcher, request: RunRequest, *_rest: object) -> None:
         if request.schedule_name == "bad":
