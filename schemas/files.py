@@ -1,8 +1,11 @@
 """Files that are whole or absent: temporary name, fsync, rename."""
 
+import errno
 import os
+import stat
 import uuid
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> None:
@@ -34,6 +37,22 @@ def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> 
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file to read it, without waiting: a pipe that nobody writes to would hold up whoever asks.
+
+    Raises:
+        OSError: it is none, or cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is no plain file", str(path))
 
 
 def inode_of(status: os.stat_result) -> int:

@@ -1,11 +1,10 @@
 """Secrets: from the environment or a file only, never from the settings, never in a log."""
 
-import errno
 import os
-import stat
 from pathlib import Path
 
 from schemas.errors import SettingsError
+from schemas.files import open_plain
 from schemas.ladder import TOKEN_VARIABLE
 from schemas.settings import Settings
 
@@ -24,7 +23,8 @@ def read_secret(variable: str, file: Path | None) -> str:
         return ""
     remedy = f"Fix the file, or set {variable}."
     try:
-        data = _content(file)
+        with open_plain(file) as handle:
+            data = handle.read(MOST_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"cannot read the secret: {error.strerror}", where=str(file), remedy=remedy) from error
     if len(data) > MOST_BYTES:
@@ -33,15 +33,6 @@ def read_secret(variable: str, file: Path | None) -> str:
         return data.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise SettingsError("the secret is not UTF-8 text", where=str(file), remedy=remedy) from error
-
-
-def _content(file: Path) -> bytes:
-    """Without waiting: a pipe that nobody writes to would hold up whoever asks."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as handle:  # noqa: PTH123 - a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file")
-        return handle.read(MOST_BYTES + 1)
 
 
 def arena_token_path(settings: Settings) -> Path:

@@ -29,13 +29,14 @@ from pydantic import Field, ValidationError
 from runner.worker.observation import OomCount
 from schemas.base import Frozen
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
-from schemas.files import write_atomic
+from schemas.files import open_plain, write_atomic
 from schemas.model import PipelineState
 from schemas.outside_text import REASON_LIMIT, line, to_json
 from schemas.settings import describe
 
 _HEARTBEAT_BYTES = 512
 _RESERVE_BYTES = 128 * 1024
+_REASON_BYTES = 1000
 MOST_BYTES = 16 * 2**20
 """Of a file that is read: what a run tells of itself is never near it."""
 _Model = TypeVar("_Model", bound=Frozen)
@@ -233,7 +234,8 @@ class RunDir:
     def read_stop(self) -> str | None:
         """Why the worker was asked to stop ("" where that cannot be read); None: it was not."""
         try:
-            return self.stop_path.read_text(encoding="utf-8", errors="replace").strip()
+            with open_plain(self.stop_path) as handle:
+                return handle.read(_REASON_BYTES).decode(errors="replace").strip()
         except OSError:
             return "" if os.path.lexists(self.stop_path) else None
 
@@ -243,7 +245,7 @@ class RunDir:
         Of a log that cannot be read the one line says so: how a run ended must not hang on it.
         """
         try:
-            with self.log_path.open("rb") as handle:
+            with open_plain(self.log_path) as handle:
                 size = handle.seek(0, os.SEEK_END)
                 handle.seek(max(0, size - 65536))
                 return [line(each) for each in handle.read().splitlines()[-lines:]]
@@ -255,7 +257,7 @@ class RunDir:
     def _read(self, name: str, model: type[_Model]) -> _Model | UnreadableFile | None:
         path = self.path / name
         try:
-            with path.open("rb") as handle:
+            with open_plain(path) as handle:  # a job puts whatever it likes into its folder
                 data = handle.read(MOST_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None

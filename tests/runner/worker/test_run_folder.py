@@ -1,5 +1,6 @@
 """The run folder's files: whole or absent, and what is not is told."""
 
+import os
 import threading
 
 import hypothesis
@@ -131,3 +132,14 @@ def test_the_tail_of_a_long_log(folder):
     folder.log_path.write_text("".join(f"line {number}\n" for number in range(50_000)))
     assert folder.log_tail(3) == ["line 49997", "line 49998", "line 49999"]
     assert len(folder.log_tail(10**9)) < 10_000  # only its end is read
+
+
+def test_a_pipe_in_the_place_of_a_file_is_waited_for_by_nobody(folder):
+    for name in ("progress.json", "result.json", "heartbeat.json", "claim", "stop", "worker.log"):
+        os.mkfifo(folder.path / name)
+    assert isinstance(folder.read_progress(), UnreadableFile)
+    assert isinstance(folder.read_result(), UnreadableFile)
+    assert isinstance(folder.read_heartbeat(), UnreadableFile)
+    assert isinstance(folder.read_claim(), UnreadableFile)
+    assert folder.read_stop() == ""
+    assert folder.log_tail() == [f"(the log cannot be read: it is no plain file, {folder.log_path})"]
