@@ -17,7 +17,15 @@ from runner.flow.enqueue import NO_CRON, enqueue_run
 from runner.flow.runtime import Runtime
 from runner.store import schedules, trigger_files
 from runner.store.states import TriggerFileState
-from runner.triggers.trigger_files import ClaimedFile, IgnoredFile, archive, reject, scan, unrecorded
+from runner.triggers.trigger_files import (
+    ClaimedFile,
+    IgnoredFile,
+    archive,
+    finish_claims_of_folder,
+    reject,
+    scan,
+    unrecorded,
+)
 from schemas.automation import FileRequest, TrainingSchedule, TriggerType
 from schemas.errors import ScheduleError, StateError
 from schemas.outside_text import REASON_LIMIT, error_line, line
@@ -63,6 +71,7 @@ class TakeTriggerFiles:
 
     def _recover(self, folder: Path) -> None:
         """What an earlier daemon was killed over: claimed without a row, or rejected without being moved."""
+        finish_claims_of_folder(folder)
         with self._runtime.store.read() as session:
             known = trigger_files.claimed_paths(session)
             left = trigger_files.in_state(session, TriggerFileState.REJECTED)

@@ -14,7 +14,8 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Container
+from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -147,10 +148,23 @@ def finish_claims(path: Path, triggers_dir: Path) -> None:
     Raises:
         OSError: a file cannot be moved.
     """
-    for hidden in sorted(path.parent.glob(f".*{_ON_ITS_WAY}")):
+    _finish(path.parent, triggers_dir, lambda name: name == name_when_claimed(path.name))
+
+
+def finish_claims_of_folder(triggers_dir: Path) -> None:
+    """At start: the same for all files of the triggers folder, whose `claimed/` may lie on another file system.
+
+    Raises:
+        OSError: a file cannot be moved.
+    """
+    _finish(triggers_dir, triggers_dir, lambda _name: True)
+
+
+def _finish(folder: Path, triggers_dir: Path, wanted: Callable[[str], bool]) -> None:
+    for hidden in sorted(folder.glob(f".*{_ON_ITS_WAY}")):
         name = hidden.name.removeprefix(".").removesuffix(_ON_ITS_WAY)
         match = _CLAIMED_NAME.fullmatch(name)
-        if match and match.group(3) == name_when_claimed(path.name):
+        if match and wanted(match.group(3)):
             (triggers_dir / CLAIMED).mkdir(parents=True, exist_ok=True)
             _move_across(hidden, triggers_dir / CLAIMED / name)
 
@@ -179,7 +193,14 @@ def unrecorded(triggers_dir: Path, known: Container[Path]) -> list[ClaimedFile]:
 
 
 def _is_claimed(path: Path) -> bool:
-    return _CLAIMED_NAME.fullmatch(path.name) is not None
+    match = _CLAIMED_NAME.fullmatch(path.name)
+    if match is None:
+        return False
+    try:
+        datetime.strptime(match.group(1), _STAMP)  # noqa: DTZ007 - only whether it is a time
+    except ValueError:
+        return False  # somebody else's, by a name that only looks like ours
+    return True
 
 
 def _safely_named(path: Path) -> Path:
@@ -294,11 +315,30 @@ def _claim(path: Path, triggers_dir: Path, now: datetime) -> ClaimedFile | None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+        if path.stat().st_size > MAX_BYTES:  # whatever that is, it is neither copied nor cut
+            words = f"it is larger than {MAX_BYTES:,} bytes, and {CLAIMED}/ lies on another file system"
+            raise OSError(errno.EFBIG, words) from error
         # The working folder lies on another file system: take it out of sight there, under the name it will bear.
         hidden = path.with_name(f".{target.name}{_ON_ITS_WAY}")
         path.rename(hidden)
-        _move_across(hidden, target)
+        _move_or_put_back(hidden, target, path)
     return _read(target, line(path.name))
+
+
+def _move_or_put_back(hidden: Path, target: Path, path: Path) -> None:
+    """Where it cannot be copied (a full disk), it lies where it lay, for a later look.
+
+    Raises:
+        OSError: it could not be moved.
+    """
+    try:
+        _move_across(hidden, target)
+    except OSError:
+        if not target.exists():
+            with suppress(OSError):  # somebody has put another one there: this one is taken up at the next start
+                os.link(hidden, path)
+                hidden.unlink()
+        raise
 
 
 def _move_across(hidden: Path, target: Path) -> None:

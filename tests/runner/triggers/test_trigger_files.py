@@ -9,7 +9,15 @@ import pytest
 
 from runner.triggers import trigger_files
 from runner.triggers.read_trigger_file import read_request
-from runner.triggers.trigger_files import archive, claim_trigger_file, finish_claims, reject, scan, unrecorded
+from runner.triggers.trigger_files import (
+    archive,
+    claim_trigger_file,
+    finish_claims,
+    finish_claims_of_folder,
+    reject,
+    scan,
+    unrecorded,
+)
 from schemas.automation import FileRequest
 from schemas.training import TrainingConfiguration
 
@@ -232,6 +240,58 @@ def test_a_trigger_file_on_another_file_system(
     assert file is not None
     assert file.request == FileRequest(schedule="nightly")
     assert [entry.name for entry in tmp_path.iterdir()] == ["triggers"]
+
+
+def test_a_full_disk_between_two_file_systems_leaves_the_file_where_it_lay(
+    folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    across_file_systems(monkeypatch)
+    path = put("a.json", "{}")
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trigger_files, "write_atomic", full)
+        found = scan(folder, now)
+    assert (found.claimed, path.read_text()) == ((), "{}")
+    assert found.failure is not None
+    assert [file.original_name for file in scan(folder, now).claimed] == ["a.json"]
+
+
+def test_a_file_on_its_way_between_two_file_systems_at_a_kill_is_taken_up_at_the_next_start(
+    folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    across_file_systems(monkeypatch)
+    put("a.json", "{}")
+
+    def die(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trigger_files, "write_atomic", die)
+        with pytest.raises(KeyboardInterrupt):
+            scan(folder, now)
+    finish_claims_of_folder(folder)
+    assert [file.original_name for file in unrecorded(folder, set())] == ["a.json"]
+
+
+def test_a_large_file_is_not_carried_between_two_file_systems(
+    folder: Path, put: Put, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    across_file_systems(monkeypatch)
+    large, small = put("a.json", "x" * 1_000_001), put("b.json", "{}")
+    found = scan(folder, now)
+    assert [file.original_name for file in found.claimed] == ["b.json"]
+    assert "larger than 1,000,000 bytes" in found.ignored_files[0].why
+    assert (large.exists(), small.exists()) == (True, False)
+
+
+def test_a_name_that_only_looks_claimed_stops_no_other(folder: Path, put: Put, now: datetime) -> None:
+    put("a.json", "{}")
+    (claimed,) = scan(folder, now).claimed
+    claimed.path.with_name(f"20261399T256199.000000Z-{'0' * 32}-b.json").touch()
+    assert [file.original_name for file in unrecorded(folder, set())] == ["a.json"]
 
 
 @pytest.mark.parametrize("copied", [False, True])
