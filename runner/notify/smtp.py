@@ -4,6 +4,7 @@ smtplib's own time limit is for each wait alone: a server that sends a byte now 
 would hold the sender for ever.
 """
 
+import logging
 import smtplib
 import socket
 import ssl
@@ -19,9 +20,10 @@ from runner.notify.render import as_email
 from runner.notify.smtp_errors import explain, login_impossible, recipients_refused
 from schemas.errors import SettingsError, WorkerError
 from schemas.execution import PICTURE_NAME
+from schemas.files import open_plain
 from schemas.message import Message
 from schemas.notification import SmtpSecurity, SmtpSettings
-from schemas.outside_text import line
+from schemas.outside_text import error_line, line
 from schemas.secrets import read_secret
 
 DEADLINE_TIMEOUTS = 10
@@ -31,6 +33,7 @@ MOST_BYTES = 1_000_000
 PASSWORD_VARIABLE = "OUROBOROS_SMTP_PASSWORD"
 PICTURE_LIMIT_BYTES = 500_000
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+_log = logging.getLogger("ouroboros.mail")
 
 
 class _CountedFile:
@@ -234,11 +237,10 @@ def _leave(server: smtplib.SMTP) -> None:
 
 def _run_picture(message: Message) -> bytes | None:
     """What the run left; a file that is missing, too large or no PNG is left out: its worker may be anybody's."""
-    path = message.result.run_dir / PICTURE_NAME if message.result else None
-    if path is None or not path.is_file():  # a pipe of that name would be waited on for ever
+    if message.result is None:
         return None
     try:
-        with path.open("rb") as file:
+        with open_plain(message.result.run_dir / PICTURE_NAME) as file:
             picture = file.read(PICTURE_LIMIT_BYTES + 1)
     except OSError:
         return None
@@ -250,6 +252,6 @@ def _plot(message: Message) -> bytes | None:
         return None
     try:
         return draw_win_rates(message.win_rates)
-    except WorkerError as error:
-        # The news matters more than its picture; a drawing that fails now may work at the next attempt.
-        raise DeliveryError(error.what, where=message.dedup_key) from error
+    except (WorkerError, OSError) as error:  # the news matters more than its picture
+        _log.warning("The mail %s goes without its plot: %s", message.dedup_key, error_line(error))
+        return None

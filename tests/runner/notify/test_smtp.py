@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from migrations.upgrade import upgrade
-from runner.notify import messages
+from runner.notify import messages, smtp
 from runner.notify.channels import (
     DeliveryError,
     PermanentDeliveryError,
@@ -33,6 +33,7 @@ from runner.notify.smtp import PASSWORD_VARIABLE, PICTURE_LIMIT_BYTES, PNG_HEAD,
 from runner.store import outbox
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
+from schemas.errors import WorkerError
 from schemas.execution import PICTURE_NAME
 from schemas.notification import NotificationSettings, SmtpSecurity, SmtpSettings
 from schemas.settings import describe
@@ -109,6 +110,20 @@ def test_a_mail_arrives_whole(plain_server, mailbox, result, schedule, settings,
     assert mail["Message-ID"].endswith("@localhost>")
     assert "12,345" in mail.get_body(("plain",)).get_content()
     assert [part.get_content_type() for part in mail.walk() if part.get_content_maintype() == "image"] == ["image/png"]
+
+
+@pytest.mark.parametrize("trouble", [WorkerError("matplotlib is broken"), OSError(12, "Cannot allocate memory")])
+def test_a_plot_that_cannot_be_drawn_keeps_no_mail_back(
+    plain_server, mailbox, result, schedule, settings, win_rates, monkeypatch, trouble
+):
+    def broken(_points: object) -> bytes:
+        raise trouble
+
+    monkeypatch.setattr(smtp, "draw_win_rates", broken)
+    plotted = messages.run_ended(result(), schedule, win_rates, settings)
+    SmtpChannel(plain_server).deliver(plotted, result().completed_at)
+    (mail,) = mailbox.mails
+    assert [part.get_content_maintype() for part in mail.walk() if not part.is_multipart()] == ["text", "text"]
 
 
 @pytest.mark.parametrize(
