@@ -28,6 +28,8 @@ from schemas.settings import Settings, describe, get_config
 _Definition = TypeVar("_Definition", bound=Frozen)
 ANSWER_WAIT_S = 15.0
 POLL_S = 0.1
+_MOST_BYTES = 1_000_000
+"""Of a definition's file."""
 
 
 @contextmanager
@@ -122,7 +124,10 @@ def read_definition(model: type[_Definition], file: Path, what: str) -> _Definit
 def _text_of(file: Path) -> str:
     try:
         with click.open_file(str(file), "rb") as handle:
-            return bytes(handle.read()).decode("utf-8")
+            data = bytes(handle.read(_MOST_BYTES + 1))
+        if len(data) > _MOST_BYTES:
+            raise ScheduleError(f"the file is larger than {_MOST_BYTES:,} bytes", where=str(file))
+        return data.decode("utf-8-sig")  # some editors put a mark before the text
     except OSError as error:
         raise ScheduleError(f"cannot read the file: {error.strerror}", where=str(file)) from error
     except UnicodeDecodeError as error:

@@ -6,7 +6,11 @@ from runner.commands.client import open_store, send_command
 from runner.commands.completion import names
 from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, TriggerArguments, Verb
 from runner.store import schedules, triggers
-from schemas.errors import ScheduleError
+from schemas.errors import BadInputError, ScheduleError
+from schemas.outside_text import NAME_LIMIT, line
+
+_MOST_DIGITS = 18
+"""Of a run's number: the database holds no longer one."""
 
 
 @click.command()
@@ -48,8 +52,8 @@ def cancel(what: str) -> None:
 
     Example: ouroboros cancel 17
     """
-    if what.isdigit():
-        send_command(Verb.CANCEL, CancelArguments(execution_id=int(what)), needs_daemon=True)
+    if what.isascii() and what.isdigit():
+        send_command(Verb.CANCEL, CancelArguments(execution_id=_run_number(what)), needs_daemon=True)
     else:
         send_command(Verb.CANCEL, CancelArguments(schedule_name=what), needs_daemon=True)
 
@@ -61,6 +65,15 @@ def stop() -> None:
     Example: ouroboros stop
     """
     send_command(Verb.STOP, NoArguments(), needs_daemon=True)
+
+
+def _run_number(digits: str) -> int:
+    number = int(digits) if len(digits) <= _MOST_DIGITS else 0
+    if number < 1:
+        raise BadInputError(
+            "no run has this number", where=line(digits, NAME_LIMIT), remedy="`ouroboros history` lists them."
+        )
+    return number
 
 
 def _check_name(name: str) -> None:

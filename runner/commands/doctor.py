@@ -33,6 +33,7 @@ from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError, SettingsError, SilentDaemonError
 from schemas.ladder import TOKEN_VARIABLE
 from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
+from schemas.outside_text import error_line
 from schemas.secrets import arena_token_path, has_arena_token
 from schemas.settings import Settings, get_config
 from schemas.times import duration
@@ -98,7 +99,7 @@ def _in_time(check: Callable[[Settings], str], settings: Settings, limit_s: floa
 
     Raises:
         MachineError: it has not returned in time.
-        OuroborosError: as the check.
+        OuroborosError: as the check; one that fails in a way that nobody foresaw is a MachineError too.
     """
     said: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
 
@@ -115,8 +116,12 @@ def _in_time(check: Callable[[Settings], str], settings: Settings, limit_s: floa
         raise MachineError(
             f"no answer within {limit_s:g} s", remedy="A file system, a driver or a server hangs; see to it."
         ) from None
-    if isinstance(answer, Exception):
+    if isinstance(answer, OuroborosError):
         raise answer
+    if isinstance(answer, Exception):  # the other checks tell what they find all the same
+        raise MachineError(
+            f"the check itself fails: {error_line(answer)}", remedy="If the others find nothing, please report it."
+        ) from answer
     return answer
 
 

@@ -1,6 +1,5 @@
 """`ouroboros schedules`: list, show, add or edit, pause, remove."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
-from schemas.outside_text import REASON_LIMIT, line
+from schemas.outside_text import REASON_LIMIT, line, read_json
 from schemas.settings import describe
 
 
@@ -150,8 +149,8 @@ def _from_options(name: str | None, cron: str | None, fields: tuple[str, ...]) -
         if not equals:
             raise ScheduleError("no FIELD=JSON", where=f"--set {field}", remedy="Write for instance priority=3.")
         try:
-            given[key] = json.loads(value)
-        except json.JSONDecodeError:
+            given[key] = read_json(value)
+        except ValueError:
             given[key] = value  # a bare word is a text
     try:
         return TrainingSchedule.model_validate(given)

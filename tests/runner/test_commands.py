@@ -25,6 +25,7 @@ from schemas.execution import ExecutionResult, Outcome, ResourceUsage
 from schemas.model import PipelineState
 from schemas.settings import Settings, get_config
 
+NIGHTLY = ("schedules", "add", "--name", "n", "--cron", "0 2 * * *")
 LATIN = '{"name": "n\u00e4chtlich"}'.encode("latin-1")
 
 
@@ -58,6 +59,30 @@ def test_a_file_that_is_not_utf_8(refused, tmp_path, kind):
     said = refused(kind, "add", str(tmp_path / "latin.json"))
     assert "is not UTF-8: byte 11 is 0xe4" in said
     assert "latin.json" in said
+
+
+def test_what_is_typed_oddly_is_refused_in_words(refused):
+    for number in ("0", "9" * 5000):
+        assert "no run has this number" in refused("cancel", number)
+    assert "no daemon is running" in refused("cancel", "\u00b2")  # a digit that is no number: perhaps a name
+    for value in ("[" * 100_000, "1" * 5000):
+        assert "not a schedule: priority" in refused(*NIGHTLY, "--set", f"priority={value}")
+
+
+def test_a_definition_with_a_mark_before_it_is_read_and_one_without_an_end_is_not(refused, tmp_path):
+    file = tmp_path / "nightly.json"
+    file.write_text('\ufeff{"name": "n", "cron_expression": "0 2 * * *"}', encoding="utf-8")
+    assert cli.run(["schedules", "add", str(file)]) == 0
+    file.write_text(" " * 1_000_001)
+    assert "larger than 1,000,000 bytes" in refused("schedules", "add", str(file))
+
+
+def test_a_check_that_fails_itself_is_one_line_of_the_doctors():
+    def broken(_settings: Settings) -> str:
+        raise KeyError("row")
+
+    with pytest.raises(MachineError, match="the check itself fails: KeyError: 'row'"):
+        doctor._in_time(broken, Settings(), 30)
 
 
 def test_a_database_of_no_kind_that_is_known(refused, tmp_path):
