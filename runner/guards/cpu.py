@@ -16,7 +16,7 @@ from schemas.outside_text import error_line
 _GRACE_S = 30.0
 """A reading may be late by so much on a machine that is very busy, before it counts as missing."""
 _END_S = 2.0
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ouroboros.guards")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from schemas.execution import ProcessIdentity, RunRequest, RunResult
 from schemas.model import PipelineState
 from schemas.service import WorkerSettings
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ouroboros.workers")
 _KIB_PER_MIB = 1024.0
 _GIB_IN_MIB = 1024.0
 _BYTES_PER_MB = 1e6

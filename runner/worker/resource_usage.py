@@ -15,7 +15,7 @@ from runner.worker.process_tree import TICKS_PER_S, Entry, Root, members, proces
 from schemas.execution import ResourceUsage
 from schemas.machine import GpuUse
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ouroboros.workers")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1024.0 * 1024.0
 
