@@ -1,6 +1,7 @@
 """Housekeeping beside the loop, or by hand: what is too old goes, disk and memory go back; a batch at a time."""
 
 import contextlib
+import errno
 import logging
 import shutil
 from collections.abc import Sequence
@@ -98,7 +99,7 @@ class Maintenance:
             gone = []
             for folder in folders:
                 try:
-                    removed += _remove(folder.path)
+                    removed += _remove(folder.path, self._runtime.settings.runs_dir.absolute())
                     gone.append(folder.execution_id)
                 except OSError as error:
                     left[folder.execution_id] = f"{error.filename or folder.path}: {error.strerror}"
@@ -132,8 +133,14 @@ class NightlyBackup:
         return BACKUP_LOOK_S
 
 
-def _remove(folder: Path) -> bool:
-    """Remove a folder; False if it is gone already."""
+def _remove(folder: Path, runs_dir: Path) -> bool:
+    """Remove a run folder; False if it is gone already.
+
+    Raises:
+        OSError: it cannot be removed, or its row was damaged: it holds more than one run.
+    """
+    if not folder.is_absolute() or runs_dir.is_relative_to(folder):
+        raise OSError(errno.EINVAL, "it is no run's folder", str(folder))
     if not folder.exists():
         return False
     with contextlib.suppress(FileNotFoundError):  # another one cleans up at this moment

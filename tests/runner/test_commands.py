@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from migrations.upgrade import upgrade
 from runner import cli
@@ -19,6 +20,7 @@ from runner.notify.dispatcher import Notifier
 from runner.store import commands, heartbeat, history, queue
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
+from runner.store.tables import ExecutionRow
 from schemas.automation import TrainingSchedule
 from schemas.errors import MachineError
 from schemas.execution import ExecutionResult, Outcome, ResourceUsage
@@ -150,6 +152,20 @@ def test_pruning_by_hand_removes_what_is_too_old_and_nothing_else(store, tmp_pat
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["4"]
     assert cli.run(["db", "prune"]) == 0
     assert "0 rows and 0 run folders removed" in capsys.readouterr().out
+
+
+def test_a_damaged_row_removes_nothing_but_a_runs_folder(store, tmp_path, capsys, monkeypatch):
+    settings(tmp_path, storage={"keep_run_folders_days": 1})
+    stand = tmp_path / "elsewhere"
+    stand.mkdir()
+    monkeypatch.chdir(stand)
+    a_run(store, tmp_path / "runs" / "1", datetime.now(UTC) - timedelta(days=20))
+    for damaged in ("", ".", str(tmp_path), str(tmp_path / "runs")):
+        with store.write() as session:
+            session.execute(update(ExecutionRow).values(run_dir=Path(damaged)))
+        assert cli.run(["db", "prune"]) == 2
+        assert "it is no run's folder" in capsys.readouterr().err
+        assert (stand.is_dir(), (tmp_path / "runs" / "1").is_dir()) == (True, True)
 
 
 def test_a_run_folder_that_cannot_be_removed_holds_up_no_other(store, tmp_path, capsys, monkeypatch):
