@@ -7,6 +7,9 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO
 
+_NO_FOLDERS = (errno.EINVAL, errno.EBADF)
+"""What some file systems (shared folders of virtual machines) answer to an fsync of a folder: they know none."""
+
 
 def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> None:
     """Replace `path` by `content`, so that a reader, or a kill at any moment, sees the old file or the new one.
@@ -66,5 +69,8 @@ def fsync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDERS:
+            raise
     finally:
         os.close(descriptor)
