@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from glob import escape
 from pathlib import Path
 
 from schemas.errors import DatabaseFullError
@@ -26,7 +27,7 @@ def refuse_without_room(path: Path, need_bytes: int, partial: Path) -> None:
     Raises:
         DatabaseFullError: too little.
     """
-    written = sum(file.stat().st_size for file in partial.parent.glob(f"{partial.name}*"))
+    written = sum(file.stat().st_size for file in partial.parent.glob(f"{escape(partial.name)}*"))
     free = shutil.disk_usage(path.parent).free + written
     if free < need_bytes:
         raise DatabaseFullError(

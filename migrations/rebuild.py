@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def _resume_or_begin(old: sqlite3.Connection, partial: Path, make_empty: Callabl
                     return
             except sqlite3.DatabaseError:
                 pass  # killed before it was begun, or torn by a power cut
-    for leftover in partial.parent.glob(f"{partial.name}*"):
+    for leftover in partial.parent.glob(f"{escape(partial.name)}*"):
         leftover.unlink()
     make_empty(partial)
     with closing(_opened(partial)) as new, _transaction(new):

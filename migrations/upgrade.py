@@ -3,6 +3,7 @@ says whether its tables are those of the code."""
 
 from collections.abc import Callable
 from datetime import datetime
+from glob import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def _backup_name(store: Store, revision: str, now: datetime) -> Path:
 
 def _backup(store: Store, revision: str, keep: int, now: datetime) -> Path:
     assert store.path is not None
-    for torn in store.path.parent.glob(f".{store.path.name}.backup-*.tmp"):
+    for torn in store.path.parent.glob(f".{escape(store.path.name)}.backup-*.tmp"):
         torn.unlink()  # left by an upgrade that was killed: we hold the lock, so nobody writes it now
     target = _backup_name(store, revision, now)
     store.copy_to(target)
@@ -119,7 +120,7 @@ def _backup(store: Store, revision: str, keep: int, now: datetime) -> Path:
 
 def _keep_newest(store: Store, keep: int) -> None:
     assert store.path is not None
-    copies = store.path.parent.glob(f"{store.path.name}.backup-*")
+    copies = store.path.parent.glob(f"{escape(store.path.name)}.backup-*")
     kept = sorted(copies, key=lambda path: path.name.rsplit("-", 1)[-1], reverse=True)
     for old in kept[keep:]:
         old.unlink()

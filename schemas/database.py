@@ -4,6 +4,7 @@ Upgrades are the work of a child process, `python -m migrations`, so that nobody
 line on standard output is an `UpgradeReport`.
 """
 
+from glob import escape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -49,13 +50,13 @@ def backups_of(database: Path) -> Path:
 
 def nightly_backups(database: Path) -> list[Path]:
     """The nightly copies, newest first."""
-    found = backups_of(database).glob(f"{database.stem}-*")
+    found = backups_of(database).glob(f"{escape(database.stem)}-*")
     return sorted((each for each in found if each.suffix in {".db", ".dump"}), key=_time_in_name, reverse=True)
 
 
 def all_backups(database: Path) -> list[Path]:
     """The nightly copies and those that upgrades made beside the database, newest first."""
-    upgrades = database.parent.glob(f"{database.name}{_UPGRADE_MARK}*")
+    upgrades = database.parent.glob(f"{escape(database.name)}{_UPGRADE_MARK}*")
     return sorted([*nightly_backups(database), *upgrades], key=_time_in_name, reverse=True)
 
 
@@ -76,7 +77,7 @@ def undo_unfinished(database: Path) -> None:
     if not database.exists() or database.stat().st_nlink == 1:
         return
     for mark in (_UPGRADE_MARK, REPLACED_MARK):
-        for aside in database.parent.glob(f"{database.name}{mark}*"):
+        for aside in database.parent.glob(f"{escape(database.name)}{mark}*"):
             if aside.name.endswith(("-wal", "-journal")) or not aside.samefile(database):
                 continue
             for log in ("-wal", "-journal"):

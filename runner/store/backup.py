@@ -10,6 +10,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 
 from runner.store import server_backup
@@ -51,7 +52,7 @@ def periodic(store: Store, home: Path, storage: StorageSettings, now: datetime) 
         return None
     folder = backups_of(database)
     folder.mkdir(parents=True, exist_ok=True)
-    for torn in folder.glob(f".{database.stem}-*.tmp*"):
+    for torn in folder.glob(f".{escape(database.stem)}-*.tmp*"):
         torn.unlink()  # of a daemon that was killed: one daemon serves a database, and only it comes here
     _refuse_without_room(store.size_bytes(), folder)
     target = folder / BACKUP_NAME.format(stem=database.stem, time=now.strftime(_STAMP), suffix=suffix_of(store))
@@ -128,7 +129,7 @@ def restore(store: Store, home: Path, source: Path | None, now: datetime) -> Res
         return Restored(source, _restore_server(store, source, now), passed_over)
     store.path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_without_room(source.stat().st_size, store.path.parent)
-    for torn in store.path.parent.glob(f"*.{store.path.name}.restoring.*"):
+    for torn in store.path.parent.glob(f"*.{escape(store.path.name)}.restoring.*"):
         torn.unlink()
     partial = store.path.with_name(f".{store.path.name}.restoring.{os.getpid()}")
     copy = Store(sqlite_url(source), store.busy_timeout_s)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from glob import escape
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -126,7 +127,7 @@ def copy(store: Store, target: Path, tools: Tools | None, now: datetime) -> Path
     except OSError as error:
         raise StateError(f"cannot write the copy: {error.strerror}", where=str(target)) from error
     finally:
-        for left in target.parent.glob(f"{partial.name}*"):
+        for left in target.parent.glob(f"{escape(partial.name)}*"):
             left.unlink()
     return target
 
