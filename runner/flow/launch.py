@@ -27,7 +27,7 @@ from runner.store.history import ExecutionRecord
 from runner.worker.jobs import installed_workers
 from runner.worker.launch import Launcher
 from schemas.automation import OverlapPolicy, TriggerType
-from schemas.errors import WorkerError
+from schemas.errors import StateError, WorkerError
 from schemas.execution import Decision, DecisionKind, QueuedRun, RunRequest
 from schemas.machine import GuardDecision, ResourceSnapshot
 from schemas.outside_text import error_line
@@ -104,14 +104,28 @@ class LaunchRuns:
             paused = schedules.pause_notes(session, {run.schedule_name for run in waiting})
         refusals, started = [], False
         for run in waiting:
-            verdict = self._judge(run, paused.get(run.schedule_name), snapshot, now)
-            if verdict.wait is not None:
-                refusals.append((run, verdict.wait))
+            wait = self._judge_alone(run, paused.get(run.schedule_name), snapshot, now)
+            if wait is not None:
+                refusals.append((run, wait))
             else:
-                self._start(run, verdict, now)
                 started = True
         self._keep_waiting(refusals, now)
         return not started and all(wait.code not in FOR_ALL for _, wait in refusals)
+
+    def _judge_alone(
+        self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime
+    ) -> Decision | None:
+        """Start it, or say why it waits; one that can be neither judged nor written down holds up no other."""
+        try:
+            verdict = self._judge(run, paused, snapshot, now)
+            if verdict.wait is None:
+                self._start(run, verdict, now)
+        except StateError:
+            raise  # of the database, not of this run
+        except Exception as error:  # noqa: BLE001 - its reason tells, until its start deadline
+            _log.exception("Occurrence %s of %s cannot be started", run.occurrence_id, run.schedule_name)
+            return _wait("cannot_start", f"it cannot be started: {error_line(error)}")
+        return verdict.wait
 
     def _judge(self, run: QueuedRun, paused: str | None, snapshot: ResourceSnapshot, now: datetime) -> LaunchVerdict:
         device = run.schedule.training_config.device

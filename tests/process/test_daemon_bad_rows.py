@@ -213,6 +213,23 @@ def test_a_run_that_cannot_be_launched_for_whatever_reason_ends_as_failed_and_th
     assert "UnicodeDecodeError" in (run.error_message or "")
 
 
+def test_a_run_that_the_database_refuses_holds_up_no_other(world):
+    world.save(schedule("bad", "0 * * * *", priority=9), schedule("good", "0 * * * *"))
+    connection = sqlite3.connect(world.home / "automation_tracking.db")
+    connection.execute(
+        "CREATE TRIGGER refusal BEFORE INSERT ON execution_rows WHEN NEW.schedule_name = 'bad'"
+        " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    )
+    connection.close()
+    world.start()
+    world.clock.advance(HOUR)
+    world.turn_until(lambda: fates(world, "good") == [OccurrenceState.SUCCEEDED], "the good one")
+    with world.store.read() as session:
+        (bad,) = occurrences.recent(session, "bad", 10)
+    assert bad.state is OccurrenceState.QUEUED
+    assert "it cannot be started: IntegrityError" in bad.reason
+
+
 def looked_at(world: World, name: str) -> bool:
     with world.store.read() as session:
         record = triggers.get(session, name)
