@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_bounds_the_thought() {
-        let text = SHIPPED.replacen("duel_budget: 4000", "duel_budget: 70", 1).replacen("threads: 1", "threads: 3", 1);
+        let text = SHIPPED.replacen("duel_budget: 64000", "duel_budget: 70", 1).replacen("threads: 1", "threads: 3", 1);
         let weights: Weights = text.parse().unwrap();
         let duel = request(11, 11, &[(90, &[(1, 1)]), (90, &[(5, 5)])], &[]);
         let state = lay_out::<2>(&Question::of(&duel, 2).unwrap()).unwrap();
