@@ -19,6 +19,10 @@ class SelfPlaySettings(Adjustable):
     """Games played side by side."""
     rollout_turns: int = Field(default=16, ge=1)
     """Turns of every game between two updates."""
+    rollout_parts: int | None = Field(default=None, ge=1)
+    """Into how many parts the games side by side are cut, each played by one core: of this machine, or of any other in
+    its cluster where the learner computes on a CPU. What is learned depends on this number and not on who plays. None:
+    one part for each thread of this machine, all played here."""
     update_epochs: int = Field(default=2, ge=1)
     """Passes over a rollout."""
     discount: float = Field(default=0.995, gt=0, le=1)
@@ -71,7 +75,7 @@ class SelfPlaySettings(Adjustable):
     kept and drawn again, the newest ones and by how far off the learner is on them (`data.buffer_size`,
     `data.prioritized_sampling`). None: nobody."""
     expert_share: float = Field(default=0.03, ge=0, le=1)
-    """Share of the games in which the expert is asked, one in each thread at the least; 0: none."""
+    """Share of the games in which the expert is asked, one in each part (`rollout_parts`) at the least; 0: none."""
     expert_weight: float = Field(default=0.1, ge=0)
     """Weight of the expert's cross-entropy beside PPO's loss; 0: it is not asked."""
     replay_share: float = Field(default=0.125, ge=0, le=1)

@@ -34,9 +34,10 @@ from pipeline.tuner.jobs import GameResult, JobFailure, Participant, SourceKind
 LOOK_S = 10.0
 """How often a head is looked for, and a bridge that ended is made anew."""
 AHEAD = 4
-"""A node may have so many times the games that it plays at once: it plays on while its answers travel."""
 TEXTS_KNOWN = 512
 """Weights that a node is taken to have: half of those that it keeps (`node_backend.TEXTS_KEPT`)."""
+TEXT_CHARACTERS_KNOWN = 128 << 20
+"""The same of `node_backend.TEXT_CHARACTERS_KEPT`: the last ones that are not more together."""
 _POLL_S = 0.05
 
 Reach = Callable[[], Link | None]
@@ -62,6 +63,7 @@ class ClusterBackend:
         now: a monotonic clock.
         in_batches: a node plays all that it takes at once about as quickly as one game, and is given that many from the
             first.
+        ahead: a node may have so many times the games that it plays at once: it plays on while its answers travel.
     """
 
     def __init__(
@@ -73,16 +75,17 @@ class ClusterBackend:
         now: Callable[[], float] = time.monotonic,
         *,
         in_batches: bool = False,
+        ahead: int = AHEAD,
     ) -> None:
-        self._in_batches = in_batches
+        self._in_batches, self._ahead = in_batches, ahead
         self._local, self._reach, self._travels, self._tell, self._now = local, reach, travels, tell, now
         self._link: Link | None = None
         self._looked_s = -LOOK_S
         self._dispatch = Dispatch()
         self._dispatch.join(HERE, local.capacity, local.capacity)
         self._nodes: dict[str, _Node] = {}
-        self._known_texts: dict[str, OrderedDict[str, None]] = {}
-        """By node, the weights that it has, the last used last."""
+        self._known_texts: dict[str, OrderedDict[str, int]] = {}
+        """By node, the weights that it has and their characters, the last used last."""
         self._again: dict[str, Key] = {}
         """Games that are played here once more for a cross-check, by the name of their job."""
         self._orders: dict[Key, GameOrder] = {}
@@ -202,7 +205,7 @@ class ClusterBackend:
         self._known_texts[message.node] = OrderedDict()
         self._refused.pop(message.node, None)
         least = message.capacity if self._in_batches else message.cores
-        self._dispatch.join(message.node, least, AHEAD * message.capacity, takes=message.takes)
+        self._dispatch.join(message.node, least, self._ahead * message.capacity, takes=message.takes)
         cores = "1 core" if message.cores == 1 else f"{message.cores} cores"
         self._tell(f"{message.name} plays too: {cores}.")
 
@@ -251,14 +254,15 @@ class ClusterBackend:
                 if who.source.is_text:
                     if guest.digest not in known:
                         texts[guest.digest] = who.text
-                    known[guest.digest] = None
+                    known[guest.digest] = len(who.text)
                     known.move_to_end(guest.digest)
                 guests.append(guest)
             seed, rotation = order.job.games[order.number]
             key = order.job.id, order.number
             games.append(SentGame(*key, tuple(guests), seed, rotation, order.job.conditions))
-        while len(known) > TEXTS_KNOWN:
-            known.popitem(last=False)
+        characters = sum(known.values())
+        while len(known) > TEXTS_KNOWN or characters > TEXT_CHARACTERS_KNOWN:
+            characters -= known.popitem(last=False)[1]
         return Send(name, tuple(games), tuple(texts.items()))
 
     def _guest(self, who: Participant) -> Guest:
@@ -346,7 +350,7 @@ class ClusterBackend:
                 self._orders.pop(key, None)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _digest_of(text: str) -> str:
     """A network is megabytes, and named by every game."""
     return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 
+from pipeline.cluster.hiring import Hiring
 from pipeline.cluster.messages import Alive, Begin, Drop, Send
 from pipeline.cluster.node_client import NodeClient
 
@@ -31,6 +32,7 @@ class _Carrier:
         self._own = ray.get_runtime_context().get_node_id()
         self._clients: dict[str, NodeClient] = {}
         self._bench: dict[str, float] = {}
+        self._hiring = Hiring()
         self._looked_s = self._told_s = -LOOK_S
 
     def turn(self, messages: list[Any]) -> None:
@@ -56,10 +58,12 @@ class _Carrier:
         present = {node["NodeID"]: node for node in present_nodes() if node["NodeID"] != self._own}
         for gone in [name for name in self._clients if name not in present]:
             self._clients[gone].leave("its machine or its network is gone")
+            self._hiring.forget(gone)
             del self._clients[gone]
         for node, facts in present.items():
-            if node not in self._clients and self._bench.get(node, now_s) <= now_s:
-                client = NodeClient(node, name_of(facts), self._begin, self._connection.send)
+            waits = node in self._clients or self._bench.get(node, now_s) > now_s
+            if not waits and not self._hiring.gave_up(node):
+                client = NodeClient(node, name_of(facts), self._begin, self._connection.send, self._hiring)
                 client.hire(now_s)
                 self._clients[node] = client
 

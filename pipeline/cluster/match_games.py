@@ -1,27 +1,22 @@
 """Games of networks and heuristics in the simulator, as a backend plays them: what a node of the cluster does when a
 network is judged, and this machine beside it. Loads torch; knows nothing of Ray."""
 
-import base64
-import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import nan
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import safetensors.numpy
-import torch
-from safetensors import SafetensorError
 
 from pipeline.cluster.messages import OpenMatches
+from pipeline.cluster.network_texts import computes, network_of_text, network_text, refuse_other_sums
 from pipeline.engine.layout import CAUSE_WORDS, OVER
 from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.players.match import GameConditions
 from pipeline.evolution.device import prepare_cpu
-from pipeline.evolution.model_registry import arrays_of
 from pipeline.evolution.networks import build_network
 from pipeline.evolution.policy import TorchPolicy
 from pipeline.simulator.competitor import HEURISTIC, Competitor, from_policy, heuristic
@@ -36,8 +31,8 @@ from pipeline.tuner.jobs import (
     PlayConditions,
     SourceKind,
 )
-from schemas.errors import MachineError, ModelError
-from schemas.network import NeuralNetworkConfig, light_network
+from schemas.errors import ModelError
+from schemas.network import light_network
 
 SLOTS: Final = 64
 """Games at once: a network is asked for all their snakes together, in batches of 64."""
@@ -214,17 +209,9 @@ def text_of(player: Competitor) -> str | None:
     if player.policy is None:
         return player.name
     policy = player.policy
-    if not isinstance(policy, TorchPolicy) or policy.device.type != "cpu":
+    if not isinstance(policy, TorchPolicy):
         return None
-    network = policy.network
-    about = {
-        "name": policy.name,
-        "temperature": policy.temperature,
-        "frame": network.frame,
-        "network": network.config.model_dump(mode="json"),
-        "weights": base64.b64encode(safetensors.numpy.save(arrays_of(network))).decode(),
-    }
-    return json.dumps(about, sort_keys=True)
+    return network_text(policy.network, name=policy.name, temperature=policy.temperature)
 
 
 def player_of(text: str) -> Competitor:
@@ -235,19 +222,16 @@ def player_of(text: str) -> Competitor:
     """
     if text.startswith(HEURISTIC):
         return heuristic(text.removeprefix(HEURISTIC))
+    network, about = network_of_text(text)
     try:
-        about: dict[str, Any] = json.loads(text)
-        network = build_network(NeuralNetworkConfig.model_validate(about["network"]), about["frame"])
-        weights = safetensors.numpy.load(base64.b64decode(about["weights"]))
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         return from_policy(TorchPolicy(network, about["name"], temperature=about["temperature"]))
-    except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (ValueError, KeyError) as error:
         raise ModelError(f"a network did not arrive whole: {error}", where=text[:60]) from error
 
 
 def own_opening(threads: int) -> OpenMatches:
     """What a node must be like to play what this process plays."""
-    return OpenMatches(threads, _computes())
+    return OpenMatches(threads, computes())
 
 
 def open_simulator(opening: OpenMatches) -> SimulatorBackend:
@@ -257,10 +241,7 @@ def open_simulator(opening: OpenMatches) -> SimulatorBackend:
     Raises:
         MachineError: other versions of what computes are installed here.
     """
-    if opening.computes != _computes():
-        raise MachineError(
-            f"it computes with {_computes()}, not {opening.computes}, so a network's games need not be the same"
-        )
+    refuse_other_sums(opening.computes)
     prepare_cpu(opening.threads)
     _warm()
     return SimulatorBackend()
@@ -278,7 +259,3 @@ def _warm() -> None:
     backend.begin([GameOrder(job, 0)])
     while not backend.finished(1.0):
         pass
-
-
-def _computes() -> str:
-    return f"torch {torch.__version__} and numpy {np.__version__}"

@@ -65,6 +65,19 @@ class OpenMatches:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRollouts:
+    """What a node must know before it plays stretches of a learner's games, one on each core that it lends."""
+
+    computes: str
+    """The versions of what computes."""
+    patience_s: float = 900.0
+    """See `OpenMatches`."""
+
+
+Opening = OpenGames | OpenMatches | OpenRollouts
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call of a player. A call that is made again does nothing twice.
 
@@ -111,7 +124,7 @@ class Introduction:
 class Begin:
     """The first word: who plays, and against whose identity nodes are held."""
 
-    opening: OpenGames | OpenMatches
+    opening: Opening
     packages: tuple[SnakePackage, ...]
     identity: NodeIdentity
     one_model: bool

@@ -33,7 +33,7 @@ from schemas.errors import MachineError
 from schemas.files import write_atomic
 from schemas.machine import GuardDecision
 
-_PLAYS = ("engine", "referee", "snakes", "tuner", "cluster", "simulator", "evolution")
+_PLAYS = ("engine", "referee", "snakes", "tuner", "cluster", "simulator", "evolution", "environment")
 """The rooms of this package that decide a game's moves."""
 
 

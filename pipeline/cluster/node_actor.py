@@ -5,7 +5,7 @@ from typing import Any
 
 import ray
 
-from pipeline.cluster.messages import Introduction, OpenGames, OpenMatches, Request, RequestAnswer, SnakePackage
+from pipeline.cluster.messages import Introduction, Opening, Request, RequestAnswer, SnakePackage
 from pipeline.cluster.node import ask_to_drain, mark_playing, node_folder, node_says, own_identity
 from pipeline.cluster.node_backend import NodeBackend
 from schemas.cluster import NodeAnswer, NodeIdentity
@@ -31,7 +31,7 @@ class NodeActor:
         """Take a snake; what is wrong, else nothing."""
         return _told(lambda: self._backend.keep(package))
 
-    def open(self, opening: OpenGames | OpenMatches) -> Introduction | str:
+    def open(self, opening: Opening) -> Introduction | str:
         """Make ready and introduce oneself, or say what is wrong."""
         try:
             capacity, notice = self._backend.open(opening)

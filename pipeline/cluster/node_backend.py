@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.cluster import snake_packages
-from pipeline.cluster.messages import Guest, OpenGames, OpenMatches, Request, RequestAnswer, SentGame, SnakePackage
+from pipeline.cluster.messages import (
+    Guest,
+    OpenGames,
+    Opening,
+    OpenMatches,
+    OpenRollouts,
+    Request,
+    RequestAnswer,
+    SentGame,
+    SnakePackage,
+)
 from pipeline.snake_builder import Cancelled
 from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.jobs import JobKind, MatchJob, Participant, SourceKind
@@ -19,6 +29,8 @@ from schemas.tuning import TunerSettings
 
 TEXTS_KEPT = 1024
 """Weights that are kept, the last used: a run that goes on for weeks tries hundreds of thousands."""
+TEXT_CHARACTERS_KEPT = 256 << 20
+"""Of them all together: a learner's weights are megabytes, and other ones after each update."""
 GATHER_S = 0.1
 """Answers are gathered for so long: a call costs more than a game's bytes."""
 
@@ -57,7 +69,7 @@ class NodeBackend:
         """
         snake_packages.unpacked_snake(package, self._store)
 
-    def open(self, opening: OpenGames | OpenMatches) -> tuple[int, str]:
+    def open(self, opening: Opening) -> tuple[int, str]:
         """Build the snake, or load what computes, and open a backend; its capacity and notice.
 
         Raises:
@@ -68,6 +80,10 @@ class NodeBackend:
             from pipeline.cluster.match_games import open_simulator  # torch: not for who plays a snake
 
             self._backend = open_simulator(opening)
+        elif self._backend is None and isinstance(opening, OpenRollouts):
+            from pipeline.cluster.rollout_games import open_rollouts
+
+            self._backend = open_rollouts(opening, self._says().cores)
         elif self._backend is None:
             assert isinstance(opening, OpenGames)
             place = self._store / opening.package
@@ -115,8 +131,9 @@ class NodeBackend:
         for digest in [guest.digest for game in request.games for guest in game.guests]:
             if digest in self._texts:
                 self._texts.move_to_end(digest)
-        while len(self._texts) > TEXTS_KEPT:
-            self._texts.popitem(last=False)
+        characters = sum(map(len, self._texts.values()))
+        while len(self._texts) > TEXTS_KEPT or characters > TEXT_CHARACTERS_KEPT:
+            characters -= len(self._texts.popitem(last=False)[1])
 
     def _accept(self, games: tuple[SentGame, ...]) -> None:
         for game in games:
@@ -160,7 +177,7 @@ class NodeBackend:
                 self._take(played)
             if self._kept and gathered_from is None:
                 gathered_from = now
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or (self._kept and not self._open):
                 self._fill()
                 return
 

@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from pipeline.cluster.hiring import HIRE_S, Hiring
 from pipeline.cluster.messages import (
     Begin,
     GamesEnded,
@@ -26,8 +27,6 @@ from pipeline.cluster.messages import (
 from pipeline.cluster.node_actor import PLAYER
 from schemas.cluster import NodeIdentity
 
-HIRE_S = 60.0
-"""Ray starts a process, which imports what plays."""
 SILENT_S = 10.0
 """A call that takes so long is not waited for any more; its answer still counts when it comes."""
 BROKEN_S = 1.0
@@ -46,12 +45,14 @@ class NodeClient:
         node: Ray's id of it.
         name: what people call it.
         emit: told what the run should know.
+        hiring: how long it may take to start.
     """
 
     node: str
     name: str
     begin: Begin
     emit: Emit
+    hiring: Hiring
     left: str = ""
     """Why it has gone; empty: it has not."""
     _step: str = ""
@@ -75,7 +76,7 @@ class NodeClient:
         """Start a player there."""
         strategy = NodeAffinitySchedulingStrategy(node_id=self.node, soft=False)
         self._player = PLAYER.options(scheduling_strategy=strategy).remote()
-        self._start("identity", self._player.identity.remote(), now_s, HIRE_S)
+        self._start("identity", self._player.identity.remote(), now_s, self.hiring.limit_s(self.node))
 
     @property
     def call(self) -> Any:
@@ -97,7 +98,8 @@ class NodeClient:
         late_s = now_s - self._since_s
         if not self._ready:
             if late_s > self._limit_s:
-                self.leave(f"it did not answer within {self._limit_s:g} s")
+                late = f"it did not answer within {self._limit_s:g} s"
+                self.leave(self.hiring.missed(self.node) if self._step == "identity" else late)
             return
         if late_s > GIVEN_UP_S:
             self.leave(f"it has not answered for {GIVEN_UP_S:g} s")
@@ -158,6 +160,7 @@ class NodeClient:
             self.leave(found)
             return
         self._ready, self._takes = True, found.says.decision.allowed
+        self.hiring.answered(self.node)
         same = found.identity.cpu == self.begin.identity.cpu
         joined = Joined(self.node, self.name, found.says.cores, found.capacity, same, self._takes)
         self.emit(joined)

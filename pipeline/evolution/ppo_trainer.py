@@ -35,6 +35,7 @@ from pipeline.evolution.ppo_loss import (
     split_drawn,
 )
 from pipeline.evolution.rollout import RolloutStats, RolloutWorker, Samples
+from pipeline.evolution.rollout_stretch import SpreadRollouts, play_spread
 from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from pipeline.live_games import LiveGames
@@ -71,12 +72,15 @@ class PpoTrainer:
         ensure_running: Callable[[], None],
         *,
         devices: Sequence[torch.device] | None = None,
+        spread: SpreadRollouts | None = None,
     ) -> None:
         """Begin the games. The network is trained in evaluation mode, so that chances are those it was played with.
 
         Args:
             ensure_running: called many times in an update, also by other threads; what it raises ends the update.
             devices: where replicas compute, the network's own first; None: all GPUs with `use_multi_gpu`, else one.
+            spread: plays the parts of the games on several machines, if there are as many parts as the settings say
+                (`rollout_parts`) and the network computes on a CPU: a GPU adds up in another order than theirs.
 
         Raises:
             KeyError: a heuristic, teacher or expert that no built-in player is called.
@@ -93,6 +97,9 @@ class PpoTrainer:
         self._residents: Final = [[replica_of(network, device) for _ in RESIDENTS] for device in devices]
         self.threads: Final = self._optimization.threads or len(os.sched_getaffinity(0))
         self._parts: Final = self.threads if devices[0].type == "cpu" else len(devices)
+        self._rollout_parts: Final = self._settings.rollout_parts or self.threads
+        may_spread = self._settings.rollout_parts is not None and devices[0].type == "cpu"
+        self._spread: Final = spread if may_spread else None
         self._workers: Final = ThreadPoolExecutor(
             self.threads, "self-play", initializer=torch.set_num_threads, initargs=(1,)
         )
@@ -109,16 +116,16 @@ class PpoTrainer:
         self.scale, self._good, self._torch_threads = 1.0, 0, 1
 
     def _begin_games(self, seats: int) -> list[RolloutWorker]:
-        games = max(1, self._settings.environments * DUEL // seats // self.threads)
+        games = max(1, self._settings.environments * DUEL // seats // self._rollout_parts)
         shares = phase_curriculum(self._phase, self._settings, 0.0).shares
         conditions = GameConditions(snakes=seats, most_turns=self._settings.turn_limit)
         watch = GameWatch(self._live, "The network plays to learn", self.league.title_of, conditions)
         return [
             RolloutWorker(
                 games, seats, self.league, shares, self._settings, int(seed), self._ensure_running,
-                augmented=self._phase.data_augmentation, watch=None if thread else watch,
+                augmented=self._phase.data_augmentation, watch=None if part else watch,
             )
-            for thread, seed in enumerate(self._generator.integers(2**62, size=self.threads))
+            for part, seed in enumerate(self._generator.integers(2**62, size=self._rollout_parts))
         ]  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -164,18 +171,28 @@ class PpoTrainer:
 
     def _play(self, stage: CurriculumStage) -> tuple[Samples, RolloutStats]:
         workers = self._rollouts[CROWD if self._generator.random() < stage.crowd else DUEL]
-        there = [name is not None for name in self.league.residents]
+        turns, targets = self._settings.rollout_turns, self._teaching(stage)
+        for worker in workers:
+            worker.shares = stage.shares
 
         def collect(index: int) -> tuple[Samples, RolloutStats]:
-            workers[index].shares = stage.shares
             replica = index % len(self._replicas)
-            residents = [who if sits else None for who, sits in zip(self._residents[replica], there, strict=True)]
-            turns = self._settings.rollout_turns
-            return workers[index].collect(self._replicas[replica], residents, turns, self._teaching(stage))
+            return workers[index].collect(self._replicas[replica], self._at_the_table(replica), turns, targets)
 
-        parts, seen = zip(*run_all(self._workers, collect, range(len(workers))), strict=True)
+        played = None
+        if self._spread is not None:
+            networks = [self.network, *self._at_the_table(0)]
+            played = play_spread(self._spread, workers, self.league, networks, turns, targets, self._ensure_running)
+        if played is None:
+            played = run_all(self._workers, collect, range(len(workers)))
+        parts, seen = zip(*played, strict=True)
         samples = Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         return samples, functools.reduce(RolloutStats.plus, seen)
+
+    def _at_the_table(self, replica: int) -> list[Network | None]:
+        """Who moves the seats of each of RESIDENTS; None: nobody sits there yet."""
+        names = self.league.residents
+        return [who if name is not None else None for who, name in zip(self._residents[replica], names, strict=True)]
 
     def _teaching(self, stage: CurriculumStage) -> TeacherTargets:
         settings = self._settings
@@ -313,7 +330,7 @@ class PpoTrainer:
         self.updates, self.games, self.decisions = (int(str(counters[n])) for n in ("updates", "games", "decisions"))
         self.scale, self._good = float(str(counters["scale"])), int(str(counters.get("good", 0)))
         if not self._restore_games(state):
-            left_out.append("its games are of other settings (environments, threads): they begin anew")
+            left_out.append("its games are of other settings (environments, threads, rollout_parts): they begin anew")
         kept = counters.get("replay")
         if isinstance(kept, dict):
             arrays = {name: tensor.numpy() for name, tensor in state.arrays_under("replay").items()}

@@ -96,6 +96,15 @@ class _Turn(NamedTuple):
     expert: NDArray[np.bool_]
 
 
+class WorkerSetup(NamedTuple):
+    """What a worker's games are like, whoever sits in them."""
+
+    games: int
+    snakes: int
+    settings: SelfPlaySettings
+    augmented: bool
+
+
 class RolloutWorker:
     """N games of S seats that go on from one stretch to the next; used by one thread."""
 
@@ -122,6 +131,7 @@ class RolloutWorker:
         self._ensure_running: Final = ensure_running
         self._league: Final = league
         self._settings, self._watch = settings, watch
+        self.setup: Final = WorkerSetup(games, snakes, settings, augmented)
         self.shares = shares
         self.generator: Final = np.random.default_rng(seed)
         self._environment: Final = VectorEnvironment(

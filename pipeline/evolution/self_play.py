@@ -25,6 +25,7 @@ from pipeline.evolution.networks import Network
 from pipeline.evolution.ppo_loss import PpoStats
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.evolution.rollout import RolloutStats
+from pipeline.evolution.rollout_stretch import SpreadRollouts
 from pipeline.evolution.tensorboard_log import Report
 from pipeline.evolution.training_state import TrainingState, Weights
 from schemas.errors import OutOfTimeError, StoppedError, TrainingError
@@ -139,6 +140,7 @@ def improve(
     time_budget_s: float | None = None,
     life: Life | None = None,
     tell: Callable[[str], None] = lambda _line: None,
+    spread: SpreadRollouts | None = None,
 ) -> SelfPlayReport:
     """Improve `network` in place until the phase's updates, games or time are used up, or `stop` says so.
 
@@ -152,6 +154,7 @@ def improve(
         report: called after every update; numbers are described in `told`.
         life: the part of a learner's life that this is; None: a phase with an end of its own.
         tell: told in words of what a checkpoint could not hand on.
+        spread: plays on other machines too (`PpoTrainer`).
 
     Raises:
         TrainingError: the loss was lost several times in a row, in spite of ever smaller steps.
@@ -167,7 +170,7 @@ def improve(
             raise StoppedError("self-play was asked to stop", remedy="Start it again: it goes on from its checkpoint.")
 
     former = (network.low_precision, network.recompute, network.pack_leaves)
-    with PpoTrainer(network, phase, settings, seed, ensure_running) as trainer:
+    with PpoTrainer(network, phase, settings, seed, ensure_running, spread=spread) as trainer:
         interval_s = settings.training_optimization.checkpoint_interval_s
         session = _Session(trainer, clock, checkpoints, interval_s, {} if life is None else dict(life.history))
         if state is not None:

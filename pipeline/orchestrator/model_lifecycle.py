@@ -1,6 +1,7 @@
 """`ModelLifecycle`: trains phases, registers what they make, measures it, and decides who is champion."""
 
 import copy
+import dataclasses
 import math
 import shutil
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 from pipeline.cluster.all_matches import MatchesOnAllMachines
+from pipeline.cluster.all_rollouts import RolloutsOnAllMachines
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.evaluation.evaluator import CROWD, DUEL, ModelPerformanceEvaluator
 from pipeline.evaluation.promotion import TrialPlan, decide_first_champion, decide_promotion
@@ -98,8 +100,14 @@ class ModelLifecycle:
         if source is DataSource.HEURISTIC_SUPERVISION:
             return bootstrap(context, network, self.device)
         if source is DataSource.MIXED:
-            return hybrid(context, network, self.device)
-        if source is DataSource.SELF_PLAY:
+            with MatchesOnAllMachines(self.settings.home, self.threads, context.tell) as matches:
+                return hybrid(dataclasses.replace(context, play=matches.play), network, self.device)
+        with RolloutsOnAllMachines(self.settings.home, self.threads, context.tell) as machines:
+            return self._learn(network, dataclasses.replace(context, spread=machines))
+
+    def _learn(self, network: Network, context: PhaseContext) -> PhaseResult:
+        """A phase that learns from its own games."""
+        if context.phase.data_source is DataSource.SELF_PLAY:
             return self_play(context, network, self.device)
 
         def judged(result: PhaseResult, name: str, parent: str | None, budget_s: float) -> ModelCard:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.evolution.networks import Network
+from pipeline.evolution.rollout_stretch import SpreadRollouts
 from pipeline.evolution.tensorboard_log import Eta, Report, TensorboardLog
+from pipeline.simulator.matches import Finished, play_matches
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
@@ -42,6 +44,10 @@ class PhaseContext:
     """The registered champion's id, as it is now."""
     now: Callable[[], datetime]
     tell: Callable[[str], None]
+    spread: SpreadRollouts | None = None
+    """Plays the learner's games on other machines too; None: they are played here."""
+    play: Callable[..., Finished] = play_matches
+    """Plays games between networks and heuristics as `play_matches` does, the same ones."""
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,7 @@ class _Cycles:
                 time_budget_s=learn_s,
                 life=life,
                 tell=context.tell,
+                spread=context.spread,
             )
         return self._made(network, number, played)
 

@@ -25,7 +25,6 @@ from pipeline.evolution.policy import TorchPolicy
 from pipeline.phases.context import PhaseContext, PhaseResult, seed_for
 from pipeline.phases.fit_phase import FitRound, build_dataset, fit_phase, numbers_of, summary_of
 from pipeline.simulator.competitor import Competitor, from_policy, heuristic
-from pipeline.simulator.matches import play_matches
 from schemas.errors import OutOfTimeError
 from schemas.phases import DataSource, TrainingPhaseConfig
 
@@ -113,7 +112,7 @@ def _play_round(
             details = f"round {number + 1}: {done:,} of {total:,} games of {seats}"
             context.report((number + PLAYING_SHARE * done / total) / rounds, details, {})
 
-        finished = play_matches(
+        finished = context.play(
             players, seatings, fresh_seeds(seed, games), GameConditions(snakes=seats), tapes=True, stop=context.stop,
             progress=told,
         )  # fmt: skip

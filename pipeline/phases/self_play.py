@@ -28,6 +28,7 @@ def self_play(context: PhaseContext, network: Network, device: torch.device) -> 
             report=told,
             stop=context.stop,
             time_budget_s=context.budget_s,
+            spread=context.spread,
         )
     return PhaseResult(
         network=network,

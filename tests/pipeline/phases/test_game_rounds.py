@@ -1,11 +1,14 @@
 """Games that a phase plays: what the store holds is not played again, what is missing is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pipeline.data.manager import SelfPlayDataManager
 from pipeline.evolution.networks import build_network
 from pipeline.phases import bootstrap, hybrid
+from pipeline.simulator.matches import play_matches
 from schemas.errors import StoppedError
 
 
@@ -49,6 +52,19 @@ def test_a_stopped_round_of_hybrid_says_so(work, network):
     with pytest.raises(StoppedError):
         hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), 0, 2, wanted=4)
     assert not stored(orders)
+
+
+def test_a_round_of_hybrid_is_played_by_whoever_plays_for_it(work, network):
+    seats = []
+
+    def elsewhere(players, seatings, *given, **named):
+        seats.append(seatings.shape[1])
+        return play_matches(players, seatings, *given, **named)
+
+    orders = replace(work("hybrid"), play=elsewhere)
+    hybrid._play_round(orders, network, SelfPlayDataManager(orders.settings), 0, 2, wanted=4)
+    assert seats == [2, 4]
+    assert len(stored(orders)) == 4
 
 
 def test_the_teachers_share_falls_in_a_straight_line(work):
