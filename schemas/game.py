@@ -35,7 +35,7 @@ def in_utc(instant: datetime) -> datetime:
 _Instant = Annotated[datetime, AfterValidator(in_utc)]
 
 
-class GameOutcome(StrEnum):
+class GameLogOutcome(StrEnum):
     """How a game ended for the snake that tells of it."""
 
     WIN = "win"
@@ -127,7 +127,7 @@ class GameLog(Frozen):
     you: int = Field(ge=0)
     """Index into `snakes`: whose game it is."""
     snakes: list[GameLogSnake] = Field(min_length=1)
-    outcome: GameOutcome
+    outcome: GameLogOutcome
     turns: int = Field(ge=0)
     """The last turn number."""
     started_at: _Instant | None = None

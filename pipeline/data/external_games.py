@@ -28,7 +28,7 @@ from pipeline.engine.state_reading import food_cells, hazard_cells
 from pipeline.engine.tape import hazards_print, put_start, put_turn, with_head
 from pipeline.engine.turn import blank
 from schemas.errors import DataError, GameStateError, OuroborosError
-from schemas.game import GameLog, GameLogFrame, GameOutcome
+from schemas.game import GameLog, GameLogFrame, GameLogOutcome
 
 SNAKE = "snake:"
 _TAPE_START: Final = 2048
@@ -77,7 +77,7 @@ def _with_told_winner(game: StoredGame, log: GameLog) -> StoredGame:
     """A log whose boards stop before the last turn may still tell who won: then that one is first alone."""
     living = [seat for seat, cause in enumerate(game.causes) if cause == ALIVE_CAUSE]
     others = [seat for seat in living if seat != log.you]
-    won = {GameOutcome.WIN: [log.you], GameOutcome.LOSS: others}.get(log.outcome, [])
+    won = {GameLogOutcome.WIN: [log.you], GameLogOutcome.LOSS: others}.get(log.outcome, [])
     if len(living) < 2 or len(won) != 1 or won[0] not in living:
         return game
     ranks = tuple(rank if seat == won[0] else max(rank, 2) for seat, rank in enumerate(game.ranks))

@@ -13,7 +13,7 @@ from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
 from schemas.errors import BadInputError
-from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogSnake, GameOutcome
+from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogOutcome, GameLogSnake
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _of_file(game: GameLog | ImportedGame, where: str) -> ShownGame:
 
 def _told_by(log: GameLog) -> str:
     name = log.snakes[log.you].name
-    return "a draw" if log.outcome is GameOutcome.DRAW else f"a {log.outcome.value} for {name}"
+    return "a draw" if log.outcome is GameLogOutcome.DRAW else f"a {log.outcome.value} for {name}"
 
 
 def _ending(winner: str | None, snakes: Sequence[Any]) -> str:

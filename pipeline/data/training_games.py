@@ -18,9 +18,9 @@ from schemas.game import (
     GameLog,
     GameLogDeath,
     GameLogFrame,
+    GameLogOutcome,
     GameLogSettings,
     GameLogSnake,
-    GameOutcome,
 )
 from schemas.settings import Settings
 
@@ -77,7 +77,7 @@ def to_log(game: StoredGame) -> GameLog:
     """
     frames = list(_frames(game))
     you = next((seat for seat, name in enumerate(game.players) if name.startswith(_MODEL)), 0)
-    lost = GameOutcome.LOSS if game.winner is not None else GameOutcome.DRAW
+    lost = GameLogOutcome.LOSS if game.winner is not None else GameLogOutcome.DRAW
     return GameLog(
         game_id=game.game_id,
         ruleset=game.ruleset,
@@ -89,7 +89,7 @@ def to_log(game: StoredGame) -> GameLog:
         height=game.height,
         you=you,
         snakes=[GameLogSnake(id=f"s{seat}", name=name) for seat, name in enumerate(game.players)],
-        outcome=GameOutcome.WIN if game.winner == you else lost,
+        outcome=GameLogOutcome.WIN if game.winner == you else lost,
         turns=game.turns,
         ended_at=game.played_at,
         imported_from=f"training ({game.source})",

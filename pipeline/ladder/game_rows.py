@@ -11,7 +11,7 @@ from pipeline.ladder.answers import ListedGame, SnakeInGame
 from pipeline.ladder.game_files import FilePlace
 from pipeline.ladder.reading import CHALLENGE, LadderGame
 from pipeline.ladder.tables import challenges, games, opponents, results
-from schemas.game import GameLog, GameOutcome
+from schemas.game import GameLog, GameLogOutcome
 from schemas.ladder import GameWhy
 from schemas.outside_text import REASON_LIMIT, line
 from schemas.times import from_text, to_text
@@ -23,7 +23,7 @@ REFUSED: Final = "refused"
 FAILED: Final = "failed"
 MOST_ATTEMPTS: Final = 3
 """A game that cannot be read is asked for again at the next synchronisations, so often in all."""
-_SCORES: Final = {GameOutcome.WIN.value: 1.0, GameOutcome.DRAW.value: 0.5, GameOutcome.LOSS.value: 0.0}
+_SCORES: Final = {GameLogOutcome.WIN.value: 1.0, GameLogOutcome.DRAW.value: 0.5, GameLogOutcome.LOSS.value: 0.0}
 
 
 def note_listed(connection: Connection, listed: Iterable[ListedGame], own: Collection[str]) -> int:
@@ -206,14 +206,14 @@ def of_snake(connection: Connection, snake_id: str) -> bool:
 
 def lost_game(connection: Connection, game_id: str | None) -> RowMapping | None:
     """Return a lost game that is kept; without an id the newest one."""
-    lost = (games.c.state == KEPT) & (games.c.outcome == GameOutcome.LOSS.value)
+    lost = (games.c.state == KEPT) & (games.c.outcome == GameLogOutcome.LOSS.value)
     query = select(games).where(lost if game_id is None else lost & (games.c.game_id == game_id))
     return connection.execute(query.order_by(games.c.created_at.desc()).limit(1)).mappings().first()
 
 
 def lost_unexplained(connection: Connection, limit: int) -> list[RowMapping]:
     """Return ladder games that were lost and not thought over, the newest first."""
-    lost = (games.c.state == KEPT) & (games.c.outcome == GameOutcome.LOSS.value) & games.c.why_at.is_(None)
+    lost = (games.c.state == KEPT) & (games.c.outcome == GameLogOutcome.LOSS.value) & games.c.why_at.is_(None)
     query = select(games).where(lost & games.c.challenged.is_(False)).order_by(games.c.created_at.desc()).limit(limit)
     return list(connection.execute(query).mappings())
 
@@ -235,7 +235,7 @@ def _others(row: RowMapping) -> list[SnakeInGame]:
 
 
 def _note_met(connection: Connection, others: Sequence[SnakeInGame], log: GameLog, now: datetime) -> None:
-    won, lost = log.outcome is GameOutcome.WIN, log.outcome is GameOutcome.LOSS
+    won, lost = log.outcome is GameLogOutcome.WIN, log.outcome is GameLogOutcome.LOSS
     ended = to_text(log.ended_at or now)
     for snake in {other.id: other for other in others}.values():
         query = select(opponents.c.last_lost_at).where(opponents.c.snake_id == snake.id)

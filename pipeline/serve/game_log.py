@@ -16,10 +16,10 @@ from schemas.game import (
     GAME_LOG_SUFFIX,
     GameLog,
     GameLogFrame,
+    GameLogOutcome,
     GameLogSettings,
     GameLogSnake,
     GameLogThought,
-    GameOutcome,
 )
 from schemas.outside_text import NAME_LIMIT, line
 
@@ -212,13 +212,13 @@ def _head(snake: Mapping[str, Any]) -> tuple[int, int]:
     return head["x"], head["y"]
 
 
-def _outcome(end: Mapping[str, Any], alone: bool) -> GameOutcome:
+def _outcome(end: Mapping[str, Any], alone: bool) -> GameLogOutcome:
     """Judge by who lives at /end; a game in which only we appeared is a loss once we are dead, else a draw."""
     living = [snake["id"] for snake in end["board"]["snakes"]]
     mine = end["you"]["id"] in living
     others = len(living) - mine
     if mine and not others and not alone:
-        return GameOutcome.WIN
+        return GameLogOutcome.WIN
     if not mine and (others or alone):
-        return GameOutcome.LOSS
-    return GameOutcome.DRAW
+        return GameLogOutcome.LOSS
+    return GameLogOutcome.DRAW

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from pipeline.tuner.jobs import GameResult, JobKind, MatchJob, MatchResult, Participant, PlayConditions
+from pipeline.tuner.jobs import GameResult, JobKind, JobResult, MatchJob, Participant, PlayConditions
 from schemas.tuning import Objective
 
 _LINES = {"duel": (0, 1), "standard": (0, 1, 0, 1)}
@@ -79,7 +79,7 @@ class Contest:
         """What is to be played."""
         return tuple(job for part in self._parts() for job in self._jobs_of(part))
 
-    def scores(self, results: Mapping[str, MatchResult], *, candidate_first: bool) -> list[SeedScore]:
+    def scores(self, results: Mapping[str, JobResult], *, candidate_first: bool) -> list[SeedScore]:
         """By seed, in the order of `seeds`.
 
         Games in which one side failed to answer and the other did not are never won by the other: at most a draw for
@@ -95,7 +95,7 @@ class Contest:
                 found[place] = _seed_score(games, rate, against_opponent=part.opponent is not None)
         return [found[place] for place in range(len(self.seeds))]
 
-    def games(self, results: Mapping[str, MatchResult]) -> list[SeedGames]:
+    def games(self, results: Mapping[str, JobResult]) -> list[SeedGames]:
         """By seed, in the order of `seeds`."""
         found: dict[int, SeedGames] = {}
         for part in self._parts():
@@ -130,7 +130,7 @@ class Contest:
         return [MatchJob(name, self.kind, people, part.line, seeds, self.conditions) for name, people in sides]
 
 
-def _by_seed(result: MatchResult, job: MatchJob) -> Iterator[list[GameResult]]:
+def _by_seed(result: JobResult, job: MatchJob) -> Iterator[list[GameResult]]:
     each = len(job.rotations)
     for start in range(0, len(result.games), each):
         yield list(result.games[start : start + each])

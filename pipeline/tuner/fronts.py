@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.objectives import Aim, estimates, not_dominated, spread
 from pipeline.tuner.setup import Setup
 from schemas.tuning_run import FrontMember, TuningPhase, TuningState
@@ -44,7 +44,7 @@ def contests(setup: Setup, state: TuningState) -> list[Contest]:
 
 
 def measured(
-    setup: Setup, state: TuningState, played: Sequence[Contest], results: Mapping[str, MatchResult]
+    setup: Setup, state: TuningState, played: Sequence[Contest], results: Mapping[str, JobResult]
 ) -> tuple[TuningState, dict[str, Any]]:
     """The state with the front that the games show, and what the ledger notes."""
     members = [
@@ -75,7 +75,7 @@ def _signed(member: FrontMember, aims: Sequence[Aim]) -> list[float]:
 
 
 def _member(
-    number: int, text: str, aims: Sequence[Aim], contest: Contest, results: Mapping[str, MatchResult]
+    number: int, text: str, aims: Sequence[Aim], contest: Contest, results: Mapping[str, JobResult]
 ) -> FrontMember:
     found = estimates(aims, contest, results)
     known = [(aim.name, each) for aim, each in zip(aims, found, strict=True) if each.value == each.value]

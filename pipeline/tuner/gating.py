@@ -14,7 +14,7 @@ from pipeline.tuner import gate as rules_of_gate
 from pipeline.tuner.contest import Contest, SeedScore
 from pipeline.tuner.faults import fails_too_often
 from pipeline.tuner.gate import GateDecision, GateVerdict, SeedOutcome
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import differences
 from pipeline.tuner.weights import WeightFile, parse
@@ -70,7 +70,7 @@ def ahead(setup: Setup, state: TuningState) -> list[Contest]:
 
 
 def counted(
-    setup: Setup, state: TuningState, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+    setup: Setup, state: TuningState, contests: Sequence[Contest], results: Mapping[str, JobResult]
 ) -> tuple[TuningState, GateConclusion | None]:
     """Count what was due; a verdict, or None: play on."""
     gate = _open(state)
@@ -188,7 +188,7 @@ def _facts(
 
 
 def _pool_verdict(
-    setup: Setup, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+    setup: Setup, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, JobResult]
 ) -> GateConclusion:
     pairs: dict[str, list[tuple[float, float]]] = {}
     for (name, _), contest in zip(setup.pool, contests, strict=True):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from pipeline.tuner.space import Space
 from pipeline.tuner.weights import WeightFile
@@ -132,7 +132,7 @@ def contests(
 
 
 def crossed(
-    space: Space, reference: WeightFile, champion: WeightFile, played: list[Contest], results: Mapping[str, MatchResult]
+    space: Space, reference: WeightFile, champion: WeightFile, played: list[Contest], results: Mapping[str, JobResult]
 ) -> dict[str, Any]:
     """What the ledger notes: the weights, and the pairs that matter."""
     names = [space.names[place] for place in places(space, reference, champion)]

@@ -164,7 +164,7 @@ class JobFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchResult:
+class JobResult:
     """A job's games in the order seed by seed, rotation by rotation."""
 
     job_id: str

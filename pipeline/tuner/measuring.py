@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner.contest import Contest, SeedScore
 from pipeline.tuner.gate import MeasuredGain, SeedOutcome, measured_gain
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
 from schemas.tuning import Objective
 from schemas.tuning_run import MeasuredRate, TuningState
@@ -42,7 +42,7 @@ def contests(setup: Setup, state: TuningState) -> list[Contest]:
 
 
 def baseline_measured(
-    state: TuningState, contest: Contest, results: Mapping[str, MatchResult]
+    state: TuningState, contest: Contest, results: Mapping[str, JobResult]
 ) -> tuple[TuningState, dict[str, Any]]:
     """The state with the champion's win rate."""
     rate = _rate(contest, contest.scores(results, candidate_first=False))
@@ -51,7 +51,7 @@ def baseline_measured(
 
 
 def measured(
-    setup: Setup, state: TuningState, played: Sequence[Contest], results: Mapping[str, MatchResult]
+    setup: Setup, state: TuningState, played: Sequence[Contest], results: Mapping[str, JobResult]
 ) -> tuple[TuningState, dict[str, Any]]:
     """The state with the new champion's win rate, and the finished log line of its iteration."""
     assert state.promoted is not None

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from statistics import fmean, variance
 
 from pipeline.tuner.contest import Contest, SeedGames
-from pipeline.tuner.jobs import GameResult, MatchResult
+from pipeline.tuner.jobs import GameResult, JobResult
 from schemas.tuning import TunerSettings, Wanted
 
 _MEANING = {
@@ -62,7 +62,7 @@ def aims_of(settings: TunerSettings) -> tuple[Aim, ...]:
     return tuple(aims)
 
 
-def estimates(aims: Sequence[Aim], contest: Contest, results: Mapping[str, MatchResult]) -> tuple[Estimate, ...]:
+def estimates(aims: Sequence[Aim], contest: Contest, results: Mapping[str, JobResult]) -> tuple[Estimate, ...]:
     """What the contest's games say of its first configuration, by objective.
 
     nan where they say nothing: of an opponent that was not met, or of the time where nobody took it.

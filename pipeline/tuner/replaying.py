@@ -23,9 +23,9 @@ from schemas.game import (
     GameLog,
     GameLogDeath,
     GameLogFrame,
+    GameLogOutcome,
     GameLogSettings,
     GameLogSnake,
-    GameOutcome,
     replayed_game_id,
 )
 from schemas.settings import Settings
@@ -188,7 +188,7 @@ def _log(run: str, order: GameOrder, kept: KeptBoards, result: GameResult, calle
         height=referee.height,
         you=you,
         snakes=[GameLogSnake(id=f"s{seat}", name=name) for seat, name in enumerate(called)],
-        outcome=GameOutcome.WIN if score == 1 else GameOutcome.DRAW if score else GameOutcome.LOSS,
+        outcome=GameLogOutcome.WIN if score == 1 else GameLogOutcome.DRAW if score else GameLogOutcome.LOSS,
         turns=result.turns,
         imported_from=f"{'tournament' if is_cup else 'run'} {run}, played again",
         deaths=[

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
-from pipeline.tuner.jobs import GameResult, JobFailure, MatchJob, MatchResult
+from pipeline.tuner.jobs import GameResult, JobFailure, JobResult, MatchJob
 
 POLL_S = 0.1
-JobOutcome = MatchResult | JobFailure
+JobOutcome = JobResult | JobFailure
 
 
 class GameRecords(Protocol):
@@ -50,7 +50,7 @@ class _Queued:
             return self.failure
         if len(self.games) < len(self.job.games):
             return None
-        return MatchResult(self.job.id, tuple(self.games[number] for number in range(len(self.games))))
+        return JobResult(self.job.id, tuple(self.games[number] for number in range(len(self.games))))
 
 
 @dataclass

@@ -16,8 +16,8 @@ from typing import Any
 
 from pipeline.tuner.jobs import (
     JobKind,
+    JobResult,
     MatchJob,
-    MatchResult,
     Participant,
     PlayConditions,
     SourceKind,
@@ -115,7 +115,7 @@ def plan_screen(
     return ScreenPlan(tuple(jobs), owners)
 
 
-def read_screen(plan: ScreenPlan, results: Mapping[str, MatchResult]) -> tuple[WeightEffect, ...]:
+def read_screen(plan: ScreenPlan, results: Mapping[str, JobResult]) -> tuple[WeightEffect, ...]:
     """What each weight does, in the order of the plan. Jobs without a result count as lost games."""
     reference = _transcripts(plan, results, "reference")
     repeats = reference == _transcripts(plan, results, "repeated") and bool(reference)
@@ -128,7 +128,7 @@ _Key = tuple[int, int, tuple[int, ...]]
 """Seats, seed, rotation: a game that can be held against another."""
 
 
-def _transcripts(plan: ScreenPlan, results: Mapping[str, MatchResult], name: str) -> dict[_Key, str]:
+def _transcripts(plan: ScreenPlan, results: Mapping[str, JobResult], name: str) -> dict[_Key, str]:
     found: dict[_Key, str] = {}
     for job in plan.jobs:
         if job.id not in plan.variants and job.id.split(":")[-2] == name and job.id in results:
@@ -136,12 +136,12 @@ def _transcripts(plan: ScreenPlan, results: Mapping[str, MatchResult], name: str
     return found
 
 
-def _games(result: MatchResult) -> dict[_Key, str]:
+def _games(result: JobResult) -> dict[_Key, str]:
     return {(len(game.rotation), game.seed, game.rotation): game.transcript for game in result.games}
 
 
 def _effect(
-    weight: str, plan: ScreenPlan, results: Mapping[str, MatchResult], reference: dict[_Key, str] | None, level: float
+    weight: str, plan: ScreenPlan, results: Mapping[str, JobResult], reference: dict[_Key, str] | None, level: float
 ) -> WeightEffect:
     jobs = {job.id: job for job in plan.jobs}
     own = [(jobs[name], variant) for name, variant in plan.variants.items() if variant.weight == weight]
@@ -226,7 +226,7 @@ def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
 
 
 def screened(
-    plan: ScreenPlan, results: Mapping[str, MatchResult], setup: Setup, state: TuningState
+    plan: ScreenPlan, results: Mapping[str, JobResult], setup: Setup, state: TuningState
 ) -> tuple[tuple[str, ...], Any]:
     """The weights to leave out from now on, and what the ledger notes."""
     effects = read_screen(plan, results)

@@ -17,7 +17,7 @@ from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner import ledger, weights
 from pipeline.tuner.backends import Backend
-from pipeline.tuner.jobs import MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
@@ -166,13 +166,13 @@ def kept_effects(folder: Path, weights_of_run: frozenset[str]) -> dict[str, Kept
     return effects if effects.keys() <= weights_of_run else {}
 
 
-def _play(plan: ScreenPlan, scheduler: Scheduler, stopping: Stopping) -> dict[str, MatchResult] | None:
+def _play(plan: ScreenPlan, scheduler: Scheduler, stopping: Stopping) -> dict[str, JobResult] | None:
     """A variant that cannot be played has no result: the screen calls its weight unknown."""
     scheduler.want(plan.jobs)
     if not scheduler.wait_for([job.id for job in plan.jobs], lambda: stopping.requested):
         return None
     outcomes = [scheduler.outcome(job.id) for job in plan.jobs]
-    return {found.job_id: found for found in outcomes if isinstance(found, MatchResult)}
+    return {found.job_id: found for found in outcomes if isinstance(found, JobResult)}
 
 
 def _keep(folder: Path, champion: WeightFile, seed: int, seeds: int, effects: tuple[WeightEffect, ...]) -> None:

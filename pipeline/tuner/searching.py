@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.tuner import weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.custom_search import OwnSearch
-from pipeline.tuner.jobs import JobKind, MatchResult, Participant, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.objectives import estimates
 from pipeline.tuner.optimise import Answer, Optimiser, Point, SearchSpace
 from pipeline.tuner.optimise.build import strategy
@@ -79,7 +79,7 @@ def contest_of(question: OpenQuestion, setup: Setup, state: TuningState, space: 
     )
 
 
-def answer_of(question: OpenQuestion, setup: Setup, contest: Contest, results: Mapping[str, MatchResult]) -> Answer:
+def answer_of(question: OpenQuestion, setup: Setup, contest: Contest, results: Mapping[str, JobResult]) -> Answer:
     """What the games of a question say; nothing where some of them were lost."""
     if not all(job.id in results for job in contest.jobs):
         return Answer(question.id, ())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.evaluation.intervals import CONFIDENCE, measure_blocks
 from pipeline.evaluation.ratings import NOBODY, Orders, rate_orders
-from pipeline.tuner.jobs import GameResult, JobKind, MatchJob, MatchResult, Participant, PlayConditions
+from pipeline.tuner.jobs import GameResult, JobKind, JobResult, MatchJob, Participant, PlayConditions
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def gauntlet(tournament: Tournament, first: int = 0) -> list[MatchJob]:
     return [_job(tournament, (first, other)) for other in range(len(tournament.entrants)) if other != first]
 
 
-def swiss_round(tournament: Tournament, results: Mapping[str, MatchResult]) -> list[MatchJob]:
+def swiss_round(tournament: Tournament, results: Mapping[str, JobResult]) -> list[MatchJob]:
     """The next round of duels, from the results of all before; empty once everybody has met everybody.
 
     The best of those without a partner yet meets the next one in the table whom it has not met. Of an odd number the
@@ -179,7 +179,7 @@ def _cell(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name).replace("|", "\\|")
 
 
-def table_of(tournament: Tournament, results: Mapping[str, MatchResult], rating_seed: int) -> CrossTable:
+def table_of(tournament: Tournament, results: Mapping[str, JobResult], rating_seed: int) -> CrossTable:
     """Cross-table and ratings of what has been played so far.
 
     Args:
@@ -210,7 +210,7 @@ _Played = tuple[tuple[int, ...], GameResult]
 """Who takes part in a job, by number, and one of its games."""
 
 
-def _games(tournament: Tournament, results: Mapping[str, MatchResult]) -> list[_Played]:
+def _games(tournament: Tournament, results: Mapping[str, JobResult]) -> list[_Played]:
     found = []
     for job in sorted(results):
         prefix, _, table = job.rpartition(":")

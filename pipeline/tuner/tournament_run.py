@@ -19,7 +19,7 @@ from pipeline.live_games import LiveGames
 from pipeline.snake_builder import Cancelled
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
-from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult, PlayConditions, SourceKind, Stage, pair_seeds
+from pipeline.tuner.jobs import JobFailure, JobResult, MatchJob, PlayConditions, SourceKind, Stage, pair_seeds
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
@@ -127,9 +127,9 @@ def _play(
     scheduler: Scheduler,
     stopping: Stopping,
     tell: Callable[[str], None],
-) -> tuple[dict[str, MatchResult], JobFailure | None]:
+) -> tuple[dict[str, JobResult], JobFailure | None]:
     """Round by round; of a round that a stop or a failure cut short, the pairings that were finished."""
-    results: dict[str, MatchResult] = {}
+    results: dict[str, JobResult] = {}
     for number in range(_rounds(cup, request)):
         jobs = _round(cup, request, results)
         if not jobs:
@@ -137,7 +137,7 @@ def _play(
         scheduler.want(jobs)
         whole = scheduler.wait_for([job.id for job in jobs], lambda: stopping.requested)
         outcomes = [scheduler.outcome(job.id) for job in jobs]
-        results |= {found.job_id: found for found in outcomes if isinstance(found, MatchResult)}
+        results |= {found.job_id: found for found in outcomes if isinstance(found, JobResult)}
         failure = next((found for found in outcomes if isinstance(found, JobFailure)), None)
         if failure is not None or not whole:
             tell(f"Pairings played: {len(results)}; the same command goes on from there.")
@@ -152,7 +152,7 @@ def _rounds(cup: Tournament, request: TournamentRequest) -> int:
     return request.rounds or ceil(log2(len(cup.entrants))) + 1
 
 
-def _round(cup: Tournament, request: TournamentRequest, results: dict[str, MatchResult]) -> Sequence[MatchJob]:
+def _round(cup: Tournament, request: TournamentRequest, results: dict[str, JobResult]) -> Sequence[MatchJob]:
     if request.format is Format.SWISS:
         return swiss_round(cup, results)
     return gauntlet(cup) if request.format is Format.GAUNTLET else round_robin(cup, request.seats)

@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.tuner import fronts, gating, interactions, measuring, screen, searching, weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.faults import EMPTY_CANDIDATES, count_sides, require_playable, require_sound
-from pipeline.tuner.jobs import JobFailure, MatchJob, MatchResult
+from pipeline.tuner.jobs import JobFailure, JobResult, MatchJob
 from pipeline.tuner.ledger import LedgerStep
 from pipeline.tuner.optimise import Point
 from pipeline.tuner.optimise.front import FrontSearch
@@ -81,7 +81,7 @@ class Tuning:
         contests = self._wanted.due_contests(self.state)
         jobs = {job.id: job for contest in contests for job in contest.jobs}
         failure = next((found for job in jobs if isinstance(found := outcomes[job], JobFailure)), None)
-        results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
+        results = {job: found for job in jobs if isinstance(found := outcomes[job], JobResult)}
         self._failure = failure
         self._failed_at_start = failure is not None and self.state.phase is TuningPhase.BASELINE
         wanted_before = [job.id for job in self.jobs()]
@@ -100,7 +100,7 @@ class Tuning:
         """Jobs that could not be played only make a weight's effect unknown."""
         plan = self._wanted.screen_plan(self.state)
         jobs = {job.id: job for job in plan.jobs}
-        results = {job: found for job in jobs if isinstance(found := outcomes[job], MatchResult)}
+        results = {job: found for job in jobs if isinstance(found := outcomes[job], JobResult)}
         self._failure = None
         self._count(jobs, results)
         inert, body = screen.screened(plan, results, self.setup, self.state)
@@ -124,7 +124,7 @@ class Tuning:
         require_playable(self.state, self._failure, self.setup.max_failures, at_start=self._failed_at_start)
 
     def _take(
-        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+        self, contests: Sequence[Contest], results: Mapping[str, JobResult], failure: JobFailure | None
     ) -> tuple[str, dict[str, object]]:
         phase = self.state.phase
         if phase is TuningPhase.SEARCH:
@@ -145,7 +145,7 @@ class Tuning:
         self._search_on()
         return "measured", body
 
-    def _tell(self, contests: Sequence[Contest], results: Mapping[str, MatchResult]) -> tuple[str, dict[str, object]]:
+    def _tell(self, contests: Sequence[Contest], results: Mapping[str, JobResult]) -> tuple[str, dict[str, object]]:
         body: dict[str, object] = {}
         if contests:
             question, *others = self.state.questions
@@ -164,7 +164,7 @@ class Tuning:
         return "told", body
 
     def _crossed(
-        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+        self, contests: Sequence[Contest], results: Mapping[str, JobResult], failure: JobFailure | None
     ) -> tuple[str, dict[str, object]]:
         body: dict[str, object] = {}
         if failure is None:
@@ -174,7 +174,7 @@ class Tuning:
         return "crossed", body
 
     def _front_measured(
-        self, contests: Sequence[Contest], results: Mapping[str, MatchResult]
+        self, contests: Sequence[Contest], results: Mapping[str, JobResult]
     ) -> tuple[str, dict[str, object]]:
         """Contenders that could not be played are left out."""
         whole = [contest for contest in contests if all(job.id in results for job in contest.jobs)]
@@ -206,7 +206,7 @@ class Tuning:
         return {"candidate": hash_of(text), "gate": number, "text": text}
 
     def _judge(
-        self, contests: Sequence[Contest], results: Mapping[str, MatchResult], failure: JobFailure | None
+        self, contests: Sequence[Contest], results: Mapping[str, JobResult], failure: JobFailure | None
     ) -> tuple[str, dict[str, object]]:
         gate = self.state.gate
         assert gate is not None
@@ -333,7 +333,7 @@ class Tuning:
         text = json.dumps(self.state.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def _count(self, jobs: Mapping[str, MatchJob], results: Mapping[str, MatchResult]) -> None:
+    def _count(self, jobs: Mapping[str, MatchJob], results: Mapping[str, JobResult]) -> None:
         games = [(jobs[job], game) for job, result in results.items() for game in result.games]
         failed = sum(any(game.failures) for _, game in games)
         side_games, side_failures = count_sides(self.state, games)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from pipeline.tuner.jobs import MatchResult
+from pipeline.tuner.jobs import JobResult
 from pipeline.tuner.ledger import Ledger, LedgerStep, StoredStep
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.setup import restored
@@ -108,7 +108,7 @@ class _Replay:
             return own[stored.kind]()
         jobs = {job.id: job for job in self._tuning.jobs()}
         outcomes = {job: self._outcome(job, len(jobs[job].games)) for job in self._tuning.due()}
-        self._games += sum(len(found.games) for found in outcomes.values() if isinstance(found, MatchResult))
+        self._games += sum(len(found.games) for found in outcomes.values() if isinstance(found, JobResult))
         self._decisions += stored.kind == "judged"
         return self._tuning.advance(outcomes)
 
@@ -119,7 +119,7 @@ class _Replay:
         games = self._book.games(self._run, job)
         if len(games) != count:
             raise _MissingGamesError(f"{count - len(games)} games of {job} are not in the ledger")
-        return MatchResult(job, tuple(games[number] for number in range(count)))
+        return JobResult(job, tuple(games[number] for number in range(count)))
 
     def _as_recorded(self, champion: WeightFile, _random: Random) -> dict[str, WeightValue]:
         text = self._present.body.get("text")

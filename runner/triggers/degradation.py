@@ -22,11 +22,11 @@ from runner.triggers.context import ConditionContext, ConditionVerdict, load_cur
 from runner.triggers.games_folder import Cursor, FileNews, LoggedGame, look, note_unreadable
 from runner.triggers.ladder_conditions import Evidence, check_ladder
 from schemas.base import Frozen
-from schemas.game import GameOutcome
+from schemas.game import GameLogOutcome
 
 MAX_BYTES_PER_LOOK = 64 << 20
 """More waits for the next look, so that years of logs do not exceed the time limit."""
-_SCORES = {GameOutcome.WIN: 1.0, GameOutcome.DRAW: 0.5, GameOutcome.LOSS: 0.0}
+_SCORES = {GameLogOutcome.WIN: 1.0, GameLogOutcome.DRAW: 0.5, GameLogOutcome.LOSS: 0.0}
 
 
 class DegradationParameters(Frozen):

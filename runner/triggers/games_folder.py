@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from schemas.files import inode_of
-from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameOutcome, in_utc
+from schemas.game import GAME_LOG_FORMAT, GAME_LOG_SUFFIX, GameLogOutcome, in_utc
 from schemas.outside_text import line
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class LoggedGame:
     game_id: str
     you_id: str
     you_name: str
-    outcome: GameOutcome
+    outcome: GameLogOutcome
     snakes: int
     ended_at: datetime | None
     imported: bool
@@ -210,7 +210,7 @@ def _to_game(tree: dict[str, Any]) -> LoggedGame | None:
         game_id=tree["game_id"],
         you_id=str(snakes[you]["id"]),
         you_name=str(snakes[you].get("name", "")),
-        outcome=GameOutcome(tree["outcome"]),
+        outcome=GameLogOutcome(tree["outcome"]),
         snakes=len(snakes),
         ended_at=in_utc(datetime.fromisoformat(ended_at)) if ended_at else None,
         imported=bool(tree.get("imported_from")),

@@ -22,8 +22,8 @@ from pipeline.tuner.jobs import (
     GameResult,
     JobFailure,
     JobKind,
+    JobResult,
     MatchJob,
-    MatchResult,
     Participant,
     PlayConditions,
     SourceKind,
@@ -78,7 +78,7 @@ def measured(source: SnakeSource, settings: Settings, text: str, shipped: str, g
             assert not isinstance(played.result, JobFailure), played.result
             found[played.number] = played.result
     backend.close()
-    result = MatchResult(job.id, tuple(found[number] for number in range(len(orders))))
+    result = JobResult(job.id, tuple(found[number] for number in range(len(orders))))
     rate = measure_pairs(result.seed_scores(0))
     return (
         f"{rate.win_rate:.1%} [{rate.low:.1%}, {rate.high:.1%}] of {rate.games} games, "

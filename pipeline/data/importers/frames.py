@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.game import GameLog, GameLogDeath, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+from schemas.game import GameLog, GameLogDeath, GameLogFrame, GameLogOutcome, GameLogSettings, GameLogSnake
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +183,11 @@ def _index_of(game: ImportedGame, you: str | None) -> int:
     raise ValueError(f"no snake {you!r} took part, only {names}")
 
 
-def _outcome(game: ImportedGame, you: int) -> GameOutcome:
+def _outcome(game: ImportedGame, you: int) -> GameLogOutcome:
     """As the Go snake judges its own games: a snake alone never wins."""
     snakes = game.boards.snakes
     if len(snakes) == 1:
-        return GameOutcome.DRAW if game.boards.living else GameOutcome.LOSS
+        return GameLogOutcome.DRAW if game.boards.living else GameLogOutcome.LOSS
     if game.winner_id is None:
-        return GameOutcome.DRAW
-    return GameOutcome.WIN if snakes[you].id == game.winner_id else GameOutcome.LOSS
+        return GameLogOutcome.DRAW
+    return GameLogOutcome.WIN if snakes[you].id == game.winner_id else GameLogOutcome.LOSS

@@ -19,7 +19,7 @@ from runner.web.read.game_index import GameFilter, IndexedGame, load
 from runner.web.read.ladder import RatingChange
 from runner.web.read.models import Evaluation, Model
 from runner.web.read.rows import Rows
-from runner.web.read.tournaments import Pairing
+from runner.web.read.tournaments import PairingScore
 from runner.web.read.tuning import Effect, Promotion, TestDigest, TunedRun
 from runner.web.site import Site
 from runner.web.training_games import TrainingGame, list_games
@@ -68,7 +68,7 @@ class TournamentTable:
     """A tournament's pairings."""
 
     tournament: str
-    pairings: list[Pairing]
+    pairings: list[PairingScore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def list_tournaments(site: Site) -> list[str]:
 @get("/tournaments/{tournament:str}", responses=READS, sync_to_thread=True, summary="A tournament's cross-table")
 def tournament(site: Site, tournament: Id) -> TournamentTable:
     """A row for each pairing: the first one's score with its interval, and the games behind it."""
-    found: list[Pairing] = []
+    found: list[PairingScore] = []
     if site.tournaments.path.exists():
         with site.tournaments.snapshot() as rows:
             found = tournaments.pairings(rows, tournament)

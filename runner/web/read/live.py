@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationError
 
-from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+from schemas.game import GameLog, GameLogFrame, GameLogOutcome, GameLogSettings, GameLogSnake
 from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file, watched_file
 
 FRESH_S = 120.0
@@ -107,7 +107,7 @@ def newest(home: Path) -> tuple[GameLog, LiveGame] | None:
     game = best.game
     log = GameLog(
         game_id=game.game_id, ruleset=game.ruleset, map=game.map, source=game.source.value, timeout_ms=0,
-        settings=GameLogSettings(), width=game.width, height=game.height, you=0, outcome=GameOutcome.DRAW,
+        settings=GameLogSettings(), width=game.width, height=game.height, you=0, outcome=GameLogOutcome.DRAW,
         snakes=[GameLogSnake(id=str(seat), name=name) for seat, name in enumerate(game.names)],
         turns=best.frames[-1].t, frames=best.frames,
     )  # fmt: skip

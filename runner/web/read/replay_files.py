@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from schemas.game import GameLog, GameLogDeath, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+from schemas.game import GameLog, GameLogDeath, GameLogFrame, GameLogOutcome, GameLogSettings, GameLogSnake
 
 SUFFIXES = (".replay.jsonl", ".jsonl.gz")
 MOST_BYTES = 64 << 20
@@ -73,7 +73,7 @@ def _game(head: dict[str, Any], turns: list[dict[str, Any]], result: dict[str, A
         height=board["height"],
         you=you,
         snakes=snakes,
-        outcome=GameOutcome.DRAW if winner is None else GameOutcome.WIN if winner == you else GameOutcome.LOSS,
+        outcome=GameLogOutcome.DRAW if winner is None else GameLogOutcome.WIN if winner == you else GameLogOutcome.LOSS,
         turns=int(turns[-1]["turn"]),
         imported_from=name,
         deaths=_deaths(result, index),

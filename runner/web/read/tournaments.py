@@ -11,7 +11,7 @@ _MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pairing:
+class PairingScore:
     """Two entrants of a tournament: the first one's score, with its 95 % interval."""
 
     first: str
@@ -30,7 +30,7 @@ class Cup:
     snakes: tuple[str, ...]
     """In the order in which they were named."""
     format: str
-    pairings: tuple[Pairing, ...]
+    pairings: tuple[PairingScore, ...]
 
     @property
     def games(self) -> int:
@@ -68,13 +68,13 @@ def names(rows: sqlite3.Connection) -> list[str]:
     return [row[0] for row in rows.execute("SELECT DISTINCT tournament FROM pairings ORDER BY tournament LIMIT 1000")]
 
 
-def pairings(rows: sqlite3.Connection, tournament: str) -> list[Pairing]:
+def pairings(rows: sqlite3.Connection, tournament: str) -> list[PairingScore]:
     """All of one tournament, by name."""
     found = rows.execute(
         "SELECT first, second, score, low, high, games FROM pairings WHERE tournament = ? ORDER BY first, second",
         (tournament,),
     )
-    return [Pairing(*row) for row in found]
+    return [PairingScore(*row) for row in found]
 
 
 def cups(rows: sqlite3.Connection, folder: Path, limit: int) -> list[Cup]:

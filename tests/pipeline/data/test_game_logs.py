@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pipeline.data.command import import_games_command
 from pipeline.data.game_logs import ImportReport, import_games
 from schemas.errors import BadInputError
-from schemas.game import GameLog, GameLogFrame, GameOutcome
+from schemas.game import GameLog, GameLogFrame, GameLogOutcome
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "game_logs"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -88,8 +88,10 @@ def test_every_board_can_be_rebuilt_from_the_frames(tmp_path: Path, name: str) -
         assert hazards == [number for cell in board["hazards"] for number in (cell["x"], cell["y"])]
 
 
-@pytest.mark.parametrize(("you", "outcome"), [("A", GameOutcome.LOSS), ("B", GameOutcome.WIN), (None, None)])
-def test_the_outcome_is_that_of_the_named_snake(tmp_path: Path, you: str | None, outcome: GameOutcome | None) -> None:
+@pytest.mark.parametrize(("you", "outcome"), [("A", GameLogOutcome.LOSS), ("B", GameLogOutcome.WIN), (None, None)])
+def test_the_outcome_is_that_of_the_named_snake(
+    tmp_path: Path, you: str | None, outcome: GameLogOutcome | None
+) -> None:
     (made,) = imported(bring(tmp_path, GOLDEN / "duel.cli.jsonl.gz", you=you))
     assert outcome in {None, made.outcome}
     assert made.snakes[made.you].name == (you or "A")

@@ -20,7 +20,7 @@ from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import FrameReader, ImportedGame, SeenBoard, SeenSnake, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.data.stored_game import RefusedGame, StoredGame
-from schemas.game import GameLog, GameLogFrame, GameOutcome
+from schemas.game import GameLog, GameLogFrame, GameLogOutcome
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 GAMES, ARENA = GOLDEN / "games", GOLDEN / "arena"
@@ -56,8 +56,8 @@ def write(path: Path, *trees: Any) -> Path:
 def test_older_command_lines_name_no_map_and_their_last_line_names_the_winner(name: str) -> None:
     game = only(GAMES / name)
     assert (game.ruleset, game.map_id, game.winner_id) == ("standard", "standard", "b")
-    assert to_game_log(game, "b", name).outcome is GameOutcome.WIN
-    assert to_game_log(game, "a", name).outcome is GameOutcome.LOSS
+    assert to_game_log(game, "b", name).outcome is GameLogOutcome.WIN
+    assert to_game_log(game, "a", name).outcome is GameLogOutcome.LOSS
     (stored,) = stored_games([GAMES / name], NOW)
     assert isinstance(stored, StoredGame)
     assert stored.winner == stored.players.index("snake:b")
@@ -80,7 +80,7 @@ def test_a_result_line_that_its_boards_refute_and_one_that_tells_of_a_draw(
     if says:
         assert says in refusal(path)
     else:
-        assert to_game_log(only(path), "a", "").outcome is GameOutcome.DRAW
+        assert to_game_log(only(path), "a", "").outcome is GameLogOutcome.DRAW
 
 
 def test_two_snakes_with_one_id_are_refused_with_that_word() -> None:

@@ -13,7 +13,7 @@ from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
 from pipeline.data.stored_game import RefusedGame, StoredGame
 from pipeline.engine.tape_reading import TapeReader
 from schemas.errors import DataError
-from schemas.game import GameLog, GameLogSettings, GameOutcome
+from schemas.game import GameLog, GameLogOutcome, GameLogSettings
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "game_logs"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ def log_of(game: StoredGame) -> GameLog:
     return GameLog(
         game_id=game.game_id, ruleset=game.ruleset, map=game.map_id, source="", timeout_ms=500,
         settings=GameLogSettings(), width=game.width, height=game.height, you=0, snakes=boards.snakes,
-        outcome=GameOutcome.DRAW, turns=game.turns, frames=boards.frames,
+        outcome=GameLogOutcome.DRAW, turns=game.turns, frames=boards.frames,
     )  # fmt: skip
 
 

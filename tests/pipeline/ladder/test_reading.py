@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.data.external_games import tape_of
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.reading import LadderGame, asked_turns, move_between, read_ladder_game
-from schemas.game import GameOutcome
+from schemas.game import GameLogOutcome
 
 OWNERS = {OURS: "alice"}
 KINDS = ("duel", "royale", "constrictor", "lost")
@@ -33,7 +33,7 @@ def read(tree: dict[str, Any], frames: list[Any]) -> LadderGame:
 def test_each_board_comes_out_as_it_was_shown(kind: str) -> None:
     tree = recorded_game(kind)
     game = read(tree, tree["frames"])
-    assert game.log.outcome is (GameOutcome.LOSS if kind == "lost" else GameOutcome.WIN)
+    assert game.log.outcome is (GameLogOutcome.LOSS if kind == "lost" else GameLogOutcome.WIN)
     assert game.log.snakes[game.log.you].name == "Ouroboros"
     shown = {frame["Turn"]: frame for frame in tree["frames"]}
     turns = list(asked_turns(game.log))

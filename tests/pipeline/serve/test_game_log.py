@@ -10,7 +10,7 @@ from pipeline.serve import game_log
 from pipeline.serve.game_log import GamesInHand, append_line
 from pipeline.serve.onnx_model import Evaluated
 from pipeline.serve.policy import ChosenMove, thought_of
-from schemas.game import GameLog, GameLogThought, GameOutcome
+from schemas.game import GameLog, GameLogOutcome, GameLogThought
 
 START = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def test_a_line_holds_the_whole_game(games, tmp_path):
     (path,) = (tmp_path / "games").iterdir()
     assert path.name == "The_me-20260301.jsonl"
     assert GameLog.model_validate_json(path.read_bytes()) == log
-    assert (log.you, log.outcome, log.turns) == (1, GameOutcome.WIN, 5)
+    assert (log.you, log.outcome, log.turns) == (1, GameLogOutcome.WIN, 5)
     assert [s.name for s in log.snakes] == ["The you", "The me"]
     frames = [frame.model_dump(exclude_none=True) for frame in log.frames]
     assert frames[0] == {
@@ -65,12 +65,12 @@ def test_a_line_holds_the_whole_game(games, tmp_path):
 @pytest.mark.parametrize(
     ("began", "ended", "outcome"),
     [
-        (["me", "a"], ["me"], GameOutcome.WIN),
-        (["me", "a"], ["a"], GameOutcome.LOSS),
-        (["me", "a"], [], GameOutcome.DRAW),
-        (["me", "a"], ["me", "a"], GameOutcome.DRAW),
-        (["me"], [], GameOutcome.LOSS),
-        (["me"], ["me"], GameOutcome.DRAW),
+        (["me", "a"], ["me"], GameLogOutcome.WIN),
+        (["me", "a"], ["a"], GameLogOutcome.LOSS),
+        (["me", "a"], [], GameLogOutcome.DRAW),
+        (["me", "a"], ["me", "a"], GameLogOutcome.DRAW),
+        (["me"], [], GameLogOutcome.LOSS),
+        (["me"], ["me"], GameLogOutcome.DRAW),
     ],
 )
 def test_outcomes(games, began, ended, outcome):

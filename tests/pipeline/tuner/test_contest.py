@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.jobs import GameResult, JobKind, MatchResult, Participant, PlayConditions, SourceKind
+from pipeline.tuner.jobs import GameResult, JobKind, JobResult, Participant, PlayConditions, SourceKind
 from schemas.tuning import Objective
 
 ONE, TWO, RIVAL = (Participant(SourceKind.WEIGHTS, text) for text in ("one", "two", "rival"))
@@ -25,7 +25,7 @@ def game(seed: int, rotation: tuple[int, ...], died_on: tuple[int, ...], failure
     )  # fmt: skip
 
 
-def results(contest: Contest, died_on: dict[str, tuple[int, ...]], failed: int | None = None) -> dict[str, MatchResult]:
+def results(contest: Contest, died_on: dict[str, tuple[int, ...]], failed: int | None = None) -> dict[str, JobResult]:
     """Every game of a job ends alike: by participant, the turn on which its snakes die."""
     found = {}
     for job in contest.jobs:
@@ -39,7 +39,7 @@ def results(contest: Contest, died_on: dict[str, tuple[int, ...]], failed: int |
             )
             for seed, rotation in job.games
         )
-        found[job.id] = MatchResult(job.id, games)
+        found[job.id] = JobResult(job.id, games)
     return found
 
 
@@ -52,7 +52,7 @@ def test_without_opponents_the_two_play_each_other_from_both_seats() -> None:
 
 
 def test_the_very_same_games_are_known_as_unchanged() -> None:
-    same = {"c/duel": MatchResult("c/duel", tuple(game(s, r, (0, 40)) for s, r in contest().jobs[0].games))}
+    same = {"c/duel": JobResult("c/duel", tuple(game(s, r, (0, 40)) for s, r in contest().jobs[0].games))}
     scores = contest().scores(same, candidate_first=True)
     assert [(score.gain, score.unchanged) for score in scores] == [(0.0, True)] * 4
 
@@ -90,7 +90,7 @@ def test_in_games_of_four_every_place_counts() -> None:
             seen[who] = seen.get(who, 0) + 1
             ends.append({(0, 1): 70, (0, 2): 60, (1, 1): 0, (1, 2): 20}[who, seen[who]])
         games.append(game(seed, rotation, tuple(ends)))
-    scores = played.scores({job.id: MatchResult(job.id, tuple(games))}, candidate_first=True)
+    scores = played.scores({job.id: JobResult(job.id, tuple(games))}, candidate_first=True)
     assert {score.own for score in scores} == {0.5}
 
 

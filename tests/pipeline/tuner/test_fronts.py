@@ -12,7 +12,7 @@ from pipeline.tuner import weights_on_disk
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.continuous import with_changes
-from pipeline.tuner.jobs import GameResult, JobKind, MatchResult, Participant, PlayConditions, SourceKind
+from pipeline.tuner.jobs import GameResult, JobKind, JobResult, Participant, PlayConditions, SourceKind
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.objectives import aims_of, dominates, estimates, not_dominated
 from pipeline.tuner.report.from_ledger import report_of
@@ -100,7 +100,7 @@ def test_each_objective_is_read_off_the_games_that_tell_of_it() -> None:
         for seed, rotation in job.games:
             ms = tuple((1.0 if first else 2.0) if who == 0 else 9.0 for who in rotation)
             games.append(game(seed, rotation, winner, turns, ms))
-        results[job.id] = MatchResult(job.id, tuple(games))
+        results[job.id] = JobResult(job.id, tuple(games))
     opponents = [one.text, two.text]
     settings = TunerSettings(
         objectives=(Wanted.WIN_RATE, Wanted.SCORE, Wanted.LENGTH, Wanted.MOVE_TIME), opponents=opponents
@@ -126,7 +126,7 @@ def test_equals_on_a_noisy_machine_think_equally_long() -> None:
     times = {1: (2.0, 1.0), 2: (1.0, 2.0)}
     games = [game(seed, rotation, 0, 50, tuple(times[seed][who] for who in rotation)) for seed, rotation in job.games]
     aims = aims_of(TunerSettings(objectives=(Wanted.SCORE, Wanted.MOVE_TIME)))
-    _, time = estimates(aims, contest, {job.id: MatchResult(job.id, tuple(games))})
+    _, time = estimates(aims, contest, {job.id: JobResult(job.id, tuple(games))})
     assert time.value == pytest.approx(1.0)
     assert time.error > 0.5
 

@@ -10,8 +10,8 @@ from pipeline.tuner.jobs import (
     GameResult,
     JobFailure,
     JobKind,
+    JobResult,
     MatchJob,
-    MatchResult,
     Participant,
     PlayConditions,
     SourceKind,
@@ -55,7 +55,7 @@ def test_results_come_in_the_jobs_order_whatever_order_games_end_in() -> None:
         scheduler.want([job("a"), job("b")])
         assert scheduler.wait_for(["a", "b"], lambda: False)
         result = scheduler.outcome("a")
-        assert isinstance(result, MatchResult)
+        assert isinstance(result, JobResult)
         assert [(game.seed, game.rotation) for game in result.games] == list(job("a").games)
         found.append(result.games)
     assert repr(found[0]) == repr(found[1])  # nan is not equal to itself
@@ -93,7 +93,7 @@ def test_a_job_that_cannot_be_played_fails_once_and_the_others_go_on() -> None:
     scheduler.want([job("bad"), job("good")])
     assert scheduler.wait_for(["bad", "good"], lambda: False)
     assert isinstance(scheduler.outcome("bad"), JobFailure)
-    assert isinstance(scheduler.outcome("good"), MatchResult)
+    assert isinstance(scheduler.outcome("good"), JobResult)
     assert len(memory.failures) == 1
 
 

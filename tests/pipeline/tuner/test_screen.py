@@ -7,7 +7,7 @@ import pytest
 from simulated_hill import pair_scores
 
 from pipeline.tuner.interactions import design, interactions
-from pipeline.tuner.jobs import GameResult, MatchJob, MatchResult, Participant, PlayConditions, SourceKind
+from pipeline.tuner.jobs import GameResult, JobResult, MatchJob, Participant, PlayConditions, SourceKind
 from pipeline.tuner.screen import EffectKind, ScreenPlan, Variant, dead_weights, plan_screen, read_screen, summary
 
 CHAMPION = Participant(SourceKind.WEIGHTS, "a: 1\n")
@@ -25,7 +25,7 @@ def plan(names: list[str] = NAMES, seeds: tuple[int, ...] = (5, 6)) -> ScreenPla
     return plan_screen(variants, CHAMPION, seeds, PlayConditions(), "screen-1")
 
 
-def play(job: MatchJob, salt: Callable[[MatchJob, int], str], first_wins: float = 0.5) -> MatchResult:
+def play(job: MatchJob, salt: Callable[[MatchJob, int], str], first_wins: float = 0.5) -> JobResult:
     games = []
     for seed in job.seeds:
         for rotation in job.rotations:
@@ -38,7 +38,7 @@ def play(job: MatchJob, salt: Callable[[MatchJob, int], str], first_wins: float 
             fields |= {"causes": blank, "failures": blank, "move_ms": (1.0,) * seats, "transcript": salt(job, seed)}
             fields |= {"died_on": (0,) * seats}
             games.append(GameResult(**fields))  # type: ignore[arg-type]
-    return MatchResult(job.id, tuple(games))
+    return JobResult(job.id, tuple(games))
 
 
 def readers_only(job: MatchJob, seed: int) -> str:

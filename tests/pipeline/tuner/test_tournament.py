@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_hill import gain_of
 
-from pipeline.tuner.jobs import GameResult, MatchJob, MatchResult, Participant, PlayConditions, SourceKind
+from pipeline.tuner.jobs import GameResult, JobResult, MatchJob, Participant, PlayConditions, SourceKind
 from pipeline.tuner.tournament import Entrant, Tournament, gauntlet, round_robin, swiss_round, table_of
 
 
@@ -22,7 +22,7 @@ def strength(participant: Participant) -> float:
     return 60.0 * int(participant.text.rpartition("-")[2])
 
 
-def play(job: MatchJob) -> MatchResult:
+def play(job: MatchJob) -> JobResult:
     """Games drawn by the logistic law, seat by seat: the one who is drawn last to lose lives longest."""
     games = []
     for seed in job.seeds:
@@ -36,7 +36,7 @@ def play(job: MatchJob) -> MatchResult:
             scores = tuple(float(seat == order[0]) for seat in range(len(order)))
             blank = ("",) * len(order)
             games.append(GameResult(seed, rotation, scores, 99, (3,) * len(order), tuple(died), blank, blank, (), "t"))
-    return MatchResult(job.id, tuple(games))
+    return JobResult(job.id, tuple(games))
 
 
 def test_everybody_meets_everybody_once_and_a_gauntlet_is_one_against_all() -> None:
@@ -114,7 +114,7 @@ def test_who_does_not_answer_is_counted() -> None:
     failed = GameResult(
         first.seed, first.rotation, (0.0, 1.0), 3, (3, 3), (3, 0), ("", ""), ("timeout", ""), (), first.transcript
     )
-    table = table_of(cup, {job.id: MatchResult(job.id, (failed, second))}, 1)
+    table = table_of(cup, {job.id: JobResult(job.id, (failed, second))}, 1)
     assert {row.name: row.failures for row in table.standings} == {"snake 0": 1, "snake 1": 0}
 
 

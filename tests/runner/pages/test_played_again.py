@@ -15,7 +15,7 @@ from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.tournament_run import TournamentRequest, run_tournament
 from runner.web.read.board import boards
 from schemas.errors import BadInputError, MachineError, ReplayDiffersError, SnakeError
-from schemas.game import GameOutcome, replayed_game_id
+from schemas.game import GameLogOutcome, replayed_game_id
 from schemas.settings import Settings
 
 SNAKE = Path(__file__).parents[2] / "pipeline" / "tuner" / "tiny_snake.py"
@@ -64,7 +64,7 @@ def test_every_game_comes_out_as_it_did(played: tuple[Settings, str]) -> None:
         ]
         assert log.you == games[number].rotation.index(0)
         assert log.snakes[log.you].name == "clever.yaml"
-        assert log.outcome is (GameOutcome.WIN if games[number].scores[log.you] == 1 else GameOutcome.LOSS)
+        assert log.outcome is (GameLogOutcome.WIN if games[number].scores[log.you] == 1 else GameLogOutcome.LOSS)
         assert [(death.turn, death.cause) for death in log.deaths or []] == [
             (turn, cause) for turn, cause in zip(games[number].died_on, games[number].causes, strict=True) if cause
         ]

@@ -37,7 +37,7 @@ from runner.web.read.game_index import GameFilter, GameIndex, load
 from runner.web.read.ledger_games import games_of_cup, games_of_step
 from runner.web.read.live import Follower, newest
 from runner.web.read.tuning import Digest, Digests
-from schemas.game import GameLog, GameLogFrame, GameLogSettings, GameLogSnake, GameOutcome
+from schemas.game import GameLog, GameLogFrame, GameLogOutcome, GameLogSettings, GameLogSnake
 from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file
 from schemas.settings import Settings
 from schemas.tuning import TunerSettings
@@ -89,7 +89,7 @@ def test_a_death_is_told_for_certain_only_where_nothing_else_could_have_been(
     log = GameLog(
         game_id="g", ruleset="standard", map="standard", source="", timeout_ms=500, settings=GameLogSettings(), width=7,
         height=7, you=0, snakes=[GameLogSnake(id="0", name="a"), GameLogSnake(id="1", name="b")],
-        outcome=GameOutcome.LOSS, turns=4, frames=[before, after],
+        outcome=GameLogOutcome.LOSS, turns=4, frames=[before, after],
     )  # fmt: skip
     (death,) = board.deaths(log)
     assert (death.snake, death.turn, tuple(sorted(death.causes))) == (0, 4, causes)

@@ -14,7 +14,7 @@ from runner.store import games
 from runner.store.engine import Store
 from runner.triggers import games_folder
 from runner.triggers.games_folder import Cursor, FileNews, count_new_games, look, read_game
-from schemas.game import GameLog, GameOutcome
+from schemas.game import GameLog, GameLogOutcome
 
 Game = Callable[..., str]
 
@@ -73,7 +73,7 @@ def test_a_torn_line_costs_one_game_and_no_more(reader: Reader, tmp_path: Path, 
 def test_what_a_line_tells(game: Game) -> None:
     told = read_game(game("7", "draw", imported_from="x.json").encode())
     assert told is not None
-    assert (told.game_id, told.you_id, told.you_name, told.outcome) == ("7", "me", "Ouro", GameOutcome.DRAW)
+    assert (told.game_id, told.you_id, told.you_name, told.outcome) == ("7", "me", "Ouro", GameLogOutcome.DRAW)
     assert (told.snakes, told.imported) == (2, True)
     assert told.ended_at == datetime.fromisoformat("2026-11-21T11:59:00+00:00")
 
