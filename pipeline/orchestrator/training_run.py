@@ -118,7 +118,7 @@ class TrainingRun:
     def _phases(self) -> tuple[Ended, bool]:
         """Do what is left; return why it ended, and whether the run is over (else a later call goes on with it)."""
         while (phase := self._next_phase()) is not None:
-            if self._left_s() <= 0:
+            if self._left_s() <= 0 and phase.model_id is None:  # what is registered is still judged
                 return Ended.TIME, True
             if self._stopping.requested:
                 return self._interrupted(), False
@@ -206,7 +206,8 @@ class TrainingRun:
         self._tell(f"Phase {name} is done: {card.notes}")
 
     def _change_phase(self, name: str, **changes: bool | int | str | None) -> None:
-        """Change a phase's record, and write all."""
+        """Change a phase's record, and write all; the seconds until now are the phase's that was under way."""
+        self._charge()
         self.record = self.record.with_phase(self._phase_record(name).model_copy(update=changes))
         self._keep()
 
@@ -323,14 +324,19 @@ class TrainingRun:
 
     def _keep(self, *, finished: bool = False) -> None:
         """Write the record, with the seconds since it was last written charged to the phase under way."""
+        self._charge()
+        self._saved_at = self._clock
+        self.record = self.record.model_copy(update={"finished": finished})
+        self.record.save(self._folder.parent)
+
+    def _charge(self) -> None:
+        """Count the seconds since this was last done, for the run and for the phase under way."""
         now = time.monotonic()
-        passed, self._clock, self._saved_at = now - self._clock, now, now
+        passed, self._clock = now - self._clock, now
         current = self.record.next_phase()
         if current is not None:
             self.record = self.record.with_phase(current.model_copy(update={"spent_s": current.spent_s + passed}))
-        changes = {"spent_s": self.record.spent_s + passed, "finished": finished}
-        self.record = self.record.model_copy(update=changes)
-        self.record.save(self._folder.parent)
+        self.record = self.record.model_copy(update={"spent_s": self.record.spent_s + passed})
 
     def _totals(self) -> dict[str, float | int]:
         return {

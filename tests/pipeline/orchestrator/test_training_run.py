@@ -315,6 +315,36 @@ def test_seconds_are_charged_to_the_run_and_its_phase(tmp_path, monkeypatch):
     assert [phase.spent_s for phase in summary.record.phases] == [60, 60]
 
 
+def test_the_seconds_of_judging_are_the_judged_phases(tmp_path, monkeypatch):
+    """Charged to the phase after it, they shortened that one's own share."""
+    clock = [100.0]
+    monkeypatch.setattr("pipeline.orchestrator.training_run.time.monotonic", lambda: clock[0])
+
+    class SlowCourt(Bench):
+        def judge(self, model, run, stop, budget_s):
+            clock[0] += 60
+            return super().judge(model, run, stop, budget_s)
+
+    bench = SlowCourt()
+    summary = make(tmp_path, bench, max_training_time_hours=1).go()
+    assert [phase.spent_s for phase in summary.record.phases] == [60, 60]
+    share = Settings().tournament.judging_share
+    assert bench.training_s[1] == pytest.approx((3600 - 60) * (1 - share)), "all that the first phase left"
+
+
+def test_a_registered_model_is_judged_though_the_time_is_used_up(tmp_path):
+    """Its judging was interrupted, with the run's time at an end: without it, all that was trained would be lost."""
+    bench = Bench()
+    record = RunRecord(
+        run_id="run_1", seed=7, started_at=NOON, spent_s=3600,
+        configuration=TrainingConfiguration(target_phases=["bootstrap", "hybrid"], max_training_time_hours=1),
+        phases=[PhaseRecord(name="bootstrap", spent_s=3600, model_id="run_1-bootstrap"), PhaseRecord(name="hybrid")],
+    )  # fmt: skip
+    summary = make(tmp_path, bench, record).go()
+    assert (bench.judged, bench.calls) == (["run_1-bootstrap"], [])
+    assert summary.ended is Ended.TIME and summary.record.models_trained == 1
+
+
 def test_a_damaged_record_is_told_with_its_place(tmp_path):
     (tmp_path / "run.json").write_text('{"run_id": 3}')
     with pytest.raises(StateError, match=r"run\.json"):
