@@ -10,6 +10,13 @@ from typing import BinaryIO
 _NO_FOLDERS = (errno.EINVAL, errno.EBADF)
 """What some file systems (shared folders of virtual machines) answer to an fsync of a folder: they know none."""
 
+_OF_THE_MOMENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
+
+
+def is_of_the_moment(error: OSError) -> bool:
+    """Whether an error says nothing of the file that was to be read: no descriptor or memory was left, or no right."""
+    return error.errno in _OF_THE_MOMENT
+
 
 def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> None:
     """Replace `path` by `content`, so that a reader, or a kill at any moment, sees the old file or the new one.

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pipeline.evolution.training_state import OptimizerState, RandomStates, TrainingState
 from schemas.errors import MachineError, ModelError
-from schemas.files import fsync_folder
+from schemas.files import fsync_folder, is_of_the_moment
 
 __all__ = ["CheckpointFolder", "TrainingState"]
 
@@ -114,6 +114,7 @@ class CheckpointFolder:
 
         Raises:
             ModelError: the newest was written by a newer version of this program.
+            MachineError: it cannot be read just now, which says nothing of it: none is set aside.
         """
         for name in reversed(self.names()):
             folder = self.path / name
@@ -124,6 +125,8 @@ class CheckpointFolder:
                     continue
                 self._set_aside(folder, f"{Path(str(error.filename)).name} is missing")
             except (OSError, _DamagedError) as error:
+                if isinstance(error, OSError) and is_of_the_moment(error):
+                    raise _unreadable(folder, error) from error
                 self._set_aside(folder, str(error))
         return None
 
@@ -177,6 +180,14 @@ class CheckpointFolder:
         """Remove what an earlier, killed writer left under temporary names."""
         for left in self.path.glob(".*.tmp"):
             shutil.rmtree(left)
+
+
+def _unreadable(folder: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"the checkpoint cannot be read just now: {error.strerror}",
+        where=str(folder),
+        remedy="Check its rights, and what else runs on this machine; then start again.",
+    )
 
 
 class _DamagedError(Exception):

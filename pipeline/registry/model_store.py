@@ -93,7 +93,7 @@ class ModelStore:
                 the planes of another encoder.
         """
         card = self.card(model_id)
-        weights = weight_files.load(self.folder / card.weights_file, card.sha256)
+        weights = weight_files.load(self.folder / card.weights_file, card.sha256, card.size_bytes)
         if isinstance(weights, str):
             self._note_damage(model_id, weights)
             raise damaged_weights(card, self.folder, weights)
@@ -307,7 +307,7 @@ class ModelStore:
         with self._database.read() as connection:
             rows = connection.execute(select(models).order_by(models.c.created_at, models.c.id)).all()
         for row in rows:
-            found = weight_files.damage_of(self.folder / row.weights_file, row.sha256)
+            found = weight_files.damage_of(self.folder / row.weights_file, row.sha256, row.size_bytes)
             if found != row.damage:
                 self._note_damage(row.id, found)
             try:
@@ -326,7 +326,7 @@ class ModelStore:
             return transactions.leave(connection, card, kind, transactions.evidence_text(evidence), now)
 
     def _damage_of(self, card: ModelCard) -> str | None:
-        return weight_files.damage_of(self.folder / card.weights_file, card.sha256)
+        return weight_files.damage_of(self.folder / card.weights_file, card.sha256, card.size_bytes)
 
     def _refuse_unusable(self, card: ModelCard) -> None:
         damage = self._damage_of(card)

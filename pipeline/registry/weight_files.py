@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from schemas.errors import MachineError, ModelError
-from schemas.files import fsync_folder, write_atomic
+from schemas.files import fsync_folder, is_of_the_moment, write_atomic
 from schemas.model import ModelDraft
 
 SUFFIX = ".safetensors"
@@ -75,15 +76,23 @@ def write(folder: Path, file: str, content: bytes) -> None:
         ) from error
 
 
-def damage_of(path: Path, sha256: str) -> str | None:
-    """What is wrong with a file; None: it is there, and has this hash."""
-    read = _read(path, sha256)
+def damage_of(path: Path, sha256: str, size_bytes: int) -> str | None:
+    """What is wrong with a file; None: it is there, and has this size and hash.
+
+    Raises:
+        MachineError: it cannot be read just now, which says nothing of the file.
+    """
+    read = _read(path, sha256, size_bytes)
     return read if isinstance(read, str) else None
 
 
-def load(path: Path, sha256: str) -> dict[str, np.ndarray] | str:
-    """The weights of a file by name, as arrays of their own shapes and types; or what is wrong with it, in words."""
-    content = _read(path, sha256)
+def load(path: Path, sha256: str, size_bytes: int) -> dict[str, np.ndarray] | str:
+    """The weights of a file by name, as arrays of their own shapes and types; or what is wrong with it, in words.
+
+    Raises:
+        MachineError: as `damage_of`.
+    """
+    content = _read(path, sha256, size_bytes)
     if isinstance(content, str):
         return content
     try:
@@ -97,14 +106,35 @@ def orphans(folder: Path, named: set[str], before: datetime) -> list[Path]:
     limit_s = (before - ORPHAN_AGE).timestamp()
     found = [path for path in folder.glob(f"*{SUFFIX}") if path.name not in named]
     found += folder.glob(f".*{SUFFIX}.*.tmp")
-    return sorted(path for path in found if path.stat().st_mtime < limit_s)
+    return sorted(path for path in found if _is_file_of_before(path, limit_s))
 
 
-def _read(path: Path, sha256: str) -> bytes | str:
+def _is_file_of_before(path: Path, limit_s: float) -> bool:
+    """Whether it is a file (no link, no folder) last written so long ago; one that its writer has just renamed is not
+    there any more."""
     try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_mtime < limit_s
+
+
+def _read(path: Path, sha256: str, size_bytes: int) -> bytes | str:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device never ends
+            return "it is no file"
+        if found.st_size != size_bytes:  # however large it is: it need not be read
+            return f"its {found.st_size} bytes are not those that were registered"
         content = path.read_bytes()
     except FileNotFoundError:
         return "it is gone"
     except OSError as error:
+        if is_of_the_moment(error):
+            raise MachineError(
+                f"the weights cannot be read just now: {error.strerror}",
+                where=str(path),
+                remedy="Check its rights, and what else runs on this machine.",
+            ) from error
         return f"it cannot be read ({error.strerror})"
     return content if sha256_of(content) == sha256 else f"its {len(content)} bytes are not those that were registered"

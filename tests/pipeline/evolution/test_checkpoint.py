@@ -1,5 +1,6 @@
 """Checkpoints: everything comes back, and only what is whole."""
 
+import errno
 import json
 import os
 import random
@@ -171,6 +172,24 @@ def test_a_damaged_one_is_passed_by_and_told_of(checkpoints: CheckpointFolder, t
     assert not newest.exists() and newest.with_name("damaged-00000002").is_dir()
     assert checkpoints.save(state_of(2)).name == "00000003"  # its number is not used again
     assert step_of(checkpoints.latest()) == 2 and len(told) == 1
+
+
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.EACCES])
+def test_one_that_cannot_be_read_just_now_is_not_called_damaged(
+    checkpoints: CheckpointFolder, told: list[str], monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    """All were set aside one after the other, and a learner of months began anew."""
+    checkpoints.save(state_of(0))
+    checkpoints.save(state_of(1))
+
+    def refuse(_path: Path) -> bytes:
+        raise OSError(reason, os.strerror(reason))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(MachineError, match="cannot be read just now"):
+            checkpoints.latest()
+    assert (step_of(checkpoints.latest()), told) == (1, [])
 
 
 def test_a_newer_version_is_left_alone(checkpoints: CheckpointFolder) -> None:

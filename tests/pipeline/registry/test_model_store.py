@@ -1,5 +1,6 @@
 """Models in and out: whole, checked, found again; and what is refused."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -64,7 +65,7 @@ def test_any_weights_come_back_from_their_file_and_make_the_same_file_again(tmp_
     assert weight_files.content_of(draft(created_at="2030-01-01T00:00:00Z"), dict(reversed(weights.items()))) == content
     path = tmp_path / "any.safetensors"
     path.write_bytes(content)
-    back = weight_files.load(path, weight_files.sha256_of(content))
+    back = weight_files.load(path, weight_files.sha256_of(content), len(content))
     assert isinstance(back, dict)
     assert {name: array.tobytes() for name, array in back.items()} == {n: a.tobytes() for n, a in weights.items()}
 
@@ -139,6 +140,53 @@ def test_a_damaged_file_is_refused_and_marked(model_store, put, now, harm, told)
         model_store.promote(card.id, Measured(value=1, games=0, how="test"), now)
     path.write_bytes(whole)
     assert model_store.get(card.id)[0] == model_store.card(card.id) == card
+
+
+NO_MODELS = {
+    "a pipe": (os.mkfifo, "it is no file"),
+    "a device without end": (lambda path: path.symlink_to("/dev/zero"), "it is no file"),
+    "a folder": (Path.mkdir, "it is no file"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "it cannot be read"),
+    "four terabytes": (lambda path: (path.touch(), os.truncate(path, 2**42)), f"its {2**42} bytes are not"),
+}
+
+
+@pytest.mark.timeout(120)
+def test_what_can_be_no_model_is_not_read_to_its_end(model_store, put, now):
+    told = {}
+    for number, (make, words) in enumerate(NO_MODELS.values()):
+        card = put(number=float(number))
+        path = model_store.folder / card.weights_file
+        path.unlink()
+        make(path)
+        told[card.id] = words
+    damaged = model_store.verify(now).damaged
+    assert damaged.keys() == told.keys()
+    assert all(words in damaged[model_id] for model_id, words in told.items())
+
+
+def test_a_file_that_cannot_be_read_just_now_is_not_called_damaged(model_store, put, monkeypatch):
+    """A champion was retired for good by one moment without a free descriptor."""
+    card = put()
+
+    def refuse(path):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(MachineError, match="cannot be read just now"):
+            model_store.get(card.id)
+    assert model_store.get(card.id)[0].damage is None
+
+
+def test_what_lies_beside_the_models_stops_no_registration(model_store, put, now):
+    """A link to nowhere ended every `put` after its row was written; a folder, too."""
+    put("one")
+    (model_store.folder / "old.safetensors").symlink_to("nowhere")
+    (model_store.folder / "kept.safetensors").mkdir()
+    os.utime(model_store.folder / "kept.safetensors", (0, 0))
+    put("two", number=1.0)
+    assert list(model_store.verify(now).orphans_removed) == []
 
 
 def test_putting_a_model_again_repairs_its_file(model_store, put):
