@@ -98,12 +98,17 @@ class League:
         if self._past_room == 0:
             return
         self._frozen[f"{_PAST}:{update}"] = _copy(weights)
-        kept = self._past_selves()
-        if len(kept) > self._past_room:
-            # Never the newest; the first one may go, its gap counts from update 0.
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while len(kept := self._past_selves()) > self._past_room:
+            # Never the newest, while there is room for one; the first may go, its gap counts from update 0.
             updates = [_update_of(name) for name in kept]
             gaps = [after - before for before, after in zip([0, *updates], updates[1:], strict=False)]
             self._drop(kept[int(np.argmin(gaps))] if gaps else kept[0])
+        champions = self._champions()
+        for former in champions[: max(0, len(champions) - self._champion_room)]:
+            self._drop(former)
 
     def welcome(self, model_id: str, weights: Mapping[str, Tensor]) -> bool:
         """Take a champion in, as the newest; False: it is here already. `weights`: by name as in `state_dict`."""
@@ -111,8 +116,7 @@ class League:
         if self._champion_room == 0 or name in self._frozen:
             return False
         self._frozen[name] = _copy(weights)
-        for former in self._champions()[: -self._champion_room]:
-            self._drop(former)
+        self._make_room()
         return True
 
     def weights_of(self, name: str) -> Weights:
@@ -229,6 +233,7 @@ class League:
         self.records = {name: OpponentRecord(*_floats(record)) for name, record in records.items()}
         self.residents = [None if name is None else str(name) for name in residents]
         self.tables = tables
+        self._make_room()
 
 
 def _copy(weights: Mapping[str, Tensor]) -> Weights:

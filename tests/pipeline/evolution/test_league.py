@@ -123,3 +123,19 @@ def test_a_snapshot_is_a_copy_and_the_league_comes_back_whole() -> None:
     assert other.records == league.records
     assert float(other.weights_of("past:3")["a"][0, 0]) == 1.0
     assert float(other.weights_of("champion:m")["a"][0, 0]) == 9.0
+
+
+def test_a_league_that_was_made_smaller_lets_those_go_that_have_no_room() -> None:
+    league = League(_OPPONENTS, 4, 2)
+    for update in range(10, 50, 10):
+        league.remember(update, _weights(update))
+    for name in ("one", "two"):
+        league.welcome(name, _weights(0))
+    league.change_residents(np.random.default_rng(0))
+    smaller, none = League(_OPPONENTS, 2, 1), League(_OPPONENTS, 0, 0)
+    for other in (smaller, none):
+        other.restore(league.to_arrays(), league.counters())
+    assert smaller.participants[0] == "champion:two"
+    assert [name.partition(":")[0] for name in smaller.participants[1:]] == ["past", "past"]
+    assert smaller.participants[-1] == "past:40", "the newest stays"
+    assert (none.participants, none.residents) == ([], [None] * len(RESIDENTS))
