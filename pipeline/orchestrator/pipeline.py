@@ -14,7 +14,7 @@ from pipeline.evolution.device import detect_anomalies
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
 from pipeline.orchestrator.model_lifecycle import ModelLifecycle
 from pipeline.orchestrator.monitor import Monitor
-from pipeline.orchestrator.plan import PhasePlan, plan_phases
+from pipeline.orchestrator.plan import PhasePlan, plan_phases, refuse_unknown
 from pipeline.orchestrator.progress import RunProgress, machine_use, read_state
 from pipeline.orchestrator.run_record import JUDGING, RUN_FILE, PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
@@ -130,6 +130,8 @@ class SelfPlayTrainingPipeline:
         left = load_run(self.folder)
         if left is not None and not left.finished and (config is None or _same(left.configuration, config)):
             phase = left.next_phase()
+            remaining = [item.name for item in left.phases if not item.done and item.given_up is None]
+            refuse_unknown(remaining, self.config.training_phases)
             tell(f"✓ Resumed run {left.run_id}: {phase.name if phase else 'all phases done'}, seed {left.seed}")
             return left, self._lifecycle(left.configuration, tell)
         if left is not None and not left.finished:
@@ -214,7 +216,14 @@ class SelfPlayTrainingPipeline:
 
         A damaged record is set aside, damaged checkpoints are too (the one before is taken), the champion's files are
         checked and rolled back to the champion before if they are damaged.
+
+        Raises:
+            FolderInUseError: it is being trained right now.
         """
+        with folder_lock.held(self.folder, "self-play pipeline"):
+            return self._recover()
+
+    def _recover(self) -> bool:
         try:
             record = load_run(self.folder)
         except StateError as error:

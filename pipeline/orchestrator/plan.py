@@ -42,13 +42,7 @@ def plan_phases(
     Raises:
         SettingsError: a phase that is not configured, or sets what does nothing in it, or no phase left to do.
     """
-    unknown = [name for name in configuration.target_phases if name not in phases]
-    if unknown:
-        raise SettingsError(
-            f"no phase is called {', '.join(unknown)}",
-            where="target_phases",
-            remedy=f"Known are {', '.join(phases)}; add others to training_phases.",
-        )
+    refuse_unknown(configuration.target_phases, phases)
     champion = lineage[0] if lineage else None
     continues = champion is not None and champion.network == network and not configuration.force_retrain
     behind = {card.training_phase for card in lineage} if continues else set()
@@ -69,6 +63,21 @@ def plan_phases(
             remedy="Name another phase, or set force_retrain.",
         )
     return PhasePlan(tuple(chosen), champion.id if continues and champion else None, tuple(left_out))
+
+
+def refuse_unknown(names: Sequence[str], phases: Mapping[str, TrainingPhaseConfig]) -> None:
+    """Refuse names that none of the configured `phases` has.
+
+    Raises:
+        SettingsError: names them.
+    """
+    unknown = [name for name in names if name not in phases]
+    if unknown:
+        raise SettingsError(
+            f"no phase is called {', '.join(unknown)}",
+            where="target_phases",
+            remedy=f"Known are {', '.join(phases)}; add others to training_phases.",
+        )
 
 
 def _goes_on(configuration: TrainingConfiguration, phases: dict[str, TrainingPhaseConfig]) -> bool:

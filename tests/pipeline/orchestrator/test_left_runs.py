@@ -1,0 +1,39 @@
+"""A run that is left behind: what is said of one that cannot go on, and who may mend it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline import folder_lock
+from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
+from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
+from schemas.errors import FolderInUseError, SettingsError
+from schemas.settings import Settings
+from schemas.training import TrainingConfiguration
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Settings:
+    """The settings of a state folder with an unfinished run of a phase that they do not know any more."""
+    settings = Settings(home=tmp_path)
+    settings.pipeline_dir.mkdir(parents=True)
+    asked = TrainingConfiguration(target_phases=["mine"], device="cpu")
+    phases = [PhaseRecord(name="mine")]
+    RunRecord(run_id="run_1", seed=1, started_at=NOON, configuration=asked, phases=phases).save(settings.pipeline_dir)
+    return settings
+
+
+def test_a_run_whose_phase_was_taken_out_of_the_settings_says_so(left: Settings) -> None:
+    with pytest.raises(SettingsError, match="no phase is called mine"):
+        SelfPlayTrainingPipeline(left).resume_training()
+    run = load_run(left.pipeline_dir)
+    assert run is not None and not run.finished, "with its phase put back it goes on"
+
+
+def test_nobody_mends_a_run_that_is_being_trained(left: Settings) -> None:
+    """It wrote a record of before over the one of a run under way, and looked through its checkpoints."""
+    with folder_lock.held(left.pipeline_dir, "self-play pipeline"), pytest.raises(FolderInUseError):
+        SelfPlayTrainingPipeline(left).attempt_recovery()
