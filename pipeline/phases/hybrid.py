@@ -54,7 +54,7 @@ def hybrid(context: PhaseContext, network: Network, device: torch.device) -> Pha
     for number in range(rounds):
         share = _share(context.phase, number, rounds)
         wanted = round((1 - share) * context.phase.games_required / rounds)
-        _play_round(context, network, data, number, rounds, wanted)
+        _play_round(context, network.to(device), data, number, rounds, wanted)
         own_games = _games_of_rounds(context, data.training_games(sources=_SOURCES), number)
         teacher_games = _teacher_games(data, _teacher_count(context.phase, share, len(own_games)))
         fit_round = _fit_round(context, number, rounds, [*own_games, *teacher_games], started)

@@ -47,6 +47,20 @@ def test_a_round_of_hybrid_is_played_once_and_its_missing_half_is_completed(work
     assert len(hybrid._games_of_rounds(orders, games, 1)) == 8
 
 
+def test_the_network_plays_where_it_learns(work, network):
+    """The first round's games were played on the CPU, whatever GPU there was."""
+    seen = []
+
+    def play(players, *_games, **_more):
+        seen.append(players[0].policy.device.type)
+        raise StoppedError("enough was seen")
+
+    orders = replace(work("hybrid", data_source="mixed", games_required=8), play=play)
+    with pytest.raises(StoppedError):
+        hybrid.hybrid(orders, network, torch.device("meta"))
+    assert seen == ["meta"]
+
+
 def test_a_stopped_round_of_hybrid_says_so(work, network):
     orders = work("hybrid", stop=lambda: True)
     with pytest.raises(StoppedError):
