@@ -160,9 +160,15 @@ class HttpConnection(asyncio.Protocol):
                 last = not self._waiting and (not self._keep or self._server.closing)
                 self._write(reply, last)
                 if reply.then is not None:
-                    reply.then()
+                    self._do(reply.then)
         finally:
             self.task = None
+
+    def _do(self, then: Callable[[], None]) -> None:
+        try:
+            then()
+        except Exception as error:  # noqa: BLE001 - those in line behind it are answered all the same
+            self._server.complain(f"what follows an answer failed: {type(error).__name__}: {error}")
 
     async def _reply_to(self, call: Call) -> HttpReply:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ class ChosenMove:
     """What the network said; None: it was not asked, or not in time."""
     why_not: str = ""
     """Why the network's move was not taken."""
+    broken: bool = False
+    """Whether that is a fault of ours: the network failed."""
 
 
 class PolicyWithFallback:
@@ -65,6 +67,9 @@ class PolicyWithFallback:
                 said = await asyncio.wrap_future(self._executor.submit(self._model.look, rows))
         except TimeoutError:
             return self._play_heuristic(asked, rows, "the network did not answer in time")
+        except Exception as error:  # noqa: BLE001 - whatever becomes of the network, the game wants a move
+            why_not = f"the network failed: {type(error).__name__}: {error}"
+            return replace(self._play_heuristic(asked, rows, why_not), broken=True)
         return ChosenMove(int(best_moves(said.policy_logits, legal_moves(rows))[0]), asked, rows, said)
 
     def warm_up(self, request: Mapping[str, Any]) -> None:

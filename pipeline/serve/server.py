@@ -109,6 +109,8 @@ class SnakeServer:
         took_s = asyncio.get_running_loop().time() - arrived_s
 
         def afterwards() -> None:
+            if decision.broken:
+                self._complain(f"game {decision.asked.game_id if decision.asked else ''}: {decision.why_not}")
             self._games.add(request, thought_of(decision, took_s))
             if self._shadow is not None:
                 self._shadow.offer(decision)

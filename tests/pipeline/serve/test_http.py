@@ -102,6 +102,22 @@ def test_a_fault_of_ours_is_told_and_does_not_end_the_connection():
     assert complaints == ["POST /bad failed: RuntimeError: a bug"]
 
 
+def test_what_fails_after_an_answer_keeps_no_other_request_waiting():
+    def fail():
+        raise ValueError("no such frame")
+
+    async def handler(_):
+        return HttpReply(200, b"1", fail)
+
+    async def talk(reader, writer, _):
+        writer.write(post("/a", b"") + post("/b", b""))
+        return [status for status, _, _ in await answers(reader, 2)]
+
+    complaints = []
+    assert converse(handler, talk, complaints) == [200, 200]
+    assert complaints == ["what follows an answer failed: ValueError: no such frame"] * 2
+
+
 def test_the_end_waits_for_the_request_under_way_and_closes_idle_connections():
     async def talk(reader, writer, connections):
         begun, release = asyncio.Event(), asyncio.Event()

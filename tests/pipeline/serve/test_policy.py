@@ -70,6 +70,19 @@ class StuckModel(OnnxModel):
         return super().look(rows)
 
 
+class BrokenModel(OnnxModel):
+    """A model whose network fails."""
+
+    def look(self, rows):
+        raise RuntimeError("no memory")
+
+
+def test_a_network_that_fails_costs_no_move(model_file):
+    decision = decide(BrokenModel(model_file), request([ME, OTHER]))
+    assert decision.move in (0, 2, 3) and decision.broken
+    assert decision.why_not == "the network failed: RuntimeError: no memory"
+
+
 def test_a_network_that_is_too_slow_is_not_waited_for(model_file):
     stuck = StuckModel(model_file)
     decider = PolicyWithFallback(stuck, margin_ms=100)
