@@ -88,12 +88,13 @@ def _fit_part(
     kind: str, dataset: Dataset, settings: FitSettings, share: float, tell: Callable[[str], None]
 ) -> LeafNetwork:
     training = _part(dataset.training, kind)
-    if len(training) < _LEAST_POSITIONS:
+    searched = int(training.searched.sum())
+    if searched < _LEAST_POSITIONS:
         raise DataError(
-            f"there are {len(training)} positions of {kind} to learn from, too few",
+            f"there are {searched} positions of {kind} to learn from, too few",
             remedy="Let the snake play more: `ouroboros leaf-eval play`.",
         )
-    tell(f"{kind}: {len(training):,} positions")
+    tell(f"{kind}: {searched:,} positions")
     return fit(training, dataset.legend, scale_of(training), settings, share, tell)
 
 

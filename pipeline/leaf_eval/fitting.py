@@ -164,13 +164,14 @@ def fit(
     slopes = np.zeros(2 * LANES, np.float32)
     batches = max(1, len(rows) // settings.batch)
     for epoch in range(settings.epochs):
-        order, total = rng.permutation(len(rows)), 0.0
+        order, total, seen = rng.permutation(len(rows)), 0.0, 0
         for k in range(batches):
             chosen = order[k * settings.batch : (k + 1) * settings.batch]
             total += _step(
                 rows, base, target, chosen, 1 / scale.temperature, table.values, bias.values, output.values,
                 table.slope, bias.slope, slopes,
             )  # fmt: skip
+            seen += len(chosen)
             output.slope[:] = slopes[:LANES]
             output.slope[-1] = 0
             slopes[...] = 0
@@ -179,7 +180,7 @@ def fit(
             for part in (table, bias, output):
                 part.step(rate, count)
             np.clip(table.values, -ROW_LIMIT / ACTIVATION_ONE, ROW_LIMIT / ACTIVATION_ONE, out=table.values)
-        tell(f"epoch {epoch + 1} of {settings.epochs}: cross-entropy {total / (batches * settings.batch):.4f}")
+        tell(f"epoch {epoch + 1} of {settings.epochs}: cross-entropy {total / seen:.4f}")
     return quantised(table.values, bias.values, share * output.values)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from schemas.outside_text import REASON_LIMIT, line
 _LIMIT_S: Final = 3600.0
 _POLL_S: Final = 0.1
 _GAP: Final = "-"
+_NAMED: Final = re.compile(r"(\d+)-(\d+)-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ class StoredGames:
 
     def next_seed(self, seats: int) -> int:
         """The first seed of which no game with so many seats is stored."""
-        parts = [file.stem.split(_GAP) for file in self.folder.glob(f"{seats}{_GAP}*.jsonl")]
-        return max((int(first) + int(count) for _, first, count in parts), default=1)
+        named = [found for file in self.files() if (found := _NAMED.fullmatch(file.stem))]
+        return max(
+            (int(first) + int(count) for of, first, count in map(re.Match.groups, named) if int(of) == seats), default=1
+        )
 
     def add(self, plan: GamePlan, first: int, content: bytes) -> None:
         """Store the games of the seeds from `first` on, one a line."""

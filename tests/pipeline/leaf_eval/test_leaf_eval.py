@@ -12,9 +12,9 @@ from go_programs import build_go_snake
 
 from pipeline.data.positions import held_back
 from pipeline.ladder.snake_analysis import SnakeAnalyser
-from pipeline.leaf_eval.dataset import HELD_BACK, Dataset, game_id, parse_shown, read_dataset
+from pipeline.leaf_eval.dataset import HELD_BACK, Dataset, ShownPositions, game_id, parse_shown, read_dataset
 from pipeline.leaf_eval.fit_run import fit_evaluation, measure_evaluation
-from pipeline.leaf_eval.fitting import FitSettings, Scale, quantised, targets
+from pipeline.leaf_eval.fitting import FitSettings, Scale, fit, quantised, targets
 from pipeline.leaf_eval.games import GamePlan, StoredGames, play_games
 from pipeline.leaf_eval.network import LANES, LeafEval, LeafNetwork, Legend, load, rows_of
 from pipeline.stopping import Stopping
@@ -52,6 +52,12 @@ def test_games_are_stored_once_and_the_next_ones_follow(store: StoredGames) -> N
     lines = [json.loads(line) for file in store.files() for line in file.read_bytes().splitlines()]
     assert [game["seed"] for game in lines] == [*range(1, 25), *range(1, 13)]
     assert (store.next_seed(2), store.next_seed(4), store.next_seed(3)) == (25, 13, 1)
+
+
+def test_a_copy_under_another_name_is_in_nobodys_way(tmp_path: Path) -> None:
+    for name in ("2-000000013-12", "2-000000001-12 (copy)", "2-notes", "a"):
+        (tmp_path / f"{name}.jsonl").touch()
+    assert (StoredGames(tmp_path).next_seed(2), StoredGames(tmp_path).next_seed(4)) == (25, 1)
 
 
 def test_a_stop_leaves_whole_files_only(analyser: SnakeAnalyser, tmp_path: Path) -> None:
@@ -152,6 +158,30 @@ def test_stored_games_that_cannot_be_read_are_refused(
 
 
 LEGEND = Legend(("a", "b"), (2, 3))
+
+
+def made_up(rows: int, searched: int) -> ShownPositions:
+    """Positions of duels, of which so many were searched."""
+    nothing = np.zeros(rows, np.int32)
+    return ShownPositions(
+        nothing, nothing + 2, (np.arange(rows) % 2).astype(np.float32), np.arange(rows) < searched,
+        nothing.astype(np.float32), nothing.astype(np.float32), np.zeros((rows, 2), np.uint8), nothing,
+    )  # fmt: skip
+
+
+def test_what_was_never_searched_is_nothing_to_learn_from() -> None:
+    """A network of random numbers was written as if it had been fitted."""
+    dataset = Dataset(LEGEND, made_up(2000, 10), made_up(200, 200), 20)
+    with pytest.raises(DataError, match="there are 10 positions of duels to learn from, too few"):
+        fit_evaluation(dataset, FitSettings(), ignore)
+
+
+def test_the_cross_entropy_that_is_told_is_a_mean() -> None:
+    """Of fewer positions than one batch, too: it was told too small by what the batch lacked."""
+    told: list[str] = []
+    fit(made_up(100, 100), LEGEND, Scale(100.0, np.zeros(3)), FitSettings(epochs=1, rate=0.0), 1.0, told.append)
+    chances = float(told[0].rpartition(" ")[2])
+    assert 0.5 < chances < 0.9, "log 2, but for what the random network adds"
 
 
 def small(seed: int = 1) -> LeafEval:
