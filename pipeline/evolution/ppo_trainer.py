@@ -235,7 +235,8 @@ class PpoTrainer:
         taught: Taught, errors: list[NDArray[np.float32]],
     ) -> NDArray[np.float64]:  # fmt: skip
         """Make one step of the optimizer; return the batch's mean of each of `PpoStats`."""
-        parts = self._parts * self._phase.gradient_accumulation_steps
+        # No part may be empty: a machine may have more cores than a batch has rows.
+        parts = min(self._parts * self._phase.gradient_accumulation_steps, len(rows))
         steps = [
             BatchPart(share, drawn, self._replicas[part % len(self._replicas)])
             for part, (share, drawn) in enumerate(

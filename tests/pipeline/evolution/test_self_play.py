@@ -143,6 +143,14 @@ def test_replicas_and_accumulated_batches_make_the_steps_that_one_batch_would(to
     assert steps == {int(kept["step"]) for kept in expected.optimizer.state.values()}
 
 
+def test_a_batch_of_fewer_rows_than_there_are_threads_for_it_is_learned_from() -> None:
+    """Machines have more cores than a last batch has rows: an empty part ended the run."""
+    weights = LossWeights(1.0, 0.5, 0.01, 1.0, 0.0, 0.2)
+    trainer, stats = _learn(_samples().rows(np.arange(20)), weights, parts=2, passes=1, accumulated=16)
+    assert np.isfinite(stats).all()
+    assert {int(kept["step"]) for kept in trainer.optimizer.state.values()} == {1}
+
+
 def test_the_teacher_s_moves_become_likelier_and_values_come_true() -> None:
     samples = _samples()._replace(returns=np.full(len(_samples().moves), 0.7, np.float32))
     before = _chance_of(_network(), samples, samples.taught)
