@@ -72,6 +72,11 @@ class ContinualLearner:
             return Counts()
         return Counts(*(int(str(state.counters[name])) for name in Counts._fields))
 
+    def spent_s(self) -> float:
+        """Seconds of learning in its life."""
+        state = self.checkpoints.latest()
+        return 0.0 if state is None else float(str(state.counters["spent_s"]))
+
     def why_unfit(self, network: Network) -> str | None:
         """Why it cannot go on as such a network; None: it can, or there is none yet."""
         history = self.history()

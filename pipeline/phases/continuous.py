@@ -37,6 +37,8 @@ class Cycles(Frozen):
     next: int = 0
     begun: Counts | None = None
     """Where the learner stood when the cycle under way began; None: it has not begun."""
+    begun_s: float = 0
+    """Seconds of learning that the learner had behind it then."""
     promoted: int = 0
     returned: int = 0
     games: int = 0
@@ -132,7 +134,7 @@ class _Cycles:
             if last.stopped:
                 stopped = True
                 break
-            self._judge(last, judging_budget_s(time.monotonic() - begun_at, share))
+            self._judge(last, self._judging_s(share))
             self._cycle_s = time.monotonic() - begun_at
             network, champion = last.network, self._champion(last.network)
         if self._done.next == 0 and not stopped:
@@ -142,6 +144,11 @@ class _Cycles:
                 remedy="Give the run more hours, or the phase a larger time_share.",
             )
         return self._result(network, last, stopped=stopped)
+
+    def _judging_s(self, share: float) -> float:
+        """What judging the cycle may take: by all that was learned in it, before a stop or a kill too."""
+        left_s = self._context.budget_s - (time.monotonic() - self._began)
+        return max(0.0, min(left_s, judging_budget_s(self._learner.spent_s() - self._done.begun_s, share)))
 
     def _beginning(self, first: Network) -> tuple[Network, tuple[str, Weights] | None]:
         """The network whose weights a new learner begins with, and the champion for the league."""
@@ -203,7 +210,7 @@ class _Cycles:
         counts, begun = self._learner.counts(), self._done.begun
         if begun is None or begun.updates > counts.updates:  # the learner was set aside, or rolled back
             begun = counts
-            self._keep(self._done.model_copy(update={"begun": begun}))
+            self._keep(self._done.model_copy(update={"begun": begun, "begun_s": self._learner.spent_s()}))
         return begun
 
     def _made(self, network: Network, number: int, played: SelfPlayReport) -> PhaseResult:

@@ -65,13 +65,14 @@ class Promoting(Court):
 
     def __init__(self, home, decisions):
         super().__init__(home)
-        self.decisions, self.asked, self.returned = list(decisions), [], []
+        self.decisions, self.asked, self.returned, self.budgets_s = list(decisions), [], [], []
 
     def judging(self):
         return Judging(self.judge, self.networks.__getitem__, lambda *row: self.returned.append(row))
 
     def judge(self, made, name, parent, budget_s):
         self.asked.append((name, parent))
+        self.budgets_s.append(budget_s)
         decision = self.decisions.pop(0)
         if isinstance(decision, Exception):
             raise decision
@@ -143,6 +144,7 @@ def test_judging_that_was_stopped_is_done_again_at_the_next_call_and_nothing_is_
     cycles(work, court, 2)
     assert state_of(work).counters["updates"] == 2 * UPDATES
     assert [name for name, _ in court.asked] == ["cycle 1", "cycle 2", "cycle 2"]
+    assert court.budgets_s[2] >= court.budgets_s[1] > 0, "by what was learned in the cycle, not since the restart"
 
 
 def test_a_stop_in_a_cycle_judges_nothing(tmp_path):
