@@ -16,6 +16,7 @@ fsync every few seconds would keep a disk awake for nothing. Request and result 
 hours of work.
 """
 
+import errno
 import os
 import uuid
 import zlib
@@ -39,6 +40,8 @@ _RESERVE_BYTES = 128 * 1024
 _REASON_BYTES = 1000
 MOST_BYTES = 16 * 2**20
 """Of a file that is read: what a run tells of itself is never near it."""
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without hard links answer (exFAT, shared folders of virtual machines)."""
 _Model = TypeVar("_Model", bound=Frozen)
 
 
@@ -145,19 +148,33 @@ class RunDir:
         """Take the run, once and for all; False: somebody has it already.
 
         The claim is a hard link to a finished temporary file: exclusive like O_EXCL, but with its content from the
-        first moment. With O_EXCL a kill between creation and writing would leave a claim whose holder nobody knows.
+        first moment. With O_EXCL, which is used where the file system has no hard links, a kill between creation and
+        writing would leave a claim whose holder nobody knows.
 
         Raises:
-            OSError: the folder is missing, full, or on a file system without hard links.
+            OSError: the folder is missing, or full.
         """
+        content = Claim(role=role, holder=holder).model_dump_json() + "\n"
         temporary = self.path / f".claim.{uuid.uuid4().hex}.tmp"
         try:
-            temporary.write_text(Claim(role=role, holder=holder).model_dump_json() + "\n", encoding="ascii")
+            temporary.write_text(content, encoding="ascii")
             os.link(temporary, self.path / "claim")
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._take_claim_without_links(content)
         finally:
             temporary.unlink(missing_ok=True)
+        return True
+
+    def _take_claim_without_links(self, content: str) -> bool:
+        try:
+            with (self.path / "claim").open("x", encoding="ascii") as handle:
+                handle.write(content)
+        except FileExistsError:
+            return False
         return True
 
     def read_claim(self) -> Claim | UnreadableFile | None:

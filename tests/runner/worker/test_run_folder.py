@@ -1,5 +1,6 @@
 """The run folder's files: whole or absent, and what is not is told."""
 
+import errno
 import os
 import threading
 
@@ -102,6 +103,17 @@ def test_of_many_takers_one_gets_the_claim(folder):
     for taker in takers:
         taker.join()
     assert won == [1]
+    assert folder.read_claim() == Claim(role=ClaimRole.WORKER, holder=own_identity())
+    assert [path.name for path in folder.path.iterdir()] == ["claim"]
+
+
+def test_a_run_is_claimed_once_where_there_are_no_hard_links(folder, monkeypatch):
+    def none(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    assert folder.take_claim(ClaimRole.WORKER, own_identity())
+    assert not folder.take_claim(ClaimRole.REVOKED, own_identity())
     assert folder.read_claim() == Claim(role=ClaimRole.WORKER, holder=own_identity())
     assert [path.name for path in folder.path.iterdir()] == ["claim"]
 
