@@ -40,7 +40,8 @@ from schemas.times import to_text
 FILE_INTERVAL_S = 1.0
 """A trigger file is looked for at least so often, whatever its trigger's interval."""
 KEEP_LOOK_S = 60.0
-"""A look that found nothing new is written down this often; trigger files are looked at every second."""
+"""A look that found nothing new, or failed as before, is written down this often; trigger files are looked at every
+second."""
 _log = logging.getLogger("ouroboros.triggers")
 
 
@@ -236,6 +237,11 @@ class CheckTriggers:
 
     def _keep_error(self, evaluation: TriggerEvaluation, now: datetime) -> None:
         name, settings = evaluation.trigger.name, self._runtime.settings.notifications
+        verdict, clock_s = f"could not look: {evaluation.error}", self._runtime.clock.monotonic_s()
+        record = self._known.get(name)
+        again = record is not None and record.last_verdict == verdict
+        if again and clock_s - self._kept_at_s.get(name, float("-inf")) < KEEP_LOOK_S:
+            return
         message = messages.alert(
             subject=f"trigger {name} cannot be looked at",
             detail=evaluation.error,
@@ -245,8 +251,9 @@ class CheckTriggers:
             now=now,
         )
         with self._runtime.store.write() as session:
-            triggers.checked(session, name, f"could not look: {evaluation.error}", now)
+            triggers.checked(session, name, verdict, now)
             self._runtime.notifier.put(session, message, now)
+        self._kept_at_s[name] = clock_s
         _log.warning("Trigger %s: %s", name, evaluation.error)
 
     def _fire(self, evaluation: TriggerEvaluation, now: datetime) -> None:
