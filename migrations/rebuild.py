@@ -48,12 +48,17 @@ def rebuild(store: Store, make_empty: Callable[[Path], None], backup: Path, prog
     assert store.path is not None
     path = store.path
     partial = path.with_name(f".{path.name}.upgrade-{TO}")
-    with typed_errors(store.where, store.busy_timeout_s), _locked(path, store.busy_timeout_s) as old:
+    # The header is closed last: whoever closes a file lets go of all locks that its process has on it, SQLite's too.
+    with (
+        typed_errors(store.where, store.busy_timeout_s),
+        path.open("rb") as header,
+        _locked(path, store.busy_timeout_s) as old,
+    ):
         if old is None:
             return False
         need = need_of(old)
         refuse_without_room(path, need, partial)
-        _resume_or_begin(old, partial, make_empty)
+        _resume_or_begin(old, _fingerprint(old, header.fileno()), partial, make_empty)
         with closing(_opened(partial)) as new:
             _copy_all(old, new, need, progress)
             _check(old, new, partial)
@@ -107,9 +112,8 @@ def _opened(partial: Path) -> sqlite3.Connection:
     return new
 
 
-def _resume_or_begin(old: sqlite3.Connection, partial: Path, make_empty: Callable[[Path], None]) -> None:
+def _resume_or_begin(old: sqlite3.Connection, state: str, partial: Path, make_empty: Callable[[Path], None]) -> None:
     """Keep what an earlier call copied of this very state; begin anew where the database has changed since."""
-    state = _fingerprint(old)
     if partial.exists():
         with closing(sqlite3.connect(partial, isolation_level=None)) as new:
             try:
@@ -127,13 +131,14 @@ def _resume_or_begin(old: sqlite3.Connection, partial: Path, make_empty: Callabl
         new.execute("INSERT INTO upgrade_source VALUES (?)", (state,))
 
 
-def _fingerprint(old: sqlite3.Connection) -> str:
-    """Changes with every committed transaction (a version that ran in between, a file that was put back)."""
+def _fingerprint(old: sqlite3.Connection, descriptor: int) -> str:
+    """Changes with every committed transaction (a version that ran in between, a file that was put back).
+
+    `descriptor`: of the old file.
+    """
     last = [old.execute(f"SELECT max(id), count(*) FROM {table}").fetchone() for table in _MOVED]  # noqa: S608
-    file = Path(old.execute("PRAGMA database_list").fetchone()["file"])
-    with file.open("rb") as handle:
-        counter = int.from_bytes(handle.read(28)[24:], "big")
-    return f"{file.stat().st_size} bytes, change {counter}, {[tuple(row) for row in last]}"
+    counter = int.from_bytes(os.pread(descriptor, 4, 24), "big")
+    return f"{os.fstat(descriptor).st_size} bytes, change {counter}, {[tuple(row) for row in last]}"
 
 
 def _drop_indexes(new: sqlite3.Connection) -> None:

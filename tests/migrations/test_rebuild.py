@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from schemas.model import PipelineState
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RUNS = 57
+SEQUENCES = "SELECT name, seq FROM sqlite_sequence"
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def test_every_value_is_shown_as_before(path: Path) -> None:
     assert administration.check(store).problems == ()
     store.close()
     assert (told[0].done, told[0].total) == (0, 2 * RUNS - 1)
-    assert told[-1].done == told[-1].total
+    assert [step.done == step.total for step in told[-2:]] == [True, True], "told while indexes are made, too"
     assert f"{2 * RUNS - 1} rows" in told[0].sentence()
     assert "MB of free disk" in told[0].sentence()
     assert done.backup is not None
@@ -179,3 +181,68 @@ def test_without_room_nothing_is_begun(path: Path, monkeypatch: pytest.MonkeyPat
     store.close()
     assert shown(path) == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_what_runs_and_what_was_edited_by_hand_is_moved_too(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as plain, plain:
+        plain.execute("UPDATE occurrences SET not_before = 'soon' WHERE id = 1")
+        plain.execute("UPDATE executions SET identity_json = 'who' WHERE id IN (1, 2)")
+        plain.execute("UPDATE executions SET completed_at = NULL WHERE id = 2")
+        plain.execute("DELETE FROM decisions WHERE id = ?", (RUNS,))
+        before = {rebuild._MOVED.get(name, name): last for name, last in plain.execute(SEQUENCES)}
+    older = path.with_name(f"{path.name}.backup-0001-20250101T000000.000000Z")
+    older.touch()
+    store = Store(f"sqlite:///{path}", 5)
+    done = upgrade.upgrade(store, 1, NOW)
+    store.close()
+    assert done.backup is not None and done.backup.exists()
+    assert not older.exists(), "one backup is kept"
+    with closing(sqlite3.connect(path)) as plain:
+        moved = plain.execute("SELECT not_before FROM occurrences WHERE id = 1").fetchone()
+        assert moved == ("1970-01-01T00:00:00.000000Z",)
+        identities = plain.execute("SELECT identity_json FROM execution_rows WHERE id IN (1, 2) ORDER BY id").fetchall()
+        assert identities == [(None,), ("who",)], "of what still runs"
+        after = plain.execute(SEQUENCES).fetchall()
+        assert len(after) == len(dict(after))
+        assert before.items() <= dict(after).items(), "no id is given twice, that of a removed row neither"
+        kept = plain.execute(
+            "SELECT s.definition_json = d.definition_json FROM schedules s LEFT JOIN definitions d "
+            "ON d.id = s.definition_id"
+        ).fetchall()
+        assert kept == [(1,)] * 3
+
+
+WRITES = """
+import sqlite3, sys
+sqlite3.connect(sys.argv[1], timeout=0).execute("UPDATE occurrences SET reason = ''")
+"""
+
+
+def test_no_other_program_writes_the_old_database_while_it_is_moved(path: Path) -> None:
+    said: list[str] = []
+
+    def told(_progress: UpgradeProgress) -> None:
+        if not said:
+            other = [sys.executable, "-c", WRITES, str(path)]
+            said.append(subprocess.run(other, capture_output=True, text=True, timeout=120, check=False).stderr)
+
+    store = Store(f"sqlite:///{path}", 5)
+    upgrade.upgrade(store, 3, NOW, told)
+    store.close()
+    assert "database is locked" in said[0]
+
+
+def test_the_new_database_is_on_the_disk_before_it_has_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, partial, backup = (tmp_path / name for name in ("a.db", "partial", "backup"))
+    path.write_text("old")
+    path.chmod(0o640)
+    partial.write_text("new")
+    order: list[tuple[str, str]] = []
+    monkeypatch.setattr(rebuild.os, "fsync", lambda _descriptor: order.append(("file", path.read_text())))
+    monkeypatch.setattr(rebuild, "fsync_folder", lambda folder: order.append((folder.name, path.read_text())))
+    rebuild._swap(path, partial, backup)
+    assert order == [("file", "old"), (tmp_path.name, "new")]
+    assert backup.read_text() == "old"
+    assert path.stat().st_mode & 0o777 == 0o640
