@@ -164,7 +164,8 @@ class ExperienceReplayBuffer:
         self._chance.bit_generator.state = np.random.PCG64(seed).state
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that is held, as arrays, the oldest experience first."""
+        """Everything that is held, as arrays by name, the oldest of N experiences first: an entry each, `weights`
+        float64[N] (the priorities) among them, but for `code` and `boards`, which hold the packed boards end to end."""
         arrays = {**self._rows.state(), "weights": self._tree.weights[self._rows.slots_of_live()]}
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
@@ -173,7 +174,12 @@ class ExperienceReplayBuffer:
         return {"max_size": self.max_size, "total": self._rows.total, "largest": self._largest}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
-        """Hold what a buffer of the same size and frame held when it gave these."""
+        """Hold what a buffer of the same size and frame held when it gave these.
+
+        Args:
+            arrays: as `to_arrays` gave them.
+            counters: as `counters` did.
+        """
         self._rows.restore(int(counters["total"]), dict(arrays))
         weights = np.zeros(min(self.max_size, self._rows.total))
         weights[self._rows.slots_of_live()] = arrays["weights"]

@@ -119,6 +119,7 @@ def positions_of(
     Raises:
         DataError: a tape is cut, is no game's, tells another story than the game's own fields, or its board is larger
             than the frame; names the game.
+        ValueError: `every` is less than 1.
     """
     if not games:
         return allocate_positions(0, frame)

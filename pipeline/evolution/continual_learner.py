@@ -93,7 +93,11 @@ class ContinualLearner:
         return self._tell(state, history.model_copy(update={"judged": cycle, "model": model_id, "refused": refused}))
 
     def return_to(self, model_id: str, weights: Mapping[str, Tensor]) -> LearnerHistory:
-        """Take over a model's weights, as in `state_dict`; moments begin anew, league, counts and chance go on."""
+        """Take over a model's weights; moments begin anew, league, counts and chance go on.
+
+        Args:
+            weights: all of the network's `state_dict` by name, in the shapes and dtypes of the ones before.
+        """
         state, history = self._present()
         groups = state.optimizer.groups if state.optimizer else []
         state = replace(state, network=dict(weights), optimizer=OptimizerState({}, groups))

@@ -157,9 +157,10 @@ class Network(nn.Module):
 
     def forward_with_ground(self, board_state: Tensor, snake_features: Tensor, game_context: Tensor) -> list[Tensor]:
         """Return what `forward` does and what the fixed layers tell (`TerritoryFeatures`), for programs that know these
-        by heart.
+        by heart: policy_logits float32[N, 4], value float32[N, 1], and its three float32 tensors of N rows. Takes the
+        same three tensors as `forward`.
 
-        Only a network with `ground_steps` has such layers.
+        Only a network with `ground_steps` has such layers; else the list ends with the value.
         """
         reading = self._read(board_state, snake_features, game_context)
         logits, summary = self._judge(reading)

@@ -110,6 +110,7 @@ class ArenaClient:
         """Return all frames of a game, page by page; a page that fails is asked for again alone.
 
         Raises:
+            ArenaAwayError: pages that do not fit together, or do not end.
             ArenaError: there is no such game.
         """
         frames: list[dict[str, object]] = []

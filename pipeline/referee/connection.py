@@ -72,7 +72,8 @@ class SnakeConnection:
     def ask(self, request: bytes, handler: AnswerHandler) -> None:
         """Send a whole request; `handler` gets the answer later, exactly once, unless `close` comes first.
 
-        One request at a time: asking again before the answer is a fault of the caller.
+        Raises:
+            RuntimeError: a request before is not answered yet, which is a fault of the caller.
         """
         if self._handler is not None:
             raise RuntimeError(f"a second request to {self.endpoint.shown} before the first was answered")

@@ -31,7 +31,11 @@ class GameWatch:
         self._game_id = ""
 
     def seated(self, records: Records, slot: int, seating: NDArray[np.uint8]) -> None:
-        """A game begins in this slot: it is the one that is shown, where one is wanted."""
+        """A game begins in this slot: it is the one that is shown, where one is wanted.
+
+        Args:
+            seating: uint8[seats], the player in each.
+        """
         if self._slot is not None or not self._live.wanted():
             return
         self._slot, self._game_id = slot, f"seed {int(records.clock[slot, layout.SEED])}"
