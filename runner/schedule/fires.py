@@ -156,7 +156,7 @@ def _next_elapsed(line: CronLine, where: Zone, after: int) -> int | None:
         fire = wall - period.offset
         if period.shift_at_start > 0:
             # Times the wall jumped over at the start of this stretch, by the old offset.
-            skipped = next_wall_time(line, max(after, period.start - 1) + period.offset_before)
+            skipped = next_wall_time(line, after + period.offset_before)
             if skipped is not None and skipped < period.start + period.offset:
                 fire = min(fire, skipped - period.offset_before)
         if fire < period.end:

@@ -23,13 +23,13 @@ _PAGES_PER_STEP = 1000
 class Pruned:
     """How many rows one batch removed."""
 
-    decisions: int = 0
-    occurrences: int = 0
-    executions: int = 0
-    messages: int = 0
-    commands: int = 0
-    trigger_files: int = 0
-    definitions: int = 0
+    decisions: int
+    occurrences: int
+    executions: int
+    messages: int
+    commands: int
+    trigger_files: int
+    definitions: int
 
     @property
     def total(self) -> int:

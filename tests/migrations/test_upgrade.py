@@ -1,6 +1,7 @@
 """Upgrades: from nothing and from every released revision, once, in one piece, with a backup; newer ones refused."""
 
 import hashlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from runner.store import migrate
 from runner.store.administration import check
 from runner.store.engine import Store
 from runner.store.migrate import stored_revision
-from schemas.database import HEAD
+from schemas.database import HEAD, UpgradeReport
 from schemas.errors import DatabaseBusyError, DatabaseNewerError, StateError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -300,6 +301,24 @@ def test_processes_that_start_together_upgrade_once(path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("meanwhile", [HEAD, "9999"])
+def test_what_another_process_did_meanwhile_is_seen_under_the_lock(
+    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    path = Path(shutil.copy(empty_database, tmp_path / "automation_tracking.db"))
+    with closing(sqlite3.connect(path)) as plain, plain:
+        plain.execute("UPDATE alembic_version SET version_num = ?", (meanwhile,))
+    monkeypatch.setattr(upgrading, "stored_revision", lambda _store: "0005")
+    store = opened(path)
+    if meanwhile == HEAD:
+        assert upgrade(store, 3, NOW) == UpgradeReport(before=HEAD, after=HEAD)
+    else:
+        with pytest.raises(DatabaseNewerError, match="revision 9999"):
+            upgrade(store, 3, NOW)
+    store.close()
+    assert not list(tmp_path.glob("*.backup-*"))
+
+
 LOADED = """
 import sys
 from datetime import UTC, datetime
@@ -371,9 +390,9 @@ def test_the_child_ends_busy_with_the_code_for_try_again(path: Path) -> None:
 def test_a_child_that_ends_without_a_report_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate.sys, "executable", str(path.parent / "shot"))
     path.parent.mkdir()
-    (path.parent / "shot").write_text("#!/bin/sh\nkill -9 $$\n")
+    (path.parent / "shot").write_text("#!/bin/sh\necho out of luck >&2\nkill -9 $$\n")
     (path.parent / "shot").chmod(0o755)
-    with pytest.raises(StateError, match=r"ended with code -9.*Nothing was changed"):
+    with pytest.raises(StateError, match=r"ended with code -9: out of luck.*Nothing was changed"):
         migrate.upgrade(opened(path), 3, NOW)
 
 
@@ -383,12 +402,17 @@ def test_a_child_that_ends_without_a_report_is_an_error(path: Path, monkeypatch:
         ("ALTER TABLE models ADD COLUMN colour TEXT", "remove_column"),
         ("DROP TABLE evaluations", "add_table"),
         ("ALTER TABLE schedules ADD COLUMN colour TEXT", "remove_column"),
+        (
+            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, '''0''', '''7''') "
+            "WHERE name = 'schedules'",
+            "modify_default",
+        ),
     ],
 )
-def test_a_table_that_is_not_the_codes_is_told(path: Path, change: str, told: str) -> None:
-    at_revision(path, HEAD)
-    with closing(sqlite3.connect(path)) as plain, plain:
-        plain.execute(change)
+def test_a_table_that_is_not_the_codes_is_told(empty_database: Path, tmp_path: Path, change: str, told: str) -> None:
+    path = Path(shutil.copy(empty_database, tmp_path / "automation_tracking.db"))
+    with closing(sqlite3.connect(path)) as plain:
+        plain.executescript(change)
     plain.close()
     store = opened(path)
     assert any(told in problem for problem in check(store).problems)

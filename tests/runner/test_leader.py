@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 from postgresql_server import PrivateServer, private_server
 
-from runner.leader import LeaderLock, LeaderState, daemon_is_running, leader_and_stand_bys
+from runner.leader import LOOK_S, SILENT_S, LeaderLock, LeaderState, daemon_is_running, leader_and_stand_bys
 from runner.store import games, heartbeat
 from runner.store.engine import Store
 from schemas.errors import DatabaseAwayError, DatabaseBusyError, LeadershipLostError, SettingsError, StateError
@@ -103,12 +103,38 @@ def test_a_leader_that_hangs_is_put_out_and_finds_that_out_before_it_does_anythi
     first = other_daemon(store)
     assert line_of(first) == "leads"
     first.send_signal(signal.SIGSTOP)
-    with LeaderLock(store, lambda _words: None) as lead:
+    with patch("runner.leader._log.warning") as warned, LeaderLock(store, lambda _words: None) as lead:
+        _, who, silent_s = warned.call_args.args
+        assert f":{first.pid} " in who and silent_s > SILENT_S
         assert lead.state is LeaderState.HELD
         first.send_signal(signal.SIGCONT)
         until(lambda: leader_and_stand_bys(store)[1] == [], "the end of the other's connection")
         assert lead.state is LeaderState.HELD
     first.communicate(timeout=LIMIT_S)
+
+
+def test_between_two_looks_it_waits_and_who_cannot_wait_lets_all_go(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def stand_by(words: str) -> None:
+        told.append(words)
+        if len(told) == 3:
+            raise InterruptedError
+
+    lead = LeaderLock(Store(f"sqlite:///{tmp_path / 'a.db'}", 5), stand_by)
+    with (
+        patch.object(lead, "_attempt", lambda: StateError("taken")),
+        patch.object(lead, "_drop") as dropped,
+        patch("runner.leader.time.sleep") as slept,
+        pytest.raises(InterruptedError),
+    ):
+        lead.__enter__()
+    assert [call.args for call in slept.call_args_list] == [(LOOK_S,)] * 2
+    dropped.assert_called_once_with()
+
+
+def test_a_file_has_no_leader_and_no_stand_bys(tmp_path: Path) -> None:
+    assert leader_and_stand_bys(Store(f"sqlite:///{tmp_path / 'a.db'}", 5)) == ("", [])
 
 
 def test_what_a_deposed_leader_still_writes_is_refused(store: Store) -> None:

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from pipeline.evaluation.promotion import (
     ChallengerTest,
     TrialPlan,
+    _stage_seed,
     alpha_of,
     decide_promotion,
     hypotheses_of,
@@ -108,6 +109,8 @@ def test_a_promotion_holds_its_evidence_and_is_measured_on_fresh_games() -> None
     assert decision.duels.alpha == alpha_of(3, 0.05)
     assert decision.duels.log_likelihood_ratio >= decision.duels.upper
     assert [row.opponent for row in decision.pool] == ["heuristic:hungry", "heuristic:aggressive", "all of them"]
+    assert [row.challenger.games for row in decision.pool] == [200, 200, 400]
+    assert decision.pool_level == pytest.approx(0.05 / 3), "shared by two opponents and all of them"
     assert decision.remeasured is not None
     assert decision.remeasured.games == 1000
     assert decision.remeasured.low < 0.7 < decision.remeasured.high
@@ -116,6 +119,19 @@ def test_a_promotion_holds_its_evidence_and_is_measured_on_fresh_games() -> None
     before, last = set().union(*(seeds for _, _, seeds in seen[:-1])), seen[-1]
     assert last[:2] == (NEW.name, OLD.name)
     assert not before & last[2], "a game that helped to decide must not measure"
+
+
+def test_one_opponent_is_one_comparison_and_has_the_whole_level() -> None:
+    rates = {(NEW.name, OLD.name): 0.7, (NEW.name, POOL[0].name): 0.8, (OLD.name, POOL[0].name): 0.8}
+    trial = ChallengerTest(NEW, OLD, TrialPlan(TournamentConfig(games_per_matchup=21), 1, 5), simulated(rates, []))
+    decision = trial.decide(POOL[:1], "simulated")
+    assert [row.challenger.games for row in decision.pool] == [22], "pairs, no fewer games than asked for"
+    assert decision.pool_level == 0.05
+
+
+def test_the_games_of_a_decision_are_those_of_its_seed_in_every_version() -> None:
+    found = [_stage_seed(5, stage) for stage in range(3)]
+    assert found == [6315739163131927091, 8998383282213416150, 2080082186671054586]
 
 
 def test_real_games_decide() -> None:

@@ -96,6 +96,16 @@ def test_who_never_won_has_a_finite_rating() -> None:
     assert np.isfinite([rated.elo, rated.low, rated.high]).all()
 
 
+def test_the_interval_leaves_out_as_much_below_as_above() -> None:
+    """Of two players one gains what the other loses, so that their intervals mirror each other."""
+    scores = np.full((30, 2, 2), 0.5)
+    scores[:, 0, 1] = np.random.default_rng(6).choice([0.0, 0.5, 1.0], 30)
+    scores[:, 1, 0] = 1 - scores[:, 0, 1]
+    rated = rate_duels(scores, 2, 0.9, seed=1, resamples=200)
+    assert rated.low == pytest.approx(-rated.high[::-1])
+    assert (rated.low < rated.elo).all() and (rated.elo < rated.high).all()
+
+
 def test_the_interval_of_duels_covers_as_often_as_it_says() -> None:
     """Forty rounds of 150 blocks: within four standard errors of 95 %."""
     chance, gap, covered = np.random.default_rng(4), 80.0, 0

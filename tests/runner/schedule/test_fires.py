@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.schedule.cron import parse
-from runner.schedule.fires import check, count_fires, latest, next_fire, upcoming
+from runner.schedule.fires import between, check, count_fires, latest, next_fire, upcoming
 from runner.schedule.wall_clock import next_wall_time
 from schemas.errors import ScheduleError
 
@@ -171,6 +171,15 @@ def test_latest_is_the_tail_of_all(expression: str, zone: str, after: datetime, 
 def test_seconds_stand_last() -> None:
     fires = upcoming("any", "30 2 * * * */20", "UTC", datetime(2026, 1, 1, tzinfo=UTC), 4)
     assert [f"{fire:%d %H:%M:%S}" for fire in fires] == ["01 02:30:00", "01 02:30:20", "01 02:30:40", "02 02:30:00"]
+
+
+def test_a_batch_ends_at_its_limit_or_its_end_and_tells_what_follows() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = [start + timedelta(hours=hour) for hour in range(8)]
+    assert between("any", "@hourly", "UTC", start, hours[3], 9) == (hours[1:4], hours[4])
+    assert between("any", "@hourly", "UTC", start, hours[7], 2) == (hours[1:3], hours[3])
+    assert between("any", "@hourly", "UTC", start, start, 9) == ([], hours[1])
+    assert between("any", "0 0 30 2 *", "UTC", start, hours[7], 9) == ([], None)
 
 
 def test_a_year_of_seconds_is_counted_not_walked() -> None:

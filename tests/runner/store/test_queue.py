@@ -111,6 +111,19 @@ def test_coalesced_ones_name_what_stands_for_them(store: Store, now: datetime) -
         assert [run.occurrence_id for run in queue.queued(session, 9)] == [kept.occurrence_id]
 
 
+def test_what_is_coalesced_is_resolved_wherever_it_stands_in_the_batch(store: Store, now: datetime) -> None:
+    late, later = now - timedelta(days=2), now - timedelta(days=1)
+    gone = [
+        NewOccurrence(schedule(), instant, state=OccurrenceState.COALESCED, reason="later one", coalesced_with=now)
+        for instant in (late, later)
+    ]
+    with store.write() as session:
+        queue.record_many(session, [NewOccurrence(schedule(), now), *gone], now, ROOM)
+    with store.read() as session:
+        *coalesced, kept = occurrences.recent(session, "nightly", 9)
+        assert [record.coalesced_into for record in coalesced] == [kept.occurrence_id] * 2
+
+
 def test_begin_writes_the_intent_once(store: Store, now: datetime) -> None:
     with store.write() as session:
         occurrence_id = put(session, now)

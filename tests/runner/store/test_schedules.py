@@ -8,6 +8,7 @@ from runner.store import due_schedules, occurrences, queue, schedules
 from runner.store.due_schedules import Account
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
+from runner.store.queue import BulkRecorded
 from runner.store.states import OccurrenceState
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
@@ -63,7 +64,7 @@ def test_accounting_records_everything_once_and_moves_on(store: Store, now: date
     with store.write() as session:
         first = due_schedules.account(session, accounts, now, 100)
         again = due_schedules.account(session, accounts, now, 100)
-        assert due_schedules.account(session, [], now, 100).created == 0
+        assert due_schedules.account(session, [], now, 100) == BulkRecorded(0, 0, 0)
     assert (first.created, first.already) == (3, 0)
     assert (again.created, again.already) == (0, 3)
     with store.read() as session:
@@ -108,3 +109,63 @@ def test_a_removed_schedule_comes_back_with_its_counters(store: Store, now: date
         back = schedules.get(session, "a")
         assert back is not None
         assert (back.created_at, back.updated_at) == (now, now + DAY)
+
+
+def test_what_is_about_to_fall_due_comes_a_page_at_a_time(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        for name in ("b", "a"):
+            schedules.save(session, schedule(name), now, now - DAY)
+        schedules.save(session, schedule("soon"), now - timedelta(seconds=1), now - DAY)
+        schedules.save(session, schedule("later"), now + timedelta(microseconds=1), now - DAY)
+        schedules.save(session, schedule("off", enabled=False), now, now - DAY)
+        schedules.save(session, schedule("paused"), now, now - DAY)
+        schedules.pause(session, "paused", "lent", now)
+        schedules.save(session, schedule("gone"), now, now - DAY)
+        schedules.remove(session, "gone", now)
+        pages, after = [], (now - DAY, "")
+        while page := due_schedules.coming(session, after, now, 2):
+            pages.append([item.name for item in page])
+            after = (page[-1].next_run, page[-1].name)
+        assert pages == [["soon", "a"], ["b"]]
+        (soon,) = due_schedules.coming(session, (now - DAY, ""), now, 1)
+        assert (soon.next_run, soon.watermark) == (now - timedelta(seconds=1), now - DAY)
+        assert soon.is_kept_as(schedule("soon"))
+        assert not soon.is_kept_as(schedule("soon", priority=7))
+
+
+def test_what_waits_or_runs_holds_its_schedule_up_and_the_others_come_a_page_at_a_time(
+    store: Store, now: datetime
+) -> None:
+    with store.write() as session:
+        for name in ("a", "b", "c", "busy"):
+            schedules.save(session, schedule(name), now, now - DAY)
+        queue.record(session, NewOccurrence(schedule("busy"), now - DAY), now, 100)
+        pages: list[list[str]] = []
+        after = None
+        while page := due_schedules.due_unblocked(session, after, now, 2):
+            pages.append([version[1] for version in page])
+            after = page[-1]
+        assert pages == [["a", "b"], ["c"]]
+        assert due_schedules.due_unblocked(session, None, now - timedelta(microseconds=1), 9) == []
+
+
+def test_a_prepared_move_moves_what_is_as_it_was_and_nothing_else(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        for name in ("a", "ends", "edited", "moved", "other"):
+            schedules.save(session, schedule(name), now, now - DAY)
+        found = {version[1]: version for version in due_schedules.due_unblocked(session, None, now, 9)}
+        schedules.save(session, schedule("edited", priority=7), now, now)
+        accounted = Account("moved", (), now, now)
+        due_schedules.account(session, [accounted], now, 100)
+        rows = [due_schedules.prepared_move(found[name], now, now + DAY) for name in ("a", "edited", "moved")]
+        rows.append(due_schedules.prepared_move(found["ends"], now, None))
+        assert due_schedules.move_prepared(session, rows) == 2
+    with store.read() as session:
+        stand = {item.name: (item.watermark, item.next_run) for item in schedules.list_active(session)}
+    assert stand == {
+        "a": (now, now + DAY),
+        "ends": (now, None),
+        "edited": (now, now),
+        "moved": (now, now),
+        "other": (now - DAY, now),
+    }

@@ -15,6 +15,8 @@ from runner.store import administration, backup, commands, decisions, history, o
 from runner.store.administration import ExportFormat
 from runner.store.engine import Store
 from runner.store.occurrences import NewOccurrence
+from runner.store.retention import Pruned
+from runner.store.states import OutboxState
 from schemas.automation import TrainingSchedule
 from schemas.errors import StateError
 from schemas.execution import Decision, DecisionKind, ExecutionResult, Outcome
@@ -79,12 +81,15 @@ def test_what_is_too_old_goes_and_what_is_not_stays(store: Store, now: datetime)
             (ancient[1], Path(f"/r/{ancient[1]}")),
             (old[1], Path(f"/r/{old[1]}")),
         ]
-        assert retention.prune(session, KEEP, now, 10).occurrences == 0, "their folders would be forgotten"
+        talk = retention.prune(session, KEEP, now, 10)
+        assert talk == Pruned(2, 0, 0, 2, 2, 1, 0), "occurrences stay: their folders would be forgotten"
+        assert talk.total == 7
         retention.mark_run_folders_removed(session, [folder.execution_id for folder in folders], now)
         assert retention.expired_run_folders(session, KEEP, now, 10) == []
         pruned = retention.prune(session, KEEP, now, 10)
-        assert (pruned.occurrences, pruned.executions) == (1, 1)
-        assert retention.prune(session, KEEP, now, 10).total == 0
+        assert pruned == Pruned(0, 1, 1, 0, 0, 0, 0)
+        assert pruned.total == 2
+        assert retention.prune(session, KEEP, now, 10).nothing
         assert history.get(session, ancient[1]) is None
         assert [record.execution_id for record in history.recent(session, 9)] == [young[1], old[1]]
         assert [row.occurrence_id for row in decisions.of_schedule(session, "nightly", 9)] == [young[0]]
@@ -95,6 +100,32 @@ def test_what_is_too_old_goes_and_what_is_not_stays(store: Store, now: datetime)
         assert counts == {"decisions": 1, "outbox": 1, "commands": 1, "drops": 2, "occurrences": 3}
         assert history.statistics(session).total_executions == 3, "counters stay"
     assert administration.check(store).problems == ()
+
+
+def test_what_is_exactly_as_old_as_it_may_be_stays(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        _, oldest = finished_run(session, now - 100 * DAY)
+        finished_run(session, now - 30 * DAY)
+        finished_run(session, now - 10 * DAY)
+        given_up = Message(
+            kind=MessageKind.COMPLETION, dedup_key="up", subject="", headline="", created_at=now - 100 * DAY
+        )
+        outbox.put(session, given_up, state=OutboxState.FAILED)
+        folders = retention.expired_run_folders(session, KEEP, now, 10)
+        assert [folder.execution_id for folder in folders] == [oldest]
+        retention.mark_run_folders_removed(session, [oldest], now)
+        assert retention.prune(session, KEEP, now, 10) == Pruned(2, 0, 0, 2, 2, 0, 0)
+        gone = retention.prune(session, KEEP, now + timedelta(microseconds=1), 10)
+        assert gone == Pruned(1, 1, 1, 2, 1, 1, 0)
+
+
+def test_a_folder_that_cannot_go_now_holds_no_other_up(store: Store, now: datetime) -> None:
+    with store.write() as session:
+        first, second, third = (finished_run(session, now - days * DAY)[1] for days in (90, 80, 70))
+        folders = retention.expired_run_folders(session, KEEP, now, 1, passing_over={first})
+        assert [folder.execution_id for folder in folders] == [second]
+        folders = retention.expired_run_folders(session, KEEP, now, 2, passing_over={second})
+        assert [folder.execution_id for folder in folders] == [first, third]
 
 
 def test_pruning_goes_in_batches(store: Store, now: datetime) -> None:
