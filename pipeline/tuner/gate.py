@@ -305,9 +305,9 @@ def measured_gain(outcomes: Sequence[SeedOutcome], games_per_seed: int = 2) -> M
     """The gain on unseen seeds; None without any. It is unbiased: no decision depends on these games."""
     if not outcomes:
         return None
-    values = [min(1.0, max(0.0, outcome.against_par)) for outcome in outcomes]
-    if max(outcome.against_par for outcome in outcomes) > 1:
-        return _measured_by_spread([outcome.against_par for outcome in outcomes])
+    values = [outcome.against_par for outcome in outcomes]
+    if min(values) < 0 or max(values) > 1:  # no shares: differences of two scores, or those of games of four
+        return _measured_by_spread(values)
     rate: WinRate = measure_blocks(values, games_per_seed)
     return MeasuredGain(rate.win_rate - 0.5, rate.low - 0.5, rate.high - 0.5, len(outcomes))
 

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.tuner import gate as rules_of_gate
 from pipeline.tuner.contest import Contest, SeedScore
-from pipeline.tuner.faults import fails_too_often
+from pipeline.tuner.faults import CANDIDATE, fails_too_often, sides_of
 from pipeline.tuner.gate import GateDecision, GateVerdict, SeedOutcome
 from pipeline.tuner.jobs import JobKind, JobResult, Participant, SourceKind, Stage, pair_seeds
 from pipeline.tuner.setup import Setup
@@ -75,11 +75,7 @@ def counted(
     """Count what was due; a verdict, or None: play on."""
     gate = _open(state)
     games = sum(len(result.games) for result in results.values())
-    failed = sum(
-        any(failure and who == 0 for failure, who in zip(game.failures, game.rotation, strict=True))
-        for result in results.values()
-        for game in result.games
-    )
+    failed = _candidates_failures(contests, results)
     gate = gate.model_copy(update={"games": gate.games + games, "failed_games": gate.failed_games + failed})
     if gate.against_pool:
         return state.model_copy(update={"gate": gate}), _pool_verdict(setup, gate, contests, results)
@@ -93,8 +89,9 @@ def counted(
     )
     decision = decision_of(setup, gate)
     passed = decision.verdict is GateVerdict.PROMOTED
-    if fails_too_often(gate.failed_games, gate.games):
-        reason = f"it failed to answer in {gate.failed_games} of {gate.games} games"
+    own_games = gate.games // 2 if setup.opponents else gate.games  # the champion plays the opponents too
+    if fails_too_often(gate.failed_games, own_games):
+        reason = f"it failed to answer in {gate.failed_games} of {own_games} games"
         return state.model_copy(update={"gate": gate}), GateConclusion(
             CandidateDecision.FAILED, decision.gain, decision.ratio, reason
         )
@@ -104,6 +101,15 @@ def counted(
     state = state.model_copy(update={"gate": gate})
     return state, None if decision.verdict is None else GateConclusion(
         _DECISIONS[decision.verdict], decision.gain, decision.ratio
+    )
+
+
+def _candidates_failures(contests: Sequence[Contest], results: Mapping[str, MatchResult]) -> int:
+    """Games in which the candidate, and not the champion in its games against the same opponents, failed to answer."""
+    jobs = [job for contest in contests for job in contest.jobs if sides_of(job)[0] == CANDIDATE]
+    games = [game for job in jobs for game in results[job.id].games]
+    return sum(
+        any(failure and who == 0 for failure, who in zip(game.failures, game.rotation, strict=True)) for game in games
     )
 
 

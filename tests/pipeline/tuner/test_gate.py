@@ -196,6 +196,8 @@ def test_a_comparison_and_a_measurement_by_hand() -> None:
     assert measured is not None and (measured.gain, measured.seeds) == (pytest.approx(0.25), 3)
     half = NormalDist().inv_cdf(0.975) * ((0.5 + 1) / 2 / 3) ** 0.5
     assert (measured.low, measured.high) == pytest.approx((0.25 - half, 0.25 + half))
+    losses = measured_gain([SeedOutcome(-0.5), SeedOutcome(0.5)])  # against an opponent: all lost that the other won
+    assert losses is not None and losses.gain == -0.5, "losses count as much as wins"
     in_duels = measured_gain([SeedOutcome(1.0), SeedOutcome(0.5)])
     assert in_duels is not None and in_duels.high <= 0.5 < measured.high, "a duel's score ends at 1"
 
