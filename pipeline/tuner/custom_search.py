@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Self
 
-from ruamel.yaml import YAML
-
 from pipeline.tuner.optimise import Answer, Point, Question
 from pipeline.tuner.weight_rules import Specification
-from pipeline.tuner.weights import WeightFile
+from pipeline.tuner.weights import WeightFile, loaded
 from schemas.errors import SnakeError
 from schemas.tuning_run import WeightValue
 
@@ -82,7 +80,7 @@ class OwnSearch:
 
 def nested(weights: WeightFile) -> dict[str, Any]:
     """The whole file as plain dictionaries, lists and values; a fresh copy every time."""
-    tree: dict[str, Any] = YAML(typ="safe", pure=True).load(weights.text)
+    tree: dict[str, Any] = loaded(weights.text)
     return tree
 
 

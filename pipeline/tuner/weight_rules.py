@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.tuner.weights import Weight, WeightFile
+from pipeline.tuner.weights import Weight, WeightFile, loaded
 from schemas.base import Frozen
 from schemas.errors import SnakeError
 from schemas.settings import describe
@@ -137,7 +137,7 @@ class WeightRule:
             inside = self.low + steps * self.step
             if inside > self.high:
                 inside -= self.step
-        return round(inside) if self.kind is int else float(f"{inside:.6g}")
+        return round(inside) if self.kind is int else _as_written(inside, self.low, self.high)
 
     def scale(self, value: WeightValue) -> float:
         """What a relative change of `value` is relative to: its size, but at least a share of the range."""
@@ -150,6 +150,15 @@ class WeightRule:
         if self.scaling == "log":
             return True
         return self.kind is float and abs(self.number(value)) < SMALL_BESIDE_RANGE * (self.high - self.low)
+
+
+def _as_written(value: float, low: float, high: float) -> float:
+    """The nearest number of the six digits that are written to the file, inside the bounds."""
+    written = float(f"{value:.6g}")
+    if low <= written <= high:
+        return written
+    unit = 10.0 ** (floor(log10(abs(written))) - 5)
+    return float(f"{written - unit if written > high else written + unit:.6g}")
 
 
 Specification = Mapping[str, WeightRule]
@@ -217,6 +226,8 @@ def _rule(weight: Weight, overrides: list[WeightOverride], where: str) -> Weight
     low, high = weight.declared or _bounds_around(float(value))
     low, high = merged.get("low", low), merged.get("high", high)
     step = merged.get("step", 1 if kind is int else 0)
+    if kind is int and ceil(low) < floor(high):  # so that a whole number at its bound is inside them
+        low, high = ceil(low), floor(high)
     if not low < high or not low <= value <= high or step < 0 or (kind is int and (step < 1 or step % 1)):
         raise SnakeError(
             f"weight {weight.path} = {value} does not fit its bounds {low} to {high} and step {step}",
@@ -266,10 +277,10 @@ def _read_overrides(path: Path) -> dict[str, WeightOverride]:
 
 def _tree(path: Path) -> dict[Any, Any]:
     try:
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        tree = loaded(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SnakeError(f"the weight specification cannot be read: {error.strerror}", where=str(path)) from error
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise SnakeError(f"the weight specification is malformed YAML: {error}", where=str(path)) from error
     if not isinstance(tree, dict):
         raise SnakeError("the weight specification holds no weight paths", where=str(path))

@@ -24,6 +24,12 @@ _KINDS = {f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float, f"{_TAG
 _BOUNDS_IN_COMMENT = re.compile(r"#\s*\[\s*([^,\]\s]+)\s*,\s*([^,\]\s]+)\s*\]")
 _CHOICES_IN_COMMENT = re.compile(r"#\s*\{([^}]*)\}")
 _CHOICE = re.compile(r"[A-Za-z0-9_.+-]+")
+_TAB_BEHIND_TEXT = re.compile(r"(?m)(?<=\S)[ \t]*\t[ \t]*")
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+"""What may stand before a value: its anchor and its tag."""
+MOST_BYTES = 4 << 20
+LARGEST = 1e15
+"""A number beyond is no weight: a mask, a hash, a stand-in for infinity. Whole numbers are exact up to here."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,16 @@ class WeightFile:
 
 def overridden(weights: WeightFile, values: Mapping[str, WeightValue]) -> WeightFile:
     """The file with these weights set, each value brought to its weight's kind; paths that it lacks are left out."""
-    fitting = {path: type(weights.values[path])(value) for path, value in values.items() if path in weights.weights}
+    fitting = {path: _as_kind(weights.values[path], value) for path, value in values.items() if path in weights.weights}
     return weights.changed(fitting)
+
+
+def _as_kind(present: WeightValue, value: WeightValue) -> WeightValue:
+    """A number as a whole or a decimal one, as the present value is; else as it is, for `changed` to judge."""
+    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    whole = type(present) is int and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
 
 
 def hash_of(text: str) -> str:
@@ -106,14 +120,35 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
+def loaded(text: str) -> Any:
+    """What YAML text says, as plain dictionaries, lists and values.
+
+    Raises:
+        YAMLError, ValueError, RecursionError: it is malformed.
+    """
+    return YAML(typ="safe", pure=True).load(_without_tabs(text))
+
+
+def _without_tabs(text: str) -> str:
+    """The text with a blank for each tab that follows something on its line, which YAML allows and other readers take,
+    and ours does not; every character stays in its place."""
+    return _TAB_BEHIND_TEXT.sub(lambda match: " " * len(match[0]), text)
+
+
 def read(path: Path) -> WeightFile:
     """Read a weights file.
 
     Raises:
-        SnakeError: missing, unreadable, malformed, or without a single weight; names file and line.
+        SnakeError: missing, unreadable, too large, malformed, or without a single weight; names file and line.
     """
     try:
-        text = path.read_bytes().decode()
+        if path.exists() and not path.is_file():
+            raise SnakeError("the weights file cannot be read: it is no file", where=str(path))
+        with path.open("rb") as handle:
+            content = handle.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise SnakeError(f"the weights file is larger than {MOST_BYTES >> 20} MiB", where=str(path))
+        text = content.decode()
     except FileNotFoundError as error:
         raise SnakeError(
             "there is no weights file", where=str(path), remedy="Name it with --config-file, relative to --snake-dir."
@@ -132,16 +167,17 @@ def parse(text: str, where: str) -> WeightFile:
     Raises:
         SnakeError: as `read`.
     """
-    yaml = YAML(typ="safe", pure=True)
     try:
-        tree = yaml.load(text)
-        root = yaml.compose(text)
+        tree = loaded(text)
+        root = YAML(typ="safe", pure=True).compose(_without_tabs(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise SnakeError(f"the weights file is malformed YAML: {error.problem}", where=where + line) from error
     except (YAMLError, ValueError) as error:
         raise SnakeError(f"the weights file is malformed YAML: {error}", where=where) from error
+    except RecursionError as error:
+        raise SnakeError("the weights file is nested too deep", where=where) from error
     if not isinstance(tree, dict):
         raise SnakeError("the weights file holds no keys and values", where=where)
     weights: dict[str, Weight] = {}
@@ -150,6 +186,8 @@ def parse(text: str, where: str) -> WeightFile:
             raise SnakeError(f"two weights are called {path!r}", where=f"{where}:{node.start_mark.line + 1}")
         if isinstance(value, float) and not math.isfinite(value):
             raise SnakeError(f"weight {path} is not finite", where=f"{where}:{node.start_mark.line + 1}")
+        if not isinstance(value, str) and abs(value) > LARGEST:
+            continue
         weight = _weight_at(text, path, node, value)
         if weight.choices or not isinstance(value, str):
             weights[path] = weight
@@ -180,9 +218,9 @@ def _kind_of(node: ScalarNode) -> type | None:
 
 
 def _weight_at(text: str, path: str, node: ScalarNode, value: WeightValue) -> Weight:
-    start, end = node.start_mark.index, node.end_mark.index
-    if node.anchor is not None:
-        start = text.rindex(node.value, start, end)
+    end = node.end_mark.index
+    before = _PROPERTIES.match(text, node.start_mark.index, end)
+    start = before.end() if before else node.start_mark.index
     newline = text.find("\n", end)
     line_end = text[end : newline if newline >= 0 else len(text)]
     choices = _choices(line_end, value)
@@ -228,7 +266,7 @@ def _written(value: WeightValue, before: str) -> tuple[str, WeightValue]:
 
 
 def _stays_a_word(value: str) -> bool:
-    return isinstance(YAML(typ="safe", pure=True).load(value), str)
+    return isinstance(loaded(value), str)
 
 
 def _decimal(value: float) -> str:

@@ -38,8 +38,13 @@ class WeightsOnDisk:
 
     def hash(self) -> str | None:
         """Of its content; None: it is not there."""
+        text = self.text()
+        return None if text is None else hash_of(text)
+
+    def text(self) -> str | None:
+        """Its content, be it no weights file at all; None: it is not there. What is no UTF-8 stands as surrogates."""
         try:
-            return hash_of(self.path.read_bytes().decode(errors="surrogateescape"))
+            return self.path.read_bytes().decode(errors="surrogateescape")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -64,10 +69,18 @@ class WeightsOnDisk:
 
     def keep(self, text: str, name: str) -> Path:
         """Keep a text as `NAME.yaml` beside the run's files; a name that is taken gets its hash behind it."""
+        content = text.encode(errors="surrogateescape")
         path = self._keep_in / f"{name}.yaml"
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            path = self._keep_in / f"{name}_{hash_of(text)[:8]}.yaml"
-        write_atomic(path, text)
+        try:
+            if path.exists() and path.read_bytes() != content:
+                path = self._keep_in / f"{name}_{hash_of(text)[:8]}.yaml"
+            write_atomic(path, content)
+        except OSError as error:
+            raise MachineError(
+                f"the weights that stood there cannot be kept: {error.strerror}",
+                where=str(path),
+                remedy="Free some space or correct the folder's rights; the weights file is as it was.",
+            ) from error
         return path
 
 
@@ -119,10 +132,11 @@ def put_back(folder: Path, run: str | None, which: Which, member: str | None = N
         if disk.hash() == hash_of(text):
             return f"{disk.path} holds {whose} already."
         kept, difference = "", ""
-        if disk.hash() is not None:
-            present = disk.read().text
+        present = disk.text()
+        if present is not None:  # whatever it is: who takes back an edit that broke it needs no valid file
             kept = f"; what stood there is kept as {disk.keep(present, f'before_{which.value}_{hash_of(present)[:8]}')}"
-            lines = unified_diff(present.splitlines(), text.splitlines(), "before", "after", lineterm="")
+            shown = present.encode(errors="surrogateescape").decode(errors="replace")
+            lines = unified_diff(shown.splitlines(), text.splitlines(), "before", "after", lineterm="")
             difference = "\n".join(lines) + "\n"
         disk.replace(text)
         return f"{difference}{disk.path} holds {whose} now{kept}."

@@ -119,3 +119,17 @@ def test_weights_that_matter_only_in_some_games_are_tuned_there(tmp_path: Path) 
     assert "b" in specify(file, spec, PlayedGames(map="hz_rivers"))
     with pytest.raises(SnakeError, match="games"):
         specify(file, spec_file(tmp_path, "a: {only_in: {games: [chess]}}\n"))
+
+
+def test_no_value_leaves_the_bounds_as_it_is_written() -> None:
+    """Bounds of more digits than are written, and a whole number between bounds that are none."""
+    text = "a: 0.5  # [0.1234567, 0.6666667]\nb: 1  # [0.5, 3.5]\nc: 7.0  # [-1234567.8, 1234567.8]\n"
+    found = parse(text, "t.yaml")
+    rules = specify(found, None)
+    for path, rule in rules.items():
+        for end in (rule.low, rule.high):
+            changed = found.changed({path: rule.fitted(end)})
+            low, high = found.weights[path].declared or (0, 0)
+            assert low <= float(changed.values[path]) <= high
+            assert specify(parse(changed.text, "t.yaml"), None)
+    assert (rules["b"].low, rules["b"].high) == (1, 3)

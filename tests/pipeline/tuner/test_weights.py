@@ -1,5 +1,6 @@
 """Weights in a YAML file: found, and changed without touching anything else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def test_the_bundled_snake_has_its_weights_with_bounds() -> None:
         ("name: viper\n", "no number"),
         ("a: .nan\n", r"a is not finite.*t\.yaml:1"),
         ("a: .inf\n", "not finite"),
+        (f"a: {'[' * 2000}1{']' * 2000}\n", "nested too deep"),
     ],
 )
 def test_a_bad_file_is_named_with_its_line(text: str, words: str) -> None:
@@ -145,3 +147,42 @@ def test_a_word_that_yaml_would_read_as_something_else_is_quoted() -> None:
     found = weights.parse("mode: fast # {fast, 1, null}\n", "t.yaml")
     assert found.changed({"mode": "1"}).text == 'mode: "1" # {fast, 1, null}\n'
     assert found.changed({"mode": "null"}).values == {"mode": "null"}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        ("a:\t1.5\t# [0,\t3]\nb: 2\t\n", {"a": 2.5, "b": 3}, "a:\t2.5\t# [0,\t3]\nb: 3\t\n"),
+        ('a: &x "calm"  # {calm, bold}\nb: 1\n', {"a": "bold"}, 'a: &x "bold"  # {calm, bold}\nb: 1\n'),
+        ('a: &x "c\\x61lm"  # {calm, bold}\nb: 1\n', {"a": "bold"}, 'a: &x "bold"  # {calm, bold}\nb: 1\n'),
+        ("a: &1 1\nb: !!float &y 3\n", {"a": 2, "b": 3.5}, "a: &1 2\nb: !!float &y 3.5\n"),
+        ("\ufeffa: 1\r\nb: 2.5\r\n", {"a": 2}, "\ufeffa: 2\r\nb: 2.5\r\n"),
+    ],
+)
+def test_tabs_anchors_and_tags_stay_where_they_are(text: str, values: dict[str, int | float], expected: str) -> None:
+    changed = weights.parse(text, "t.yaml").changed(values)
+    assert changed.text == expected
+    assert weights.parse(expected, "t.yaml").values == changed.values
+
+
+def test_a_number_of_hundreds_of_digits_is_left_alone() -> None:
+    assert weights.parse(f"mask: {'9' * 400}\nfar: 1e300\na: 1\n", "t.yaml").values == {"a": 1}
+
+
+def test_a_value_for_some_games_is_brought_to_its_weights_kind_or_refused() -> None:
+    found = weights.parse("budget: 400\nrate: 0.5\non: true\n", "t.yaml")
+    assert weights.overridden(found, {"budget": 40.0, "rate": 2, "gone": 1}).values == {
+        "budget": 40, "rate": 2.0, "on": True,
+    }  # fmt: skip
+    for wrong in ({"budget": "fast"}, {"budget": 1.5}, {"on": "false"}, {"rate": float("inf")}):
+        with pytest.raises(SnakeError, match="cannot become"):
+            weights.overridden(found, wrong)
+
+
+def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(SnakeError, match="it is no file"):
+        weights.read(tmp_path / "pipe.yaml")
+    (tmp_path / "large.yaml").write_bytes(b"# " + b"x" * weights.MOST_BYTES)
+    with pytest.raises(SnakeError, match="larger than 4 MiB"):
+        weights.read(tmp_path / "large.yaml")
