@@ -1,5 +1,6 @@
 """Builds snakes in scratch copies, so that the user's folder only ever sees accepted weights."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -22,7 +23,12 @@ NOT_COPIED = shutil.ignore_patterns(".git", "nn_training_results", "__pycache__"
 ARENA_MODULE = "ouroboros-arena"
 """What a Go snake imports to play its games in its own process; see deploy/go-snake/arena/README.md."""
 ARENA_FOLDER = DEPLOY / "go-snake" / "arena"
-_REPLACE = re.compile(r"(?m)^(\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+)(\.\.?/\S*|/\S+)")
+_REPLACE = re.compile(
+    r"(?m)^(\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+)"
+    r"""("\.\.?(?:/[^"\n]*)?"|"/[^"\n]*"|`\.\.?(?:/[^`\n]*)?`|`/[^`\n]*`|\.\.?(?:/\S*)?(?=\s|$)|/\S+)"""
+)
+_NEEDS_NO_QUOTES = re.compile(r"[\w./~@+%=:-]+")
+_LOG_TAIL_BYTES = 1 << 16
 
 
 @dataclass
@@ -87,6 +93,13 @@ class SnakeBuilder:
             if self._shared is None:
                 self._shared = self._build_own(name, None, abandon).folder
             return self._with_own_weights(self._shared, config)
+        except shutil.Error as error:  # one for each file that could not be copied
+            source, _, why = error.args[0][0]
+            raise MachineError(
+                f"the snake cannot be copied for a build: {why}",
+                where=str(source),
+                remedy="Free some space, or correct the folder's rights.",
+            ) from error
         except OSError as error:
             raise MachineError(
                 f"the snake cannot be copied for a build: {error.strerror or error}",
@@ -119,17 +132,21 @@ class SnakeBuilder:
 
     def _with_own_weights(self, folder: Path, config: str | None) -> BuiltSnake:
         own = folder / self._config_file
-        if config is None:
-            config = own.read_bytes().decode()
+        if config is None and not own.is_file():
+            raise SnakeError(
+                "there is no weights file, which its run command names",
+                where=str(self._source / self._config_file),
+                remedy="Leave {config} out of the run command, or add the file.",
+            )
         self._count += 1
         path = self._scratch / f"weights_{self._count}.yaml"
-        path.write_bytes(config.encode())
+        path.write_bytes(own.read_bytes() if config is None else config.encode())
         return BuiltSnake(folder, folder / ".ouroboros-snake", path)
 
     def _copy(self) -> Path:
         self._count += 1
         folder = self._scratch / f"copy_{self._count}"
-        shutil.copytree(self._source, folder, ignore=NOT_COPIED)
+        shutil.copytree(self._source, folder, ignore=_left_out, ignore_dangling_symlinks=True)
         mend_replaces(folder, self._source)
         return folder
 
@@ -165,7 +182,7 @@ class SnakeBuilder:
             raise SnakeError(f"{name} does not build: {why}\n{said}\n", where=shlex.join(words))
 
     def _wait(self, process: "subprocess.Popen[bytes]", abandon: Callable[[], bool]) -> int | None:
-        """The exit code; None after the time limit. Nothing of the build outlives this."""
+        """The exit code; None after the time limit. Nothing of the build outlives this, what it left behind neither."""
         deadline = time.monotonic() + self._build_timeout_s
         try:
             while time.monotonic() < deadline:
@@ -176,9 +193,9 @@ class SnakeBuilder:
                         raise Cancelled from None
             return None
         finally:
-            if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.wait()
 
 
 def split_command(command: str, setting: str) -> list[str]:
@@ -203,8 +220,22 @@ def filled(words: Iterable[str], places: dict[str, str]) -> list[str]:
     return result
 
 
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no part of a snake's source: see NOT_COPIED; sockets and pipes; links that lead back up."""
+    here = Path(folder).resolve()
+    odd = set()
+    for name in names:
+        path = Path(folder, name)
+        leads_up = path.is_symlink() and here.is_relative_to(path.resolve())
+        if leads_up or (path.exists() and not (path.is_file() or path.is_dir())):
+            odd.add(name)
+    return odd | NOT_COPIED(folder, names)
+
+
 def _last_lines(log: Path) -> str:
-    lines = log.read_bytes().decode(errors="replace").splitlines()
+    with log.open("rb") as handle:
+        handle.seek(max(0, handle.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+        lines = handle.read().decode(errors="replace").splitlines()
     return "\n".join(lines[-WORDS_KEPT:])
 
 
@@ -252,28 +283,38 @@ def mend_replaces(copy: Path, source: Path) -> None:
     """Rewrite the local paths of `copy`/go.mod, if there is one, that mean something else than in `source`.
 
     A path below the folder was copied too and stays. Where our arena is not found by its path (the snake comes from
-    another machine), this installation's is taken.
+    another machine), this installation's is taken. A module with a vendor folder is built from that alone, which must
+    name the same paths as go.mod: there they stay as they are.
 
     Raises:
         OSError: the file cannot be read or written.
     """
     file = copy / "go.mod"
-    if not file.is_file():
+    if not file.is_file() or (copy / "vendor" / "modules.txt").is_file():
         return
 
     def place(match: re.Match[str]) -> str:
-        before, module, path = match.groups()
+        before, module, written = match.groups()
+        path = written.strip('"`')
         there = (source / path).resolve()
         if module == ARENA_MODULE and not there.is_dir():
             there = ARENA_FOLDER
         elif there.is_relative_to(source.resolve()):
             return match[0]
-        return f"{before}{there}"
+        return f"{before}{_quoted(str(there))}"
 
-    text = file.read_bytes().decode()
+    text = file.read_bytes().decode(errors="surrogateescape")
     mended = _REPLACE.sub(place, text)
     if mended != text:
-        file.write_bytes(mended.encode())
+        file.write_bytes(mended.encode(errors="surrogateescape"))
+
+
+def _quoted(path: str) -> str:
+    """A path as go.mod takes it, with blanks and brackets in it too."""
+    if _NEEDS_NO_QUOTES.fullmatch(path):
+        return path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def links_arena(source: Path) -> bool:

@@ -1,9 +1,13 @@
 """Building in scratch copies."""
 
+import os
+import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pipeline import snake_builder
@@ -89,6 +93,44 @@ def test_a_build_command_that_is_not_there_is_the_machines_fault(source: Path) -
 def test_a_build_that_hangs_is_ended(source: Path) -> None:
     with pytest.raises(SnakeError, match=r"was not built within 0\.2 s"):
         builder_of(source, "sleep 60", build_timeout_s=0.2).build("candidate", None, NEVER)
+
+
+def test_a_build_that_leaves_children_behind_and_talks_much_is_cleaned_up(source: Path) -> None:
+    """A folder may hold what is no source too: pipes, links into nothing, links that lead back up."""
+    os.mkfifo(source / "pipe")
+    (source / ".#main.go").symlink_to("nobody@nowhere")
+    (source / "loop").symlink_to(".", target_is_directory=True)
+    talks = """sh -c 'sleep 300 & echo $! > child; head -c 300000 /dev/zero | tr "\\0" x; echo; echo the end; exit 3'"""
+    builder = builder_of(source, talks)
+    with pytest.raises(SnakeError, match=r"exit code 3\n(?s:.*)the end") as told:
+        builder.build("candidate", None, NEVER)
+    assert len(str(told.value)) < 100_000
+    (copy,) = (source.parent / "scratch").iterdir()
+    child = int((copy / "child").read_text())
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+    assert not (copy / "pipe").exists() and not (copy / "loop").exists()
+
+
+def test_a_file_that_may_not_be_read_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("shutil.copyfile", refuse)
+    with pytest.raises(MachineError, match=r"cannot be copied for a build: \[Errno 13\] Permission denied.*source/"):
+        builder_of(source).build("candidate", None, NEVER)
+
+
+def test_weights_read_at_start_may_be_no_text_but_must_be_there(source: Path) -> None:
+    (source / "config.yaml").write_bytes(b"a: 1 # \xe9\n")
+    builder = builder_of(source, "cp config.yaml {output}", weights_at_start=True)
+    assert builder.build("other", None, NEVER).config.read_bytes() == b"a: 1 # \xe9\n"
+    (source / "config.yaml").unlink()
+    shutil.rmtree(source.parent / "scratch")
+    builder = builder_of(source, "cp main.go {output}", weights_at_start=True)
+    with pytest.raises(SnakeError, match=r"no weights file, which its run command names.*Leave {config} out"):
+        builder.build("other", None, NEVER)
 
 
 def test_a_build_is_dropped_when_the_run_is_to_stop(source: Path) -> None:
