@@ -23,6 +23,7 @@ _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z -]+):([\t\x20-\x7e\x80-\xff]*)")
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +203,21 @@ def _answer(head: _Head, body: bytes, at_end: bool) -> ReadAnswer:
     encoding = head.headers.get(b"content-encoding", [b""])[0].lower()
     location = head.headers.get(b"location", [b""])[0].decode("latin-1")
     framed = head.chunked or head.length is not None
-    unpacked = _without_gzip(body) if encoding == b"gzip" and body else body
+    unpacked = without_gzip(body) if encoding == b"gzip" and body else body
     return ReadAnswer(head.status, unpacked, location, at_end and framed and head.keeps_alive)
 
 
-def _without_gzip(packed: bytes) -> bytes:
-    """Raises ValueError: damaged, cut, or larger than an answer may be. There may be several members."""
-    plain = bytearray()
+def without_gzip(packed: bytes) -> bytes:
+    """A body unpacked; there may be several members.
+
+    Raises:
+        ValueError: damaged, cut, or larger than an answer may be.
+    """
+    plain, members = bytearray(), 0
     while packed:
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise ValueError(f"its gzip body has more than {_MOST_MEMBERS} members")
         stream = zlib.decompressobj(_GZIP)
         try:
             plain += stream.decompress(packed, MAX_ANSWER_BYTES + 1 - len(plain))

@@ -16,6 +16,7 @@ _TOKEN: Final = re.compile(
     rb'("[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*"'
     rb"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|[][{},:])[ \t\r\n]*"
 )
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _VALUE, _END, _NAME, _COLON, _COMMA = range(5)
 _CLOSES: Final = {b"]": b"[", b"}": b"{"}
 
@@ -112,4 +113,4 @@ class _Reading:
 
 
 def _text(token: bytes) -> str:
-    return str(json.loads(token.decode(errors="replace")))
+    return _LONE_SURROGATE.sub("\ufffd", json.loads(token.decode(errors="replace")))

@@ -24,7 +24,7 @@ class PortInFile:
         """
         if self._path is None or not self._path.is_file():
             return False
-        if len(_places(self._path.read_text(encoding="utf-8", errors="replace"), port)) != 1:
+        if len(_places(_text_of(self._path), port)) != 1:
             return False
         self._stands = port
         return True
@@ -37,10 +37,18 @@ class PortInFile:
         """
         if self._path is None or self._stands is None:
             return
-        text = self._path.read_bytes().decode()
-        ((start, end),) = _places(text, self._stands)
-        write_atomic(self._path, f"{text[:start]}{port}{text[end:]}".encode())
+        text = _text_of(self._path)
+        places = _places(text, self._stands)
+        if len(places) != 1:  # the snake wrote its file anew meanwhile
+            return
+        ((start, end),) = places
+        write_atomic(self._path, f"{text[:start]}{port}{text[end:]}".encode(errors="surrogateescape"))
         self._stands = port
+
+
+def _text_of(path: Path) -> str:
+    """With every byte kept, be it no UTF-8."""
+    return path.read_bytes().decode(errors="surrogateescape")
 
 
 def ports_in_use(log: str) -> set[int]:

@@ -18,6 +18,8 @@ from typing import Self
 
 import psutil
 
+from pipeline.referee.answer_reader import without_gzip
+from pipeline.referee.connection import REDIRECTS
 from pipeline.referee.endpoint import unix_url
 from pipeline.referee.port_in_file import PortInFile, ports_in_use
 from pipeline.referee.protocol import read_identity
@@ -257,8 +259,12 @@ class SnakeProcess:
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=max(deadline - monotonic(), 0.1))
         try:
             client.request("GET", "/")
-            body = client.getresponse().read(1 << 20)
-        except (OSError, http.client.HTTPException) as error:
+            answer = client.getresponse()
+            if answer.status in REDIRECTS and answer.getheader("Location"):
+                return True  # whoever plays follows it
+            body = answer.read(1 << 20)
+            body = without_gzip(body) if answer.getheader("Content-Encoding") == "gzip" else body
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise self._error(f"does not answer GET / ({error or type(error).__name__})", "See its log.") from error
         finally:
             client.close()

@@ -398,6 +398,7 @@ def test_sloppy_answers_that_the_official_command_takes(scripted, answer, piece)
         (PLAIN.replace(b"OK\r\n", b"OK\r\nContent-Length: 14\r\n"), "two different Content-Lengths"),
         (http(b"no gzip", headers="Content-Encoding: gzip\r\n"), "its gzip body is damaged"),
         (http(PACKED[:-9], headers="Content-Encoding: gzip\r\n"), "its gzip body is cut"),
+        (http(gzip.compress(b"") * 1001, headers="Content-Encoding: gzip\r\n"), "more than 1000 members"),
         (http(gzip.compress(bytes(MAX_ANSWER_BYTES + 1)), headers="Content-Encoding: gzip\r\n"), "larger than"),
         (b"HTTP/1.1 200 OK\n no: header\n\n", "begins with a blank"),
     ],

@@ -202,4 +202,6 @@ def test_identities():
     numeric = read_identity(b'{"apiversion":1}')
     assert numeric is not None
     assert numeric.warning.startswith("its apiversion is 1 and no text: the official command refuses such a snake")
+    lone = read_identity(b'{"color":"\\ud800","head":"\\ud83d\\ude00"}')
+    assert lone == Identity(color="\ufffd", head="\U0001f600"), "as Go reads it, and as it can be told on"
     assert read_identity(b"<html>") is None

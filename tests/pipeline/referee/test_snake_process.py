@@ -16,7 +16,9 @@ import pytest
 
 from pipeline.referee import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.referee.endpoint import parse_endpoint
-from pipeline.referee.port_in_file import ports_in_use
+from pipeline.referee.introduction import introduce
+from pipeline.referee.port_in_file import PortInFile, ports_in_use
+from pipeline.referee.protocol import Identity
 from pipeline.referee.snake_process import _is_free
 from schemas.errors import SnakeError
 
@@ -263,6 +265,39 @@ def test_a_socket_whose_path_would_be_too_long_is_not_asked_for(log, tmp_path, m
     with SnakeProcess("far", command("PORT"), log) as snake:
         environment = psutil.Process(snake.pids()[0]).environ()
     assert "OUROBOROS_SOCKET" not in environment
+
+
+@pytest.mark.parametrize("mode", ["redirected", "packed"])
+def test_a_snake_that_answers_in_ways_that_the_referee_follows_has_started(log, mode):
+    """Whoever plays asks it again, and follows redirects and unpacks answers."""
+    serve = (
+        "import gzip, http.server, os, sys\n"
+        "class H(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        there = sys.argv[1] == 'redirected' and self.path == '/'\n"
+        "        body = gzip.compress(b'{}') if sys.argv[1] == 'packed' else b'{}'\n"
+        "        self.send_response(308 if there else 200)\n"
+        "        self.send_header('Location', '/info') if there else None\n"
+        "        self.send_header('Content-Encoding', 'gzip') if sys.argv[1] == 'packed' else None\n"
+        "        self.send_header('Content-Length', str(0 if there else len(body)))\n"
+        "        self.end_headers()\n"
+        "        self.wfile.write(b'' if there else body)\n"
+        "http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), H).serve_forever()\n"
+    )
+    with SnakeProcess("odd", SnakeCommand((sys.executable, "-c", serve, mode)), log) as snake:
+        assert introduce([snake.url]) == [Identity()]
+
+
+def test_a_settings_file_of_any_bytes_gets_its_port_changed(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_bytes(b"# \xe9\xe9\xe9\nport: 8080\n")
+    place = PortInFile(settings)
+    assert place.found(8080)
+    place.put(9123)
+    assert settings.read_bytes() == b"# \xe9\xe9\xe9\nport: 9123\n"
+    settings.write_text("port: 1\n")  # the snake wrote it anew
+    place.put(9124)
+    assert settings.read_text() == "port: 1\n"
 
 
 def own_port(settings, port):
