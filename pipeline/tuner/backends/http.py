@@ -173,8 +173,18 @@ class HttpBackend:
                 snake.users += 1
                 entry.snakes.append(snake)
             snakes.append(snake)
-        self._loop.call_soon_threadsafe(self._play, entry, snakes)
+        known = [self._known[snake.url] for snake in snakes]
+        self._loop.call_soon_threadsafe(self._play, entry, known)
         self._players.stop_idle()
+        self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        """What is known of snakes that have ended: a campaign starts thousands, each on an address of its own."""
+        gone = self._known.keys() - self._players.urls
+        for url in gone:
+            del self._known[url]
+        if gone:
+            self._loop.call_soon_threadsafe(self._close_lines, gone)
 
     def _refuse(self, entry: _Order, error: OuroborosError) -> None:
         job_id = entry.order.job.id
@@ -191,7 +201,12 @@ class HttpBackend:
 
     # On the event loop's thread
 
-    def _play(self, entry: _Order, snakes: Sequence[RunningSnake]) -> None:
+    def _close_lines(self, urls: set[str]) -> None:
+        for key in [key for key in self._free_lines if key[0] in urls]:
+            for line in self._free_lines.pop(key):
+                line.close()
+
+    def _play(self, entry: _Order, known: Sequence[tuple[Endpoint, Identity]]) -> None:
         if entry.dropped:
             self._hang_up([entry])
             return
@@ -199,7 +214,7 @@ class HttpBackend:
         timeout_s = job.conditions.referee.timeout_ms / 1000
         players = []
         for who in spec.seats:
-            endpoint, identity = self._known[snakes[who].url]
+            endpoint, identity = known[who]
             free = self._free_lines.setdefault((endpoint.url, job.conditions.referee.timeout_ms), [])
             line = free.pop() if free else SnakeConnection(self._loop, endpoint, timeout_s)
             entry.lines.append(line)
@@ -207,7 +222,7 @@ class HttpBackend:
 
         def done(outcome: GameOutcome, _recording: Recording | None) -> None:
             for line in entry.lines:
-                self._free_lines[line.endpoint.url, job.conditions.referee.timeout_ms].append(line)
+                self._free_lines.setdefault((line.endpoint.url, job.conditions.referee.timeout_ms), []).append(line)
             entry.lines.clear()
             self._released(entry)
             if not entry.dropped:

@@ -40,7 +40,8 @@ class SnakePool:
     Args:
         source: our snake's folder, only read.
         folder: an existing folder, in which a scratch folder is made.
-        run_command: see `TunerSettings.run_command`; with `{config}` in it one build serves all weights.
+        run_command: starts our snake; with `{config}` in it one build serves all weights. Those of other folders are
+            started as `settings` say: the bundled one's own flags would mean nothing to them.
         abandon: polled while snakes are built and started.
 
     Raises:
@@ -55,13 +56,12 @@ class SnakePool:
     abandon: Callable[[], bool]
     _running: dict[tuple[SourceKind, str], RunningSnake] = field(default_factory=dict)
     _ends: dict[tuple[SourceKind, str], int] = field(default_factory=dict)
-    _builders: dict[str, SnakeBuilder] = field(default_factory=dict)
+    _builders: dict[tuple[str, tuple[str, ...]], SnakeBuilder] = field(default_factory=dict)
     _count: int = 0
 
     def __post_init__(self) -> None:
-        self._words = split_command(self.run_command, "run_command")
-        if not self._words:
-            raise SettingsError("run_command is empty", remedy="The default is {binary}.")
+        self._words = _words_of(self.run_command)
+        self._others_words = _words_of(self.settings.run_command)
         self._scratch = scratch_folder(self.folder)
 
     def running(self, who: Participant, conditions: PlayConditions) -> RunningSnake:
@@ -86,7 +86,15 @@ class SnakePool:
         """End the snakes that have been idle longest, beyond `IDLE_KEPT`."""
         idle = [key for key, snake in self._running.items() if not snake.users]
         for key in idle[: max(0, len(idle) - IDLE_KEPT)]:
-            self._running.pop(key).release()
+            snake = self._running.pop(key)
+            snake.release()
+            if snake.process is not None:  # it served well, and a campaign has thousands of them
+                snake.process.log.unlink(missing_ok=True)
+
+    @property
+    def urls(self) -> set[str]:
+        """Where the running snakes answer."""
+        return {snake.url for snake in self._running.values()}
 
     def close(self) -> None:
         """End all of them and remove the scratch folder."""
@@ -116,26 +124,28 @@ class SnakePool:
             return RunningSnake(text, None, lambda: None)
         self._count += 1
         if source is SourceKind.FOLDER:
-            return self._start(self._builder(Path(text)), f"opponent {Path(text).name}", None)
-        return self._start(self._builder(self.source), f"snake {self._count}", text)
+            words = self._others_words
+            return self._start(self._builder(Path(text), words), words, f"opponent {Path(text).name}", None)
+        return self._start(self._builder(self.source, self._words), self._words, f"snake {self._count}", text)
 
-    def _builder(self, source: Path) -> SnakeBuilder:
-        if str(source) not in self._builders:
-            self._builders[str(source)] = SnakeBuilder(
+    def _builder(self, source: Path, words: list[str]) -> SnakeBuilder:
+        key = str(source), tuple(words)
+        if key not in self._builders:
+            self._builders[key] = SnakeBuilder(
                 source,
                 Path(tempfile.mkdtemp(dir=self._scratch)),
                 self.settings.config_file,
                 self.settings.build_command,
                 self.settings.build_timeout_s,
-                weights_at_start=any(CONFIG_PLACE in word for word in self._words),
+                weights_at_start=any(CONFIG_PLACE in word for word in words),
             )
-        return self._builders[str(source)]
+        return self._builders[key]
 
-    def _start(self, builder: SnakeBuilder, name: str, config: str | None) -> RunningSnake:
+    def _start(self, builder: SnakeBuilder, words: list[str], name: str, config: str | None) -> RunningSnake:
         built = builder.build(name, config, self.abandon)
         process = SnakeProcess(
             name,
-            SnakeCommand(self._words_for(built), cwd=built.folder, settings_file=built.config),
+            SnakeCommand(_filled_for(built, words), cwd=built.folder, settings_file=built.config),
             self._scratch / f"{re.sub('[^A-Za-z0-9]+', '_', name)}.log",
             start_deadline_s=self.settings.start_timeout_s,
             stop=self.abandon,
@@ -152,8 +162,16 @@ class SnakePool:
 
         return RunningSnake(process.quickest_url, process, release)
 
-    def _words_for(self, built: BuiltSnake) -> tuple[str, ...]:
-        return tuple(filled(self._words, {"binary": str(built.binary), "config": str(built.config)}))
+
+def _words_of(run_command: str) -> list[str]:
+    words = split_command(run_command, "run_command")
+    if not words:
+        raise SettingsError("run_command is empty", remedy="The default is {binary}.")
+    return words
+
+
+def _filled_for(built: BuiltSnake, words: list[str]) -> tuple[str, ...]:
+    return tuple(filled(words, {"binary": str(built.binary), "config": str(built.config)}))
 
 
 def played_text(who: Participant, conditions: PlayConditions) -> str:
