@@ -126,4 +126,7 @@ def game_ids(log: Path) -> Iterator[str]:
 def game_id_in(line: bytes) -> str | None:
     """The id of the game that a line of such a file tells of, read off its beginning; None: none stands there."""
     match = _GAME_ID.search(line, 0, _ID_WITHIN)
-    return str(orjson.loads(match.group(1))) if match else None
+    try:
+        return str(orjson.loads(match.group(1))) if match else None
+    except orjson.JSONDecodeError:  # a damaged line
+        return None

@@ -118,10 +118,12 @@ def _bare(line: bytes) -> bytes:
 
 
 def _one_behind_the_other(data: bytes) -> Iterator[Document | UnreadablePlace]:
-    text, decoder, at = data.decode(errors="replace"), json.JSONDecoder(), 0
+    text, decoder, at, number = data.decode(errors="replace"), json.JSONDecoder(), 0, 1
+    counted = 0
     while (match := _BLANKS.match(text, at)) and match.end() < len(text):
         at = match.end()
-        number = text.count("\n", 0, at) + 1
+        number += text.count("\n", counted, at)
+        counted = at
         try:
             tree, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
@@ -179,9 +181,13 @@ def in_words(error: Exception) -> str:
         return describe(error)
     if isinstance(error, KeyError):
         return f"the field {error} is missing"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
     wrong_kind = isinstance(error, TypeError | AttributeError | IndexError)
     return f"a field is not what it must be ({error})" if wrong_kind else str(error)
 
 
-FIELD_ERRORS: Final = (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError)
+FIELD_ERRORS: Final = (
+    KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
 """What reading a field that is not what it must be raises."""

@@ -135,6 +135,10 @@ class ImportedGame:
     verdict: GameEnding | None = None
     """None: as its last board shows."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.game_id, str):
+            raise TypeError(f"the game's id is no text: {self.game_id!r}"[:120])
+
     @property
     def winner_id(self) -> str | None:
         """Who won; None: nobody, or a game of one snake."""

@@ -130,7 +130,11 @@ class _Taking:
             yield from self.close()
 
     def _take_frames(self, document: Document) -> Iterator[Group]:
-        tree = lowered(document.tree)
+        try:
+            tree = lowered(document.tree)
+        except RecursionError as error:
+            yield from self._take_fault(UnreadablePlace(at(document.where, in_words(error))))
+            return
         if {"type", "data"} <= tree.keys() and not _tells(str(tree["type"])):
             return  # a ping, and whatever else comes over a websocket
         described = "game" in tree or "game_type" in tree

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.data.importers.cli_output import read_cli_game
-from pipeline.data.importers.documents import UnreadablePlace, at, documents, in_words, unpacked
+from pipeline.data.importers.documents import FIELD_ERRORS, UnreadablePlace, at, documents, in_words, unpacked
 from pipeline.data.importers.engine_frames import read_frames_game
 from pipeline.data.importers.frames import ImportedGame
 from pipeline.data.importers.grouping import CliLines, FrameParts, Group, LogLine, groups_of
@@ -88,7 +88,7 @@ def _read(group: Group) -> GameLog | ImportedGame | UnreadablePlace:
         if group.fault:
             return UnreadablePlace(group.fault)
         return read_cli_game(group.lines) if isinstance(group, CliLines) else _read_frames(group)
-    except ValueError as error:
+    except FIELD_ERRORS as error:
         return UnreadablePlace(in_words(error))
 
 
@@ -103,12 +103,13 @@ def _read_frames(parts: FrameParts) -> ImportedGame:
     if parts.game is None:
         raise ValueError(at(parts.where, "frames of a game without its description (id and size of the board)"))
     if parts.from_events and not parts.ended:
-        last = f"; the last turn it has is {parts.frames[-1].tree.get('turn')}" if parts.frames else ""
+        turns = [frame.tree.get("turn") for frame in parts.frames if isinstance(frame.tree, dict)]
+        last = f"; the last turn it has is {turns[-1]}" if turns else ""
         raise ValueError(at(parts.where, f"the game has not ended: there is no game_end event{last}"))
     game = replace(parts.game, status="complete") if parts.ended else parts.game
     try:
         return read_frames_game(game, parts.frames)
-    except ValueError as error:
+    except FIELD_ERRORS as error:
         raise ValueError(at(parts.where, in_words(error))) from error
 
 

@@ -20,7 +20,7 @@ from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import FrameReader, ImportedGame, SeenBoard, SeenSnake, to_game_log
 from pipeline.data.importers.reading import games_in
 from pipeline.data.stored_game import RefusedGame, StoredGame
-from schemas.game import GameLog, GameLogFrame, GameLogOutcome
+from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogOutcome
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 GAMES, ARENA = GOLDEN / "games", GOLDEN / "arena"
@@ -447,6 +447,15 @@ REFUSED = {
         lines({**TREE, "Frames": [*TREE["Frames"], {**TREE["Frames"][1], "Food": []}]}), "comes twice"
     ),
     "a damaged line": (CLI.replace(b'"turn": 1', b'"turn": x', 1), "line 3 is no JSON"),
+    "an id that is no text": (lines({**PLAYED[0], "id": [1]}, *PLAYED[1:], TWO_LIVE), "the game's id is no text: [1]"),
+    "a last turn as text": (lines({**TREE, "LastFrame": {"Turn": "9"}}), "a field is not what it must be"),
+    "a status as number": (lines({**TREE, "Game": {**TREE["Game"], "Status": 5}}), "a field is not what it must be"),
+    "an event without its frame": (
+        lines({"Game": TREE["Game"]}, {"Type": "frame", "Data": None}), "there is no game_end event"
+    ),
+    "a description nested too deep": (
+        json.dumps(TREE).encode()[:-1] + b', "more": ' + b'{"a": ' * 900 + b"1" + b"}" * 901, "it is nested too deep"
+    ),
     "half a cell": (CLI.replace(b'"x": 1', b'"x": 1.5'), "line 2: "),
 }  # fmt: skip
 
@@ -477,3 +486,11 @@ def test_rules_and_boards_that_are_not_played_here_are_kept_as_logs_or_refused_b
     (refused,) = stored_games([path], NOW)
     assert isinstance(refused, RefusedGame)
     assert says in refused.reason
+
+
+def test_a_damaged_line_in_the_games_folder_stops_no_import(tmp_path: Path) -> None:
+    folder = tmp_path / "games"
+    folder.mkdir()
+    (folder / f"old{GAME_LOG_SUFFIX}").write_bytes(b'{"game_id": "\\q"}\n{"game_id": "\xff"}\n')
+    report = import_games([GAMES / "cli_1.0_without_map.jsonl"], folder, NOW)
+    assert (report.games, report.refused) == (1, ())
