@@ -9,6 +9,10 @@ Ties: a drawn duel counts as half a win for each. Players who share a rank count
 leaves open, in equal parts. A player in several seats of a game is that often in its order.
 
 Each pair of players is given half a drawn game more, so that one who never scored still has a finite rating.
+
+Intervals: percentiles of fits to games drawn anew, in two ways, of which the wider counts. Whole blocks are drawn,
+since games of a block are not independent; and single games, by Dirichlet's distribution about those seen and the
+prior's. A block or two, or blocks that all say the same, could not tell otherwise how little is known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,11 +29,13 @@ _SETTLED: Final = 1e-7
 _NUMBERS_AT_ONCE: Final = 1 << 20
 NOBODY: Final = -1
 PRIOR_GAMES: Final = 0.5
+LEAST_DRAWN: Final = 0.02
+"""Games that a drawn order counts for at least: nobody's rating is without end."""
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """Elo points of each player, float64[players], with a percentile interval from resampled blocks."""
+    """Elo points of each player, float64[players], with a percentile interval from games drawn anew."""
 
     elo: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -54,8 +60,8 @@ def rate_duels(
         scores: [blocks, players, players], mean score of the row's player against the column's in each block.
         games_per_block: games of each pair in a block.
         confidence: of the intervals.
-        seed: of the resampling of blocks.
-        resamples: how often blocks are drawn anew for the intervals.
+        seed: of the drawing of blocks and games.
+        resamples: how often each are drawn anew for the intervals.
     """
     players = scores.shape[1]
     pairs = np.array(list(permutations(range(players), 2)), np.int64)
@@ -67,11 +73,16 @@ def rate_orders(orders: Orders, players: int, confidence: float, seed: int, resa
     """Rate `players` players by Plackett-Luce; the other arguments as for `rate_duels`."""
     every, weights = _with_prior(orders, players)
     strength = fit_strengths(every, weights.sum(0)[None], players)
-    samples = [
+    by_block = [
         fit_strengths(every, counts @ weights[:-1] + weights[-1], players, strength)
         for counts in _resampled(len(orders.weights), seed, resamples, every.size)
     ]
-    return _with_interval(_elo(strength)[0], _elo(np.concatenate(samples)), confidence)
+    by_game = [
+        fit_strengths(once, drawn, players, strength)
+        for once, drawn in _redrawn(every, weights.sum(0), seed, resamples)
+    ]
+    samples = [_elo(np.concatenate(fits)) for fits in (by_block, by_game)]
+    return _with_interval(_elo(strength)[0], samples, confidence)
 
 
 def orders_of(players: NDArray[np.int64], ranks: NDArray[np.int64], games_per_block: int) -> Orders:
@@ -160,11 +171,23 @@ def _resampled(blocks: int, seed: int, resamples: int, size: int) -> Iterator[ND
         yield chance.multinomial(blocks, np.full(blocks, 1 / blocks), count).astype(np.float64)
 
 
+def _redrawn(
+    orders: NDArray[np.int64], totals: NDArray[np.float64], seed: int, resamples: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield the orders, each once, and how often each is seen when single games are drawn, float64[some, orders]."""
+    once, which = np.unique(orders, axis=0, return_inverse=True)
+    seen = np.bincount(which.reshape(-1), totals, len(once))
+    chance, at_once = np.random.default_rng([seed, 1]), max(1, _NUMBERS_AT_ONCE // once.size)
+    for first in range(0, resamples, at_once):
+        drawn = chance.standard_gamma(seen, (min(at_once, resamples - first), len(once)))
+        yield once, np.maximum(drawn, LEAST_DRAWN)
+
+
 def _elo(strength: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(400 * np.log10(strength))
 
 
-def _with_interval(elo: NDArray[np.float64], samples: NDArray[np.float64], confidence: float) -> Ratings:
+def _with_interval(elo: NDArray[np.float64], samples: Sequence[NDArray[np.float64]], confidence: float) -> Ratings:
     outside = 50 * (1 - confidence)
-    low, high = np.percentile(samples, [outside, 100 - outside], axis=0)
-    return Ratings(elo, low, high)
+    ends = np.array([np.percentile(drawn, [outside, 100 - outside], axis=0) for drawn in samples])
+    return Ratings(elo, ends[:, 0].min(0), ends[:, 1].max(0))

@@ -106,6 +106,20 @@ def test_the_interval_leaves_out_as_much_below_as_above() -> None:
     assert (rated.low < rated.elo).all() and (rated.elo < rated.high).all()
 
 
+@pytest.mark.parametrize(
+    ("mine", "least"),
+    [([0.5], 150), ([1.0], 150), ([1.0] * 50, 150), ([0.5] * 50, 40)],
+    ids=["two games, one each", "two games won", "all of a hundred won", "each from its seat"],
+)
+def test_few_games_or_all_alike_do_not_make_a_rating_certain(mine: list[float], least: float) -> None:
+    """Blocks that say the same are drawn anew as the same; the games in them might have come out otherwise."""
+    scores = np.full((len(mine), 2, 2), 0.5)
+    scores[:, 0, 1], scores[:, 1, 0] = mine, 1 - np.array(mine)
+    rated = rate_duels(scores, 2, 0.95, seed=1, resamples=200)
+    assert (rated.high - rated.low >= least).all()
+    assert (rated.low <= rated.elo).all() and (rated.elo <= rated.high).all()
+
+
 def test_the_interval_of_duels_covers_as_often_as_it_says() -> None:
     """Forty rounds of 150 blocks: within four standard errors of 95 %."""
     chance, gap, covered = np.random.default_rng(4), 80.0, 0
