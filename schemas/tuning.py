@@ -73,22 +73,24 @@ class BackendChoice(StrEnum):
     """Refused where the snake does not link the arena package."""
 
 
+MOST_GAMES = 1_000_000
+"""Of one comparison; each has seeds of its own."""
 _RETIRED = frozenset({"confirm_games"})
 
 
 class TunerSettings(Frozen):
     """How weights are varied, measured and kept."""
 
-    games: int = Field(default=30, ge=2)
+    games: int = Field(default=30, ge=2, le=MOST_GAMES)
     """Games that the gate has played between two commits of its test, or, with `accept=mean`, of the whole comparison.
     Every seed is played from all seats, so an odd number is rounded up."""
-    baseline_games: int = Field(default=50, ge=2)
+    baseline_games: int = Field(default=50, ge=2, le=MOST_GAMES)
     """Games that measure the configuration a campaign starts from."""
-    max_games: int = Field(default=10_000, ge=2)
+    max_games: int = Field(default=10_000, ge=2, le=MOST_GAMES)
     """A candidate undecided after so many games is not kept."""
-    pool_games: int = Field(default=100, ge=2)
+    pool_games: int = Field(default=100, ge=2, le=20_000)
     """Games of a candidate that passed, and of the best, against each snake of `pool`."""
-    measure_games: int = Field(default=400, ge=2)
+    measure_games: int = Field(default=400, ge=2, le=MOST_GAMES)
     """Fresh games on which each new best is measured: against the best before it (the gain that is shown), and
     against the campaign's reference (`best_win_rate`)."""
     checkpoint_interval: int = Field(default=10, ge=1)

@@ -28,7 +28,11 @@ from schemas.errors import BadInputError
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
-    "--games", default=100, show_default=True, type=click.IntRange(1), help="Games; rounded up to whole pairs."
+    "--games",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Games; rounded up to whole pairs.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of all games; default: a fresh one, which is printed.")
 @click.option("--ruleset", default="standard", show_default=True)
@@ -41,7 +45,7 @@ from schemas.errors import BadInputError
 @click.option("--shrink-every", default=25, show_default=True, help="Turns between royale's new hazards.")
 @click.option("--timeout-ms", default=500, show_default=True)
 @click.option("--max-turns", default=1000, show_default=True)
-@click.option("--games-at-once", type=click.IntRange(1), help="Default: four per core.")
+@click.option("--games-at-once", type=click.IntRange(1, 4096), help="Default: four per core.")
 @click.option("--failure-limit", default=FAILURE_LIMIT, show_default=True, type=click.FloatRange(0, 1),
               help="Share of games with time-outs or crashes above which nothing is scored.")  # fmt: skip
 @click.option("--watch", is_flag=True, help="Draw the board of a game while it is played; one game at once by "

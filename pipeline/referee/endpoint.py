@@ -126,6 +126,11 @@ def shown_url(url: str) -> str:
     return _USER_INFO.sub(r"\1***@", url, count=1)
 
 
+def shown_place(where: str) -> str:
+    """Return how a snake may be called that was given by its URL, its folder or a file: a URL without its password."""
+    return shown_url(where) if where.startswith(("http://", "https://")) else where
+
+
 _CONTENT = b"Content-Type: application/json\r\nContent-Length: "
 
 

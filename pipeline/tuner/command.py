@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from schemas.settings import get_config
-from schemas.tuning import AcceptRule, BackendChoice, Objective, SearchKind, Wanted
+from schemas.tuning import MOST_GAMES, AcceptRule, BackendChoice, Objective, SearchKind, Wanted
 
 
 @click.group("tune", invoke_without_command=True, context_settings={"show_default": True})
@@ -192,7 +192,7 @@ def _say(message: str) -> None:
 @click.command("tournament", context_settings={"show_default": True})
 @click.argument("snakes", nargs=-1, required=True, metavar="SNAKE...")
 @click.option("--format", "form", type=click.Choice(["round-robin", "gauntlet", "swiss"]), default="round-robin")
-@click.option("--games", type=click.IntRange(2), default=100, help="Games of each pairing.")
+@click.option("--games", type=click.IntRange(2, MOST_GAMES), default=100, help="Games of each pairing.")
 @click.option("--seats", type=click.IntRange(2, 4), default=2, help="Snakes in a game; more than 2: round-robin.")
 @click.option("--rounds", type=click.IntRange(1), help="Of a Swiss tournament.  [default: by the number of snakes]")
 @click.option("--seed", type=click.IntRange(0, 2**62), default=1, help="Of boards and food.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -172,11 +173,12 @@ class ContinuousTrainer:
         tell: Tell,
     ) -> tuple[Tuning, EndReason]:
         # By the reference: bounds that follow from a weight's value must not move with the champion.
-        reference = parse(state.reference, state.snake)
-        setup = make_setup(self.settings.tuner, source, reference, self._strategy, self._max_failures)
-        self.rules = setup.rules
+        setup = self._setup_for(source, parse(state.reference, state.snake))
         tell(promise(setup))
-        tuning = Tuning(_former_setup(book, state, setup), state, self._perturbed)
+        former = _former_setup(book, state, setup)
+        if setup.has_other_code(former):
+            tell("A snake's code is another than at the last start: its weights are screened and measured anew.")
+        tuning = Tuning(former, state, self._perturbed)
         with self._counted_backend(source, book, state.campaign, tell) as backend:
             self._progress = TuningProgress(self._report, self._now, lambda: self._share_done(tuning.state), tell)
             noise = NoiseWatch(tell)
@@ -185,13 +187,19 @@ class ContinuousTrainer:
             scheduler = Scheduler(backend, records, watching)
             run = TuningRun(
                 book, tuning, scheduler, disk, files, self._stopping, self._progress, noise, tell, self._now,
-                self._passing,
+                partial(self._setup_for, source), self._passing,
             )  # fmt: skip
             book.forget_failures(state.campaign)
             run.take(tuning.started(setup))
             if self._remeasure:
                 run.take(tuning.remeasure())
             return tuning, run.go()
+
+    def _setup_for(self, source: SnakeSource, reference: WeightFile) -> Setup:
+        """What the settings and these weights come to; the rules of a user's own perturbation follow."""
+        setup = make_setup(self.settings.tuner, source, reference, self._strategy, self._max_failures)
+        self.rules = setup.rules
+        return setup
 
     def _write_page(self, book: Ledger, run: str, tell: Tell) -> None:
         """The report's page; a disk that is too full for it ends no run."""

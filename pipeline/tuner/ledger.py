@@ -24,7 +24,7 @@ from pipeline.tuner.jobs import (
     SourceKind,
     restored_conditions,
 )
-from pipeline.tuner.ledger_access import Transaction, WordedErrors
+from pipeline.tuner.ledger_access import Transaction, WordedErrors, understood
 from schemas.errors import StateError
 from schemas.times import to_text
 from schemas.tuning_run import TuningState
@@ -126,11 +126,11 @@ class Ledger:
 
     def state(self, run: str) -> TuningState:
         """The state after the run's last step."""
-        return TuningState.model_validate_json(self._of_run(run, "state"))
+        return self._state_in(run, "state")
 
     def first_state(self, run: str) -> TuningState:
         """The state that the run began with."""
-        return TuningState.model_validate_json(self._of_run(run, "first_state"))
+        return self._state_in(run, "first_state")
 
     def add_step(self, step: LedgerStep, state: TuningState, state_hash: str, now: datetime) -> None:
         """Commit a step, and the state after it."""
@@ -157,7 +157,9 @@ class Ledger:
                 (run, kind),
             )
             for serial, at, name, body, state_hash in rows:
-                yield StoredStep(serial, at, name, json.loads(body), state_hash)
+                with understood(self._path, run):
+                    told = json.loads(body)
+                yield StoredStep(serial, at, name, told, state_hash)
 
     def last_record(self, run: str) -> StoredStep | None:
         """The last step that closed an iteration: its body holds the log's line as `record`."""
@@ -170,7 +172,11 @@ class Ledger:
         return StoredStep(row[0], row[1], row[2], json.loads(row[3]), row[4]) if row else None
 
     def add_jobs(self, run: str, jobs: Sequence[MatchJob], digests: Mapping[str, str]) -> None:
-        """Note what is about to be played; a job noted before stays as it is.
+        """Note what is about to be played.
+
+        A job that was noted before and has not been counted keeps the games that are still those it asks for: all of
+        them where nothing has changed, those of the same seeds where it is longer or shorter now, none where its snakes
+        or its conditions are others by now (a start with other settings).
 
         Args:
             digests: text -> hash of the participants' texts.
@@ -178,20 +184,27 @@ class Ledger:
         with self._transaction():
             for job in jobs:
                 people = [[who.source.value, digests.get(who.text, who.text)] for who in job.participants]
+                told = (json.dumps(people), json.dumps(job.line), json.dumps(asdict(job.conditions)))
+                self._forget_others_games(run, job, told)
                 self._db.execute(
                     "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                    (
-                        run,
-                        job.id,
-                        job.kind.value,
-                        json.dumps(people),
-                        json.dumps(job.line),
-                        json.dumps(job.seeds),
-                        json.dumps(asdict(job.conditions)),
-                    ),
+                    (run, job.id, job.kind.value, told[0], told[1], json.dumps(job.seeds), told[2]),
                 )
             rows = [(digest, text) for text, digest in digests.items()]
             self._db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", rows)
+
+    def _forget_others_games(self, run: str, job: MatchJob, told: tuple[str, str, str]) -> None:
+        row = self._db.execute(
+            "SELECT participants, line, conditions, seeds FROM jobs WHERE run = ? AND job = ? AND closed_by IS NULL",
+            (run, job.id),
+        ).fetchone()
+        if row is None or row == (*told, json.dumps(job.seeds)):
+            return
+        seeds = list(zip(json.loads(row[3]), job.seeds, strict=False))
+        same = row[:3] == told and all(before == now for before, now in seeds)
+        kept = len(seeds) * len(job.rotations) if same else 0
+        self._db.execute("DELETE FROM games WHERE run = ? AND job = ? AND number >= ?", (run, job.id, kept))
+        self._db.execute("DELETE FROM jobs WHERE run = ? AND job = ?", (run, job.id))
 
     def add_games(self, run: str, games: Sequence[tuple[str, int, GameResult]]) -> None:
         """Commit finished games: job, number in it, result. One that is there already stays as it is."""
@@ -307,6 +320,11 @@ class Ledger:
         if row is None:
             raise KeyError(f"the weights {text[:12]} are not kept")
         return str(row[0])
+
+    def _state_in(self, run: str, column: str) -> TuningState:
+        text = self._of_run(run, column)
+        with understood(self._path, run):
+            return TuningState.model_validate_json(text)
 
     def _of_run(self, run: str, column: str) -> str:
         with self._told():

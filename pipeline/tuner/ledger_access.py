@@ -1,10 +1,12 @@
 """Transactions on the ledger, and SQLite's errors in our words."""
 
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError, OperationalError
 
 from schemas.errors import DatabaseBusyError, DatabaseFullError, OuroborosError, StateError
+from schemas.outside_text import LINE_LIMIT, error_line
 
 
 class WordedErrors(AbstractContextManager[None]):
@@ -43,6 +45,23 @@ class Transaction(WordedErrors):
             with closing(self._db.cursor()) as cursor:
                 cursor.execute("ROLLBACK")
         super().__exit__(kind, error, trace)
+
+
+@contextmanager
+def understood(path: Path, run: str) -> Iterator[None]:
+    """What a ledger holds is read: where it is not what it must be, in our words.
+
+    Raises:
+        StateError: it is of another version, or damaged.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise StateError(
+            f"the run {run!r} cannot be read: it is of another version, or damaged ({error_line(error, LINE_LIMIT)})",
+            where=str(path),
+            remedy="Name another run, or move the ledger away, with the files beside it that end in -wal and -shm.",
+        ) from error
 
 
 def _in_words(error: DatabaseError, path: Path) -> OuroborosError:

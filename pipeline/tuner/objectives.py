@@ -9,6 +9,7 @@ from math import exp, isnan, log, nan, sqrt
 from pathlib import PurePath
 from statistics import fmean, variance
 
+from pipeline.referee.endpoint import shown_place
 from pipeline.tuner.contest import Contest, SeedGames
 from pipeline.tuner.jobs import GameResult, JobResult
 from schemas.tuning import TunerSettings, Wanted
@@ -55,7 +56,7 @@ def aims_of(settings: TunerSettings) -> tuple[Aim, ...]:
     aims: list[Aim] = []
     for wanted in settings.objectives:
         if wanted is Wanted.WIN_RATE:
-            names = [PurePath(each).name or each for each in settings.opponents]
+            names = [PurePath(each).name or each for each in map(shown_place, settings.opponents)]
             aims += [Aim(wanted, number, f"win rate against {name}") for number, name in enumerate(names)]
         else:
             aims.append(Aim(wanted, None, wanted.value.lstrip("-").replace("_", " ")))

@@ -18,8 +18,9 @@ from pipeline.tuner.ledger import Ledger, LedgerStep
 from pipeline.tuner.noise import NoiseWatch
 from pipeline.tuner.progress import TuningProgress
 from pipeline.tuner.scheduler import Scheduler
+from pipeline.tuner.setup import Setup
 from pipeline.tuner.tuning import Tuning
-from pipeline.tuner.weights import hash_of
+from pipeline.tuner.weights import WeightFile, hash_of
 from pipeline.tuner.weights_on_disk import WeightsOnDisk
 from schemas.times import to_text
 from schemas.tuning_run import CandidateDecision, IterationFacts, IterationRecord, TuningPhase, TuningState
@@ -75,7 +76,7 @@ class TuningRun:
 
     Args:
         tuning: the run's state, opened.
-        max_iterations: the campaign ends after so many; None: never.
+        setup_for: what a start with other weights as its reference would be told.
         passing: called with the name of each point at which a kill would be most awkward; tests kill there.
     """
 
@@ -91,12 +92,13 @@ class TuningRun:
         noise: NoiseWatch,
         tell: Tell,
         now: Callable[[], datetime],
+        setup_for: Callable[[WeightFile], Setup],
         passing: Callable[[str], None],
     ) -> None:
         self._ledger, self._tuning, self._scheduler = ledger, tuning, scheduler
         self._disk, self._files, self._stopping = disk, files, stopping
         self._progress, self._noise = progress, noise
-        self._tell, self._now, self._passing = tell, now, passing
+        self._tell, self._now, self._setup_for, self._passing = tell, now, setup_for, passing
         self._begun_at = self._iteration_begun_at = now()
         self._unsaved = 0
 
@@ -188,7 +190,7 @@ class TuningRun:
         if self._disk.hash() not in (hash_of(promoted.former), hash_of(self._state.champion), None):
             kept = self._disk.keep(self._state.champion, f"candidate_iteration_{self._state.iteration:06d}")
             self._tell(f"⚠ {self._disk.path} was edited meanwhile: the accepted candidate is kept as {kept}.")
-            self.take(self._tuning.edited(self._disk.read().text, conflict=True))
+            self._take_edit(self._disk.read(), conflict=True)
             return
         self._disk.replace(self._state.champion)
         self._passing("weights_replaced")
@@ -233,8 +235,18 @@ class TuningRun:
             f"⚠ {self._disk.path} was changed by hand. Going on from the edited weights, which are measured anew; "
             f"the former best is kept as {kept}."
         )
-        self.take(self._tuning.edited(edited.text))
+        self._take_edit(edited)
         return True
+
+    def _take_edit(self, edited: WeightFile, *, conflict: bool = False) -> None:
+        """Go on from the edit; where it changed the weights' kinds or bounds, with the rules that follow from it."""
+        if not self._tuning.is_other_space(edited.text):
+            self.take(self._tuning.edited(edited.text, conflict=conflict))
+            return
+        setup = self._setup_for(edited)
+        self._tell("Its weights, their kinds or bounds are others now: the run is measured against the edited file.")
+        self.take(self._tuning.edited(edited.text, conflict=conflict, setup=setup))
+        self.take(self._tuning.started(setup))
 
     def _save_checkpoint(self) -> None:
         opponents = self._tuning.setup.settings.opponents

@@ -103,7 +103,7 @@ class Scheduler:
         return True
 
     def _queued(self, job: MatchJob) -> _Queued:
-        known = dict(self.records.known(job))
+        known = {number: game for number, game in self.records.known(job).items() if number < len(job.games)}
         return _Queued(job, known, _missing(job, known))
 
     def _fill(self) -> None:

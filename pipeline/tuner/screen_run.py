@@ -1,6 +1,7 @@
 """`ouroboros tune screen`: which of a snake's weights have any effect, found by games, named, and kept.
 
-Every game is in the ledger, under a name made of the weights' text and the seed: stopped, the same command goes on.
+Every game is in the ledger, under a name made of the weights' text, the snake's code and the seed: stopped, the same
+command goes on.
 What was found is `screen.json` beside it, which the report of a run reads as long as it names the same weights.
 """
 
@@ -93,7 +94,7 @@ def run_screen(
         source = snake_source(settings)
         champion = weights.read(source.weights_file)
         setup = make_setup(settings.tuner, source, champion, settings.tuner.search, 1)
-        name = f"screen-{champion.hash[:12]}-{seed}"
+        name = "-".join(filter(None, ["screen", champion.hash[:12], setup.code[:12], str(seed)]))
         book = stack.enter_context(closing(Ledger(folder / ledger.NAME)))
         try:
             opened = (backend or _on_all_machines(tell))(settings, source, lambda: stopping.requested)

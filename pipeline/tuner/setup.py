@@ -1,13 +1,16 @@
 """What a start of the tuner is told: settings, the weights' rules, whom to play. Plain data, kept in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.sequential import PENTANOMIAL
 from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.endpoint import shown_place
+from pipeline.snake_code import code_of
 from pipeline.tuner import weights
 from pipeline.tuner.gate import GateRules, support_of
 from pipeline.tuner.jobs import Participant, PlayConditions, SourceKind
@@ -45,6 +48,12 @@ class Setup:
     """Name and snake."""
     max_failures: int = 3
     """So many jobs in a row that cannot be played end the run."""
+    code: str = ""
+    """Digest of the code of all snakes that lie in folders; empty: not known."""
+
+    def has_other_code(self, before: "Setup") -> bool:
+        """Whether a snake's code was changed since the start that was told `before`."""
+        return bool(self.code and before.code) and self.code != before.code
 
     @property
     def probe(self) -> PlayConditions:
@@ -97,7 +106,7 @@ class Setup:
             "opponents": [[who.source.value, who.text] for who in self.opponents],
             "pool": [[name, who.source.value, who.text] for name, who in self.pool],
             "max_failures": self.max_failures,
-        }
+        } | ({"code": self.code} if self.code else {})
 
 
 def restored(plain: Mapping[str, Any]) -> Setup:
@@ -111,6 +120,7 @@ def restored(plain: Mapping[str, Any]) -> Setup:
         opponents=tuple(Participant(SourceKind(source), text) for source, text in plain["opponents"]),
         pool=tuple((name, Participant(SourceKind(source), text)) for name, source, text in plain["pool"]),
         max_failures=plain["max_failures"],
+        code=plain.get("code", ""),
     )
 
 
@@ -132,16 +142,26 @@ def make_setup(
     for name, overrides in (("probe_conditions", probe), ("gate_conditions", gate)):
         _require_known(overrides, champion, name)
     rules = specify(champion, source.specification, played_games(settings))
+    opponents = tuple(participant(where) for where in settings.opponents)
+    pool = tuple((shown_place(where), participant(where)) for where in settings.pool)
     return Setup(
         settings=settings,
         rules=rules,
         strategy=strategy,
         probe_overrides=_but_tuned(probe, rules),
         gate_overrides=_but_tuned(gate, rules),
-        opponents=tuple(participant(where) for where in settings.opponents),
-        pool=tuple((where, participant(where)) for where in settings.pool),
+        opponents=opponents,
+        pool=pool,
         max_failures=max_failures,
+        code=code_of_all(source, [*opponents, *(who for _, who in pool)]),
     )
+
+
+def code_of_all(source: SnakeSource, others: Iterable[Participant]) -> str:
+    """One digest of our snake's code and of the others' that lie in folders; "" where no file of it is source."""
+    folders = [source.folder, *(Path(who.text) for who in others if who.source is SourceKind.FOLDER)]
+    codes = [code_of(folder) for folder in folders]
+    return sha256(" ".join(codes).encode()).hexdigest()[:32] if any(codes) else ""
 
 
 def played_games(settings: TunerSettings) -> PlayedGames:
@@ -199,3 +219,7 @@ def _require_known(overrides: Mapping[str, WeightValue], champion: WeightFile, n
             raise SnakeError(
                 f"{name} names {path!r}, which is no weight", where=champion.where, remedy="Correct or remove it."
             )
+    try:
+        weights.overridden(champion, overrides)
+    except SnakeError as error:
+        raise SnakeError(f"{name}: {error.what}", where=error.where, remedy="Give it a value of that kind.") from error

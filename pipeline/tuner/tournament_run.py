@@ -16,7 +16,9 @@ from sqlite3 import DatabaseError, connect
 
 from pipeline import folder_lock
 from pipeline.live_games import LiveGames
+from pipeline.referee.endpoint import shown_place
 from pipeline.snake_builder import Cancelled
+from pipeline.snake_code import code_of
 from pipeline.stopping import Stopping
 from pipeline.tuner.backends import Backend
 from pipeline.tuner.jobs import JobFailure, JobResult, MatchJob, PlayConditions, SourceKind, Stage, pair_seeds
@@ -159,11 +161,12 @@ def _round(cup: Tournament, request: TournamentRequest, results: dict[str, JobRe
 
 
 def _tournament(settings: Settings, request: TournamentRequest) -> Tournament:
-    entrants = tuple(Entrant(where, participant(where)) for where in request.snakes)
+    entrants = tuple(Entrant(shown_place(where), participant(where)) for where in request.snakes)
     seeds = pair_seeds(request.seed, Stage.TOURNAMENT, 0, 0, -(-request.games // request.seats))
     conditions = PlayConditions(referee_conditions(settings.tuner))
     # Weights are told by their text: an edited file is another snake, whose games must not be mixed with the former's.
-    told = [[who.name, who.participant.source.value, who.participant.text] for who in entrants]
+    # So is one whose code was edited; what a URL leads to nobody can know.
+    told = [[who.name, who.participant.source.value, who.participant.text, *_code(who, settings)] for who in entrants]
     depends_on = [told, request.format.value, request.seats, seeds, repr(conditions)]
     digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:12]
     try:
@@ -172,9 +175,18 @@ def _tournament(settings: Settings, request: TournamentRequest) -> Tournament:
         raise SettingsError(str(error), where="SNAKE...", remedy="Name each snake once.") from error
 
 
+def _code(entrant: Entrant, settings: Settings) -> list[str]:
+    """The code that an entrant plays with, and how it is built and started."""
+    who, tuner = entrant.participant, settings.tuner
+    if who.source is SourceKind.URL:
+        return []
+    folder = Path(who.text) if who.source is SourceKind.FOLDER else snake_source(settings).folder
+    return [code_of(folder), tuner.build_command, tuner.run_command, tuner.config_file]
+
+
 def _note_request(folder: Path, name: str, request: TournamentRequest) -> None:
     tree = {
-        "snakes": list(request.snakes),
+        "snakes": [shown_place(where) for where in request.snakes],
         "format": request.format.value,
         "games": request.games,
         "seats": request.seats,

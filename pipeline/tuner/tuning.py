@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.tuner import fronts, gating, interactions, measuring, screen, searching, weights
 from pipeline.tuner.contest import Contest
-from pipeline.tuner.faults import EMPTY_CANDIDATES, count_sides, require_playable, require_sound
+from pipeline.tuner.faults import count_sides, require_playable, require_sound
 from pipeline.tuner.jobs import JobFailure, JobResult, MatchJob
 from pipeline.tuner.ledger import LedgerStep
 from pipeline.tuner.optimise import Point
@@ -44,7 +44,7 @@ class Tuning:
     def __init__(self, setup: Setup, state: TuningState, perturb: searching.Perturb) -> None:
         self.setup, self.state, self._perturb = setup, state, perturb
         self._failure: JobFailure | None = None
-        self._failed_at_start = False
+        self._failed_at_start = self._exhausted = False
         self._load()
 
     def _load(self) -> None:
@@ -121,7 +121,13 @@ class Tuning:
                 strategy has no change to propose.
         """
         require_sound(self.state)
-        require_playable(self.state, self._failure, self.setup.max_failures, at_start=self._failed_at_start)
+        require_playable(
+            self.state,
+            self._failure,
+            self.setup.max_failures,
+            at_start=self._failed_at_start,
+            exhausted=self._exhausted,
+        )
 
     def _take(
         self, contests: Sequence[Contest], results: Mapping[str, JobResult], failure: JobFailure | None
@@ -154,8 +160,7 @@ class Tuning:
             self._update(questions=tuple(others))
             body = {"question": question.id, "scores": answer.scores}
         candidate = self._optimiser.candidate()
-        if candidate is None and not self._ask() and not self.state.questions:
-            self._update(empty=EMPTY_CANDIDATES)
+        self._exhausted = candidate is None and not self._ask() and not self.state.questions
         if candidate is not None:
             body |= self._open_gate(candidate)
         elif isinstance(self._optimiser, FrontSearch) and (points := self._optimiser.contenders()):
@@ -259,23 +264,34 @@ class Tuning:
         before, self.setup = self.setup, setup
         self._wanted = replace(self._wanted, setup=setup)
         stands_on = [
-            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe, each.aims)
+            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe, each.gate, each.aims)
             for each in (before, setup)
         ]
-        drops = self._new_chapter(self.state.champion) if stands_on[0] != stands_on[1] else ()
-        if before.rules != setup.rules or before.probe != setup.probe:
+        other_code = setup.has_other_code(before)
+        drops = self._new_chapter(self.state.champion) if other_code or stands_on[0] != stands_on[1] else ()
+        if other_code or before.rules != setup.rules or before.probe != setup.probe:
             self._update(screen_due=True)
-        if before.opponents != setup.opponents:
+        measured_by = [(each.opponents, each.settings.objective, each.gate) for each in (before, setup)]
+        if other_code or measured_by[0] != measured_by[1]:  # the win rate known is of other games
             self._update(best=None, measurement_due=True)
         self._update(failures=0, empty=0)
         self._begin_phase()
         return LedgerStep("started", {"setup": setup.plain()}, drops=drops)
 
-    def edited(self, text: str, *, conflict: bool = False) -> LedgerStep:
+    def is_other_space(self, text: str) -> bool:
+        """Whether an edit changed which weights there are, of which kind, or within which bounds or choices."""
+        found = [
+            {path: (type(weight.value), weight.declared, weight.choices) for path, weight in file.weights.items()}
+            for file in (self.champion, weights.parse(text, self.state.snake))
+        ]
+        return found[0] != found[1]
+
+    def edited(self, text: str, *, conflict: bool = False, setup: Setup | None = None) -> LedgerStep:
         """The weights were edited by hand: the run goes on from them.
 
         Args:
             conflict: while a candidate was being judged that passed: the edit stays, the candidate is set aside.
+            setup: where it `is_other_space`: what follows from these weights. They are the run's reference from now on.
         """
         promoted = self.state.promoted
         body: dict[str, object] = {"text": text, "conflict": conflict}
@@ -287,8 +303,12 @@ class Tuning:
                 self._update(accepted=self.state.accepted - 1)
             body["record"] = facts.model_dump(mode="json")
         self._update(promoted=None, measurement_due=True)
-        if weights.parse(text, self.state.snake).weights.keys() != self.champion.weights.keys():
-            self._update(reference=text, best=None)  # other weights than before: nothing to compare them with
+        if setup is not None:  # other weights than before: nothing to compare them with
+            self.setup = setup
+            body["setup"] = setup.plain()
+            self._update(reference=text, best=None)
+        elif weights.parse(text, self.state.snake).weights.keys() != self.champion.weights.keys():
+            self._update(reference=text, best=None)  # a ledger of before edits told their setup
         drops = self._new_chapter(text)
         self._begin_phase()
         return LedgerStep("edited", body, drops=drops)

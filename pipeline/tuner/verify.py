@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from random import Random
 
 from pipeline.tuner.jobs import JobResult
-from pipeline.tuner.ledger import Ledger, LedgerStep, StoredStep
+from pipeline.tuner.ledger import NAME, Ledger, LedgerStep, StoredStep
+from pipeline.tuner.ledger_access import understood
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.setup import restored
 from pipeline.tuner.tuning import Tuning
@@ -51,10 +52,11 @@ def verify(book: Ledger, run: str) -> Verification:
     """Take every step of the run again.
 
     Raises:
-        StateError: there is no such run, or it has no steps.
+        StateError: there is no such run, it has no steps, or they cannot be read.
         SettingsError: its search is a class of the user's that cannot be imported.
     """
-    return _Replay(book, run).run()
+    with understood(book.folder / NAME, run):
+        return _Replay(book, run).run()
 
 
 class _Replay:
@@ -101,7 +103,11 @@ class _Replay:
     def _taken(self, stored: StoredStep) -> LedgerStep:
         own: dict[str, Callable[[], LedgerStep]] = {
             "started": lambda: self._tuning.started(restored(stored.body["setup"])),
-            "edited": lambda: self._tuning.edited(stored.body["text"], conflict=stored.body["conflict"]),
+            "edited": lambda: self._tuning.edited(
+                stored.body["text"],
+                conflict=stored.body["conflict"],
+                setup=restored(stored.body["setup"]) if "setup" in stored.body else None,
+            ),
             "asked": self._tuning.remeasure,
         }
         if stored.kind in own:

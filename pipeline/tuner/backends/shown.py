@@ -3,6 +3,7 @@
 from hashlib import blake2b
 from pathlib import Path
 
+from pipeline.referee.endpoint import shown_place
 from pipeline.tuner.backends import GameOrder
 from pipeline.tuner.faults import sides_of
 from pipeline.tuner.jobs import JobKind, Participant, SourceKind
@@ -34,4 +35,4 @@ def names(order: GameOrder) -> list[str]:
 def _label(who: Participant) -> str:
     if who.source is SourceKind.WEIGHTS:
         return f"weights {blake2b(who.text.encode(), digest_size=5).hexdigest()}"
-    return Path(who.text).name if who.source is SourceKind.FOLDER else who.text
+    return Path(who.text).name if who.source is SourceKind.FOLDER else shown_place(who.text)

@@ -8,14 +8,15 @@ from typing import Any
 
 from pipeline.tuner import interactions, screen, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
-from pipeline.tuner.ledger import Ledger, StoredStep
+from pipeline.tuner.ledger import NAME, Ledger, StoredStep
+from pipeline.tuner.ledger_access import understood
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightChange
 from pipeline.tuner.report.page import write_report
 from pipeline.tuner.screen import EffectKind, WeightEffect
 from pipeline.tuner.screen_run import KeptEffect, kept_effects
 from pipeline.tuner.setup import Setup, restored
 from pipeline.tuner.space import differences
-from schemas.errors import MachineError
+from schemas.errors import MachineError, StateError
 from schemas.tuning_run import CandidateDecision, IterationFacts, TuningPhase, TuningState, WeightValue
 
 REPORTS = "reports"
@@ -53,8 +54,13 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
     """What the run came to so far.
 
     Raises:
-        StateError: no such run.
+        StateError: no such run, one that was ended before its first step, or one that cannot be read.
     """
+    with understood(book.folder / NAME, run):
+        return _report(book, run, now)
+
+
+def _report(book: Ledger, run: str, now: datetime) -> Report:
     state, setup = book.state(run), _setup(book, run)
     backend, seconds, cpu_seconds, _ = book.spent(run)
     records = _records(book, run)
@@ -91,8 +97,10 @@ def report_of(book: Ledger, run: str, now: datetime) -> Report:
 
 
 def _setup(book: Ledger, run: str) -> Setup:
-    *_, last = book.steps(run, "started")
-    return restored(last.body["setup"])
+    started = list(book.steps(run, "started"))
+    if not started:
+        raise StateError(f"the run {run!r} has no steps", remedy="It was ended before its first one.")
+    return restored(started[-1].body["setup"])
 
 
 def _records(book: Ledger, run: str) -> list[IterationFacts]:

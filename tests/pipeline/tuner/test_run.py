@@ -2,9 +2,12 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,7 @@ from pipeline.tuner.report.from_ledger import report_of
 from pipeline.tuner.report.page import html_report
 from pipeline.tuner.run import EndReason
 from pipeline.tuner.verify import verify
+from pipeline.tuner.weights_on_disk import opened_run
 from schemas.errors import EvaluationError, SettingsError, SnakeError, StateError
 from schemas.model import PipelineState, PipelineStatus
 from schemas.tuning_run import OpenGate, OpenQuestion, TuningPhase
@@ -334,6 +338,64 @@ def test_an_edit_that_adds_and_drops_weights_is_a_new_reference(bench: Bench) ->
     assert "idler" in summary.tuning.reference
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("count: 7", "count: 7.5"),
+        ("count: 7", "count: 7  # [6, 9]"),
+        ("count: 7", "count: 7  # {7, 9}"),
+        ("style: bold  # {bold, calm}", "style: wild  # {bold, calm, wild}"),
+    ],
+)
+def test_an_edit_of_kinds_bounds_and_choices_is_what_is_tuned_from_then_on(
+    bench: Bench, before: str, after: str
+) -> None:
+    bench.config.write_text(bench.config.read_text() + "style: bold  # {bold, calm}\n")
+    bench.trainer(max_iterations=1, search="random").train()
+    text = re.sub(r"count: \S+", "count: 7", bench.config.read_text())
+    bench.config.write_text(re.sub(r"style: \w+", "style: bold", text).replace(before, after))
+    second = bench.trainer(max_iterations=6, search="random", weights_per_candidate_min=5)
+    summary = second.train()
+    assert summary.tuning.iteration == 6 and after in summary.tuning.reference
+    path = "other.count" if "count" in after else "style"
+    rule, told = second.rules[path], weights.parse(summary.tuning.reference, "").weights[path]
+    assert (rule.kind, rule.choices) == (type(told.value), told.choices)
+    assert told.declared is None or (rule.low, rule.high) == told.declared
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert not verify(book, summary.tuning.campaign).disagreement
+    book.close()
+
+
+def test_games_of_other_conditions_are_not_counted_after_a_restart(bench: Bench) -> None:
+    """Stopped in the middle of its measurement, started again with other settings of the same games."""
+    stopping = Stopping(lambda: bench.backend.games >= 6)
+    bench.trainer(Climber, baseline_games=200, trainer={"stopping": stopping}, opponents=["http://a"]).train()
+    played = bench.backend.games
+    seen: list[MatchJob] = []
+
+    def note(order: GameOrder) -> tuple[str, ...]:
+        seen.append(order.job)
+        return ("",) * len(order.job.line)
+
+    bench.backend = SimulatedBackend(strength, faults=note)
+    fields: dict[str, Any] = {"baseline_games": 200, "opponents": ["http://a"]}
+    bench.trainer(Climber, max_iterations=1, gate_conditions={"timeout_ms": 900}, **fields).train()
+    baseline = [job for job in seen if "/measure/0/baseline/" in job.id and job.id.endswith("/first")]
+    assert played > 0 and len(baseline) == 200
+    assert {job.conditions.referee.timeout_ms for job in baseline} == {900}
+
+
+def test_a_measurement_made_shorter_goes_on_with_what_was_played_of_it(bench: Bench) -> None:
+    stopping = Stopping(lambda: bench.backend.games >= 60)
+    bench.trainer(Climber, baseline_games=200, trainer={"stopping": stopping}, opponents=["http://a"]).train()
+    before = bench.backend.games
+    summary = bench.trainer(Climber, max_iterations=1, baseline_games=20, opponents=["http://a"]).train()
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert len(book.games(summary.tuning.campaign, "1/measure/0/baseline/duel/0/first")) == 20
+    assert before >= 60 and not verify(book, summary.tuning.campaign).disagreement
+    book.close()
+
+
 def test_a_missing_weights_file_is_written_back(bench: Bench) -> None:
     bench.trainer(Climber, max_iterations=1).train()
     best = bench.config.read_text()
@@ -359,13 +421,15 @@ def test_a_stop_keeps_every_finished_game(bench: Bench) -> None:
     assert resumed - other.backend.games <= bench.backend.capacity
 
 
-def test_one_time_out_in_fifty_games_ends_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("late", [1, 20])
+def test_one_time_out_in_fifty_games_ends_nothing(bench: Bench, late: int) -> None:
+    """Be it in the very first game, when there are no others yet."""
     counted = 0
 
     def rarely(order: GameOrder) -> tuple[str, ...]:
         nonlocal counted
         counted += 1
-        return ("timeout", "") if counted == 20 else ("", "")
+        return ("timeout", "") if counted == late else ("", "")
 
     bench.backend = SimulatedBackend(strength, faults=rarely)
     summary = bench.trainer(Sinker, max_iterations=1).train()
@@ -398,6 +462,21 @@ def test_a_candidate_never_wins_by_making_the_champion_late(bench: Bench) -> Non
     with pytest.raises(EvaluationError, match="champion"):
         bench.trainer(Hog, max_iterations=1).train()
     assert "strength: 0.0" in bench.config.read_text()
+
+
+def test_the_champions_failures_against_an_opponent_are_not_laid_to_the_candidate(bench: Bench, tmp_path: Path) -> None:
+    rival = tmp_path / "rival"
+    rival.mkdir()
+
+    def late(order: GameOrder) -> tuple[str, ...]:
+        rotation = order.job.games[order.number][1]
+        whose = order.job.kind is JobKind.GATE and order.job.id.endswith("/second") and order.number < 3
+        return tuple("timeout" if whose and who == 0 else "" for who in rotation)
+
+    bench.backend = SimulatedBackend(strength, faults=late)
+    with suppress(EvaluationError):  # three failures in a few games end the run; what was judged before stands
+        bench.trainer(Climber, max_iterations=1, opponents=[str(rival)]).train()
+    assert not [line for line in bench.log() if line["decision"] == "failed"]
 
 
 def test_a_candidate_that_cannot_be_played_is_skipped(bench: Bench) -> None:
@@ -438,6 +517,40 @@ def test_a_search_without_changes_is_told(bench: Bench) -> None:
 
     with pytest.raises(SnakeError, match="no change of any weight in 20 attempts"):
         bench.trainer(Lazy).train()
+
+
+def test_a_search_that_has_tried_everything_says_so(bench: Bench) -> None:
+    bench.config.write_text("on: true\nmode: bold  # {bold, calm}\n")
+    bench.backend = SimulatedBackend(lambda values: 400.0 * (bool(values["on"]) + (values["mode"] == "bold")))
+    with pytest.raises(SnakeError, match="nothing left to try"):
+        bench.trainer(search="spsa").train()
+    assert bench.config.read_text() == "on: true\nmode: bold  # {bold, calm}\n"
+
+
+def test_a_run_that_never_began_and_a_damaged_one_are_told_in_words(bench: Bench) -> None:
+    def broken(*_: object) -> SimulatedBackend:
+        raise SnakeError("it does not build")
+
+    trainer = bench.trainer()
+    trainer._make_backend = broken
+    with pytest.raises(SnakeError, match="does not build"):
+        trainer.train()
+    with opened_run(bench.state, None) as (book, run), pytest.raises(StateError, match="has no steps"):
+        report_of(book, run, bench.clock())
+    run = bench.trainer(Climber, max_iterations=1).train().tuning.campaign
+    for table, column, damage in (
+        ("runs", "state", '{"version": 9}'), ("steps", "body", "nonsense"), ("steps", "body", "{}")
+    ):  # fmt: skip
+        with closing(sqlite3.connect(bench.state / "ledger.db")) as database, database:
+            (before,) = database.execute(f"SELECT {column} FROM {table} WHERE run = ?", (run,)).fetchone()
+            database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (damage, before))
+        with opened_run(bench.state, run) as (book, _):
+            with pytest.raises(StateError, match="cannot be read: it is of another version, or damaged"):
+                verify(book, run)
+            with pytest.raises(StateError, match="cannot be read: it is of another version, or damaged"):
+                report_of(book, run, bench.clock())
+        with closing(sqlite3.connect(bench.state / "ledger.db")) as database, database:
+            database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (before, damage))
 
 
 def test_opponents_judge_and_measure(bench: Bench) -> None:
@@ -576,3 +689,18 @@ def test_stagnation_is_told(bench: Bench) -> None:
 
 def _fields(game: Any) -> dict[str, Any]:
     return {name: getattr(game, name) for name in type(game).__slots__}
+
+
+def test_other_code_of_the_snake_is_told_and_its_weights_are_screened_and_measured_anew(bench: Bench) -> None:
+    """A key that nothing read may be read now; what was measured was the code before."""
+    (bench.snake / "main.go").write_text("package main\n")
+    bench.trainer(max_iterations=1, search="random", screen=True).train()
+    first = bench.trainer(max_iterations=1, search="random", screen=True).train().tuning
+    (bench.snake / "main.go").write_text("package main // reads idle now\n")
+    second = bench.trainer(max_iterations=2, search="random", screen=True).train().tuning
+    assert "A snake's code is another" in bench.words
+    assert (second.chapter, second.screens) > (first.chapter, first.screens)
+    assert second.measurements > first.measurements
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert not verify(book, second.campaign).disagreement
+    book.close()

@@ -1,10 +1,13 @@
 """One queue: priorities, fixed order of results, whole jobs, every game kept before it is seen."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tuning_bench import CONFIG, strength
 
+from pipeline.referee.conditions import MatchConditions
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import (
     GameResult,
@@ -16,7 +19,9 @@ from pipeline.tuner.jobs import (
     PlayConditions,
     SourceKind,
 )
+from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.noise import WINDOW_GAMES, NoiseWatch
+from pipeline.tuner.run import LedgerRecords
 from pipeline.tuner.scheduler import Scheduler
 from schemas.errors import MachineError
 
@@ -84,6 +89,31 @@ def test_what_was_played_is_not_played_again_and_what_nobody_wants_is_dropped() 
     before = len(memory.games["a too"])
     assert again.wait_for(["a too"], lambda: False)
     assert again.backend.games == 80 - before > 0  # type: ignore[attr-defined]
+
+
+def test_games_of_a_job_that_is_another_by_now_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    """Longer or shorter it keeps those that it still asks for; with other snakes or conditions none."""
+    one, book = job("a"), Ledger(tmp_path / "ledger.db")
+
+    def newly_played(wanted: MatchJob) -> int:
+        backend = SimulatedBackend(strength)
+        scheduler = Scheduler(backend, LedgerRecords(book, "run"))
+        scheduler.want([wanted])
+        assert scheduler.wait_for(["a"], lambda: False)
+        result = scheduler.outcome("a")
+        assert isinstance(result, MatchResult)
+        assert [(game.seed, game.rotation) for game in result.games] == list(wanted.games)
+        kept = book.job("run", "a")
+        assert kept == wanted and len(book.games("run", "a")) == len(wanted.games)
+        return backend.games
+
+    assert [newly_played(one), newly_played(one)] == [20, 0]
+    assert newly_played(replace(one, seeds=one.seeds[:4])) == 0
+    assert newly_played(replace(one, seeds=(*one.seeds[:6], 71))) == 6
+    assert newly_played(replace(one, seeds=one.seeds[1:5])) == 8
+    assert newly_played(replace(one, conditions=PlayConditions(MatchConditions(timeout_ms=900)))) == 20
+    assert newly_played(replace(one, participants=PEOPLE[::-1])) == 20
+    book.close()
 
 
 def test_a_job_that_cannot_be_played_fails_once_and_the_others_go_on() -> None:

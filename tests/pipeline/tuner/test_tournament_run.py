@@ -84,6 +84,25 @@ def test_edited_weights_are_another_tournament(bench: Bench) -> None:
     assert bench.backend.games == 20
 
 
+def test_edited_code_is_another_tournament(bench: Bench) -> None:
+    (bench.snake / "main.go").write_text("package main\n")
+    request, played = TournamentRequest(weights_files(bench, 2), games=10), []
+    for code in ("package main\n", "package main\n", "package main // better\n"):
+        (bench.snake / "main.go").write_text(code)
+        play(bench, request)
+        played.append(bench.backend.games)
+    assert played == [10, 0, 10]
+
+
+def test_no_password_of_a_url_is_shown_or_kept_as_a_name(bench: Bench) -> None:
+    table = play(bench, TournamentRequest(("http://me:secret@a:1", "http://b:1"), games=4))
+    assert table is not None
+    (noted,) = (bench.home / "tournaments").glob("*.json")
+    for text in (table.cross_table(), noted.read_text(), repr(rows(bench)), bench.words):
+        assert "secret" not in text
+    assert "http://***@a:1" in table.cross_table()
+
+
 def test_a_snake_that_cannot_be_played_is_told_and_the_rest_is_kept(bench: Bench) -> None:
     snakes = weights_files(bench, 3)
 
