@@ -129,6 +129,8 @@ def _gap_in(frames: Sequence[GameLogFrame]) -> str:
 
 def _pairs(numbers: Sequence[int] | None) -> list[list[int]]:
     flat = list(numbers or ())
+    if len(flat) % 2:
+        raise GameStateError("a list of x and y has an odd end")
     return [[x, y] for x, y in zip(flat[::2], flat[1::2], strict=True)]
 
 

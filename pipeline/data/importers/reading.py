@@ -94,9 +94,18 @@ def _read(group: Group) -> GameLog | ImportedGame | UnreadablePlace:
 
 def _read_log(log: LogLine) -> GameLog:
     try:
-        return GameLog.model_validate(log.line.tree)
+        game = GameLog.model_validate(log.line.tree)
+        _refuse_half_cells(game)
     except ValueError as error:
         raise ValueError(at(log.line.where, in_words(error))) from error
+    return game
+
+
+def _refuse_half_cells(game: GameLog) -> None:
+    for frame in game.frames:
+        cells = [frame.f or (), frame.z or (), *(body for _, body in frame.b or ())]
+        if any(len(each) % 2 for each in cells):
+            raise ValueError(f"turn {frame.t}: a list of x and y has an odd end")
 
 
 def _read_frames(parts: FrameParts) -> ImportedGame:

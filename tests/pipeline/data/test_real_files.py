@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -447,6 +448,7 @@ REFUSED = {
         lines({**TREE, "Frames": [*TREE["Frames"], {**TREE["Frames"][1], "Food": []}]}), "comes twice"
     ),
     "a damaged line": (CLI.replace(b'"turn": 1', b'"turn": x', 1), "line 3 is no JSON"),
+    "food without its y": (re.sub(rb'"f": ?\[\d+, ?', b'"f": [', LOG, count=1), "a list of x and y has an odd end"),
     "an id that is no text": (lines({**PLAYED[0], "id": [1]}, *PLAYED[1:], TWO_LIVE), "the game's id is no text: [1]"),
     "a last turn as text": (lines({**TREE, "LastFrame": {"Turn": "9"}}), "a field is not what it must be"),
     "a status as number": (lines({**TREE, "Game": {**TREE["Game"], "Status": 5}}), "a field is not what it must be"),
