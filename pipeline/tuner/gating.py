@@ -104,7 +104,7 @@ def counted(
     )
 
 
-def _candidates_failures(contests: Sequence[Contest], results: Mapping[str, MatchResult]) -> int:
+def _candidates_failures(contests: Sequence[Contest], results: Mapping[str, JobResult]) -> int:
     """Games in which the candidate, and not the champion in its games against the same opponents, failed to answer."""
     jobs = [job for contest in contests for job in contest.jobs if sides_of(job)[0] == CANDIDATE]
     games = [game for job in jobs for game in results[job.id].games]

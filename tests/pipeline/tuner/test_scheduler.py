@@ -101,7 +101,7 @@ def test_games_of_a_job_that_is_another_by_now_are_not_taken_for_its_own(tmp_pat
         scheduler.want([wanted])
         assert scheduler.wait_for(["a"], lambda: False)
         result = scheduler.outcome("a")
-        assert isinstance(result, MatchResult)
+        assert isinstance(result, JobResult)
         assert [(game.seed, game.rotation) for game in result.games] == list(wanted.games)
         kept = book.job("run", "a")
         assert kept == wanted and len(book.games("run", "a")) == len(wanted.games)
