@@ -153,7 +153,8 @@ class _Worker:
     """A worker with a league of its own, which are set to what each stretch says."""
 
     def __init__(self, setup: WorkerSetup) -> None:
-        self._league = League(setup.settings.heuristics, 0, 0)
+        settings = setup.settings  # with the room that the run's league has: who has none is not at the table
+        self._league = League(settings.heuristics, settings.past_selves, settings.past_champions)
         self._unwanted = Event()
         self._worker = RolloutWorker(
             setup.games, setup.snakes, self._league, OpponentShares(0.0, 0.0), setup.settings, 0, self._go_on,
