@@ -13,7 +13,7 @@ from small_networks import small_network
 from pipeline.cluster.all_rollouts import RolloutsOnAllMachines
 from pipeline.cluster.backend import ClusterBackend
 from pipeline.cluster.node_backend import NodeBackend
-from pipeline.cluster.rollout_games import RolloutBackend, own_rollouts
+from pipeline.cluster.rollout_games import RolloutBackend, learner_text, own_rollouts
 from pipeline.evolution.league import League, OpponentShares, TeacherTargets
 from pipeline.evolution.rollout import RolloutWorker
 from pipeline.evolution.rollout_stretch import packed, play_stretch, stretch_of, unpacked
@@ -64,6 +64,19 @@ def test_a_learner_becomes_the_same_whatever_the_number_of_nodes(
     # The learner as it is for each update, and past selves at the table: each once.
     assert all(node.sent_texts <= 2 * UPDATES for node in joined)
     assert not any("does not play" in line for line in machines.told)
+
+
+def test_weights_that_a_node_has_no_room_for_are_forgotten_and_sent_again(
+    machines: Machines, alone: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = len(learner_text(small_network(3)) or "") * 5 // 2
+    monkeypatch.setattr("pipeline.cluster.node_backend.TEXT_CHARACTERS_KEPT", room)
+    monkeypatch.setattr("pipeline.cluster.backend.TEXT_CHARACTERS_KNOWN", 1)
+    node = machines.join("node")
+    with machines.rollouts() as spread:
+        assert same(learnt(spread, tmp_path), alone)
+    assert node.sent_texts >= node.given >= UPDATES
+    assert len(node.table._texts) == 2
 
 
 def test_nodes_that_are_lost_fall_silent_repeat_themselves_or_lie(
