@@ -80,7 +80,9 @@ def main() -> NoReturn:
     """The console script: 0 done, 1 failed, 2 bad input or an unusable machine, 75 the database is busy or its disk
     full just now, 130 interrupted."""
     _open_standard_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _let_go_of_output()
+    sys.exit(code)
 
 
 def _open_standard_streams() -> None:
@@ -91,6 +93,17 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
+
+
+def _let_go_of_output() -> None:
+    """What nobody took is not offered again at exit: Python would end with a code of its own, 120."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # it was closed when we began
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run(arguments: list[str]) -> int:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from runner.cluster_guard import LendingGuard
 from runner.cluster_ray import RayProcesses, ray_folder
+from schemas.cgroup import usable_processors
 from schemas.cluster import (
     ANSWER_NAME,
     DRAIN_NAME,
@@ -47,7 +48,7 @@ class _Node:
     def __init__(self, settings: Settings, request: NodeRequest) -> None:
         self._settings, self._request = settings, request
         self._folder = cluster_dir(settings.home)
-        cores = min(settings.cluster.cores or 10_000, len(os.sched_getaffinity(0)))
+        cores = min(settings.cluster.cores or 10_000, usable_processors())
         self._ray = RayProcesses(settings, request, cores)
         self._guard = LendingGuard(settings, self._folder, cores)
         self._stop = threading.Event()

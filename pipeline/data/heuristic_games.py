@@ -1,6 +1,5 @@
 """Games of the built-in heuristics: for imitation (a teacher in every game, opponents varied), and of any setting."""
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, read_settings
 from pipeline.simulator.competitor import HEURISTIC, heuristic
 from pipeline.simulator.matches import play_matches
+from schemas.cgroup import usable_processors
 from schemas.errors import DataError
 from schemas.phases import DataSource
 from schemas.self_play import OpponentShare, SelfPlaySettings
@@ -175,6 +175,6 @@ class BattlesnakeDataCollector:
         self._calls += 1
         seed = self.seed + self._calls
         source, moment = DataSource.HEURISTIC_SUPERVISION.value, now or datetime.now(UTC)
-        threads = parallel_processes or os.cpu_count() or 1
+        threads = parallel_processes or usable_processors()
         rounds = list(play_mix(mix, num_games, source, seed, moment, threads=threads))
         return CollectedGames([game for r in rounds for game in r.games], unstored=sum(r.unstored for r in rounds))

@@ -1,6 +1,5 @@
 """`SelfPlayDataManager`: plays, imports and keeps the games that training learns from, and tells what they are like."""
 
-import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.simulator.competitor import HEURISTIC, Competitor, heuristic
 from pipeline.simulator.matches import play_matches
 from pipeline.simulator.seating import every_seating, seatings_of
+from schemas.cgroup import usable_processors
 from schemas.errors import DataError
 from schemas.game import GameLog
 from schemas.phases import DataSource
@@ -88,7 +88,7 @@ class SelfPlayDataManager:
             DataError: an unknown heuristic, or the store cannot be written to.
         """
         chosen = mix or HeuristicMix(self.settings.data.teacher, self.settings.self_play.heuristics)
-        threads, made, new, unstored = parallel_processes or os.cpu_count() or 1, [], 0, 0
+        threads, made, new, unstored = parallel_processes or usable_processors(), [], 0, 0
         source = DataSource.HEURISTIC_SUPERVISION.value
         moment = now or datetime.now(UTC)
         rounds = play_mix(chosen, target_games, source, self._next_seed(), moment, threads=threads, stop=stop)
@@ -124,7 +124,7 @@ class SelfPlayDataManager:
             StoppedError: `stop` said so; what was stored until then stays.
         """
         pairs = [tuple(self._player(name) for name in pair) for pair in model_pairs]
-        threads = parallel_processes or os.cpu_count() or 1
+        threads = parallel_processes or usable_processors()
         moment = now or datetime.now(UTC)
         made: list[StoredGame] = []
         new = unstored = 0

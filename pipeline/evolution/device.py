@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import os
 import sys
 from contextlib import AbstractContextManager
 from typing import Final
@@ -11,6 +10,7 @@ import torch
 
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.training_state import load_weights
+from schemas.cgroup import usable_processors
 from schemas.errors import MachineError
 from schemas.network import NeuralNetworkConfig, light_network
 from schemas.settings import Settings
@@ -43,7 +43,7 @@ def prepare_cpu(threads: int | None = None) -> int:
     optimizers produce them as moments fade, and they cost a hundred times the time. glibc is told to keep freed
     memory, or the activations of every batch are mapped, faulted in and unmapped anew.
     """
-    count = threads or len(os.sched_getaffinity(0))
+    count = threads or usable_processors()
     torch.set_num_threads(count)
     torch.set_flush_denormal(True)
     with contextlib.suppress(RuntimeError):  # it may be set once, before the first parallel work

@@ -21,6 +21,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.evolution.device import prepare_cpu
+from schemas.cgroup import usable_processors
 from schemas.errors import MachineError, OuroborosError, TrainingError
 from schemas.network import NeuralNetworkConfig
 from schemas.training import DistributedBackend, TrainingOptimizationConfig
@@ -164,7 +165,7 @@ def run_together(
         OuroborosError: what the work itself raised.
     """
     backend = _backend(optimization.distributed_backend, device)
-    threads = max(1, (optimization.threads or len(os.sched_getaffinity(0))) // processes)
+    threads = max(1, (optimization.threads or usable_processors()) // processes)
     with tempfile.TemporaryDirectory() as folder:
         group = _Group(work)
         try:

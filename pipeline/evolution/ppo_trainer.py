@@ -7,7 +7,6 @@ summed on the first, which steps, and the others take its weights.
 """
 
 import functools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Self
@@ -40,6 +39,7 @@ from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from pipeline.live_games import LiveGames
 from pipeline.simulator.watch import GameWatch
+from schemas.cgroup import usable_processors
 from schemas.errors import NothingLearnedError
 from schemas.live_game import LiveSource
 from schemas.phases import TrainingPhaseConfig
@@ -95,7 +95,7 @@ class PpoTrainer:
         network.pack_leaves = devices[0].type == "cpu"  # on a GPU finding the open ones costs more than the closed ones
         self._replicas: Final = [network, *(replica_of(network, device) for device in devices[1:])]
         self._residents: Final = [[replica_of(network, device) for _ in RESIDENTS] for device in devices]
-        self.threads: Final = self._optimization.threads or len(os.sched_getaffinity(0))
+        self.threads: Final = self._optimization.threads or usable_processors()
         self._parts: Final = self.threads if devices[0].type == "cpu" else len(devices)
         self._rollout_parts: Final = self._settings.rollout_parts or self.threads
         may_spread = self._settings.rollout_parts is not None and devices[0].type == "cpu"

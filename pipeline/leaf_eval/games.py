@@ -1,7 +1,6 @@
 """The searching snake's games against itself, stored one a line: its moves, from which every position comes again."""
 
 import contextlib
-import os
 import re
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from typing import Final
 
 from pipeline.ladder.snake_analysis import SnakeAnalyser
 from pipeline.stopping import Stopping
+from schemas.cgroup import usable_processors
 from schemas.errors import SnakeError
 from schemas.files import write_atomic
 from schemas.outside_text import REASON_LIMIT, line
@@ -84,7 +84,7 @@ def play_games(
     seeds = {plan.seats: store.next_seed(plan.seats) for plan in plans}
     jobs = [(plan, seeds[plan.seats] + k * plan.batch) for k in range(batches) for plan in plans]
     played = 0
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
+    with ThreadPoolExecutor(max(1, usable_processors() - 1)) as pool:
         running = [pool.submit(_play_batch, store, analyser, plan, first, stopping) for plan, first in jobs]
         for done in running:
             played += done.result()

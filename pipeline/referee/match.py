@@ -1,6 +1,5 @@
 """A match: a schedule of games played to its end, watched, and summed up. The referee's front door."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
@@ -13,6 +12,7 @@ from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import MatchResult
 from pipeline.referee.schedule import ScheduledGame
+from schemas.cgroup import usable_processors
 from schemas.errors import BadInputError
 
 GAMES_PER_CORE = 4
@@ -21,7 +21,7 @@ GAMES_PER_CORE = 4
 
 def default_games_at_once() -> int:
     """Return how many games to play at once on the cores this process may use."""
-    return GAMES_PER_CORE * len(os.sched_getaffinity(0))
+    return GAMES_PER_CORE * usable_processors()
 
 
 def play_match(

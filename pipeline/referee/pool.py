@@ -13,7 +13,6 @@ process that made them, however that ends.
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import STOP_POLL_S, Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.schedule import ScheduledGame
+from schemas.cgroup import usable_processors
 from schemas.errors import EvaluationError, OuroborosError
 
 CORES_PER_WORKER = 6
@@ -63,7 +63,7 @@ class _Done:
 
 def workers_worth_having() -> int:
     """Return how many referee processes the cores of this process can keep busy; 1: play without a pool."""
-    return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
+    return max(1, usable_processors() // CORES_PER_WORKER)
 
 
 class RefereePool:

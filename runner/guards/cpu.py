@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.guards.cgroup import CgroupLimits, read_limits
+from schemas.cgroup import CgroupLimits, read_limits
 from schemas.machine import Unmeasured
 from schemas.outside_text import error_line
 

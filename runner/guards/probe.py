@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 
-from runner.guards.cgroup import CgroupLimits, read_limits
 from runner.guards.cpu import CpuMeter
 from runner.guards.disk import Disks
 from runner.guards.gpu import GpuProbe
@@ -18,6 +17,7 @@ from runner.guards.timed_reading import PATIENCE_S, TimedReading
 from runner.guards.torch_import import NOT_ASKED, TorchImport
 from runner.guards.worker_choice import WorkerChoice, choose_worker, wants_torch
 from schemas.automation import AUTO_WORKER
+from schemas.cgroup import CgroupLimits, read_limits
 from schemas.machine import GpuFinding, GpuState, GuardSettings, ResourceSnapshot, Unmeasured
 from schemas.outside_text import error_line
 from schemas.training import Device

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from runner.guards.cgroup import oom_counters
 from runner.worker.stopping import StopReason
 from schemas.base import Frozen
+from schemas.cgroup import oom_counters
 from schemas.execution import ResourceUsage, RunResult
 from schemas.model import PipelineState
 from schemas.outside_text import line

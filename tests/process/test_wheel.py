@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -28,7 +29,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ouroboros(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, environment], check=True, timeout=60)
-    install = [UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python", wheel]
+    wanted = wheel if shutil.which("go") else f"{wheel}[go]"
+    install = [UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python", wanted]
     subprocess.run(install, check=True, timeout=280)
     return environment / "bin" / "ouroboros"
 

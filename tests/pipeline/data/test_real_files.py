@@ -456,7 +456,7 @@ REFUSED = {
         lines({"Game": TREE["Game"]}, {"Type": "frame", "Data": None}), "there is no game_end event"
     ),
     "a description nested too deep": (
-        json.dumps(TREE).encode()[:-1] + b', "more": ' + b'{"a": ' * 900 + b"1" + b"}" * 901, "it is nested too deep"
+        json.dumps(TREE).encode()[:-1] + b', "more": ' + b'{"a": ' * 1000 + b"1" + b"}" * 1001, "it is nested too deep"
     ),
     "half a cell": (CLI.replace(b'"x": 1', b'"x": 1.5'), "line 2: "),
 }  # fmt: skip

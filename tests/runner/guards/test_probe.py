@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from runner.guards import cpu, disk
-from runner.guards.cgroup import CgroupLimits
 from runner.guards.cpu import CpuMeter
 from runner.guards.probe import Probe
+from schemas.cgroup import CgroupLimits
 from schemas.machine import GpuFinding, GpuState, GpuUse, GuardSettings
 from schemas.settings import Settings
 
@@ -250,17 +250,20 @@ def test_a_look_that_raises_or_hangs_costs_its_figure_only_and_no_more_than_its_
 
     probe = Probe(GuardSettings(max_celsius=90, min_battery_percent=20), [tmp_path], FakeGpu(), CgroupLimits,
                   patience_s=0.5)  # fmt: skip
-    monkeypatch.setattr(*LOOKS[figure], fail)
-    for _ in range(3):
-        seen = probe.snapshot(NOW)
-        (missing,) = seen.unmeasured
-        assert (missing.figure, "not answered" in missing.reason) == (figure, hangs)
-        if hangs and figure == "disk":
-            assert f"the file system of {tmp_path} has not answered" in missing.reason
-    assert len(calls) == (1 if hangs else 3)
-    assert missing.for_s > 0
-    let_go.set()
-    monkeypatch.undo()
+    # A machine without such sensors, whether or not this one shows its devices.
+    monkeypatch.setattr(psutil, "sensors_battery", lambda: None)
+    monkeypatch.setattr(psutil, "sensors_temperatures", dict)
+    with monkeypatch.context() as failing:
+        failing.setattr(*LOOKS[figure], fail)
+        for _ in range(3):
+            seen = probe.snapshot(NOW)
+            (missing,) = seen.unmeasured
+            assert (missing.figure, "not answered" in missing.reason) == (figure, hangs)
+            if hangs and figure == "disk":
+                assert f"the file system of {tmp_path} has not answered" in missing.reason
+        assert len(calls) == (1 if hangs else 3)
+        assert missing.for_s > 0
+        let_go.set()
     until(lambda: not probe.snapshot(NOW).unmeasured)
 
 

@@ -194,6 +194,7 @@ def test_the_digest_is_the_tuner_s_own_report(lived_in: Path) -> None:
         screened = {row.path for row in report.weights if row.effect is not None}
         assert screened <= set(digest.effects) | set(book.state(run).inert)
     book.close()
+    ledger.close()
 
 
 def test_what_a_page_was_given_stands_still_while_the_ledger_is_read_on(
@@ -209,7 +210,8 @@ def test_what_a_page_was_given_stands_still_while_the_ledger_is_read_on(
         rows = [(serial, json.dumps(tested | {"gate": 1 + serial // 3, "seeds": serial % 3}))
                 for serial in range(1, steps + 1)]  # fmt: skip
         database.executemany("INSERT INTO steps VALUES ('r', ?, '2026-11-29T00:00:00.000000Z', 'judged', ?)", rows)
-    digests = Digests(Database(path, revision=""))
+    ledger = Database(path, revision="")
+    digests = Digests(ledger)
     given, told = list[Digest](), list[str]()
 
     def look() -> bool:
@@ -221,6 +223,7 @@ def test_what_a_page_was_given_stands_still_while_the_ledger_is_read_on(
 
     wait_for(look)
     assert len({each.serial for each in given}) > 3, "it was read on between the looks"
+    ledger.close()
     assert [repr(each) for each in given] == told
     assert given[-1].serial == steps
 

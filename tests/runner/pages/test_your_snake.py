@@ -23,11 +23,12 @@ NOW = datetime(2026, 11, 30, 7, tzinfo=UTC)
 
 def test_the_first_page_and_the_curve_tell_the_same_strength(lived_in: Path) -> None:
     site = open_site(Settings(home=lived_in), b"")
-    point, level = snake_points(site)[-1], your_snake(site, datetime.now(UTC)).level
+    points, level = snake_points(site), your_snake(site, datetime.now(UTC)).level
     site.close()
+    point = points[-1]
     assert level is not None
     assert level.words == f"{point.elo:+.0f} Elo [{point.low:+.0f}, {point.high:+.0f}]"
-    assert level.promotions == len([each for each in snake_points(site) if each.chain == point.chain])
+    assert level.promotions == len([each for each in points if each.chain == point.chain])
 
 
 def test_an_interval_reaches_as_far_down_and_up_as_it_was_measured(lived_in: Path) -> None:

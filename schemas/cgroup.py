@@ -1,6 +1,7 @@
 """The limits of the control groups this process is in, versions 1 and 2: in a container the rest of `/proc` and
 psutil show the whole host."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -55,6 +56,16 @@ def read_limits(proc_self: Path = Path("/proc/self")) -> CgroupLimits:
         cpu_cores=cores,
         cpu_used_s=used_s,
     )
+
+
+def usable_processors(proc_self: Path = Path("/proc/self")) -> int:
+    """How many processors this process can keep busy, 1 at the least: those it may run on, or as many as its control
+    group's quota pays for.
+
+    A container of 4 on a host of 64 may run on all 64: with a thread for each it would stand still most of the time.
+    """
+    allowed, quota = len(os.sched_getaffinity(0)), read_limits(proc_self).cpu_cores
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
 def oom_counters(proc_self: Path = Path("/proc/self")) -> list[Path]:

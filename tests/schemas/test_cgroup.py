@@ -1,8 +1,10 @@
 """Limits of control groups, both versions, as files on a real disk."""
 
+import os
+
 import pytest
 
-from runner.guards.cgroup import CgroupLimits, read_limits
+from schemas.cgroup import CgroupLimits, read_limits, usable_processors
 
 MIB = 1024**2
 
@@ -126,3 +128,13 @@ def test_a_mount_whose_name_is_no_utf_8_hides_no_limit(machine):
     with (proc_self / "mountinfo").open("ab") as handle:
         handle.write(b"31 24 8:17 / /media/Musik\xe4 rw shared:5 - vfat /dev/sdb1 rw\n")
     assert read_limits(proc_self).memory_bytes == 900 * MIB
+
+
+@pytest.mark.parametrize(
+    ("quota", "processors"),
+    [("max 100000", 64), ("6400000 100000", 64), ("400000 100000", 4), ("250000 100000", 2), ("50000 100000", 1)],
+)
+def test_as_many_processors_as_the_quota_pays_for(machine, monkeypatch, quota, processors):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)))
+    files = {**V2, "sys/app.slice/ouroboros.service/cpu.max": quota}
+    assert usable_processors(machine(files)) == processors
