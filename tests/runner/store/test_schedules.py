@@ -122,11 +122,13 @@ def test_what_is_about_to_fall_due_comes_a_page_at_a_time(store: Store, now: dat
         schedules.pause(session, "paused", "lent", now)
         schedules.save(session, schedule("gone"), now, now - DAY)
         schedules.remove(session, "gone", now)
-        pages, after = [], (now - DAY, "")
-        while page := due_schedules.coming(session, after, now, 2):
+        after, pages = (now - DAY, ""), []
+        for _ in range(2):
+            page = due_schedules.coming(session, after, now, 2)
             pages.append([item.name for item in page])
             after = (page[-1].next_run, page[-1].name)
         assert pages == [["soon", "a"], ["b"]]
+        assert due_schedules.coming(session, after, now, 2) == []
         (soon,) = due_schedules.coming(session, (now - DAY, ""), now, 1)
         assert (soon.next_run, soon.watermark) == (now - timedelta(seconds=1), now - DAY)
         assert soon.is_kept_as(schedule("soon"))
@@ -140,12 +142,11 @@ def test_what_waits_or_runs_holds_its_schedule_up_and_the_others_come_a_page_at_
         for name in ("a", "b", "c", "busy"):
             schedules.save(session, schedule(name), now, now - DAY)
         queue.record(session, NewOccurrence(schedule("busy"), now - DAY), now, 100)
-        pages: list[list[str]] = []
-        after = None
-        while page := due_schedules.due_unblocked(session, after, now, 2):
-            pages.append([version[1] for version in page])
-            after = page[-1]
-        assert pages == [["a", "b"], ["c"]]
+        page = due_schedules.due_unblocked(session, None, now, 2)
+        assert [version[1] for version in page] == ["a", "b"]
+        page = due_schedules.due_unblocked(session, page[-1], now, 2)
+        assert [version[1] for version in page] == ["c"]
+        assert due_schedules.due_unblocked(session, page[-1], now, 2) == []
         assert due_schedules.due_unblocked(session, None, now - timedelta(microseconds=1), 9) == []
 
 
