@@ -168,6 +168,26 @@ def test_latest_is_the_tail_of_all(expression: str, zone: str, after: datetime, 
         assert following is None or following > until
 
 
+@pytest.mark.parametrize("expression", ["7 * * * *", "*/20 * * * *", "45 1,2,3 * * *"])
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),  # half an hour back
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),  # and on
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+    ],
+)
+def test_what_is_counted_over_a_change_of_the_clocks_is_what_fires(
+    zone: str, change: datetime, expression: str
+) -> None:
+    after, until = change - timedelta(days=3), change + timedelta(days=3)
+    fires, _ = between("any", expression, zone, after, until, 1000)
+    for cut in (timedelta(0), timedelta(minutes=50), timedelta(minutes=100), timedelta(days=2)):
+        wanted = [fire for fire in fires if fire <= change + cut]
+        assert count_fires("any", expression, zone, after, change + cut) == len(wanted) > 0
+
+
 def test_seconds_stand_last() -> None:
     fires = upcoming("any", "30 2 * * * */20", "UTC", datetime(2026, 1, 1, tzinfo=UTC), 4)
     assert [f"{fire:%d %H:%M:%S}" for fire in fires] == ["01 02:30:00", "01 02:30:20", "01 02:30:40", "02 02:30:00"]
