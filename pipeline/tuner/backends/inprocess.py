@@ -30,6 +30,8 @@ GAMES_PER_WORKER = 4
 """Games sent ahead for each that is really played: no worker waits for us."""
 WEIGHTS_HELD = 512
 """Half of what an arena holds at most."""
+SILENT_S = 1800.0
+"""An arena that has games and tells of none for so long hangs: in reading weights, say, which has no time-out."""
 _POLL_S = 0.05
 
 
@@ -66,6 +68,7 @@ class InProcessBackend:
         self._told: set[str] = set()
         """Jobs told as failures."""
         self._ended: list[PlayedGame] = []
+        self._heard_s = monotonic()
         games = GAMES_PER_WORKER * hello.workers
         self.capacity = games if most is None else min(most, games)
         self.notice = (
@@ -76,6 +79,8 @@ class InProcessBackend:
     def begin(self, orders: Sequence[GameOrder]) -> None:
         """See `Backend.begin`."""
         self._ask_to_watch()  # before the games: the one that begins first is the one to be told
+        if not self._orders:
+            self._heard_s = monotonic()
         for order in orders:
             if self._plays(order):
                 self._send(order)
@@ -91,10 +96,15 @@ class InProcessBackend:
             # With games elsewhere too, neither may be waited for alone.
             message = self._link.receive(min(left_s, _POLL_S) if self._http is not None else left_s)
             while message is not None:
+                self._heard_s = monotonic()
                 self._take(message)
                 message = self._link.receive(0)
             if self._link.ended and self._orders:
-                self._give_up_arena()
+                words = self._link.last_words()
+                self._give_up_arena(f"the snake's own process ended{f', saying: {words}' if words else ''}")
+            elif self._orders and monotonic() - self._heard_s > SILENT_S:
+                self._link.close()
+                self._give_up_arena(f"the snake's own process told nothing for {SILENT_S:g} s, and was ended")
             if self._http is not None:
                 waits = self._link.ended and not self._ended
                 self._ended += self._http.finished(max(0.0, deadline - monotonic()) if waits else 0.0)
@@ -206,10 +216,9 @@ class InProcessBackend:
             )
             self._ended.append(PlayedGame(order.job.id, order.number, failure))
 
-    def _give_up_arena(self) -> None:
+    def _give_up_arena(self, why: str) -> None:
         orders, self._orders = list(self._orders.values()), {}
-        words = self._link.last_words()
-        self._over_http(f"the snake's own process ended{f', saying: {words}' if words else ''}", orders)
+        self._over_http(why, orders)
         self.notice = f"{self._http.notice if self._http is not None else ''}"
 
     def _over_http(self, why: str, orders: Sequence[GameOrder]) -> None:

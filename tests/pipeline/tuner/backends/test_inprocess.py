@@ -1,6 +1,7 @@
 """The in-process backend: the games that HTTP plays, and what it does where its arena cannot or will not."""
 
 import re
+import signal
 import time
 from dataclasses import replace
 
@@ -179,6 +180,22 @@ def test_a_process_that_is_killed_loses_no_game(folder, lender):
     backend._link._process.kill()
     assert play(backend, replace(asked, id="again")) == want
     assert lender.lent == 1
+    assert play(backend, replace(asked, id="and again")) == want
+    backend.close()
+
+
+def test_a_process_that_falls_silent_is_ended_and_loses_no_game(folder, lender, monkeypatch):
+    backend = opened(folder, settings=TunerSettings(parallel_games=1))
+    backend._open_http = lender
+    asked = job("silent", WEIGHTS, OTHER, seeds=(1, 2, 3))
+    want = play(backend, asked)
+    process = backend._link._process
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("pipeline.tuner.backends.inprocess.SILENT_S", 0.2)
+    monkeypatch.setattr("pipeline.tuner.backends.arena_link.END_DEADLINE_S", 0.1)
+    assert play(backend, replace(asked, id="again")) == want
+    assert lender.lent == 1
+    assert process.returncode == -signal.SIGKILL
     assert play(backend, replace(asked, id="and again")) == want
     backend.close()
 
