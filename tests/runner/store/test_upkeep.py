@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -247,3 +248,26 @@ def test_exports_hold_every_row(store: Store, now: datetime, tmp_path: Path) -> 
     blocked.touch()
     with pytest.raises(StateError, match="cannot export"):
         administration.export(store, blocked / "below", ExportFormat.CSV)
+
+
+def test_a_batch_of_one_row_and_one_definition_is_not_nothing():
+    assert not Pruned(1, 0, 0, 0, 0, 0, 1).nothing
+    assert not Pruned(0, 0, 0, 0, 0, 0, 1).nothing
+    assert Pruned(0, 0, 0, 0, 0, 0, 0).nothing
+
+
+@pytest.mark.sqlite_files
+def test_a_file_that_gives_no_space_back_is_left_as_it_is(tmp_path):
+    """Made by another program, without incremental vacuum: its free pages stay, and nobody waits for them."""
+    path = tmp_path / "plain.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE t (x); WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+            " INSERT INTO t SELECT zeroblob(4000) FROM n; DELETE FROM t;"
+        )
+        free = database.execute("PRAGMA freelist_count").fetchone()[0]
+    store = Store(f"sqlite:///{path}", 5)
+    assert store.release_pages(10) == free > 100
+    retention.give_back_space(store)
+    assert store.release_pages(10) == free
+    store.close()
