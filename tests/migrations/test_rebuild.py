@@ -17,7 +17,7 @@ from runner.store import administration, migrate
 from runner.store.engine import Store
 from schemas.automation import TrainingSchedule
 from schemas.database import HEAD, UpgradeProgress
-from schemas.errors import DatabaseFullError
+from schemas.errors import DatabaseBusyError, DatabaseFullError
 from schemas.execution import ResourceUsage
 from schemas.model import PipelineState
 
@@ -181,6 +181,20 @@ def test_without_room_nothing_is_begun(path: Path, monkeypatch: pytest.MonkeyPat
     store.close()
     assert shown(path) == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_program_that_has_the_database_open_is_said_to_be_in_the_way(path: Path) -> None:
+    before = shown(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM executions").fetchone()
+        store = Store(f"sqlite:///{path}", 0.2)
+        with pytest.raises(DatabaseBusyError, match="must be upgraded, and another program has it open"):
+            upgrade.upgrade(store, 3, NOW)
+        store.close()
+        other.execute("COMMIT")
+    assert shown(path) == before
 
 
 def test_what_runs_and_what_was_edited_by_hand_is_moved_too(path: Path) -> None:
