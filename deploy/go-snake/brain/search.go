@@ -31,6 +31,7 @@ type Thinker struct {
 	// pessimism by turns ahead: of the move to be made now, and of later ones.
 	pessimism [2]float64
 	multi     bool // the game has opponents at the root
+	plain     bool // for tests: every move is looked at as deep as the first
 	first     bool // this is the look one turn ahead, which is finished whatever it takes
 	alarm     alarm
 }

@@ -36,8 +36,8 @@ func (t *Thinker) best(s *board.State, depth int, alpha, beta float64) float64 {
 	var predicted [board.MaxSnakes]board.Move
 	t.predictAll(s, &predicted)
 	found := memory{value: math.Inf(-1), depth: depth, bound: upper, move: noMove & 3, replier: nobody}
-	for _, m := range moves[:n] {
-		v, reply := t.afterMine(s, m, &predicted, depth, max(alpha, found.value), beta, &known)
+	for i, m := range moves[:n] {
+		v, reply := t.inTurn(i, s, m, &predicted, depth, max(alpha, found.value), beta, &known)
 		if t.spent() {
 			return max(found.value, v)
 		}
@@ -59,25 +59,61 @@ func (t *Thinker) best(s *board.State, depth int, alpha, beta float64) float64 {
 	return found.value
 }
 
+// Late in the order comes what is seldom good: it is looked at one turn less deep, and in full only if that promises more
+// than what stands ("late move reductions", known from chess). From so many turns on there is something to save.
+const reducedFrom = 3
+
+func (t *Thinker) reduces(place, depth int) bool {
+	return place > 0 && depth >= reducedFrom && !t.plain
+}
+
+// inTurn is afterMine for the move that is tried at that place in the order.
+func (t *Thinker) inTurn(place int, s *board.State, m board.Move, predicted *[board.MaxSnakes]board.Move, depth int,
+	alpha, beta float64, known *memory) (float64, memory) {
+	if t.reduces(place, depth) {
+		if v, reply := t.afterMine(s, m, predicted, depth-1, alpha, beta, known); v <= alpha || t.spent() {
+			return v, reply
+		}
+	}
+	return t.afterMine(s, m, predicted, depth, alpha, beta, known)
+}
+
 // afterMine is the value of my move m: (1 - pessimism) of its value against the predicted replies, and pessimism of its
 // value against the worst reply found, where one of the nearest opponents deviates from its prediction at a time.
-// Values up to alpha are only upper bounds. The memory it returns names the worst reply.
+// Values up to alpha are only upper bounds, values from beta on lower bounds. The memory it returns names the worst reply.
 func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxSnakes]board.Move, depth int,
 	alpha, beta float64, known *memory) (float64, memory) {
 	moves := *predicted
 	moves[t.me] = m
+	none, p := memory{replier: nobody}, t.pessimism[min(t.ahead, 1)]
+	if p == 0 || s.Living < 2 {
+		return t.play(s, &moves, depth, alpha, beta), none
+	}
+	enough := math.Inf(1) // a share of the expected value counts: it must be known
+	if p == 1 || s.Living == 2 {
+		enough = beta // in a duel the one deviation is soon tried; among several it saves nothing
+	}
+	expected := t.play(s, &moves, depth, alpha, enough)
+	if expected <= alpha || t.spent() {
+		return expected, none
+	}
+	if expected >= enough && p < 1 { // the move is worth beta unless a reply spoils it by more than it promises
+		need := (beta - (1-p)*expected) / p
+		if worst, _ := t.worstReply(s, &moves, predicted, depth, math.Nextafter(need, -1e9), need, known); worst >= need || t.spent() {
+			return beta, none
+		}
+		expected = t.play(s, &moves, depth, alpha, math.Inf(1))
+	}
+	worst, reply := t.worstReply(s, &moves, predicted, depth, (alpha-(1-p)*expected)/p, expected, known)
+	return (1-p)*expected + p*worst, reply
+}
+
+// worstReply is the least value of the replies, at most worst; values up to low are only upper bounds. The memory names
+// the reply, if it is worth less than worst.
+func (t *Thinker) worstReply(s *board.State, moves, predicted *[board.MaxSnakes]board.Move, depth int, low, worst float64,
+	known *memory) (float64, memory) {
 	reply := memory{replier: nobody}
-	p := t.pessimism[min(t.ahead, 1)]
-	if p < 1 {
-		beta = math.Inf(1) // a share of the expected value counts: it must be known
-	}
-	expected := t.play(s, &moves, depth, alpha, beta)
-	if expected <= alpha || p == 0 || s.Living < 2 || t.spent() {
-		return expected, reply
-	}
 	var repliers [board.MaxSnakes]int
-	worst := expected
-	low := (alpha - (1-p)*expected) / p
 	for _, r := range repliers[:t.repliers(s, &repliers)] {
 		var replies [4]board.Move
 		list := replies[:options(s, r, &replies)]
@@ -86,12 +122,13 @@ func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxS
 			likely = known.reply
 		}
 		t.order.replies(list, s.Snakes[r].Head, t.ahead, likely)
+		place := 0
 		for _, answer := range list {
 			if answer == predicted[r] {
 				continue
 			}
 			moves[r] = answer
-			if v := t.play(s, &moves, depth, low, worst); v < worst {
+			if v := t.replied(place, s, moves, depth, low, worst); v < worst {
 				worst, reply.reply, reply.replier = v, answer, r
 			}
 			if t.spent() {
@@ -101,12 +138,23 @@ func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxS
 				t.order.blame(answer, s.Snakes[r].Head, t.ahead, depth)
 				break
 			}
+			place++
 		}
 		if moves[r] = predicted[r]; t.spent() || worst <= low {
 			break
 		}
 	}
-	return (1-p)*expected + p*worst, reply
+	return worst, reply
+}
+
+// replied is play for the reply that is tried at that place in the order.
+func (t *Thinker) replied(place int, s *board.State, moves *[board.MaxSnakes]board.Move, depth int, low, worst float64) float64 {
+	if t.reduces(place, depth) {
+		if v := t.play(s, moves, depth-1, low, worst); v >= worst || t.spent() {
+			return v
+		}
+	}
+	return t.play(s, moves, depth, low, worst)
 }
 
 // repliers lists the opponents whose every reply is tried: the nearest few within the reply radius.

@@ -81,6 +81,7 @@ func TestSearchAgreesWithTryingEverything(t *testing.T) {
 		w.Search.DuelPessimismLater = float64(k%4+1) / 4
 		w.Search.CrowdPessimismLater = float64(k%5) / 4
 		var p Player
+		p.thinker.plain = true
 		d := decide(t, &p, view, w)
 		if d.Depth == 0 {
 			continue // no choice
@@ -99,6 +100,27 @@ func TestSearchAgreesWithTryingEverything(t *testing.T) {
 	}
 	if compared < 60 {
 		t.Fatalf("only %d positions were compared", compared)
+	}
+}
+
+// TestLateMovesAreLookedAtLessDeep: that saves half of the positions, and seldom changes the move.
+func TestLateMovesAreLookedAtLessDeep(t *testing.T) {
+	w := shipped(t, 1000000)
+	w.Search.DuelDepth = 6
+	var plain, reduced Player
+	plain.thinker.plain = true
+	same, all, before, now := 0, 0, 0, 0
+	views := midgame(t, "standard", 2, 4)
+	for k := 0; k < len(views); k += 12 {
+		a, b := decide(t, &plain, views[k], w), decide(t, &reduced, views[k], w)
+		before, now, all = before+a.Scored, now+b.Scored, all+1
+		if a.Move == b.Move {
+			same++
+		}
+	}
+	if t.Logf("%d positions, %d with the same move; %d scored, before %d", all, same, now, before); all < 40 ||
+		same*100 < all*85 || now*3 > before*2 {
+		t.Fail()
 	}
 }
 
