@@ -14,8 +14,8 @@ import numpy as np
 from pipeline.cluster.messages import OpenMatches
 from pipeline.cluster.network_texts import computes, network_of_text, network_text, refuse_other_sums
 from pipeline.engine.layout import CAUSE_WORDS, OVER
-from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.players.match import GameConditions
+from pipeline.engine.slots import Outcomes
 from pipeline.evolution.device import prepare_cpu
 from pipeline.evolution.networks import build_network
 from pipeline.evolution.policy import TorchPolicy

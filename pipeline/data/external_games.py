@@ -16,11 +16,11 @@ from pipeline.data.importers.frames import to_game_log
 from pipeline.data.importers.reading import ReadGame, games_in
 from pipeline.data.stored_game import IMPORTED, RefusedGame, StoredGame
 from pipeline.engine import layout
+from pipeline.engine.game_spec import RuleSettings, rules_bits
 from pipeline.engine.grid import neighbour
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_FIELDS, Records
 from pipeline.engine.map_names import map_limits
 from pipeline.engine.rules import apply_rules, is_over
-from pipeline.engine.settings import RuleSettings, rules_bits
 from pipeline.engine.starts import place_snake
 from pipeline.engine.state import load_hazards, put_food, write_header
 from pipeline.engine.state_checks import Cell, read_food, read_hazards

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.data.game_making import LearnedSeats, games_from
 from pipeline.data.stored_game import CollectedGames
+from pipeline.engine.game_spec import CLI_DEFAULTS, RuleSettings, read_settings
 from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.match import GameConditions, fresh_seeds
-from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, read_settings
 from pipeline.simulator.competitor import HEURISTIC, heuristic
 from pipeline.simulator.matches import play_matches
 from schemas.cgroup import usable_processors

@@ -14,7 +14,7 @@ from pipeline.engine.players.mind import Mind
 from pipeline.engine.record import record_of
 from pipeline.engine.seats import CALLER
 from pipeline.engine.symmetry import IDENTITY
-from pipeline.engine.tape_playing import begin_tape, play_tape_turn
+from pipeline.engine.tape_reading import begin_tape, play_tape_turn
 
 REFUSED: Final = -1
 HORIZON: Final = 10

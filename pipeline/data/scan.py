@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.grid import neighbour
+from pipeline.engine.grid import is_open, neighbour
 from pipeline.engine.layout import (
     ALIVE,
     ALIVE_CAUSE,
@@ -28,9 +28,8 @@ from pipeline.engine.layout import (
     Record,
     Records,
 )
-from pipeline.engine.open_cells import is_open
 from pipeline.engine.tape import HEAD_BYTES
-from pipeline.engine.tape_playing import begin_tape, play_tape_turn
+from pipeline.engine.tape_reading import begin_tape, play_tape_turn
 from schemas.errors import DataError
 
 REFUSED: Final = -1

@@ -10,7 +10,7 @@ _HOMES: dict[str, str] = {
     "Game": "pipeline.engine.game",
     "Batch": "pipeline.engine.batch",
     "GameSpec": "pipeline.engine.game_spec",
-    "Outcomes": "pipeline.engine.outcomes",
+    "Outcomes": "pipeline.engine.slots",
     "TapeReader": "pipeline.engine.tape_reading",
 }
 

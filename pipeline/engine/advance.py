@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import DEATHS, EPISODE, FOOD, HEADER, OVER, SEED, SNAKE_FIELDS, TURN, Moves, Record
-from pipeline.engine.record import fetch, record_of
+from pipeline.engine.record import Board, board_of, fetch, record_of
 from pipeline.engine.rng import derive_seed, turn_key
 from pipeline.engine.rules import run_stages
 from pipeline.engine.seats import choose_moves

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.advance import advance_any, begin_slots, kernel
-from pipeline.engine.board import Board
 from pipeline.engine.compile_cache import CACHE_FOLDER
-from pipeline.engine.game_spec import GameSpec
+from pipeline.engine.game_spec import CLI_DEFAULTS, GameSpec, read_settings
 from pipeline.engine.layout import Records
 from pipeline.engine.map_names import ROYALE_MAP, map_limits
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem, signed_seed
-from pipeline.engine.outcomes import Outcomes, drain
+from pipeline.engine.record import Board
 from pipeline.engine.record_checks import PROBLEMS, row_problem
 from pipeline.engine.rng import derive_seed
 from pipeline.engine.rules import apply_rules, is_over
-from pipeline.engine.settings import CLI_DEFAULTS, read_settings
-from pipeline.engine.slots import allocate_slots
+from pipeline.engine.slots import Outcomes, allocate_slots, drain
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import read_food, read_hazards, read_integer, read_state, refuse

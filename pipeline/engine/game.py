@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
-from pipeline.engine.errors import MissingMoveError, ShrinkError, ZeroLengthSnakeError
+from pipeline.engine.game_spec import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.layout import ALIVE_CAUSE, HEADER, SNAKE_FIELDS, Records
 from pipeline.engine.map_names import ROYALE_MAP
 from pipeline.engine.new_game import begin_checked, check_map, signed_seed
 from pipeline.engine.rules import apply_rules, initialise, is_over
-from pipeline.engine.settings import CLI_DEFAULTS, RULES_DEFAULTS, read_settings, rules_bits
 from pipeline.engine.state import load_hazards, load_state, put_food, write_header
 from pipeline.engine.state_checks import Cell, CheckedState, read_food, read_hazards, read_state, refuse
 from pipeline.engine.state_reading import food_cells, hazard_cells, read_snakes
@@ -22,6 +21,18 @@ from schemas.errors import GameStateError
 _MOVES: Final = {word: number for number, word in enumerate(layout.MOVE_WORDS)}
 _NO_MOVE_WORD: Final = 255
 _LONGEST: Final = 2**15 - 8  # entries of a body; only food put under a head that never moves makes so many
+
+
+class MissingMoveError(GameStateError):
+    """Moves were given, but none for a living snake; the turn was not played."""
+
+
+class ZeroLengthSnakeError(GameStateError):
+    """A living snake has no body; the turn was not played."""
+
+
+class ShrinkError(GameStateError):
+    """Royale hazards were to be drawn with `shrinkEveryNTurns` below 1; the turn was not played."""
 
 
 class Game:

@@ -1,4 +1,4 @@
-"""Steps on one game's grid: neighbours, walking a body, putting food down and taking it up."""
+"""One game's grid: neighbours, walking a body, putting food down and taking it up, whether a head may enter a cell."""
 
 import numpy as np
 
@@ -137,3 +137,19 @@ def clear_hazards(game: Record) -> None:
         for at in range(area, 2 * area):
             game.grid[at] = 0
     game.fields[layout.HAZARDS] = 0
+
+
+@inlined
+def is_leaving_tail(game: Record, cell: int) -> bool:
+    """Return whether an occupied cell is a tail that moves away this very turn."""
+    owner = game.grid[cell] & layout.OWNER
+    if owner > 16:
+        return False
+    owner_at = layout.HEADER + (owner - 1) * layout.SNAKE_FIELDS
+    return bool(game.fields[owner_at + layout.TAIL] == cell and game.fields[owner_at + layout.STACK] == 1)
+
+
+@inlined
+def is_open(game: Record, cell: int) -> bool:
+    """Return whether neither wall nor body forbids `cell`; a tail that moves away this turn forbids nothing."""
+    return game.grid[cell] & layout.OWNER == 0 or is_leaving_tail(game, cell)

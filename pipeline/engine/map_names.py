@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from pipeline.engine.errors import UnknownMapError
 from pipeline.engine.map_pictures import PICTURES
+from schemas.errors import GameStateError
 
 STANDARD: Final = 1
 EMPTY: Final = 2
@@ -26,6 +26,10 @@ FIRST_RIVERS: Final = 19
 ARCADE_MAZE: Final = 24
 SOLO_MAZE: Final = 25
 LAST_MAP: Final = 25
+
+
+class UnknownMapError(GameStateError):
+    """No such map, or one that this engine does not play; the message names those it plays."""
 
 
 class MapLimits(NamedTuple):

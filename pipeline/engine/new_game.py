@@ -5,14 +5,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.engine import layout
-from pipeline.engine.errors import SetUpError
+from pipeline.engine.game_spec import RuleSettings
 from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES, Records
 from pipeline.engine.map_names import HAZARD_PITS, ROYALE_MAP, MapLimits, map_limits
-from pipeline.engine.settings import RuleSettings
 from pipeline.engine.starts import FINE, NO_ROOM_FOR_SNAKE
 from pipeline.engine.state import write_header
 from pipeline.engine.state_checks import read_integer, refuse
 from pipeline.engine.turn import begin
+from schemas.errors import GameStateError
+
+
+class SetUpError(GameStateError):
+    """This map cannot be set up with this board or number of snakes."""
 
 
 def signed_seed(seed: int | np.integer[Any], field: str = "seed") -> int:

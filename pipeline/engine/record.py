@@ -1,6 +1,6 @@
-"""From the records of many games to one, in compiled code, and fetching one before it is needed."""
+"""One game's record in compiled code: taken out of many, fetched before it is needed, and what its header says."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numba
 from llvmlite import ir
@@ -9,6 +9,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
+from pipeline.engine import layout
 from pipeline.engine.compile_cache import inlined
 from pipeline.engine.layout import LINE, Record
 
@@ -78,3 +79,28 @@ def fetch(records: Any, index: int, size: int) -> None:
     """Begin to fetch the first `size` bytes of game `index`; no harm beyond the last game."""
     for at in range(0, size, LINE):
         _FETCH(records.clock, index, at)
+
+
+class Board(NamedTuple):
+    """What stays the same all game long, read from a record or known when a kernel is compiled.
+
+    Width and height (cells), number of snakes, bits of the ruleset, number of the map.
+    """
+
+    width: int
+    height: int
+    snakes: int
+    rules: int
+    map: int
+
+
+@inlined
+def board_of(game: Record) -> Board:
+    """Return what a game's header says."""
+    return Board(
+        int(game.fields[layout.WIDTH]),
+        int(game.fields[layout.HEIGHT]),
+        int(game.fields[layout.SNAKES]),
+        int(game.fields[layout.RULES]),
+        int(game.fields[layout.MAP]),
+    )

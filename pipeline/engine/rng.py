@@ -2,6 +2,8 @@
 
 The mixing step is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
 OOPSLA 2014), applied once to (seed, turn) and once per draw to (purpose, index).
+
+A draw among up to four marked things (moves, corners) goes by a table of masks: a loop over bits guesses at each.
 """
 
 from typing import Any, Final
@@ -63,3 +65,28 @@ def draw(key: Any, index: Any, bound: Any) -> Any:
 def derive_seed(seed: Any, episode: Any) -> Any:
     """Return the seed of the next game in a slot: a fresh int64 from its last seed and its number."""
     return np.int64(mix(stream(seed, episode, NEXT_SEED)))
+
+
+_MARKED: Final = [[item for item in range(4) if mask >> item & 1] for mask in range(16)]
+# mask -> its items in order, two bits each (0 where there are none), and from bit 8 on their number
+_CHOICES: Final = np.array(
+    [sum(item << (2 * at) for at, item in enumerate(items)) | len(items) << 8 for items in _MARKED], np.int64
+)
+
+
+@inlined
+def choices_of(mask: int) -> int:
+    """Return the word that `count_of` and `choice` read; `mask` has bit i set for item i of 0..3."""
+    return _CHOICES[np.uint64(mask)]
+
+
+@inlined
+def count_of(choices: int) -> int:
+    """Return how many items there are."""
+    return choices >> 8
+
+
+@inlined
+def choice(choices: int, index: int) -> int:
+    """Return item number `index`, in order, of those there are; 0 where there are none."""
+    return (choices >> (2 * index)) & 3

@@ -9,7 +9,6 @@ the body entries 1.. of all snakes while collisions are judged, and a dead snake
 from typing import Final
 
 from pipeline.engine import layout
-from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import (
     body_path,
@@ -22,6 +21,7 @@ from pipeline.engine.grid import (
     ways_of,
 )
 from pipeline.engine.layout import Moves, Record
+from pipeline.engine.record import Board, board_of
 
 ATE: Final = 1
 WEAK: Final = 2  # died of a hazard, hunger or the wall

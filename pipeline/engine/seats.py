@@ -7,13 +7,11 @@ The heuristic players (`pipeline.engine.players`) have a memory of their own to 
 from typing import Any, Final
 
 from pipeline.engine import layout
-from pipeline.engine.board import Board
-from pipeline.engine.choices import choice, choices_of, count_of
 from pipeline.engine.compile_cache import inlined
-from pipeline.engine.grid import following, neighbour, unsigned, ways_of
+from pipeline.engine.grid import following, is_leaving_tail, neighbour, unsigned, ways_of
 from pipeline.engine.layout import Moves, Record
-from pipeline.engine.open_cells import is_leaving_tail
-from pipeline.engine.rng import PLAYER, draw, neighbour_stream
+from pipeline.engine.record import Board
+from pipeline.engine.rng import PLAYER, choice, choices_of, count_of, draw, neighbour_stream
 
 CALLER: Final = 255  # no player's kind: the seat's move is the caller's, what stands in the actions
 

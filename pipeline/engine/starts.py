@@ -3,11 +3,10 @@
 from typing import Final
 
 from pipeline.engine import layout
-from pipeline.engine.choices import choice, choices_of, count_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import add_food, cell_of
 from pipeline.engine.layout import Record
-from pipeline.engine.rng import START_FOOD, STARTS, draw, stream
+from pipeline.engine.rng import START_FOOD, STARTS, choice, choices_of, count_of, draw, stream
 from pipeline.engine.spawn import may_hold_food, random_food_cell
 
 # Why a board could not be set up.

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pipeline.engine import grid, layout
+from pipeline.engine.game_spec import RuleSettings
 from pipeline.engine.layout import Records
 from pipeline.engine.map_names import SNAIL_MODE
 from pipeline.engine.rules import is_over
-from pipeline.engine.settings import RuleSettings
 from pipeline.engine.state_checks import Cell, CheckedSnake, CheckedState, refuse
 from pipeline.engine.turn import blank
 

@@ -1,6 +1,6 @@
 """The compact record of a game while it is played: a tape of the start, the moves and what appeared.
 
-Format 1, bytes (`tape_playing.py` reads it back):
+Format 1, bytes (`tape_reading.py` reads it back):
 
 - head: what `_HEAD` names, lowest byte first.
 - start: x, y of each snake's cell; number of food, then x, y of each; the hazards.

@@ -1,12 +1,12 @@
 """A whole turn and a whole set-up, as compiled code and the façade both call them."""
 
 from pipeline.engine import layout, maps
-from pipeline.engine.board import Board, board_of
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import Moves, Record
 from pipeline.engine.map_names import ROYALE_MAP, STANDARD
+from pipeline.engine.maps import shrink_royale
+from pipeline.engine.record import Board, board_of
 from pipeline.engine.rng import turn_key
-from pipeline.engine.royale import shrink_royale
 from pipeline.engine.rules import initialise, is_over, run_stages
 from pipeline.engine.spawn import food_dice, spawn_food
 

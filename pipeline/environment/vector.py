@@ -11,12 +11,12 @@ from pipeline.engine.batch import Batch
 from pipeline.engine.encode import FOLLOW_FACING
 from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.observe import Observations, Observer, allocate_observations
-from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES, FRAME
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
+from pipeline.engine.slots import Outcomes
 from pipeline.engine.state_checks import refuse
 from pipeline.engine.symmetry import IDENTITY, SYMMETRIES
 from pipeline.environment.settling import allow, find_learners, settle_finished, settle_running, turn_back

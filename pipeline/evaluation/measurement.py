@@ -9,9 +9,9 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.layout import CAUSE_WORDS
 from pipeline.engine.players.match import GameConditions
-from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evaluation.intervals import measure_blocks

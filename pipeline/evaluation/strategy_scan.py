@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.data.scan import is_threatened, pack, workspace
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled, inlined
-from pipeline.engine.grid import neighbour
+from pipeline.engine.grid import is_open, neighbour
 from pipeline.engine.layout import (
     ALIVE_CAUSE,
     CAUSE,
@@ -27,8 +27,7 @@ from pipeline.engine.layout import (
     Moves,
     Record,
 )
-from pipeline.engine.open_cells import is_open
-from pipeline.engine.tape_playing import begin_tape, play_tape_turn
+from pipeline.engine.tape_reading import begin_tape, play_tape_turn
 from schemas.errors import DataError
 
 STRETCH_TURNS: Final = 25

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.batch import Batch
-from pipeline.engine.game_spec import GameSpec
+from pipeline.engine.game_spec import CLI_DEFAULTS, GameSpec
 from pipeline.engine.layout import MOVE_WORDS
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import ENCODER_ID
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.kinds import AGGRESSIVE, HUNGRY, STRONG, TAIL_CHASER, VORONOI
 from pipeline.engine.players.mind import make_mind
-from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.serve.onnx_model import OnnxModel, best_moves
 from pipeline.serve.request_decoding import EncoderSessions, legal_moves, read_move_request
 

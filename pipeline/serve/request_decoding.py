@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine import layout
+from pipeline.engine.game_spec import RuleSettings, rules_bits
 from pipeline.engine.map_names import MAPS
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import FEATURES, FRAME
@@ -16,7 +17,6 @@ from pipeline.engine.players.choose import choose_moves
 from pipeline.engine.players.kinds import STRONG
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
-from pipeline.engine.settings import RuleSettings, rules_bits
 from pipeline.engine.state import load_state, write_header
 from pipeline.engine.state_checks import CheckedState, read_state
 from schemas.errors import GameStateError

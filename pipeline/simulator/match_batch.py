@@ -12,12 +12,12 @@ from pipeline.engine.batch import Batch
 from pipeline.engine.game_spec import GameSpec
 from pipeline.engine.layout import Records
 from pipeline.engine.observe import Observations, Observer, allocate_observations
-from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.planes import FEATURES
 from pipeline.engine.players.choose import choose_in_batch
 from pipeline.engine.players.match import GameConditions
 from pipeline.engine.players.mind import make_mind
 from pipeline.engine.seats import CALLER
+from pipeline.engine.slots import Outcomes
 from pipeline.engine.symmetry import IDENTITY
 from pipeline.simulator.competitor import Competitor, Policy
 from pipeline.simulator.turn_rows import NOBODY, list_rows, put_moves

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.outcomes import Outcomes
 from pipeline.engine.players.match import GameConditions
+from pipeline.engine.slots import Outcomes
 from pipeline.simulator.competitor import Competitor
 from pipeline.simulator.match_batch import MatchBatch
 from pipeline.simulator.watch import GameWatch

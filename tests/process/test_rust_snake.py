@@ -24,9 +24,9 @@ from rust_programs import build_rust_snake
 
 from pipeline.data.importers.frames import FrameReader, SeenBoard, SeenSnake
 from pipeline.engine.game import Game
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import CONTEXT_SCALES, ENCODER_ID, FEATURE_SCALES, PLANE_SCALES
-from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.evolution.networks import build_network
 from pipeline.export.onnx_export import export_onnx
 from pipeline.serve.onnx_model import OnnxModel, best_moves

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.game import Game
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import FEATURES
 from pipeline.engine.players.choose import choose_moves
 from pipeline.engine.players.kinds import AGGRESSIVE
 from pipeline.engine.players.mind import make_mind
-from pipeline.engine.settings import CLI_DEFAULTS
 
 _FEATURE_NAMES = [slot.name for slot in FEATURES]
 Case = tuple[int, int, int, str, str, dict[str, int]]

@@ -1,7 +1,7 @@
 package arena
 
 // What the seed decides in a turn: the food and hazards of the maps and of the royale ruleset, draw for draw as
-// pipeline/engine/spawn.py and royale.py.
+// pipeline/engine/spawn.py and maps.py.
 
 const (
 	cellTries = 24

@@ -7,8 +7,7 @@ moved stand still (the flood lets them go everywhere at once instead, but for th
 from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.layout import MAX_HEALTH
 from pipeline.engine.players import mind as legend
-from pipeline.engine.players.mind import Mind
-from pipeline.engine.players.spots import has, put, take
+from pipeline.engine.players.mind import Mind, has, put, take
 
 
 @inlined

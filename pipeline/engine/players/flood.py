@@ -24,8 +24,7 @@ from pipeline.engine.players.bitboard import (
     word_at,
     words_of,
 )
-from pipeline.engine.players.mind import MASK_WORDS, Mind
-from pipeline.engine.players.spots import outlasts
+from pipeline.engine.players.mind import MASK_WORDS, Mind, outlasts
 
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from pipeline.engine import layout
 from pipeline.engine.compile_cache import compiled
+from pipeline.engine.game_spec import CLI_DEFAULTS, RuleSettings, rules_bits
 from pipeline.engine.layout import OVER, SEED, Moves, Records
 from pipeline.engine.new_game import check_new_game, raise_set_up_problem
 from pipeline.engine.players.choose import Kinds, choose_moves
 from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.mind import MIND, Mind, make_mind
 from pipeline.engine.record import record_of
-from pipeline.engine.settings import CLI_DEFAULTS, RuleSettings, rules_bits
 from pipeline.engine.starts import FINE
 from pipeline.engine.state import write_header
 from pipeline.engine.state_checks import read_integer, refuse

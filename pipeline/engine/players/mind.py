@@ -17,6 +17,8 @@ Cells are numbered `spot = y * width + x` (no border), and a set of spots is a b
 - `values` int64[PLIES, 4]: values of the moves tried at each turn looked ahead.
 - `weights` int64[kinds, WEIGHTS]: what each kind of player goes by (`weights.py`).
 - `finding` int64[FINDINGS]: what the last flood found (names below).
+
+The functions ask and change single spots of it, and say which moves a snake has.
 """
 
 from typing import Any, Final
@@ -24,7 +26,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.layout import MAX_SIDE, MAX_SNAKES
+from pipeline.engine.compile_cache import inlined
+from pipeline.engine.layout import MAX_HEALTH, MAX_SIDE, MAX_SNAKES
 from pipeline.engine.players.kinds import KINDS
 from pipeline.engine.players.weights import WEIGHTS, default_weights
 
@@ -116,3 +119,59 @@ def make_mind() -> Mind:
     memory = np.zeros(1, MIND)
     memory["weights"] = default_weights()
     return memory[0]
+
+
+_ONE = np.uint64(1)
+_ZERO = np.uint64(0)
+
+
+@inlined
+def put(mind: Mind, row: int, spot: int) -> None:
+    """Add a spot to row `row`."""
+    mind.masks[row, spot >> 6] |= _ONE << np.uint64(spot & 63)
+
+
+@inlined
+def take(mind: Mind, row: int, spot: int) -> None:
+    """Take a spot out of row `row`."""
+    mind.masks[row, spot >> 6] &= ~(_ONE << np.uint64(spot & 63))
+
+
+@inlined
+def has(mind: Mind, row: int, spot: int) -> bool:
+    """Return whether row `row` has a spot."""
+    return (mind.masks[row, spot >> 6] >> np.uint64(spot & 63)) & _ONE != _ZERO
+
+
+@inlined
+def outlasts(mind: Mind, me: int, other: int) -> bool:
+    """Return whether `me` would lose or tie a head-to-head against `other`.
+
+    A snake that is a turn behind may come to the food I have just eaten: then both have grown.
+    """
+    mine = mind.snakes[me, SIZE]
+    if mind.snakes[other, BEHIND] > 0 and mind.snakes[me, LIFE] == MAX_HEALTH:
+        mine -= 1
+    return bool(mind.snakes[other, SIZE] >= mine)
+
+
+@inlined
+def leaving(mind: Mind, spot: int) -> bool:
+    """Return whether an occupied spot is a tail that moves away this turn."""
+    for snake in range(mind.shape[S_SNAKES]):
+        fields = mind.snakes[snake]
+        if fields[LIVES] and fields[PILE] == 1 and mind.paths[snake, fields[TAIL_AT]] == spot:
+            return True
+    return False
+
+
+@inlined
+def options(mind: Mind, snake: int) -> int:
+    """Return the directions, as a set of four bits, that neither wall nor body forbids a snake; maybe none."""
+    head = int(mind.paths[snake, mind.snakes[snake, HEAD_AT]])
+    found = 0
+    for direction in range(4):
+        spot = int(mind.next_spot[head, direction])
+        if spot >= 0 and (not has(mind, OCCUPIED, spot) or leaving(mind, spot)):
+            found |= 1 << direction
+    return found

@@ -7,8 +7,7 @@ from pipeline.engine.compile_cache import compiled, inlined
 from pipeline.engine.grid import direction_at, neighbour, step_towards
 from pipeline.engine.layout import Record
 from pipeline.engine.players import mind as legend
-from pipeline.engine.players.mind import Mind
-from pipeline.engine.players.spots import put
+from pipeline.engine.players.mind import Mind, put
 
 _ONE = np.uint64(1)
 

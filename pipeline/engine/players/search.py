@@ -12,8 +12,7 @@ from pipeline.engine.players import mind as legend
 from pipeline.engine.players import weights as weight
 from pipeline.engine.players.ahead import life_on, play_ahead, take_back
 from pipeline.engine.players.evaluate import evaluate
-from pipeline.engine.players.mind import Mind
-from pipeline.engine.players.spots import has, options, put, take
+from pipeline.engine.players.mind import Mind, has, options, put, take
 
 WORST: Final = -(1 << 40)
 UNDECIDED: Final = 1 << 50

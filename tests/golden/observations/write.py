@@ -9,12 +9,12 @@ import numpy as np
 
 from pipeline.engine import layout
 from pipeline.engine.game import Game
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.observe import DEAD_ROW, FOLLOW_FACING, Observer, allocate_observations
 from pipeline.engine.planes import CHANNELS, CONTEXT, ENCODER_ID, FEATURES, PLANES
 from pipeline.engine.players.choose import choose_moves
 from pipeline.engine.players.kinds import AGGRESSIVE
 from pipeline.engine.players.mind import make_mind
-from pipeline.engine.settings import CLI_DEFAULTS
 
 FILE = Path(__file__).with_name("positions.jsonl.gz")
 CASES = (

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.data.game_making import games_from
 from pipeline.data.stored_game import StoredGame
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.players.match import GameConditions, fresh_seeds
-from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.simulator.competitor import Competitor, heuristic
 from pipeline.simulator.matches import Finished, play_matches
 

@@ -6,14 +6,10 @@ from typing import Any
 import pytest
 
 from pipeline.engine import Batch, Game, GameSpec
-from pipeline.engine.errors import (
-    MissingMoveError,
-    SetUpError,
-    ShrinkError,
-    UnknownMapError,
-    UnknownRulesetError,
-    ZeroLengthSnakeError,
-)
+from pipeline.engine.game import MissingMoveError, ShrinkError, ZeroLengthSnakeError
+from pipeline.engine.game_spec import UnknownRulesetError
+from pipeline.engine.map_names import UnknownMapError
+from pipeline.engine.new_game import SetUpError
 from schemas.errors import GameStateError
 
 

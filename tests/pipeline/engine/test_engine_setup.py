@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency, chisquare
 from vector_files import FOLDER
 
 from pipeline.engine import Batch, Game, GameSpec, layout
-from pipeline.engine.errors import SetUpError
+from pipeline.engine.new_game import SetUpError
 
 STATS: dict[str, Any] = json.loads((FOLDER / "setup_stats.json").read_text())
 GAMES = 2000

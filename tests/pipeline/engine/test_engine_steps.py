@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.engine.choices import choice, choices_of, count_of
 from pipeline.engine.grid import onward, ways_of
 from pipeline.engine.layout import DOWN, LEFT, RIGHT, UP
+from pipeline.engine.rng import choice, choices_of, count_of
 
 
 @pytest.mark.parametrize("stride", [5, 13, 27])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.engine import layout
+from pipeline.engine.game_spec import RuleSettings
 from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
-from pipeline.engine.settings import RuleSettings
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.simulator.competitor import Competitor, from_policy, heuristic
 from pipeline.simulator.matches import Finished, play_matches

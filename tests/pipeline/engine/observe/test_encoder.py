@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.engine.encode import DEAD_ROW, FOLLOW_FACING
 from pipeline.engine.game import Game
+from pipeline.engine.game_spec import CLI_DEFAULTS
 from pipeline.engine.observe import Observations, Observer, allocate_observations
 from pipeline.engine.planes import (
     CHANNELS,
@@ -18,7 +19,6 @@ from pipeline.engine.planes import (
     PLANE_SCALES,
     PLANES,
 )
-from pipeline.engine.settings import CLI_DEFAULTS
 from pipeline.engine.symmetry import MOVE_TO, SYMMETRIES, cell_map
 
 WAYS = ("up", "down", "left", "right")

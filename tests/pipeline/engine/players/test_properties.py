@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.engine import layout
 from pipeline.engine.game import Game
-from pipeline.engine.open_cells import is_open
+from pipeline.engine.grid import is_open
 from pipeline.engine.players.kinds import DEEP, KINDS, RANDOM, STRONG, VORONOI, kind_of, name_of
 from pipeline.engine.players.match import GameConditions, fresh_seeds, play, play_games
 from pipeline.engine.players.mind import make_mind
