@@ -14,9 +14,8 @@ from pipeline.data.store import GameStore
 from pipeline.data.stored_game import CollectedGames, ImportedGames, RefusedGame, StoredGame
 from pipeline.engine.planes import FRAME
 from pipeline.engine.players.match import GameConditions, fresh_seeds
-from pipeline.simulator.competitor import HEURISTIC, Competitor, heuristic
+from pipeline.simulator.competitor import HEURISTIC, Competitor, every_seating, heuristic, seatings_of
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.cgroup import usable_processors
 from schemas.errors import DataError
 from schemas.game import GameLog

@@ -17,9 +17,8 @@ from pipeline.evaluation.block_scores import count_blocks
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.strategy import analyse
 from pipeline.registry.transactions import REFERENCE
-from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.competitor import Competitor, alone_among, every_seating
 from pipeline.simulator.matches import Finished, join_finished, play_matches
-from pipeline.simulator.seating import alone_among, every_seating
 from schemas.errors import EvaluationError
 
 ANALYSED_GAMES: Final = 400

@@ -27,9 +27,8 @@ from pipeline.evaluation.block_scores import count_blocks, sign_test
 from pipeline.evaluation.intervals import measure_pairs
 from pipeline.evaluation.measurement import Play, conditions_text
 from pipeline.evaluation.sequential import PENTANOMIAL, Hypotheses, SequentialTest, Verdict
-from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.competitor import Competitor, every_seating, seatings_of
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import SettingsError
 from schemas.model import EvaluationResult, Measured
 from schemas.promotion import FirstModel, PoolComparison, PromotionDecision, PromotionOutcome, SequentialEvidence

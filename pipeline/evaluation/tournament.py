@@ -12,9 +12,8 @@ from pipeline.evaluation.block_scores import BlockScores, count_blocks, sign_tes
 from pipeline.evaluation.intervals import measure_blocks
 from pipeline.evaluation.measurement import conditions_text
 from pipeline.evaluation.ratings import Ratings, orders_of, rate_duels, rate_orders
-from pipeline.simulator.competitor import Competitor
+from pipeline.simulator.competitor import Competitor, every_seating
 from pipeline.simulator.matches import Finished, play_matches
-from pipeline.simulator.seating import every_seating
 from schemas.training import TournamentConfig
 
 

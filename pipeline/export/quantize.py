@@ -22,9 +22,8 @@ from pipeline.export.onnx_export import write_model
 from pipeline.export.real_positions import real_positions
 from pipeline.serve.contract import INPUTS, read_contract
 from pipeline.serve.onnx_model import OnnxPolicy, to_floats
-from pipeline.simulator.competitor import from_policy
+from pipeline.simulator.competitor import every_seating, from_policy, seatings_of
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import ExportError
 from schemas.exported_model import Int8Figures, Precision
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from pipeline.engine.observe import Observations
 from pipeline.engine.planes import FEATURES
 from pipeline.engine.players.match import GameConditions, fresh_seeds
-from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.competitor import every_seating, from_policy, heuristic, seatings_of
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 
 NETWORK_POSITIONS_PER_S = 60_000
 EXITS = [slot.name for slot in FEATURES].index("exits_up")

@@ -32,9 +32,8 @@ from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.export.onnx_export import export_onnx
 from pipeline.export.real_positions import real_positions
-from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.competitor import every_seating, from_policy, heuristic, seatings_of
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.exported_model import ExportCard
 from schemas.network import light_network
 from schemas.phases import DataSource, TrainingPhaseConfig

@@ -24,10 +24,9 @@ from pipeline.cluster.node_backend import NodeBackend
 from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.evaluation.tournament import run_tournament
 from pipeline.evolution.policy import TorchPolicy
-from pipeline.simulator.competitor import Competitor, from_policy, heuristic
+from pipeline.simulator.competitor import Competitor, every_seating, from_policy, heuristic
 from pipeline.simulator.journal import GameJournal
 from pipeline.simulator.matches import Finished, play_matches
-from pipeline.simulator.seating import every_seating
 from pipeline.tuner.backends import PlayedGame
 from schemas.errors import MachineError, ModelError, StoppedError
 from schemas.training import TournamentConfig

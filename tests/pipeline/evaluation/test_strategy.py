@@ -26,9 +26,8 @@ from pipeline.evaluation.strategy_scan import (
     look_ahead,
     share_ground,
 )
-from pipeline.simulator.competitor import from_policy, heuristic
+from pipeline.simulator.competitor import alone_among, every_seating, from_policy, heuristic, seatings_of
 from pipeline.simulator.matches import Finished, play_matches
-from pipeline.simulator.seating import alone_among, every_seating, seatings_of
 from schemas.errors import DataError
 
 UP, DOWN, LEFT, RIGHT = range(4)

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.engine.players.match import GameConditions, fresh_seeds
-from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.competitor import every_seating, heuristic, seatings_of
 from pipeline.simulator.journal import GameJournal
 from pipeline.simulator.matches import Finished, play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.errors import StoppedError
 
 PLAYERS = [heuristic("hungry"), heuristic("aggressive")]

@@ -10,9 +10,8 @@ from pipeline.engine.game_spec import RuleSettings
 from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.match import GameConditions, fresh_seeds, play_games
 from pipeline.engine.tape_reading import TapeReader
-from pipeline.simulator.competitor import Competitor, from_policy, heuristic
+from pipeline.simulator.competitor import Competitor, alone_among, every_seating, from_policy, heuristic, seatings_of
 from pipeline.simulator.matches import Finished, play_matches
-from pipeline.simulator.seating import alone_among, every_seating, seatings_of
 from schemas.errors import GameStateError, StoppedError
 
 CROWD = GameConditions(snakes=4)

@@ -12,10 +12,9 @@ from pipeline.engine.layout import CAUSE_WORDS
 from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.tape_reading import TapeReader
 from pipeline.live_games import LiveGames
-from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.competitor import every_seating, heuristic, seatings_of
 from pipeline.simulator.journal import GameJournal
 from pipeline.simulator.matches import play_matches
-from pipeline.simulator.seating import every_seating, seatings_of
 from schemas.game import GameLogFrame
 from schemas.live_game import LiveEnd, LiveGame, LiveSource, live_file, watched_file
 

@@ -12,9 +12,8 @@ from pipeline.data.training_games import training_games
 from pipeline.engine.layout import CAUSE_WORDS
 from pipeline.engine.players.match import GameConditions, fresh_seeds
 from pipeline.engine.tape_reading import TapeReader
-from pipeline.simulator.competitor import heuristic
+from pipeline.simulator.competitor import every_seating, heuristic, seatings_of
 from pipeline.simulator.journal import GameJournal
-from pipeline.simulator.seating import every_seating, seatings_of
 from runner.web.read.board import boards
 from schemas.game import GameLog
 from schemas.settings import Settings
