@@ -7,15 +7,14 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "conditions": "MatchConditions RuleNumbers",
+    "game": "transcript_hash",
     "game_pool": "Contestant",
     "match": "play_match",
     "outcome": "Ending Failure GameOutcome PairOutcome SnakeOutcome",
     "pool": "RefereePool workers_worth_having",
     "result": "ContestantTally MatchResult",
-    "schedule": "ScheduledGame paired_schedule",
+    "schedule": "MatchConditions RuleNumbers ScheduledGame paired_schedule",
     "snake_process": "SnakeCommand SnakeProcess running_snakes",
-    "transcript": "transcript_hash",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -5,7 +5,7 @@ from secrets import randbits
 
 import click
 
-from pipeline.referee.conditions import FAILURE_LIMIT, MatchConditions, RuleNumbers
+from pipeline.referee.schedule import FAILURE_LIMIT, MatchConditions, RuleNumbers
 from schemas.errors import BadInputError
 
 

@@ -3,24 +3,30 @@
 Official behaviour on errors: a snake whose answer cannot be used repeats its last valid move, at first up, and
 nothing else happens to it. One difference from the official command, which notices the end one call late: the
 survivors are not asked for a further move, and `/end` carries the true last turn.
+
+A game has a fingerprint, its transcript's hash: the same wherever the same snakes play the same seed, in the arena's
+process or over HTTP.
 """
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import blake2b
 from time import perf_counter
-from typing import Protocol
+from typing import Final, Protocol
 
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.connection import AnswerHandler, SnakeAnswer, SnakeConnection
 from pipeline.referee.game_board import Bodies, GameBoard
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, SnakeOutcome
 from pipeline.referee.protocol import Identity, failure_detail, read_move
-from pipeline.referee.schedule import ScheduledGame
-from pipeline.referee.transcript import DEAD, transcript_hash
+from pipeline.referee.schedule import MatchConditions, ScheduledGame
 from schemas.outside_text import line
+
+DEAD: Final = 4
+"""Stands for the move of a snake that was dead before the turn."""
+_LETTERS: Final = b"udlr-".ljust(256, b"?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +250,17 @@ class RunningGame:
 def _with_dead(moves: bytes, asked: list[int]) -> bytes:
     """The moves of a turn, those that were not asked marked as the dead they are."""
     return bytes(move if number in asked else DEAD for number, move in enumerate(moves))
+
+
+def transcript_hash(conditions: MatchConditions, seats: int, turns: Iterable[bytes]) -> str:
+    """Return the BLAKE2b-128, hexadecimal, of a game's transcript.
+
+    The text's first line is `{width} {height} {ruleset} {map} {seats}`; then one line a turn has every seat's move as
+    one letter (u, d, l, r; `-` for a snake that was dead before the turn). Every line ends with a line feed.
+
+    Args:
+        turns: per turn a byte for each seat: a move's number, or DEAD.
+    """
+    first = f"{conditions.width} {conditions.height} {conditions.ruleset} {conditions.map_id} {seats}".encode()
+    lines = [first, *(moves.translate(_LETTERS) for moves in turns), b""]
+    return blake2b(b"\n".join(lines), digest_size=16).hexdigest()

@@ -9,9 +9,8 @@ import numpy as np
 
 from pipeline.engine import Game, layout
 from pipeline.referee.board_writer import play_and_write, write_bodies
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.protocol import Identity, fixed_texts, game_object
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import MatchConditions, ScheduledGame
 
 
 class Bodies(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Any
 import uvloop
 
 from pipeline.live_games import LiveGames
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.connection import SnakeConnection
 from pipeline.referee.endpoint import Endpoint, parse_endpoint
 from pipeline.referee.game import Recording, RunningGame, SeatedSnake
@@ -18,7 +17,7 @@ from pipeline.referee.live_spectator import LiveSpectator
 from pipeline.referee.outcome import GameOutcome
 from pipeline.referee.protocol import Identity
 from pipeline.referee.replay import write_replay
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import MatchConditions, ScheduledGame
 
 STOP_POLL_S = 0.1
 Show = Callable[[bytes, Sequence[str]], None]

@@ -5,13 +5,12 @@ from pathlib import Path
 from time import monotonic
 
 from pipeline.live_games import LiveGames
-from pipeline.referee.conditions import FAILURE_LIMIT, MatchConditions
 from pipeline.referee.game_board import rehearse
 from pipeline.referee.game_pool import Contestant, GamePool, Show
 from pipeline.referee.outcome import GameOutcome, PairOutcome
 from pipeline.referee.pool import RefereePool
 from pipeline.referee.result import MatchResult
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import FAILURE_LIMIT, MatchConditions, ScheduledGame
 from schemas.cgroup import usable_processors
 from schemas.errors import BadInputError
 

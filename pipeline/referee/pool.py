@@ -24,10 +24,9 @@ from types import TracebackType
 from typing import Self, cast
 
 from pipeline.live_games import LiveGames
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import STOP_POLL_S, Contestant, GamePool
 from pipeline.referee.outcome import GameOutcome
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import MatchConditions, ScheduledGame
 from schemas.cgroup import usable_processors
 from schemas.errors import EvaluationError, OuroborosError
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.referee.conditions import FAILURE_LIMIT
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, PairOutcome, SnakeOutcome
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import FAILURE_LIMIT, ScheduledGame
 from schemas.errors import EvaluationError
 
 

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from functools import cache, lru_cache
 from typing import Any
 
-from pipeline.referee.conditions import MatchConditions, RuleNumbers
+from pipeline.referee.schedule import MatchConditions, RuleNumbers
 from schemas.tuning_run import WeightValue
 
 _BITS = 60

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.sequential import PENTANOMIAL
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.endpoint import shown_place
+from pipeline.referee.schedule import MatchConditions
 from pipeline.snake_code import code_of
 from pipeline.tuner import weights
 from pipeline.tuner.gate import GateRules, support_of

@@ -10,11 +10,10 @@ import tempfile
 from pathlib import Path
 
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_pool import Contestant
 from pipeline.referee.match import play_match
 from pipeline.referee.result import MatchResult
-from pipeline.referee.schedule import paired_schedule
+from pipeline.referee.schedule import MatchConditions, paired_schedule
 from pipeline.referee.snake_process import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.snake_builder import build_environment
 

@@ -12,7 +12,7 @@ from math import log10
 from pathlib import Path
 
 from pipeline.evaluation.intervals import measure_pairs
-from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.schedule import MatchConditions
 from pipeline.stopping import Stopping
 from pipeline.tuner import weights
 from pipeline.tuner.backends import GameOrder

@@ -32,8 +32,8 @@ from pipeline.referee import (
     running_snakes,
     transcript_hash,
 )
-from pipeline.referee.conditions import RuleNumbers
-from pipeline.referee.transcript import DEAD
+from pipeline.referee.game import DEAD
+from pipeline.referee.schedule import RuleNumbers
 
 WEIGHTS = (REPOSITORY / "deploy/go-snake/config.yaml").read_text()
 LETTERS = ("up", "down", "left", "right")

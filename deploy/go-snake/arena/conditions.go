@@ -7,7 +7,7 @@ import (
 )
 
 // Conditions are how every game of a job is played: the board, the rules, the clock. All fields are the referee's
-// (pipeline/referee/conditions.py).
+// (pipeline/referee/schedule.py).
 type Conditions struct {
 	Width   int     `json:"width"`
 	Height  int     `json:"height"`

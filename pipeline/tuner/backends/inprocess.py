@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.live_games import ToldGames
-from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.schedule import MatchConditions
 from pipeline.snake_builder import SnakeBuilder, links_arena
 from pipeline.tuner.backends import Backend, GameOrder, PlayedGame
 from pipeline.tuner.backends.arena_link import ArenaLink, Hello, Message, open_link

@@ -19,10 +19,8 @@ from scripted_snake import Hang, http, move, safe_move
 
 from pipeline.referee.command import play
 from pipeline.referee.outcome import Ending, Failure, GameOutcome, PairOutcome, SnakeOutcome
-from pipeline.referee.paired_score import game_score, paired_score
-from pipeline.referee.play_command import GamesColumn, show_page
-from pipeline.referee.play_report import win_rate_text
-from pipeline.referee.play_snakes import names_of
+from pipeline.referee.play_command import GamesColumn, names_of, show_page
+from pipeline.referee.play_report import game_score, paired_score, win_rate_text
 from pipeline.referee.result import ContestantTally
 from pipeline.referee.schedule import ScheduledGame
 from pipeline.tuner.contest import _fair

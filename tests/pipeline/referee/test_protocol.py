@@ -13,9 +13,9 @@ from scripted_snake import safe_move
 from pipeline.engine import Game
 from pipeline.engine.map_names import MAPS
 from pipeline.referee.board_writer import write_bodies
-from pipeline.referee.conditions import MatchConditions, RuleNumbers
 from pipeline.referee.outcome import Failure
 from pipeline.referee.protocol import Identity, fixed_texts, game_object, read_identity, read_move
+from pipeline.referee.schedule import MatchConditions, RuleNumbers
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "referee"
 """Games refereed by the official command v1.2.3, as its -o wrote them."""

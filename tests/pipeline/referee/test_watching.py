@@ -16,10 +16,9 @@ from scripted_snake import move, safe_move
 from pipeline import live_games
 from pipeline.data.command import game as show
 from pipeline.referee.command import play
-from pipeline.referee.conditions import MatchConditions
 from pipeline.referee.game_board import GameBoard
 from pipeline.referee.protocol import Identity
-from pipeline.referee.schedule import ScheduledGame
+from pipeline.referee.schedule import MatchConditions, ScheduledGame
 from pipeline.referee.watching import BoardWatch
 from schemas.game import GameLogFrame
 from schemas.live_game import LiveGame, LiveSource, live_file, watched_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tuning_bench import CONFIG, strength
 
-from pipeline.referee.conditions import MatchConditions
+from pipeline.referee.schedule import MatchConditions
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.jobs import (
     GameResult,
