@@ -13,9 +13,8 @@ from pipeline import console, folder_lock
 from pipeline.evolution.device import detect_anomalies
 from pipeline.orchestrator.deployment import PRODUCTION_FILE, deploy, exported_model
 from pipeline.orchestrator.model_lifecycle import ModelLifecycle
-from pipeline.orchestrator.monitor import Monitor
 from pipeline.orchestrator.plan import PhasePlan, plan_phases, refuse_unknown
-from pipeline.orchestrator.progress import RunProgress, machine_use, read_state
+from pipeline.orchestrator.progress import Monitor, RunProgress, machine_use, read_state
 from pipeline.orchestrator.run_record import JUDGING, RUN_FILE, PhaseRecord, RunRecord, load_run
 from pipeline.orchestrator.training_run import Ended, RunSummary, TrainingRun
 from pipeline.stopping import Stopping

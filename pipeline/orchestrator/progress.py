@@ -1,4 +1,4 @@
-"""The state of a run as others see it: on disk for any process, and through callbacks."""
+"""The state of a run as others see it (on disk for any process, by callbacks), and what samples the machine for it."""
 
 import logging
 import threading
@@ -18,6 +18,7 @@ from schemas.model import PipelineState
 STATE_FILE = "state.json"
 _WRITE_EVERY_S = 1.0
 _log = logging.getLogger("ouroboros.pipeline")
+_monitor_log = logging.getLogger("ouroboros.monitor")
 
 
 class RunProgress:
@@ -77,3 +78,41 @@ def machine_use(folder: Path) -> dict[str, float | None]:
         "memory_usage_percent": measured(lambda: psutil.virtual_memory().percent),
         "disk_usage_percent": measured(lambda: psutil.disk_usage(str(folder)).percent),
     }
+
+
+class Monitor:
+    """A thread that calls `sample` at intervals until stopped. May be started and stopped any number of times."""
+
+    def __init__(self, sample: Callable[[], None], interval_s: float = 5.0) -> None:
+        self._sample, self._interval_s = sample, interval_s
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it samples."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, unless it samples already."""
+        if self.running:
+            return
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="ouroboros-monitor", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until the thread is gone."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._thread = None
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._sample()
+            except OSError as error:  # a full disk ends no training by way of its gauge; the next checkpoint tells it
+                _monitor_log.warning("The machine's use could not be sampled or written: %s", error)
+            if self._stop.wait(self._interval_s):
+                return

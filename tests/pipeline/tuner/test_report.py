@@ -15,8 +15,7 @@ from simulated_hill import pair_scores
 from pipeline.tuner.gate import GateRules, SeedOutcome, decide, measured_gain, no_regression
 from pipeline.tuner.interactions import Interaction
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightChange
-from pipeline.tuner.report.page import html_report, write_report
-from pipeline.tuner.report.plots import Plot, PlotLine, draw
+from pipeline.tuner.report.page import Plot, PlotLine, draw, html_report, write_report
 from pipeline.tuner.report.terminal import text_report
 from pipeline.tuner.screen import EffectKind
 
