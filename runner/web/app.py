@@ -18,17 +18,14 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from runner.web.api import api
-from runner.web.api.page import docs, document
-from runner.web.api.paths import PathAsText
-from runner.web.events import Changes, events
-from runner.web.live_games import Watchers, live_games
-from runner.web.login import ask_for_token, let_token_go, take_token
+from runner.web.api.page import PathAsText, docs, document
+from runner.web.events import Changes, Watchers, events, live_games
+from runner.web.login import TokenFinder, ask_for_token, let_token_go, take_token
 from runner.web.metrics import healthz, metrics, readyz
 from runner.web.pages import pages
 from runner.web.problems import HANDLERS
 from runner.web.security import MOST_BODY_BYTES, ASGIApp, Gate
 from runner.web.site import Site
-from runner.web.tokens import TokenFinder
 
 _HERE = Path(str(files("runner.web")))
 

@@ -1,5 +1,9 @@
-"""`/login`: where a browser on another machine names its token. Programs send it with each request instead."""
+"""Whose a token is, and `/login`, where a browser on another machine names its own; programs send it with each request.
 
+It is looked up for each request: a revoked one lets nobody in from that moment.
+"""
+
+import hashlib
 from typing import Annotated
 
 from litestar import MediaType, Response, get, post
@@ -7,14 +11,32 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Template
 
+from runner.store.states import TokenScope
 from runner.web.problems import ProblemError
-from runner.web.security import LOGIN, TOKEN_COOKIE
+from runner.web.security import LOGIN, TOKEN_COOKIE, Principal
 from runner.web.site import Site
-from runner.web.tokens import TokenFinder
+from schemas.errors import StateError
 
 _LONGEST = 200
 _COOKIE = "Path=/; HttpOnly; SameSite=Strict"
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+class TokenFinder:
+    """Called with a token's text."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __call__(self, text: str) -> Principal | None:
+        """Who bears it; None: nobody."""
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        try:
+            with self._site.history.snapshot() as rows:
+                row = rows.execute("SELECT name, scope FROM api_tokens WHERE sha256 = ?", (digest,)).fetchone()
+        except StateError:
+            return None  # no database, no tokens
+        return None if row is None else Principal(f"token {row['name']}", TokenScope(row["scope"]))
 
 
 @get(LOGIN, include_in_schema=False, sync_to_thread=False)

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from runner.silence import silence
 from runner.web.problems import ProblemError
-from runner.web.read import figures, runs, totals
+from runner.web.read import figures, runs
 from runner.web.read.daemon import DaemonView, read_daemon
 from runner.web.read.figures import Figures
 from runner.web.read.runs import Run
@@ -70,7 +70,7 @@ class _Look:
             with self._site.history.snapshot() as rows:
                 now = self._site.clock()
                 daemon, seen = read_daemon(rows), figures.look(rows, now)
-                executions, outbox = totals.executions(rows), totals.outbox(rows)
+                executions, outbox = figures.executions(rows), figures.outbox(rows)
                 current, latest = runs.under_way(rows), runs.latest(rows, 1)
         except StateError:
             yield _gauge("database_readable", "1 while the history can be read.", 0)
@@ -107,7 +107,7 @@ def _scheduling(seen: Figures) -> Iterable[Metric]:
     yield skips
 
 
-def _runs(counted: totals.ExecutionTotals, current: list[Run], latest: list[Run]) -> Iterable[Metric]:
+def _runs(counted: figures.ExecutionTotals, current: list[Run], latest: list[Run]) -> Iterable[Metric]:
     outcomes = CounterMetricFamily("ouroboros_runs", "Settled executions by outcome.", labels=["outcome"])
     cancelled = counted.settled - counted.succeeded - counted.failed
     for outcome, count in (("succeeded", counted.succeeded), ("failed", counted.failed), ("cancelled", cancelled)):

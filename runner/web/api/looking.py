@@ -27,7 +27,7 @@ from runner.web.api.answers import (
 )
 from runner.web.api.paging import MOST, PAGE, cursor_of, key_of
 from runner.web.problems import ProblemError
-from runner.web.read import definitions, news, runs, tail, totals, waiting
+from runner.web.read import definitions, figures, news, runs, waiting
 from runner.web.read.daemon import DaemonView, read_daemon, read_loops
 from runner.web.read.rows import Rows
 from runner.web.read.waiting import Fire
@@ -74,7 +74,7 @@ def status(site: Site) -> DaemonStatus:
             next_fires=waiting.coming(rows, now),
             statistics=_totals(rows),
             mail=_mail(rows),
-            clock=totals.clock_lately(rows, now),
+            clock=figures.clock_lately(rows, now),
         )
 
 
@@ -134,7 +134,7 @@ def execution_log(
     """Plain text, at most 12 kB; empty where its folder was removed."""
     with site.history.snapshot() as rows:
         run = _known(rows, run_id)
-    told = tail.tail(Path(run.folder) / _LOG_NAME, lines, site.settings.runs_dir.absolute())
+    told = runs.tail(Path(run.folder) / _LOG_NAME, lines, site.settings.runs_dir.absolute())
     return "".join(f"{each}\n" for each in told)
 
 
@@ -179,7 +179,7 @@ def why(site: Site, name: Name, limit: Annotated[int, Parameter(ge=1, le=100)] =
         story = [
             OccurrenceStory(item, waiting.decisions(rows, item.id), runs.attempts(rows, item.id)) for item in known
         ]
-        return Why(name, schedule, trigger, totals.clock_lately(rows, site.clock()), story)
+        return Why(name, schedule, trigger, figures.clock_lately(rows, site.clock()), story)
 
 
 @get("/mail", responses=READS, sync_to_thread=True, summary="What the outbox holds")
@@ -197,7 +197,7 @@ def _known(rows: Rows, run_id: int) -> runs.Run:
 
 
 def _totals(rows: Rows) -> Totals:
-    found = totals.executions(rows)
+    found = figures.executions(rows)
     settled = found.settled or 1
     return Totals(
         total_executions=found.settled + found.under_way,
@@ -209,7 +209,7 @@ def _totals(rows: Rows) -> Totals:
 
 
 def _mail(rows: Rows) -> MailFigures:
-    found = totals.outbox(rows)
+    found = figures.outbox(rows)
     return MailFigures(found.pending, found.sent, found.failed, found.digest, found.waiting, found.reason)
 
 

@@ -1,10 +1,17 @@
-"""`/api/docs`: the API as a page, written from its own OpenAPI document. Nothing of it comes from elsewhere."""
+"""`/api/docs`: the API as a page, written from its own OpenAPI document. Nothing of it comes from elsewhere.
+
+In that document a file's path stands as text, not as the URI that Litestar takes it for.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Template
+from litestar.typing import FieldDefinition
 
 from schemas.meanings import describe_all
 
@@ -74,3 +81,20 @@ def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:
         takes_json="requestBody" in told,
         answers=sorted(answers),
     )
+
+
+class PathAsText(OpenAPISchemaPlugin):
+    """For the whole application."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        """Paths alone."""
+        return isinstance(value, type) and issubclass(value, Path)
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """A field that holds one."""
+        return self.is_plugin_supported_type(field_definition.annotation)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        """Text."""
+        return Schema(type=OpenAPIType.STRING)

@@ -13,9 +13,9 @@ from runner.flow.command_arguments import (
 )
 from runner.schedule import fires
 from runner.web.api.answers import READS, WRITES, Note, RunWish, ScheduleListing
-from runner.web.api.asking import Asking, Key, steered
 from runner.web.api.looking import Cursor, Limit, Name
 from runner.web.api.paging import PAGE, cursor_of, key_of
+from runner.web.api.steering import Asking, Key, steered
 from runner.web.problems import ProblemError
 from runner.web.read import definitions
 from runner.web.read.definitions import ScheduleView

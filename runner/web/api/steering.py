@@ -1,20 +1,43 @@
-"""What changes something: each a row of the `commands` table, with who asked and what came of it."""
+"""What changes something: each a row of the `commands` table, with who asked and what came of it.
 
-from typing import Annotated
+`steered` is a wish by REST, for the other routes too: its idempotency key, who asks, and the answer.
+"""
 
-from litestar import Response, get, post
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter
 
 from runner.flow.command_arguments import CancelArguments, NoArguments, PauseArguments, Verb
 from runner.web.api.answers import READS, WRITES, CommandListing, Note
-from runner.web.api.asking import Asking, Key, steered
 from runner.web.api.looking import Cursor, Limit
 from runner.web.api.paging import PAGE, cursor_of, key_of
 from runner.web.problems import ProblemError
 from runner.web.read import news, runs
 from runner.web.site import Site
-from runner.web.steer import Steered, read_command
+from runner.web.steer import Steered, read_command, steer
+from schemas.base import Frozen
+
+Key = Annotated[
+    str,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=200,
+        description="Any text of the caller's: the same key again is the same wish, also after a restart.",
+    ),
+]
+Asking = Request[Any, Any, Any]
+
+
+async def steered(site: Site, request: Asking, verb: Verb, arguments: Frozen, key: str) -> Response[Steered]:
+    """200 done, 202 not answered yet (the row waits for the daemon), 409 refused."""
+    by = request.scope["state"]["principal"].name
+    found = await steer(site, verb, arguments, by, key)
+    if found.ok is False:
+        raise ProblemError(409, found.answer or "refused")
+    place = {"Location": f"/api/v1/commands/{found.id}"}
+    return Response(found, status_code=200 if found.ok else 202, headers=place)
 
 
 @post("/pause", responses=WRITES, status_code=200, summary="Start nothing new; runs under way go on")

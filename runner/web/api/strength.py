@@ -10,7 +10,7 @@ from litestar.params import Parameter
 from runner.web.api.answers import READS
 from runner.web.api.looking import Cursor, Limit
 from runner.web.api.paging import PAGE, cursor_of, key_of
-from runner.web.opened_games import keeps, read_again
+from runner.web.opened_games import TrainingGame, keeps, list_games, read_again
 from runner.web.pages.tuner import REPORT_POLICY, report_of
 from runner.web.problems import ProblemError
 from runner.web.read import ladder, tournaments, tuning
@@ -22,7 +22,6 @@ from runner.web.read.rows import Rows
 from runner.web.read.tournaments import PairingScore
 from runner.web.read.tuning import Effect, Promotion, TestDigest, TunedRun
 from runner.web.site import Site
-from runner.web.training_games import TrainingGame, list_games
 from schemas.game import GameLog
 from schemas.times import to_text
 

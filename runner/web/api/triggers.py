@@ -11,9 +11,9 @@ from runner.flow.command_arguments import (
     Verb,
 )
 from runner.web.api.answers import READS, WRITES, Note, RunWish, TriggerListing
-from runner.web.api.asking import Asking, Key, steered
 from runner.web.api.looking import Cursor, Limit, Name
 from runner.web.api.paging import PAGE, cursor_of, key_of
+from runner.web.api.steering import Asking, Key, steered
 from runner.web.child import run_module
 from runner.web.problems import ProblemError
 from runner.web.read import definitions

@@ -15,8 +15,7 @@ from runner.web.pages.page import AnyRequest, clockwork, missing, page
 from runner.web.pages.words import Clockwork
 from runner.web.problems import ProblemError
 from runner.web.read import news, runs, waiting
-from runner.web.read.runs import Run, RunFilter
-from runner.web.read.tail import tail
+from runner.web.read.runs import Run, RunFilter, tail
 from runner.web.site import Site
 from schemas.outside_text import passage
 from schemas.times import to_text

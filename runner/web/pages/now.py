@@ -13,8 +13,7 @@ from runner.web.pages.words import Clockwork, elo_words
 from runner.web.pages.your_snake import your_snake
 from runner.web.read import news, runs, tuning, waiting
 from runner.web.read.daemon import DaemonView, read_daemon
-from runner.web.read.runs import Run
-from runner.web.read.tail import tail
+from runner.web.read.runs import Run, tail
 from runner.web.read.waiting import Fire
 from runner.web.site import Site
 from schemas.errors import StateError, TransientStateError

@@ -17,7 +17,7 @@ from runner.triggers.conditions import BUILT_INS, check_condition
 from runner.web.pages.page import AnyRequest, clockwork, missing, page
 from runner.web.pages.steering import Form, put
 from runner.web.pages.words import zone_of
-from runner.web.read import definitions, edits, waiting
+from runner.web.read import definitions, waiting
 from runner.web.site import Site
 from schemas.automation import CatchUpPolicy, OverlapPolicy, TrainingSchedule, TriggerCondition, TriggerType
 from schemas.errors import OuroborosError, ScheduleError
@@ -149,8 +149,8 @@ def _schedule_form(
         known = definitions.schedule(rows, name) if name else None
         occurrences = waiting.occurrences(rows, name, OCCURRENCES) if known else []
         told = {each.id: waiting.decisions(rows, each.id) for each in occurrences}
-        changes = edits.edits(rows, "schedule", name, EDITS) if known else []
-        versions = edits.versions(rows, name, VERSIONS) if known else []
+        changes = definitions.edits(rows, "schedule", name, EDITS) if known else []
+        versions = definitions.versions(rows, name, VERSIONS) if known else []
     rest = {key: value for key, value in tree.items() if key not in (*_SCHEDULE_FIELDS, "enabled")}
     return page(
         request, site, "schedule.html", title, "/schedules", clock=clock, tree=tree, errors=errors, known=known,
@@ -167,7 +167,7 @@ def _trigger_form(
     name = str(tree.get("name") or "")
     with site.history.snapshot() as rows:
         known = definitions.trigger(rows, name) if name else None
-        changes = edits.edits(rows, "trigger", name, EDITS) if known else []
+        changes = definitions.edits(rows, "trigger", name, EDITS) if known else []
         names = [row[0] for row in rows.execute("SELECT name FROM schedules WHERE removed_at IS NULL ORDER BY name")]
     parameters = tree.get("parameters", {})
     takes = {each: list(BUILT_INS[each].parameters.model_fields) for each in BUILT_INS}

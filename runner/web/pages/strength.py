@@ -12,9 +12,8 @@ from litestar.response import Template
 
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw, legend
 from runner.web.pages.games import games_link
+from runner.web.pages.opened_games import again_link, players_link
 from runner.web.pages.page import AnyRequest, clockwork, missing, page
-from runner.web.pages.played_again import again_link
-from runner.web.pages.training_games import players_link
 from runner.web.pages.words import Clockwork, elo, elo_words
 from runner.web.read import ladder, ledger_games, models, tournaments, tuning
 from runner.web.read.ladder import RatingChange

@@ -10,8 +10,8 @@ from litestar.response import Redirect, Template
 from markupsafe import Markup
 
 from runner.web.pages.charts import Chart, Level, Line, Mark, draw
+from runner.web.pages.opened_games import again_link
 from runner.web.pages.page import AnyRequest, missing, page
-from runner.web.pages.played_again import again_link
 from runner.web.pages.words import elo, elo_words, gain
 from runner.web.read import ledger_games, tuning
 from runner.web.read.tuning import Digest, Effect, Promotion, TestDigest

@@ -1,4 +1,4 @@
-"""Executions: the latest, those that fit a filter, one with all that is known of it."""
+"""Executions: the latest, those that fit a filter, one with all that is known of it, the end of its log."""
 
 import time
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from runner.web.read.rows import Row, Rows
 from schemas.execution import ResourceUsage
 from schemas.model import PipelineState
+from schemas.outside_text import passage
 from schemas.times import from_text, to_text
 
 REACH, SLICE = 200_000, 10_000
 """Rows that one look for a rare kind goes through, and those of each step of it; the page then offers to look further
 back."""
+TAIL_BYTES = 12_000
 LOOK_S = 0.12
 """A look ends with the step in which this has passed: a disk that has to be read anew goes less far at once."""
 _COLUMNS = (
@@ -201,3 +203,20 @@ def _usage(text: str | None) -> ResourceUsage | None:
         return ResourceUsage.model_validate_json(text) if text else None
     except ValidationError:
         return None
+
+
+def tail(path: Path, lines: int, within: Path) -> list[str]:
+    """The last lines of a file, safe to show; none where there is no such file, or it lies outside `within`."""
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(within.resolve()) or not real.is_file():
+            return []
+        with real.open("rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(max(0, size - TAIL_BYTES))
+            data = handle.read(TAIL_BYTES)
+    except OSError:
+        return []
+    if size > TAIL_BYTES:
+        data = data.partition(b"\n")[2]
+    return passage(data, TAIL_BYTES).splitlines()[-lines:]

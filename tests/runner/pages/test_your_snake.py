@@ -12,7 +12,7 @@ from served_site import Served
 from runner import cli
 from runner.web.pages.strength import snake_points
 from runner.web.pages.your_snake import your_snake
-from runner.web.read import edits, ladder
+from runner.web.read import definitions, ladder
 from runner.web.read.ladder import Loss
 from runner.web.site import open_site
 from schemas.settings import Settings
@@ -95,12 +95,12 @@ def test_who_changed_a_schedule_or_trigger_in_a_terminal_stands_with_it(
     assert cli.run(["schedules", "pause", "nobody"]) == 2
     with closing(sqlite3.connect(own_home / "automation_tracking.db")) as database:
         database.row_factory = sqlite3.Row
-        verbs = [(one.verb, one.ok) for one in edits.edits(database, "schedule", "mine", 20)][::-1]
+        verbs = [(one.verb, one.ok) for one in definitions.edits(database, "schedule", "mine", 20)][::-1]
         assert verbs == [(f"{verb}_schedule", True) for verb in ("save", "pause", "unpause", "save", "remove")]
-        assert all("(process" in one.by for one in edits.edits(database, "schedule", "mine", 20))
-        verbs = [(one.verb, one.ok) for one in edits.edits(database, "trigger", "eager", 20)][::-1]
+        assert all("(process" in one.by for one in definitions.edits(database, "schedule", "mine", 20))
+        verbs = [(one.verb, one.ok) for one in definitions.edits(database, "trigger", "eager", 20)][::-1]
         assert verbs == [(f"{verb}_trigger", True) for verb in ("save", "pause", "unpause", "remove")]
-        assert edits.edits(database, "schedule", "nobody", 20) == []
+        assert definitions.edits(database, "schedule", "nobody", 20) == []
 
 
 def test_a_name_that_cannot_be_one_is_refused_in_words(

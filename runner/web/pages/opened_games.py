@@ -1,4 +1,7 @@
-"""Games that training keeps: the list, and the way of one to the board."""
+"""Games that come to the board when somebody asks: the list of those that training keeps, and the way to each.
+
+Ledgers of the tuner and of tournaments keep no boards, so a game of theirs is played again.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +10,12 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.response import Redirect, Template
 
+from runner.web.opened_games import TrainingGame, keeps, list_games, open_again, open_game
 from runner.web.pages.games import game_link
 from runner.web.pages.page import AnyRequest, missing, page
 from runner.web.problems import ProblemError
+from runner.web.read.database import Database
 from runner.web.site import Site
-from runner.web.training_games import TrainingGame, list_games, open_game
 from schemas.outside_text import line
 
 MOST_PLAYERS = 8
@@ -47,4 +51,34 @@ async def training_game(request: AnyRequest, site: Site) -> Redirect:
     return Redirect(game_link(wanted, int(turn) if turn.isascii() and turn.isdigit() and len(turn) < 9 else None))
 
 
-TRAINING_GAME_ROUTES: list[Any] = [training_games, training_game]
+@get("/tuner/{run:str}/game")
+async def tuner_game(request: AnyRequest, site: Site, run: str) -> Redirect:
+    """A game of the tuner; from then on it lies among the kept games."""
+    return await _shown(request, site, site.ledger, run)
+
+
+@get("/strength/cup/{name:str}/game")
+async def cup_game(request: AnyRequest, site: Site, name: str) -> Redirect:
+    """A game of a tournament; from then on it lies among the kept games."""
+    return await _shown(request, site, site.tournaments, name)
+
+
+def again_link(base: str, job: str, number: int) -> str:
+    """The URL that has a game played again. `base`: the page of its run or tournament."""
+    return f"{base}/game?{urlencode({'job': job, 'number': number})}"
+
+
+def _asked(request: AnyRequest) -> tuple[str, int]:
+    number = str(request.query_params.get("number", ""))
+    told = number.isascii() and number.isdigit() and len(number) < 9
+    return str(request.query_params.get("job", ""))[:300], int(number) if told else -1
+
+
+async def _shown(request: AnyRequest, site: Site, ledger: Database, run: str) -> Redirect:
+    job, number = _asked(request)
+    if not await keeps(ledger, run, job, number):
+        raise missing(f"game {number} of job {job} in {run}" if number >= 0 else "game without a number")
+    return Redirect(game_link(await open_again(site, run, job, number)))
+
+
+OPENED_GAME_ROUTES: list[Any] = [training_games, training_game, tuner_game, cup_game]
