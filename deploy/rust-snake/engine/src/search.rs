@@ -302,7 +302,7 @@ impl<'a, const W: usize> Search<'a, W> {
             return (self.play(moves, depth, (alpha, beta)), Memory::NOTHING);
         }
         // A share of the expected value counts: it must be known, but for what the one deviation of a duel soon settles.
-        let enough = if share == 1.0 || self.state.living == 2 { beta } else { f64::INFINITY };
+        let enough = if share < 1.0 && self.state.living > 2 { f64::INFINITY } else { beta };
         let mut expected = self.play(moves, depth, (alpha, enough));
         if expected <= alpha || self.is_spent() {
             return (expected, Memory::NOTHING);
