@@ -185,6 +185,8 @@ def test_an_existing_database_is_backed_up_first(path: Path, monkeypatch: pytest
     store = opened(path)
     torn = path.with_name(".automation_tracking.db.backup-0000-20260101T000000.000000Z.77.tmp")
     torn.write_bytes(b"half")
+    older = path.with_name("automation_tracking.db.backup-0005-20250101T000000.000000Z")  # of a newer revision
+    older.write_bytes(b"")
     backups = []
     for day in range(4):
         pretend_older(path)
@@ -194,6 +196,7 @@ def test_an_existing_database_is_backed_up_first(path: Path, monkeypatch: pytest
         backups.append(done.backup)
     assert applied.runs == 4
     assert not torn.exists()
+    assert not older.exists()
     assert [backup.exists() for backup in backups] == [False, False, True, True]
     assert backups[3].name == "automation_tracking.db.backup-0000-20261124T120000.000000Z"
     copy = opened(backups[3])
