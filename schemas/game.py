@@ -22,14 +22,21 @@ from pydantic import AfterValidator, Field, model_validator
 
 from schemas.base import Frozen
 from schemas.outside_text import LineText, NameText
+from schemas.times import to_text
 
 GAME_LOG_FORMAT = "ouroboros-game-log/1"
 GAME_LOG_SUFFIX = ".jsonl"
 
 
 def in_utc(instant: datetime) -> datetime:
-    """The instant; one that somebody wrote without an offset is UTC, so that it can be compared with any other."""
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    """The instant; one that somebody wrote without an offset is UTC, so that it can be compared with any other.
+
+    Raises:
+        ValueError: its offset moves it out of the years that there are.
+    """
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    to_text(aware)
+    return aware
 
 
 _Instant = Annotated[datetime, AfterValidator(in_utc)]

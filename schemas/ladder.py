@@ -142,7 +142,7 @@ class SyncReport(Frozen):
     requests: int = 0
     bytes_read: int = 0
     trouble: LineText = ""
-    """What ended it early, in a sentence; empty: all went well."""
+    """What ended it early or could not be had, in a sentence; empty: all went well."""
     token_refused: bool = False
     notes: list[LineText] = Field(default_factory=list)
     """What else a person should know."""

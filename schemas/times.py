@@ -12,23 +12,30 @@ def to_text(instant: datetime) -> str:
     """`2026-11-21T20:30:00.000000Z`: fixed width, so that text order is time order, and SQLite reads it too.
 
     Raises:
-        ValueError: `instant` is naive.
+        ValueError: `instant` is naive, or its offset moves it out of the years 1 to 9999.
     """
     if instant.tzinfo is None:
         raise ValueError(f"naive datetime {instant!r}: every instant here is aware UTC")
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return _in_utc(instant).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_text(text: str) -> datetime:
     """The inverse of `to_text`; also reads any other ISO 8601 instant that carries an offset.
 
     Raises:
-        ValueError: no ISO 8601 instant, or one without an offset.
+        ValueError: no ISO 8601 instant, one without an offset, or out of the years 1 to 9999.
     """
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"instant {text!r} carries no UTC offset")
-    return instant.astimezone(UTC)
+    return _in_utc(instant)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{instant.isoformat()} lies outside the years 1 to 9999") from error
 
 
 def wall_time(instant: datetime, timezone: str = "UTC", *, to: str = "seconds") -> str:

@@ -2,13 +2,25 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from schemas.game import in_utc
 from schemas.outside_text import NameText
 
 _Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 """An id goes into addresses and rows."""
 _Word = Annotated[NameText, Field(min_length=1, max_length=32)]
+_Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""It goes into a row."""
+_Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
+
+
+def _nothing(value: object) -> object:
+    return "" if value is None else value
+
+
+_TextIfAny = Annotated[NameText, BeforeValidator(_nothing)]
+"""Of an account that is no more, say."""
 
 
 class ArenaAnswer(BaseModel):
@@ -22,7 +34,7 @@ class OwnSnake(ArenaAnswer):
 
     id: _Id
     name: NameText
-    url: NameText = ""
+    url: _TextIfAny = ""
     is_public: bool = False
 
 
@@ -42,8 +54,8 @@ class ListedGame(ArenaAnswer):
     snakes: list[SnakeInGame] = Field(max_length=64)
     board: _Word
     game_type: _Word
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
+    created_at: _Instant
+    updated_at: _Instant
 
     @property
     def over(self) -> bool:
@@ -61,7 +73,7 @@ class GameStatus(ArenaAnswer):
 
     id: _Id
     status: _Word
-    updated_at: AwareDatetime
+    updated_at: _Instant
 
 
 class Leaderboard(ArenaAnswer):
@@ -72,21 +84,16 @@ class Leaderboard(ArenaAnswer):
     active: bool = True
 
 
-def _scores(value: object) -> object:
-    return {} if value is None else value
-
-
 class RankingEntry(ArenaAnswer):
     """A snake's place on a ladder."""
 
-    rank: int = Field(ge=0)
+    rank: _Count
     battlesnake_id: _Id
     snake_name: NameText
-    owner: NameText = ""
+    owner: _TextIfAny = ""
     display_score: float
-    games_played: int = Field(ge=0)
-    first_place_finishes: int = Field(default=0, ge=0)
-    scores: Annotated[dict[str, float], BeforeValidator(_scores)] = Field(default_factory=dict)
+    games_played: _Count
+    first_place_finishes: _Count = 0
 
 
 class Rankings(ArenaAnswer):

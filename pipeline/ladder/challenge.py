@@ -103,7 +103,7 @@ def settle_challenges(client: ArenaClient, database: RegistryDatabase, own: Sequ
         if ours is None:
             continue
         if ours not in lists:
-            lists[ours] = client.games(ours, _LISTED)
+            lists[ours] = client.games(ours, _LISTED).games
         with database.write() as connection:
             _settle(connection, challenge, lists[ours])
 

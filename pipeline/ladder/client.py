@@ -22,6 +22,7 @@ from pipeline.ladder.answers import (
     Leaderboard,
     ListedGame,
     OwnSnake,
+    RankingEntry,
     Rankings,
 )
 from pipeline.ladder.connection import AnswerCache, ArenaConnection, ArenaReply, Cut, TooLarge, Unreached
@@ -35,6 +36,7 @@ _MOST_PAGES: Final = 200
 _TRIES: Final = 4
 _LIST_BYTES: Final = 16 << 20
 _GAME_BYTES: Final = 32 << 20
+_ODD_TOLD: Final = 20
 _SAID: Final = 300
 """Characters of the server's own words in a message."""
 _Model = TypeVar("_Model", bound=ArenaAnswer)
@@ -46,6 +48,16 @@ class TokenRefused(ArenaError):
 
 class Busy(ArenaAwayError):
     """The Arena asks for a pause; what was asked for was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOfGames:
+    """A list, as far as it can be read."""
+
+    games: list[ListedGame]
+    """Newest first."""
+    length: int
+    """As the server gave it: of the items that were passed over too."""
 
 
 @dataclass(slots=True)
@@ -61,7 +73,9 @@ class ArenaClient:
     until_s: float
     remembered: AnswerCache
     odd: list[str] = field(default_factory=list)
-    """Items of lists that are not what they should be, in words; they are passed over."""
+    """Items of lists that are not what they should be, in words, the first twenty; they are passed over."""
+    odd_untold: int = 0
+    """How many more there were."""
 
     def snakes(self) -> list[OwnSnake]:
         """Return our snakes.
@@ -78,13 +92,16 @@ class ArenaClient:
 
     def rankings(self, leaderboard_id: str) -> Rankings:
         """Return a ladder's table."""
-        path = f"/api/leaderboards/{quote(leaderboard_id, safe='')}/rankings"
-        return self._model(Rankings, self._get(path, "the ladder's table", again=True), "the ladder's table")
+        path, what = f"/api/leaderboards/{quote(leaderboard_id, safe='')}/rankings", "the ladder's table"
+        tree = self._object(self._get(path, what, again=True), what)
+        parts = {name: self._each(RankingEntry, tree.get(name, []), what) for name in ("ranked", "placement")}
+        return self._model(Rankings, tree | parts, what)
 
-    def games(self, snake_id: str, limit: int) -> list[ListedGame]:
-        """Return the newest games of a snake, newest first; the server may give fewer than `limit`."""
-        path = f"/api/games?snake_id={quote(snake_id, safe='')}&limit={limit}"
-        return self._each(ListedGame, self._get(path, "the list of games", again=True), "the list of games")
+    def games(self, snake_id: str, limit: int) -> ListOfGames:
+        """Return the newest games of a snake; the server may give fewer than `limit`."""
+        path, what = f"/api/games?snake_id={quote(snake_id, safe='')}&limit={limit}", "the list of games"
+        tree = self._get(path, what, again=True)
+        return ListOfGames(self._each(ListedGame, tree, what), len(tree))
 
     def statuses(self, game_ids: Sequence[str]) -> list[GameStatus]:
         """Return how far these games are; a game that the Arena does not know is left out."""
@@ -104,6 +121,8 @@ class ArenaClient:
             tree = self._get(path, f"game {game_id}", most_bytes=_GAME_BYTES)
         except (Cut, TooLarge):
             return {"frames": self.frames(game_id)}
+        if not isinstance(self._object(tree, f"game {game_id}").get("frames"), list):
+            raise ArenaError("the Arena's answer holds no list of frames", where=f"game {game_id}")
         return self._object(tree, f"game {game_id}")
 
     def frames(self, game_id: str) -> list[dict[str, object]]:
@@ -190,7 +209,7 @@ class ArenaClient:
         if reply.status in {200, 201}:
             return
         said = _words(reply)
-        if reply.status in {401, 403}:
+        if reply.status == 401:
             raise TokenRefused(
                 f"the Arena refuses the token{said}",
                 where=what,
@@ -205,8 +224,9 @@ class ArenaClient:
             raise ArenaAwayError(
                 f"the Arena is in trouble ({reply.status}){said}", where=what, remedy="Try again later."
             )
-        if reply.status in {400, 404, 409, 410, 422}:
-            raise ArenaError(f"the Arena refuses ({reply.status}){said}", where=what)
+        if reply.status in {400, 403, 404, 409, 410, 422}:
+            remedy = "Is the token that of its owner? `ouroboros arena login` takes another." * (reply.status == 403)
+            raise ArenaError(f"the Arena refuses ({reply.status}){said}", where=what, remedy=remedy)
         raise ArenaAwayError(f"the Arena answers {reply.status}{said}", where=what, remedy="Is arena.base_url right?")
 
     def _tree(self, body: bytes, what: str) -> Any:
@@ -241,14 +261,23 @@ class ArenaClient:
             try:
                 good.append(adapter.validate_python(item))
             except ValidationError as error:
-                self.odd.append(line(f"{what}, item {number}: {describe(error)}", _SAID))
+                self._pass_over(line(f"{what}, item {number}: {describe(error)}", _SAID))
         return good
+
+    def _pass_over(self, told: str) -> None:
+        """Lists are asked for again, and a server that has changed its mind has thousands of odd items."""
+        if told in self.odd:
+            return
+        if len(self.odd) < _ODD_TOLD:
+            self.odd.append(told)
+        else:
+            self.odd_untold += 1
 
 
 def _pause_s(reply: ArenaReply, otherwise: float) -> float:
     """What `Retry-After` asks for: seconds, or a moment of the server's own clock."""
     asked = reply.headers.get("retry-after", "").strip()
-    if asked.isdigit():
+    if asked.isascii() and asked.isdigit():
         return max(float(asked[:9]), otherwise if reply.status >= 500 else 0.0)
     try:
         gap = parsedate_to_datetime(asked) - parsedate_to_datetime(reply.headers.get("date", ""))

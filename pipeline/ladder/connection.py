@@ -121,7 +121,10 @@ class ArenaConnection:
 
     def _onward(self, method: str, path: str, location: str) -> str:
         here = urlsplit(self.base_url)
-        there = urlsplit(urljoin(self.base_url + path, location))
+        try:
+            there = urlsplit(urljoin(self.base_url + path, location))
+        except ValueError as error:
+            raise self._away(f"it sends us to {line(location, 200)}, which is no address") from error
         if method != "GET" or (there.scheme, there.netloc) != (here.scheme, here.netloc):
             raise ArenaAwayError(
                 f"the Arena sends us to {line(location, 200)}, where the token must not go",

@@ -96,6 +96,12 @@ def next_listed(connection: Connection, after: tuple[str, str], limit: int) -> S
     return connection.execute(query.limit(limit)).mappings().all()
 
 
+def newest_listed(connection: Connection) -> RowMapping | None:
+    """Return the newest game that has ended and is not kept yet; None: there is none."""
+    query = select(games).where(games.c.state == LISTED).order_by(games.c.created_at.desc(), games.c.game_id.desc())
+    return connection.execute(query.limit(1)).mappings().first()
+
+
 def listed_again(row: RowMapping, winner: str | None) -> ListedGame:
     """Return the game as a list would show it, out of its row."""
     created = from_text(row["created_at"])

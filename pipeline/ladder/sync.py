@@ -1,6 +1,7 @@
 """Bringing what is new at the Arena here: ratings, lists of games, games, each once, whatever is killed when."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from pipeline.ladder import game_rows, standing
 from pipeline.ladder.answers import ListedGame, OwnSnake, RankingEntry, Rankings
 from pipeline.ladder.challenge import settle_challenges
-from pipeline.ladder.client import MOST_LISTED, ArenaClient, TokenRefused
+from pipeline.ladder.client import MOST_LISTED, ArenaClient, Busy, TokenRefused
 from pipeline.ladder.game_files import append, lines_of_others, lines_without_row
 from pipeline.ladder.reading import LadderGame, read_ladder_game
 from pipeline.ladder.tables import opponents, ratings, syncs
@@ -26,6 +27,8 @@ _GROWTH: Final = 5
 _STATUSES: Final = 100
 _AT_ONCE: Final = 20
 _KEPT_SYNCS: Final = 1000
+_AWAY_AFTER: Final = 3
+"""So many things in a row that cannot be had are no fault of theirs: it is the Arena."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,11 @@ class Sync:
     _games: int = 0
     _refused: int = 0
     _notes: list[str] = field(default_factory=list)
+    _failed: list[str] = field(default_factory=list)
+    _failed_in_a_row: int = 0
+    _not_had: list[tuple[str, str]] = field(default_factory=list)
+    """Games in a row that could not be had, and why: whether it is they or the Arena, the next game tells."""
+    _tried_early: str = ""
 
     def run(self) -> SyncReport:
         """Do all that is due, and write down what came of it; what fails ends it, and the next one goes on there.
@@ -64,7 +72,25 @@ class Sync:
             self._steps()
         except (ArenaError, ArenaAwayError) as error:
             trouble, refused = line(str(error), REASON_LIMIT), isinstance(error, TokenRefused)
+        trouble, *more = [*([trouble] if trouble else []), *self._failed] or [""]
+        self._notes += more
         return self._report(started, trouble, refused)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """What fails in here is told of and stops nothing else; unless the token is refused, a pause is asked for, or
+        it is the third thing in a row that fails: then it is the Arena."""
+        try:
+            yield
+        except (TokenRefused, Busy):
+            raise
+        except (ArenaError, ArenaAwayError) as error:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row == _AWAY_AFTER:
+                raise
+            self._failed.append(line(str(error), REASON_LIMIT))
+        else:
+            self._failed_in_a_row = 0
 
     def _steps(self) -> None:
         self._adopt_what_a_kill_left()
@@ -72,11 +98,15 @@ class Sync:
         self._owners = {snake.id: "" for snake in snakes}
         if not snakes:
             self._notes.append("no snake is registered there for this token")
-        self._ratings()
+        with self._apart():
+            self._ratings()
         for snake in snakes:
-            self._list(snake)
-        self._ask_after_running()
-        settle_challenges(self.client, self.database, snakes)
+            with self._apart():
+                self._list(snake)
+        with self._apart():
+            self._ask_after_running()
+        with self._apart():
+            settle_challenges(self.client, self.database, snakes)
         self._take_what_our_snake_wrote()
         self._fetch()
         self._register()
@@ -90,14 +120,16 @@ class Sync:
 
     def _ratings(self) -> None:
         for leaderboard in self.client.leaderboards():
-            if not leaderboard.active:
-                continue
-            table = self.client.rankings(leaderboard.id)
-            for entry in (*table.ranked, *table.placement):
-                if entry.battlesnake_id in self._owners:
-                    self._owners[entry.battlesnake_id] = entry.owner
-            with self.database.write() as connection:
-                note_rankings(connection, table, self._owners, self.now())
+            if leaderboard.active:
+                with self._apart():
+                    self._rate(self.client.rankings(leaderboard.id))
+
+    def _rate(self, table: Rankings) -> None:
+        for entry in (*table.ranked, *table.placement):
+            if entry.battlesnake_id in self._owners:
+                self._owners[entry.battlesnake_id] = entry.owner
+        with self.database.write() as connection:
+            note_rankings(connection, table, self._owners, self.now())
 
     def _list(self, snake: OwnSnake) -> None:
         """The newest games; more of them, until one is known or the Arena gives no more."""
@@ -105,16 +137,17 @@ class Sync:
             met_before = game_rows.of_snake(connection, snake.id)
         limit, noted = _FIRST_LIMIT, set[str]()
         while True:
-            listed = self.client.games(snake.id, limit)
+            found = self.client.games(snake.id, limit)
+            listed = found.games
             joined = self._note(listed, noted)
             noted |= {game.id for game in listed}
-            if joined or len(listed) < limit or limit >= MOST_LISTED:
+            if joined or found.length < limit or limit >= MOST_LISTED:
                 break
             limit = min(limit * _GROWTH, MOST_LISTED)
         if met_before and listed and not joined and limit > _FIRST_LIMIT:
             oldest = min(game.created_at for game in listed)
             self._notes.append(
-                f"the Arena lists {len(listed)} games of {snake.name} at most, the oldest of {oldest:%Y-%m-%d %H:%M}"
+                f"the Arena lists {found.length} games of {snake.name} at most, the oldest of {oldest:%Y-%m-%d %H:%M}"
                 " UTC: what was played before and not fetched cannot be asked for; lower arena.sync_minutes"
             )
 
@@ -154,32 +187,63 @@ class Sync:
             with self.database.read() as connection:
                 rows = game_rows.next_listed(connection, after, _AT_ONCE)
             if not rows:
-                return
+                break
             after = (rows[-1]["created_at"], rows[-1]["game_id"])
             read: list[LadderGame] = []
             try:
                 for row in rows:
                     if self._ending:
                         break
-                    read += self._read(row)
+                    if row["game_id"] != self._tried_early:
+                        read += self._read(row)
+                    if len(self._not_had) == _AWAY_AFTER:
+                        read += self._read_newest()
             finally:
                 self._keep(read)
+        self._tell_of_not_had()
+
+    def _read_newest(self) -> list[LadderGame]:
+        """Several in a row could not be had: another game shows whether it is they or the Arena."""
+        with self.database.read() as connection:
+            row = game_rows.newest_listed(connection)
+        if row is not None and row["game_id"] not in dict(self._not_had):
+            self._tried_early = row["game_id"]
+            if found := self._read(row):
+                return found
+        self._tell_of_not_had()
+        return []
+
+    def _tell_of_not_had(self) -> None:
+        """Nothing is held against games of which no other has come since: they are asked for again."""
+        if self._not_had:
+            raise ArenaAwayError(self._not_had[-1][1].removesuffix("."))
 
     @property
     def _ending(self) -> bool:
         return self.client.time_is_up or self.stopping()
 
     def _read(self, row: RowMapping) -> list[LadderGame]:
-        """The game; none where it cannot be read, which is written down."""
+        """The game; none where it cannot be had or read, which is written down."""
         try:
             tree = self.client.game(row["game_id"])
             listed = game_rows.listed_again(row, tree.get("winner"))
-            return [read_ladder_game(listed, tree["frames"], self._owners, challenged=row["challenged"])]
-        except TokenRefused:
+            found = read_ladder_game(listed, tree["frames"], self._owners, challenged=row["challenged"])
+        except (TokenRefused, Busy):
             raise
+        except ArenaAwayError as error:
+            self._not_had.append((row["game_id"], line(str(error), REASON_LIMIT)))
+            return []
         except (ValueError, KeyError, ArenaError) as error:
             self._refuse(row["game_id"], str(error))
             return []
+        self._blame()
+        return [found]
+
+    def _blame(self) -> None:
+        """A game came after some that did not: it was not the Arena, it was they."""
+        for game_id, reason in self._not_had:
+            self._refuse(game_id, reason)
+        self._not_had.clear()
 
     def _keep(self, read: Sequence[LadderGame]) -> None:
         if not read:
@@ -195,11 +259,14 @@ class Sync:
             self.tell(f"{game.log.game_id}: {game.log.outcome.value} after {game.log.turns} turns")
 
     def _refuse(self, game_id: str, reason: str) -> None:
-        with self.database.write() as connection:
-            given_up = game_rows.refuse(connection, game_id, reason)
+        """Nothing is held against a game where a ladder, which tells the owners of namesakes, could not be had."""
+        given_up = False
+        if not self._failed:
+            with self.database.write() as connection:
+                given_up = game_rows.refuse(connection, game_id, reason)
         self._refused += given_up
-        if given_up:
-            self._notes.append(f"game {game_id} cannot be read and is given up: {reason}")
+        what = "is given up" if given_up else "is tried again at the next synchronisation"
+        self._notes.append(f"game {game_id} cannot be read and {what}: {reason}")
 
     def _register(self) -> None:
         with self.database.write() as connection:
@@ -219,7 +286,7 @@ class Sync:
                 bytes_read=traffic.bytes_read,
                 trouble=trouble,
                 token_refused=refused,
-                notes=[*self._notes, *self.client.odd],
+                notes=[*self._notes, *self._odd()],
             )
             row = report.model_dump(include={"games", "refused", "waiting", "requests", "bytes_read", "trouble"})
             times = {"started_at": to_text(started), "ended_at": to_text(self.now())}
@@ -227,6 +294,10 @@ class Sync:
             newest = connection.execute(select(func.max(syncs.c.id))).scalar_one()
             connection.execute(delete(syncs).where(syncs.c.id <= newest - _KEPT_SYNCS))
         return report
+
+    def _odd(self) -> list[str]:
+        untold = self.client.odd_untold
+        return self.client.odd + [f"{untold:,} more items of the Arena's lists cannot be read"] * bool(untold)
 
 
 def note_rankings(connection: Connection, table: Rankings, own: Collection[str], now: datetime) -> int:

@@ -21,7 +21,7 @@ def test_the_recorded_answers_are_read(bench: Bench) -> None:
     (leaderboard,) = client.leaderboards()
     table = client.rankings(leaderboard.id)
     assert [entry.owner for entry in table.placement] == ["alice", "bob", "bob"]
-    (game,) = client.games(OURS, 20)
+    (game,) = client.games(OURS, 20).games
     assert (game.over, game.winner, game.game_type) == (True, OURS, "Standard")
     assert len(client.game(game.id)["frames"]) == 346
     assert [found.status for found in client.statuses([game.id, "unknown"])] == ["finished"]
@@ -122,7 +122,7 @@ def test_what_is_not_new_is_not_sent_again(bench: Bench) -> None:
     assert client.games(OURS, 20) == first
     assert client.connection.traffic.bytes_read == read
     bench.world.add("royale")
-    assert len(client.games(OURS, 20)) == 2
+    assert client.games(OURS, 20).length == 2
 
 
 def test_answers_are_remembered_for_one_token_only(bench: Bench) -> None:
@@ -158,7 +158,8 @@ def test_an_odd_item_stops_no_other(bench: Bench) -> None:
     bench.world.add("duel", created_at="yesterday")
     bench.world.add("duel", snakes=[{"id": OURS}])
     client = bench.client()
-    assert len(client.games(OURS, 20)) == 1
+    found = client.games(OURS, 20)
+    assert (len(found.games), found.length) == (1, 3)
     assert len(client.odd) == 2
     assert "created_at" in " ".join(client.odd)
 

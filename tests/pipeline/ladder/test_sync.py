@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arena_stand_in import OURS, RIVAL, THIRD, cut, no_json, recorded_game, status
+from arena_stand_in import OURS, RIVAL, THIRD, cut, no_json, recorded_game, sends_to, status
 from forked import forked
 from ladder_bench import NOW, Bench
 from sqlalchemy import select
@@ -133,15 +133,13 @@ def test_trouble_ends_a_synchronisation_and_the_next_goes_on(bench: Bench) -> No
     ids = [bench.world.add("lost") for _ in range(3)]
     bench.world.fail(f"/api/games/{ids[1]}/details", no_json)
     report = bench.sync()
-    assert (report.games, report.waiting) == (1, 2)
-    assert "answers no JSON" in report.trouble
+    assert (report.games, report.waiting, report.trouble) == (2, 1, "")
+    assert "answers no JSON" in " ".join(report.notes)
     bench.world.fail("/api/snakes", status(401, "Invalid or revoked token"))
     refused = bench.sync()
     assert refused.token_refused
     assert "arena login" in refused.trouble
     bench.world.fail(f"/api/games/{ids[1]}/details", cut)
-    bench.world.fail(f"/api/games/{ids[2]}/details", status(404, "Game not found"))
-    assert bench.sync().games == 1
     assert bench.sync().games == 1
     assert bench.states() == {"kept": 3}
 
@@ -342,3 +340,94 @@ def test_a_snake_is_held_to_its_games_once_there_are_enough(bench: Bench) -> Non
     bench.world.add("duel")
     assert "Ouroboros is held to its 10 ladder games from now on" in bench.sync(arena=few).notes
     assert not bench.sync(arena=few).notes
+
+
+def _answer(tree: Any) -> Any:
+    return lambda handler: handler.reply(200, json.dumps(tree).encode())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [no_json, status(500, "boom"), status(403, "not yours"), status(418, "teapot"), sends_to("http://[bad/"),
+     _answer({"frames": None}), _answer({}), _answer([])],
+)  # fmt: skip
+def test_a_game_that_cannot_be_had_stops_no_other_and_is_given_up(bench: Bench, act: Any) -> None:
+    bad = bench.world.add("duel")
+    bench.world.fail(f"/api/games/{bad}/", act, times=40)
+    for _ in range(game_rows.MOST_ATTEMPTS):
+        bench.world.add("lost")
+        report = bench.sync()
+        assert (report.games, report.trouble) == (1, "")
+        assert bad in " ".join(report.notes)
+    assert bench.states() == {"kept": game_rows.MOST_ATTEMPTS, "refused": 1}
+
+
+def test_games_that_cannot_be_had_do_not_block_those_behind_them(bench: Bench) -> None:
+    bad = [bench.world.add("duel") for _ in range(5)]
+    for game_id in bad:
+        bench.world.fail(f"/api/games/{game_id}/", no_json, times=40)
+    for _ in range(2):
+        bench.world.add("lost")
+    assert [bench.sync().games, bench.states()] == [2, {"listed": 5, "kept": 2}]
+    assert len(bench.lines()) == 2
+
+
+def test_an_arena_that_has_no_game_for_us_counts_against_none(bench: Bench) -> None:
+    for _ in range(6):
+        bench.world.add("lost")
+    bench.world.fail("/api/games/0", no_json, times=400)
+    for _ in range(game_rows.MOST_ATTEMPTS + 1):
+        asked = len(bench.world.asked)
+        report = bench.sync()
+        assert (report.games, report.refused, report.waiting) == (0, 0, 6)
+        assert "answers no JSON" in report.trouble
+        assert sum("details" in line for line in bench.world.asked[asked:]) == 4
+    bench.world.faults.clear()
+    assert bench.sync().games == 6
+
+
+@pytest.mark.parametrize("path", ["/api/leaderboards", "/api/leaderboards/", "/api/games/status"])
+def test_what_fails_beside_the_games_is_told_and_stops_none(bench: Bench, path: str) -> None:
+    bench.world.add("duel", "running")
+    bench.world.add("lost")
+    bench.world.fail(path, status(404, "gone"), times=9)
+    report = bench.sync()
+    assert report.games == 1
+    assert "refuses (404): gone" in report.trouble
+
+
+def test_one_odd_row_of_a_ladder_hides_no_other(bench: Bench) -> None:
+    bench.world.games_played, bench.world.rating = 12, 8.25
+    bench.world.add("lost")
+    table = {"leaderboard_id": "l", "leaderboard_name": "Standard"}
+    ours = {"rank": 1, "battlesnake_id": OURS, "snake_name": "Ouroboros", "display_score": 8.25, "games_played": 12}
+    gone = ours | {"battlesnake_id": RIVAL, "owner": None, "display_score": 12.5}
+    odd = [ours | {"battlesnake_id": None}, ours | {"games_played": 2**63}, ours | {"display_score": None}, 7]
+    bench.world.fail("/api/leaderboards/", _answer(table | {"ranked": [*odd, ours, gone]}))
+    report = bench.sync()
+    assert (report.games, report.trouble, len(report.notes)) == (1, "", 4)
+    assert [row["rating"] for row in all_of(bench, ratings)] == [8.25]
+    assert [row["rating"] for row in all_of(bench, opponents)] == [12.5]
+
+
+def test_an_odd_entry_of_a_list_ends_no_looking_back(bench: Bench) -> None:
+    for _ in range(60):
+        bench.world.add("lost")
+    bench.world.games[-3]["created_at"] = "2026-13-01T00:00:00Z"
+    assert bench.sync().games == 59
+
+
+@pytest.mark.parametrize("name", ["created_at", "updated_at"])
+def test_an_instant_out_of_all_years_stops_no_other_game(bench: Bench, name: str) -> None:
+    bench.world.add("duel", **{name: "0001-01-01T00:00:00+14:00"})
+    bench.world.add("lost")
+    report = bench.sync()
+    assert (report.games, len(report.notes)) == (1, 1)
+
+
+def test_thousands_of_odd_items_are_told_in_a_few_lines(bench: Bench) -> None:
+    bench.world.add("lost")
+    bench.world.fail("/api/games?", _answer([{"id": number} for number in range(3000)]))
+    report = bench.sync()
+    assert len(report.notes) == 21
+    assert "2,980 more items" in report.notes[-1]
