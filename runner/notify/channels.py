@@ -2,6 +2,8 @@
 notification system of the user's own, as the operations guide has it; and how a failed delivery is told."""
 
 import socket
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -10,9 +12,12 @@ from schemas.errors import OuroborosError, SettingsError
 from schemas.execution import ExecutionResult
 from schemas.message import EMAIL_CHANNEL, Message, MessageKind
 from schemas.notification import NotificationSettings, SmtpSettings
-from schemas.outside_text import error_line, line
+from schemas.outside_text import error_line, line, to_json
 from schemas.secrets import read_secret
 
+APPRISE_LIMIT_S = 120.0
+"""For one message through Apprise, its libraries' loading included."""
+_APPRISE = (sys.executable, "-P", "-m", "runner.notify.apprise_process")
 URLS_VARIABLE = "OUROBOROS_CHANNEL_URLS"
 _GOOD = (MessageKind.COMPLETION, MessageKind.DIGEST, MessageKind.TEST)
 
@@ -113,10 +118,12 @@ class CustomChannel:
 
 
 class AppriseChannel:
-    """One Apprise URL. The library is imported at the first delivery: it is large, and many never use it."""
+    """One Apprise URL. The library lives in a process of its own, which is ended after `limit_s`: a service that
+    answers byte by byte, or without an end, would hold up every other message."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, number: int, limit_s: float = APPRISE_LIMIT_S) -> None:
         self._url = url
+        self._limit_s = limit_s
         # The URL holds secrets: it is named by its scheme and place in the list, in errors and rows alike.
         scheme, told, _ = url.partition("://")
         self.name = f"{line(scheme, 20) if told else 'unknown'} (channel {number})"
@@ -128,23 +135,30 @@ class AppriseChannel:
             SettingsError: Apprise does not know such a URL.
             DeliveryError: the service did not take it; Apprise does not tell for how long, so it is tried again.
         """
-        import apprise
-
+        from runner.notify.apprise_process import TAKEN, UNKNOWN_URL, AppriseRequest
         from runner.notify.render import as_text
 
-        service = apprise.Apprise()
-        if not service.add(self._url):
+        body, good = as_text(message, line(socket.gethostname())), message.kind in _GOOD
+        request = AppriseRequest(url=self._url, title=f"[Ouroboros] {message.subject}", body=body, good=good)
+        code = self._send(to_json(request))
+        if code == UNKNOWN_URL:
             raise SettingsError(
                 "Apprise does not understand this channel's URL", where=self.name, remedy="See Apprise's list of URLs."
             )
-        good = message.kind in _GOOD
-        taken = service.notify(
-            title=f"[Ouroboros] {message.subject}",
-            body=as_text(message, line(socket.gethostname())),
-            notify_type=apprise.NotifyType.SUCCESS if good else apprise.NotifyType.WARNING,
-        )
-        if not taken:
+        if code != TAKEN:
             raise DeliveryError("the service did not take the message", where=self.name)
+
+    def _send(self, request: str) -> int:
+        """The process's exit code; what it says may hold the URL, and is shown to nobody."""
+        try:
+            return subprocess.run(
+                _APPRISE, input=request.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                timeout=self._limit_s, check=False,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise DeliveryError(f"the service has not answered within {self._limit_s:g} s", where=self.name) from error
+        except OSError as error:
+            raise DeliveryError(f"no process for it can be started: {error.strerror}", where=self.name) from error
 
 
 def channels_from(file: Path | None) -> list[AppriseChannel]:

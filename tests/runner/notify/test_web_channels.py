@@ -8,7 +8,7 @@ import pytest
 
 from runner.liveness import ping_heartbeat_url
 from runner.notify import messages
-from runner.notify.channels import URLS_VARIABLE, DeliveryError, channels_from
+from runner.notify.channels import URLS_VARIABLE, AppriseChannel, DeliveryError, channels_from
 from schemas.errors import SettingsError
 
 
@@ -18,6 +18,8 @@ class Listener(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.status = 200
+        self.drips = False
+        self.released = threading.Event()
         self.bodies: list[bytes] = []
         self.paths: list[str] = []
 
@@ -37,6 +39,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         self.send_response(self.server.status)
         self.end_headers()
+        try:
+            while self.server.drips and not self.server.released.wait(0.1):
+                self.wfile.write(b"x")
+        except OSError:
+            pass  # the caller was ended
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -48,6 +55,7 @@ def listener():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
+    server.released.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -81,6 +89,15 @@ def test_an_unknown_url_is_named_without_its_secret(monkeypatch, failed, schedul
     (channel,) = channels_from(None)
     with pytest.raises(SettingsError, match="channel 1"):
         channel.deliver(messages.run_ended(failed, schedule, [], settings), failed.completed_at)
+
+
+def test_a_service_that_answers_byte_by_byte_is_left_in_time(listener, failed, schedule, settings):
+    listener.drips = True
+    channel = AppriseChannel(f"json://user:secret@{listener.place}/hook", 1, limit_s=5.0)
+    with pytest.raises(DeliveryError, match="within 5 s") as caught:
+        channel.deliver(messages.run_ended(failed, schedule, [], settings), failed.completed_at)
+    assert not caught.value.permanent
+    assert "secret" not in str(caught.value)
 
 
 def test_the_heartbeat_url_is_fetched(listener):
