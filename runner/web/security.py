@@ -246,8 +246,16 @@ def _check_origin(asked: JudgedRequest) -> None:
     if site and site not in {"same-origin", "none"}:
         raise Refused(403, "asked from another page")
     origin = asked.header(b"origin")
-    if origin and urlsplit(origin).netloc.lower() != asked.header(b"host").lower():
+    if origin and _place(origin) != asked.header(b"host").lower():
         raise Refused(403, f"asked from a page of {line(origin, 100)}")
+
+
+def _place(origin: str) -> str:
+    """Its name and port; "" where it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _is_browser(asked: JudgedRequest) -> bool:

@@ -37,6 +37,8 @@ from schemas.times import from_text
 
 RECENT = 10
 QUEUE_SHOWN = 50
+_DEEPEST = 1_000_000
+"""Page of a queue: more never waits."""
 _LOG_NAME = "worker.log"
 Limit = Annotated[int, Parameter(ge=1, le=MOST, description="How many at most.")]
 Cursor = Annotated[str | None, Parameter(description="`next` of the page before.", max_length=1000)]
@@ -142,7 +144,7 @@ def execution_log(
 def queue(site: Site, limit: Limit = PAGE, cursor: Cursor = None) -> QueueListing:
     """In the order in which it should start."""
     skipped = key_of(cursor, [int])
-    start = max(0, int(skipped[0])) if skipped else 0
+    start = min(max(0, int(skipped[0])), _DEEPEST) if skipped else 0
     with site.history.snapshot() as rows:
         items, depth = waiting.queue(rows, start + limit)
     end = start + limit

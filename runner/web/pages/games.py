@@ -3,6 +3,7 @@
 The board is SVG: what a browser without scripts sees, and what `board.js` then draws anew turn by turn.
 """
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ from schemas.outside_text import NAME_LIMIT, line
 
 SHOWN, SNAKES_LISTED = 50, 300
 COLOURS = 8
+MOST_CELLS = 4_096
+"""Of larger boards the ground is drawn as one: 64 by 64 is more than any map has, and files may hold any number."""
 _CAUSES = (
     "wall-collision", "snake-collision", "head-collision", "snake-self-collision", "out-of-health", "hazard",
 )  # fmt: skip
@@ -212,14 +215,10 @@ def draw_board(log: GameLog, board: ShownBoard, names: list[str], name: str = "b
     Args:
         name: the element's id.
     """
-    parts = [
-        Markup('<rect class="cell" x="{}" y="{}" width="0.94" height="0.94" rx="0.08"/>').format(x + 0.03, y + 0.03)
-        for y in range(log.height)
-        for x in range(log.width)
-    ]
-    for cell in dict.fromkeys(board.hazards):
+    parts = _ground(log.width, log.height)
+    for cell, layers in Counter(board.hazards).items():
         x, y = _corner(log, cell)
-        shade = min(0.75, 0.28 + 0.12 * (board.hazards.count(cell) - 1))
+        shade = min(0.75, 0.28 + 0.12 * (layers - 1))
         parts.append(
             Markup('<rect class="hazard" x="{}" y="{}" width="0.94" height="0.94" rx="0.08" opacity="{}"/>').format(
                 x + 0.03, y + 0.03, round(shade, 2)
@@ -236,6 +235,16 @@ def draw_board(log: GameLog, board: ShownBoard, names: list[str], name: str = "b
     return Markup('<svg class="board" id="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         name, log.width, log.height, f"Turn {board.turn}: {told or 'no snake lives'}", Markup("").join(parts)
     )
+
+
+def _ground(width: int, height: int) -> list[Markup]:
+    if width * height > MOST_CELLS:
+        return [Markup('<rect class="cell" x="0" y="0" width="{}" height="{}"/>').format(width, height)]
+    return [
+        Markup('<rect class="cell" x="{}" y="{}" width="0.94" height="0.94" rx="0.08"/>').format(x + 0.03, y + 0.03)
+        for y in range(height)
+        for x in range(width)
+    ]
 
 
 def _corner(log: GameLog, cell: Cell) -> Cell:

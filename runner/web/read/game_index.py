@@ -4,6 +4,7 @@ Games are lines of files (`schemas/game.py`) or whole replay files in the offici
 each one lies and what people filter by; it follows the files as they grow. It is `web/games.db` in the state folder.
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -17,8 +18,10 @@ from pydantic import ValidationError
 
 from runner.web.read import replay_files
 from runner.web.read.board import Death, deaths
+from runner.web.read.remade import RemadeDatabase
 from schemas.files import inode_of
 from schemas.game import GAME_LOG_SUFFIX, GameLog
+from schemas.outside_text import line
 from schemas.times import to_text
 
 LOOK_S = 0.1
@@ -28,6 +31,8 @@ PATIENCE_S = 3.0
 MOST_BYTES = 32 << 20
 """Of one game; a longer line is none."""
 _VERSION = 1
+_MOST_NUMBER = 2**63 - 1  # that a row holds
+_log = logging.getLogger("ouroboros.web")
 _SCHEMA = """
 CREATE TABLE files (path TEXT PRIMARY KEY, inode INTEGER NOT NULL, read INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE games (
@@ -102,15 +107,17 @@ class GameIndex:
     Args:
         folders: of game logs, and of replays.
         home: the state folder; where it may not be written, the index is kept in memory.
+
+    An index that is damaged, or whose disk takes no more, is made anew.
     """
 
     def __init__(self, folders: tuple[Path, ...], home: Path) -> None:
         self._folders = folders
-        self._path = home / "web" / "games.db"
+        self._database = RemadeDatabase(home / "web" / "games.db", _SCHEMA, _VERSION)
         self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
         self._behind: threading.Thread | None = None
         self._closed = False
+        self._passed_over = set[Path]()
         self.pending_bytes = 0
         """Of the files, not read yet at the last look."""
 
@@ -143,18 +150,17 @@ class GameIndex:
             where, values = [*where, seat], [*values, *given]
         statement = f"SELECT * FROM games WHERE {' AND '.join(where)} ORDER BY games.id DESC LIMIT ?"  # noqa: S608
         with self._lock:
-            found = self._open().execute(statement, (*values, limit)).fetchall()
-            return [self._game(row) for row in found]
+            return self._database.ask(
+                lambda database: [_game(database, row) for row in database.execute(statement, (*values, limit))]
+            )
 
     def get(self, game_id: str) -> IndexedGame | None:
         """A game by its id; where it is kept several times, our first snake's own log: it tells what was thought."""
+        statement = "SELECT * FROM games WHERE game_id = ? ORDER BY imported, id LIMIT 1"
         with self._lock:
-            row = (
-                self._open()
-                .execute("SELECT * FROM games WHERE game_id = ? ORDER BY imported, id LIMIT 1", (game_id,))
-                .fetchone()
+            return self._database.ask(
+                lambda database: next((_game(database, row) for row in database.execute(statement, (game_id,))), None)
             )
-            return None if row is None else self._game(row)
 
     def look_for(self, game_id: str) -> IndexedGame | None:
         """A game by its id; while files are still being read, it is waited for a little: its link may be new."""
@@ -167,25 +173,21 @@ class GameIndex:
 
     def snakes(self, limit: int) -> list[str]:
         """Names of snakes, those with the most games first."""
+        statement = "SELECT name FROM seats GROUP BY name ORDER BY count(*) DESC, name LIMIT ?"
         with self._lock:
-            found = self._open().execute(
-                "SELECT name FROM seats GROUP BY name ORDER BY count(*) DESC, name LIMIT ?", (limit,)
-            )
-            return [row[0] for row in found]
+            return self._database.ask(lambda database: [row[0] for row in database.execute(statement, (limit,))])
 
     def count(self) -> int:
         """How many games it holds."""
         with self._lock:
-            found: int = self._open().execute("SELECT count(DISTINCT game_id) FROM games").fetchone()[0]
-            return found
+            statement = "SELECT count(DISTINCT game_id) FROM games"
+            return self._database.ask(lambda database: int(database.execute(statement).fetchone()[0]))
 
     def close(self) -> None:
         """Let the file go."""
         with self._lock:
             self._closed = True
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self._database.close()
 
     def _finish(self) -> None:
         while True:
@@ -195,28 +197,30 @@ class GameIndex:
                 self._read_on(LOOK_S)
             time.sleep(0.01)  # let a page in between
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = _opened(str(self._path))
-            except (OSError, sqlite3.Error):
-                self._db = _opened(":memory:")
-        return self._db
-
     def _read_on(self, budget_s: float) -> None:
-        database = self._open()
         deadline_s = time.monotonic() + budget_s
+        self.pending_bytes = self._database.change(lambda database: self._look(database, deadline_s))
+
+    def _look(self, database: sqlite3.Connection, deadline_s: float) -> int:
+        """Read on in all files; bytes that are left."""
         known = {row["path"]: row for row in database.execute("SELECT * FROM files")}
-        found = {str(path): path for folder in self._folders for path in _game_files(folder)}
-        database.execute("BEGIN")
+        found = {str(path): path for folder in self._folders for path in self._named(folder)}
         for gone in known.keys() - found.keys():
             _forget(database, gone)
-        left = 0
-        for name in sorted(found, key=lambda name: name in known):  # new files first
-            left += self._follow(database, found[name], known.get(name), deadline_s)
-        database.execute("COMMIT")
-        self.pending_bytes = left
+        new_first = sorted(found, key=lambda name: name in known)
+        return sum(self._follow(database, found[name], known.get(name), deadline_s) for name in new_first)
+
+    def _named(self, folder: Path) -> Iterator[Path]:
+        """Its files of games; one whose name is no text can be neither kept nor linked to, which is said once."""
+        for path in _game_files(folder):
+            try:
+                str(path).encode()
+            except UnicodeEncodeError:
+                if path not in self._passed_over:
+                    self._passed_over.add(path)
+                    _log.warning("%s is passed over: its name is not UTF-8; rename it", line(str(path), 0))
+            else:
+                yield path
 
     def _follow(self, database: sqlite3.Connection, path: Path, row: sqlite3.Row | None, deadline_s: float) -> int:
         """Read on in one file; bytes that are left of it."""
@@ -245,25 +249,26 @@ class GameIndex:
         database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (str(path), inode_of(seen), end))
         return seen.st_size - end if end < seen.st_size and end > start else 0
 
-    def _game(self, row: sqlite3.Row) -> IndexedGame:
-        seats = self._open().execute("SELECT * FROM seats WHERE game = ? ORDER BY seat", (row["id"],))
-        return IndexedGame(
-            row=row["id"],
-            game_id=row["game_id"],
-            path=Path(row["path"]),
-            offset=row["offset"],
-            bytes=row["bytes"],
-            ended_at=row["ended_at"],
-            imported=bool(row["imported"]),
-            ruleset=row["ruleset"],
-            map=row["map"],
-            width=row["width"],
-            height=row["height"],
-            turns=row["turns"],
-            outcome=row["outcome"],
-            you=row["you"],
-            seats=tuple(IndexedSeat(seat["name"], seat["length"], seat["died_on"], seat["cause"]) for seat in seats),
-        )
+
+def _game(database: sqlite3.Connection, row: sqlite3.Row) -> IndexedGame:
+    seats = database.execute("SELECT * FROM seats WHERE game = ? ORDER BY seat", (row["id"],))
+    return IndexedGame(
+        row=row["id"],
+        game_id=row["game_id"],
+        path=Path(row["path"]),
+        offset=row["offset"],
+        bytes=row["bytes"],
+        ended_at=row["ended_at"],
+        imported=bool(row["imported"]),
+        ruleset=row["ruleset"],
+        map=row["map"],
+        width=row["width"],
+        height=row["height"],
+        turns=row["turns"],
+        outcome=row["outcome"],
+        you=row["you"],
+        seats=tuple(IndexedSeat(seat["name"], seat["length"], seat["died_on"], seat["cause"]) for seat in seats),
+    )
 
 
 def load(game: IndexedGame) -> GameLog | None:
@@ -285,21 +290,6 @@ def _seat_condition(wanted: GameFilter) -> tuple[str, list[str]]:
     if wanted.cause:
         parts, values = [*parts, "cause = ?"], [*values, wanted.cause]
     return f"games.id IN (SELECT game FROM seats WHERE {' AND '.join(parts)})", values  # noqa: S608
-
-
-def _opened(where: str) -> sqlite3.Connection:
-    database = sqlite3.connect(where, timeout=5, isolation_level=None, check_same_thread=False)
-    database.row_factory = sqlite3.Row
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA cache_size = -256")
-    database.execute("PRAGMA foreign_keys = ON")
-    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for name in sorted(names, reverse=True):
-            database.execute(f'DROP TABLE "{name}"')
-        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    return database
 
 
 def _game_files(folder: Path) -> Iterator[Path]:
@@ -343,20 +333,17 @@ def _add(database: sqlite3.Connection, path: Path, log: GameLog, offset: int, si
     ended = to_text(log.ended_at) if log.ended_at is not None else None
     row = (log.game_id, str(path), offset, size, ended, int(bool(log.imported_from)), log.ruleset, log.map, log.width,
            log.height, log.turns, log.outcome.value, log.snakes[log.you].name, len(log.snakes))  # fmt: skip
+    ends = {death.snake: death for death in deaths(log)}
+    lengths = {entry[0]: entry[2] for frame in log.frames for entry in frame.s}
+    seats = [(seat, snake.name, lengths.get(seat, 0), *_end(ends.get(seat))) for seat, snake in enumerate(log.snakes)]
+    if any(isinstance(value, int) and abs(value) > _MOST_NUMBER for told in (row, *seats) for value in told):
+        return  # numbers that no game has
     number = database.execute(
         "INSERT INTO games (game_id, path, offset, bytes, ended_at, imported, ruleset, map, width, height, turns, "
         "outcome, you, seats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     ).lastrowid
-    ends = {death.snake: death for death in deaths(log)}
-    lengths = {entry[0]: entry[2] for frame in log.frames for entry in frame.s}
-    database.executemany(
-        "INSERT INTO seats VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (number, seat, snake.name, lengths.get(seat, 0), *_end(ends.get(seat)))
-            for seat, snake in enumerate(log.snakes)
-        ],
-    )
+    database.executemany("INSERT INTO seats VALUES (?, ?, ?, ?, ?, ?)", [(number, *told) for told in seats])
 
 
 def _end(death: Death | None) -> tuple[int | None, str]:

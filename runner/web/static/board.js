@@ -43,11 +43,13 @@ export function element(name, parent, text, look) {
   return node;
 }
 
+const MOST_CELLS = 4096; // as in pages/games.py
 export const corner = (game, [x, y]) => [x, game.height - 1 - y];
 
 export function drawBoard(game, board, id) {
   const svg = make("svg", { class: "board", id, viewBox: `0 0 ${game.width} ${game.height}`, role: "img" });
-  for (let y = 0; y < game.height; y++) for (let x = 0; x < game.width; x++)
+  if (game.width * game.height > MOST_CELLS) make("rect", { class: "cell", x: 0, y: 0, width: game.width, height: game.height }, svg);
+  else for (let y = 0; y < game.height; y++) for (let x = 0; x < game.width; x++)
     make("rect", { class: "cell", x: x + 0.03, y: y + 0.03, width: 0.94, height: 0.94, rx: 0.08 }, svg);
   const layers = new Map();
   for (const cell of board.hazards) layers.set(String(cell), (layers.get(String(cell)) || 0) + 1);
