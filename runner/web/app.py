@@ -1,5 +1,6 @@
 """The web application: pages, `/api/v1`, events and static files behind one gate."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Litestar, Request
 from litestar.di import Provide
-from litestar.exceptions import LitestarDeprecationWarning
+from litestar.exceptions import LitestarDeprecationWarning, NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -27,6 +28,7 @@ from runner.web.problems import HANDLERS
 from runner.web.security import MOST_BODY_BYTES, ASGIApp, Gate
 from runner.web.site import Site
 
+_STATIC_NAME = re.compile("/static/[A-Za-z0-9._-]{1,100}")
 _HERE = Path(str(files("runner.web")))
 
 
@@ -62,7 +64,9 @@ def _application(site: Site, changes: Changes) -> Litestar:
             metrics,
             events,
             live_games,
-            create_static_files_router(path="/static", directories=[_HERE / "static"], include_in_schema=False),
+            create_static_files_router(
+                path="/static", directories=[_HERE / "static"], include_in_schema=False, before_request=_only_names
+            ),
         ],
         dependencies={
             "site": Provide(lambda: site, sync_to_thread=False, use_cache=True),
@@ -87,6 +91,12 @@ def _application(site: Site, changes: Changes) -> Litestar:
         debug=False,
         pdb_on_exception=False,
     )
+
+
+def _only_names(request: Request[Any, Any, Any]) -> None:
+    """No file system is asked for what can be no file of ours: a NUL, a name as long as a book."""
+    if not _STATIC_NAME.fullmatch(request.scope["path"]):
+        raise NotFoundException
 
 
 def _templates() -> JinjaTemplateEngine:

@@ -106,6 +106,8 @@ def test_a_name_of_the_settings_is_let_in_with_a_token_only() -> None:
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
+        {"origin": "http://[bad"},
+        {"origin": "//"},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site"},
         {"origin": f"http://{HOST}"},
