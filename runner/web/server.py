@@ -19,6 +19,7 @@ from runner.heap import share_one_heap
 from runner.logs import LOGGER_NAME, TEXT_FORMAT
 from runner.single_instance import SingleInstanceLock
 from runner.web.app import create_app
+from runner.web.connections import PatientConnection
 from runner.web.read.database import READERS
 from runner.web.site import open_site
 from schemas.errors import MachineError, StateError
@@ -52,7 +53,7 @@ def serve(settings: Settings) -> None:
         gc.freeze()  # what lives as long as the process is not looked through again
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=PatientConnection,
             loop="asyncio",  # uvloop would take 2 MB, for the few requests of a few people
             ws="none",
             lifespan="on",
