@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3600, 86_400, 7 * 86_400
 _YEAR_S = 31_556_952
 """The mean one of the Gregorian calendar: 365.2425 days."""
@@ -36,6 +37,25 @@ def _in_utc(instant: datetime) -> datetime:
         return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"{instant.isoformat()} lies outside the years 1 to 9999") from error
+
+
+def kept_instant(text: object) -> datetime:
+    """An instant as a row keeps it, read as well as can be where somebody wrote it by hand, so that it costs no other
+    row: without an offset it is UTC (as SQLite's own `datetime()` writes it), and what is no instant is the first one
+    of 1970."""
+    try:
+        instant = datetime.fromisoformat(str(text))
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return EPOCH
+
+
+def from_microseconds(number: int) -> datetime:
+    """An instant that a row keeps as microseconds since 1970; what is none is the first one."""
+    try:
+        return EPOCH + timedelta(microseconds=number)
+    except (TypeError, OverflowError):
+        return EPOCH
 
 
 def wall_time(instant: datetime, timezone: str = "UTC", *, to: str = "seconds") -> str:

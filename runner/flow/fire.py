@@ -84,6 +84,7 @@ class FireSchedules:
         if self._runtime.idle.nothing_new:
             self._prepared.turn(now)
             return
+        self._mend_next_runs()
         if self._something_due(now):
             self._move(self._record_prepared(now))
         while self._something_due(now) and self._account_for_some(now) == SCHEDULES_PER_TRANSACTION:
@@ -92,6 +93,14 @@ class FireSchedules:
     def _something_due(self, now: datetime) -> bool:
         with self._runtime.store.read() as session:
             return bool(due_schedules.due(session, now, 1))
+
+    def _mend_next_runs(self) -> None:
+        with self._runtime.store.read() as session:
+            if not due_schedules.have_lost_their_run(session):
+                return
+        with self._runtime.store.write() as session:
+            names = due_schedules.mend_next_runs(session)
+        _log.error("Next runs in the database were no instants, and are worked out anew: %s", ", ".join(names))
 
     def _account_for_some(self, now: datetime) -> int:
         limit = self._runtime.settings.scheduler.max_queue_length

@@ -76,10 +76,10 @@ class LaunchRuns:
         if self._watch.shutting_down or self._runtime.idle.nothing_new:
             return
         with self._runtime.store.read() as session:
-            waiting = queue.waiting(session, now, PAGE)
+            waiting, rows = queue.waiting_page(session, now, PAGE, 0)
             daemon = heartbeat.get(session)
         self.head = None
-        if not waiting:
+        if not rows:
             self._forget_all_but([])
             return
         if daemon is not None and daemon.paused:
@@ -89,13 +89,15 @@ class LaunchRuns:
         own = [watched.handle.identity.pid for watched in self._watch.runs.values()]
         snapshot = self._probe.snapshot(now, own)
         seen: list[QueuedRun] = []
-        while waiting:
+        offset = 0
+        while rows:
             seen += waiting
+            offset += rows
             goes_on = self._judge_page(waiting, snapshot, now)
             if not goes_on or len(seen) >= LOOK_AT_MOST:
                 break
             with self._runtime.store.read() as session:
-                waiting = queue.waiting(session, now, PAGE, offset=len(seen))
+                waiting, rows = queue.waiting_page(session, now, PAGE, offset)
         self._forget_all_but(seen)
 
     def _judge_page(self, waiting: Sequence[QueuedRun], snapshot: ResourceSnapshot, now: datetime) -> bool:

@@ -10,19 +10,20 @@ is simply written out in each row; a later revision of the database may bring ne
 
 import json
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import BigInteger, Dialect, Integer, String, Text
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, String, Text, literal
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from runner.store.states import word_of
 from schemas.settings import describe
-from schemas.times import to_text
+from schemas.times import EPOCH, from_microseconds, kept_instant, to_text
 
 STATE_BASE = (
     '{"status":"idle","current_phase":null,"current_model":null,"champion_model":null,"phases_completed":[],'
@@ -44,7 +45,6 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself only in a column declared INTEGER."""
 _ANY_DIALECT = DefaultDialect()
 """Our types hold a value in the same way on every database."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -57,8 +57,7 @@ def short_names(base: str) -> dict[str, str]:
 class Instant(TypeDecorator[datetime]):
     """An aware datetime as `schemas.times` text: text order is time order.
 
-    What somebody wrote by hand is read as well as can be, so that it costs no other row: without an offset it is UTC
-    (as SQLite's own `datetime()` writes it), and what is no instant at all is the first one.
+    What somebody wrote by hand is read as well as can be, so that it costs no other row.
 
     Raises:
         ValueError: the datetime is naive.
@@ -73,15 +72,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """From text."""
-        return None if value is None else _read_instant(value)
-
-
-def _read_instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return _EPOCH
+        return None if value is None else kept_instant(value)
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -92,11 +83,11 @@ def to_microseconds(instant: datetime) -> int:
     """
     if instant.tzinfo is None:
         raise ValueError(f"a naive datetime: {instant}")
-    return (instant - _EPOCH) // _MICROSECOND
+    return (instant - EPOCH) // _MICROSECOND
 
 
 class InstantNumber(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970; what somebody wrote by hand and is none is the first one.
+    """An aware datetime as microseconds since 1970.
 
     Raises:
         ValueError: the datetime is naive.
@@ -111,10 +102,7 @@ class InstantNumber(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From a number."""
-        try:
-            return None if value is None else _EPOCH + timedelta(microseconds=value)
-        except (TypeError, OverflowError):
-            return _EPOCH
+        return None if value is None else from_microseconds(value)
 
 
 def as_held(kind: TypeEngine[Any], value: Any) -> Any:
@@ -214,14 +202,15 @@ class DefinitionText(JsonText):
 
 
 class EnumText(TypeDecorator[Any]):
-    """A `StrEnum` as its value."""
+    """A `StrEnum` as its value; a word that somebody wrote by hand and is none of them is read as `otherwise`, so that
+    it costs no other row. The row keeps it until the program writes another."""
 
     impl = String(32)
     cache_ok = True
 
-    def __init__(self, words: type[StrEnum]) -> None:
+    def __init__(self, words: type[StrEnum], otherwise: StrEnum) -> None:
         super().__init__()
-        self.words = words
+        self.words, self.otherwise = words, otherwise
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         """To its value."""
@@ -234,7 +223,12 @@ class EnumText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """From its value."""
-        return None if value is None else self.words(value)
+        return None if value is None else word_of(value, self.words, self.otherwise)
+
+
+def constant(word: StrEnum) -> ColumnElement[Any]:
+    """A word rendered into the statement: SQLite chooses partial indexes by constants, not by parameters."""
+    return literal(word, EnumText(type(word), word), literal_execute=True)
 
 
 class PathText(TypeDecorator[Path]):

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
-from sqlalchemy import Text, bindparam, exists, literal, select, tuple_, type_coerce, update
+from sqlalchemy import Text, bindparam, exists, select, tuple_, type_coerce, update
 from sqlalchemy.orm import Session
 
 from runner.store import definitions, queue
-from runner.store.columns import EnumText, Instant
+from runner.store.columns import Instant, constant
 from runner.store.occurrences import NewOccurrence
 from runner.store.queue import BulkRecorded
 from runner.store.schedules import parse_definition
@@ -123,12 +123,7 @@ def due_unblocked(session: Session, after: Version | None, now: datetime, limit:
     running; of each only what tells whether it is as it was: a fraction of the time that `due` takes."""
     busy = exists().where(
         OccurrenceRow.schedule_name == _TABLE.c.name,
-        OccurrenceRow.state.in_(
-            [
-                literal(state, EnumText(OccurrenceState), literal_execute=True)
-                for state in (OccurrenceState.QUEUED, OccurrenceState.RUNNING)
-            ]
-        ),
+        OccurrenceRow.state.in_([constant(state) for state in (OccurrenceState.QUEUED, OccurrenceState.RUNNING)]),
     )
     beyond = () if after is None else (tuple_(*_VERSION[:2]) > tuple_(*after[:2], types=[Text, Text]),)
     rows = session.execute(
@@ -185,6 +180,20 @@ def due(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
     ]
 
 
+def have_lost_their_run(session: Session) -> bool:
+    """Whether `mend_next_runs` has anything to do."""
+    return session.scalar(select(_TABLE.c.name).where(*_LOST).limit(1)) is not None
+
+
+def mend_next_runs(session: Session) -> list[str]:
+    """Make those schedules due whose next run somebody overwrote with what is no instant and would never come: what
+    fell due since their watermark is accounted for, and the next run worked out anew. Their names."""
+    names = list(session.scalars(select(_TABLE.c.name).where(*_LOST)))
+    statement = update(_TABLE).where(*_LOST).values(next_run=_TABLE.c.watermark)
+    session.execute(statement.execution_options(synchronize_session=False))
+    return names
+
+
 def next_due(session: Session) -> datetime | None:
     """When the next enabled schedule falls due (it may be in the past)."""
     return session.scalar(
@@ -221,6 +230,14 @@ _VERSION = (
     _TABLE.c.definition_id.label("definition_id_held"),
 )
 """The fields of `Version`, in their order."""
+
+
+_LOST = (
+    type_coerce(_TABLE.c.next_run, Text) > to_text(datetime.max.replace(tzinfo=UTC)),
+    _TABLE.c.removed_at.is_(None),
+    _TABLE.c.enabled.is_(True),
+)
+"""Letters come after all digits."""
 
 
 _MOVE_KEYS = ("new_next_run", "new_watermark", "of_name", "held_next_run", "held_watermark", "held_update")

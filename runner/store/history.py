@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from runner.store import games
-from runner.store.columns import EnumText
+from runner.store.columns import constant
 from runner.store.statements import rows_changed
 from runner.store.states import ExecutionStatus
 from runner.store.tables import ExecutionRow, OccurrenceRow, ScheduleRow, TotalsRow, TriggerRow
@@ -22,7 +22,7 @@ from schemas.outside_text import error_line
 
 _log = logging.getLogger("ouroboros.history")
 # A constant in the statement: SQLite chooses a partial index by constants, not by parameters.
-_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, EnumText(ExecutionStatus), literal_execute=True)
+_SUCCEEDED = ExecutionRow.status == constant(ExecutionStatus.SUCCEEDED)
 _CARRIED = ("best_win_rate", "best_win_rate_low", "best_win_rate_high", "best_win_rate_games", "best_model_version")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,7 @@ from runner.store.states import OccurrenceState
 from runner.store.tables import DefinitionRow, OccurrenceRow
 from schemas.automation import TrainingSchedule, TriggerType
 from schemas.execution import QueuedRun
+from schemas.settings import describe
 
 _EMERGENCY_LIFT = 1_000_000
 
@@ -95,11 +97,19 @@ def to_columns(new: NewOccurrence, definition_id: int | None, now: datetime) -> 
     }
 
 
-def to_queued_run(row: OccurrenceRow) -> QueuedRun | None:
-    """The model that goes to the guards; None if the row's definition cannot be read."""
-    assert row.definition is not None, f"occurrence {row.id} was recorded as {row.state}: it has no definition to run"
+def to_queued_run(row: OccurrenceRow) -> QueuedRun | UnreadableColumn:
+    """The model that goes to the guards; or what is wrong with a row that somebody damaged, or set waiting by hand."""
+    if row.definition is None:
+        return UnreadableColumn("it was never to run: its row has no definition")
     if isinstance(row.definition, UnreadableColumn):
-        return None
+        return row.definition
+    try:
+        return _to_run(row, row.definition)
+    except ValidationError as error:
+        return UnreadableColumn(f"its row in the database cannot be read: {describe(error)}")
+
+
+def _to_run(row: OccurrenceRow, schedule: TrainingSchedule) -> QueuedRun:
     return QueuedRun(
         occurrence_id=row.id,
         schedule_name=row.schedule_name,
@@ -110,7 +120,7 @@ def to_queued_run(row: OccurrenceRow) -> QueuedRun | None:
         start_deadline=row.start_deadline,
         priority=row.priority,
         attempt=row.attempt,
-        schedule=row.definition,
+        schedule=schedule,
         reason=row.reason,
     )
 

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.store.sqlite_connections import as_text
 from schemas.errors import StateError
 
 
@@ -98,6 +99,7 @@ def connect_read_only(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
 def _tried(uri: str, busy_timeout_s: float) -> sqlite3.Connection:
     """Opened, and read once: SQLite opens on first use."""
     connection = sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    connection.text_factory = as_text
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:

@@ -1,5 +1,6 @@
 """Messages to be sent: written in the transaction of what they tell, sent afterwards, at least once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -194,7 +195,10 @@ def sent_since(session: Session, instant: datetime) -> int:
 def counts(session: Session) -> OutboxCounts:
     """How many messages are in each state."""
     rows = session.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))
-    return OutboxCounts(**{state.value: count for state, count in rows})
+    found: Counter[str] = Counter()
+    for state, count in rows:  # words that are none are one state
+        found[state.value] += count
+    return OutboxCounts(**found)
 
 
 _TABLE = OutboxRow.metadata.tables[OutboxRow.__tablename__]

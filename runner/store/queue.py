@@ -1,16 +1,16 @@
 """The queue: every due occurrence recorded once, waiting, begun, retried, ended. Each step names the state it
 leaves, so that a step repeated after a crash changes nothing."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, exists, func, literal, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from runner.store import definitions, history
-from runner.store.columns import EnumText, UnreadableColumn, as_held, to_microseconds
+from runner.store.columns import UnreadableColumn, as_held, constant, to_microseconds
 from runner.store.occurrences import NewOccurrence, start_deadline, to_columns, to_queued_run
 from runner.store.statements import Row, execute_prepared, insert_or_ignore, rows_changed
 from runner.store.states import OccurrenceState, occurrence_state
@@ -110,21 +110,34 @@ def free_instant(session: Session, schedule_name: str, instant: datetime) -> dat
     return free_instant(session, schedule_name, latest + timedelta(microseconds=1))
 
 
-def waiting(session: Session, now: datetime, limit: int, offset: int = 0) -> list[QueuedRun]:
-    """Runs that may start now, in the order in which they should: emergencies, then by priority, then by age."""
+def waiting(session: Session, now: datetime, limit: int) -> list[QueuedRun]:
+    """Runs that may start now, in the order in which they should: emergencies, then by priority, then by age. Rows
+    that cannot be read are passed over, however many stand before the others."""
+    runs: list[QueuedRun] = []
+    offset = 0
+    while len(runs) < limit:
+        page, rows = waiting_page(session, now, limit, offset)
+        runs += page
+        offset += rows
+        if rows < limit:
+            break
+    return runs[:limit]
+
+
+def waiting_page(session: Session, now: datetime, limit: int, offset: int) -> tuple[list[QueuedRun], int]:
+    """Of `limit` waiting rows from `offset` on the runs that can be read, and how many rows there were."""
     rows = session.scalars(
         _WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.not_before <= now)
         .order_by(*_HEAD_FIRST)
         .limit(limit)
         .offset(offset)
-    )
-    return [run for row in rows if (run := to_queued_run(row)) is not None]
+    ).all()
+    return _readable(rows), len(rows)
 
 
 def queued(session: Session, limit: int) -> list[QueuedRun]:
     """All that wait, those not ready yet too, in the order in which they should start."""
-    rows = session.scalars(_WITH_DEFINITIONS.where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit))
-    return [run for row in rows if (run := to_queued_run(row)) is not None]
+    return _readable(session.scalars(_WITH_DEFINITIONS.where(_QUEUED).order_by(*_HEAD_FIRST).limit(limit)))
 
 
 def depth(session: Session) -> int:
@@ -144,23 +157,23 @@ def next_start_deadline(session: Session) -> datetime | None:
 
 def expire(session: Session, now: datetime) -> list[QueuedRun]:
     """End as missed what still waits past its start deadline; the reason tells what it last waited for. Returns the
-    runs, without those whose definition cannot be read: their rows say so.
+    runs, without those whose row or definition cannot be read: their rows say so.
 
     What has run already, and waits for a further execution, is no occurrence that never ran: it ends as failed.
     """
     found = session.scalars(_WITH_DEFINITIONS.where(_QUEUED, OccurrenceRow.start_deadline < now))
     rows = sorted(found, key=lambda row: (row.start_deadline, row.id))
-    expired = [run for row in rows if (run := to_queued_run(row)) is not None]
+    expired = [to_queued_run(row) for row in rows]
     ran = _that_ran(session, [row.id for row in rows])
-    for row in rows:
-        if isinstance(row.definition, UnreadableColumn):
-            row.reason = row.definition.problem
+    for row, run in zip(rows, expired, strict=True):
+        if isinstance(run, UnreadableColumn):
+            row.reason = run.problem
         waited = f": {row.reason}" if row.reason else ""
         row.state = OccurrenceState.FAILED if row.id in ran else OccurrenceState.MISSED
         row.reason = f"still waiting at its start deadline{waited}"
         row.finished_at = now
     session.flush()
-    return expired
+    return [run for run in expired if isinstance(run, QueuedRun)]
 
 
 def renew_start_deadlines(session: Session, now: datetime) -> int:
@@ -286,13 +299,8 @@ _PREPARED = (
 """What a waiting run of a schedule has, in the table's order, the time of its recording last; the rest is NULL."""
 
 
-def _constant(state: OccurrenceState) -> ColumnElement[OccurrenceState]:
-    """A state rendered into the statement: SQLite chooses partial indexes by constants, not by parameters."""
-    return literal(state, EnumText(OccurrenceState), literal_execute=True)
-
-
-_QUEUED = OccurrenceRow.state == _constant(OccurrenceState.QUEUED)
-_ACTIVE = OccurrenceRow.state.in_([_constant(OccurrenceState.QUEUED), _constant(OccurrenceState.RUNNING)])
+_QUEUED = OccurrenceRow.state == constant(OccurrenceState.QUEUED)
+_ACTIVE = OccurrenceRow.state.in_([constant(OccurrenceState.QUEUED), constant(OccurrenceState.RUNNING)])
 _WITH_DEFINITIONS = select(OccurrenceRow).options(joinedload(OccurrenceRow.definition_row))
 _HEAD_FIRST = (OccurrenceRow.queue_rank, OccurrenceRow.scheduled_for, OccurrenceRow.id)
 
@@ -306,6 +314,10 @@ def _insert(session: Session, news: Sequence[NewOccurrence], now: datetime) -> i
             by_schedule[id(new.schedule)] = known.get(definitions.digest(new.schedule.model_dump_json()))
     rows = [to_columns(new, by_schedule[id(new.schedule)], now) for new in news]
     return rows_changed(session.execute(insert_or_ignore(session, _TABLE), rows))
+
+
+def _readable(rows: Iterable[OccurrenceRow]) -> list[QueuedRun]:
+    return [run for row in rows if isinstance(run := to_queued_run(row), QueuedRun)]
 
 
 def _that_ran(session: Session, occurrence_ids: Sequence[int]) -> set[int]:

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 _WAL_LIMIT_BYTES = 64 * 2**20
@@ -16,13 +17,19 @@ SMALL_CACHE = "PRAGMA cache_size = -512"
 def connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
     """Open an existing file; `mode` is SQLite's."""
     # mode=rw never creates: a `status` on a folder without a database must not leave an empty file behind.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.text_factory = as_text
+    return connection
+
+
+as_text = partial(str, encoding="utf-8", errors="replace")
+"""What a shell of another encoding wrote into one row must not fail each query that meets it."""
 
 
 @contextmanager

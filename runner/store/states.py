@@ -1,6 +1,7 @@
 """The states that rows pass through."""
 
 from enum import StrEnum
+from typing import TypeVar
 
 from schemas.execution import Outcome
 
@@ -59,6 +60,17 @@ class TokenScope(StrEnum):
     READ = "read"
     STEER = "steer"
     """And read."""
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def word_of(text: str, words: type[_Word], otherwise: _Word) -> _Word:
+    """The word that a row holds; `otherwise` where somebody wrote one that is none."""
+    try:
+        return words(text)
+    except ValueError:
+        return otherwise
 
 
 _OF_OUTCOME = {

@@ -152,10 +152,10 @@ class OccurrenceRow(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType))
+    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType, TriggerType.MANUAL))
     trigger_name: Mapped[str | None] = mapped_column(_NAME)
     scheduled_for: Mapped[datetime] = mapped_column(Instant)
-    state: Mapped[OccurrenceState] = mapped_column(EnumText(OccurrenceState))
+    state: Mapped[OccurrenceState] = mapped_column(EnumText(OccurrenceState, OccurrenceState.FAILED))
     reason: Mapped[str] = mapped_column(Text)
     coalesced_into: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
     priority: Mapped[int]
@@ -202,15 +202,15 @@ class ExecutionRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType))
+    trigger_type: Mapped[TriggerType] = mapped_column(EnumText(TriggerType, TriggerType.MANUAL))
     trigger_name: Mapped[str | None] = mapped_column(_NAME)
     scheduled_for: Mapped[datetime] = mapped_column(InstantNumber)
     started_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
     success: Mapped[bool | None]
-    status: Mapped[ExecutionStatus] = mapped_column(EnumText(ExecutionStatus))
+    status: Mapped[ExecutionStatus] = mapped_column(EnumText(ExecutionStatus, ExecutionStatus.FAILED))
     error_message: Mapped[str | None] = mapped_column(Text)
-    failure_class: Mapped[FailureClass | None] = mapped_column(EnumText(FailureClass))
+    failure_class: Mapped[FailureClass | None] = mapped_column(EnumText(FailureClass, FailureClass.ERROR))
     state: Mapped[PipelineState] = mapped_column("pipeline_state_changes_json", JsonChanges(PipelineState, STATE_BASE))
     usage: Mapped[ResourceUsage | None] = mapped_column(
         "resource_usage_changes_json", JsonChanges(ResourceUsage, USAGE_BASE)
@@ -259,7 +259,7 @@ class DecisionRow(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     occurrence_id: Mapped[int] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="CASCADE"))
     schedule_name: Mapped[str] = mapped_column(_NAME)
-    kind: Mapped[DecisionKind] = mapped_column(EnumText(DecisionKind))
+    kind: Mapped[DecisionKind] = mapped_column(EnumText(DecisionKind, DecisionKind.WAIT))
     code: Mapped[str] = mapped_column(_NAME)
     reason: Mapped[str] = mapped_column(Text)
     first_at: Mapped[datetime] = mapped_column(Instant)
@@ -315,7 +315,7 @@ class ApiTokenRow(Base):
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    scope: Mapped[TokenScope] = mapped_column(EnumText(TokenScope))
+    scope: Mapped[TokenScope] = mapped_column(EnumText(TokenScope, TokenScope.READ))
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -330,7 +330,7 @@ class OutboxRow(Base):
     execution_id: Mapped[int | None] = mapped_column(ForeignKey("execution_rows.id", ondelete="SET NULL"))
     message: Mapped[Message] = mapped_column("payload_json", JsonText(Message))
     recipients: Mapped[list[str]] = mapped_column("recipients_json", JsonText(list[str]))
-    state: Mapped[OutboxState] = mapped_column(EnumText(OutboxState))
+    state: Mapped[OutboxState] = mapped_column(EnumText(OutboxState, OutboxState.FAILED))
     attempts: Mapped[int]
     not_before: Mapped[datetime] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -356,7 +356,7 @@ class TriggerFileRow(Base):
     claimed_path: Mapped[Path] = mapped_column(PathText, unique=True)
     sha256: Mapped[str] = mapped_column(String(64))
     received_at: Mapped[datetime] = mapped_column(Instant)
-    state: Mapped[TriggerFileState] = mapped_column(EnumText(TriggerFileState))
+    state: Mapped[TriggerFileState] = mapped_column(EnumText(TriggerFileState, TriggerFileState.REJECTED))
     reason: Mapped[str] = mapped_column(Text)
     occurrence_id: Mapped[int | None] = mapped_column(ForeignKey("occurrence_rows.id", ondelete="SET NULL"))
 
@@ -391,7 +391,7 @@ class DaemonRow(Base):
     boot_id: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Instant)
     heartbeat_at: Mapped[datetime] = mapped_column(Instant)
-    status: Mapped[RunnerStatus] = mapped_column(EnumText(RunnerStatus))
+    status: Mapped[RunnerStatus] = mapped_column(EnumText(RunnerStatus, RunnerStatus.ERROR))
     paused: Mapped[bool]
     paused_note: Mapped[str] = mapped_column(Text)
     stopped_cleanly: Mapped[bool]

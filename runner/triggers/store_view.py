@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from runner.store import history, ladder
-from runner.store.columns import EnumText
+from runner.store.columns import constant
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
 from runner.store.states import ExecutionStatus, OccurrenceState
@@ -23,8 +23,8 @@ _PAGE = 1000
 _RECENT = 50
 _OVERDUE = 100
 # Constants in the statements: SQLite chooses partial indexes by them, not by parameters.
-_SUCCEEDED = ExecutionRow.status == literal(ExecutionStatus.SUCCEEDED, EnumText(ExecutionStatus), literal_execute=True)
-_QUEUED = OccurrenceRow.state == literal(OccurrenceState.QUEUED, EnumText(OccurrenceState), literal_execute=True)
+_SUCCEEDED = ExecutionRow.status == constant(ExecutionStatus.SUCCEEDED)
+_QUEUED = OccurrenceRow.state == constant(OccurrenceState.QUEUED)
 _UNDER_WAY = ExecutionRow.completed_at.is_(None)
 
 

@@ -11,7 +11,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Template
 
-from runner.store.states import TokenScope
+from runner.store.states import TokenScope, word_of
 from runner.web.problems import ProblemError
 from runner.web.security import LOGIN, TOKEN_COOKIE, Principal
 from runner.web.site import Site
@@ -36,7 +36,9 @@ class TokenFinder:
                 row = rows.execute("SELECT name, scope FROM api_tokens WHERE sha256 = ?", (digest,)).fetchone()
         except StateError:
             return None  # no database, no tokens
-        return None if row is None else Principal(f"token {row['name']}", TokenScope(row["scope"]))
+        if row is None:
+            return None
+        return Principal(f"token {row['name']}", word_of(row["scope"], TokenScope, TokenScope.READ))
 
 
 @get(LOGIN, include_in_schema=False, sync_to_thread=False)

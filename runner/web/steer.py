@@ -14,7 +14,7 @@ from runner.web.problems import ProblemError
 from runner.web.read.rows import Rows
 from runner.web.site import Site
 from schemas.base import Frozen
-from schemas.times import from_text, to_text
+from schemas.times import kept_instant, to_text
 
 ANSWER_WAIT_S = 5.0
 _POLL_S = 0.05
@@ -82,8 +82,8 @@ def read_command(site: Site, number: int) -> Steered:
         verb=row["verb"],
         arguments_json=row["arguments_json"],
         requested_by=row["requested_by"],
-        requested_at=from_text(row["requested_at"]),
-        handled_at=from_text(row["handled_at"]) if row["handled_at"] else None,
+        requested_at=kept_instant(row["requested_at"]),
+        handled_at=kept_instant(row["handled_at"]) if row["handled_at"] else None,
         ok=None if row["ok"] is None else bool(row["ok"]),
         answer=row["answer"],
     )

@@ -11,7 +11,7 @@ CALLED_BY_OTHERS = [
     "__getattr__", "__dir__", "connection_made", "connection_lost", "data_received", "on_message_begin", "on_url",
     "on_body", "on_header", "on_headers_complete", "on_message_complete", "do_POST", "log_message", "daemon_threads",
     "request_queue_size", "protocol_version", "disable_nagle_algorithm", "namer", "rotator", "converter",
-    "default_msec_format", "raiseExceptions", "row_factory", "on_broken_pipe",
+    "default_msec_format", "raiseExceptions", "row_factory", "text_factory", "on_broken_pipe",
     # pydantic, SQLAlchemy, Alembic, Litestar, APScheduler, numba, onnxruntime, onnx
     "model_config", "impl", "cache_ok", "process_literal_param", "down_revision", "is_plugin_supported_field",
     "to_openapi_schema", "schema_creator", "_do_submit_job", "CACHE_DIR", "typing_context", "inter_op_num_threads",

@@ -112,6 +112,43 @@ def test_a_waiting_run_that_cannot_be_read_holds_up_no_other_and_says_so_in_the_
     assert "its definition in the database cannot be read" in oldest.reason
 
 
+def test_waiting_runs_whose_rows_were_damaged_hold_up_no_other_however_many_they_are(world, monkeypatch):
+    def refuses(*_arguments: object) -> None:
+        raise WorkerError("no worker is wanted in this test")
+
+    monkeypatch.setattr(Launcher, "launch", refuses)
+    monkeypatch.setattr("runner.flow.launch.PAGE", 2)
+    damages = {
+        "word": "trigger_type = 'schedulled'",
+        "number": "attempt = 'twice'",
+        "priority": "priority = 'high'",
+        "bytes": "reason = x'ff00'",
+        "encoding": "note = CAST(x'66fc72' AS TEXT)",
+        "never_to_run": "definition_id = NULL",
+    }
+    world.save(
+        *(schedule(name, "0 * * * *", priority=9, **ONCE) for name in damages), schedule("good", "0 * * * *", **ONCE)
+    )
+    world.start()
+    world.clock.advance(HOUR)
+    world.daemon.steps.fire(world.clock.now())
+    for name, damaged in damages.items():
+        damage(world, f"UPDATE occurrence_rows SET {damaged} WHERE schedule_name = '{name}'")
+    damage(world, "UPDATE daemon SET status = 'runnig'")
+    world.turn_until(lambda: fates(world, "good") != [OccurrenceState.QUEUED], "the good one")
+    assert fates(world, "word") == fates(world, "encoding") == [OccurrenceState.FAILED]  # enough of them can be read
+    world.clock.advance(13 * HOUR)
+    world.turn()
+    told = {}
+    with world.store.read() as session:
+        for name in ("number", "priority", "bytes", "never_to_run"):
+            oldest = occurrences.recent(session, name, 100)[-1]
+            assert oldest.state is OccurrenceState.MISSED
+            told[name] = oldest.reason
+    assert "it was never to run" in told.pop("never_to_run")
+    assert all("its row in the database cannot be read" in reason for reason in told.values())
+
+
 def test_a_run_under_way_that_lost_its_definition_is_taken_over_and_settled(tmp_path):
     home = tmp_path / "home"
     with World(home, START) as world:
@@ -173,9 +210,9 @@ def test_an_instant_that_somebody_wrote_by_hand_stops_no_schedule_and_no_trigger
     world.turn_until(lambda: fates(world, "good") == [OccurrenceState.FAILED], "the good one")
     world.turn_until(lambda: looked_at(world, "good"), "a look at the good trigger")
     with world.store.read() as session:
-        assert {record.name for record in schedules.list_active(session)} == {"bad", "good"}
-    if "datetime" in instant:
-        assert len(fates(world, "bad")) == 1
+        listed = schedules.list_active(session)
+    assert {record.name: record.next_run for record in listed} == dict.fromkeys(["bad", "good"], START + 2 * HOUR)
+    assert len(fates(world, "bad")) == 1
 
 
 @pytest.mark.parametrize("file", ["3", "'" + "x" * 300 + "'"])

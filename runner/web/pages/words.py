@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from schemas.times import duration, from_text, to_text
+from schemas.times import duration, kept_instant, to_text
 
 UNKNOWN = "–"
 _SURE = 0.995
@@ -38,7 +38,7 @@ class Clockwork:
         """`Sun 29 Nov 18:38`, with the exact instant in UTC behind it; in the reader's zone unless one is given."""
         if not instant:
             return UNKNOWN
-        known = from_text(instant) if isinstance(instant, str) else instant
+        known = kept_instant(instant) if isinstance(instant, str) else instant
         local = known.astimezone(zone_of(zone) if zone else self.zone)
         year = "" if local.year == self.now.year else f" {local.year}"
         shown = f"{local:%a %d %b}{year} {local:%H:%M}"
@@ -60,7 +60,7 @@ class Clockwork:
         """`in 2 h 05 min`, `3 d 4 h ago`."""
         if not instant:
             return UNKNOWN
-        known = from_text(instant) if isinstance(instant, str) else instant
+        known = kept_instant(instant) if isinstance(instant, str) else instant
         span = known - self.now
         return f"in {duration(span)}" if span >= timedelta(0) else f"{duration(-span)} ago"
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.store.states import word_of
 from runner.web.read.rows import Rows
 from schemas.automation import RunnerStatus
-from schemas.times import from_text
+from schemas.times import kept_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def read_daemon(rows: Rows) -> DaemonView | None:
     return DaemonView(
         pid=row["pid"],
         host=row["host"],
-        started_at=from_text(row["started_at"]),
-        heartbeat_at=from_text(row["heartbeat_at"]),
-        status=RunnerStatus(row["status"]),
+        started_at=kept_instant(row["started_at"]),
+        heartbeat_at=kept_instant(row["heartbeat_at"]),
+        status=word_of(row["status"], RunnerStatus, RunnerStatus.ERROR),
         paused=bool(row["paused"]),
         paused_note=row["paused_note"],
         version=row["version"],
@@ -57,4 +58,4 @@ def read_daemon(rows: Rows) -> DaemonView | None:
 def read_loops(rows: Rows) -> list[LoopView]:
     """All loops, by name."""
     found = rows.execute("SELECT name, heartbeat_at, restarts, last_error FROM loops ORDER BY name")
-    return [LoopView(row["name"], from_text(row["heartbeat_at"]), row["restarts"], row["last_error"]) for row in found]
+    return [LoopView(name, kept_instant(at), restarts, error) for name, at, restarts, error in found]

@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import Empty, Full, LifoQueue
 
 from runner.store.opened_file import connect_read_only, may_not_be_written
+from runner.store.sqlite_connections import as_text
 from schemas.database import HEAD
 from schemas.errors import NothingThereError, StateError
 from schemas.sqlite_errors import sqlite_error
@@ -135,7 +136,7 @@ class Database:
         else:
             uri = f"{self.path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
+        connection.row_factory, connection.text_factory = sqlite3.Row, as_text
         return connection
 
     def _check_revision(self, connection: sqlite3.Connection) -> None:

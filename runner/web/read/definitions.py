@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from runner.web.read.news import AskedCommand, asked_of
 from runner.web.read.rows import Row, Rows
 from schemas.automation import TrainingSchedule, TriggerCondition
-from schemas.times import from_text
+from schemas.times import kept_instant
 
 _Model = TypeVar("_Model", bound=BaseModel)
 EDITS_LOOKED_AT = 2_000
@@ -148,7 +148,7 @@ def _read(kind: type[_Model], text: str) -> _Model | None:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return from_text(text) if text else None
+    return kept_instant(text) if text else None
 
 
 def edits(rows: Rows, kind: str, name: str, limit: int) -> list[AskedCommand]:
@@ -174,7 +174,7 @@ def versions(rows: Rows, name: str, limit: int) -> list[tuple[datetime, str]]:
         "ORDER BY first DESC LIMIT ?",
         (name, VERSIONS_LOOKED_AT, limit),
     )
-    return [(from_text(row[0]), row[1]) for row in found]
+    return [(kept_instant(row[0]), row[1]) for row in found]
 
 
 def _is_about(arguments_json: str, kind: str, name: str) -> bool:

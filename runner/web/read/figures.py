@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runner.web.read.rows import Rows
-from schemas.times import from_text, to_text
+from schemas.times import kept_instant, to_text
 
 WITHIN = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def look(rows: Rows, now: datetime) -> Figures:
         overdue_s=_overdue_s(rows, now),
         last_lateness_s=_last_lateness_s(rows),
         queue_depth=depth,
-        queue_age_s=max(0.0, (now - from_text(oldest)).total_seconds()) if oldest else 0.0,
+        queue_age_s=max(0.0, (now - kept_instant(oldest)).total_seconds()) if oldest else 0.0,
         held_by=_held_by(rows),
         skips=_skips(rows, now),
         production_games=rows.execute("SELECT CAST(coalesce(sum(games), 0) AS BIGINT) FROM game_files").fetchone()[0],
@@ -81,14 +81,14 @@ def _overdue_s(rows: Rows, now: datetime) -> float:
     first = rows.execute(
         "SELECT min(next_run) FROM schedules WHERE next_run IS NOT NULL AND removed_at IS NULL AND enabled"
     ).fetchone()[0]
-    return max(0.0, (now - from_text(first)).total_seconds()) if first else 0.0
+    return max(0.0, (now - kept_instant(first)).total_seconds()) if first else 0.0
 
 
 def _last_lateness_s(rows: Rows) -> float | None:
     row = rows.execute("SELECT started_at, scheduled_for FROM executions ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return None
-    return (from_text(row["started_at"]) - from_text(row["scheduled_for"])).total_seconds()
+    return (kept_instant(row["started_at"]) - kept_instant(row["scheduled_for"])).total_seconds()
 
 
 def _held_by(rows: Rows) -> dict[str, int]:

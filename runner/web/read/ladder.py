@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from runner.web.read.rows import Row, Rows
 from schemas.ladder import GameWhy
-from schemas.times import from_text, to_text
+from schemas.times import kept_instant, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def ratings(rows: Rows, since: datetime, limit: int = 5_000) -> list[RatingChang
 
 def _rating(row: Row) -> RatingChange:
     return RatingChange(
-        at=from_text(row["at"]),
+        at=kept_instant(row["at"]),
         ladder=row["leaderboard_name"],
         snake=row["snake_name"],
         rating=row["rating"],
@@ -119,7 +119,7 @@ def losses(rows: Rows, limit: int) -> list[Loss]:
     return [
         Loss(
             game_id=row["game_id"],
-            at=from_text(row["created_at"]),
+            at=kept_instant(row["created_at"]),
             snake=row["snake_name"],
             cause=row["cause"] or "",
             killed_by=row["killed_by"] or "",

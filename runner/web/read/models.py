@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from runner.web.read.rows import Row, Rows
-from schemas.times import from_text, to_text
+from schemas.times import kept_instant, to_text
 
 REFERENCE = "heuristic:strong"
 """The opponent in whose duels a network's win rate is measured."""
@@ -92,7 +92,7 @@ def steps(rows: Rows, limit: int) -> list[ChampionStep]:
     """The history of champions, newest first."""
     found = rows.execute("SELECT * FROM model_events ORDER BY id DESC LIMIT ?", (limit,))
     return [
-        ChampionStep(row["id"], row["kind"], row["model_id"], row["previous_id"], from_text(row["at"]),
+        ChampionStep(row["id"], row["kind"], row["model_id"], row["previous_id"], kept_instant(row["at"]),
              _object(row["evidence_json"]))
         for row in found
     ]  # fmt: skip
@@ -142,12 +142,12 @@ _EVALUATION = (
 
 
 def _model(row: Row) -> Model:
-    return Model(**dict(row) | {"created_at": from_text(row["created_at"])})
+    return Model(**dict(row) | {"created_at": kept_instant(row["created_at"])})
 
 
 def _evaluation(row: Row) -> Evaluation:
     told = {name: row[name] for name in _EVALUATION.split(", ")}
-    return Evaluation(**told | {"evaluated_at": from_text(row["evaluated_at"])})
+    return Evaluation(**told | {"evaluated_at": kept_instant(row["evaluated_at"])})
 
 
 def _object(text: str) -> Mapping[str, Any]:

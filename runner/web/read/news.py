@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from runner.web.read.rows import Row, Rows
 from schemas.message import Message, MessageKind
-from schemas.times import from_text
+from schemas.times import kept_instant
 
 _LOOKED_AT = 400
 """Messages, the newest, among which alerts are sought."""
@@ -87,8 +87,8 @@ def asked_of(row: Row) -> AskedCommand:
         verb=row["verb"],
         arguments_json=row["arguments_json"],
         by=row["requested_by"],
-        at=from_text(row["requested_at"]),
-        handled_at=from_text(row["handled_at"]) if row["handled_at"] else None,
+        at=kept_instant(row["requested_at"]),
+        handled_at=kept_instant(row["handled_at"]) if row["handled_at"] else None,
         answer=row["answer"],
         ok=None if row["ok"] is None else bool(row["ok"]),
     )
@@ -110,7 +110,7 @@ def _letter(row: Row) -> Letter | None:
         recipients=tuple(message.recipients),
         state=row["state"],
         attempts=row["attempts"],
-        created_at=from_text(row["created_at"]),
-        sent_at=from_text(row["sent_at"]) if row["sent_at"] else None,
+        created_at=kept_instant(row["created_at"]),
+        sent_at=kept_instant(row["sent_at"]) if row["sent_at"] else None,
         last_error=row["last_error"],
     )

@@ -11,7 +11,7 @@ from runner.web.read.rows import Row, Rows
 from schemas.execution import ResourceUsage
 from schemas.model import PipelineState
 from schemas.outside_text import passage
-from schemas.times import from_text, to_text
+from schemas.times import kept_instant, to_text
 
 REACH, SLICE = 200_000, 10_000
 """Rows that one look for a rare kind goes through, and those of each step of it; the page then offers to look further
@@ -173,9 +173,9 @@ def _run(row: Row) -> Run:
         schedule=row["schedule_name"],
         trigger_type=row["trigger_type"],
         trigger_name=row["trigger_name"],
-        scheduled_for=from_text(row["scheduled_for"]),
-        started_at=from_text(row["started_at"]),
-        completed_at=from_text(row["completed_at"]) if row["completed_at"] else None,
+        scheduled_for=kept_instant(row["scheduled_for"]),
+        started_at=kept_instant(row["started_at"]),
+        completed_at=kept_instant(row["completed_at"]) if row["completed_at"] else None,
         status=row["status"],
         error=row["error_message"],
         failure_class=row["failure_class"],
@@ -186,7 +186,7 @@ def _run(row: Row) -> Run:
         attempt=row["attempt"],
         seed=row["seed"],
         folder=Path(row["run_dir"]),
-        progress_at=from_text(row["progress_at"]) if row["progress_at"] else None,
+        progress_at=kept_instant(row["progress_at"]) if row["progress_at"] else None,
     )
 
 

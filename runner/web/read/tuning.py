@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from runner.web.read.database import Database
 from schemas.errors import StateError
-from schemas.times import from_text
+from schemas.times import kept_instant
 from schemas.tuning import TunerSettings
 from schemas.tuning_run import CandidateDecision, IterationFacts, TuningState
 
@@ -158,7 +158,7 @@ class Digest:
             while len(self.tests) > TESTS_KEPT:
                 self.tests.pop(min(self.tests))
         test.path.append((float(body["seeds"]), float(body["ratio"])))
-        test.gain, test.serial, test.at = body.get("gain"), serial, from_text(at)
+        test.gain, test.serial, test.at = body.get("gain"), serial, kept_instant(at)
         if kind == "judged":
             test.decision = str(body["decision"])
 
@@ -171,7 +171,7 @@ class Digest:
                 record.get("gate_games", 0), record.get("reason", ""), record.get("changed", {}))  # fmt: skip
         if record.get("decision") == CandidateDecision.ACCEPTED:
             facts = IterationFacts.model_validate(record)
-            self.promotions.append(Promotion(serial, from_text(at), self.games, facts))
+            self.promotions.append(Promotion(serial, kept_instant(at), self.games, facts))
 
     def bounds(self, number: int) -> tuple[float, float]:
         """The ratios at which test `number` ends: not better, better (`pipeline/tuner/gate.py`)."""
@@ -245,7 +245,7 @@ def list_runs(rows: sqlite3.Connection) -> list[TunedRun]:
         "SELECT run, snake, begun_at, backend, seconds, cpu_seconds, games_played FROM runs "
         "ORDER BY begun_at DESC, run DESC LIMIT 200"
     )
-    return [TunedRun(row[0], row[1], from_text(row[2]), *row[3:]) for row in found]
+    return [TunedRun(row[0], row[1], kept_instant(row[2]), *row[3:]) for row in found]
 
 
 def state_of(rows: sqlite3.Connection, run: str) -> TuningState | None:

@@ -1,7 +1,7 @@
 """What waits and why, what fires next, and why a run did or did not start."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -9,10 +9,9 @@ from runner.schedule import fires
 from runner.web.read.rows import Row, Rows
 from schemas.automation import TrainingSchedule
 from schemas.errors import ScheduleError
-from schemas.times import from_text
+from schemas.times import from_microseconds, kept_instant
 
 FIRES_SHOWN = 12
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def decisions(rows: Rows, occurrence_id: int) -> list[Told]:
         (occurrence_id,),
     )
     return [
-        Told(row["kind"], row["code"], row["reason"], from_text(row["first_at"]), from_text(row["last_at"]),
+        Told(row["kind"], row["code"], row["reason"], kept_instant(row["first_at"]), kept_instant(row["last_at"]),
              row["count"])
         for row in found
     ]  # fmt: skip
@@ -142,10 +141,10 @@ def _waiting(row: Row) -> Waiting:
         occurrence_id=row["id"],
         schedule=row["schedule_name"],
         asked_by=row["trigger_name"] or row["trigger_type"],
-        scheduled_for=from_text(row["scheduled_for"]),
+        scheduled_for=kept_instant(row["scheduled_for"]),
         reason=row["reason"],
-        not_before=_micro(row["not_before"]),
-        start_deadline=_micro(row["start_deadline"]),
+        not_before=from_microseconds(row["not_before"]),
+        start_deadline=from_microseconds(row["start_deadline"]),
         attempt=row["attempt"],
         priority=row["priority"],
     )
@@ -157,16 +156,12 @@ def _occurrence(row: Row) -> Occurrence:
         schedule=row["schedule_name"],
         trigger_type=row["trigger_type"],
         trigger_name=row["trigger_name"],
-        scheduled_for=from_text(row["scheduled_for"]),
+        scheduled_for=kept_instant(row["scheduled_for"]),
         state=row["state"],
         reason=row["reason"],
         note=row["note"],
         attempt=row["attempt"],
         definition_json=row["definition_json"],
-        created_at=from_text(row["created_at"]),
-        finished_at=from_text(row["finished_at"]) if row["finished_at"] else None,
+        created_at=kept_instant(row["created_at"]),
+        finished_at=kept_instant(row["finished_at"]) if row["finished_at"] else None,
     )
-
-
-def _micro(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)

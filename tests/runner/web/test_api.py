@@ -118,6 +118,23 @@ def test_errors_are_problems_in_words(reading: Served, path: str, status: int, w
     assert word in told.json["detail"]
 
 
+def test_what_somebody_wrote_into_rows_by_hand_costs_no_page(home: Path) -> None:
+    with closing(sqlite3.connect(home / "automation_tracking.db")) as plain, plain:
+        plain.execute("UPDATE execution_rows SET started_at = datetime(started_at) WHERE id = 1")
+        plain.execute("UPDATE execution_rows SET scheduled_for = 'soon', worker_reason = CAST(x'66fc72' AS TEXT)")
+        plain.execute("UPDATE occurrence_rows SET start_deadline = 'late', created_at = 'soon'")
+        plain.execute("UPDATE schedules SET next_run = 'soon', last_run = datetime()")
+        plain.execute("UPDATE daemon SET status = 'runnig', heartbeat_at = datetime()")
+        plain.execute("UPDATE commands SET requested_at = ''")
+        plain.execute("UPDATE outbox SET created_at = 'soon'")
+        (name,) = plain.execute("SELECT name FROM schedules").fetchone()
+    pages = ["/", "/history", "/history/1", "/schedules", f"/schedules/{name}", "/metrics"]
+    asked = ["status", "executions", "executions/1", "queue", "next", f"why/{name}", "mail", "commands"]
+    with served(home) as site:
+        answers = {path: site.get(path).status for path in [*pages, *(f"/api/v1/{path}" for path in asked)]}
+    assert answers == dict.fromkeys(answers, 200)
+
+
 def test_without_a_database_every_question_is_answered(tmp_path: Path) -> None:
     with served(tmp_path) as site:
         told = site.get("/api/v1/status")
