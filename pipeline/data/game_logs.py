@@ -15,7 +15,7 @@ from pipeline.data.importers.documents import UnreadablePlace, in_words
 from pipeline.data.importers.frames import ImportedGame, to_game_log
 from pipeline.data.importers.reading import ReadGame, games_in
 from schemas.errors import BadInputError
-from schemas.files import fsync_folder
+from schemas.files import fsync_folder, open_plain
 from schemas.game import GAME_LOG_SUFFIX, GameLog
 
 _GAME_ID = re.compile(rb'"game_id":\s*("(?:[^"\\]|\\.)*")')
@@ -66,10 +66,10 @@ def import_games(paths: Sequence[Path], games_dir: Path, now: datetime, you: str
 
 
 def _import(paths: Sequence[Path], games_dir: Path, now: datetime, you: str | None) -> ImportReport:
-    known = {game_id for log in sorted(games_dir.glob(f"*{GAME_LOG_SUFFIX}")) for game_id in game_ids(log)}
+    known, unread = _games_of(games_dir)
     target = games_dir / f"imported-{now.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{GAME_LOG_SUFFIX}"
     temporary = target.with_name(f".{target.name}.tmp")
-    made = _Importing(known, you)
+    made = _Importing(known, you, refused=unread)
     try:
         with temporary.open("xb") as handle:
             for found in games_in(paths):
@@ -82,6 +82,18 @@ def _import(paths: Sequence[Path], games_dir: Path, now: datetime, you: str | No
     finally:
         temporary.unlink(missing_ok=True)
     return ImportReport(target if made.games else None, made.games, made.already_there, tuple(made.refused))
+
+
+def _games_of(games_dir: Path) -> tuple[set[str], list[RefusedFile]]:
+    """The ids of the games that the folder has, and its files that cannot be asked."""
+    known: set[str] = set()
+    unread = []
+    for log in sorted(games_dir.glob(f"*{GAME_LOG_SUFFIX}")):
+        try:
+            known.update(game_ids(log))
+        except OSError as error:
+            unread.append(RefusedFile(log, f"which games it holds already cannot be read: {error.strerror}"))
+    return known, unread
 
 
 @dataclass(slots=True)
@@ -116,8 +128,12 @@ class _Importing:
 
 
 def game_ids(log: Path) -> Iterator[str]:
-    """The ids of the games that a file of the games folder tells of."""
-    with log.open("rb") as handle:
+    """The ids of the games that a file of the games folder tells of.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    with open_plain(log) as handle:
         for line in handle:
             if (found := game_id_in(line)) is not None:
                 yield found

@@ -13,6 +13,7 @@ from pipeline.data.importers.documents import UnreadablePlace
 from pipeline.data.importers.frames import ImportedGame, SeenBoard, SeenSnake
 from pipeline.data.importers.reading import games_in
 from schemas.errors import BadInputError
+from schemas.files import open_plain
 from schemas.game import GAME_LOG_SUFFIX, GameLog, GameLogFrame, GameLogOutcome, GameLogSnake
 from schemas.settings import Settings
 
@@ -145,10 +146,21 @@ def _place_of(chosen: str | None, ids: Sequence[str]) -> int | None:
 
 def _logs(game_id: str, games_dir: Path) -> Iterator[GameLog]:
     for path in sorted(games_dir.glob(f"*{GAME_LOG_SUFFIX}")):
-        with path.open("rb") as handle:
+        try:
+            handle = open_plain(path)
+        except OSError:  # another file may hold the game
+            continue
+        with handle:
             for line in handle:
                 if (game_id_in(line) or "").startswith(game_id):
-                    yield GameLog.model_validate(orjson.loads(line))
+                    yield _log_in(line, path)
+
+
+def _log_in(line: bytes, path: Path) -> GameLog:
+    try:
+        return GameLog.model_validate(orjson.loads(line))
+    except ValueError as error:
+        raise BadInputError("the game's line is damaged", where=f"{path}, game {game_id_in(line)}") from error
 
 
 def _of_file(game: GameLog | ImportedGame, where: str) -> ShownGame:

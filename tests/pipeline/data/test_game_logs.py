@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -239,6 +240,19 @@ def test_a_snake_that_took_no_part_is_named(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no such file"):
         bring(tmp_path, tmp_path / "missing.json")
+
+
+def test_what_is_no_plain_file_in_the_games_folder_stops_no_import(tmp_path: Path) -> None:
+    games = tmp_path / "games"
+    games.mkdir()
+    os.mkfifo(games / "a.jsonl")  # nobody writes to it: opening it as a file would wait for ever
+    (games / "b.jsonl").mkdir()
+    report = bring(tmp_path, GOLDEN / "duel.cli.jsonl.gz")
+    assert report.games == 1
+    assert [(refused.path.name, "holds already" in refused.reason) for refused in report.refused] == [
+        ("a.jsonl", True),
+        ("b.jsonl", True),
+    ]
 
 
 def test_a_games_folder_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:

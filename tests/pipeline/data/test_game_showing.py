@@ -1,6 +1,7 @@
 """`ouroboros game show`: a board of any game that can be read, by its file or its id."""
 
 import gzip
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.data.game_logs import import_games
 from pipeline.data.store import GameStore
 from pipeline.data.stored_game import StoredGame
 from schemas.errors import BadInputError
+from schemas.game import GameLog
 from schemas.settings import get_config
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -93,3 +95,20 @@ def test_games_of_the_games_folder_and_of_the_store_are_found_by_their_id(
     assert [row.split("|")[1] for row in by_id.splitlines() if row.startswith("|")] == board
     shutil.rmtree(config.games_dir)
     assert isinstance(shown("old-cli").exception, BadInputError)
+
+
+def test_odd_files_of_the_games_folder_hide_no_game_and_a_damaged_line_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))
+    folder = get_config().games_dir
+    written = import_games([GAMES / "engine_whole_control.json"], folder, NOW).written_to
+    assert written is not None
+    game_id = GameLog.model_validate_json(written.read_text()).game_id
+    os.mkfifo(folder / "a.jsonl")
+    (folder / "b.jsonl").mkdir()
+    assert "turn 2 of 2" in said(game_id)
+    written.write_text(written.read_text()[:-20] + "\n")
+    damaged = shown(game_id)
+    assert isinstance(damaged.exception, BadInputError)
+    assert "the game's line is damaged" in str(damaged.exception)
