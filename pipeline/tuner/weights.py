@@ -203,14 +203,25 @@ def _scalars(node: Any, value: Any, path: str, seen: set[int]) -> Iterator[tuple
     seen.add(id(node))
     if isinstance(node, MappingNode) and isinstance(value, dict):
         for key_node, child in node.value:
-            key = next((key for key in value if str(key) == key_node.value), None)
-            if key is not None:
-                yield from _scalars(child, value[key], f"{path}.{key}" if path else str(key), seen)
+            for key in _keys_written(key_node, value):
+                yield from _scalars(child, value[key], f"{path}.{key_node.value}" if path else key_node.value, seen)
     elif isinstance(node, SequenceNode) and isinstance(value, list):
         for place, (child, item) in enumerate(zip(node.value, value, strict=True)):
             yield from _scalars(child, item, f"{path}.{place}", seen)
     elif isinstance(value, bool | int | float | str) and isinstance(node, ScalarNode) and _kind_of(node) is type(value):
         yield path, node, value
+
+
+def _keys_written(node: Any, tree: dict[Any, Any]) -> list[Any]:
+    """The key of `tree` that stands at a node, as a list; empty where there is none, as for what is merged in.
+
+    A key may be read as something else than its text (`0x10` is 16, `1.50` is 1.5, `true` a switch).
+    """
+    keys = [key for key in tree if str(key) == node.value]
+    if keys or not isinstance(node, ScalarNode) or _kind_of(node) in (None, str):
+        return keys
+    read = loaded(node.value)
+    return [key for key in tree if type(key) is type(read) and key == read]
 
 
 def _kind_of(node: ScalarNode) -> type | None:

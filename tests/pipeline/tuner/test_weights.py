@@ -43,6 +43,14 @@ def test_every_number_and_switch_is_found_once() -> None:
     assert [found.weights[path].line for path in ("a", "deep.on", "tail")] == [2, 8, 11]
 
 
+def test_keys_that_are_read_as_something_else_than_their_text_are_called_as_they_are_written() -> None:
+    text = "0x10: 1\ntrue: {1.50: 2, 1.5e1: {007: 3}}\nbase: &b {x: 4}\nmore: {<<: *b, y: 5}\n"
+    found = weights.parse(text, "t.yaml")
+    assert found.values == {"0x10": 1, "true.1.50": 2, "true.1.5e1.007": 3, "base.x": 4, "more.y": 5}
+    changed = found.changed({"0x10": 9, "true.1.50": 8})
+    assert changed.text == text.replace("0x10: 1", "0x10: 9").replace("1.50: 2", "1.50: 8")
+
+
 def test_a_change_touches_nothing_else() -> None:
     changed = weights.parse(TEXT, "t.yaml").changed({"a": 4, "list.1": 3.0, "deep.on": False, "quoted key": -0.25})
     expected = (
