@@ -20,7 +20,7 @@ from runner.store.engine import Store
 from runner.store.statements import typed_errors
 from schemas.database import UpgradeProgress
 from schemas.errors import DatabaseBusyError, StateError
-from schemas.files import fsync_folder
+from schemas.files import fsync_folder, give_second_name
 from schemas.times import from_text
 
 REBUILT = ("0001", "0002", "0003")
@@ -303,7 +303,7 @@ def _swap(path: Path, partial: Path, backup: Path) -> None:
     finally:
         os.close(descriptor)
     partial.chmod(path.stat().st_mode & 0o777)
-    os.link(path, backup)
+    give_second_name(path, backup)
     partial.replace(path)
     fsync_folder(path.parent)
 

@@ -3,12 +3,18 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import BinaryIO
 
 _NO_FOLDERS = (errno.EINVAL, errno.EBADF)
 """What some file systems (shared folders of virtual machines) answer to an fsync of a folder: they know none."""
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without hard links answer (exFAT, shared folders of virtual machines)."""
+_COPY = "import os, shutil, sys; shutil.copyfile(*sys.argv[1:]); os.fsync(os.open(sys.argv[2], os.O_RDWR))"
 
 _OF_THE_MOMENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
 
@@ -63,6 +69,38 @@ def open_plain(path: Path) -> BinaryIO:
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "it is no plain file", str(path))
+
+
+def give_second_name(path: Path, second: Path) -> None:
+    """Let a file be found under a second name too; where the file system has no hard links, a synced copy of it.
+
+    A process of its own copies: closing a file lets go of every lock that this process holds on it, SQLite's too.
+
+    Raises:
+        OSError: there is such a name already, or the folder is full; nothing is left of a copy.
+    """
+    try:
+        os.link(path, second)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(second):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(second)) from error
+        _copy_apart(path, second)
+
+
+def _copy_apart(path: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex}.tmp")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _COPY, path, temporary], check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise OSError(errno.EIO, (done.stderr.strip().splitlines() or ["the copy was killed"])[-1], str(target))
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_folder(target.parent)
 
 
 def inode_of(status: os.stat_result) -> int:

@@ -27,7 +27,7 @@ from schemas.database import (
     sqlite_url,
 )
 from schemas.errors import DatabaseDamagedError, DatabaseFullError, DatabaseNewerError, StateError
-from schemas.files import fsync_folder
+from schemas.files import fsync_folder, give_second_name
 from schemas.service import StorageSettings
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -190,7 +190,7 @@ def _set_aside(path: Path, now: datetime) -> Path | None:
         number += 1
         aside = path.with_name(f"{path.name}{REPLACED_MARK}{moment}-{number}")
     if path.exists():
-        os.link(path, aside)
+        give_second_name(path, aside)
     for log in ("-wal", "-journal"):
         old = path.with_name(path.name + log)
         if old.exists() and old.stat().st_size:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from runner.triggers.read_trigger_file import MAX_BYTES, open_for_writing, read_request
 from schemas.automation import FileRequest
-from schemas.files import fsync_folder, write_atomic
+from schemas.files import fsync_folder, give_second_name, write_atomic
 from schemas.outside_text import REASON_LIMIT, file_name, line, passage
 
 CLAIMED, ARCHIVED, REJECTED = "claimed", "archived", "rejected"
@@ -336,7 +336,7 @@ def _move_or_put_back(hidden: Path, target: Path, path: Path) -> None:
     except OSError:
         if not target.exists():
             with suppress(OSError):  # somebody has put another one there: this one is taken up at the next start
-                os.link(hidden, path)
+                give_second_name(hidden, path)
                 hidden.unlink()
         raise
 

@@ -16,7 +16,6 @@ fsync every few seconds would keep a disk awake for nothing. Request and result 
 hours of work.
 """
 
-import errno
 import os
 import uuid
 import zlib
@@ -30,7 +29,7 @@ from pydantic import Field, ValidationError
 from runner.worker.observation import OomCount
 from schemas.base import Frozen
 from schemas.execution import ProcessIdentity, RunRequest, RunResult
-from schemas.files import open_plain, write_atomic
+from schemas.files import NO_LINKS, open_plain, write_atomic
 from schemas.model import PipelineState
 from schemas.outside_text import REASON_LIMIT, line, to_json
 from schemas.settings import describe
@@ -40,8 +39,6 @@ _RESERVE_BYTES = 128 * 1024
 _REASON_BYTES = 1000
 MOST_BYTES = 16 * 2**20
 """Of a file that is read: what a run tells of itself is never near it."""
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What file systems without hard links answer (exFAT, shared folders of virtual machines)."""
 _Model = TypeVar("_Model", bound=Frozen)
 
 
@@ -162,7 +159,7 @@ class RunDir:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             return self._take_claim_without_links(content)
         finally:

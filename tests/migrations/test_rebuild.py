@@ -1,6 +1,8 @@
 """An old history is moved whole: value by value, after a kill at any batch, and not at all without room for it."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -181,6 +183,21 @@ def test_without_room_nothing_is_begun(path: Path, monkeypatch: pytest.MonkeyPat
     store.close()
     assert shown(path) == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_the_old_database_is_kept_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, old = shown(path), path.read_bytes()
+
+    def none(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    store = Store(f"sqlite:///{path}", 5)
+    done = upgrade.upgrade(store, 3, NOW)
+    store.close()
+    assert done.backup is not None
+    assert len(done.backup.read_bytes()) == len(old)
+    assert shown(path) == before == shown(done.backup)
 
 
 def test_a_program_that_has_the_database_open_is_said_to_be_in_the_way(path: Path) -> None:

@@ -1,5 +1,7 @@
 """Nightly copies are whole, few and found again; a restore loses neither database, killed or not."""
 
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -110,6 +112,23 @@ def test_a_damaged_database_is_restored_from_the_newest_and_kept(home: Path, cap
     assert aside.read_bytes() == broken
     assert counted(database) == 2
     assert cli.run(["db", "check"]) == 0
+
+
+def test_a_restore_keeps_the_old_database_where_there_are_no_hard_links(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(home / "automation_tracking.db")
+    broken = (home / "automation_tracking.db").read_bytes()
+
+    def none(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    assert cli.run(["db", "restore"]) == 0
+    (aside,) = home.glob("automation_tracking.db.replaced-*")
+    assert aside.read_bytes() == broken
+    assert counted(home / "automation_tracking.db") == 2
+    assert not list(home.glob(".*.tmp"))
 
 
 def test_a_named_backup_is_taken(home: Path) -> None:
