@@ -59,7 +59,7 @@ def open_plain(path: Path) -> BinaryIO:
     """Open a plain file to read it, without waiting: a pipe that nobody writes to would hold up whoever asks.
 
     Raises:
-        OSError: it is none, or cannot be opened.
+        OSError (IsADirectoryError among them): it is none, or cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = os.fstat(descriptor).st_mode
@@ -77,7 +77,8 @@ def give_second_name(path: Path, second: Path) -> None:
     A process of its own copies: closing a file lets go of every lock that this process holds on it, SQLite's too.
 
     Raises:
-        OSError: there is such a name already, or the folder is full; nothing is left of a copy.
+        OSError (FileExistsError among them): there is such a name already, or the folder is full; nothing is left of
+            a copy.
     """
     try:
         os.link(path, second)

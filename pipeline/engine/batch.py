@@ -139,7 +139,7 @@ class Batch:
         return len(self.specs)
 
     def reset(self, seeds: int | Sequence[int] | NDArray[np.int64]) -> None:
-        """Set up every slot's first game: one seed per slot, or one number from which they follow.
+        """Set up every slot's first game: one seed per slot, int64[games], or one number from which they follow.
 
         Raises:
             SetUpError: a map has no room for its snakes or food.
@@ -156,6 +156,10 @@ class Batch:
 
     def start(self, slots: NDArray[np.int64], seeds: Sequence[int] | NDArray[np.int64]) -> None:
         """Begin a new game, of its own seed, in each of `slots`, whatever stood there; outcomes that wait stay.
+
+        Args:
+            slots: int64[K], numbers of games.
+            seeds: int64[K], or as many whole numbers.
 
         Raises:
             SetUpError: a map has no room for its snakes or food.
@@ -195,7 +199,8 @@ class Batch:
             refuse(f"no game stands in slot {int(np.argmin(self._standing))} yet; call `reset`", "batch")
 
     def begin_next(self, slots: NDArray[np.int64]) -> None:
-        """Begin the next game in these slots, the one that `auto_reset` would have begun; for batches without it.
+        """Begin the next game in these slots (int64[K]), the one that `auto_reset` would have begun; for batches
+        without it.
 
         Raises:
             GameStateError: a slot that does not exist, or in which no game has stood yet.
@@ -267,7 +272,8 @@ class Batch:
         self._ready = bool(self._standing.all())
 
     def load_records(self, fields: NDArray[Any], grid: NDArray[Any], clock: NDArray[Any]) -> None:
-        """Put the games of another batch of the same specs into this one, as its `records` held them.
+        """Put the games of another batch of the same specs into this one, as its `records` held them: arrays of the
+        shapes and dtypes of `Records`, one row a game.
 
         Raises:
             GameStateError: they are of other games than these, or such as the rules never leave; nothing was loaded.
@@ -303,6 +309,10 @@ class Batch:
         self, actions: NDArray[np.uint8], spawned: Mapping[int, tuple[Sequence[Any], Sequence[Any]]]
     ) -> None:
         """Play one turn of the slots named in `spawned`, nothing drawn: its food is added, its hazards stand after.
+
+        Args:
+            actions: uint8[N, S], as for `step`.
+            spawned: by slot, cells [x, y] of new food, and of all hazards.
 
         Raises:
             GameStateError: food or hazards that cannot be there.

@@ -103,7 +103,7 @@ class Observer:
         self._buffer: Final = allocate_observations(_CHUNK, np.uint8, frame)
 
     def living(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (games, snakes) of all living snakes, game by game."""
+        """Return (games, snakes) of all living snakes, game by game: int64[L] each."""
         fields, seats = self.records.fields, (self.records.fields[:, layout.SNAKES]).max()
         columns = layout.HEADER + np.arange(seats) * layout.SNAKE_FIELDS + layout.CAUSE
         there = np.arange(seats) < fields[:, layout.SNAKES, None]

@@ -52,7 +52,7 @@ class CheckedState:
 
 
 def refuse(what: str, field: str) -> NoReturn:
-    """Raise the refusal of one field."""
+    """Raise GameStateError: the refusal of one field."""
     raise GameStateError(what, where=field, remedy="Correct it; nothing was loaded or played.")
 
 

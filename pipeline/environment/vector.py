@@ -123,7 +123,7 @@ class VectorEnvironment:
         self._causes: Final = self.batch.records.fields[:, layout.HEADER + layout.CAUSE : end : layout.SNAKE_FIELDS]
 
     def reset(self, seeds: int | Sequence[int] | NDArray[np.int64]) -> None:
-        """Begin a first game in every slot: one seed per slot, or one from which they follow.
+        """Begin a first game in every slot: one seed per slot, int64[slots], or one from which they follow.
 
         Raises:
             SetUpError: the map has no room for its snakes or food.

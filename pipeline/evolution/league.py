@@ -94,7 +94,8 @@ class League:
         return [*self._champions(), *self._past_selves()]
 
     def remember(self, update: int, weights: Mapping[str, Tensor]) -> None:
-        """Keep a copy of the learner's `weights`, by name as in `state_dict`, as it is after this many updates."""
+        """Keep a copy of the learner's `weights` as they are after this many updates: by name, of the shapes and dtypes
+        of `state_dict`."""
         if self._past_room == 0:
             return
         self._frozen[f"{_PAST}:{update}"] = _copy(weights)
@@ -111,7 +112,8 @@ class League:
             self._drop(former)
 
     def welcome(self, model_id: str, weights: Mapping[str, Tensor]) -> bool:
-        """Take a champion in, as the newest; False: it is here already. `weights`: by name as in `state_dict`."""
+        """Take a champion in, as the newest; False: it is here already. `weights`: by name,
+        of the shapes and dtypes of `state_dict`."""
         name = f"{_CHAMPION}:{model_id}"
         if self._champion_room == 0 or name in self._frozen:
             return False
@@ -208,7 +210,8 @@ class League:
         self.residents = [None if resident == name else resident for resident in self.residents]
 
     def to_arrays(self) -> dict[str, Tensor]:
-        """All frozen networks as named tensors, "<participant>/<name>"; for checkpoints."""
+        """All frozen networks as named tensors, "<participant>/<name>", of the shapes and dtypes of `state_dict`; for
+        checkpoints."""
         return {f"{who}/{name}": tensor for who, weights in self._frozen.items() for name, tensor in weights.items()}
 
     def counters(self) -> dict[str, JsonValue]:
@@ -222,7 +225,8 @@ class League:
         }
 
     def restore(self, arrays: Mapping[str, Tensor], counters: Mapping[str, JsonValue]) -> None:
-        """Take back what `to_arrays` and `counters` gave, as far as there is room for it."""
+        """Take back what `to_arrays` (same names, shapes and dtypes) and `counters` gave, as far as there is room for
+        it."""
         found: dict[str, Weights] = {name: {} for name in _texts(counters["order"])}
         for key, tensor in arrays.items():
             who, name = key.split("/", 1)

@@ -283,19 +283,21 @@ class RolloutWorker:
         _, values.reshape(-1)[where] = judge(network, _rows(self._environment, where), masks)
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The games and who plays them; with the generator's state all that the next stretch depends on."""
+        """The games (`fields`, `grid`, `clock` of the shapes and dtypes of `Records`) and who plays them (`cast`, one
+        row a game); with the generator's state all that the next stretch depends on."""
         fields, grid, clock, _ = self._environment.batch.records
         views = self._environment.views
         games: dict[str, NDArray[np.generic]] = dict(zip(_KEPT_AS, (fields, grid, clock), strict=True))
         return games | {"cast": self._seated, "begun_at": self._begun_at, "views": views}
 
     def fits(self, arrays: Mapping[str, NDArray[np.generic]]) -> bool:
-        """Whether `to_arrays` of as many games of as many seats gave these."""
+        """Whether `to_arrays` of as many games of as many seats gave these: the same names and shapes."""
         mine = self.to_arrays()
         return mine.keys() == arrays.keys() and all(mine[name].shape == arrays[name].shape for name in mine)
 
     def from_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take back what `to_arrays` gave; `fits` says whether these are of such games.
+        """Take back what `to_arrays` gave, arrays of the same shapes and dtypes; `fits` says whether these are of such
+        games.
 
         Raises:
             GameStateError: games that the rules never leave.

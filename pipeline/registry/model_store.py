@@ -61,7 +61,7 @@ class ModelStore:
 
         Args:
             draft: what is known of it.
-            weights: every array of the network's state, by name, as its loader wants them back.
+            weights: every array of the network's state, by name, as its loader wants them back; any shape and dtype.
 
         Raises:
             ModelError: weights that are not finite, or a parent that is not registered.
@@ -86,7 +86,7 @@ class ModelStore:
         return card
 
     def get(self, model_id: str) -> tuple[ModelCard, dict[str, np.ndarray]]:
-        """A model and its weights, after a look at the file's hash.
+        """A model and its weights, by name, of the shapes and dtypes that were put in, after a look at the file's hash.
 
         Raises:
             ModelError: no such model; its file is gone or damaged (which is noted in its row); or it was trained on

@@ -106,7 +106,7 @@ def _check_players(seats: NDArray[np.uint8], seeds: NDArray[np.int64], condition
 
 
 def fresh_seeds(seed: int, count: int) -> NDArray[np.int64]:
-    """Return `count` game seeds derived from one."""
+    """Return `count` game seeds derived from one, int64[count]."""
     return np.random.default_rng(seed).integers(-(2**63), 2**63, count, dtype=np.int64)
 
 
@@ -144,7 +144,8 @@ def play(
     conditions: GameConditions | None = None,
     mind: Mind | None = None,
 ) -> Meeting:
-    """Play two kinds against each other: every seed once from each seating, the kinds alternating round the seats.
+    """Play two kinds against each other: every seed (int64[K]) once from each seating, the kinds alternating round the
+    seats.
 
     Raises:
         GameStateError: the conditions cannot be set up.
