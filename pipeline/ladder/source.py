@@ -14,12 +14,13 @@ from pipeline.ladder.sync import Sync
 from pipeline.ladder.token import required_token
 from pipeline.ladder.why import explain
 from pipeline.registry.database import RegistryDatabase
-from schemas.errors import MachineError, OuroborosError
+from schemas.errors import DataError, MachineError, OuroborosError
 from schemas.ladder import SyncReport
 from schemas.outside_text import LINE_LIMIT, line
 from schemas.settings import Settings
 
 WHO = "synchronisation with the Arena"
+_AT_FAULT_MOST = 2
 
 
 def synchronise_for_daemon(settings: Settings) -> SyncReport:
@@ -37,8 +38,10 @@ def synchronise_for_daemon(settings: Settings) -> SyncReport:
 
 def explain_losses(settings: Settings) -> list[str]:
     """Think over the newest lost ladder games, as many as the settings allow; return what was found, in words. What
-    cannot be thought over is told and tried again the next time."""
+    cannot be thought over is told and tried again the next time; two games of which our snake or the disk is at fault
+    end it."""
     told: list[str] = []
+    at_fault = 0
     database = database_of(settings, create=False)
     with database.read() as connection:
         lost = game_rows.lost_unexplained(connection, settings.arena.explain_losses)
@@ -47,7 +50,10 @@ def explain_losses(settings: Settings) -> list[str]:
             found = explain(settings, row, settings.arena.explain_turns, datetime.now(UTC))
         except OuroborosError as error:
             told.append(line(f"game {row['game_id']} cannot be thought over: {error}", LINE_LIMIT))
-            break
+            at_fault += not isinstance(error, DataError)
+            if at_fault == _AT_FAULT_MOST:
+                break
+            continue
         with database.write() as connection:
             game_rows.note_why(connection, found)
         told.append(line(f"game {found.game_id}: {found.verdict}", LINE_LIMIT))

@@ -6,12 +6,13 @@ import pytest
 from arena_stand_in import OURS, recorded_game
 from go_programs import build_go_snake
 from ladder_bench import NOW, Bench
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pipeline.ladder import actions, snake_analysis
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.reading import asked_turns, read_ladder_game
 from pipeline.ladder.snake_analysis import SnakeAnalyser
+from pipeline.ladder.source import explain_losses
 from pipeline.ladder.tables import games
 from pipeline.tuner.snake_source import BUNDLED
 from schemas.errors import BadInputError, SnakeError
@@ -50,6 +51,23 @@ def test_the_last_turn_at_which_another_move_held(bench: Bench, snake: Path, mon
     assert again.turns == found.turns, "by no clock: the same position is always thought of alike"
     with pytest.raises(BadInputError, match=r"no lost game '0+-0000-4000-8000-0+' is kept here"):
         actions.explain_game(settings, bench.world.games[0]["id"], None, again=False, now=NOW)
+
+
+def test_a_lost_game_that_cannot_be_thought_over_stops_no_other(
+    bench: Bench, snake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        snake_analysis, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
+    )
+    bench.settings.arena_dir.mkdir()
+    older, newer = bench.world.add("lost"), bench.world.add("lost")
+    bench.sync()
+    with bench.database.write() as connection:
+        gone = update(games).where(games.c.game_id == newer)
+        connection.execute(gone.values(file="gone.jsonl", created_at="2027-01-01T00:00:00.000000Z"))
+    settings = bench.settings.model_copy(update={"arena": ArenaSettings(explain_budget=50, explain_turns=3)})
+    told = explain_losses(settings)
+    assert [line.split(": ")[0] for line in told] == [f"game {newer} cannot be thought over", f"game {older}"]
 
 
 def test_a_snake_that_does_not_think_is_told_in_a_sentence(bench: Bench, snake: Path) -> None:
