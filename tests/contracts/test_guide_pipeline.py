@@ -341,6 +341,7 @@ def test_models_stand_beside_the_history(in_trained):
     with sqlite3.connect("automation/automation_tracking.db") as conn:
         (champions,) = conn.execute("SELECT count(*) FROM models WHERE status = 'champion'").fetchone()
         games = conn.execute("SELECT games FROM evaluations").fetchall()
+    conn.close()
     assert champions == 1
     assert games
     assert np.all(np.array(games) > 0)
