@@ -36,6 +36,7 @@ class Database:
         self._revision, self._maker = revision, maker
         self._idle: LifoQueue[_Held] = LifoQueue(READERS)
         self._watcher: _Held | None = None
+        self._closed = False
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -83,6 +84,8 @@ class Database:
 
     def version(self) -> int | str | None:
         """A number that changes with every commit of anybody; None while there is no database. For one caller only."""
+        if self._closed:
+            return None
         with suppress(StateError), self._faults():
             self._watcher = self._current(self._watcher)
             found: int = self._watcher[0].execute("PRAGMA data_version").fetchone()[0]
@@ -92,7 +95,8 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections that are not in use; those that are, when they are given back."""
+        self._closed = True
         _let_go(self._watcher)
         self._watcher = None
         while (held := self._kept()) is not None:
@@ -110,6 +114,8 @@ class Database:
                 self._idle.put_nowait(held)
         except Full:
             _let_go(held)
+        if self._closed:
+            self.close()
 
     def _current(self, held: _Held | None) -> _Held:
         """A connection to the file that lies at the path now: a restore puts another one there."""

@@ -35,6 +35,7 @@ class ServerDatabase:
         self._given, self.where = postgresql.parameters_of(url)
         self._idle: LifoQueue[_Held] = LifoQueue(READERS)
         self._watcher: Any = None
+        self._closed = False
 
     @contextmanager
     def snapshot(self) -> Iterator[Rows]:
@@ -59,7 +60,7 @@ class ServerDatabase:
     def version(self) -> int | str | None:
         """See `History.version`: which transactions are visible."""
         with suppress(StateError):
-            return str(self._watch("SELECT pg_current_snapshot()::text")[0])
+            return None if self._closed else str(self._watch("SELECT pg_current_snapshot()::text")[0])
         return None
 
     def is_led(self) -> bool:
@@ -73,6 +74,7 @@ class ServerDatabase:
 
     def close(self) -> None:
         """See `History.close`."""
+        self._closed = True
         watcher, self._watcher = self._watcher, None
         _let_go(watcher)
         while (held := self._kept()) is not None:
@@ -97,6 +99,8 @@ class ServerDatabase:
             self._idle.put_nowait(held)
         except Full:
             _let_go(held.connection)
+        if self._closed:
+            self.close()
 
     def _watch(self, statement: str) -> Any:
         try:

@@ -33,6 +33,17 @@ def test_readers_inside_readers_never_wait_for_each_other(home: Path) -> None:
     database.close()
 
 
+def test_a_reader_that_is_still_inside_when_the_database_is_closed_closes_its_connection(home: Path) -> None:
+    database = Database(home / "automation_tracking.db")
+    assert database.version() is not None
+    with database.snapshot() as rows:
+        database.close()
+        assert rows.execute("SELECT count(*) FROM execution_rows").fetchone()[0] == 4
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        rows.execute("SELECT 1")
+    assert database.version() is None
+
+
 def test_pages_asked_at_once_are_all_answered(reading: Served) -> None:
     paths = ["/", "/api/v1/status", "/history", "/metrics"] * 5
     with ThreadPoolExecutor(len(paths)) as pool:
