@@ -225,7 +225,8 @@ class ArenaClient:
                 f"the Arena is in trouble ({reply.status}){said}", where=what, remedy="Try again later."
             )
         if reply.status in {400, 403, 404, 409, 410, 422}:
-            remedy = "Is the token that of its owner? `ouroboros arena login` takes another." * (reply.status == 403)
+            owner = "Is the token that of its owner? `ouroboros arena login` takes another."
+            remedy = owner if reply.status == 403 else ""
             raise ArenaError(f"the Arena refuses ({reply.status}){said}", where=what, remedy=remedy)
         raise ArenaAwayError(f"the Arena answers {reply.status}{said}", where=what, remedy="Is arena.base_url right?")
 

@@ -296,8 +296,9 @@ class Sync:
         return report
 
     def _odd(self) -> list[str]:
-        untold = self.client.odd_untold
-        return self.client.odd + [f"{untold:,} more items of the Arena's lists cannot be read"] * bool(untold)
+        if not (untold := self.client.odd_untold):
+            return self.client.odd
+        return [*self.client.odd, f"{untold:,} more items of the Arena's lists cannot be read"]
 
 
 def note_rankings(connection: Connection, table: Rankings, own: Collection[str], now: datetime) -> int:

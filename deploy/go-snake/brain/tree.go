@@ -99,7 +99,9 @@ func (t *Thinker) afterMine(s *board.State, m board.Move, predicted *[board.MaxS
 	}
 	if expected >= enough && p < 1 { // the move is worth beta unless a reply spoils it by more than it promises
 		need := (beta - (1-p)*expected) / p
-		if worst, _ := t.worstReply(s, &moves, predicted, depth, math.Nextafter(need, -1e9), need, known); worst >= need || t.spent() {
+		below := math.Nextafter(need, math.Inf(-1))
+		worst, _ := t.worstReply(s, &moves, predicted, depth, below, need, known)
+		if worst >= need || t.spent() {
 			return beta, none
 		}
 		expected = t.play(s, &moves, depth, alpha, math.Inf(1))
