@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -47,6 +48,8 @@ class AutomatedTrainingRunner:
         self._gpu = gpu
         self._clock = clock or SystemClock()
         self._store = Store(self.settings.database_url, self.settings.storage.busy_timeout_s)
+        # The guide's scripts never close a runner: whoever lets go of one lets go of its database.
+        weakref.finalize(self, self._store.close)
         upgrade(self._store, self.settings.storage.keep_backups, self._clock.now())
         self._service: Service | None = None
         self._thread: threading.Thread | None = None

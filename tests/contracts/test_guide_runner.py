@@ -1,5 +1,6 @@
 """The operations guide's snippets on the runner, with only their imports and paths changed."""
 
+import gc
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from runner import (
     TriggerType,
     create_default_schedules,
 )
+from runner.store.engine import Store
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +213,20 @@ def test_a_second_daemon_on_one_folder_is_told_who_has_it(runner):
     second = AutomatedTrainingRunner()
     with pytest.raises(StateError, match="another daemon already serves this state folder: process"):
         second.start_automation()
+
+
+def test_a_runner_that_nobody_holds_has_closed_its_database(daily_schedule, monkeypatch):
+    closed = []
+
+    class SeenStore(Store):
+        def close(self) -> None:
+            closed.append(self.path)
+            super().close()
+
+    monkeypatch.setattr("runner.automation.Store", SeenStore)
+    made = AutomatedTrainingRunner()
+    made.add_schedule(daily_schedule)
+    path = made.settings.home / "automation_tracking.db"
+    del made
+    gc.collect()
+    assert [found.resolve() for found in closed] == [path.resolve()]
