@@ -62,8 +62,8 @@ class SelfPlaySettings(Adjustable):
     past_self_share: float = Field(default=0.2, ge=0, le=1)
     """How often a game's opponents are past selves and past champions, of the games that no heuristic sits in."""
     teacher: str | None = "strong"
-    """A heuristic that says what it would have played in some of the learner's positions: the policy is drawn towards
-    it while `teacher_weight` lasts. None: nobody."""
+    """A heuristic, or `go_snake` (the bundled Go snake), that says what it would have played in some of the learner's
+    positions: the policy is drawn towards it while `teacher_weight` lasts. None: nobody."""
     teacher_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the games in which the teacher is asked."""
     teacher_weight: float = Field(default=1.0, ge=0)
@@ -71,9 +71,9 @@ class SelfPlaySettings(Adjustable):
     teacher_until: float = Field(default=0.3, gt=0, le=1)
     """Share of the phase after which the teacher is asked no more."""
     expert: str | None = "deep"
-    """A searching heuristic whose moves are targets for as long as the learner lives (expert iteration): its labels are
-    kept and drawn again, the newest ones and by how far off the learner is on them (`data.buffer_size`,
-    `data.prioritized_sampling`). None: nobody."""
+    """A searching player, a heuristic or `go_snake`, whose moves are targets for as long as the learner lives (expert
+    iteration): its labels are kept and drawn again, the newest ones and by how far off the learner is on them
+    (`data.buffer_size`, `data.prioritized_sampling`). None: nobody."""
     expert_share: float = Field(default=0.03, ge=0, le=1)
     """Share of the games in which the expert is asked, one in each part (`rollout_parts`) at the least; 0: none."""
     expert_weight: float = Field(default=0.1, ge=0)
@@ -89,3 +89,13 @@ class SelfPlaySettings(Adjustable):
     )
     """Heuristic opponents by weight, in self-play times how hard each is for the learner by now; the phase's
     `heuristic_mix_ratio` says how often any sits opposite."""
+    go_snake_weight: float = Field(default=0.0, ge=0)
+    """Weight of the bundled Go snake beside the heuristics'; it plays in self-play and continuous phases alone. 0: it
+    is no opponent."""
+    go_snake_positions: int = Field(default=200, ge=1, le=64_000)
+    """Positions that it thinks of for each of its moves, as an opponent, a teacher or an expert."""
+
+    @property
+    def asks_go_snake(self) -> bool:
+        """Whether the Go snake plays, teaches or is the expert."""
+        return self.go_snake_weight > 0 or "go_snake" in (self.teacher, self.expert)

@@ -48,7 +48,7 @@ const drain = 800 * time.Millisecond
 type options struct {
 	host, port, config, games, eval string
 	verbose, showGames              bool
-	think                           int
+	think, choose                   int
 	selfPlay                        selfplay.Plan
 }
 
@@ -124,6 +124,8 @@ func parse(args []string) (options, error) {
 		"folder to append finished games to; the environment's OUROBOROS_GAMES_DIR is the default, empty keeps none")
 	flags.IntVar(&opt.think, "think", 0, "no server: say of each /move request on stdin, one a line, what comes of each move, "+
 		"within so many positions a move")
+	flags.IntVar(&opt.choose, "choose", 0, "no server: answer each /move request on stdin, one a line, with the first letter of its "+
+		"move, within so many positions")
 	flags.StringVar(&opt.eval, "eval", "", "file of a learned leaf evaluation, which helps the snake's own, instead of the one built in; "+noEval+": none")
 	flags.IntVar(&opt.selfPlay.Games, "self-play", 0, "no server: play so many games against itself and write each as a line of JSON")
 	flags.Int64Var(&opt.selfPlay.First, "seed", 1, "of the first game of -self-play; the others follow")
@@ -178,6 +180,8 @@ func offlineOf(opt options, w *weights.Weights, learned *leafeval.Evaluation) fu
 	switch {
 	case opt.think > 0:
 		return func() error { return thoughts.Tell(os.Stdin, os.Stdout, w, opt.think, learned) }
+	case opt.choose > 0:
+		return func() error { return thoughts.Choose(os.Stdin, os.Stdout, w, opt.choose, learned) }
 	case opt.selfPlay.Games > 0:
 		return func() error { return selfplay.Play(os.Stdout, opt.selfPlay, w, learned) }
 	case opt.showGames:

@@ -22,11 +22,13 @@ from pipeline.evolution.league import RESIDENTS, League, OpponentShares, Teacher
 from pipeline.evolution.networks import Network, build_network
 from pipeline.evolution.rollout import RolloutWorker, WorkerSetup
 from pipeline.evolution.rollout_stretch import PlayedStretch, Stretch, packed, play_stretch, stretch_of
+from pipeline.simulator.go_snake import GoSnake, go_snake_of
 from pipeline.tuner.backends import GameOrder, PlayedGame
 from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob, Participant, PlayConditions, SourceKind
 from schemas.errors import OuroborosError, StoppedError
 from schemas.network import light_network
 from schemas.self_play import SelfPlaySettings
+from schemas.settings import get_config
 
 _NETWORKS_KEPT: Final = 2 * (1 + len(RESIDENTS))
 _WORKERS_KEPT: Final = 64
@@ -74,6 +76,8 @@ class RolloutBackend:
         self._ended: SimpleQueue[PlayedGame] = SimpleQueue()
         self._idle: list[tuple[WorkerSetup, _Worker]] = []
         self._lock = Lock()
+        self._go_snakes: dict[int, GoSnake | None] = {}
+        """By the positions that it thinks of."""
 
     def begin(self, orders: Sequence[GameOrder]) -> None:
         """See `Backend.begin`."""
@@ -110,6 +114,9 @@ class RolloutBackend:
         for job_id in list(self._unwanted):
             self.drop(job_id)
         self._pool.shutdown(cancel_futures=True)
+        for go_snake in self._go_snakes.values():
+            if go_snake is not None:
+                go_snake.close()
 
     def _network(self, text: str) -> Network:
         network = self._networks.get(text)
@@ -146,19 +153,30 @@ class RolloutBackend:
                 if known == setup:
                     del self._idle[place]
                     return worker
-        return _Worker(setup)
+        return _Worker(setup, self._go_snake(setup.settings))
+
+    def _go_snake(self, settings: SelfPlaySettings) -> GoSnake | None:
+        """The Go snake as the learner asks for it, built on this machine; None: it does not."""
+        if not settings.asks_go_snake:
+            return None
+        with self._lock:
+            if settings.go_snake_positions not in self._go_snakes:
+                self._go_snakes[settings.go_snake_positions] = go_snake_of(settings, get_config().arena_dir)
+            return self._go_snakes[settings.go_snake_positions]
 
 
 class _Worker:
     """A worker with a league of its own, which are set to what each stretch says."""
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, go_snake: GoSnake | None = None) -> None:
         settings = setup.settings  # with the room that the run's league has: who has none is not at the table
-        self._league = League(settings.heuristics, settings.past_selves, settings.past_champions)
+        self._league = League(
+            settings.heuristics, settings.past_selves, settings.past_champions, settings.go_snake_weight
+        )
         self._unwanted = Event()
         self._worker = RolloutWorker(
             setup.games, setup.snakes, self._league, OpponentShares(0.0, 0.0), setup.settings, 0, self._go_on,
-            augmented=setup.augmented,
+            augmented=setup.augmented, go_snake=go_snake,
         )  # fmt: skip
 
     def play(self, stretch: Stretch, networks: Sequence[Network | None], unwanted: Event) -> PlayedStretch:

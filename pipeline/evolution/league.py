@@ -17,12 +17,14 @@ from torch import Tensor
 
 from pipeline.engine.players.kinds import kind_of, name_of
 from pipeline.evolution.training_state import Weights
+from pipeline.simulator.go_snake import GO_SNAKE, GO_SNAKE_NAME
 from schemas.phases import TrainingPhaseConfig
 from schemas.self_play import OpponentShare, SelfPlaySettings
 
 LEARNER: Final = 255
 RESIDENTS: Final = (254, 253)
-"""Marks in a seating of the frozen networks at the table; every number below them is a player kind."""
+"""Marks in a seating of the frozen networks at the table; of the numbers below them GO_SNAKE is the bundled Go snake,
+and every other a player kind."""
 HARDNESS: Final = 2.0
 _FORGOTTEN: Final = 0.02
 """Weight that an opponent which is always beaten keeps."""
@@ -59,6 +61,21 @@ class OpponentRecord(NamedTuple):
         return OpponentRecord(self.games * kept + games, self.score * kept + score)
 
 
+def player_mark(name: str) -> int:
+    """Return the mark of the player of this name, GO_SNAKE or a player kind; KeyError if there is none."""
+    if name == GO_SNAKE_NAME:
+        return GO_SNAKE
+    try:
+        return kind_of(name)
+    except KeyError as error:
+        raise KeyError(f"{error.args[0]}, and {GO_SNAKE_NAME}") from error
+
+
+def player_name(mark: int) -> str:
+    """Return the name of GO_SNAKE or a player kind; KeyError if it is neither."""
+    return GO_SNAKE_NAME if mark == GO_SNAKE else name_of(mark)
+
+
 def hardness(score: float) -> float:
     """The weight of an opponent that the learner scores so against (0..1)."""
     return float((1 - score) ** HARDNESS + _FORGOTTEN)
@@ -73,14 +90,19 @@ class League:
     `RESIDENTS` sit at the table at once, each for a while, so that a game is played out against one and the same.
     """
 
-    def __init__(self, heuristics: Sequence[OpponentShare], past_selves: int, champions: int) -> None:
-        """Know the built-in opponents by name and weight; keep up to so many past selves and champions.
+    def __init__(
+        self, heuristics: Sequence[OpponentShare], past_selves: int, champions: int, go_snake_weight: float = 0.0
+    ) -> None:
+        """Know the built-in opponents by name and weight, the Go snake among them; keep up to so many past selves and
+        champions.
 
         Raises:
             KeyError: a name that no built-in player has.
         """
-        self._kinds: Final = np.array([kind_of(share.kind) for share in heuristics], np.uint8)
-        self._shares: Final = np.array([share.weight for share in heuristics], np.float64)
+        weights = {kind_of(share.kind): share.weight for share in heuristics}
+        weights |= {GO_SNAKE: go_snake_weight} if go_snake_weight > 0 else {}
+        self._kinds: Final = np.array(list(weights), np.uint8)
+        self._shares: Final = np.array(list(weights.values()), np.float64)
         self._past_room, self._champion_room = past_selves, champions
         self._frozen: dict[str, Weights] = {}
         self.records: dict[str, OpponentRecord] = {}
@@ -157,7 +179,7 @@ class League:
         if mark == LEARNER:
             return "learner"
         if mark not in RESIDENTS:
-            return name_of(mark)
+            return player_name(mark)
         kind, _, which = (self.residents[RESIDENTS.index(mark)] or "").partition(":")
         return {_PAST: f"itself, update {which}", _CHAMPION: f"champion {which}"}.get(kind, "learner")
 
@@ -189,14 +211,14 @@ class League:
         return seated
 
     def _kind_chances(self) -> NDArray[np.float64]:
-        hard = [hardness(self.record_of(f"{_HEURISTIC}:{name_of(kind)}").mean) for kind in self._kinds.tolist()]
+        hard = [hardness(self.record_of(f"{_HEURISTIC}:{player_name(kind)}").mean) for kind in self._kinds.tolist()]
         chances = self._shares * np.array(hard)
         return np.asarray(chances / chances.sum())
 
     def _name_of(self, mark: int) -> str | None:
         if mark in RESIDENTS:
             return self.residents[RESIDENTS.index(mark)]
-        return None if mark == LEARNER else f"{_HEURISTIC}:{name_of(mark)}"
+        return None if mark == LEARNER else f"{_HEURISTIC}:{player_name(mark)}"
 
     def _champions(self) -> list[str]:
         return [name for name in self._frozen if name.startswith(_CHAMPION)]
@@ -297,8 +319,8 @@ def _stage(phase: TrainingPhaseConfig, settings: SelfPlaySettings, done: float, 
 
 
 class TeacherTargets(NamedTuple):
-    """Which kinds label the learner's positions (None: nobody), each in which share of the games; where both are asked
-    it is the expert's move that counts."""
+    """Which players (a kind, or GO_SNAKE) label the learner's positions (None: nobody), each in which share of the
+    games; where both are asked it is the expert's move that counts."""
 
     teacher: int | None = None
     share: float = 0.0

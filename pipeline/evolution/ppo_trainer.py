@@ -18,11 +18,18 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from pipeline.data.buffer import ExperienceBatch
-from pipeline.engine.players.kinds import kind_of
 from pipeline.engine.players.match import GameConditions
 from pipeline.evolution.device import low_precision, replica_devices, replica_of
 from pipeline.evolution.expert_replay import ExpertReplay
-from pipeline.evolution.league import RESIDENTS, CurriculumStage, League, TeacherTargets, phase_curriculum, warm_up
+from pipeline.evolution.league import (
+    RESIDENTS,
+    CurriculumStage,
+    League,
+    TeacherTargets,
+    phase_curriculum,
+    player_mark,
+    warm_up,
+)
 from pipeline.evolution.networks import Network
 from pipeline.evolution.ppo_loss import (
     BatchPart,
@@ -38,6 +45,7 @@ from pipeline.evolution.rollout_stretch import SpreadRollouts, play_spread
 from pipeline.evolution.supervised_step import make_optimizer
 from pipeline.evolution.training_state import OptimizerState, TrainingState, load_weights, weights_of
 from pipeline.live_games import LiveGames
+from pipeline.simulator.go_snake import go_snake_of
 from pipeline.simulator.watch import GameWatch
 from schemas.cgroup import usable_processors
 from schemas.errors import NothingLearnedError
@@ -84,6 +92,7 @@ class PpoTrainer:
 
         Raises:
             KeyError: a heuristic, teacher or expert that no built-in player is called.
+            SnakeError, MachineError: the Go snake is asked for, and does not build.
         """
         self._ensure_running: Final = ensure_running
         self._phase, self._settings = phase, settings.self_play
@@ -106,8 +115,12 @@ class PpoTrainer:
         self.optimizer: Final = make_optimizer(network, phase.learning_rate, self._optimization.weight_decay)
         self._parameters: Final = [weight for weight in network.parameters() if weight.requires_grad]
         self.league: Final = League(
-            self._settings.heuristics, self._settings.past_selves, self._settings.past_champions
+            self._settings.heuristics,
+            self._settings.past_selves,
+            self._settings.past_champions,
+            self._settings.go_snake_weight,
         )
+        self._go_snake: Final = go_snake_of(self._settings, settings.arena_dir)
         self._generator: Final = np.random.default_rng(seed)
         self._live: Final = LiveGames(settings.home, LiveSource.TRAINING)  # of the first thread's games alone
         self._rollouts: Final = {seats: self._begin_games(seats) for seats in (DUEL, CROWD)}
@@ -123,7 +136,7 @@ class PpoTrainer:
         return [
             RolloutWorker(
                 games, seats, self.league, shares, self._settings, int(seed), self._ensure_running,
-                augmented=self._phase.data_augmentation, watch=None if part else watch,
+                augmented=self._phase.data_augmentation, watch=None if part else watch, go_snake=self._go_snake,
             )
             for part, seed in enumerate(self._generator.integers(2**62, size=self._rollout_parts))
         ]  # fmt: skip
@@ -136,6 +149,8 @@ class PpoTrainer:
 
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown()
+        if self._go_snake is not None:
+            self._go_snake.close()
         torch.set_num_threads(self._torch_threads)
 
     # ── an update ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,8 +211,8 @@ class PpoTrainer:
 
     def _teaching(self, stage: CurriculumStage) -> TeacherTargets:
         settings = self._settings
-        teacher = kind_of(settings.teacher) if settings.teacher is not None and stage.teacher > 0 else None
-        expert = kind_of(settings.expert) if settings.expert is not None and settings.expert_weight > 0 else None
+        teacher = player_mark(settings.teacher) if settings.teacher is not None and stage.teacher > 0 else None
+        expert = player_mark(settings.expert) if settings.expert is not None and settings.expert_weight > 0 else None
         return TeacherTargets(teacher, settings.teacher_share, expert, settings.expert_share)
 
     def _learn(self, samples: Samples, weights: LossWeights) -> _Learned:

@@ -17,6 +17,7 @@ from pipeline.environment.vector import VectorEnvironment
 from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares, TeacherTargets
 from pipeline.evolution.networks import Network
 from pipeline.evolution.policy import draw_moves, judge
+from pipeline.simulator.go_snake import GO_SNAKE, GoSnake
 from pipeline.simulator.watch import GameWatch
 from schemas.self_play import SelfPlaySettings
 
@@ -120,6 +121,7 @@ class RolloutWorker:
         *,
         augmented: bool = False,
         watch: GameWatch | None = None,
+        go_snake: GoSnake | None = None,
     ) -> None:
         """Begin the games, matched by `league`; games, chance and matches all follow from `seed`.
 
@@ -127,7 +129,10 @@ class RolloutWorker:
             ensure_running: called every turn; what it raises ends a stretch in the middle.
             augmented: let the learner see each game through another symmetry of the board.
             watch: shows one of the games while it is played.
+            go_snake: moves the seats of GO_SNAKE, and labels where it is the teacher or the expert; whoever gives none
+                has it in no league and asks for no label of it.
         """
+        self._go_snake: Final = go_snake
         self._ensure_running: Final = ensure_running
         self._league: Final = league
         self._settings, self._watch = settings, watch
@@ -153,6 +158,7 @@ class RolloutWorker:
 
         Raises:
             StoppedError: by `ensure_running`, in the middle: only a state kept before is whole.
+            SnakeError: the Go snake does not play.
         """
         shape = (turns, *self._seated.shape)
         values, rewards = np.zeros((turns + 1, *shape[1:]), np.float32), np.zeros(shape, np.float32)
@@ -197,8 +203,7 @@ class RolloutWorker:
         taught = self._labelled(mine, targets.teacher, targets.share) & ~searched
         for kind, asked in ((targets.teacher, taught), (targets.expert, searched)):
             if asked.any():
-                kinds = np.where(asked, np.uint8(kind or 0), np.uint8(CALLER))
-                choose_in_batch(self._mind, self._environment.batch.records, kinds, labels)
+                self._choose(np.where(asked, np.uint8(kind or 0), np.uint8(CALLER)), labels)
         expert[searched] = True
         rows = labels.reshape(-1)[where]
         seen = np.where(rows == UNTAUGHT, rows, MOVE_TO[symmetries, np.minimum(rows, 3)])
@@ -220,8 +225,17 @@ class RolloutWorker:
                 log_policy, _ = judge(resident, seen, environment.masks.reshape(-1, 4)[where])
                 moves = draw_moves(log_policy, self.generator.random(len(where), np.float32))
                 actions.reshape(-1)[where] = MOVE_FROM[seen.symmetries, moves]
-        kinds = np.where(self._seated < RESIDENTS[-1], self._seated, np.uint8(CALLER))
-        choose_in_batch(self._mind, environment.batch.records, kinds, actions)
+        self._choose(np.where(self._seated < RESIDENTS[-1], self._seated, np.uint8(CALLER)), actions)
+
+    def _choose(self, players: NDArray[np.uint8], moves: NDArray[np.uint8]) -> None:
+        """Write the moves of the living seats of kinds and GO_SNAKE, uint8[games, seats] both; CALLER's stay."""
+        records = self._environment.batch.records
+        theirs = players == GO_SNAKE
+        choose_in_batch(self._mind, records, np.where(theirs, np.uint8(CALLER), players), moves)
+        games, snakes = np.nonzero(theirs & self._environment.living)
+        if len(games):
+            assert self._go_snake is not None
+            moves[games, snakes] = self._go_snake.choose(records, games, snakes)
 
     def _step(self, network: Network, rewards: NDArray[np.float32], ends: NDArray[np.bool_]) -> RolloutStats:
         environment = self._environment

@@ -28,6 +28,7 @@ from pipeline.evolution.rollout import RolloutStats
 from pipeline.evolution.rollout_stretch import SpreadRollouts
 from pipeline.evolution.tensorboard_log import Report
 from pipeline.evolution.training_state import TrainingState, Weights
+from pipeline.simulator.go_snake import GO_SNAKE, GO_SNAKE_NAME
 from schemas.errors import OutOfTimeError, StoppedError, TrainingError
 from schemas.phases import TrainingPhaseConfig
 from schemas.settings import Settings
@@ -307,5 +308,7 @@ def told(stats: PpoStats, seen: RolloutStats, seconds: float) -> dict[str, float
     for kind in KINDS:
         if met[kind.number, 0]:
             numbers[f"won/{kind.name}"] = float(met[kind.number, 1] / seats[kind.number])
+    if met[GO_SNAKE, 0]:
+        numbers[f"won/{GO_SNAKE_NAME}"] = float(met[GO_SNAKE, 1] / seats[GO_SNAKE])
     frozen = met[list(RESIDENTS)].sum(0)
     return numbers | ({"won/frozen": float(frozen[1] / frozen[0])} if frozen[0] else {})

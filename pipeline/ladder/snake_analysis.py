@@ -1,29 +1,23 @@
 """Our Go snake, asked afterwards what it thinks of positions: built once, run for each game, by no clock."""
 
-import shutil
 import subprocess
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.snake_builder import SnakeBuilder
-from pipeline.tuner.snake_source import BUNDLED, bundled_files, digest, working_copy
-from schemas.errors import MachineError, SnakeError
+from pipeline.bundled_snake import bundled_snake
+from pipeline.tuner.snake_source import BUNDLED, digest, working_copy
+from schemas.errors import SnakeError
 from schemas.ladder import MoveThought
 from schemas.outside_text import REASON_LIMIT, line
 from schemas.settings import Settings
 
-_BUILD: Final = "go build -o {output} ."
 _CONFIG: Final = "config.yaml"
 _LIMIT_S: Final = 600.0
-_SCRATCH: Final = ".build-"
 
 
 class _Said(BaseModel):
@@ -95,32 +89,10 @@ def our_analyser(settings: Settings) -> SnakeAnalyser:
         SnakeError: it does not build.
         MachineError: no Go toolchain, or no disk.
     """
-    files = bundled_files()
-    code = sha256("".join(f"{name} {digest(files[name])}\n" for name in sorted(files)).encode()).hexdigest()
-    binary = settings.arena_dir / f"snake-{code[:16]}"
-    if not binary.exists():
-        _build(settings.arena_dir, binary)
+    binary = bundled_snake(settings.arena_dir)
     own = working_copy(settings) / _CONFIG
     weights = own if own.exists() else BUNDLED / _CONFIG
     return SnakeAnalyser(binary, weights, digest(weights.read_bytes()))
-
-
-def _build(folder: Path, binary: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob(f"{_SCRATCH}*"):
-            if time.time() - stale.stat().st_mtime > 2 * _LIMIT_S:  # of a build that was killed
-                shutil.rmtree(stale, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
-            builder = SnakeBuilder(BUNDLED, Path(scratch), _CONFIG, _BUILD, _LIMIT_S, weights_at_start=False)
-            built = builder.build("our snake", None, lambda: False)
-            for older in folder.glob("snake-*"):
-                older.unlink(missing_ok=True)
-            built.binary.rename(binary)
-    except OSError as error:
-        raise MachineError(
-            f"our snake cannot be kept: {error.strerror}", where=str(folder), remedy="Free some space."
-        ) from error
 
 
 def _thought(answer: bytes, where: str) -> PositionAnalysis:

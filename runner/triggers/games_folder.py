@@ -4,7 +4,7 @@ keeping their count in the store.
 A line counts when it is complete and tells of a finished game in the format of `schemas.game`; anything else complete
 is malformed and passed over; an incomplete last line waits. A file is known again by its inode, also under another
 name, so that rotation by rename counts nothing twice; a file that was replaced or cut short is read from its beginning
-(one that took over the inode of a removed one is told from it by the byte before where that was read to, which ended a line).
+(one that took over a removed one's inode is told by the byte before where that was read to, which ended a line).
 A game that the same file already told of within its last megabyte (same game, same snake) is a duplicate.
 """
 

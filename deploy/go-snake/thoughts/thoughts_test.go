@@ -1,8 +1,10 @@
 package thoughts
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -37,5 +39,55 @@ func TestEachLineIsAnswered(t *testing.T) {
 	}
 	if second.Error == "" || second.Move != "" {
 		t.Fatalf("no request: %+v", second)
+	}
+}
+
+func TestEachLineIsAnsweredByItsMove(t *testing.T) {
+	w, err := weights.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := os.ReadFile("../server/testdata/midgame.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.ReplaceAll(string(request), "\n", " ")
+	var told, chosen bytes.Buffer
+	if err := Tell(strings.NewReader(line+"\n"), &told, w, 300, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := Choose(strings.NewReader(line+"\nno request\n"+line), &chosen, w, 300, nil); err != nil {
+		t.Fatal(err)
+	}
+	var said answer
+	if err := json.Unmarshal(told.Bytes(), &said); err != nil {
+		t.Fatal(err)
+	}
+	answers := strings.Split(strings.TrimSpace(chosen.String()), "\n")
+	if len(answers) != 3 || answers[0] != said.Move[:1] || answers[2] != answers[0] || !strings.HasPrefix(answers[1], "! ") {
+		t.Fatalf("answers %q, but -think says %q", answers, said.Move)
+	}
+}
+
+func TestAnswersAreWrittenBeforeMoreIsAsked(t *testing.T) {
+	w, err := weights.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, ask := io.Pipe()
+	answered, answer := io.Pipe()
+	go func() { answer.CloseWithError(Choose(asked, answer, w, 30, nil)) }()
+	lines := bufio.NewScanner(answered)
+	for range 3 {
+		if _, err := ask.Write([]byte("no request\nno request\n")); err != nil {
+			t.Fatal(err)
+		}
+		if !lines.Scan() || !lines.Scan() {
+			t.Fatal("no two answers")
+		}
+	}
+	ask.Close()
+	if lines.Scan() {
+		t.Fatalf("one more answer: %q", lines.Text())
 	}
 }

@@ -4,7 +4,16 @@ import numpy as np
 import torch
 
 from pipeline.engine.players.kinds import STRONG, VORONOI
-from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentRecord, OpponentShares, hardness
+from pipeline.evolution.league import (
+    LEARNER,
+    RESIDENTS,
+    League,
+    OpponentRecord,
+    OpponentShares,
+    hardness,
+    player_mark,
+)
+from pipeline.simulator.go_snake import GO_SNAKE
 from schemas.self_play import OpponentShare
 
 _OPPONENTS = [OpponentShare(kind="strong", weight=3), OpponentShare(kind="voronoi", weight=1)]
@@ -139,3 +148,19 @@ def test_a_league_that_was_made_smaller_lets_those_go_that_have_no_room() -> Non
     assert [name.partition(":")[0] for name in smaller.participants[1:]] == ["past", "past"]
     assert smaller.participants[-1] == "past:40", "the newest stays"
     assert (none.participants, none.residents) == ([], [None] * len(RESIDENTS))
+
+
+def test_the_go_snake_is_an_opponent_by_its_weight_and_how_hard_it_is() -> None:
+    league = League(_OPPONENTS, 0, 0, go_snake_weight=4)
+    seated = league.matchmake(20_000, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
+    assert abs((seated == GO_SNAKE).mean() - 0.25) < 0.02, "half of the opponents"
+    faced = np.zeros((256, 2))
+    faced[GO_SNAKE] = (400, 40)
+    league.note(faced)
+    assert league.record_of("heuristic:go_snake").mean < 0.2
+    assert (league.title_of(GO_SNAKE), player_mark("go_snake"), player_mark("strong")) == ("go_snake", GO_SNAKE, STRONG)
+    harder = league.matchmake(20_000, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
+    assert (harder == GO_SNAKE).sum() > 1.3 * (seated == GO_SNAKE).sum()
+    alone = League([], 0, 0, go_snake_weight=1).matchmake(50, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
+    assert ((alone == GO_SNAKE).sum(1) == 1).all()
+    assert GO_SNAKE not in League(_OPPONENTS, 0, 0).matchmake(500, 4, OpponentShares(1, 0), np.random.default_rng(0))

@@ -13,6 +13,7 @@ import torch
 from pipeline import live_games
 from pipeline.engine.observe import Observations
 from pipeline.engine.players.kinds import VORONOI, kind_of
+from pipeline.engine.symmetry import MOVE_TO
 from pipeline.evolution.checkpoint import CheckpointFolder
 from pipeline.evolution.league import LEARNER, RESIDENTS, League, OpponentShares, TeacherTargets, phase_curriculum
 from pipeline.evolution.networks import Network, build_network
@@ -20,7 +21,8 @@ from pipeline.evolution.policy import TorchPolicy, draw_moves
 from pipeline.evolution.ppo_loss import LossWeights
 from pipeline.evolution.ppo_trainer import PpoTrainer
 from pipeline.evolution.rollout import UNTAUGHT, RolloutWorker, Samples, generalised_advantages
-from pipeline.evolution.self_play import SelfPlayReport, improve
+from pipeline.evolution.self_play import SelfPlayReport, improve, told
+from pipeline.simulator.go_snake import GO_SNAKE, go_snake_of
 from schemas.errors import NothingLearnedError, OutOfTimeError, StoppedError, TrainingError
 from schemas.game import GameLogFrame
 from schemas.live_game import LiveGame, LiveSource, live_file, watched_file
@@ -195,6 +197,49 @@ def test_the_expert_s_labels_are_kept_and_drawn_again_by_how_far_off_the_learner
             assert again.restore(trainer.capture({})) == []
             assert len(again._replay) == kept
             assert np.array_equal(again._replay.draw(8, 5).indices, trainer._replay.draw(8, 5).indices)
+
+
+@pytest.fixture(scope="session")
+def snakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("snakes")
+
+
+def test_the_go_snake_plays_teaches_and_is_the_expert(snakes: Path) -> None:
+    settings = _self_play(heuristics=[], go_snake_weight=1.0, go_snake_positions=40, expert="go_snake")
+    go_snake = go_snake_of(settings, snakes)
+    assert go_snake is not None
+    league = League(settings.heuristics, 0, 0, settings.go_snake_weight)
+    shares, targets = OpponentShares(1.0, 0.0), TeacherTargets(None, 0.0, GO_SNAKE, 1.0)
+    worker = RolloutWorker(6, 2, league, shares, settings, 5, augmented=True, go_snake=go_snake)
+    records, seated = worker._environment.batch.records, worker._seated
+    assert (np.sort(seated, 1) == [GO_SNAKE, LEARNER]).all()
+    everywhere = np.divmod(np.arange(12), 2)
+    expected = go_snake.choose(records, *everywhere).reshape(6, 2)
+    mine, views = np.nonzero(seated == LEARNER), worker._environment.symmetries.reshape(6, 2).copy()
+    seats = seated.copy()
+    samples, seen = worker.collect(_network(), [None, None], 1, targets)
+    turned = MOVE_TO[views[mine], expected[mine]]
+    assert samples.expert.all()
+    assert len(set(turned.tolist())) > 1
+    assert np.array_equal(samples.taught, turned)
+    assert np.array_equal(worker._environment.batch.actions[seats == GO_SNAKE], expected[seats == GO_SNAKE])
+    assert seen.decisions == 6
+    go_snake.close()
+
+
+def test_a_learner_meets_the_go_snake_and_tells_how_it_does(snakes: Path) -> None:
+    settings = Settings(
+        home=snakes,
+        self_play=_self_play(heuristics=[], go_snake_weight=1.0, go_snake_positions=40, teacher="go_snake"),
+        training_optimization=TrainingOptimizationConfig(threads=2),
+    )
+    phase = _phase(heuristic_mix_ratio=1.0)
+    with PpoTrainer(_network(), phase, settings, 3, lambda: None) as trainer:
+        stages = [phase_curriculum(phase, settings.self_play, done) for done in (0.0, 0.1, 0.2, 0.3)]
+        numbers = [told(*trainer.update(stage), 1.0) for stage in stages]
+        assert trainer.league.record_of("heuristic:go_snake").games > 0
+    assert any("won/go_snake" in told_ for told_ in numbers)
+    assert not trainer._go_snake._idle, "closed with the trainer"
 
 
 def test_draws_follow_the_chances_and_never_take_an_illegal_move() -> None:

@@ -8,7 +8,8 @@ from go_programs import build_go_snake
 from ladder_bench import NOW, Bench
 from sqlalchemy import select, update
 
-from pipeline.ladder import actions, snake_analysis
+from pipeline import bundled_snake
+from pipeline.ladder import actions
 from pipeline.ladder.answers import ListedGame
 from pipeline.ladder.reading import asked_turns, read_ladder_game
 from pipeline.ladder.snake_analysis import SnakeAnalyser
@@ -26,7 +27,7 @@ def snake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_last_turn_at_which_another_move_held(bench: Bench, snake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        snake_analysis, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
+        bundled_snake, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
     )
     bench.settings.arena_dir.mkdir()
     bench.world.add("duel")
@@ -57,7 +58,7 @@ def test_a_lost_game_that_cannot_be_thought_over_stops_no_other(
     bench: Bench, snake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        snake_analysis, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
+        bundled_snake, "_build", lambda _folder, binary: binary.write_bytes(snake.read_bytes()) and binary.chmod(0o755)
     )
     bench.settings.arena_dir.mkdir()
     older, newer = bench.world.add("lost"), bench.world.add("lost")
