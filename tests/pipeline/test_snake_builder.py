@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from living_processes import lives
 
 from pipeline import snake_builder
 from pipeline.snake_builder import Cancelled, SnakeBuilder
@@ -108,7 +108,7 @@ def test_a_build_that_leaves_children_behind_and_talks_much_is_cleaned_up(source
     (copy,) = (source.parent / "scratch").iterdir()
     child = int((copy / "child").read_text())
     deadline = time.monotonic() + 20
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+    while lives(child):
         assert time.monotonic() < deadline
     assert not (copy / "pipe").exists() and not (copy / "loop").exists()
 

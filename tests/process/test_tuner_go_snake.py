@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from go_programs import think_briefly
+from living_processes import lives
 
 from runner import cli
 
@@ -83,7 +84,7 @@ def test_sigterm_saves_and_a_second_start_resumes_the_bundled_snake(tmp_path: Pa
     assert process.returncode == 0, err
     assert "This run: " in out
     assert snakes
-    assert not any(snake.is_running() and snake.status() != psutil.STATUS_ZOMBIE for snake in snakes)
+    assert not any(lives(snake.pid) for snake in snakes)
     done = json.loads((state / "checkpoint.json").read_text())["iteration"]
     assert done == log.read_text().count("\n")
     more = [*command, "--max-iterations", str(done + 1)]

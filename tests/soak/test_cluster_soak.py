@@ -14,6 +14,7 @@ import backend_contract as contract
 import psutil
 import pytest
 from cluster_world import World, here, job, killed, played_once, until
+from living_processes import lives
 
 from schemas.cluster import cluster_dir
 
@@ -154,5 +155,5 @@ def test_a_node_process_that_is_killed_takes_its_ray_with_it(world: World) -> No
     desk = world.machines[1]
     ray = desk.everything()
     os.kill(desk.note["pid"], signal.SIGKILL)
-    until(lambda: not any(process.is_running() and process.status() != "zombie" for process in ray), "all have ended")
+    until(lambda: not any(lives(process.pid) for process in ray), "all have ended")
     until(lambda: "desk" not in world.states(), "nobody lists it", look_s=1.0)

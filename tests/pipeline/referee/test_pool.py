@@ -9,6 +9,7 @@ from time import monotonic, sleep
 
 import psutil
 import pytest
+from living_processes import lives
 from scripted_snake import Hang, move, safe_move
 
 from pipeline.referee import Contestant, MatchConditions, RefereePool, paired_schedule, play_match
@@ -146,6 +147,6 @@ if __name__ == "__main__":
     assert run.returncode == -signal.SIGKILL, run.stderr
     (pid,) = map(int, run.stdout.split())
     deadline = monotonic() + 60
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
+    while lives(pid):
         assert monotonic() < deadline
         sleep(0.01)

@@ -13,6 +13,7 @@ from time import monotonic, sleep
 
 import psutil
 import pytest
+from living_processes import lives
 
 from pipeline.referee import SnakeCommand, SnakeProcess, running_snakes
 from pipeline.referee.endpoint import parse_endpoint
@@ -80,7 +81,7 @@ def said_by(snake):
 
 def wait_until_gone(pids, deadline_s=30.0):
     deadline = monotonic() + deadline_s
-    while alive := [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]:
+    while alive := [pid for pid in pids if lives(pid)]:
         assert monotonic() < deadline, f"still alive: {alive}"
         sleep(0.01)
 

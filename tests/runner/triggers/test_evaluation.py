@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from living_processes import lives
 
 from runner.triggers import evaluation
 from runner.triggers.conditions import BUILT_INS, BuiltIn
@@ -84,13 +84,6 @@ def wait_for(holds: Callable[[], bool], what: str, limit_s: float = 30) -> None:
         time.sleep(0.01)
 
 
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.mark.usefixtures("own")
 def test_a_condition_of_ones_own_sees_what_it_needs(context_with: Make, view: Any, run: Any) -> None:
     given = view(games=40, measured=run(3, best_win_rate=0.61), ended=[run(3)])
@@ -133,14 +126,14 @@ def test_one_that_hangs_is_ended_with_all_it_has_started(context_with: Make, tmp
     assert "longer than its time limit of 3 s" in looked.error
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
-    wait_for(lambda: all(gone(pid) for pid in pids), f"one of {pids} lives on")
+    wait_for(lambda: all(not lives(pid) for pid in pids), f"one of {pids} lives on")
 
 
 @pytest.mark.usefixtures("own")
 def test_what_it_leaves_behind_is_ended_too(context_with: Make, tmp_path: Path) -> None:
     assert evaluate(a_trigger("own_conditions:leaves_a_child"), context_with()).verdict is not None
     pid = int((tmp_path / "pids").read_text())
-    wait_for(lambda: gone(pid), f"{pid} lives on")
+    wait_for(lambda: not lives(pid), f"{pid} lives on")
 
 
 class _NoParameters(Frozen):
