@@ -5,11 +5,13 @@ the daemon nor the command line.
 """
 
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +39,7 @@ from schemas.outside_text import REASON_LIMIT, error_line, line, to_json
 from schemas.settings import Settings, get_config
 
 _TOKEN_BYTES = 32
+_PORT = re.compile(r"[0-9]{1,5}")
 _ANYWHERE = "192.0.2.1"
 """An address that is nobody's (RFC 5737): the way to it is the way to everybody."""
 GROUP = "ouroboros.cluster"
@@ -49,6 +52,7 @@ class DistributedTrainingRunner:
         node_type: `master` or `worker`.
         master_address: `IP:PORT` of the master; for a worker only.
         settings: default: `get_config()`.
+        token: the master's, for a worker; None: the one that `join_cluster` finds.
 
     Raises:
         BadInputError: no such type, or a worker without a master's address.
@@ -60,7 +64,9 @@ class DistributedTrainingRunner:
         master_address: str | None = None,
         *,
         settings: Settings | None = None,
+        token: str | None = None,
     ) -> None:
+        self._token = token
         try:
             self._role = NodeRole(node_type)
         except ValueError:
@@ -68,7 +74,7 @@ class DistributedTrainingRunner:
                 "no such type of node", where=line(str(node_type), 100), remedy="It is `master` or `worker`."
             ) from None
         self._settings = (settings or get_config()).located()
-        self._master = _checked(master_address) if self._role is NodeRole.WORKER else ""
+        self._master = checked_address(master_address) if self._role is NodeRole.WORKER else ""
         self._name = self._settings.cluster.name or os.uname().nodename
 
     def start_cluster(self) -> NodeNote:
@@ -92,7 +98,8 @@ class DistributedTrainingRunner:
     def join_cluster(self) -> NodeNote:
         """Lend this machine's cores to the master's runs, whenever its own guards allow it.
 
-        The token is the master's: in `OUROBOROS_CLUSTER_TOKEN`, or in the file that it has there, copied here.
+        The token is the master's: the one given, in `OUROBOROS_CLUSTER_TOKEN`, or in the file that it has there, copied
+        here. What is kept here from before stays until this state folder is known to be in no cluster.
 
         Raises:
             BadInputError: a master joins nobody; there is no token.
@@ -102,8 +109,8 @@ class DistributedTrainingRunner:
         if self._role is not NodeRole.WORKER:
             raise BadInputError("a master joins nobody", remedy="Use node_type='worker', or start_cluster().")
         self._prepare()
-        given = os.environ.get(TOKEN_VARIABLE)
-        if given:
+        given = self._token if self._token is not None else os.environ.get(TOKEN_VARIABLE) or None
+        if given is not None:
             keep_token(self._settings.home, given)
         if not token_path(self._settings.home).exists():
             raise BadInputError(
@@ -141,11 +148,15 @@ class DistributedTrainingRunner:
             )
         assert process.stdin is not None
         assert process.stdout is not None
-        with process.stdin, process.stdout:
-            for part in (self._settings.model_dump_json(), request.model_dump_json()):
-                process.stdin.write(part.encode() + b"\n")
-            process.stdin.flush()
-            said = process.stdout.readline().decode(errors="replace")  # its start has a deadline of its own
+        asked = f"{self._settings.model_dump_json()}\n{request.model_dump_json()}\n".encode()
+        try:
+            with suppress(BrokenPipeError), process.stdin:  # it has ended already
+                process.stdin.write(asked)
+            with process.stdout:
+                said = process.stdout.readline().decode(errors="replace")  # its start has a deadline of its own
+        except BaseException:  # Ctrl+C while it starts: it has a session of its own, and would stay
+            process.terminate()
+            raise
         trouble = said.strip() if said else f"the node process ended at once; its log: {folder / 'node.log'}"
         if trouble:
             process.wait()
@@ -250,9 +261,14 @@ def keep_token(home: Path, token: str) -> None:
         raise StateError(f"the token cannot be kept: {error.strerror}", where=str(token_path(home))) from error
 
 
-def _checked(address: str | None) -> str:
+def checked_address(address: str | None) -> str:
+    """A master's address.
+
+    Raises:
+        BadInputError: it is not of the form `HOST:PORT`.
+    """
     host, _, port = (address or "").rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or line(host, 0) != host:
+    if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536 or line(host, 0) != host:
         raise BadInputError(
             "a worker needs its master's address",
             where=line(address or "none was given", 100),
@@ -262,7 +278,7 @@ def _checked(address: str | None) -> str:
 
 
 def _refuse_this_machine_only(host: str) -> None:
-    if host in ("127.0.0.1", "localhost", "::1"):
+    if host in ("127.0.0.1", "localhost", "::1", "0.0.0.0"):  # noqa: S104 - refused
         raise BadInputError(
             "no other machine reaches this one at that address",
             where=host,

@@ -95,7 +95,7 @@ class RayProcesses:
         """Whether Ray's own watch over its processes goes on, and none of them has ended."""
         if self._process is None or self._process.poll() is not None:
             return False
-        return any(child.name().startswith("raylet") for child in _living(self._process.pid))
+        return any(name.startswith("raylet") for name in _living(self._process.pid))
 
     def end(self) -> None:
         """End all of them, by force where they hang. Harmless when repeated."""
@@ -182,11 +182,15 @@ def end_processes(folder: Path) -> None:
     psutil.wait_procs(found, timeout=5)
 
 
-def _living(pid: int) -> list[psutil.Process]:
-    try:
-        return [child for child in psutil.Process(pid).children() if child.status() != psutil.STATUS_ZOMBIE]
-    except psutil.Error:
-        return []
+def _living(pid: int) -> list[str]:
+    """The names of its children; one that ends while it is looked at is none."""
+    names = []
+    with suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.Error):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    names.append(child.name())
+    return names
 
 
 def route_to(address: str) -> str:
@@ -201,3 +205,5 @@ def route_to(address: str) -> str:
             return str(way.getsockname()[0])
     except OSError as error:
         raise MachineError(f"there is no way to it: {error.strerror or error}", where=address) from error
+    except (TypeError, UnicodeError) as error:  # what socket says of a name that cannot be encoded
+        raise MachineError("there is no way to it: no machine can have that name", where=address[:100]) from error

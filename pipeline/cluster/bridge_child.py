@@ -14,6 +14,7 @@ import ray
 
 from pipeline.cluster.hiring import Hiring
 from pipeline.cluster.messages import Alive, Begin, Drop, Send
+from pipeline.cluster.node import name_of
 from pipeline.cluster.node_client import NodeClient
 
 LOOK_S = 2.0
@@ -90,11 +91,6 @@ def present_nodes() -> list[dict[str, Any]]:
     """The nodes that the head takes for living."""
     asked: Any = ray.nodes
     return [node for node in asked() if node["Alive"]]
-
-
-def name_of(facts: dict[str, Any]) -> str:
-    """What people call a node: the name that it was started with."""
-    return str(facts.get("NodeName") or facts.get("NodeManagerAddress") or facts["NodeID"][:8])
 
 
 def connect(address: str, host: str) -> None:

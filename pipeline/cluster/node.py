@@ -1,15 +1,18 @@
-"""What a node's own process and its players say to each other: files in one folder, which the environment names."""
+"""What a node's own process and its players say to each other: files in one folder, which the environment names. And
+how one of several is told from the others."""
 
 import hashlib
 import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -29,7 +32,7 @@ from schemas.cluster import (
     process_began,
     token_path,
 )
-from schemas.errors import MachineError
+from schemas.errors import BadInputError, MachineError
 from schemas.files import write_atomic
 from schemas.machine import GuardDecision
 
@@ -143,3 +146,26 @@ def find_head(home: Path) -> Head | None:
         return None
     lives = process_began(note.pid) == note.began != ""
     return Head(note.head, note.host, token_path(home)) if lives and note.role is NodeRole.MASTER else None
+
+
+def name_of(facts: dict[str, Any]) -> str:
+    """What people call a node: the name that it was started with."""
+    return str(facts.get("NodeName") or facts.get("NodeManagerAddress") or facts["NodeID"][:8])
+
+
+def the_node(present: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The one node of this name or address.
+
+    Raises:
+        BadInputError: there is none, or several.
+    """
+    found = [node for node in present if name in (name_of(node), node["NodeManagerAddress"])]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        known = ", ".join(sorted(map(name_of, present)))
+        raise BadInputError("there is no node of that name", where=name[:100], remedy=f"There are: {known}.")
+    addresses = ", ".join(sorted(str(node["NodeManagerAddress"]) for node in found))
+    raise BadInputError(
+        f"{len(found)} nodes have that name", where=name[:100], remedy=f"Say which one by its address: {addresses}."
+    )

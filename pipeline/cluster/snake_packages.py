@@ -32,7 +32,8 @@ def pack_snake(folder: Path) -> SnakePackage:
     size = 0
     try:
         for path in _travelling(folder):
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1 - size)  # of one that is larger than memory too
             size += len(content)
             if size > MOST_BYTES:
                 raise SnakeError(
@@ -137,7 +138,8 @@ def _inside(name: str) -> PurePosixPath:
 def _digest(files: list[tuple[str, bytes, bool]]) -> str:
     total = hashlib.sha256()
     for name, content, runs in sorted(files):
-        total.update(f"{len(name)} {name} {len(content)} {runs} ".encode() + content)
+        # A name that is no UTF-8 is as good as any other to the snake.
+        total.update(f"{len(name)} {name} {len(content)} {runs} ".encode(errors="surrogateescape") + content)
     return total.hexdigest()
 
 

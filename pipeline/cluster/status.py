@@ -8,8 +8,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.cluster import node_actor
-from pipeline.cluster.bridge_child import connect, name_of, present_nodes
-from pipeline.cluster.node import own_identity
+from pipeline.cluster.bridge_child import connect, present_nodes
+from pipeline.cluster.node import name_of, own_identity, the_node
 from schemas.cluster import ClusterReport, NodeAnswer, NodeIdentity, NodeReport, NodeState
 from schemas.errors import BadInputError
 
@@ -29,15 +29,14 @@ def census(address: str, host: str, _name: str, limit_s: str) -> ClusterReport:
 def drain(address: str, host: str, name: str, limit_s: str) -> ClusterReport:
     """Ask one node to leave once it has played what it has.
 
+    Args:
+        name: or its address; machines may be called alike.
+
     Raises:
-        BadInputError: there is no such node, or it is the head, or it does not answer.
+        BadInputError: there is no such node, or several, or it is the head, or it does not answer.
     """
     connect(address, host)
-    present = {name_of(node): node for node in present_nodes()}
-    node = present.get(name)
-    if node is None:
-        known = ", ".join(sorted(present))
-        raise BadInputError("there is no node of that name", where=name[:100], remedy=f"There are: {known}.")
+    node = the_node(present_nodes(), name)
     if _is_head(node):
         raise BadInputError("that is the head", where=name, remedy="`ouroboros cluster stop` ends it.")
     try:

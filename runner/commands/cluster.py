@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from runner.commands.output import Column, console, emit, formatted, listing
 from schemas.cluster import TOKEN_VARIABLE, ClusterSettings, NodeNote, NodeReport, NodeState, process_began, token_path
-from schemas.errors import BadInputError
+from schemas.errors import BadInputError, OuroborosError
 from schemas.outside_text import line
 from schemas.settings import Settings, get_config
 
@@ -79,14 +80,12 @@ def join(
 
     Example: ouroboros cluster join 192.168.1.100:6380 --token-file token
     """
-    from runner.cluster import DistributedTrainingRunner, keep_token
+    from runner.cluster import DistributedTrainingRunner, checked_address
 
     settings = _with(get_config(), address=address, port=port, cores=cores, name=name)
-    runner = DistributedTrainingRunner("worker", master, settings=settings)
+    checked_address(master)  # before somebody is asked for a token
     token = _token(settings, token_file)
-    if token is not None:
-        keep_token(settings.home, token)
-    note = runner.join_cluster()
+    note = DistributedTrainingRunner("worker", master, settings=settings, token=token).join_cluster()
     click.echo(f"This machine plays for {note.head} now, as {note.host}. `ouroboros cluster stop` ends it.")
     _stay(note, foreground)
 
@@ -110,7 +109,7 @@ def status(as_json: bool) -> None:
 @cluster.command()
 @click.argument("node")
 def drain(node: str) -> None:
-    """Let NODE play what it has, take nothing new, and leave.
+    """Let NODE (its name or address) play what it has, take nothing new, and leave.
 
     Example: ouroboros cluster drain desk
     """
@@ -161,13 +160,22 @@ def _token(settings: Settings, file: Path | None) -> str | None:
 
 
 def _stay(note: NodeNote, foreground: bool) -> None:
-    """Until a signal, which ends the node, or until the node ends by itself."""
+    """Until a signal, which ends the node, or until the node ends by itself.
+
+    Raises:
+        OuroborosError: it ended otherwise than in good order: a service manager is to see that.
+    """
     if not foreground:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os.kill(note.pid, signal.SIGTERM))
     while process_began(note.pid) == note.began:
         time.sleep(0.2)
+    with suppress(ChildProcessError):
+        code = os.waitstatus_to_exitcode(os.waitpid(note.pid, 0)[1])
+        if code:
+            how = f"exit code {code}" if code > 0 else f"signal {-code}"
+            raise OuroborosError(f"the node process has ended with {how}", remedy="Its log: cluster/node.log.")
 
 
 def _row(node: NodeReport) -> list[str | Text]:

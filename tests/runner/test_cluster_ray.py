@@ -1,10 +1,12 @@
 """What is said when Ray does not start: a reason that somebody can do something about."""
 
+import os
 from pathlib import Path
 
+import psutil
 import pytest
 
-from runner.cluster_ray import RayProcesses
+from runner.cluster_ray import RayProcesses, _living
 from schemas.cluster import NodeRequest, NodeRole, cluster_dir
 from schemas.settings import Settings
 
@@ -24,3 +26,19 @@ def test_the_reason_is_in_words(tmp_path: Path, role: NodeRole, said: str, words
     cluster_dir(tmp_path).mkdir()
     (cluster_dir(tmp_path) / "ray.log").write_text(said)
     assert words in RayProcesses(Settings(home=tmp_path), request, 1)._why()
+
+
+def test_a_process_that_ends_while_it_is_looked_at_ends_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Going:
+        def status(self) -> str:
+            return psutil.STATUS_SLEEPING
+
+        def name(self) -> str:
+            raise psutil.NoSuchProcess(1)
+
+    class Staying(Going):
+        def name(self) -> str:
+            return "raylet"
+
+    monkeypatch.setattr(psutil.Process, "children", lambda self: [Going(), Staying()])
+    assert _living(os.getpid()) == ["raylet"]

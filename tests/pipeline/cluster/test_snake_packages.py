@@ -1,5 +1,7 @@
 """Snakes travel as source, are known by what is in them, and are built once."""
 
+import os
+import pickle
 import shutil
 import threading
 from pathlib import Path
@@ -85,3 +87,18 @@ def test_a_folder_that_is_too_large_is_told(snake: Path, monkeypatch: pytest.Mon
     with pytest.raises(SnakeError, match="too much to send"):
         pack_snake(snake)
     shutil.rmtree(snake)
+
+
+def test_a_file_whose_name_is_no_utf8_travels_too(snake: Path, tmp_path: Path) -> None:
+    """It ended the run, on any machine with a head."""
+    odd = snake / os.fsdecode(b"b\xff.txt")
+    odd.write_text("odd")
+    package = pickle.loads(pickle.dumps(pack_snake(snake)))
+    assert (unpacked_snake(package, tmp_path / "store") / odd.name).read_text() == "odd"
+
+
+def test_a_file_larger_than_memory_is_not_read_whole(snake: Path) -> None:
+    with (snake / "games.bin").open("wb") as file:
+        file.truncate(1 << 38)
+    with pytest.raises(SnakeError, match="more than 64 MiB"):
+        pack_snake(snake)
