@@ -3,14 +3,16 @@
     python3 spot_drain.py aws|gcp|azure [--command 'ouroboros stop']
 
 Clouds tell it ahead (AWS 120 s, Google and Azure 30 s) at an address that only the machine itself reaches. Asked every
-few seconds, each question with a time limit; an address that does not answer is told of once and asked again. Stands on
-the standard library alone: it runs before anything is installed. Sources: the clouds' pages on spot instance
-interruption notices, preemptible instances, and scheduled events.
+few seconds, each question with a time limit; an address that does not answer is told of once and asked again. A command
+that cannot be run is refused at once (exit code 2), not when it is too late. Stands on the standard library alone.
+Sources: the clouds' pages on spot instance interruption notices, preemptible instances, and scheduled events.
 """
 
 import argparse
+import http.client
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +22,10 @@ from collections.abc import Callable
 
 TIMEOUT_S = 2.0
 _MOST_BYTES = 65_536
+_LONGEST_WAIT_S = 3600.0
 _LINK_LOCAL = "http://169.254.169.254"
+# A proxy in the environment is asked for the web; what it says of these addresses is about itself.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NoAnswer(Exception):
@@ -33,11 +38,9 @@ def ask(url: str, headers: dict[str, str], method: str = "GET") -> bytes | None:
     Raises:
         NoAnswer: nobody there, or another fault.
     """
-    if not url.startswith("http://"):
-        raise NoAnswer(f"{url} is no http:// address")
-    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - looked at above
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - looked at above
+        request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - `main` has looked at it
+        with _DIRECT.open(request, timeout=TIMEOUT_S) as answer:
             body: bytes = answer.read(_MOST_BYTES)
             return body
     except urllib.error.HTTPError as error:
@@ -45,8 +48,8 @@ def ask(url: str, headers: dict[str, str], method: str = "GET") -> bytes | None:
             if error.code == 404:
                 return None
             raise NoAnswer(f"{url} answered {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise NoAnswer(f"{url}: {error}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:  # the last: what is no HTTP, or ends too soon
+        raise NoAnswer(f"{url}: {error!r}"[:300]) from error
 
 
 def aws(base: str) -> bool:
@@ -94,6 +97,17 @@ def wait_for_notice(is_taken_back: Callable[[str], bool], base: str, every_s: fl
         time.sleep(every_s)
 
 
+def _words(parser: argparse.ArgumentParser, command: str) -> list[str]:
+    """The command, looked at now: once the machine is taken back there is no time to mend it."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        parser.error(f"--command cannot be split into words: {error}")
+    if not words or shutil.which(words[0]) is None:
+        parser.error(f"--command: there is no program {words[0] if words else ''!r} here")
+    return words
+
+
 def main(arguments: list[str]) -> int:
     """Wait, then run the command; its exit code."""
     parser = argparse.ArgumentParser(description="Have Ouroboros save and stop when the cloud takes this machine back.")
@@ -102,13 +116,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--url", help="where to ask, in place of the cloud's own address")
     parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="[%(default)s]")
     given = parser.parse_args(arguments)
-    if not given.every > 0:
-        parser.error("--every is no number above 0")
+    if not 0 < given.every <= _LONGEST_WAIT_S:
+        parser.error(f"--every is no number above 0 and up to {_LONGEST_WAIT_S:g}")
     question, base = CLOUDS[given.cloud]
+    if not (given.url or base).startswith("http://"):
+        parser.error(f"{given.url} is no http:// address")
+    words = _words(parser, given.command)
     wait_for_notice(question, given.url or base, given.every)
     sys.stderr.write(f"spot_drain: this machine is taken back; running {given.command}\n")
     try:
-        return subprocess.run(shlex.split(given.command), check=False).returncode
+        return subprocess.run(words, check=False).returncode
     except OSError as error:
         sys.stderr.write(f"spot_drain: cannot run {given.command}: {error.strerror}\n")
         return 1

@@ -1,6 +1,7 @@
 """deploy/cloud/spot_drain.py against stand-ins for the three clouds' addresses."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -117,6 +118,56 @@ def test_odd_answers_are_told_and_asked_again(name: str, cloud: Cloud) -> None:
 @pytest.mark.parametrize("cloud", [("gcp", [NOTICE["gcp"]])], indirect=True)
 def test_the_command_s_code_is_the_script_s_and_a_missing_one_is_told(cloud: Cloud) -> None:
     assert drain("gcp", cloud.url, "false").returncode == 1
-    done = drain("gcp", cloud.url, "no-such-command-here stop")
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "cannot run no-such-command-here" in done.stderr
+    assert len(cloud.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("no-such-command-here stop", "no program 'no-such-command-here'"),
+        ("systemctl stop 'ouroboros", "cannot be split into words"),
+        ("", "no program ''"),
+    ],
+)
+@pytest.mark.parametrize("cloud", [("gcp", [NOTICE["gcp"]])], indirect=True)
+def test_a_command_that_cannot_run_is_refused_before_the_notice(cloud: Cloud, command: str, said: str) -> None:
+    """It was found out when the machine was taken back: by a traceback, or after nothing was saved."""
+    done = drain("gcp", cloud.url, command)
+    assert (done.returncode, "Traceback" in done.stderr, cloud.asked) == (2, False, [])
+    assert said in done.stderr
+
+
+def test_what_is_no_address_or_no_time_is_refused() -> None:
+    for words in (["--every", "inf"], ["--every", "0"], ["--url", "169.254.169.254"]):
+        done = subprocess.run(
+            [sys.executable, SCRIPT, "gcp", "--command", "true", *words],
+            capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+
+
+@pytest.mark.parametrize("reply", [b"hello there\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nFAL"])
+def test_what_is_no_http_is_told_and_asked_again(reply: bytes) -> None:
+    """It ended in a traceback, and the notice found nobody."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nTRUE"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(DEADLINE_S)
+
+        def answer() -> None:
+            for words in (reply, whole):
+                with server.accept()[0] as client:
+                    client.recv(4096)
+                    client.sendall(words)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        done = drain("gcp", f"http://127.0.0.1:{server.getsockname()[1]}", "true")
+        thread.join()
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.parametrize("cloud", [("gcp", [NOTICE["gcp"]])], indirect=True)
+def test_no_proxy_is_asked(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert drain("gcp", cloud.url, "true").returncode == 0
