@@ -5,8 +5,10 @@
 #   deploy/quick_setup.sh [SNAKE_DIR]     the snake to be tuned; left out: the bundled one
 set -uo pipefail
 
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 2
-snake=${1:-deploy/go-snake}
+snake=${1:-}
+[[ -z $snake || $snake == /* ]] || snake=$PWD/$snake # as it is meant from where you stand
+CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 2
+snake=${snake:-deploy/go-snake}
 python=${PYTHON:-python3}
 missing=0
 

@@ -8,16 +8,24 @@
 # 0) and when a person has to mend something first (2: bad input, or a machine that lacks something).
 # After a crash it waits RESTART_DELAY_S seconds (5), twice as long after each further one, at most
 # RESTART_DELAY_MAX_S (300); a run that lasted ten minutes counts as a fresh start.
+# Paths among the flags are meant from where you stand; the state is in `automation/` of this checkout, or in OUROBOROS_HOME.
 set -uo pipefail
 
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 2
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 2
+export OUROBOROS_HOME=${OUROBOROS_HOME:-$root/automation}
 
 first_delay=${RESTART_DELAY_S:-5}
 longest_delay=${RESTART_DELAY_MAX_S:-300}
 healthy_after_s=600
+for delay in "RESTART_DELAY_S is $first_delay" "RESTART_DELAY_MAX_S is $longest_delay"; do
+    if ! [[ ${delay#* is } =~ ^(0|[1-9][0-9]{0,5})$ ]]; then
+        echo "start_training: $delay; it must be a whole number of seconds below 1000000" >&2
+        exit 2
+    fi
+done
 
-if [[ -x .venv/bin/ouroboros ]]; then
-    ouroboros=.venv/bin/ouroboros
+if [[ -x $root/.venv/bin/ouroboros ]]; then
+    ouroboros=$root/.venv/bin/ouroboros
 elif ! ouroboros=$(command -v ouroboros); then
     echo "start_training: ouroboros is not installed here; run deploy/quick_setup.sh first" >&2
     exit 2
@@ -60,6 +68,10 @@ while true; do
     fi
     if ((code == 0 || code == 2)); then
         exit "$code"
+    fi
+    if ((code == 126 || code == 127)); then # the shell's: it did not even start, and will not
+        echo "start_training: $ouroboros cannot be run; was the checkout moved? Run deploy/quick_setup.sh" >&2
+        exit 2
     fi
     ((SECONDS - started >= healthy_after_s)) && delay=$first_delay
     echo "start_training: ouroboros $command ended with exit code $code; starting it again in $delay s" >&2
