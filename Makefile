@@ -13,8 +13,13 @@ EXTRA_TRAIN := $(shell command -v nvidia-smi >/dev/null 2>&1 && $(PYTHON) deploy
 extras = $(if $(strip $(1)),[$(subst $(eval) ,$(comma),$(strip $(1)))])
 comma := ,
 
-# An environment whose Python is gone or half made (a kill, a system upgrade) is made anew by the rules below.
-$(shell [ ! -d $(VENV) ] || $(BIN)/python -c 'import pip' >/dev/null 2>&1 || rm -f $(BIN)/uv $(VENV)/.run $(VENV)/.test)
+# An environment whose Python is gone or half made (a kill, a system upgrade) is made anew by the rules below; so is one of a
+# checkout that was moved or copied, whose commands name the folder that it was made in, and would run the program there.
+$(shell [ ! -d $(VENV) ] || { \
+  [ -L $(VENV) ] || ! grep -q '^command = ' $(VENV)/pyvenv.cfg 2>/dev/null || \
+    grep -qF " $$(pwd -P)/$(VENV)" $(VENV)/pyvenv.cfg || rm -f $(BIN)/python; \
+  $(BIN)/python -c 'import pip' >/dev/null 2>&1 && $(BIN)/uv --version >/dev/null 2>&1 || \
+    rm -f $(BIN)/uv $(VENV)/.run $(VENV)/.test; })
 
 .PHONY: run test test-each-python lint types contracts tests go-tests rust-tests warm bench checked soak clean
 
