@@ -154,8 +154,8 @@ class SnakeBuilder:
         words = filled(self._command, {"output": str(binary)})
         environment = build_environment(words[0])
         log = folder / ".ouroboros-build.log"
-        try:
-            with log.open("wb") as output:
+        with log.open("wb") as output:
+            try:
                 process = subprocess.Popen(
                     words,
                     cwd=folder,
@@ -165,9 +165,9 @@ class SnakeBuilder:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-                code = self._wait(process, abandon)
-        except FileNotFoundError as error:
-            raise MachineError(f"the build command {words[0]!r} is not found", remedy="Set --build-command.") from error
+            except (OSError, ValueError) as error:
+                raise _cannot_run(words, error) from error
+            code = self._wait(process, abandon)
         said = _last_lines(log)
         if "no space left on device" in said.lower():
             raise MachineError("the disk is full: no snake can be built", where=str(folder), remedy="Free some space.")
@@ -196,6 +196,18 @@ class SnakeBuilder:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _cannot_run(words: list[str], error: OSError | ValueError) -> MachineError:
+    """Why a build command did not even start: its file, its rights, its kind, or (ValueError) a NUL in it."""
+    if isinstance(error, FileNotFoundError):
+        return MachineError(f"the build command {words[0]!r} is not found", remedy="Set --build-command.")
+    why = getattr(error, "strerror", None) or error
+    return MachineError(
+        f"the build command cannot be run: {why}",
+        where=shlex.join(words),
+        remedy="Set --build-command, or mend its file.",
+    )
 
 
 def split_command(command: str, setting: str) -> list[str]:

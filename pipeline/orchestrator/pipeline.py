@@ -1,11 +1,12 @@
 """`SelfPlayTrainingPipeline`: a whole training run as a library, and what can be asked of it meanwhile."""
 
 import logging
+import re
 import secrets
 import shutil
 import threading
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from schemas.settings import Settings, get_config
 from schemas.training import TrainingConfiguration
 
 _log = logging.getLogger("ouroboros.pipeline")
+_OWN = re.compile(r"run_\d{8}_\d{6}_[0-9a-f]{4}")
+"""Names of runs' folders, as `_new_run` makes them."""
 KEEP_RUNS = 3
 """Folders of runs that stay with their checkpoints and curves; the models themselves are in the registry."""
 
@@ -280,11 +283,22 @@ class SelfPlayTrainingPipeline:
             self._progress.change(**machine_use(self.folder))
 
     def _prune(self, current: str, promoted: Collection[str]) -> None:
-        """Remove the folders of older runs, but for the games that a promotion rests on."""
-        runs = sorted(path for path in self.folder.glob("run_*") if path.is_dir() and path.name != current)
-        whole = [path for path in runs if any(part.name != JUDGING for part in path.iterdir())]
+        """Remove the folders of older runs, but for the games that a promotion rests on. What bears another name or is
+        a link is somebody's own; a folder that cannot be removed is told, and keeps no run from its end."""
+        runs = sorted(path for path in self.folder.iterdir() if _OWN.fullmatch(path.name) and path.name != current)
+        whole = [path for path in runs if path.is_dir() and not path.is_symlink() and not _stripped(path)]
         for path in whole[: max(0, len(whole) - (KEEP_RUNS - 1))]:
-            _strip(path, {f"{model_id}.jsonl" for model_id in promoted})
+            try:
+                _strip(path, {f"{model_id}.jsonl" for model_id in promoted})
+            except OSError as error:
+                self._echo(f"⚠ The folder of an older run cannot be removed: {error.strerror} ({error.filename}).")
+
+
+def _stripped(run: Path) -> bool:
+    """Whether there is nothing in it but journals of judgements."""
+    with suppress(OSError):  # of another user: it counts, and is told of when its turn comes
+        return all(part.name == JUDGING for part in run.iterdir())
+    return False
 
 
 def _strip(run: Path, kept: Collection[str]) -> None:

@@ -171,3 +171,16 @@ def test_go_of_the_python_package_serves_where_path_has_none(monkeypatch: pytest
     monkeypatch.syspath_prepend(tmp_path / "site")
     assert snake_builder.find_go() == command
     assert snake_builder.build_environment("go")["PATH"].split(":")[0] == str(command.parent)
+
+
+@pytest.mark.parametrize(
+    ("command", "mode", "said"),
+    [("./build.sh {output}", 0o644, "Permission denied"), ("./build.sh {output}", 0o755, "Exec format error"),
+     ("sh\0 {output}", 0o755, "null byte")],
+)  # fmt: skip
+def test_a_command_that_does_not_start_is_no_copy_that_failed(source: Path, command: str, mode: int, said: str) -> None:
+    """ "The snake cannot be copied for a build: Permission denied. Free some space", or a traceback."""
+    (source / "build.sh").write_bytes(b"\x7fELF of another machine")
+    (source / "build.sh").chmod(mode)
+    with pytest.raises(MachineError, match=f"the build command cannot be run: .*{said}"):
+        builder_of(source, command).build("candidate", None, NEVER)
