@@ -110,6 +110,25 @@ def test_the_first_start_writes_settings_once(tmp_path: Path) -> None:
     assert settings.read_text() == "{}"
     assert [path.name for path in settings.parent.iterdir()] == ["settings.json"]
 
+    settings.unlink()
+    (tmp_path / "ln").write_text("#!/bin/sh\nexit 1\n")  # a file system without hard links
+    (tmp_path / "ln").chmod(0o755)
+    start("up")
+    assert '"host": "0.0.0.0"' in settings.read_text(), "else the pages listen where nobody is"
+    settings.write_text("{}")
+    start("up")
+    assert settings.read_text() == "{}"
+    assert [path.name for path in settings.parent.iterdir()] == ["settings.json"]
+
+
+def test_a_state_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "OUROBOROS_HOME": str(tmp_path / "absent")}
+    done = subprocess.run(
+        [DOCKER / "start", "up"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"cannot write to {tmp_path}/absent" in done.stderr
+
 
 def test_the_scripts_pass_shellcheck() -> None:
     needed_program("shellcheck")

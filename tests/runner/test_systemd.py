@@ -60,5 +60,7 @@ def test_the_unit_lets_a_run_be_killed_for_memory_and_a_start_take_its_time():
     unit = (Path(__file__).parents[2] / "deploy/systemd/ouroboros.service").read_text().splitlines()
     limit = next(line for line in unit if line.startswith("TimeoutStartSec="))
     assert "OOMPolicy=continue" in unit
+    # What outlives the daemon keeps its sockets and scratch files.
+    assert "KillMode=process" in unit and not any(line.startswith("PrivateTmp=") for line in unit)
     assert float(limit.partition("=")[2]) > systemd.EXTEND_INTERVAL_S
     assert systemd.EXTENSION_S > 2 * systemd.EXTEND_INTERVAL_S  # one that is lost does no harm
