@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,15 +143,23 @@ def _quota_share(first: _Reading, last: _Reading) -> float:
 
 
 def _counters(stat: Path, cpus: set[int]) -> tuple[float, float]:
-    """Busy and all ticks of these CPUs. Guest time is in user time already; waiting for a disk is idle."""
-    busy = total = 0
-    for line in stat.read_text(encoding="ascii").splitlines():
+    """Busy and all ticks of these CPUs. Guest time is in user time already; waiting for a disk is idle.
+
+    In a system container (LXC) the file lists its own CPUs alone, numbered anew, while the kernel names ours by the
+    host's numbers: where one of ours is missing, all that are listed are ours.
+    """
+    listed = dict(_ticks_by_cpu(stat.read_text(encoding="ascii")))
+    ours = [listed[number] for number in cpus] if listed.keys() >= cpus else list(listed.values())
+    busy = sum(used for used, _ in ours)
+    return float(busy), float(busy + sum(idle for _, idle in ours))
+
+
+def _ticks_by_cpu(text: str) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Number of a CPU, its busy and its idle ticks."""
+    for line in text.splitlines():
         name, *ticks = line.split()
         if not name.startswith("cpu"):
-            break
-        if name != "cpu" and int(name[3:]) in cpus:
+            return
+        if name != "cpu":
             user, nice, system, idle, iowait, irq, softirq, steal = (int(tick) for tick in ticks[:8])
-            used = user + nice + system + irq + softirq + steal
-            busy += used
-            total += used + idle + iowait
-    return float(busy), float(total)
+            yield int(name[3:]), (user + nice + system + irq + softirq + steal, idle + iowait)

@@ -27,21 +27,26 @@ class Disks:
         """The folder that is looked at now, for a look that does not come back."""
 
     def fullest(self) -> Disk:
-        """The one with the least free space for us.
+        """The one with the least free space for us. One that does not tell its size (in user space, often over a
+        network) is not full: it answers with zeros.
 
         Raises:
-            OSError: one of them cannot be looked at.
+            OSError: one of them cannot be looked at, or none tells.
         """
-        seen: dict[int, Disk] = {}
+        seen: dict[int, Disk | None] = {}
         for folder in self.folders:
             self.at = str(folder)
             place = _existing(folder)
             device = _device(place)
             if device not in seen:
                 figures = os.statvfs(place)
-                seen[device] = Disk(figures.f_bavail * figures.f_frsize, place)
+                told = figures.f_blocks > 0
+                seen[device] = Disk(figures.f_bavail * figures.f_frsize, place) if told else None
         self.at = ""
-        return min(seen.values(), key=lambda disk: disk.free_bytes)
+        known = [disk for disk in seen.values() if disk is not None]
+        if not known:
+            raise OSError(f"no file system of {', '.join(map(str, self.folders))} tells how large it is")
+        return min(known, key=lambda disk: disk.free_bytes)
 
 
 def _existing(folder: Path) -> Path:

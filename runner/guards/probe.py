@@ -23,6 +23,9 @@ from schemas.outside_text import error_line
 from schemas.training import Device
 
 _GIB = 1024.0**3
+_NO_SENSOR_CELSIUS = 120.0
+"""An input of a monitoring chip that nothing is connected to reads 127 degrees or thereabouts; no machine that still
+runs is so hot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +181,4 @@ def _hottest() -> float | None:
     if not hasattr(psutil, "sensors_temperatures"):
         return None
     figures = [sensor.current for group in psutil.sensors_temperatures().values() for sensor in group]
-    return max(figures, default=None)
+    return max((figure for figure in figures if figure < _NO_SENSOR_CELSIUS), default=None)

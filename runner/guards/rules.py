@@ -88,7 +88,7 @@ def _memory(case: _Case) -> str:
     limit_gb, free_gb = case.needs.min_free_memory_gb, case.machine.free_memory_gb
     if free_gb is None:
         return _not_measured(case, "memory", "The free memory") if limit_gb > 0 else ""
-    return _too_little(case, "memory", free_gb, limit_gb, "GiB of memory are free")
+    return _too_little(case, "memory", free_gb, limit_gb, "GiB of memory are free", whole=case.machine.total_memory_gb)
 
 
 def _pending(case: _Case) -> str:
@@ -107,12 +107,13 @@ def _gpu_busy(case: _Case) -> str:
 def _gpu_memory(case: _Case) -> str:
     gpu = case.machine.gpu
     free_gb = case.machine.free_memory_gb if gpu.shares_memory else gpu.free_memory_gb
+    whole_gb = case.machine.total_memory_gb if gpu.shares_memory else gpu.total_memory_gb
     if not case.needs_gpu or free_gb is None:
         return ""
     what = "GiB of GPU memory are free on the best GPU"
     if gpu.shares_memory:
         what = "GiB of the memory that the GPU shares with the machine are free"
-    return _too_little(case, "gpu_memory", free_gb, case.needs.min_free_gpu_memory_gb, what)
+    return _too_little(case, "gpu_memory", free_gb, case.needs.min_free_gpu_memory_gb, what, whole=whole_gb)
 
 
 def _battery(case: _Case) -> str:
@@ -123,7 +124,7 @@ def _battery(case: _Case) -> str:
         return _not_measured(case, "battery", "The battery")
     if case.machine.on_mains is not False:
         return ""
-    return _too_little(case, "battery", percent, limit, "% of the battery are left", top=100)
+    return _too_little(case, "battery", percent, limit, "% of the battery are left", whole=100)
 
 
 def _thermal(case: _Case) -> str:
@@ -184,8 +185,10 @@ _GUARDS: tuple[tuple[str, Callable[[_Case], str]], ...] = (
 )
 
 
-def _too_little(case: _Case, code: str, figure: float, limit: float, what: str, *, top: float = float("inf")) -> str:
-    bar = min(limit * (1.0 + case.margin(code)), top)
+def _too_little(case: _Case, code: str, figure: float, limit: float, what: str, *, whole: float | None = None) -> str:
+    bar = limit * (1.0 + case.margin(code))
+    if whole is not None:  # a limit close to the whole leaves no room for its margin: nothing would ever be enough
+        bar = max(limit, min(bar, (limit + whole) / 2.0))
     return "" if figure >= bar else f"{figure:.1f} {what}; at least {_bar(bar, limit)} needed."
 
 

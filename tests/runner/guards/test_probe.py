@@ -75,6 +75,19 @@ def test_a_quota_that_is_used_up_counts_on_an_idle_host(stat):
     assert meter.percent() == 90.0  # 4.5 s of the 5 s that half a core gives in ten
 
 
+def test_in_a_system_container_all_listed_cpus_are_ours(tmp_path, monkeypatch):
+    """LXC lists the CPUs of the container, numbered anew; the kernel names them by the host's numbers."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 7})
+    path = tmp_path / "stat"
+    meter = CpuMeter(10, 1, path, CgroupLimits)
+    for at_s, busy in ((0.0, 0), (10.0, 9)):
+        path.write_text(
+            f"cpu  0 0 0 0 0 0 0 0\ncpu0 {busy} 0 0 {busy // 3} 0 0 0 0 0 0\ncpu1 0 0 0 {busy} 0 0 0 0 0 0\n"
+        )
+        meter.read(at_s)
+    assert meter.percent() == pytest.approx(100 * 9 / 21)
+
+
 def test_a_spike_is_smoothed(stat):
     meter = CpuMeter(10, 1, stat(0, 0), CgroupLimits)
     busy = idle = 0
@@ -181,6 +194,7 @@ def test_battery_and_heat_where_the_machine_tells(tmp_path, monkeypatch):
     heat = {
         "cpu": [SimpleNamespace(current=61.0), SimpleNamespace(current=72.5)],
         "nvme": [SimpleNamespace(current=40.0)],
+        "nct6775": [SimpleNamespace(current=127.5)],  # nothing is connected there
     }
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: heat)
     seen = Probe(GuardSettings(max_celsius=90, min_battery_percent=20), [tmp_path], FakeGpu(), CgroupLimits).snapshot(
@@ -277,7 +291,7 @@ def test_the_disk_is_that_of_the_fullest_folder_written_to_and_links_are_followe
 
     def statvfs(place):
         looked_at.append(place)
-        return SimpleNamespace(f_bavail=3 if place == small else 700, f_frsize=1024**3)
+        return SimpleNamespace(f_bavail=3 if place == small else 700, f_frsize=1024**3, f_blocks=800)
 
     monkeypatch.setattr(os, "statvfs", statvfs)
     monkeypatch.setattr(disk, "_device", lambda place: 2 if place == small else 1)
@@ -287,6 +301,24 @@ def test_the_disk_is_that_of_the_fullest_folder_written_to_and_links_are_followe
     assert looked_at == [big, small]
     without = Probe(GuardSettings(), folders[:2], FakeGpu(), CgroupLimits).snapshot(NOW)
     assert without.free_disk_gb == 700.0
+
+
+def test_a_file_system_that_does_not_tell_its_size_is_not_full(tmp_path, monkeypatch):
+    """In user space, often over a network: all figures are zero."""
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+
+    def statvfs(place):
+        size = 0 if place == mounted else 800
+        return SimpleNamespace(f_bavail=size, f_frsize=1024**3, f_blocks=size)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    monkeypatch.setattr(disk, "_device", lambda place: 2 if place == mounted else 1)
+    seen = Probe(GuardSettings(), [tmp_path, mounted], FakeGpu(), CgroupLimits).snapshot(NOW)
+    assert (seen.free_disk_gb, seen.fullest_folder) == (800.0, str(tmp_path))
+    alone = Probe(GuardSettings(), [mounted], FakeGpu(), CgroupLimits).snapshot(NOW)
+    assert alone.free_disk_gb is None
+    assert "tells how large it is" in alone.why_unmeasured("disk").reason
 
 
 def test_links_in_a_circle_are_a_reason_and_no_more(tmp_path):

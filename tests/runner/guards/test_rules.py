@@ -240,6 +240,31 @@ def test_after_a_refusal_the_figure_must_be_clearly_better(code, between, clear)
     assert ask(machine(**clear), previous=refused(code)).allowed
 
 
+@pytest.mark.parametrize(
+    ("code", "needs", "idle", "trembling"),
+    [
+        (
+            "gpu_memory",
+            {"min_free_gpu_memory_gb": 22.5},
+            {"gpu": GPU.model_copy(update={"free_memory_gb": 23.4})},
+            {"gpu": GPU.model_copy(update={"free_memory_gb": 22.6})},
+        ),
+        ("memory", {"min_free_memory_gb": 30}, {"free_memory_gb": 31.2}, {"free_memory_gb": 30.1}),
+    ],
+)
+def test_a_margin_that_the_machine_does_not_have_holds_no_run_back_for_ever(code, needs, idle, trembling):
+    """A limit near the whole: 22.5 of 24 GiB and a margin of a tenth would be 24.75."""
+    wanted = NEEDS.model_copy(update=needs)
+    assert ask(machine(**idle), needs=wanted, previous=refused(code)).allowed
+    still = ask(machine(**trembling), needs=wanted, previous=refused(code))
+    assert (still.code, "margin" in still.reason) == (code, True)
+
+
+def test_more_than_the_whole_is_never_there():
+    wanted = NEEDS.model_copy(update={"min_free_memory_gb": 40})
+    assert ask(machine(free_memory_gb=32.0), needs=wanted, previous=refused("memory")).code == "memory"
+
+
 def test_a_full_battery_is_enough_whatever_the_margin():
     settings = GuardSettings(min_battery_percent=100, hysteresis_percent=20)
     full = machine(battery_percent=100.0, on_mains=False)
