@@ -15,6 +15,7 @@ from runner.arena_sync import LOOP as ARENA
 from runner.clock import Clock, SystemClock, WakeEvent
 from runner.daemon import Daemon, Steps
 from runner.flow.check_triggers import CheckTriggers
+from runner.flow.command_arguments import Verb
 from runner.flow.fire import ExpireWaiting, FireSchedules
 from runner.flow.follow_clock import FollowClock
 from runner.flow.launch import LaunchRuns
@@ -35,7 +36,7 @@ from runner.notify.channels import Channel, CustomChannel, DeliveryError, Notifi
 from runner.notify.dispatcher import Dispatcher, Notifier
 from runner.periodic import PeriodicWork
 from runner.state_folder import held, make_folders
-from runner.store import heartbeat, triggers
+from runner.store import commands, heartbeat, triggers
 from runner.store.engine import Store
 from runner.store.migrate import upgrade
 from runner.triggers.built_in import TriggerFileParameters
@@ -106,7 +107,7 @@ class Service:
             self.store = Store(self.settings.database_url, self.settings.storage.busy_timeout_s)
             self.lead = self._stack.enter_context(held(self.settings, self.store, now, self._stand_by))
             self._stack.callback(self.store.close)
-            now = self._clock.now()  # it may have stood by for weeks
+            now = self._began = self._clock.now()  # it may have stood by for weeks
             self.log_path = start_logging(self.settings.logs_dir, self.settings.logging, now)
             self._stack.callback(stop_logging)
             make_folders(self.settings)
@@ -199,6 +200,9 @@ class Service:
         with self._extending("bringing the database up to date"):
             self.upgraded = upgrade(self.store, storage.keep_backups, self._clock.now(), _Telling())
         self.store.hold_to_file()
+        with self.store.write() as session:  # what a daemon that did not answer was to do: end, not this one
+            words = "asked of an earlier daemon, which did not answer; ask again"
+            commands.withdraw_older(session, Verb.STOP.value, self._began, words, self._clock.now())
         if self._seed_defaults:
             with self.store.write() as session:
                 limit = self.settings.scheduler.max_queue_length

@@ -63,6 +63,14 @@ def answer(session: Session, command_id: int, ok: bool, words: str, now: datetim
     return rows_changed(done) == 1
 
 
+def withdraw_older(session: Session, verb: str, than: datetime, words: str, now: datetime) -> int:
+    """Answer with no what of this verb waits since before `than`; how many they were."""
+    stale = select(CommandRow.id).where(
+        CommandRow.verb == verb, CommandRow.handled_at.is_(None), CommandRow.requested_at < than
+    )
+    return sum(answer(session, number, False, words, now) for number in session.scalars(stale).all())
+
+
 def get(session: Session, command_id: int) -> Command | None:
     """One command by its id."""
     row = session.get(CommandRow, command_id)

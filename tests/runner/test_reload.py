@@ -1,13 +1,16 @@
 """`kill -HUP`: what takes effect at once, what waits for a restart, what is refused."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from migrations.upgrade import upgrade
 from runner.guards.cpu import CpuMeter
 from runner.service import Service
+from runner.store import commands
+from runner.store.engine import Store
 from schemas.errors import SettingsError
 from schemas.settings import Settings
 
@@ -89,3 +92,18 @@ def test_a_cpu_window_that_grows_is_waited_for(tmp_path):
     stat.write_text("".join(f"cpu{number} 10 0 0 10 0 0 0 0 0 0\n" for number in range(1024)))
     meter.read(10.0)
     assert meter.percent() == 50
+
+
+def test_a_stop_that_an_earlier_daemon_did_not_answer_ends_no_later_one(tmp_path: Path):
+    """It hung, was asked to stop, and was killed; what else was asked waits for the next one."""
+    store = Store(Settings(home=tmp_path).database_url, 5)
+    upgrade(store, 1, datetime.now(UTC))
+    asked_at = datetime.now(UTC) - timedelta(minutes=1)
+    with store.write() as session:
+        stop = commands.enqueue(session, "stop", None, "somebody", asked_at)
+        pause = commands.enqueue(session, "pause", None, "somebody", asked_at)
+    with Service(Settings(home=tmp_path), seed_defaults=False), store.read() as session:
+        stopped, paused = commands.get(session, stop), commands.get(session, pause)
+    store.close()
+    assert (stopped.ok, stopped.answer[:26]) == (False, "asked of an earlier daemon")
+    assert paused.handled_at is None
