@@ -1,14 +1,15 @@
 """When training starts: schedules, triggers and the policies that go with them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.base import Frozen
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import EmailAddress, ReasonText
+from schemas.times import from_text, to_text
 from schemas.training import TrainingConfiguration
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
@@ -117,6 +118,7 @@ class TriggerCondition(Frozen):
     enabled: bool = True
     cooldown_hours: float = Field(default=6, ge=0, le=MAX_HOURS)
     last_triggered: datetime | None = None
+    """Counts for a new trigger only; without an offset it is UTC."""
     schedule: str | None = None
     """The schedule whose configuration and policies the run takes; None: `training_config` below."""
     training_config: TrainingConfiguration = Field(default_factory=TrainingConfiguration)
@@ -124,6 +126,13 @@ class TriggerCondition(Frozen):
     check_interval_s: float = Field(default=60, gt=0, le=MAX_SECONDS)
     time_limit_s: float = Field(default=10, gt=0, le=86_400)
     """A condition that takes longer is abandoned: one row and one alert, the loop goes on."""
+
+    @field_validator("last_triggered")
+    @classmethod
+    def _in_utc(cls, instant: datetime | None) -> datetime | None:
+        if instant is None:
+            return None
+        return from_text(to_text(instant if instant.tzinfo else instant.replace(tzinfo=UTC)))
 
 
 class FileRequest(TrainingConfiguration):

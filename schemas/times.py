@@ -65,9 +65,18 @@ def wall_time(instant: datetime, timezone: str = "UTC", *, to: str = "seconds") 
         timezone: an IANA name; a name that this machine does not know reads as UTC.
         to: `seconds` or `minutes`.
     """
-    local = instant.astimezone(_zone(timezone)).isoformat(" ", "seconds")
+    local = in_zone(instant, _zone(timezone)).isoformat(" ", "seconds")
     shown = local[:19] if to == "seconds" else local[:16]
     return f"{shown} {'UTC' if timezone == 'UTC' else local[19:]}"
+
+
+def in_zone(instant: datetime, zone: ZoneInfo) -> datetime:
+    """The instant by that zone's clock; in UTC at the ends of the calendar, which a person may write into a row ("not
+    before 9999") and which no clock east or west of Greenwich reaches."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant.astimezone(UTC)
 
 
 def duration(span: timedelta) -> str:

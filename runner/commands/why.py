@@ -178,8 +178,8 @@ def _trigger_told(trigger: TriggerRecord, now: datetime) -> str:
     condition, last = trigger.condition, trigger.last_triggered
     lines = [f"The trigger {trigger.name} {_standing(trigger)}; {condition.condition_function}."]
     if last is not None:
-        until = last + timedelta(hours=condition.cooldown_hours)
-        rest = f"; in its cooldown until {when(until, now)}" if last <= now < until else ""
+        left = timedelta(hours=condition.cooldown_hours) - (now - last)
+        rest = f"; in its cooldown until {when(now + left, now)}" if last <= now and left > timedelta() else ""
         lines.append(f"  last fired {when(last, now)}{rest}")
     found = f": {trigger.last_verdict}" if trigger.last_verdict else ""
     lines.append(f"  last look {when(trigger.last_checked, now)}{found}")

@@ -360,11 +360,11 @@ class CheckTriggers:
 def _cooldown_end(record: TriggerRecord, now: datetime) -> datetime | None:
     """None: it may fire."""
     last = record.last_triggered
-    if last is None:
+    # A clock that was set back must not stretch a cooldown: a firing in the future counts as none.
+    if last is None or last > now:
         return None
     end = last + timedelta(hours=record.condition.cooldown_hours)
-    # A clock that was set back must not stretch a cooldown: a firing in the future counts as none.
-    return end if last <= now < end else None
+    return end if now < end else None
 
 
 def _is_manual(record: TriggerRecord) -> bool:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from schemas.times import duration, kept_instant, to_text
+from schemas.times import duration, in_zone, kept_instant, to_text
 
 UNKNOWN = "–"
 _SURE = 0.995
@@ -39,7 +39,7 @@ class Clockwork:
         if not instant:
             return UNKNOWN
         known = kept_instant(instant) if isinstance(instant, str) else instant
-        local = known.astimezone(zone_of(zone) if zone else self.zone)
+        local = in_zone(known, zone_of(zone) if zone else self.zone)
         year = "" if local.year == self.now.year else f" {local.year}"
         shown = f"{local:%a %d %b}{year} {local:%H:%M}"
         return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>').format(
