@@ -8,16 +8,16 @@ import os
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import click
 
 from runner.imports import uncollected
-from schemas.errors import BadInputError, OuroborosError
-from schemas.outside_text import ERROR_LIMIT, line, passage
+from schemas.errors import BadInputError, MachineError, OuroborosError
+from schemas.outside_text import ERROR_LIMIT, error_line, line, passage
 
 COMMAND_GROUP = "ouroboros.commands"
 _OWN = {
@@ -46,8 +46,28 @@ _OWN = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads what is printed. click would end the program with 1 at a BrokenPipeError."""
+
+
 class LazyGroup(click.Group):
     """Imports a command's file only when that command, or the list of all, is asked for."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click's; here `--help` prints."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands and those of installed packages."""
@@ -60,8 +80,39 @@ class LazyGroup(click.Group):
                 module, _, attribute = _OWN[cmd_name].partition(":")
                 return cast(click.Command, getattr(import_module(module), attribute))
             for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
-                return cast(click.Command, point.load())
+                return _loaded(point)
         return None
+
+
+def _loaded(point: EntryPoint) -> click.Command:
+    """The command of another package; for one that cannot be loaded a stand-in: the others are listed all the same."""
+    try:
+        found = point.load()
+    except Exception as error:  # noqa: BLE001 - anybody's code
+        return _stand_in(point, error)
+    if isinstance(found, click.Command):
+        return found
+    return _stand_in(point, TypeError(f"it is a {type(found).__name__}, not a command of click's"))
+
+
+def _stand_in(point: EntryPoint, error: Exception) -> click.Command:
+    def refuse() -> NoReturn:
+        from runner import crash_report
+
+        missing = crash_report.missing_package(error, point.name) if isinstance(error, ModuleNotFoundError) else None
+        raise missing or MachineError(
+            f"this command cannot be loaded: {error_line(error)}",
+            where=line(point.value),
+            remedy="Mend, reinstall or remove the package that offers it.",
+        )
+
+    return click.Command(
+        point.name,
+        callback=refuse,
+        help=f"(Cannot be loaded: {error_line(error, 60)})",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        add_help_option=False,
+    )
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,8 +173,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing more to say, and Python must not try to at exit.
+    except _ReaderGoneError:
+        # The reader (head, less) has what it wanted: nothing more to say, and Python must not try to at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user: it is kept, and one line is told

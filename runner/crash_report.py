@@ -51,11 +51,11 @@ def refused_by_system(error: Exception, arguments: list[str]) -> BadInputError |
     if isinstance(error, FileNotFoundError) and error.filename is None and _stands_nowhere():
         return BadInputError(
             "the folder that this was typed in is gone",
-            where=f"ouroboros {line(arguments[0], 40)}",
+            where=f"ouroboros {line(' '.join(arguments[:1]), 40)}",
             remedy=f"Change to one that is there, or name the state folder by its whole path in {HOME_VARIABLE}.",
         )
     if isinstance(error, OSError) and error.strerror:
-        where = f"ouroboros {line(arguments[0], 40)}: {line(str(error.filename or 'no file named'), 200)}"
+        where = f"ouroboros {line(' '.join(arguments[:1]), 40)}: {line(str(error.filename or 'no file named'), 200)}"
         return MachineError(error.strerror, where=where, remedy="Look at the file's rights, the disk and the memory.")
     return None
 

@@ -167,8 +167,14 @@ def _stay(note: NodeNote, foreground: bool) -> None:
     """
     if not foreground:
         return
+
+    def end(*_: object) -> None:  # said twice, the first may have done it, and the number may be another's
+        with suppress(ProcessLookupError):
+            if process_began(note.pid) == note.began:
+                os.kill(note.pid, signal.SIGTERM)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os.kill(note.pid, signal.SIGTERM))
+        signal.signal(number, end)
     while process_began(note.pid) == note.began:
         time.sleep(0.2)
     with suppress(ChildProcessError):

@@ -41,9 +41,9 @@ def names(_context: click.Context, _parameter: click.Parameter, typed: str) -> l
         if not url.startswith(_SQLITE):
             return []
         found = _read(url.removeprefix(_SQLITE), typed)
-    except (OuroborosError, sqlite3.Error):
+    except (OuroborosError, OSError, UnicodeError, sqlite3.Error):
         return []
-    return [CompletionItem(name) for name in found]
+    return [CompletionItem(name) for name in found if isinstance(name, str)]
 
 
 def _read(path: str, typed: str) -> list[str]:

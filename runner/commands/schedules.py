@@ -14,7 +14,7 @@ from runner.flow.command_arguments import NamedArguments, ScheduleArguments, Ver
 from runner.schedule.describe import seconds_first_warning
 from runner.store import schedules as rows
 from schemas.automation import TrainingSchedule
-from schemas.errors import ScheduleError
+from schemas.errors import BadInputError, ScheduleError
 from schemas.outside_text import REASON_LIMIT, line, read_json
 from schemas.settings import describe
 
@@ -75,6 +75,10 @@ def add(file: Path | None, name: str | None, cron: str | None, fields: tuple[str
     Example: ouroboros schedules add --name nightly --cron '0 2 * * *' --set priority=3
     """
     now = datetime.now(UTC)
+    if file is not None and (name is not None or cron is not None or fields):
+        raise BadInputError(
+            "a file and options that would say something else", where=str(file), remedy="Give one of the two."
+        )
     with open_store() as (_, store):
         schedule = (
             read_definition(TrainingSchedule, file, "schedule")

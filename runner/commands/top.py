@@ -22,6 +22,7 @@ from runner.guards.probe import Probe
 from runner.status import StatusReport
 from runner.store.engine import Store
 from runner.store.history import ExecutionRecord
+from schemas.errors import OuroborosError
 from schemas.machine import ResourceRequirements
 from schemas.outside_text import line
 from schemas.settings import Settings
@@ -47,10 +48,21 @@ def top(interval_s: float, once: bool) -> None:
         if once or not console.is_terminal:
             console.print(_screen(settings, store, probe, console.height))
             return
+        store.close()
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_screen(settings, store, probe, console.height), refresh=True)
+                live.update(_looked(probe), refresh=True)
                 time.sleep(interval_s)
+
+
+def _looked(probe: Probe) -> RenderableType:
+    """The screen, by the database that lies there now: it may have been restored or upgraded since the last look, and
+    one that cannot be read just now may be there at the next."""
+    try:
+        with open_store() as (settings, store):
+            return _screen(settings, store, probe, console.height)
+    except OuroborosError as error:
+        return Text(line(str(error)), style="yellow")
 
 
 def _screen(settings: Settings, store: Store, probe: Probe, height: int) -> RenderableType:

@@ -140,5 +140,5 @@ def _row(item: TriggerRecord, now: datetime) -> list[str]:
         f"{condition.cooldown_hours:g} h",
         soon(item.last_triggered, now),
         soon(item.last_checked, now),
-        note + item.last_verdict,
+        f"{note}{line(item.last_verdict)}",
     ]

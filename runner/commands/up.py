@@ -24,7 +24,7 @@ from runner.systemd import ServiceNotifier
 from runner.worker.jobs import installed_workers
 from schemas.automation import RunnerStatus
 from schemas.errors import DatabaseAwayError, LeadershipLostError, SettingsError
-from schemas.outside_text import line
+from schemas.outside_text import LINE_LIMIT, error_line, line
 from schemas.service import url_of
 from schemas.settings import get_config
 
@@ -156,6 +156,8 @@ def _reload(service: Service, notifier: ServiceNotifier, dashboard: DashboardPro
         say(f"Settings read again{'; for a restart wait: ' + ', '.join(later) if later else ''}.")
     except SettingsError as error:
         say(f"[red]The old settings stay:[/] {escape(line(str(error)))}")
+    except Exception as error:  # noqa: BLE001 - a folder closed to us, say: whoever waits for READY must be told
+        say(f"[red]The settings are not read again:[/] {escape(error_line(error, LINE_LIMIT))}")
     notifier.ready()
 
 

