@@ -196,7 +196,8 @@ def _version_of(go: str) -> str:
     """
     try:
         # In a folder without a go.mod, which might ask for yet another version, to be fetched first.
-        done = subprocess.run([go, "version"], capture_output=True, timeout=GO_ANSWER_S, check=False, cwd="/")
+        command = [str(Path(go).absolute()), "version"]
+        done = subprocess.run(command, capture_output=True, timeout=GO_ANSWER_S, check=False, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MachineError(f"Go does not answer: {error_line(error)}", where=go, remedy="Install it anew.") from error
     told = _GO_VERSION.search(done.stdout.decode(errors="replace"))
