@@ -220,6 +220,7 @@ class SelfPlayTrainingPipeline:
         checked and rolled back to the champion before if they are damaged.
 
         Raises:
+            StateError: the record cannot be read; it stays as it is.
             FolderInUseError: it is being trained right now.
         """
         with folder_lock.held(self.folder, "self-play pipeline"):
@@ -229,6 +230,8 @@ class SelfPlayTrainingPipeline:
         try:
             record = load_run(self.folder)
         except StateError as error:
+            if isinstance(error.__cause__, OSError):  # not damaged: it cannot be read just now, or by this user
+                raise
             aside = self.folder / f"damaged-{self._now():%Y%m%d_%H%M%S}-{RUN_FILE}"
             (self.folder / RUN_FILE).rename(aside)
             _log.warning("%s It is kept as %s.", error, aside.name)

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline import folder_lock
 from pipeline.orchestrator.pipeline import SelfPlayTrainingPipeline
-from pipeline.orchestrator.run_record import PhaseRecord, RunRecord, load_run
-from schemas.errors import FolderInUseError, SettingsError
+from pipeline.orchestrator.run_record import RUN_FILE, PhaseRecord, RunRecord, load_run
+from schemas.errors import FolderInUseError, SettingsError, StateError
 from schemas.settings import Settings
 from schemas.training import TrainingConfiguration
 
@@ -37,3 +37,25 @@ def test_nobody_mends_a_run_that_is_being_trained(left: Settings) -> None:
     """It wrote a record of before over the one of a run under way, and looked through its checkpoints."""
     with folder_lock.held(left.pipeline_dir, "self-play pipeline"), pytest.raises(FolderInUseError):
         SelfPlayTrainingPipeline(left).attempt_recovery()
+
+
+def test_a_record_that_cannot_be_read_is_not_damaged(left: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was set aside, and the unfinished run with it, for want of a right or of a free file."""
+    record = left.pipeline_dir / RUN_FILE
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path == record:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(StateError, match="cannot be read: Permission denied"):
+        SelfPlayTrainingPipeline(left).attempt_recovery()
+    assert record.exists()
+
+
+def test_a_damaged_record_is_set_aside(left: Settings) -> None:
+    (left.pipeline_dir / RUN_FILE).write_text("{")
+    assert not SelfPlayTrainingPipeline(left).attempt_recovery()
+    assert [path.read_text() for path in left.pipeline_dir.glob(f"damaged-*-{RUN_FILE}")] == ["{"]
