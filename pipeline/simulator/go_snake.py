@@ -29,7 +29,7 @@ GO_SNAKE: Final = 252
 GO_SNAKE_NAME: Final = "go_snake"
 _START_LIMIT_S: Final = 60.0
 _ANSWER_LIMIT_S: Final = 0.1
-"""For each position beyond the start's: a hundred times what 1,000 positions take."""
+"""For each answer, and as much again for each 1,000 positions of the budget: a hundred times what they take."""
 _PIECE_BYTES: Final = 1 << 16
 _MOST_AT_ONCE: Final = 4096
 _MOVE_OF: Final = np.full(256, 255, np.uint8)
@@ -85,9 +85,13 @@ def go_snake_of(settings: SelfPlaySettings, folder: Path) -> GoSnake | None:
 class _Program:
     def __init__(self, binary: Path, positions: int) -> None:
         self._where, self._requests = str(binary), MoveRequests()
+        self._limit_s = _ANSWER_LIMIT_S * (1 + positions / 1000)
         command = [self._where, "-choose", str(positions)]
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            # A group of its own: Ctrl+C is for the trainer, who ends the update in hand and then its programs.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0
+            )
         except OSError as error:
             raise SnakeError(f"our snake cannot be started: {error.strerror}", where=self._where) from error
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -105,7 +109,7 @@ class _Program:
     def _exchange(self, text: memoryview, answers: int) -> bytes:
         """Write the requests and read as many lines: both at once, for neither pipe holds them all."""
         sent, said, lines = 0, bytearray(), 0
-        ends_at = time.monotonic() + _START_LIMIT_S + _ANSWER_LIMIT_S * answers
+        ends_at = time.monotonic() + _START_LIMIT_S + self._limit_s * answers
         poll = select.poll()
         poll.register(self._ask, select.POLLOUT)
         poll.register(self._answer, select.POLLIN)

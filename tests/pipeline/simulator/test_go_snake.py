@@ -1,5 +1,6 @@
 """The Go snake in the simulator: what it is asked, that it plays what it plays anywhere, and a broken one."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 from go_programs import build_go_snake
+from living_processes import lives
 from numpy.typing import NDArray
 
 from pipeline.engine.batch import Batch
@@ -89,6 +91,11 @@ def test_it_plays_what_it_plays_for_whoever_asks(snake: GoSnake, binary: Path) -
     one_by_one = [snake.choose(records, games[i : i + 1], snakes[i : i + 1])[0] for i in range(len(games))]
     assert one_by_one == moves.tolist()
     assert len(snake.choose(records, games[:0], snakes[:0])) == 0
+    (program,) = snake._idle
+    assert os.getpgid(program._process.pid) != os.getpgrp(), "Ctrl+C does not reach it"
+    assert lives(program._process.pid)
+    snake.close()
+    assert not lives(program._process.pid)
 
 
 def test_threads_ask_at_once_and_more_than_a_pipe_holds(snake: GoSnake, monkeypatch: pytest.MonkeyPatch) -> None:
