@@ -63,6 +63,8 @@ def test_without_ray_one_line_says_what_to_install(capfd, monkeypatch: pytest.Mo
             if name == "ray":
                 raise ModuleNotFoundError("No module named 'ray'", name="ray")
 
+    for loaded in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
+        monkeypatch.delitem(sys.modules, loaded)  # by another test: it would start a head in earnest
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
     assert cli.run(["cluster", "start", "--address", "127.0.0.2"]) == 2
     assert "Install it: pip install 'ouroboros[cluster]'." in capfd.readouterr().err
