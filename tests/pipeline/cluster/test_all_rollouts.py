@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pipeline.cluster.rollout_games import RolloutBackend, learner_text, own_rol
 from pipeline.evolution.league import League, OpponentShares, TeacherTargets
 from pipeline.evolution.rollout import RolloutWorker
 from pipeline.evolution.rollout_stretch import packed, play_stretch, stretch_of, unpacked
+from pipeline.simulator.go_snake import GO_SNAKE, go_snake_of
 from pipeline.tuner.backends import PlayedGame
 from schemas.cluster import NodeAnswer
 from schemas.errors import DataError, MachineError, StoppedError
@@ -172,6 +174,25 @@ def test_a_stretch_travels_whole_or_not_at_all() -> None:
     with pytest.raises(DataError, match="not this worker's"):
         other = RolloutWorker(3, 2, league, OpponentShares(0.5, 0.0), self_play(), 7)
         play_stretch(other, league, stretch, networks)
+
+
+def test_the_go_snake_sits_in_a_stretch_wherever_it_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path))  # the node's: it builds the snake there
+    settings = self_play(heuristics=[], go_snake_weight=1.0, go_snake_positions=30)
+    league, targets = League([], 0, 0, settings.go_snake_weight), TeacherTargets(None, 0.0, GO_SNAKE, 1.0)
+    go_snake = go_snake_of(settings, tmp_path / "here")
+    assert go_snake is not None
+    worker = RolloutWorker(2, 2, league, OpponentShares(1.0, 0.0), settings, 7, augmented=True, go_snake=go_snake)
+    stretch, networks = stretch_of(worker, league, 3, targets), [small_network(3).eval(), None, None]
+    here = play_stretch(worker, league, stretch, networks)
+    assert here.samples.expert.all()
+    node = RolloutBackend(1)
+    there = node._worker(stretch.setup).play(stretch, networks, Event())
+    assert packed(there)[1] == packed(here)[1]
+    assert node._go_snake(settings) is node._go_snake(settings)
+    assert node._go_snake(self_play()) is None
+    node.close()
+    go_snake.close()
 
 
 def test_what_cannot_be_played_anywhere_is_told(machines: Machines) -> None:
