@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ _BUILD: Final = "go build -o {output} ."
 _CONFIG: Final = "config.yaml"
 _LIMIT_S: Final = 600.0
 _SCRATCH: Final = ".build-"
+_KEPT: Final = 3
+"""Programs that stay, the newest: a run that began before an upgrade still starts its own."""
 
 
 def bundled_snake(folder: Path) -> Path:
@@ -41,10 +44,15 @@ def _build(folder: Path, binary: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
             builder = SnakeBuilder(BUNDLED, Path(scratch), _CONFIG, _BUILD, _LIMIT_S, weights_at_start=False)
             built = builder.build("our snake", None, lambda: False)
-            for older in folder.glob("snake-*"):
-                older.unlink(missing_ok=True)
-            built.binary.rename(binary)
+            built.binary.rename(binary)  # over the same one, if another process has just built it too
+        _remove_older(folder)
     except OSError as error:
         raise MachineError(
             f"our snake cannot be kept: {error.strerror}", where=str(folder), remedy="Free some space."
         ) from error
+
+
+def _remove_older(folder: Path) -> None:
+    with suppress(FileNotFoundError):  # another process removes them at the same time
+        for older in sorted(folder.glob("snake-*"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            older.unlink()

@@ -99,10 +99,10 @@ class League:
         Raises:
             KeyError: a name that no built-in player has.
         """
-        weights = {kind_of(share.kind): share.weight for share in heuristics}
-        weights |= {GO_SNAKE: go_snake_weight} if go_snake_weight > 0 else {}
-        self._kinds: Final = np.array(list(weights), np.uint8)
-        self._shares: Final = np.array(list(weights.values()), np.float64)
+        shares = [(kind_of(share.kind), share.weight) for share in heuristics]
+        shares += [(GO_SNAKE, go_snake_weight)] if go_snake_weight > 0 else []
+        self._kinds: Final = np.array([kind for kind, _ in shares], np.uint8)
+        self._shares: Final = np.array([weight for _, weight in shares], np.float64)
         self._past_room, self._champion_room = past_selves, champions
         self._frozen: dict[str, Weights] = {}
         self.records: dict[str, OpponentRecord] = {}

@@ -1,8 +1,8 @@
 """The bundled Go snake as an opponent and a teacher in the simulator: programs of its own that are asked for many
 positions at once.
 
-Each thinks of a counted number of positions, by no clock, and of nothing but the position in hand: what it plays does
-not depend on the machine, on how many are asked at once, or on what was asked before.
+Each thinks of a counted number of positions, by no clock, and of nothing but the position in hand: on processors of
+one kind what it plays does not depend on the machine, on how many are asked at once, or on what was asked before.
 """
 
 import contextlib
@@ -48,8 +48,14 @@ class GoSnake:
         """Return the moves uint8[M] of snake snakes[i] of game games[i] of `records`, int64[M] both; each one lives.
 
         Raises:
-            SnakeError: it does not start, answer in time, or take a position.
+            SnakeError: it does not start, answer in time, or take a position, twice running.
         """
+        try:
+            return self._ask(records, games, snakes)
+        except SnakeError:  # ended by the machine, perhaps (no memory): another one answers the same
+            return self._ask(records, games, snakes)
+
+    def _ask(self, records: Records, games: NDArray[np.int64], snakes: NDArray[np.int64]) -> NDArray[np.uint8]:
         moves = np.empty(len(games), np.uint8)
         try:
             program = self._idle.pop()

@@ -163,4 +163,7 @@ def test_the_go_snake_is_an_opponent_by_its_weight_and_how_hard_it_is() -> None:
     assert (harder == GO_SNAKE).sum() > 1.3 * (seated == GO_SNAKE).sum()
     alone = League([], 0, 0, go_snake_weight=1).matchmake(50, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
     assert ((alone == GO_SNAKE).sum(1) == 1).all()
+    twice = League([OpponentShare(kind="strong", weight=1), *_OPPONENTS], 0, 0)
+    shares = twice.matchmake(20_000, 2, OpponentShares(1.0, 0.0), np.random.default_rng(0))
+    assert abs((shares == STRONG).mean() / 0.5 - 0.8) < 0.02, "a kind that is named twice has both weights"
     assert GO_SNAKE not in League(_OPPONENTS, 0, 0).matchmake(500, 4, OpponentShares(1, 0), np.random.default_rng(0))

@@ -138,6 +138,15 @@ def test_a_program_that_does_not_play_is_an_error_and_is_gone(
     assert not snake._idle
 
 
+def test_one_that_the_machine_ended_is_followed_by_another(snake: GoSnake, binary: Path, tmp_path: Path) -> None:
+    records = played(3).records
+    rows = living(records, 2)
+    once = broken(tmp_path, f'[ -e {tmp_path}/died ] && exec {binary} "$@"; touch {tmp_path}/died; kill -9 $$')
+    assert np.array_equal(once.choose(records, *rows), snake.choose(records, *rows))
+    assert (tmp_path / "died").exists()
+    once.close()
+
+
 def test_one_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     records = played(3).records
     with pytest.raises(SnakeError, match="cannot be started"):
