@@ -18,9 +18,7 @@ import (
 // is answered by "! " and why. What is answered is written out whenever no more requests wait: whoever asks may write
 // many at once and then read as many answers.
 func Choose(in io.Reader, out io.Writer, w *weights.Weights, budget int, learned *leafeval.Evaluation) error {
-	own := *w
-	own.Search.DuelBudget, own.Search.CrowdBudget = budget, budget
-	own.Search.TimeShare, own.Search.Threads = 0, 1
+	own := counted(w, budget)
 	lines, answers := bufio.NewReaderSize(in, maxLine), bufio.NewWriter(out)
 	player := brain.Player{Learned: learned}
 	var request api.Request

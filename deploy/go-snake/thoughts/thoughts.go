@@ -39,9 +39,7 @@ type said struct {
 // Tell answers the requests of in, one /move request a line, with what the snake thinks of each, one object a line, within
 // budget positions a move and by no clock, so that the same request always gets the same answer.
 func Tell(in io.Reader, out io.Writer, w *weights.Weights, budget int, learned *leafeval.Evaluation) error {
-	own := *w
-	own.Search.DuelBudget, own.Search.CrowdBudget = budget, budget
-	own.Search.TimeShare, own.Search.Threads = 0, 1
+	own := counted(w, budget)
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	writer := json.NewEncoder(out)
@@ -55,6 +53,14 @@ func Tell(in io.Reader, out io.Writer, w *weights.Weights, budget int, learned *
 		return fmt.Errorf("a request could not be read: %w", err)
 	}
 	return nil
+}
+
+// counted is the weights with a budget of positions for every move, by no clock and on one thread.
+func counted(w *weights.Weights, budget int) weights.Weights {
+	own := *w
+	own.Search.DuelBudget, own.Search.CrowdBudget = budget, budget
+	own.Search.TimeShare, own.Search.Threads = 0, 1
+	return own
 }
 
 func about(line []byte, player *brain.Player, w *weights.Weights) answer {

@@ -12,16 +12,25 @@ import (
 	"ouroboros-snake/weights"
 )
 
-func TestEachLineIsAnswered(t *testing.T) {
+func shipped(t *testing.T) *weights.Weights {
 	w, err := weights.ReadFile("../config.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
+
+// midgame is a /move request on one line.
+func midgame(t *testing.T) string {
 	request, err := os.ReadFile("../server/testdata/midgame.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := strings.ReplaceAll(string(request), "\n", " ")
+	return strings.ReplaceAll(string(request), "\n", " ")
+}
+
+func TestEachLineIsAnswered(t *testing.T) {
+	w, line := shipped(t), midgame(t)
 	var out bytes.Buffer
 	if err := Tell(strings.NewReader(line+"\nno request\n"+line+"\n"), &out, w, 300, nil); err != nil {
 		t.Fatal(err)
@@ -43,15 +52,7 @@ func TestEachLineIsAnswered(t *testing.T) {
 }
 
 func TestEachLineIsAnsweredByItsMove(t *testing.T) {
-	w, err := weights.ReadFile("../config.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := os.ReadFile("../server/testdata/midgame.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := strings.ReplaceAll(string(request), "\n", " ")
+	w, line := shipped(t), midgame(t)
 	var told, chosen bytes.Buffer
 	if err := Tell(strings.NewReader(line+"\n"), &told, w, 300, nil); err != nil {
 		t.Fatal(err)
@@ -70,10 +71,7 @@ func TestEachLineIsAnsweredByItsMove(t *testing.T) {
 }
 
 func TestAnswersAreWrittenBeforeMoreIsAsked(t *testing.T) {
-	w, err := weights.ReadFile("../config.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := shipped(t)
 	asked, ask := io.Pipe()
 	answered, answer := io.Pipe()
 	go func() { answer.CloseWithError(Choose(asked, answer, w, 30, nil)) }()
