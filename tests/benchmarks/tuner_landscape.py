@@ -23,7 +23,7 @@ from pipeline.tuner.optimise.build import strategy
 def run(name: str, games: int, replicate: int) -> tuple[float, int, int]:
     """One whole run: true Elo of its champion over the start, gate tests, promotions."""
     hill = Hill(seed=1000 + replicate)
-    search = strategy(name).build(hill.space(replicate, games))
+    search = strategy(name).build(hill.space(replicate))
     climb = Climb(hill, search, GateRules(), replicate).until(games)
     return hill.elo(climb.champion), climb.tests, climb.promoted
 

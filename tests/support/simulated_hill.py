@@ -54,10 +54,8 @@ class Hill:
         away = point - self.top
         return self.to_gain - float(away @ self.hessian @ away)
 
-    def space(self, seed: int, budget_games: int | None = None) -> SearchSpace:
-        return SearchSpace(
-            tuple(self.start.tolist()), (0,) * self.dimensions, tuple(self.scale.tolist()), seed, budget_games
-        )
+    def space(self, seed: int) -> SearchSpace:
+        return SearchSpace(tuple(self.start.tolist()), (0,) * self.dimensions, tuple(self.scale.tolist()), seed)
 
 
 def pair_scores(difference: float, pairs: int, random: np.random.Generator) -> NDArray[np.float64]:

@@ -32,8 +32,6 @@ class SearchSpace:
     """Per dimension, how far in the cube a change of the weight by its own size (100 %) reaches, over 0: the unit that
     changes are measured in."""
     seed: int
-    budget_games: int | None = None
-    """Games the whole run may play, where that is known."""
     dear_gate: bool = False
     """Whether the gate's games are dearer than a question's (played at a larger search budget, say): then a candidate
     should be worth them."""

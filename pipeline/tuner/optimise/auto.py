@@ -1,8 +1,8 @@
-"""Two searches race on a share of the budget, and the better one goes on.
+"""Two searches race for some thousand games, and the better one goes on.
 
 Each gets games in turns, the one that has had fewest next. What a search would give to the gate meanwhile is kept as
-its best so far; when the share is spent these meet in direct games, and the winner is the first candidate of the one
-that goes on. The loser's games are lost, so the share is small, and a budget too small for a race is SPSA's alone.
+its best so far; when the games are spent these meet in direct games, and the winner is the first candidate of the one
+that goes on. The loser's games are lost: in a run of fewer than 20,000 games they are much of it.
 """
 
 import json
@@ -16,11 +16,7 @@ from pipeline.tuner.optimise.snapshot import pack, point_of, unpack
 
 KIND = "auto"
 RACERS: dict[str, type[Raced] | type[CmaEs]] = {"spsa": Raced, "cma_es": CmaEs}
-SHARE = 0.2
-USUAL_GAMES, MOST_GAMES = 4000, 20_000
-"""Games of the race where no budget is known, and at most."""
-LEAST_GAMES = 1000
-"""A share that is smaller decides nothing."""
+RACE_GAMES = 4000
 FINAL_PAIRS = 64
 _FINAL = "final"
 
@@ -30,8 +26,7 @@ class Auto:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        share = USUAL_GAMES if space.budget_games is None else round(SHARE * space.budget_games)
-        self._race_games = min(MOST_GAMES, share)
+        self._race_games = RACE_GAMES
         self._searches: dict[str, Optimiser] = {name: racer(space) for name, racer in RACERS.items()}
         self._games = dict.fromkeys(RACERS, 0)
         self._best: dict[str, Point] = {}
@@ -39,7 +34,7 @@ class Auto:
         self._open: dict[int, tuple[str, int]] = {}
         """Number -> the search that asks, and its own number."""
         self._final: int | None = None
-        self._chosen: str | None = None if share >= LEAST_GAMES else "spsa"
+        self._chosen: str | None = None
         self._candidate: Point | None = None
 
     @property
@@ -85,7 +80,7 @@ class Auto:
         if names:
             self._choose(names[0])
         else:
-            self._race_games += max(1, self._race_games // 2)
+            self._race_games += self._race_games // 2
         return None
 
     def _choose(self, name: str) -> None:

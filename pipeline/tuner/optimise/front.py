@@ -11,12 +11,12 @@ from typing import Self
 import numpy as np
 
 from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
-from pipeline.tuner.optimise.optuna_trials import OptunaTrials
+from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 
 KIND = "front"
-PAIRS = 8
-"""Seeds of a trial."""
+DOUBLING = 256
+"""Trials after which the next ones get twice the seeds."""
 BETWEEN = 64
 """Trials between two offers."""
 CONTENDERS = 7
@@ -38,7 +38,7 @@ class FrontSearch:
         for _ in range(count):
             trial, point = self._trials.ask()
             self._open[self._next] = trial
-            asked.append(Question(self._next, settled(self._space, point), None, PAIRS))
+            asked.append(Question(self._next, settled(self._space, point), None, pairs_of(trial, DOUBLING)))
             self._next += 1
         return asked
 

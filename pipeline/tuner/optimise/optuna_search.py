@@ -4,9 +4,9 @@ Akiba and others, "Optuna: a next-generation hyperparameter optimization framewo
 plays the champion; its value is the Elo that the score says, added to the champion's over the start, so that trials
 before and after a promotion can be compared. The search looks within three quarters of a weight's size about the start.
 
-How many games a trial gets follows the run's budget, where that is known: these methods think for tens of milliseconds
-about each trial (the Gaussian process for seconds) and learn most from some hundreds of them. Each trial is drawn by a
-sampler of its own, seeded by the trial's number: all else that it knows stands in the trials, which are the state.
+These methods think for tens of milliseconds about each trial (the Gaussian process for seconds) and learn most from
+some hundreds of them, so trials get more games as they go on (`pairs_of`). Each trial is drawn by a sampler of its own,
+seeded by the trial's number: all else that it knows stands in the trials, which are the state.
 """
 
 import importlib.util
@@ -18,12 +18,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
-from pipeline.tuner.optimise.optuna_trials import OptunaTrials
+from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 from schemas.errors import SettingsError
 
-LEAST_PAIRS, USUAL_PAIRS = 4, 8
-"""Seeds of a trial: the fewest, and where no budget is known."""
 CONTENDER_PAIRS = 4
 """Times a trial's seeds, that a contender for the gate plays."""
 _TRIAL = "trial"
@@ -39,8 +37,8 @@ class Method:
     """One of Optuna's samplers, and how it is best used."""
 
     sampler: str
-    trials: int
-    """So many of them are a run's budget."""
+    doubling: int
+    """Trials after which the next ones get twice the seeds."""
     between: int
     """Trials between two candidates."""
 
@@ -61,12 +59,6 @@ class OptunaSearch:
         self._shortlist: Shortlist | None = None
         self._candidate: Point | None = None
 
-    @property
-    def pairs(self) -> int:
-        """Seeds of a trial."""
-        budget = self._space.budget_games
-        return USUAL_PAIRS if budget is None else max(LEAST_PAIRS, budget // (2 * self.method.trials))
-
     def ask(self, count: int) -> list[Question]:
         return [self._question() for _ in range(count)]
 
@@ -76,10 +68,10 @@ class OptunaSearch:
         if self._shortlist is not None and self._shortlist.waiting:
             self._open[number] = (_CONTENDER, 0, self._champion_elo)
             point = settled(self._space, self._shortlist.asked(number))
-            return Question(number, point, None, CONTENDER_PAIRS * self.pairs)
+            return Question(number, point, None, CONTENDER_PAIRS * pairs_of(self._told, self.method.doubling))
         trial, point = self._trials.ask()
         self._open[number] = (_TRIAL, trial, self._champion_elo)
-        return Question(number, settled(self._space, point), None, self.pairs)
+        return Question(number, settled(self._space, point), None, pairs_of(trial, self.method.doubling))
 
     def tell(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
@@ -141,19 +133,19 @@ class OptunaSearch:
 class CmaEs(OptunaSearch):
     """Covariance matrix adaptation, with a learning rate that adapts to noise."""
 
-    method = Method("cma_es", trials=600, between=48)
+    method = Method("cma_es", doubling=150, between=48)
 
 
 class Tpe(OptunaSearch):
     """Tree-structured Parzen estimators."""
 
-    method = Method("tpe", trials=500, between=48)
+    method = Method("tpe", doubling=125, between=48)
 
 
 class Nsga2(OptunaSearch):
     """The genetic algorithm of Deb and others (2002)."""
 
-    method = Method("nsga2", trials=600, between=64)
+    method = Method("nsga2", doubling=150, between=64)
 
 
 class GaussianProcess(OptunaSearch):
@@ -163,7 +155,7 @@ class GaussianProcess(OptunaSearch):
         SettingsError: PyTorch is not installed.
     """
 
-    method = Method("gp", trials=120, between=24)
+    method = Method("gp", doubling=30, between=24)
 
     def __init__(self, space: SearchSpace) -> None:
         if importlib.util.find_spec("torch") is None:

@@ -21,9 +21,20 @@ WIDTH = 0.75
 """Share of a weight's size about the start within which is searched."""
 FIRST_SIGMA = 0.2
 """CMA-ES begins with this spread, as a share of a weight's size."""
+FIRST_PAIRS = 4
+"""Seeds of a search's first trials."""
 _KEPT_MODELS = 3
 """CMA-ES writes its whole model to one trial of each generation and reads the latest: earlier ones are not kept."""
 _MODEL = "cma:optimizer"
+
+
+def pairs_of(trial: int, doubling: int) -> int:
+    """Seeds of a trial: twice as many after every `doubling` trials.
+
+    All trials are the state, and each costs every later one time. So their number must not grow with the games: at
+    this pace it grows with the logarithm of them, and the later trials, which look closer, say more each.
+    """
+    return FIRST_PAIRS << trial // doubling
 
 
 class OptunaTrials:

@@ -18,7 +18,6 @@ def pack(kind: str, space: SearchSpace, fields: Mapping[str, Any]) -> bytes:
         "levels": list(space.levels),
         "scale": list(space.scale),
         "seed": space.seed,
-        "budget_games": space.budget_games,
         "dear_gate": space.dear_gate,
         "aims": space.aims,
     }
@@ -42,7 +41,6 @@ def unpack(kind: str, state: bytes) -> tuple[SearchSpace, dict[str, Any]]:
             levels=tuple(told["levels"]),
             scale=tuple(told["scale"]),
             seed=told["seed"],
-            budget_games=told["budget_games"],
             dear_gate=told.get("dear_gate", False),
             aims=told.get("aims", 1),
         )

@@ -1,14 +1,16 @@
 """What every optimiser promises, whichever it is: one suite over all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from simulated_hill import Climb, Hill, pair_scores
 
 from pipeline.tuner.gate import GateRules
-from pipeline.tuner.optimise import Answer, Optimiser, Question, SearchSpace
+from pipeline.tuner.optimise import Answer, Optimiser, Question, SearchSpace, front
 from pipeline.tuner.optimise.build import SHIPPED, strategy
+from pipeline.tuner.optimise.optuna_search import CmaEs, Nsga2, Tpe
 from schemas.errors import SettingsError
 
 HILL = Hill(dimensions=10, inert=2, interactions=3, to_gain=250.0, seed=5)
@@ -125,8 +127,24 @@ def test_an_answer_to_no_open_question_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in WITHOUT_GP if name != "front"])  # which offers the gate nothing
 def test_it_gains_on_the_hill(name: str) -> None:
-    climb = Climb(HILL, strategy(name).build(HILL.space(1, 6000)), GateRules(max_seeds=500), 1).until(6000)
+    climb = Climb(HILL, strategy(name).build(HILL.space(1)), GateRules(max_seeds=500), 1).until(6000)
     assert HILL.elo(climb.champion) > GAIN_WANTED.get(name, 60.0)
+
+
+@pytest.mark.parametrize("name", ["cma_es", "tpe", "nsga2", "front"])
+def test_trials_get_twice_the_seeds_now_and_then(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All trials are the state: with as many seeds for each it would grow to hundreds of megabytes in weeks."""
+    for of in (CmaEs, Tpe, Nsga2):
+        monkeypatch.setattr(of, "method", replace(of.method, doubling=5))
+    monkeypatch.setattr(front, "DOUBLING", 5)
+    made, pairs = strategy(name), list[int]()
+    search = made.build(HILL.space(3))
+    for _ in range(17):
+        asked = search.ask(1)
+        pairs += [question.pairs for question in asked]
+        search.tell(answers(asked))
+        search = made.restore(search.state())
+    assert pairs == [4] * 5 + [8] * 5 + [16] * 5 + [32] * 2
 
 
 @pytest.mark.parametrize("name", NAMES)
