@@ -120,7 +120,8 @@ class TunerSettings(Frozen):
     probe_conditions: dict[str, WeightValue] | None = None
     """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
     what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing. The key `timeout_ms` is no weight:
-    it stands for the setting of that name."""
+    it stands for the setting of that name. Numbers that are smaller than the gate's are doubled where games by them
+    have misled the search."""
     gate_conditions: dict[str, WeightValue] | None = None
     """The same for the games that decide and measure. None: as in the snake's `weight_spec.yaml`, else nothing: as it
     is deployed."""

@@ -226,6 +226,8 @@ class TuningState(Frozen):
     """Whether it is to be found out which weights matter together."""
     screens: int = 0
     """Screens begun."""
+    deepened: int = Field(default=0, ge=0, exclude_if=lambda times: times == 0)
+    """How often the search's games have been made dearer, because cheaper ones misled it."""
     strategy: str
     optimiser: str = ""
     """The optimiser's own state; empty: it is to be made."""

@@ -7,6 +7,8 @@ order, so what is played beyond a decision changes nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 from pipeline.evaluation.intervals import measure_blocks
@@ -30,6 +32,7 @@ from schemas.tuning_run import (
 )
 
 BLOCKS_AHEAD = 3
+_ONE_SIDED = NormalDist().inv_cdf(0.95)
 _DECISIONS = {
     GateVerdict.PROMOTED: CandidateDecision.ACCEPTED,
     GateVerdict.NOT_BETTER: CandidateDecision.REJECTED,
@@ -120,6 +123,13 @@ def decision_of(setup: Setup, gate: OpenGate) -> GateDecision:
     if settings.accept is AcceptRule.MEAN:
         return rules_of_gate.decide_by_mean(setup.gate_rules, settings.games, settings.min_improvement, outcomes)
     return rules_of_gate.decide(setup.gate_rules, gate.number, outcomes, setup.support)
+
+
+def misled(gate: OpenGate, verdict: GateConclusion) -> bool:
+    """Whether a candidate is turned down that is worse than the champion beyond chance (one-sided, 95 %)."""
+    if verdict.decision is not CandidateDecision.REJECTED or len(gate.gains) < 2:
+        return False
+    return fmean(gate.gains) + _ONE_SIDED * stdev(gate.gains) / sqrt(len(gate.gains)) < 0
 
 
 def closed(

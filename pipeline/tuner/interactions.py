@@ -123,7 +123,7 @@ def contests(
                 first=Participant(SourceKind.WEIGHTS, space.file(point, champion).text),
                 second=Participant(SourceKind.WEIGHTS, champion.text),
                 seeds=seeds,
-                conditions=setup.probe,
+                conditions=setup.probe(state.deepened),
                 objective=setup.settings.objective,
                 opponents=setup.opponents,
             )

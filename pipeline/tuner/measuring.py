@@ -33,9 +33,9 @@ def contests(setup: Setup, state: TuningState) -> list[Contest]:
     former, games = state.promoted.former, setup.settings.measure_games
     gain = _contest(setup, state, "gain", 1, state.champion, former, games)
     found = [gain]
-    if setup.probe != setup.gate:
+    if (probe := setup.probe(state.deepened)) != setup.gate:
         carried = _contest(setup, state, "gain-as-probed", 2, state.champion, former, games)
-        found.append(replace(carried, conditions=setup.probe))
+        found.append(replace(carried, conditions=probe))
     if not setup.opponents and former != state.reference:
         found.append(_contest(setup, state, "reference", 3, state.champion, state.reference, games))
     return found

@@ -222,7 +222,7 @@ def plan(setup: Setup, state: TuningState, champion: WeightFile) -> ScreenPlan:
     variants = far_variants(champion, rules)
     if not state.inert:
         variants = list({variant.weight: variant for variant in variants}.values())
-    return plan_screen(variants, best, seeds, setup.probe, f"{state.chapter}/screen/{state.screens}", lines)
+    return plan_screen(variants, best, seeds, setup.probe(0), f"{state.chapter}/screen/{state.screens}", lines)
 
 
 def screened(

@@ -141,7 +141,7 @@ class _Screening:
     ) -> _Found:
         boards = pair_seeds(self.seed, Stage.SCREEN, 0, 0, count, first)
         them = Participant(SourceKind.WEIGHTS, self.champion.text)
-        plan = plan_screen(variants, them, boards, self.setup.probe, f"{self.name}-{first}", lines)
+        plan = plan_screen(variants, them, boards, self.setup.probe(0), f"{self.name}-{first}", lines)
         results = _play(plan, self.scheduler, self.stopping)
         return None if results is None else read_screen(plan, results)
 

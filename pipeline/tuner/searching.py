@@ -36,7 +36,7 @@ def optimiser_of(setup: Setup, state: TuningState, space: Space, draw: Callable[
         levels=space.levels,
         scale=space.sizes,
         seed=state.seed + state.chapter,
-        dear_gate=setup.probe != setup.gate,
+        dear_gate=setup.probe(state.deepened) != setup.gate,
         aims=len(setup.aims),
     )
     return strategy(setup.strategy).build(search_space)
@@ -73,7 +73,7 @@ def contest_of(question: OpenQuestion, setup: Setup, state: TuningState, space: 
         first=Participant(SourceKind.WEIGHTS, first),
         second=Participant(SourceKind.WEIGHTS, second),
         seeds=pair_seeds(state.seed, Stage.PROBE, state.chapter, question.id, question.pairs),
-        conditions=setup.probe,
+        conditions=setup.probe(state.deepened),
         objective=setup.settings.objective,
         opponents=setup.opponents,
     )

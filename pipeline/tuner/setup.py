@@ -1,7 +1,7 @@
 """What a start of the tuner is told: settings, the weights' rules, whom to play. Plain data, kept in the ledger."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +48,8 @@ class Setup:
     """Name and snake."""
     max_failures: int = 3
     """So many jobs in a row that cannot be played end the run."""
+    probe_limits: Mapping[str, WeightValue] = field(default_factory=dict)
+    """Path -> what a number of `probe_overrides` may be raised to: the gate's."""
     code: str = ""
     """Digest of the code of all snakes that lie in folders; empty: not known."""
 
@@ -55,10 +57,18 @@ class Setup:
         """Whether a snake's code was changed since the start that was told `before`."""
         return bool(self.code and before.code) and self.code != before.code
 
-    @property
-    def probe(self) -> PlayConditions:
-        """How the games that point the way are played."""
-        return _conditions(self.settings, self.probe_overrides)
+    def probe(self, deepened: int) -> PlayConditions:
+        """How the games that point the way are played, once they have been made dearer so often."""
+        return _conditions(self.settings, self.probe_overrides_at(deepened))
+
+    def probe_overrides_at(self, deepened: int) -> dict[str, WeightValue]:
+        """`probe_overrides`, numbers doubled so often, up to what the gate's games have."""
+        found = dict(self.probe_overrides)
+        for path, most in self.probe_limits.items():
+            first = found[path]
+            if not isinstance(first, str) and not isinstance(most, str):
+                found[path] = min(first * 2**deepened, most)
+        return found
 
     @property
     def gate(self) -> PlayConditions:
@@ -106,6 +116,7 @@ class Setup:
             "opponents": [[who.source.value, who.text] for who in self.opponents],
             "pool": [[name, who.source.value, who.text] for name, who in self.pool],
             "max_failures": self.max_failures,
+            "probe_limits": dict(self.probe_limits),
         } | ({"code": self.code} if self.code else {})
 
 
@@ -120,6 +131,7 @@ def restored(plain: Mapping[str, Any]) -> Setup:
         opponents=tuple(Participant(SourceKind(source), text) for source, text in plain["opponents"]),
         pool=tuple((name, Participant(SourceKind(source), text)) for name, source, text in plain["pool"]),
         max_failures=plain["max_failures"],
+        probe_limits=plain.get("probe_limits", {}),
         code=plain.get("code", ""),
     )
 
@@ -142,14 +154,16 @@ def make_setup(
     for name, overrides in (("probe_conditions", probe), ("gate_conditions", gate)):
         _require_known(overrides, champion, name)
     rules = specify(champion, source.specification, played_games(settings))
+    probe, gate = _but_tuned(probe, rules), _but_tuned(gate, rules)
     opponents = tuple(participant(where) for where in settings.opponents)
     pool = tuple((shown_place(where), participant(where)) for where in settings.pool)
     return Setup(
         settings=settings,
         rules=rules,
         strategy=strategy,
-        probe_overrides=_but_tuned(probe, rules),
-        gate_overrides=_but_tuned(gate, rules),
+        probe_overrides=probe,
+        gate_overrides=gate,
+        probe_limits=_raisable(probe, {**champion.values, **gate}),
         opponents=opponents,
         pool=pool,
         max_failures=max_failures,
@@ -208,6 +222,16 @@ def participant(where: str) -> Participant:
 def _but_tuned(overrides: Mapping[str, WeightValue], rules: Specification) -> dict[str, WeightValue]:
     """What is tuned is not fixed for the games: thought that has a price, say."""
     return {path: value for path, value in overrides.items() if path not in rules}
+
+
+def _raisable(probe: Mapping[str, WeightValue], deployed: Mapping[str, WeightValue]) -> dict[str, WeightValue]:
+    """What the numbers that are smaller in the search's games than in the gate's are in those."""
+    return {
+        path: deployed[path]
+        for path, value in probe.items()
+        if path != TIMEOUT and type(value) in (int, float) and type(deployed[path]) in (int, float)
+        if 0 < float(value) < float(deployed[path])
+    }
 
 
 def _require_known(overrides: Mapping[str, WeightValue], champion: WeightFile, name: str) -> None:

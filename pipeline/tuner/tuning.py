@@ -21,9 +21,11 @@ import numpy as np
 from pipeline.tuner import fronts, gating, interactions, measuring, screen, searching, weights
 from pipeline.tuner.contest import Contest
 from pipeline.tuner.faults import count_sides, require_playable, require_sound
+from pipeline.tuner.gating import GateConclusion
 from pipeline.tuner.jobs import JobFailure, JobResult, MatchJob
 from pipeline.tuner.ledger import LedgerStep
 from pipeline.tuner.optimise import Point
+from pipeline.tuner.optimise.build import ASKING
 from pipeline.tuner.optimise.front import FrontSearch
 from pipeline.tuner.scheduler import JobOutcome
 from pipeline.tuner.setup import Setup
@@ -226,9 +228,15 @@ class Tuning:
             counted = self.state.gate or gate
             ratio = gating.decision_of(self.setup, counted).ratio
             return "counted", {"gate": gate.number, "seeds": len(counted.gains), "ratio": ratio}
-        promoted = verdict.decision is CandidateDecision.ACCEPTED
+        return "judged", self._conclude(point, verdict)
+
+    def _conclude(self, point: Point, verdict: GateConclusion) -> dict[str, object]:
+        gate, promoted = self.state.gate, verdict.decision is CandidateDecision.ACCEPTED
+        deeper = self._deeper() if gate is not None and gating.misled(gate, verdict) else None
         if promoted and self.state.inert:
             self._update(screen_due=True)
+        if deeper is not None:
+            verdict = replace(verdict, reason=f"the search's cheaper games misled it; they are dearer now: {deeper}")
         self.state, body = gating.closed(self.setup, self.state, self.champion, verdict)
         if promoted:
             self.champion = weights.parse(self.state.champion, self.state.snake)
@@ -238,10 +246,24 @@ class Tuning:
                 crossing_due=crosses and len(interactions.places(self.space, self.reference, self.champion)) > 1
             )
         self._optimiser.judged(point, promoted, verdict.gain)
+        if deeper is not None:
+            self._update(deepened=self.state.deepened + 1)
+            self._new_chapter(self.state.champion)
         if not promoted:
             self._search_on()
         self._keep_optimiser()
-        return "judged", body
+        return body
+
+    def _deeper(self) -> str | None:
+        """What dearer games of the search would be played by; None: they cannot be made dearer.
+
+        What a search learned from the cheaper games led it astray, so another one begins from the champion. One of the
+        user's own may know more than we do, and is left alone.
+        """
+        before, after = (self.setup.probe_overrides_at(self.state.deepened + more) for more in (0, 1))
+        if before == after or self.setup.strategy not in ASKING:
+            return None
+        return ", ".join(f"{path} {value}" for path, value in after.items() if value != before[path])
 
     def _search_on(self) -> None:
         phase = TuningPhase.SEARCH
@@ -264,12 +286,14 @@ class Tuning:
         before, self.setup = self.setup, setup
         self._wanted = replace(self._wanted, setup=setup)
         stands_on = [
-            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe, each.gate, each.aims)
+            (each.strategy, each.rules, each.opponents, each.settings.objective, each.probe(0), each.gate, each.aims)
             for each in (before, setup)
         ]
         other_code = setup.has_other_code(before)
+        if (before.probe(0), before.gate) != (setup.probe(0), setup.gate):
+            self._update(deepened=0)
         drops = self._new_chapter(self.state.champion) if other_code or stands_on[0] != stands_on[1] else ()
-        if other_code or before.rules != setup.rules or before.probe != setup.probe:
+        if other_code or before.rules != setup.rules or before.probe(0) != setup.probe(0):
             self._update(screen_due=True)
         measured_by = [(each.opponents, each.settings.objective, each.gate) for each in (before, setup)]
         if other_code or measured_by[0] != measured_by[1]:  # the win rate known is of other games

@@ -33,6 +33,8 @@ SHIPPED: dict[str, Strategy] = {
     "momentum": Strategy(MomentumSearch, MomentumSearch.restore),
     "random": Strategy(RandomSearch, RandomSearch.restore),
 }
+ASKING = frozenset(SHIPPED) - {"front", "momentum", "random"}
+"""Those that offer a candidate because games pointed to it."""
 _MEMBERS = ("ask", "tell", "candidate", "judged", "state", "restore")
 
 

@@ -73,7 +73,7 @@ def _report(book: Ledger, run: str, now: datetime) -> Report:
         state=_words(state),
         written_at=f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         rules=setup.gate_rules,
-        probe_conditions=_conditions(setup.probe_overrides),
+        probe_conditions=_conditions(setup.probe_overrides_at(state.deepened)),
         gate_conditions=_conditions(setup.gate_overrides),
         backend=backend or "not ended yet",
         seed=state.seed,

@@ -5,13 +5,13 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tuning_bench import Bench, Climber, Sinker, strength
+from tuning_bench import CONFIG, Bench, Climber, Sinker, strength
 
 import pipeline
 from pipeline.stopping import Stopping
@@ -144,6 +144,53 @@ def test_the_default_search_climbs(bench: Bench) -> None:
     assert strength(values) > 100
     assert most >= 3
     assert all(line["search"] == "spsa" for line in bench.log())
+
+
+def shallow(values: Mapping[str, Any]) -> float:
+    """Strength, until one thinks: from 40 positions on what looked strong is weak."""
+    return strength(values) * (1 if values["budget"] < 40 else -1)
+
+
+def thinking(bench: Bench, games: str, landscape: Callable[[Mapping[str, Any]], float]) -> dict[int, None]:
+    """The snake thinks of 60 positions, the search's games of fewer: returned are those of the games to come."""
+    probed: dict[int, None] = {}
+
+    def note(order: GameOrder) -> tuple[str, ...]:
+        if order.job.kind is JobKind.PROBE:
+            probed[int(order.job.conditions.overrides["budget"])] = None
+        return ("",) * len(order.job.line)
+
+    bench.config.write_text(CONFIG + "budget: 60\n")
+    (bench.snake / "weight_spec.yaml").write_text(f"budget: {{tune: false}}\n{games}")
+    bench.backend = SimulatedBackend(landscape, faults=note)
+    return probed
+
+
+def test_a_search_that_cheap_games_mislead_plays_dearer_ones(bench: Bench) -> None:
+    """Begun anew after each verdict; the ledger comes to the same."""
+    probed = thinking(bench, "probe_conditions: {budget: 15}\n", shallow)
+    for iterations in range(1, 4):
+        summary = bench.trainer(max_iterations=iterations, target_improvement=0.1).train()
+    assert list(probed) == [15, 30, 60]
+    told = [line["reason"] for line in bench.log()]
+    assert told == [
+        f"the search's cheaper games misled it; they are dearer now: budget {more}" for more in (30, 60)
+    ] + [""]
+    assert strength(weights.parse(bench.config.read_text(), "c").values) < -50
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert not verify(book, summary.tuning.campaign).disagreement
+    assert report_of(book, summary.tuning.campaign, bench.clock()).probe_conditions == "budget = 60"
+    book.close()
+    probed = thinking(bench, "probe_conditions: {budget: 20}\n", shallow)
+    bench.trainer(trainer={"stopping": Stopping(lambda: bench.backend.games >= 60)}, max_iterations=4).train()
+    assert list(probed) == [20], "told of other games, the search begins with those"
+
+
+def test_games_are_made_dearer_for_searches_that_asked_them_alone(bench: Bench) -> None:
+    thinking(bench, "probe_conditions: {budget: 15}\n", strength)
+    bench.trainer(Sinker, max_iterations=4).train()
+    assert [line["decision"] for line in bench.log()] == ["rejected"] * 4
+    assert not any(line["reason"] for line in bench.log())
 
 
 def test_resuming_says_so_and_goes_on_counting_with_fresh_seeds(bench: Bench) -> None:

@@ -115,9 +115,29 @@ def test_a_long_time_out_of_counted_games_is_no_weight(tmp_path: Path) -> None:
     spec.write_text("probe_conditions: {budget: 400, timeout_ms: 5000}\n")
     source = SnakeSource(tmp_path, tmp_path / "config.yaml", spec, "{binary}")
     setup = make_setup(TunerSettings(), source, weights.read(source.weights_file), "spsa", 3)
-    assert (setup.probe.referee.timeout_ms, dict(setup.probe.overrides)) == (5000, {})  # the budget is tuned here
+    assert (setup.probe(0).referee.timeout_ms, dict(setup.probe(0).overrides)) == (5000, {})  # the budget is tuned here
     assert setup.gate.referee.timeout_ms == 500
-    assert restored(setup.plain()).probe == setup.probe
+    assert restored(setup.plain()).probe(3) == setup.probe(3)
     spec.write_text("gate_conditions: {timeout_ms: soon}\n")
     with pytest.raises(SnakeError, match="gate_conditions sets timeout_ms to 'soon'"):
         make_setup(TunerSettings(), source, weights.read(source.weights_file), "spsa", 3)
+
+
+def test_the_searchs_games_are_made_dearer_up_to_the_gates(tmp_path: Path) -> None:
+    """Numbers that are smaller in the search's games than in the gate's, whether the gate or the file says those."""
+    (tmp_path / "config.yaml").write_text("deep: 4000\nwide: 30\nshare: 0.4\nfast: 2\non: true\nzero: 5\n")
+    spec = tmp_path / "weight_spec.yaml"
+    spec.write_text(
+        "'*': {tune: false}\nshare: {tune: true}\nfast: {tune: false}\n"
+        "probe_conditions: {deep: 400, wide: 20, fast: 3, on: false, zero: 0, timeout_ms: 900}\n"
+        "gate_conditions: {deep: 1500, timeout_ms: 5000}\n"
+    )
+    source = SnakeSource(tmp_path, tmp_path / "config.yaml", spec, "{binary}")
+    setup = make_setup(TunerSettings(), source, weights.read(source.weights_file), "spsa", 3)
+    same = {"fast": 3, "on": False, "zero": 0, "timeout_ms": 900}
+    found = [restored(setup.plain()).probe_overrides_at(deepened) for deepened in range(4)]
+    assert found == [
+        same | {"deep": deep, "wide": wide} for deep, wide in ((400, 20), (800, 30), (1500, 30), (1500, 30))
+    ]
+    old = {name: value for name, value in setup.plain().items() if name != "probe_limits"}
+    assert restored(old).probe_overrides_at(3) == found[0]
