@@ -107,7 +107,7 @@ class Setup:
             path: [rule.kind.__name__, rule.low, rule.high, rule.step, rule.scaling, rule.group, list(rule.choices)]
             for path, rule in self.rules.items()
         }
-        return {
+        plain = {
             "settings": self.settings.model_dump(mode="json"),
             "rules": rules,
             "strategy": self.strategy,
@@ -116,8 +116,10 @@ class Setup:
             "opponents": [[who.source.value, who.text] for who in self.opponents],
             "pool": [[name, who.source.value, who.text] for name, who in self.pool],
             "max_failures": self.max_failures,
-            "probe_limits": dict(self.probe_limits),
-        } | ({"code": self.code} if self.code else {})
+        }
+        # what a ledger of before does not tell stays untold, so that it verifies
+        told = {"probe_limits": dict(self.probe_limits), "code": self.code}
+        return plain | {name: value for name, value in told.items() if value}
 
 
 def restored(plain: Mapping[str, Any]) -> Setup:
