@@ -61,8 +61,8 @@ class SnakeUpdate:
 def plan_update(settings: Settings) -> SnakeUpdate:
     """Compare the working copy with the bundled snake.
 
-    Source files that the user has not touched become the bundled ones. The weights' file becomes the bundled one with
-    the user's values for every weight that both know, so tuned weights survive an update that adds or drops some.
+    Files that nobody has touched become the bundled ones. A weights' file that the user or the tuner has changed
+    becomes the bundled one with their values for every weight that both know: they survive one that adds or drops some.
 
     Raises:
         SnakeError: there is no working copy, or a weights' file cannot be read.
@@ -78,11 +78,12 @@ def plan_update(settings: Settings) -> SnakeUpdate:
     for name, content in bundled.items():
         path = folder / name
         present = path.read_bytes() if path.exists() else None
-        if name == config_file and present is not None:
+        untouched = present is not None and snake_source.digest(present) == origin.get(name)
+        if name == config_file and present is not None and not untouched:
             content = _with_tuned_values(content.decode(), path)  # noqa: PLW2901 - what this file is to become
         if present == content or (origin and origin.get(name) == snake_source.digest(bundled[name])):
             continue  # the same, or the bundled one has not changed: any difference is the user's
-        if name != config_file and present is not None and snake_source.digest(present) != origin.get(name):
+        if name != config_file and present is not None and not untouched:
             kept.append(name)
             name, content = f"{name}.bundled", bundled[name]  # noqa: PLW2901
             if (folder / name).exists() and (folder / name).read_bytes() == content:

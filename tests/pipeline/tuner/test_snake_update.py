@@ -54,6 +54,17 @@ def test_an_update_keeps_tuned_values_and_edited_files(copy: Path) -> None:
     assert snake_source.snake_source(Settings(home=copy.parent)).news == ""
 
 
+def test_weights_that_nobody_has_touched_become_the_newer_ones(copy: Path) -> None:
+    (copy / "config.yaml").write_text("a: 1  # one\nb: 2\n")
+    assert "-a: 1" not in update("", "--yes")
+    (snake_source.BUNDLED / "config.yaml").write_text("a: 3  # one\nc: 6  # new\n")
+    assert "+a: 3  # one" in update("", "--yes")
+    assert (copy / "config.yaml").read_text() == "a: 3  # one\nc: 6  # new\n"
+    (copy / "config.yaml").write_text("a: 3  # one\nc: 8  # new\n")
+    (snake_source.BUNDLED / "config.yaml").write_text("a: 4  # one\nc: 7  # new\n")
+    assert "Nothing to update" in update("", "--yes")
+
+
 def test_without_a_copy_it_says_what_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUROBOROS_HOME", str(tmp_path / "empty"))
     result = CliRunner().invoke(tune, ["update-snake"])
