@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
-from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of
+from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of, trials_not_counted
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 
 KIND = "front"
@@ -29,7 +29,7 @@ class FrontSearch:
         self._space = space
         self._trials = OptunaTrials(space, "nsga2")
         self._champion: Point = np.array(space.start, dtype=np.float64)
-        self._next = self._told = self._told_at_last = 0
+        self._next = self._told = self._told_at_last = self._uncounted = 0
         self._open: dict[int, int] = {}
         """Number -> trial."""
 
@@ -38,7 +38,8 @@ class FrontSearch:
         for _ in range(count):
             trial, point = self._trials.ask()
             self._open[self._next] = trial
-            asked.append(Question(self._next, settled(self._space, point), None, pairs_of(trial, DOUBLING)))
+            pairs = pairs_of(trial - self._uncounted, DOUBLING)
+            asked.append(Question(self._next, settled(self._space, point), None, pairs))
             self._next += 1
         return asked
 
@@ -83,6 +84,7 @@ class FrontSearch:
         told = {
             "champion": self._champion,
             "counts": [self._next, self._told, self._told_at_last],
+            "uncounted": self._uncounted,
             "open": [list(entry) for entry in self._open.items()],
             "optuna": self._trials.dump(),
         }
@@ -94,6 +96,7 @@ class FrontSearch:
         search = cls(space)
         search._champion = point_of(told["champion"])
         search._next, search._told, search._told_at_last = told["counts"]
+        search._uncounted = trials_not_counted(told, DOUBLING)
         search._open = dict(told["open"])
         search._trials.load(told["optuna"])
         return search

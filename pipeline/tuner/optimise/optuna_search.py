@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pipeline.tuner.optimise import Answer, Point, Question, SearchSpace
-from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of
+from pipeline.tuner.optimise.optuna_trials import OptunaTrials, pairs_of, trials_not_counted
 from pipeline.tuner.optimise.snapshot import pack, point_of, settled, unpack
 from schemas.errors import SettingsError
 
@@ -52,7 +52,7 @@ class OptunaSearch:
         self._space = space
         self._champion: Point = np.array(space.start, dtype=np.float64)
         self._trials = OptunaTrials(space, self.method.sampler)
-        self._next = self._told = self._told_at_last = 0
+        self._next = self._told = self._told_at_last = self._uncounted = 0
         self._champion_elo = 0.0
         self._open: dict[int, tuple[str, int, float]] = {}
         """Number -> what it is for, the trial's number, and the Elo of the champion that it plays."""
@@ -68,10 +68,13 @@ class OptunaSearch:
         if self._shortlist is not None and self._shortlist.waiting:
             self._open[number] = (_CONTENDER, 0, self._champion_elo)
             point = settled(self._space, self._shortlist.asked(number))
-            return Question(number, point, None, CONTENDER_PAIRS * pairs_of(self._told, self.method.doubling))
+            return Question(number, point, None, CONTENDER_PAIRS * self._pairs(self._told))
         trial, point = self._trials.ask()
         self._open[number] = (_TRIAL, trial, self._champion_elo)
-        return Question(number, settled(self._space, point), None, pairs_of(trial, self.method.doubling))
+        return Question(number, settled(self._space, point), None, self._pairs(trial))
+
+    def _pairs(self, trial: int) -> int:
+        return pairs_of(trial - self._uncounted, self.method.doubling)
 
     def tell(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
@@ -110,6 +113,7 @@ class OptunaSearch:
             "champion": self._champion,
             "champion_elo": self._champion_elo,
             "counts": [self._next, self._told, self._told_at_last],
+            "uncounted": self._uncounted,
             "open": [[number, *what] for number, what in self._open.items()],
             "shortlist": None if self._shortlist is None else self._shortlist.state(),
             "candidate": self._candidate,
@@ -123,6 +127,7 @@ class OptunaSearch:
         search = cls(space)
         search._champion, search._champion_elo = point_of(told["champion"]), told["champion_elo"]
         search._next, search._told, search._told_at_last = told["counts"]
+        search._uncounted = trials_not_counted(told, cls.method.doubling)
         search._open = {number: (purpose, trial, against) for number, purpose, trial, against in told["open"]}
         search._shortlist = None if told["shortlist"] is None else Shortlist.restore(told["shortlist"])
         search._candidate = None if told["candidate"] is None else point_of(told["candidate"])

@@ -21,8 +21,8 @@ WIDTH = 0.75
 """Share of a weight's size about the start within which is searched."""
 FIRST_SIGMA = 0.2
 """CMA-ES begins with this spread, as a share of a weight's size."""
-FIRST_PAIRS = 4
-"""Seeds of a search's first trials."""
+FIRST_PAIRS, MOST_PAIRS = 4, 1024
+"""Seeds of a search's first trials, and of any."""
 _KEPT_MODELS = 3
 """CMA-ES writes its whole model to one trial of each generation and reads the latest: earlier ones are not kept."""
 _MODEL = "cma:optimizer"
@@ -34,7 +34,14 @@ def pairs_of(trial: int, doubling: int) -> int:
     All trials are the state, and each costs every later one time. So their number must not grow with the games: at
     this pace it grows with the logarithm of them, and the later trials, which look closer, say more each.
     """
-    return FIRST_PAIRS << trial // doubling
+    return min(MOST_PAIRS, FIRST_PAIRS << min(max(0, trial) // doubling, 16))
+
+
+def trials_not_counted(told: Mapping[str, Any], doubling: int) -> int:
+    """Trials of a search's state that do not count for `pairs_of`: a state of before, whose trials all had eight seeds,
+    goes on with as many."""
+    known = told.get("uncounted")
+    return int(known) if known is not None else max(0, len(told["optuna"]["trials"]) - doubling)
 
 
 class OptunaTrials:

@@ -1,5 +1,6 @@
 """What every optimiser promises, whichever it is: one suite over all of them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from pipeline.tuner.gate import GateRules
 from pipeline.tuner.optimise import Answer, Optimiser, Question, SearchSpace, front
 from pipeline.tuner.optimise.build import SHIPPED, strategy
 from pipeline.tuner.optimise.optuna_search import CmaEs, Nsga2, Tpe
+from pipeline.tuner.optimise.optuna_trials import MOST_PAIRS, pairs_of
 from schemas.errors import SettingsError
 
 HILL = Hill(dimensions=10, inert=2, interactions=3, to_gain=250.0, seed=5)
@@ -145,6 +147,10 @@ def test_trials_get_twice_the_seeds_now_and_then(name: str, monkeypatch: pytest.
         search.tell(answers(asked))
         search = made.restore(search.state())
     assert pairs == [4] * 5 + [8] * 5 + [16] * 5 + [32] * 2
+    of_before = {key: value for key, value in json.loads(search.state()).items() if key != "uncounted"}
+    upgraded = made.restore(json.dumps(of_before).encode())
+    assert [question.pairs for question in upgraded.ask(6)] == [8] * 5 + [16], "its trials all had eight"
+    assert pairs_of(10**9, 5) == MOST_PAIRS
 
 
 @pytest.mark.parametrize("name", NAMES)
