@@ -27,7 +27,7 @@ class SearchKind(StrEnum):
     """Many short matches between two mirrored changes of all weights at once point out a direction (simultaneous
     perturbation stochastic approximation); the candidate is the point reached."""
     AUTO = "auto"
-    """Two or three strategies race on a share of the budget; the better one goes on."""
+    """`spsa` and `cma_es` race for 4,000 games; the better one goes on."""
     CMA_ES = "cma_es"
     TPE = "tpe"
     GP = "gp"
