@@ -121,10 +121,12 @@ class TunerSettings(Frozen):
     """Weight path -> value, set in the games that only point the way, to make them cheap: a search budget, say. None:
     what the snake's `weight_spec.yaml` says under `probe_conditions`, else nothing. The key `timeout_ms` is no weight:
     it stands for the setting of that name. Numbers that are smaller than the gate's are doubled where games by them
-    have misled the search."""
+    have misled the search, or shown it nothing for long (`search_patience_games`)."""
     gate_conditions: dict[str, WeightValue] | None = None
     """The same for the games that decide and measure. None: as in the snake's `weight_spec.yaml`, else nothing: as it
     is deployed."""
+    search_patience_games: int = Field(default=15_000, ge=0)
+    """Games of the search without a candidate for the gate after which they are made dearer; 0: never."""
     questions_in_flight: int = Field(default=6, ge=1, le=1000)
     """Questions of the search that are played at once. More keep more cores busy; each knows less of the others."""
     screen: bool = True

@@ -227,7 +227,9 @@ class TuningState(Frozen):
     screens: int = 0
     """Screens begun."""
     deepened: int = Field(default=0, ge=0, exclude_if=lambda times: times == 0)
-    """How often the search's games have been made dearer, because cheaper ones misled it."""
+    """How often the search's games have been made dearer, because cheaper ones misled it or showed it nothing."""
+    searched_games: int = Field(default=0, ge=0, exclude_if=lambda games: games == 0)
+    """Games of this chapter's search since its last candidate."""
     strategy: str
     optimiser: str = ""
     """The optimiser's own state; empty: it is to be made."""

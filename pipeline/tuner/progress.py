@@ -1,7 +1,7 @@
 """How a run stands: the state that the daemon and the command line show."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import psutil
@@ -193,6 +193,14 @@ def line(facts: IterationFacts) -> str:
         f"{head} ✓ gain on unseen games {facts.improvement:+.1%} ({facts.improvement_low:+.1%} to "
         f"{facts.improvement_high:+.1%}){_carried(facts)}; best win rate {facts.best_win_rate:.1%} "
         f"({facts.best_win_rate_low:.1%} to {facts.best_win_rate_high:.1%}). {changes}"
+    )
+
+
+def deeper(body: Mapping[str, object]) -> str:
+    """A ledger's row of a search that found nothing in its cheap games, in words."""
+    return (
+        f"The search found no candidate in {body['without']:,} games; it begins again from the best with dearer ones: "
+        f"{body['deeper']}."
     )
 
 

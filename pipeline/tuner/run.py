@@ -166,6 +166,8 @@ class TuningRun:
             self._promote()
         if "record" in step.body:
             self._log_line(IterationFacts.model_validate(step.body["record"]))
+        if "deeper" in step.body:
+            self._tell(progress.deeper(step.body))
         if step.kind == "front":
             self._tell(fronts.words(step.body))
             self._save_checkpoint()

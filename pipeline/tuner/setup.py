@@ -58,8 +58,13 @@ class Setup:
         return bool(self.code and before.code) and self.code != before.code
 
     def probe(self, deepened: int) -> PlayConditions:
-        """How the games that point the way are played, once they have been made dearer so often."""
-        return _conditions(self.settings, self.probe_overrides_at(deepened))
+        """How the games that point the way are played, once they have been made dearer so often.
+
+        As the gate's where nothing is left that is cheaper: what the gate leaves to the snake's file is the same there.
+        """
+        found = self.probe_overrides_at(deepened)
+        gates = {**self.probe_limits, **self.gate_overrides}
+        return self.gate if found == gates else _conditions(self.settings, found)
 
     def probe_overrides_at(self, deepened: int) -> dict[str, WeightValue]:
         """`probe_overrides`, numbers doubled so often, up to what the gate's games have."""
@@ -69,6 +74,11 @@ class Setup:
             if not isinstance(first, str) and not isinstance(most, str):
                 found[path] = min(first * 2**deepened, most)
         return found
+
+    def dearer_probe(self, deepened: int) -> str | None:
+        """What changes once they are made dearer again, in words; None: they cannot be."""
+        before, after = (self.probe_overrides_at(deepened + more) for more in (0, 1))
+        return ", ".join(f"{path} {value}" for path, value in after.items() if value != before[path]) or None
 
     @property
     def gate(self) -> PlayConditions:
@@ -125,7 +135,8 @@ class Setup:
 def restored(plain: Mapping[str, Any]) -> Setup:
     """The setup that `Setup.plain` came from."""
     return Setup(
-        settings=TunerSettings.model_validate(plain["settings"]),
+        # a ledger of before tells of no patience: its searches had no end of it
+        settings=TunerSettings.model_validate({"search_patience_games": 0, **plain["settings"]}),
         rules={path: _rule(*told) for path, told in plain["rules"].items()},
         strategy=plain["strategy"],
         probe_overrides=plain["probe"],

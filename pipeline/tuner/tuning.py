@@ -160,6 +160,9 @@ class Tuning:
             answer = searching.answer_of(question, self.setup, contests[0], results)
             self._optimiser.tell([answer])
             self._update(questions=tuple(others))
+            if self.setup.settings.search_patience_games:
+                games = sum(len(result.games) for result in results.values())
+                self._update(searched_games=self.state.searched_games + games)
             body = {"question": question.id, "scores": answer.scores}
         candidate = self._optimiser.candidate()
         self._exhausted = candidate is None and not self._ask() and not self.state.questions
@@ -167,6 +170,10 @@ class Tuning:
             body |= self._open_gate(candidate)
         elif isinstance(self._optimiser, FrontSearch) and (points := self._optimiser.contenders()):
             self.state = fronts.opened(self.state, [self.space.file(point, self.champion).text for point in points])
+        elif self._out_of_patience() and (deeper := self._deeper()):
+            body |= {"deeper": deeper, "without": self.state.searched_games}
+            self._deepen()
+            self._search_on()
         self._keep_optimiser()
         return "told", body
 
@@ -209,7 +216,7 @@ class Tuning:
             return {"candidate": hash_of(text), "empty": True}
         number = self.state.gates + 1
         gate = OpenGate(number=number, point=tuple(point.tolist()), text=text, origin=self.setup.strategy)
-        self._update(gates=number, gate=gate, phase=TuningPhase.GATE, empty=0)
+        self._update(gates=number, gate=gate, phase=TuningPhase.GATE, empty=0, searched_games=0)
         return {"candidate": hash_of(text), "gate": number, "text": text}
 
     def _judge(
@@ -247,8 +254,7 @@ class Tuning:
             )
         self._optimiser.judged(point, promoted, verdict.gain)
         if deeper is not None:
-            self._update(deepened=self.state.deepened + 1)
-            self._new_chapter(self.state.champion)
+            self._deepen()
         if not promoted:
             self._search_on()
         self._keep_optimiser()
@@ -260,10 +266,14 @@ class Tuning:
         What a search learned from the cheaper games led it astray, so another one begins from the champion. One of the
         user's own may know more than we do, and is left alone.
         """
-        before, after = (self.setup.probe_overrides_at(self.state.deepened + more) for more in (0, 1))
-        if before == after or self.setup.strategy not in ASKING:
-            return None
-        return ", ".join(f"{path} {value}" for path, value in after.items() if value != before[path])
+        return self.setup.dearer_probe(self.state.deepened) if self.setup.strategy in ASKING else None
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.setup.settings.search_patience_games <= self.state.searched_games
+
+    def _deepen(self) -> None:
+        self._update(deepened=self.state.deepened + 1)
+        self._new_chapter(self.state.champion)
 
     def _search_on(self) -> None:
         phase = TuningPhase.SEARCH
@@ -363,6 +373,7 @@ class Tuning:
             strategy=self.setup.strategy,
             optimiser="",
             questions=(),
+            searched_games=0,
             bases={},
             gate=None,
             contenders=(),

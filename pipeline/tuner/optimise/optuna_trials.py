@@ -63,7 +63,8 @@ class OptunaTrials:
 
     def ask(self) -> tuple[int, Point]:
         """The number of a new trial and its point."""
-        self.study.sampler = _sampler(self._sampler, self._space, len(self.study.get_trials(deepcopy=False)))
+        trials = len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = _sampler(self._sampler, self._space, trials, self._distributions)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna's, on methods that it calls experimental
             trial = self.study.ask(self._distributions)
@@ -144,20 +145,37 @@ def _distributions(space: SearchSpace) -> "dict[str, BaseDistribution]":
     return found
 
 
-def _sampler(name: str, space: SearchSpace, trial: int) -> "BaseSampler":
+def _sampler(name: str, space: SearchSpace, trial: int, distributions: "dict[str, BaseDistribution]") -> "BaseSampler":
     from optuna.samplers import CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
+
+    def made(kind: "type[BaseSampler]", **how: Any) -> "BaseSampler":
+        return _knowing(kind, distributions)(**how)
 
     seed = int(np.random.default_rng((space.seed, 2, trial)).integers(2**31))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name == "tpe":
-            return TPESampler(seed=seed)
+            return made(TPESampler, seed=seed)
         if name == "gp":
-            return GPSampler(seed=seed)
+            return made(GPSampler, seed=seed)
         if name == "nsga2":
-            return NSGAIISampler(seed=seed, population_size=32)
+            return made(NSGAIISampler, seed=seed, population_size=32)
         start = {f"{place:04d}": value for place, value in enumerate(space.start)}
         for place, levels in enumerate(space.levels):
             if levels:
                 start[f"{place:04d}"] = round(space.start[place] * (levels - 1))
-        return CmaEsSampler(x0=start, sigma0=FIRST_SIGMA / (2 * WIDTH), seed=seed, lr_adapt=True)
+        return made(CmaEsSampler, x0=start, sigma0=FIRST_SIGMA / (2 * WIDTH), seed=seed, lr_adapt=True)
+
+
+def _knowing(kind: "type[BaseSampler]", distributions: "dict[str, BaseDistribution]") -> "type[BaseSampler]":
+    """The sampler, told what it would find by comparing all trials for each new one, which was most of its time: all
+    have the same distributions."""
+    from optuna.trial import TrialState
+
+    class Knowing(kind):  # type: ignore[misc, valid-type]
+        def infer_relative_search_space(self, study: "Study", trial: "FrozenTrial") -> "dict[str, BaseDistribution]":
+            if not any(each.state is TrialState.COMPLETE for each in study.get_trials(deepcopy=False)):
+                return {}
+            return {name: known for name, known in distributions.items() if not known.single()}
+
+    return Knowing

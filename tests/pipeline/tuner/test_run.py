@@ -157,7 +157,7 @@ def thinking(bench: Bench, games: str, landscape: Callable[[Mapping[str, Any]], 
 
     def note(order: GameOrder) -> tuple[str, ...]:
         if order.job.kind is JobKind.PROBE:
-            probed[int(order.job.conditions.overrides["budget"])] = None
+            probed[int(order.job.conditions.overrides.get("budget", 60))] = None
         return ("",) * len(order.job.line)
 
     bench.config.write_text(CONFIG + "budget: 60\n")
@@ -186,9 +186,39 @@ def test_a_search_that_cheap_games_mislead_plays_dearer_ones(bench: Bench) -> No
     assert list(probed) == [20], "told of other games, the search begins with those"
 
 
+def blind(values: Mapping[str, Any]) -> float:
+    """Strength, seen from 40 positions on alone."""
+    return strength(values) if values["budget"] >= 40 else 0.0
+
+
+def test_a_search_that_finds_nothing_for_long_plays_dearer_games(bench: Bench) -> None:
+    """At last the gate's own, and the candidate that is found by those is not measured at any cheaper ones."""
+    probed = thinking(bench, "probe_conditions: {budget: 15}\n", blind)
+    summary = bench.trainer(max_iterations=1, target_improvement=0.1, search_patience_games=60).train()
+    assert list(probed) == [15, 30, 60]
+    told = [line for line in bench.said if line.startswith("The search found no candidate")]
+    assert [re.sub(r"[67]\d games", "N games", line) for line in told] == [
+        f"The search found no candidate in N games; it begins again from the best with dearer ones: budget {more}."
+        for more in (30, 60)
+    ]
+    assert strength(weights.parse(bench.config.read_text(), "c").values) > 50
+    assert [(line["decision"], line["probe_improvement"]) for line in bench.log()] == [("accepted", None)]
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert not verify(book, summary.tuning.campaign).disagreement
+    book.close()
+
+
+def test_a_search_without_an_end_of_patience_plays_on(bench: Bench) -> None:
+    probed = thinking(bench, "probe_conditions: {budget: 15}\n", blind)
+    stopping = Stopping(lambda: bench.backend.games >= 300)
+    summary = bench.trainer(trainer={"stopping": stopping}, search_patience_games=0).train()
+    assert list(probed) == [15]
+    assert summary.tuning.searched_games == 0
+
+
 def test_games_are_made_dearer_for_searches_that_asked_them_alone(bench: Bench) -> None:
     thinking(bench, "probe_conditions: {budget: 15}\n", strength)
-    bench.trainer(Sinker, max_iterations=4).train()
+    bench.trainer(Sinker, max_iterations=4, search_patience_games=1).train()
     assert [line["decision"] for line in bench.log()] == ["rejected"] * 4
     assert not any(line["reason"] for line in bench.log())
 

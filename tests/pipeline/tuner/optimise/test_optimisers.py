@@ -12,7 +12,7 @@ from pipeline.tuner.gate import GateRules
 from pipeline.tuner.optimise import Answer, Optimiser, Question, SearchSpace, front
 from pipeline.tuner.optimise.build import SHIPPED, strategy
 from pipeline.tuner.optimise.optuna_search import CmaEs, Nsga2, Tpe
-from pipeline.tuner.optimise.optuna_trials import MOST_PAIRS, pairs_of
+from pipeline.tuner.optimise.optuna_trials import MOST_PAIRS, OptunaTrials, pairs_of
 from schemas.errors import SettingsError
 
 HILL = Hill(dimensions=10, inert=2, interactions=3, to_gain=250.0, seed=5)
@@ -151,6 +151,19 @@ def test_trials_get_twice_the_seeds_now_and_then(name: str, monkeypatch: pytest.
     upgraded = made.restore(json.dumps(of_before).encode())
     assert [question.pairs for question in upgraded.ask(6)] == [8] * 5 + [16], "its trials all had eight"
     assert pairs_of(10**9, 5) == MOST_PAIRS
+
+
+@pytest.mark.parametrize("sampler", ["cma_es", "tpe", "gp", "nsga2"])
+def test_a_sampler_is_told_what_it_would_find_by_comparing_its_trials(sampler: str) -> None:
+    trials = OptunaTrials(replace(MIXED, start=(*MIXED.start[:-1], 1.0), scale=(*MIXED.scale[:-1], 1e-20)), sampler)
+    for number in range(3):
+        trials.ask()
+        own = trials.study.sampler
+        told = [kind.infer_relative_search_space(own, trials.study, None) for kind in type(own).__mro__[:2]]  # type: ignore[arg-type, attr-defined]
+        assert told[0] == told[1]
+        assert list(told[0]) == list(told[1])
+        assert bool(told[0]) is (number > 1)
+        trials.tell(number, None if number == 0 else 5.0)
 
 
 @pytest.mark.parametrize("name", NAMES)
