@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.leaf_eval.dataset import Dataset, ShownPositions
 from pipeline.leaf_eval.fitting import FitSettings, Scale, fit, scale_of, targets
-from pipeline.leaf_eval.network import POINT_SHIFT, LeafEval, LeafNetwork, Legend, rows_of
+from pipeline.leaf_eval.network import POINT_SHIFT, LeafEval, LeafNetwork, Legend, rows_of, silent_network
 from schemas.errors import DataError
 
 SIDE: Final = 11
@@ -48,23 +48,25 @@ def _measured(points: NDArray[np.float32], held_out: ShownPositions, scale: Scal
     logits = scale.logits(points, held_out.living)
     outcome = targets(held_out, scale, 1.0)
     chances = 1 / (1 + np.exp(-logits.clip(-60, 60)))
-    together = float(np.corrcoef(chances, outcome)[0, 1]) if len(points) > 1 and np.ptp(outcome) else 0.0
+    together = float(np.corrcoef(chances, outcome)[0, 1]) if np.ptp(outcome) and np.ptp(chances) else 0.0
     return LeafMeasure(len(points), together, float(np.mean(np.logaddexp(0, logits) - outcome * logits)))
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """An evaluation, with what it was measured at in duels and among more snakes."""
+    """An evaluation, with what it was measured at in duels and among more snakes; None: it is silent there, and there
+    are no games to measure the snake's own on."""
 
     evaluation: LeafEval
-    duel: Comparison
-    crowd: Comparison
+    duel: Comparison | None
+    crowd: Comparison | None
 
     def text(self) -> str:
         """The measures as a small table."""
         rows = [f"{'held-out games':22} {'positions':>10} {'own':>8} {'with it':>8}   correlation with the outcome"]
         for kind, each in ((_DUEL, self.duel), (_CROWD, self.crowd)):
-            rows.append(f"{kind:22} {each.own.positions:10,} {_figures(each.own, each.learned)}")
+            if each is not None:
+                rows.append(f"{kind:22} {each.own.positions:10,} {_figures(each.own, each.learned)}")
         return "\n".join(rows)
 
 
@@ -74,10 +76,10 @@ def _figures(own: LeafMeasure, learned: LeafMeasure) -> str:
 
 
 def fit_evaluation(dataset: Dataset, settings: FitSettings, tell: Callable[[str], None]) -> Fitted:
-    """Fit the duel's network and the crowd's.
+    """Fit the duel's network and the crowd's; one that is to have no share needs no games.
 
     Raises:
-        DataError: there are too few positions of either.
+        DataError: there are too few positions.
     """
     shares = ((_DUEL, settings.duel_share), (_CROWD, settings.crowd_share))
     duel, crowd = (_fit_part(kind, dataset, settings, share, tell) for kind, share in shares)
@@ -87,6 +89,9 @@ def fit_evaluation(dataset: Dataset, settings: FitSettings, tell: Callable[[str]
 def _fit_part(
     kind: str, dataset: Dataset, settings: FitSettings, share: float, tell: Callable[[str], None]
 ) -> LeafNetwork:
+    if share == 0:
+        tell(f"{kind}: left to the snake's own evaluation")
+        return silent_network(dataset.legend)
     training = _part(dataset.training, kind)
     searched = int(training.searched.sum())
     if searched < _LEAST_POSITIONS:
@@ -102,19 +107,23 @@ def measure_evaluation(evaluation: LeafEval, dataset: Dataset) -> Fitted:
     """Measure an evaluation on the positions that nothing was fitted to.
 
     Raises:
-        DataError: there are too few of them.
+        DataError: there are too few of them where it adds anything.
     """
-    measured = []
-    for kind, network in ((_DUEL, evaluation.duel), (_CROWD, evaluation.crowd)):
-        held_out = _part(dataset.held_out, kind).played
-        if len(held_out) * 10 < _LEAST_POSITIONS:
-            raise DataError(
-                f"there are {len(held_out)} positions of {kind} to measure on, too few",
-                remedy="Let the snake play more: `ouroboros leaf-eval play`.",
-            )
-        scale = scale_of(_part(dataset.training, kind))
-        measured.append(compare(held_out, dataset.legend, network, evaluation.hand_share, scale))
-    return Fitted(evaluation, *measured)
+    parts = ((_DUEL, evaluation.duel), (_CROWD, evaluation.crowd))
+    duel, crowd = (_measure_part(kind, network, evaluation, dataset) for kind, network in parts)
+    return Fitted(evaluation, duel, crowd)
+
+
+def _measure_part(kind: str, network: LeafNetwork, evaluation: LeafEval, dataset: Dataset) -> Comparison | None:
+    held_out, training = _part(dataset.held_out, kind).played, _part(dataset.training, kind)
+    if len(held_out) * 10 >= _LEAST_POSITIONS:
+        return compare(held_out, dataset.legend, network, evaluation.hand_share, scale_of(training))
+    if network.silent:
+        return None
+    raise DataError(
+        f"there are {len(held_out)} positions of {kind} to measure on, too few",
+        remedy="Let the snake play more: `ouroboros leaf-eval play`.",
+    )
 
 
 def _part(positions: ShownPositions, kind: str) -> ShownPositions:

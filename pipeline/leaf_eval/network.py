@@ -60,6 +60,11 @@ class LeafNetwork:
     bias: NDArray[np.int16]
     output: NDArray[np.int16]
 
+    @property
+    def silent(self) -> bool:
+        """Whether it adds nothing to any position."""
+        return not self.output.any()
+
     def evaluate(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the values, int32[N], in 2**-`POINT_SHIFT` points, of positions whose rows are given, int32[N, F]."""
         values = np.empty(len(rows), np.int32)
@@ -69,6 +74,11 @@ class LeafNetwork:
             lanes[:, :-1] = lanes[:, :-1].clip(0, ACTIVATION_ONE)
             values[part] = lanes @ self.output.astype(np.int32)
         return values
+
+
+def silent_network(legend: Legend) -> LeafNetwork:
+    """A network that leaves everything to the snake's own evaluation."""
+    return LeafNetwork(*(np.zeros(shape, np.int16) for shape in ((legend.rows, LANES), LANES, LANES)))
 
 
 @dataclass(frozen=True, slots=True)

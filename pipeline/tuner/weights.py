@@ -27,6 +27,8 @@ _CHOICE = re.compile(r"[A-Za-z0-9_.+-]+")
 _TAB_BEHIND_TEXT = re.compile(r"(?m)(?<=\S)[ \t]*\t[ \t]*")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 """What may stand before a value: its anchor and its tag."""
+_OCTAL_TO_SOME = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*[0-7]_*")
+"""`017` is 17 by YAML 1.2, and 15 to Go's reader and by YAML 1.1."""
 MOST_BYTES = 4 << 20
 LARGEST = 1e15
 """A number beyond is no weight: a mask, a hash, a stand-in for infinity. Whole numbers are exact up to here."""
@@ -189,6 +191,8 @@ def parse(text: str, where: str) -> WeightFile:
         if not isinstance(value, str) and abs(value) > LARGEST:
             continue
         weight = _weight_at(text, path, node, value)
+        if isinstance(value, int) and _OCTAL_TO_SOME.fullmatch(text, weight.start, weight.end):
+            continue  # nobody knows which number the snake reads
         if weight.choices or not isinstance(value, str):
             weights[path] = weight
     if not weights:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,22 @@ def test_what_was_never_searched_is_nothing_to_learn_from() -> None:
     dataset = Dataset(LEGEND, made_up(2000, 10), made_up(200, 200), 20)
     with pytest.raises(DataError, match="there are 10 positions of duels to learn from, too few"):
         fit_evaluation(dataset, FitSettings(), ignore)
+
+
+def test_a_network_without_a_share_needs_no_games() -> None:
+    """`--crowd-share 0`, the default, asked for games of more than two snakes all the same."""
+    told: list[str] = []
+    dataset = Dataset(LEGEND, made_up(2000, 2000), made_up(200, 200), 20)
+    fitted = fit_evaluation(dataset, FitSettings(epochs=1, batch=512), told.append)
+    assert fitted.evaluation.crowd.silent
+    assert not fitted.evaluation.duel.silent
+    assert "more than two snakes: left to the snake's own evaluation" in told
+    assert fitted.crowd is None
+    assert [line.split()[0] for line in fitted.text().splitlines()] == ["held-out", "duels"]
+    with pytest.raises(DataError, match="0 positions of more than two snakes to learn from"):
+        fit_evaluation(dataset, FitSettings(crowd_share=0.1, epochs=1, batch=512), told.append)
+    with pytest.raises(DataError, match="0 positions of more than two snakes to measure on"):
+        measure_evaluation(replace(fitted.evaluation, crowd=fitted.evaluation.duel), dataset)
 
 
 def test_the_cross_entropy_that_is_told_is_a_mean() -> None:

@@ -43,6 +43,13 @@ def test_every_number_and_switch_is_found_once() -> None:
     assert [found.weights[path].line for path in ("a", "deep.on", "tail")] == [2, 8, 11]
 
 
+def test_a_number_that_readers_take_for_two_is_no_weight() -> None:
+    """Octal to the Go snake, decimal to YAML 1.2: it was tuned from a value that the snake did not have."""
+    text = "a: 017\nb: 07\nc: 0o17\nd: -012\ne: 08\nf: 019\ng: +0_17\nh: [010, 10]\ni: 00\n"
+    assert weights.parse(text, "c").values == {"b": 7, "c": 15, "e": 8, "f": 19, "h.1": 10, "i": 0}
+
+
+
 def test_keys_that_are_read_as_something_else_than_their_text_are_called_as_they_are_written() -> None:
     text = "0x10: 1\ntrue: {1.50: 2, 1.5e1: {007: 3}}\nbase: &b {x: 4}\nmore: {<<: *b, y: 5}\n"
     found = weights.parse(text, "t.yaml")
