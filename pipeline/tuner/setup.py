@@ -26,6 +26,7 @@ _KINDS: dict[str, type[bool] | type[int] | type[float] | type[str]] = {
     each.__name__: each for each in (bool, int, float, str)
 }
 
+_PATIENCE = "search_patience_games"
 TIMEOUT = "timeout_ms"
 """The key among the conditions that is no weight."""
 
@@ -117,8 +118,11 @@ class Setup:
             path: [rule.kind.__name__, rule.low, rule.high, rule.step, rule.scaling, rule.group, list(rule.choices)]
             for path, rule in self.rules.items()
         }
+        settings = self.settings.model_dump(mode="json")
+        if not settings[_PATIENCE]:
+            del settings[_PATIENCE]
         plain = {
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": settings,
             "rules": rules,
             "strategy": self.strategy,
             "probe": dict(self.probe_overrides),
@@ -136,7 +140,7 @@ def restored(plain: Mapping[str, Any]) -> Setup:
     """The setup that `Setup.plain` came from."""
     return Setup(
         # a ledger of before tells of no patience: its searches had no end of it
-        settings=TunerSettings.model_validate({"search_patience_games": 0, **plain["settings"]}),
+        settings=TunerSettings.model_validate({_PATIENCE: 0, **plain["settings"]}),
         rules={path: _rule(*told) for path, told in plain["rules"].items()},
         strategy=plain["strategy"],
         probe_overrides=plain["probe"],

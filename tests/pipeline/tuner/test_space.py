@@ -144,3 +144,4 @@ def test_the_searchs_games_are_made_dearer_up_to_the_gates(tmp_path: Path) -> No
     assert restored(old).plain() == old, "a ledger of before still verifies"
     del old["settings"]["search_patience_games"]
     assert restored(old).settings.search_patience_games == 0, "its search had no end of patience"
+    assert restored(old).plain() == old

@@ -50,6 +50,7 @@ def test_a_run_is_decided_again_from_its_games_and_comes_to_the_same(
             "UPDATE steps SET body = json_set(body, '$.gain', 0.3) WHERE kind = 'judged'",
             "gain should be",
         ),
+        ("UPDATE steps SET body = json_set(body, '$.setup.settings.games', '20') WHERE serial = 1", "setup should be"),
         ("DELETE FROM games WHERE job = '1/probe/3/duel' AND number = 2", "1 games of 1/probe/3/duel are not in"),
         ("UPDATE runs SET state = json_set(state, '$.total_games', 1)", "the state in the ledger"),
     ],
@@ -62,6 +63,7 @@ def test_a_ledger_that_was_changed_is_found_out(
     said = ask(bench, monkeypatch, "verify")
     assert said.exit_code == 1
     assert words in said.output
+    assert len(said.output) < 1500, "the whole setup was told"
 
 
 def test_a_search_of_ones_own_is_taken_as_recorded(bench: Bench) -> None:

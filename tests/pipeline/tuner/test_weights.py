@@ -49,7 +49,6 @@ def test_a_number_that_readers_take_for_two_is_no_weight() -> None:
     assert weights.parse(text, "c").values == {"b": 7, "c": 15, "e": 8, "f": 19, "h.1": 10, "i": 0}
 
 
-
 def test_keys_that_are_read_as_something_else_than_their_text_are_called_as_they_are_written() -> None:
     text = "0x10: 1\ntrue: {1.50: 2, 1.5e1: {007: 3}}\nbase: &b {x: 4}\nmore: {<<: *b, y: 5}\n"
     found = weights.parse(text, "t.yaml")
