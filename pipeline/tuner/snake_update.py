@@ -9,6 +9,10 @@ from pipeline.tuner import snake_source, weights
 from schemas.errors import MachineError, SnakeError
 from schemas.files import write_atomic
 from schemas.settings import Settings
+from schemas.tuning_run import WeightValue
+
+_OF_CROWDS = "crowd."
+"""The bundled snake's weights that have another value in crowds are called so there."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,12 @@ def plan_update(settings: Settings) -> SnakeUpdate:
 
 def _with_tuned_values(text: str, tuned_path: Path) -> bytes:
     fresh, tuned = weights.parse(text, str(snake_source.BUNDLED)), weights.read(tuned_path)
-    shared = {
-        path: value
-        for path, value in tuned.values.items()
-        if path in fresh.weights and type(value) is type(fresh.values[path])
-    }
+    shared: dict[str, WeightValue] = {}
+    for path, value in fresh.values.items():
+        # what decides in a crowd before crowds have a value of their own is the one of all games
+        theirs = tuned.values.get(path, tuned.values.get(path.removeprefix(_OF_CROWDS)))
+        if type(theirs) is type(value):
+            shared[path] = theirs
     return fresh.changed(shared).text.encode()
 
 

@@ -33,7 +33,8 @@ func (p *Player) Consider(req *api.Request, w *weights.Weights) (Decision, []Tho
 }
 
 func (t *Thinker) considerAll(s *board.State, me int, w *weights.Weights) []Thought {
-	wary := *w
+	wary := *w.Among(s.Living, &t.eval.crowd)
+	wary.Crowd = nil
 	wary.Outcome.Death = certainDeath
 	wary.Search.DuelPessimism, wary.Search.DuelPessimismLater = 1, 1
 	wary.Search.CrowdPessimism, wary.Search.CrowdPessimismLater = 1, 1

@@ -10,6 +10,8 @@ import (
 type evaluator struct {
 	w  *weights.Weights
 	me int
+	// crowd is where w lies in a decision among more than two that has weights of its own.
+	crowd weights.Weights
 	// solo: there never was an opponent. late is how far the board has filled, from 0 (early) to 1 (late).
 	solo bool
 	late float64
@@ -26,6 +28,7 @@ type evaluator struct {
 
 // prepare sets up everything that stays the same for all positions looked at from root.
 func (e *evaluator) prepare(root *board.State, me int, w *weights.Weights, learned *leafeval.Evaluation) {
+	w = w.Among(root.Living, &e.crowd)
 	e.w, e.me, e.solo = w, me, len(root.Snakes) == 1
 	e.foods = e.foods[:0]
 	for c, food := range root.Food {

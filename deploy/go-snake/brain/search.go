@@ -127,7 +127,7 @@ func (t *Thinker) deepen(s *board.State, me int, w *weights.Weights, memory *tab
 func (t *Thinker) begin(s *board.State, me int, w *weights.Weights, memory *table, alarm alarm) int {
 	t.table, t.alarm = memory, alarm
 	t.eval.prepare(s, me, w, t.Learned)
-	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, w, 0, 0, 0, s.Living > 1
+	t.me, t.w, t.ahead, t.forced, t.scored, t.multi = me, t.eval.w, 0, 0, 0, s.Living > 1
 	t.order.clear()
 	return t.limits(s)
 }

@@ -1,8 +1,11 @@
 package brain
 
 import (
+	"os"
 	"reflect"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"ouroboros-arena/board"
@@ -12,7 +15,9 @@ import (
 
 // TestEveryWeightActs changes one weight at a time, strongly, and wants at least one decision of the corpus to change.
 func TestEveryWeightActs(t *testing.T) {
-	base := shipped(t, 60) // so many positions are asked that each must be quick
+	// So many positions are asked that each must be quick. By the crowd's values, in every game: among those of duels
+	// there are some that others outweigh in every position there is.
+	base := shipped(t, 60).Among(3, new(weights.Weights))
 	views := corpus(t, base, 1)
 	var player Player
 	if len(views)%leap == 0 {
@@ -26,6 +31,9 @@ func TestEveryWeightActs(t *testing.T) {
 	sections := reflect.ValueOf(&changed).Elem()
 	for i := range sections.NumField() {
 		section := sections.Field(i)
+		if section.Kind() != reflect.Struct {
+			continue // the crowd's are the same weights: TestCrowdsHaveWeightsOfTheirOwn
+		}
 		for k := range section.NumField() {
 			field, value := section.Type().Field(k), section.Field(k)
 			if field.Name == "TimeShare" || field.Name == "Threads" {
@@ -93,4 +101,42 @@ func span(t *testing.T, field reflect.StructField) (low, high float64) {
 		t.Fatalf("%s has no range", field.Name)
 	}
 	return low, high
+}
+
+// TestCrowdsHaveWeightsOfTheirOwn: what the section `crowd` says decides among more than two, and nowhere else.
+func TestCrowdsHaveWeightsOfTheirOwn(t *testing.T) {
+	text, err := os.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	common, _, _ := strings.Cut(string(text), "\ncrowd:\n")
+	read := func(text string) *weights.Weights {
+		w, err := weights.Parse("test", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Search.DuelBudget, w.Search.CrowdBudget = 60, 60
+		return w
+	}
+	meek := regexp.MustCompile(`(?m)^(  death:|  area_duel:|  win:) \S+`).ReplaceAllString(common, "${1} 1.0")
+	usual, without := read(common), read(meek)
+	with := read(common + "\ncrowd:\n  outcome.death: 1.0\n  space.area_duel: 1.0\n  outcome.win: 1.0\n")
+	var player Player
+	others := 0
+	for _, view := range corpus(t, usual, 1) {
+		want, other := decide(t, &player, view, usual), decide(t, &player, view, without)
+		if len(view.Board.Snakes) > 2 {
+			want, other = other, want
+		}
+		if got := decide(t, &player, view, with); got.Move != want.Move || got.Value != want.Value {
+			t.Fatalf("%d snakes, turn %d: %v (%f), not %v (%f)", len(view.Board.Snakes), view.Turn, got.Move, got.Value,
+				want.Move, want.Value)
+		}
+		if want.Move != other.Move {
+			others++
+		}
+	}
+	if others < 20 {
+		t.Errorf("only %d decisions tell the two apart", others)
+	}
 }

@@ -73,14 +73,20 @@ func (l *loader) section(prefix string, node *yaml.Node, target reflect.Value) {
 		}
 		delete(fields, key.Value)
 		field := target.Type().Field(index)
-		if field.Type.Kind() == reflect.Struct {
+		switch field.Type.Kind() {
+		case reflect.Struct:
 			l.section(prefix+key.Value+".", value, target.Field(index))
-		} else {
+		case reflect.Slice:
+			l.crowd(value, target.Field(index))
+		default:
 			l.value(prefix+key.Value, value, field, target.Field(index))
 		}
 	}
 	missing := make([]string, 0, len(fields))
-	for name := range fields {
+	for name, index := range fields {
+		if target.Field(index).Kind() == reflect.Slice {
+			continue // a crowd without weights of its own
+		}
 		missing = append(missing, prefix+name)
 	}
 	sort.Strings(missing)

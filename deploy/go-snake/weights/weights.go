@@ -18,6 +18,7 @@ type Weights struct {
 	Hazard   Hazard   `yaml:"hazard"`
 	Predict  Predict  `yaml:"predict"`
 	Phase    Phase    `yaml:"phase"`
+	Crowd    Crowd    `yaml:"crowd"`
 }
 
 // Search is how far and how gloomily the snake looks ahead.

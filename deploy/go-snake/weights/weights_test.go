@@ -38,7 +38,7 @@ func TestShippedConfig(t *testing.T) {
 
 // TestEveryKeyIsDocumented holds the comment beside each key to the declared range: the tuner and the user read it there.
 func TestEveryKeyIsDocumented(t *testing.T) {
-	line := regexp.MustCompile(`^  (\w+): (\S+)  # \[(\S+), (\S+)\] [^;]+; .{10,}$`)
+	line := regexp.MustCompile(`^  ([\w.]+): (\S+)  # \[(\S+), (\S+)\] [^;]+; .{10,}$`)
 	documented := map[string]string{}
 	section := ""
 	for _, l := range strings.Split(text(t), "\n") {
@@ -54,6 +54,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	weights := reflect.TypeFor[Weights]()
 	for i := range weights.NumField() {
 		group := weights.Field(i)
+		if group.Type.Kind() != reflect.Struct {
+			continue
+		}
 		for k := range group.Type.NumField() {
 			field := group.Type.Field(k)
 			span := field.Tag.Get("min") + " " + field.Tag.Get("max")
@@ -63,6 +66,13 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				bounds(field) // panics if there are none
 			}
 			declared[group.Tag.Get("yaml")+"."+field.Tag.Get("yaml")] = span
+		}
+	}
+	for name, span := range documented {
+		if of, crowd := strings.CutPrefix(name, "crowd."); crowd {
+			if delete(documented, name); span != declared[of] {
+				t.Errorf("%s is documented as %s, declared as %q", name, span, declared[of])
+			}
 		}
 	}
 	if !reflect.DeepEqual(documented, declared) {
@@ -123,5 +133,50 @@ func TestWholeNumbersAreNumbers(t *testing.T) {
 	w, err := Parse("my.yaml", []byte(strings.Replace(text(t), "  room_need: 1.0", "  room_need: 2", 1)))
 	if err != nil || w.Space.RoomNeed != 2 {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCrowdsWeightsAreRead(t *testing.T) {
+	common, _, _ := strings.Cut(text(t), "\ncrowd:\n")
+	parse := func(crowd string) (*Weights, error) { return Parse("my.yaml", []byte(common+"\n"+crowd)) }
+	w, err := parse("crowd:\n  space.room_need: 2.5\n  food.hunger_health: 7\n  space.tails_grow: true\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var memory Weights
+	if w.Among(2, &memory) != w {
+		t.Error("a duel has other weights")
+	}
+	among := w.Among(3, &memory)
+	if among.Space.RoomNeed != 2.5 || among.Food.HungerHealth != 7 || !among.Space.TailsGrow {
+		t.Errorf("the crowd's weights did not arrive: %+v", among)
+	}
+	if w.Space.RoomNeed != 1 || among.Search != w.Search || among.Outcome != w.Outcome {
+		t.Error("other weights were changed")
+	}
+	w.Search.CrowdBudget = 77
+	if w.Among(4, &memory).Search.CrowdBudget != 77 {
+		t.Error("the weights of the moment do not count")
+	}
+	if made := testing.AllocsPerRun(100, func() { w.Among(3, &memory) }); made > 0 {
+		t.Errorf("%g allocations", made)
+	}
+	if w, err = parse(""); err != nil || w.Among(3, &memory) != w {
+		t.Errorf("without a section: %v", err)
+	}
+	for crowd, want := range map[string]string{
+		"crowd: 3\n":                                               "crowd must hold keys and values",
+		"crowd:\n  space.rom_need: 1.0\n":                          `unknown or repeated key "crowd.space.rom_need"`,
+		"crowd:\n  space: 1.0\n":                                   `unknown or repeated key "crowd.space"`,
+		"crowd:\n  search.duel_budget: 9\n":                        `unknown or repeated key "crowd.search.duel_budget"`,
+		"crowd:\n  crowd.space.room_need: 1.0\n":                   `unknown or repeated key`,
+		"crowd:\n  space.room_need: 1.0\n  space.room_need: 2.0\n": `unknown or repeated key "crowd.space.room_need"`,
+		"crowd:\n  space.room_need: 3.5\n":                         `"crowd.space.room_need" is 3.5, outside its range 0 to 3`,
+		"crowd:\n  food.hunger_health: 1.5\n":                      `"crowd.food.hunger_health" must be a whole number`,
+		"crowd:\n  space.tails_grow: 1\n":                          `"crowd.space.tails_grow" must be true or false`,
+	} {
+		if _, err := parse(crowd); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gives %v, want %q", crowd, err, want)
+		}
 	}
 }

@@ -54,6 +54,16 @@ def test_an_update_keeps_tuned_values_and_edited_files(copy: Path) -> None:
     assert snake_source.snake_source(Settings(home=copy.parent)).news == ""
 
 
+def test_a_crowds_own_values_begin_as_those_of_all_games(copy: Path) -> None:
+    (snake_source.BUNDLED / "config.yaml").write_text("a: 2\nb: 3\ncrowd:\n  a: 4\n  b: 5\n")
+    update("", "--yes")
+    assert (copy / "config.yaml").read_text() == "a: 9\nb: 2\ncrowd:\n  a: 9\n  b: 2\n", "tuned before there were any"
+    (copy / "config.yaml").write_text("a: 9\nb: 2\ncrowd:\n  a: 7\n  b: 6\n")
+    (snake_source.BUNDLED / "config.yaml").write_text("a: 2\nb: 3\ncrowd:\n  a: 4\n  b: 5\nnew: 1\n")
+    update("", "--yes")
+    assert (copy / "config.yaml").read_text() == "a: 9\nb: 2\ncrowd:\n  a: 7\n  b: 6\nnew: 1\n"
+
+
 def test_weights_that_nobody_has_touched_become_the_newer_ones(copy: Path) -> None:
     (copy / "config.yaml").write_text("a: 1  # one\nb: 2\n")
     assert "-a: 1" not in update("", "--yes")

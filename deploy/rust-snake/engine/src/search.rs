@@ -136,6 +136,7 @@ impl<'a, const W: usize> Search<'a, W> {
         table: &'a Table,
         stop: &'a AtomicBool,
     ) -> Self {
+        let weights = weights.among(state.living);
         let search = &weights.search;
         let pessimism = match state.living {
             0 | 1 => [0.0; 2],

@@ -20,13 +20,17 @@ macro_rules! sections {
 
         /// All weights, by section.
         #[derive(Clone, Debug)]
-        pub struct Weights { $(pub $section: $Name),+ }
+        pub struct Weights {
+            $(pub $section: $Name,)+
+            /// Those that decide among more than two snakes, where they are others.
+            crowd: Option<Box<Weights>>,
+        }
 
         impl Weights {
             fn take(values: &mut HashMap<String, String>) -> Result<Self, String> {
                 Ok(Self { $($section: $Name {
                     $($key: take(values, concat!(stringify!($section), ".", stringify!($key)))?),+
-                }),+ })
+                },)+ crowd: None })
             }
         }
     };
@@ -68,7 +72,8 @@ sections! {
 impl FromStr for Weights {
     type Err = String;
 
-    /// Reads the text of a `config.yaml`: sections at the margin, `key: value` below them, comments after `#`.
+    /// Reads the text of a `config.yaml`: sections at the margin, `key: value` below them, comments after `#`. The section
+    /// `crowd` may be absent; its keys are whole names (`space.room_need`), but for those of `search`.
     ///
     /// # Errors
     /// A line of another form, a key that is unknown, absent or twice there, a value of another kind or not finite.
@@ -89,7 +94,13 @@ impl FromStr for Weights {
                 }
             }
         }
-        let weights = Self::take(&mut values)?;
+        let crowd: Vec<(String, String)> = values.extract_if(|key, _| key.starts_with("crowd.")).collect();
+        let mut among = values.clone();
+        let mut weights = Self::take(&mut values)?;
+        if !crowd.is_empty() {
+            replace(&mut among, crowd)?;
+            weights.crowd = Some(Box::new(Self::take(&mut among).map_err(|what| format!("crowd: {what}"))?));
+        }
         match values.keys().min() {
             Some(unknown) => Err(format!("{unknown} is no weight of this snake")),
             None => Ok(weights),
@@ -97,7 +108,24 @@ impl FromStr for Weights {
     }
 }
 
+/// Puts what the section `crowd` says into the places of the values that it names.
+fn replace(values: &mut HashMap<String, String>, crowd: Vec<(String, String)>) -> Result<(), String> {
+    for (key, value) in crowd {
+        let name = key.trim_start_matches("crowd.");
+        match values.get_mut(name) {
+            Some(place) if !name.starts_with("search.") => *place = value,
+            _ => return Err(format!("{key} is no weight of this snake")),
+        }
+    }
+    Ok(())
+}
+
 impl Weights {
+    /// Those to decide by while so many snakes live.
+    pub fn among(&self, living: u32) -> &Self {
+        self.crowd.as_deref().filter(|_| living > 2).unwrap_or(self)
+    }
+
     /// The weights that the Go snake ships with.
     ///
     /// # Panics
@@ -140,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_has_weights_of_its_own() {
+        let (common, _) = SHIPPED.split_once("\ncrowd:\n").unwrap();
+        let weights: Weights = format!("{common}\ncrowd:\n  space.room_need: 2.25\n").parse().unwrap();
+        let room = |weights: &Weights, living: u32| weights.among(living).space.room_need.to_bits();
+        assert_eq!([2, 3, 8].map(|living| room(&weights, living) == 2.25_f64.to_bits()), [false, true, true]);
+        assert_eq!(weights.among(3).outcome.win.to_bits(), weights.outcome.win.to_bits());
+        let none: Weights = common.parse().unwrap();
+        assert_eq!(room(&none, 4), room(&none, 2));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (from, to, says) in [
             ("  draw:", "  drawn:", "outcome.draw is missing"),
@@ -148,6 +187,9 @@ mod tests {
             ("  delay:", "  delay: .nan #", "outcome.delay"),
             ("outcome:", "outcome:\n  draw: 1", "twice"),
             ("outcome:", "outcome", "line"),
+            ("\ncrowd:", "\ncrowd:\n  space.room_nee: 1.0", "crowd.space.room_nee is no weight"),
+            ("\ncrowd:", "\ncrowd:\n  search.duel_budget: 1", "crowd.search.duel_budget is no weight"),
+            ("  space.room_need:", "  space.room_need: x #", "crowd: space.room_need"),
         ] {
             let error = SHIPPED.replacen(from, to, 1).parse::<Weights>().unwrap_err();
             assert!(error.contains(says), "{error}");
