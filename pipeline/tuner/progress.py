@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from math import hypot
+from statistics import NormalDist
 
 import psutil
 
@@ -28,6 +30,7 @@ _PHASES = {
 }
 CHANGES_SHOWN = 5
 """So many changed weights a message names; the log has them all."""
+_95_PERCENT, _ONE_SIDED = (NormalDist().inv_cdf(share) for share in (0.975, 0.95))
 SHOWN_GAIN = 0.03
 """The gain for which a plain comparison's power is stated."""
 
@@ -201,6 +204,29 @@ def deeper(body: Mapping[str, object]) -> str:
     return (
         f"The search found no candidate in {body['without']:,} games; it begins again from the best with dearer ones: "
         f"{body['deeper']}."
+    )
+
+
+def in_circles(promotions: Sequence[IterationFacts]) -> str:
+    """A sentence where the last promotion fares worse against the weights that the run began from than the best that it
+    beat, beyond chance (one-sided, 95 %); else empty.
+
+    Args:
+        promotions: the log lines of the run's promotions, in their order.
+    """
+    if len(promotions) < 2 or promotions[-1].best_win_rate_against != "reference":
+        return ""
+    before, now = promotions[-2:]
+    spread = hypot(
+        *((facts.best_win_rate_high - facts.best_win_rate_low) / (2 * _95_PERCENT) for facts in (before, now))
+    )
+    if now.best_win_rate >= before.best_win_rate - _ONE_SIDED * spread:
+        return ""
+    return (
+        f"The best has {now.best_win_rate:.1%} of {now.best_win_rate_games} games against the weights that the run "
+        f"began from, the one before it had {before.best_win_rate:.1%} of {before.best_win_rate_games}: what beats the "
+        "best need not be stronger against others. `--pool FILE` names weights that a candidate must not get worse "
+        "against, `tuner.pool_games` in how many games."
     )
 
 

@@ -205,10 +205,18 @@ class TuningRun:
         self._files.append(IterationRecord(**facts.model_dump(), timestamp=to_text(now), duration_s=duration_s))
         self._passing("line_appended")
         self._tell(progress.line(facts))
+        if facts.decision is CandidateDecision.ACCEPTED and (circles := progress.in_circles(self._promotions())):
+            self._tell(f"⚠ {circles}")
         self._unsaved += 1
         if facts.decision is CandidateDecision.ACCEPTED or self._unsaved >= self._interval:
             self._save_checkpoint()
         self._warn_of_stagnation()
+
+    def _promotions(self) -> list[IterationFacts]:
+        """The log lines of all promotions so far."""
+        steps = self._ledger.steps(self._state.campaign, "measured")
+        told = [IterationFacts.model_validate(step.body["record"]) for step in steps if "record" in step.body]
+        return [facts for facts in told if facts.decision is CandidateDecision.ACCEPTED]
 
     @property
     def _interval(self) -> int:

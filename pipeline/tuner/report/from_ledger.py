@@ -10,6 +10,7 @@ from pipeline.tuner import interactions, screen, weights
 from pipeline.tuner.gate import GateDecision, GateRules, GateVerdict, MeasuredGain
 from pipeline.tuner.ledger import NAME, Ledger, StoredStep
 from pipeline.tuner.ledger_access import understood
+from pipeline.tuner.progress import in_circles
 from pipeline.tuner.report.content import AimRow, CarryOver, ChampionElo, FrontPoint, GateRecord, Report, WeightChange
 from pipeline.tuner.report.page import write_report
 from pipeline.tuner.screen import EffectKind, WeightEffect
@@ -262,6 +263,8 @@ def _notes(state: TuningState, records: Sequence[IterationFacts]) -> tuple[str, 
                 f"Carry-over of the last promotion: {facts.probe_improvement:+.1%} at the conditions it was found at,"
                 f" {facts.improvement:+.1%} at those it is deployed at."
             )
+    if circles := in_circles(_accepted(records)):
+        notes.append(circles)
     notes += [
         f"The {side} failed to answer in {count} of {state.side_games[side]} games."
         for side, count in state.side_failures.items()

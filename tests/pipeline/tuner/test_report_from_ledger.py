@@ -1,6 +1,7 @@
 """A run's report out of its ledger, and its weights into the snake's file and back."""
 
 import re
+import sqlite3
 import struct
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from tuning_bench import Bench, Climber, Sinker
 
 from pipeline import folder_lock
-from pipeline.tuner import continuous, job
+from pipeline.tuner import continuous, job, progress
 from pipeline.tuner.command import tune
 from pipeline.tuner.gate import GateVerdict
 from pipeline.tuner.ledger import Ledger
@@ -40,6 +41,30 @@ def said(*arguments: str) -> str:
     result = CliRunner().invoke(tune, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+@pytest.mark.parametrize(("rate", "half", "told"), [(0.6, 0.05, True), (0.66, 0.05, False), (0.6, 0.2, False)])
+def test_a_best_that_fares_worse_against_the_start_is_named(
+    home: Bench, rate: float, half: float, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had beaten the best before it, by 63.5 % of 400 real games, and lost ground against the first weights."""
+    seen: list[int] = []
+    monkeypatch.setattr(progress, "in_circles", lambda promotions: seen.append(len(promotions)) or "in circles")
+    home.trainer(Climber, max_iterations=2).train()
+    assert seen == [1, 2]
+    assert home.said.count("⚠ in circles") == 2
+    monkeypatch.undo()
+    monkeypatch.setenv("OUROBOROS_HOME", str(home.home))
+    with closing(sqlite3.connect(home.state / "ledger.db")) as book, book:
+        for iteration, mean, width in ((1, 0.686, 0.045), (2, rate, half)):
+            for key, value in {"": mean, "_low": mean - width, "_high": mean + width}.items():
+                book.execute(
+                    "UPDATE steps SET body = json_set(body, ?, ?) WHERE json_extract(body, '$.record.iteration') = ?",
+                    (f"$.record.best_win_rate{key}", value, iteration),
+                )
+    shown = said("report")
+    assert ("need not be stronger against others" in " ".join(shown.split())) is told
+    assert "The best has 60.0% of" in shown or not told
 
 
 def test_the_report_says_what_the_ledger_holds(home: Bench) -> None:
