@@ -88,6 +88,9 @@ class TunerSettings(Frozen):
     """Games that measure the configuration a campaign starts from."""
     max_games: int = Field(default=10_000, ge=2, le=MOST_GAMES)
     """A candidate undecided after so many games is not kept."""
+    pool_start: bool = True
+    """Whether a candidate that beats the best must not get worse against the weights that the run began from, once
+    those are no longer the best: `measure_games` of each. Not where `opponents` decide."""
     pool_games: int = Field(default=100, ge=2, le=20_000)
     """Games of a candidate that passed, and of the best, against each snake of `pool`."""
     measure_games: int = Field(default=400, ge=2, le=MOST_GAMES)

@@ -32,6 +32,7 @@ from schemas.tuning_run import (
 )
 
 BLOCKS_AHEAD = 3
+THE_START = "the weights that the run began from"
 _ONE_SIDED = NormalDist().inv_cdf(0.95)
 _DECISIONS = {
     GateVerdict.PROMOTED: CandidateDecision.ACCEPTED,
@@ -48,15 +49,18 @@ class GateConclusion:
 
     decision: CandidateDecision
     gain: float
+    """Over the champion."""
     ratio: float
     reason: str = ""
+    worst_loss: float | None = None
+    """Where the pool turned it down: the largest loss there."""
 
 
 def due(setup: Setup, state: TuningState) -> list[Contest]:
     """The block that counts next; once the champion is beaten, the games against the pool."""
     gate = _open(state)
     if gate.against_pool:
-        return [_against(setup, state, gate, place) for place in range(len(setup.pool))]
+        return [_against(setup, state, gate, place) for place in range(len(_pool(setup, state)))]
     return [_block(setup, state, gate, len(gate.gains))]
 
 
@@ -81,7 +85,7 @@ def counted(
     failed = _candidates_failures(contests, results)
     gate = gate.model_copy(update={"games": gate.games + games, "failed_games": gate.failed_games + failed})
     if gate.against_pool:
-        return state.model_copy(update={"gate": gate}), _pool_verdict(setup, gate, contests, results)
+        return state.model_copy(update={"gate": gate}), _pool_verdict(setup, state, gate, contests, results)
     scores = contests[0].scores(results, candidate_first=True)
     gate = gate.model_copy(
         update={
@@ -98,7 +102,7 @@ def counted(
         return state.model_copy(update={"gate": gate}), GateConclusion(
             CandidateDecision.FAILED, decision.gain, decision.ratio, reason
         )
-    if passed and setup.pool and setup.settings.accept is AcceptRule.SPRT:
+    if passed and _pool(setup, state) and setup.settings.accept is AcceptRule.SPRT:
         gate = gate.model_copy(update={"against_pool": True})
         return state.model_copy(update={"gate": gate}), None
     state = state.model_copy(update={"gate": gate})
@@ -203,20 +207,35 @@ def _facts(
     )
 
 
+def _pool(setup: Setup, state: TuningState) -> list[tuple[str, Participant, int]]:
+    """Name, snake and seeds of those against whom a candidate must not get worse.
+
+    The start is among them: what beats the best alone may beat it by what only works against it.
+    """
+    settings = setup.settings
+    found = [(name, who, -(-settings.pool_games // 2)) for name, who in setup.pool]
+    if settings.pool_start and not setup.opponents and state.champion != state.reference:
+        start = Participant(SourceKind.WEIGHTS, state.reference)
+        found.append((THE_START, start, setup.gate_rules.measure_seeds))
+    return found
+
+
 def _pool_verdict(
-    setup: Setup, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, JobResult]
+    setup: Setup, state: TuningState, gate: OpenGate, contests: Sequence[Contest], results: Mapping[str, JobResult]
 ) -> GateConclusion:
     pairs: dict[str, list[tuple[float, float]]] = {}
-    for (name, _), contest in zip(setup.pool, contests, strict=True):
+    for (name, _, _), contest in zip(_pool(setup, state), contests, strict=True):
         scores: list[SeedScore] = contest.scores(results, candidate_first=True)
         pairs[name] = [(score.own, score.own - score.gain) for score in scores]
     decision = decision_of(setup, gate)
     comparisons = rules_of_gate.no_regression(setup.gate_rules, pairs)
     verdict = rules_of_gate.concluded(decision, comparisons)
     assert verdict is not None, "the pool is played only after a promotion"
-    worse = [f"{each.opponent or 'all together'} {each.difference:+.1%}" for each in comparisons if each.worse]
+    lost = [each for each in comparisons if each.worse]
+    worse = [f"{each.opponent or 'all together'} {each.difference:+.1%}" for each in lost]
     reason = f"worse against the pool: {', '.join(worse)}" if worse else ""
-    return GateConclusion(_DECISIONS[verdict], decision.gain, decision.ratio, reason)
+    loss = min((each.difference for each in lost), default=None) if setup.settings.pool_start else None
+    return GateConclusion(_DECISIONS[verdict], decision.gain, decision.ratio, reason, loss)
 
 
 def _block(setup: Setup, state: TuningState, gate: OpenGate, start: int) -> Contest:
@@ -242,16 +261,18 @@ def _size(setup: Setup, start: int) -> int:
 
 
 def _against(setup: Setup, state: TuningState, gate: OpenGate, place: int) -> Contest:
-    seeds = -(-setup.settings.pool_games // 2)
+    pool = _pool(setup, state)
+    _, opponent, seeds = pool[place]
+    before = sum(each for _, _, each in pool[:place])
     return Contest(
         name=f"{state.chapter}/pool/{gate.number}/{place}",
         kind=JobKind.NO_REGRESSION,
         first=Participant(SourceKind.WEIGHTS, gate.text),
         second=Participant(SourceKind.WEIGHTS, state.champion),
-        seeds=pair_seeds(state.seed, Stage.POOL, state.chapter, gate.number, seeds, place * seeds),
+        seeds=pair_seeds(state.seed, Stage.POOL, state.chapter, gate.number, seeds, before),
         conditions=setup.gate,
         objective=setup.settings.objective,
-        opponents=(setup.pool[place][1],),
+        opponents=(opponent,),
     )
 
 

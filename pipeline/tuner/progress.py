@@ -161,7 +161,11 @@ def promise(setup: Setup) -> str:
             "everything; they are measured on fresh seeds, and you choose: nothing is promoted by itself."
         )
     if settings.accept is not AcceptRule.MEAN:
-        return setup.gate_rules.promise()
+        start = (
+            f" After the first promotion it must not lose ground against the weights that the run began from either "
+            f"({settings.measure_games} games of each)."
+        )
+        return setup.gate_rules.promise() + (start if settings.pool_start and not setup.opponents else "")
     power = power_of_fixed_games(settings.games, SHOWN_GAIN)
     kept = 100 * chance_of_higher_mean(settings.games, 0.0, settings.min_improvement)
     return (

@@ -26,7 +26,8 @@ _KINDS: dict[str, type[bool] | type[int] | type[float] | type[str]] = {
     each.__name__: each for each in (bool, int, float, str)
 }
 
-_PATIENCE = "search_patience_games"
+_OF_BEFORE: dict[str, bool | int] = {"search_patience_games": 0, "pool_start": False}
+"""What decided in runs whose ledgers do not tell these settings."""
 TIMEOUT = "timeout_ms"
 """The key among the conditions that is no weight."""
 
@@ -119,8 +120,9 @@ class Setup:
             for path, rule in self.rules.items()
         }
         settings = self.settings.model_dump(mode="json")
-        if not settings[_PATIENCE]:
-            del settings[_PATIENCE]
+        for name, unknown in _OF_BEFORE.items():
+            if settings[name] == unknown:
+                del settings[name]
         plain = {
             "settings": settings,
             "rules": rules,
@@ -139,8 +141,7 @@ class Setup:
 def restored(plain: Mapping[str, Any]) -> Setup:
     """The setup that `Setup.plain` came from."""
     return Setup(
-        # a ledger of before tells of no patience: its searches had no end of it
-        settings=TunerSettings.model_validate({_PATIENCE: 0, **plain["settings"]}),
+        settings=TunerSettings.model_validate({**_OF_BEFORE, **plain["settings"]}),
         rules={path: _rule(*told) for path, told in plain["rules"].items()},
         strategy=plain["strategy"],
         probe_overrides=plain["probe"],

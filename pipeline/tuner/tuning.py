@@ -252,7 +252,8 @@ class Tuning:
             self._update(
                 crossing_due=crosses and len(interactions.places(self.space, self.reference, self.champion)) > 1
             )
-        self._optimiser.judged(point, promoted, verdict.gain)
+        # a search that is told of the gain alone would offer the same again
+        self._optimiser.judged(point, promoted, verdict.gain if verdict.worst_loss is None else verdict.worst_loss)
         if deeper is not None:
             self._deepen()
         if not promoted:

@@ -17,7 +17,7 @@ from pipeline.tuner.setup import restored
 from pipeline.tuner.tuning import Tuning
 from pipeline.tuner.weights import WeightFile, hash_of, parse
 from schemas.errors import StateError
-from schemas.outside_text import REASON_LIMIT, line
+from schemas.outside_text import LINE_LIMIT, line
 from schemas.tuning import SearchKind
 from schemas.tuning_run import WeightValue
 
@@ -98,7 +98,7 @@ class _Replay:
         body = json.loads(json.dumps(step.body))
         if body != stored.body:
             odd = sorted(key for key in {*body, *stored.body} if body.get(key) != stored.body.get(key))
-            return f"{where}: {', '.join(odd)} should be {line(str([body.get(key) for key in odd]), REASON_LIMIT)}"
+            return f"{where}: {', '.join(odd)} should be {line(str([body.get(key) for key in odd]), LINE_LIMIT)}"
         return "" if self._tuning.state_hash() == stored.state_hash else f"{where}: leads to another state"
 
     def _taken(self, stored: StoredStep) -> LedgerStep:

@@ -154,7 +154,9 @@ def _gates(book: Ledger, run: str, rules: GateRules, records: Sequence[Iteration
     last: dict[int, StoredStep] = {}
     for step in book.steps(run):
         if step.kind in ("counted", "judged") and "ratio" in step.body:
-            paths.setdefault(step.body["gate"], []).append((step.body["seeds"], step.body["ratio"]))
+            path, here = paths.setdefault(step.body["gate"], []), (step.body["seeds"], step.body["ratio"])
+            if path[-1:] != [here]:  # the games against the pool are seeds of their own
+                path.append(here)
             last[step.body["gate"]] = step
     games, found = 0, []
     by_gate = {facts.gate: facts for facts in records}

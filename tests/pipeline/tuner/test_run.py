@@ -19,7 +19,8 @@ from pipeline.tuner import weights
 from pipeline.tuner.backends import GameOrder
 from pipeline.tuner.backends.simulated import SimulatedBackend
 from pipeline.tuner.continuous import ContinuousTrainer
-from pipeline.tuner.jobs import JobFailure, JobKind, MatchJob
+from pipeline.tuner.custom_search import OwnSearch
+from pipeline.tuner.jobs import GameResult, JobFailure, JobKind, MatchJob
 from pipeline.tuner.ledger import Ledger
 from pipeline.tuner.progress import TuningProgress
 from pipeline.tuner.report.from_ledger import report_of
@@ -104,6 +105,42 @@ def test_a_losing_candidate_never_reaches_the_users_file(bench: Bench) -> None:
     assert bench.config.read_text() == before
     assert seen == {before}
     assert [line["decision"] for line in bench.log()] == ["rejected"] * 3
+
+
+class Circling(SimulatedBackend):
+    """What wins between the two loses against others."""
+
+    def _game(self, order: GameOrder) -> GameResult:
+        usual = self._elo
+        if order.job.kind is JobKind.NO_REGRESSION:
+            self._elo = lambda who, overrides: -usual(who, overrides)  # type: ignore[assignment]
+        try:
+            return super()._game(order)
+        finally:
+            self._elo = usual
+
+
+@pytest.mark.parametrize("pool_start", [True, False])
+def test_what_beats_the_best_must_not_lose_ground_against_the_start(
+    bench: Bench, pool_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the search is told of that loss, not of its gain over the best: else it offered the same again."""
+    told: list[bool] = []
+    heard = OwnSearch.judged
+    monkeypatch.setattr(OwnSearch, "judged", lambda self, *said: (told.append(said[-1] > 0), heard(self, *said))[1])
+    bench.backend = Circling(strength)
+    summary = bench.trainer(Climber, max_iterations=2, measure_games=200, pool_start=pool_start).train()
+    first, second = bench.log()
+    assert (first["decision"], first["reason"]) == ("accepted", ""), "nobody but the best is there yet"
+    assert second["decision"] == ("regressed" if pool_start else "accepted")
+    assert told == [True, not pool_start]
+    if pool_start:
+        assert re.fullmatch(r"worse against the pool: the weights that the run began from -\d+\.\d%", second["reason"])
+        assert second["games"] >= second["gate_games"] >= 400 + 20, "both played it"
+        assert "strength: 0.5" in bench.config.read_text()
+    book = Ledger(bench.state / "ledger.db", read_only=True)
+    assert not verify(book, summary.tuning.campaign).disagreement
+    book.close()
 
 
 def test_a_change_that_alters_no_move_costs_four_games(bench: Bench) -> None:

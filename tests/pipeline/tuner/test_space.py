@@ -155,5 +155,7 @@ def test_the_searchs_games_are_made_dearer_up_to_the_gates(tmp_path: Path) -> No
     assert restored(old).probe_overrides_at(3) == found[0]
     assert restored(old).plain() == old, "a ledger of before still verifies"
     del old["settings"]["search_patience_games"]
+    del old["settings"]["pool_start"]
     assert restored(old).settings.search_patience_games == 0, "its search had no end of patience"
+    assert not restored(old).settings.pool_start
     assert restored(old).plain() == old

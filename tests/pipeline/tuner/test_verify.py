@@ -63,7 +63,7 @@ def test_a_ledger_that_was_changed_is_found_out(
     said = ask(bench, monkeypatch, "verify")
     assert said.exit_code == 1
     assert words in said.output
-    assert len(said.output) < 1500, "the whole setup was told"
+    assert len(said.output) < 700, "the whole setup was told"
 
 
 def test_a_search_of_ones_own_is_taken_as_recorded(bench: Bench) -> None:
