@@ -157,7 +157,9 @@ class Digest:
             test = self.tests[number] = TestDigest(number, *self.bounds(number))
             while len(self.tests) > TESTS_KEPT:
                 self.tests.pop(min(self.tests))
-        test.path.append((float(body["seeds"]), float(body["ratio"])))
+        here = (float(body["seeds"]), float(body["ratio"]))
+        if test.path[-1:] != [here]:  # the games against the pool are seeds of their own
+            test.path.append(here)
         test.gain, test.serial, test.at = body.get("gain"), serial, kept_instant(at)
         if kind == "judged":
             test.decision = str(body["decision"])
