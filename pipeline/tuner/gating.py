@@ -234,6 +234,7 @@ def _pool_verdict(
     lost = [each for each in comparisons if each.worse]
     worse = [f"{each.opponent or 'all together'} {each.difference:+.1%}" for each in lost]
     reason = f"worse against the pool: {', '.join(worse)}" if worse else ""
+    # in ledgers of before, which know no such setting, the search was told of the gain whatever the pool said
     loss = min((each.difference for each in lost), default=None) if setup.settings.pool_start else None
     return GateConclusion(_DECISIONS[verdict], decision.gain, decision.ratio, reason, loss)
 

@@ -111,7 +111,7 @@ impl FromStr for Weights {
 /// Puts what the section `crowd` says into the places of the values that it names.
 fn replace(values: &mut HashMap<String, String>, crowd: Vec<(String, String)>) -> Result<(), String> {
     for (key, value) in crowd {
-        let name = key.trim_start_matches("crowd.");
+        let name = key.strip_prefix("crowd.").unwrap_or(&key);
         match values.get_mut(name) {
             Some(place) if !name.starts_with("search.") => *place = value,
             _ => return Err(format!("{key} is no weight of this snake")),
@@ -189,6 +189,7 @@ mod tests {
             ("outcome:", "outcome", "line"),
             ("\ncrowd:", "\ncrowd:\n  space.room_nee: 1.0", "crowd.space.room_nee is no weight"),
             ("\ncrowd:", "\ncrowd:\n  search.duel_budget: 1", "crowd.search.duel_budget is no weight"),
+            ("\ncrowd:", "\ncrowd:\n  crowd.space.room_need: 1.0", "crowd.crowd.space.room_need is no weight"),
             ("  space.room_need:", "  space.room_need: x #", "crowd: space.room_need"),
         ] {
             let error = SHIPPED.replacen(from, to, 1).parse::<Weights>().unwrap_err();
